@@ -1,0 +1,37 @@
+# drover_add_plugin(NAME SOURCES file... [LIBRARIES target...])
+#   Builds NAME.so, a handler plugin: one exported symbol, drover_plugin.
+# drover_add_service(NAME SOURCES file... [LIBRARIES target...])
+#   Builds NAME.so, a service plugin: linked against the engine, loaded only by the very same build of it.
+#
+# Both: a MODULE without "lib" prefix, hidden visibility, every symbol resolved at link time (-z defs) and at load time
+# (-z now), so that a plugin with something missing fails in the linker and not in production.
+
+function(_drover_add_module name)
+  cmake_parse_arguments(arg "" "" "SOURCES;LIBRARIES" ${ARGN})
+  if(arg_UNPARSED_ARGUMENTS)
+    message(FATAL_ERROR "drover plugin ${name}: unknown arguments ${arg_UNPARSED_ARGUMENTS}; SOURCES and LIBRARIES are known")
+  endif()
+  add_library(${name} MODULE ${arg_SOURCES})
+  set_target_properties(${name} PROPERTIES
+    PREFIX "" CXX_EXTENSIONS OFF
+    CXX_VISIBILITY_PRESET hidden C_VISIBILITY_PRESET hidden VISIBILITY_INLINES_HIDDEN ON
+    LIBRARY_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/plugins)
+  # Unique symbols would bind two plugins, or two generations of one, to the same object; clang refuses the flag.
+  target_compile_options(${name} PRIVATE $<$<CXX_COMPILER_ID:GNU>:-fno-gnu-unique>)
+  target_link_options(${name} PRIVATE -Wl,-z,defs -Wl,-z,now -Wl,--exclude-libs,ALL)
+  target_link_libraries(${name} PRIVATE ${arg_LIBRARIES})
+  if(COMMAND drover_target)
+    drover_target(${name})
+  endif()
+endfunction()
+
+function(drover_add_plugin name)
+  _drover_add_module(${name} ${ARGN})
+  target_link_libraries(${name} PRIVATE drover::sdk)
+endfunction()
+
+function(drover_add_service name)
+  _drover_add_module(${name} ${ARGN})
+  target_link_libraries(${name} PRIVATE drover::drover)
+  install(TARGETS ${name} LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR}/drover/plugins)
+endfunction()

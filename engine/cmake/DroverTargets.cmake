@@ -1,0 +1,15 @@
+# What every target of this project is compiled with, as functions on a target: no directory-wide settings.
+
+# drover_target(TARGET): warnings, language level, sanitizers.
+function(drover_target target)
+  target_compile_features(${target} PUBLIC cxx_std_20)
+  set_target_properties(${target} PROPERTIES CXX_EXTENSIONS OFF)
+  target_compile_options(${target} PRIVATE -Wall -Wextra -Wpedantic -Wshadow -Wnon-virtual-dtor -Werror=return-type)
+  if(DROVER_SANITIZE)
+    target_compile_options(${target} PRIVATE -fsanitize=${DROVER_SANITIZE} -fno-omit-frame-pointer -fno-sanitize-recover=all)
+    target_link_options(${target} PRIVATE -fsanitize=${DROVER_SANITIZE})
+  endif()
+  if(DROVER_FAILPOINTS)
+    target_compile_definitions(${target} PRIVATE DROVER_FAILPOINTS=1)
+  endif()
+endfunction()

@@ -1,0 +1,29 @@
+#pragma once
+
+#include <chrono>
+#include <string>
+
+namespace drover {
+
+/// How long a failed job waits before its next attempt.
+///
+/// A value: copyable, no I/O. Stored in the job's `opts` JSON: the names of `type` are wire format.
+/// Source: BullMQ `opts.backoff`: {"type": string, "delay": ms, "jitter": 0..1}, or a number for a fixed delay.
+/// Threads: const methods may be called from any thread.
+struct Backoff {
+    std::string type = "fixed";          ///< "fixed", "exponential", or a name that the handler's own backoff knows.
+    std::chrono::milliseconds delay{0};  ///< Base delay; 0 retries at once.
+    double jitter = 0.0;                 ///< Share of the delay drawn at random, in [0, 1].
+
+    /// Whether delayAfter() knows the type.
+    [[nodiscard]] bool isBuiltIn() const { return type == "fixed" || type == "exponential"; }
+
+    /// The wait after `attemptsMade` failed attempts (counted from 1).
+    /// Exponential: `delay * 2^(attemptsMade - 1)`. `random` in [0, 1) places it within the jitter.
+    /// Throws Poco::InvalidArgumentException if `attemptsMade` < 1 or the type is not built in.
+    [[nodiscard]] std::chrono::milliseconds delayAfter(int attemptsMade, double random) const;
+
+    bool operator==(const Backoff&) const = default;
+};
+
+}  // namespace drover

@@ -1,0 +1,44 @@
+#pragma once
+
+#include <string>
+
+#include <Poco/Exception.h>
+
+namespace drover {
+
+/// The root of every fault that Drover throws, split below by what the caller can do next.
+/// Header-only, so that a static library may throw them without linking the engine.
+class Exception : public Poco::Exception {
+public:
+    explicit Exception(const std::string& message, int code = 0) : Poco::Exception(message, code) {}
+    [[nodiscard]] const char* name() const noexcept override { return "drover::Exception"; }
+    [[nodiscard]] const char* className() const noexcept override { return "drover::Exception"; }
+    [[nodiscard]] Poco::Exception* clone() const override { return new Exception(*this); }
+    void rethrow() const override { throw *this; }
+};
+
+// Poco wants name, className, clone and rethrow from every class; its own macro would need a source file.
+#define DROVER_DECLARE_EXCEPTION(Class, Base)                                                        \
+    class Class : public Base {                                                                      \
+    public:                                                                                          \
+        explicit Class(const std::string& message, int code = 0) : Base(message, code) {}            \
+        [[nodiscard]] const char* name() const noexcept override { return "drover::" #Class; }       \
+        [[nodiscard]] const char* className() const noexcept override { return "drover::" #Class; }  \
+        [[nodiscard]] Poco::Exception* clone() const override { return new Class(*this); }           \
+        void rethrow() const override { throw *this; }                                               \
+    }
+
+/// The link to Redis failed or was refused before a reply came; reconnect and, if it is safe to repeat, repeat.
+DROVER_DECLARE_EXCEPTION(RedisIoException, Exception);
+/// No reply within the deadline: whether the command ran is unknown.
+DROVER_DECLARE_EXCEPTION(RedisTimeoutException, RedisIoException);
+/// Redis answered with an error that a repetition will not cure (WRONGTYPE, a script's own error).
+DROVER_DECLARE_EXCEPTION(ScriptException, Exception);
+/// The database answered with an error that is the statement's or the data's fault. Infrastructure is Unavailable.
+DROVER_DECLARE_EXCEPTION(StoreException, Exception);
+/// A key is unknown, missing, or its value is out of range; the message names the key and what would be right.
+DROVER_DECLARE_EXCEPTION(ConfigException, Exception);
+/// A plugin was refused; the message names the file and both sides of the disagreement.
+DROVER_DECLARE_EXCEPTION(PluginException, Exception);
+
+}  // namespace drover

@@ -1,0 +1,56 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "drover/Backoff.h"
+
+namespace drover {
+
+/// How many finished jobs are kept. Source: BullMQ `removeOnComplete`, `removeOnFail`.
+///
+/// On the wire: `true` removes at once (count 0), `false` or absent keeps all (count -1), a number is a count, or
+/// {"count": int, "age": s, "limit": int}.
+struct KeepJobs {
+    std::int64_t count = -1;          ///< -1: all; 0: remove at once; n: the n newest.
+    std::int64_t ageSeconds = -1;     ///< -1: no age rule.
+    std::int64_t limit = 1000;        ///< Most jobs that one finish removes by age.
+
+    bool operator==(const KeepJobs&) const = default;
+};
+
+/// The options of a job, BullMQ's `opts`. A value: copyable, no I/O.
+///
+/// Two JSON forms: public names, as Node's API and its JSON views have them, and the stored form in the job's hash, in
+/// which some names are short (`kl` for keepLogs). Members that this version does not know are carried through.
+struct JobOptions {
+    int attempts = 0;  ///< Attempts allowed; 0 counts as 1.
+    std::optional<Backoff> backoff;
+    std::optional<std::int64_t> delayMs;  ///< Wait before the first attempt; only > 0 delays.
+    int priority = 0;                     ///< [0, 2097151]; 0: none, runs before every prioritized job.
+    bool lifo = false;
+    std::optional<std::string> jobId;     ///< Custom id; must not look like a number, see Queue::add.
+    std::optional<std::int64_t> timestampMs;
+    std::optional<KeepJobs> removeOnComplete;
+    std::optional<KeepJobs> removeOnFail;
+    std::optional<std::int64_t> keepLogs;
+    std::optional<std::int64_t> stackTraceLimit;
+    std::optional<std::int64_t> sizeLimit;  ///< Bytes of `data` allowed.
+    /// Unknown members, name to JSON text, in order.
+    std::vector<std::pair<std::string, std::string>> extra;
+
+    /// Parses either form; accepts a numeric backoff, missing attempts, exponent numbers and `{}` for an empty array.
+    /// Throws Poco::InvalidArgumentException naming the member that is wrong.
+    static JobOptions parse(std::string_view json);
+
+    /// The stored form. Deduplication, parent and repeat travel in `extra`.
+    [[nodiscard]] std::string toStoredJson() const;
+    /// Public names, `attempts` first, as `JSON.stringify(job)` shows them.
+    [[nodiscard]] std::string toPublicJson() const;
+};
+
+}  // namespace drover

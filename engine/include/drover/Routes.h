@@ -1,0 +1,131 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <limits>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <stdexcept>
+#include <string>
+#include <utility>
+#include <variant>
+#include <vector>
+
+namespace drover {
+
+/// The type of a path or query parameter, or of a member of a JSON body. Integer is an int64; DateTime is text in the
+/// form of ISO 8601 with a zone, handed over as it came.
+enum class ParameterType { Integer, Number, Boolean, String, DateTime };
+
+/// A checked value: Integer is int64, Number double, Boolean bool, String and DateTime text.
+using ParameterValue = std::variant<std::int64_t, double, bool, std::string>;
+
+/// One input of a route. The HTTP front checks it before the handler runs, and describes it in the OpenAPI document.
+struct Parameter {
+    enum class In { Path, Query, Body };
+
+    std::string name;
+    In in = In::Path;
+    ParameterType type = ParameterType::String;
+    bool required = true;
+    std::string description;
+    std::int64_t minimum = std::numeric_limits<std::int64_t>::min();  ///< Of an Integer.
+    std::int64_t maximum = std::numeric_limits<std::int64_t>::max();  ///< Of an Integer.
+    std::size_t minLength = 0;     ///< Of a String, in bytes of UTF-8.
+    std::size_t maxLength = 4096;  ///< Of a String, in bytes of UTF-8.
+};
+
+/// One documented answer. `schema` is a JSON Schema as text; empty: no body.
+struct ResponseDoc {
+    int status = 200;
+    std::string description;
+    std::string schema;
+};
+
+/// A request whose parameters and body have been checked against the route. Valid during the handler's call.
+class Request {
+public:
+    std::string method;
+    std::string path;           ///< As received, without query.
+    std::string remoteAddress;  ///< Numeric, without port.
+    std::string body;           ///< Raw bytes; complete.
+    std::map<std::string, ParameterValue> values;  ///< Path, query and body members together, by name.
+
+    [[nodiscard]] bool has(const std::string& name) const { return values.count(name) != 0; }
+    /// Throws std::out_of_range if the route has no such parameter or it was not given, std::bad_variant_access if its
+    /// type is another.
+    [[nodiscard]] std::int64_t integer(const std::string& name) const {
+        return std::get<std::int64_t>(values.at(name));
+    }
+    [[nodiscard]] const std::string& text(const std::string& name) const {
+        return std::get<std::string>(values.at(name));
+    }
+};
+
+/// What a handler answers. `body` is sent as it is.
+struct Response {
+    int status = 200;
+    std::string body;
+    std::string contentType = "application/json; charset=utf-8";
+    std::vector<std::pair<std::string, std::string>> headers;
+};
+
+/// Thrown by a route handler to answer with an error in the common shape {"message", "error", "statusCode"}.
+class HttpError : public std::runtime_error {
+public:
+    HttpError(int status, const std::string& message) : std::runtime_error(message), status_(status) {}
+    /// 503 and 429 carry Retry-After, in seconds, rounded up.
+    HttpError(int status, const std::string& message, int retryAfterSeconds)
+        : std::runtime_error(message), status_(status), retryAfter_(retryAfterSeconds) {}
+
+    [[nodiscard]] int status() const noexcept { return status_; }
+    [[nodiscard]] std::optional<int> retryAfterSeconds() const noexcept { return retryAfter_; }
+
+private:
+    int status_;
+    std::optional<int> retryAfter_;
+};
+
+using RouteHandler = std::function<Response(const Request&)>;
+
+/// One endpoint. The table of them is served by the HTTP front, which also derives the OpenAPI document from it.
+struct Route {
+    /// None: anybody. Others are refused by a front that cannot check them.
+    enum class Auth { None };
+
+    std::string method;  ///< Upper case: GET, POST, PUT, PATCH, DELETE.
+    std::string path;    ///< Pattern with parameters in braces: "/reservation/{eventId}/{userId}".
+    std::string summary;
+    std::string tag;
+    std::string source;  ///< Who registered it, for messages: "plugin reservation-api", "producer.properties api.route.x".
+    std::vector<Parameter> parameters;
+    std::vector<ResponseDoc> responses;
+    Auth auth = Auth::None;
+    /// Runs on a thread of the front, many at once. Whatever it throws other than HttpError answers 500.
+    RouteHandler handler;
+};
+
+/// The route table of a process. Owned by the engine, filled by services and by configuration, served by the front.
+/// Threads: every method may be called from any thread; a snapshot never changes.
+class Routes {
+public:
+    using Table = std::vector<std::shared_ptr<const Route>>;
+
+    /// Throws ConfigException, naming both sources, if a route with the same method and an equal pattern exists
+    /// (parameter names do not count); also for a pattern or method that is malformed, a path parameter without
+    /// declaration or the reverse, or a missing handler.
+    void add(Route route);
+
+    /// Replaces all routes whose source starts with `sourcePrefix` by `routes`, all or nothing.
+    void replace(const std::string& sourcePrefix, std::vector<Route> routes);
+
+    [[nodiscard]] std::shared_ptr<const Table> snapshot() const;
+
+private:
+    mutable std::mutex mutex_;
+    std::shared_ptr<const Table> table_ = std::make_shared<const Table>();
+};
+
+}  // namespace drover

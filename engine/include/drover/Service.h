@@ -1,0 +1,92 @@
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "drover/BuildStamp.h"
+#include "drover/PluginAbi.h"
+#include "drover/Queue.h"
+#include "drover/Routes.h"
+
+namespace Poco {
+class Logger;
+}
+
+namespace drover {
+
+/// The values of the keys that a service declared, checked by the engine.
+class ServiceConfig {
+public:
+    virtual ~ServiceConfig() = default;
+    /// Throw Poco::NotFoundException for a key that was not declared or has neither value nor default.
+    [[nodiscard]] virtual std::string text(const std::string& key) const = 0;
+    [[nodiscard]] virtual std::int64_t integer(const std::string& key) const = 0;
+    [[nodiscard]] virtual bool boolean(const std::string& key) const = 0;
+    [[nodiscard]] virtual bool has(const std::string& key) const = 0;
+    /// Every key and raw value below `prefix` (for tables such as api.route.<name>.*), the prefix cut off, sorted.
+    [[nodiscard]] virtual std::vector<std::pair<std::string, std::string>> below(const std::string& prefix) const = 0;
+};
+
+/// One named answer to "is this process fit for work?".
+struct HealthReport {
+    bool ok = true;
+    std::string detail;  ///< Shown; no secrets.
+};
+
+/// What the engine hands to a service. Outlives it.
+class ServiceContext {
+public:
+    virtual ~ServiceContext() = default;
+    [[nodiscard]] virtual const ServiceConfig& config() const = 0;
+    [[nodiscard]] virtual Routes& routes() = 0;
+    /// The producer side of the queue with this alias (`queue.<alias>.*`), made on first use and shared.
+    /// Throws ConfigException if the alias is not configured.
+    [[nodiscard]] virtual Queue& queue(const std::string& alias) = 0;
+    [[nodiscard]] virtual Poco::Logger& logger() = 0;
+    /// Adds a check to the process's readiness; must answer within milliseconds, from any thread.
+    virtual void addHealthCheck(const std::string& name, std::function<HealthReport()> check) = 0;
+    /// The readiness of the process: every check with its name.
+    [[nodiscard]] virtual std::vector<std::pair<std::string, HealthReport>> health() const = 0;
+};
+
+/// A plugin of the second kind: it uses the engine's C++ API and is loaded only by the very build it was made with.
+///
+/// Life: constructed with its context (adds its routes there), start() once every service is constructed, stop() when
+/// the process ends, in the reverse order. Loaded at the start of a process only.
+class Service {
+public:
+    virtual ~Service() = default;
+    virtual void start() {}
+    /// Stops within `grace`: what is in flight may end, then it is cut off.
+    virtual void stop(std::chrono::milliseconds grace) { (void)grace; }
+};
+
+/// What `drover_service()` returns.
+struct ServiceDescriptor {
+    const char* buildStamp;  ///< DROVER_BUILD_STAMP of the headers it was built with.
+    const char* name;        ///< Also the prefix of its configuration keys.
+    const char* version;
+    const char* description;
+    std::vector<drover_config_key> configKeys;
+    /// Prefixes of open tables below the service's name, such as "route": keys there are not declared one by one.
+    std::vector<std::string> configTables;
+    std::unique_ptr<Service> (*create)(ServiceContext&);
+};
+
+#define DROVER_SERVICE_SYMBOL "drover_service"
+#define DROVER_BUILD_STAMP_SYMBOL "drover_build_stamp"
+
+/// Exports a service plugin. The stamp is a symbol of its own, in C, so that it can be compared before any C++ type of
+/// the plugin is looked at.
+#define DROVER_SERVICE(descriptor)                                                        \
+    extern "C" DROVER_EXPORT const char* drover_build_stamp();                            \
+    extern "C" DROVER_EXPORT const char* drover_build_stamp() { return DROVER_BUILD_STAMP; } \
+    extern "C" DROVER_EXPORT const ::drover::ServiceDescriptor* drover_service();         \
+    extern "C" DROVER_EXPORT const ::drover::ServiceDescriptor* drover_service() { return &(descriptor); } \
+    static_assert(true, "a semicolon follows")
+
+}  // namespace drover

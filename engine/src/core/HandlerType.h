@@ -1,0 +1,78 @@
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "core/ClaimedJob.h"
+#include "core/JobOutcome.h"
+
+namespace drover {
+
+/// Why a job's cancel token is set; the numbers are the plugin ABI's.
+enum class CancelReason { None = 0, Lost = 1, Timeout = 2, Remote = 3, Shutdown = 4 };
+
+/// What a host call answers; the numbers are the plugin ABI's (DROVER_OK, DROVER_E_*).
+enum class HostStatus { Ok = 0, Argument = 1, Twice = 2, Lost = 3, Unavailable = 4, Unsupported = 5 };
+
+/// A claimed job while a handler has it. Owned by the worker; implements what a handler can ask for.
+/// Threads: every method may be called from any thread while the handler runs.
+class RunningJob {
+public:
+    virtual ~RunningJob() = default;
+    [[nodiscard]] virtual const ClaimedJob& job() const = 0;
+
+    /// Sets the outcome; false if there is one already (the first one stands).
+    virtual bool setOutcome(JobOutcome outcome) = 0;
+
+    [[nodiscard]] virtual CancelReason cancelled() const = 0;
+    /// Sleeps until the token is set or the time is over.
+    virtual CancelReason waitCancelled(std::chrono::milliseconds timeout) = 0;
+
+    virtual HostStatus updateProgress(std::string_view json) = 0;
+    virtual HostStatus updateData(std::string_view json) = 0;
+    virtual HostStatus addLog(std::string_view row) = 0;
+    /// `ids`: JSON array.
+    virtual HostStatus addChildren(std::string_view childrenJson, std::string& ids) = 0;
+    /// `values`: JSON object, child job key to result.
+    virtual HostStatus childrenValues(std::string& values) = 0;
+};
+
+/// One instance of a handler; used by the thread that made it, and destroyed there.
+class HandlerInstance {
+public:
+    virtual ~HandlerInstance() = default;
+    /// Runs the jobs; never throws. A job without outcome afterwards is handed back.
+    virtual void process(std::span<RunningJob* const> jobs) = 0;
+    /// Sets an outcome if the job's effect is known already. Does nothing if the handler does not offer it.
+    virtual void outcomeOf(RunningJob& job) = 0;
+    /// The handler's own backoff in ms; -1 fails for good; std::nullopt: it has none for this type.
+    virtual std::optional<std::int64_t> backoff(const ClaimedJob& job,
+                                                int attemptsMade,
+                                                std::string_view type,
+                                                std::string_view reason) = 0;
+};
+
+/// A kind of jobs that a loaded plugin can run; makes instances. The worker's whole view of plugins.
+/// Threads: every method may be called from any thread.
+class HandlerType {
+public:
+    virtual ~HandlerType() = default;
+    [[nodiscard]] virtual const std::string& name() const = 0;           ///< "<plugin>/<handler>".
+    [[nodiscard]] virtual const std::string& pluginVersion() const = 0;  ///< "<plugin> <version>", for stack traces.
+    [[nodiscard]] virtual const std::vector<std::string>& jobNames() const = 0;  ///< Empty: every name nobody else has.
+    [[nodiscard]] virtual const std::string& defaultQueue() const = 0;
+    [[nodiscard]] virtual std::uint32_t batchMax() const = 0;
+    /// Queue settings that the plugin suggests, key below queue.<alias> to value.
+    [[nodiscard]] virtual const std::map<std::string, std::string>& defaultOptions() const = 0;
+    /// Throws PluginException if the plugin refuses.
+    [[nodiscard]] virtual std::unique_ptr<HandlerInstance> create() = 0;
+};
+
+}  // namespace drover

@@ -1,0 +1,1 @@
+// Replaced by the classes of the store.

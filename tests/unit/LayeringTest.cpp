@@ -1,0 +1,132 @@
+#include <filesystem>
+#include <fstream>
+#include <map>
+#include <regex>
+#include <set>
+#include <string>
+
+#include <cppunit/extensions/HelperMacros.h>
+
+namespace {
+
+namespace fs = std::filesystem;
+
+/// Which folders the files of a folder may include from, besides their own. "drover/X.h" stands for a public header.
+const std::map<std::string, std::set<std::string>> kAllowed = {
+    {"engine/src/core", {}},
+    {"engine/src/redis", {"core"}},
+    {"engine/src/queue", {"redis", "core"}},
+    {"engine/src/worker", {"queue", "redis", "core"}},
+    {"engine/src/plugin", {"queue", "redis", "core"}},
+    {"engine/src/store", {}},
+    {"engine/src/app", {"plugin", "worker", "queue", "redis", "core", "store"}},
+    {"plugins", {"store"}},
+    {"api", {}},
+};
+
+/// Libraries that only the named folders may include.
+const std::map<std::string, std::set<std::string>> kOwners = {
+    {"hiredis/", {"engine/src/redis"}},
+    {"libpq-fe.h", {"engine/src/store"}},
+    {"Poco/Data/", {"engine/src/store"}},
+};
+
+std::string folderOf(const std::string& path) {
+    for (const auto& entry : kAllowed) {
+        if (path.rfind(entry.first + "/", 0) == 0) {
+            return entry.first;
+        }
+    }
+    return "";
+}
+
+/// Every source file below the walked roots, relative to the project.
+std::set<std::string> sources() {
+    const fs::path root = DROVER_SOURCE_DIR;
+    std::set<std::string> found;
+    for (const char* top : {"engine", "plugins", "api"}) {
+        for (const auto& entry : fs::recursive_directory_iterator(root / top)) {
+            const std::string extension = entry.path().extension();
+            if (entry.is_regular_file() && (extension == ".h" || extension == ".cpp")) {
+                found.insert(fs::relative(entry.path(), root));
+            }
+        }
+    }
+    return found;
+}
+
+/// Calls `visit(file, included, line)` for each #include of each file.
+template <typename Visit>
+void forEachInclude(Visit visit) {
+    static const std::regex kInclude(R"rx(^\s*#\s*include\s*[<"]([^>"]+)[>"])rx");
+    for (const std::string& file : sources()) {
+        std::ifstream in(fs::path(DROVER_SOURCE_DIR) / file);
+        int number = 0;
+        for (std::string line; std::getline(in, line);) {
+            ++number;
+            std::smatch match;
+            if (std::regex_search(line, match, kInclude)) {
+                visit(file, match[1].str(), file + ":" + std::to_string(number));
+            }
+        }
+    }
+}
+
+}  // namespace
+
+/// The arrow of the folders, walked along the #include lines.
+class LayeringTest : public CppUnit::TestFixture {
+    CPPUNIT_TEST_SUITE(LayeringTest);
+    CPPUNIT_TEST(includesFollowTheArrow);
+    CPPUNIT_TEST(librariesStayWithTheirOwners);
+    CPPUNIT_TEST(sdkHeadersNeedNothingButTheStandardLibrary);
+    CPPUNIT_TEST_SUITE_END();
+
+public:
+    void includesFollowTheArrow() {
+        int seen = 0;
+        forEachInclude([&seen](const std::string& file, const std::string& included, const std::string& where) {
+            const std::string folder = folderOf(file);
+            const auto slash = included.find('/');
+            if (folder.empty() || slash == std::string::npos) {
+                return;
+            }
+            const std::string target = included.substr(0, slash);
+            static const std::set<std::string> kLayers = {"core", "redis", "queue", "worker", "plugin", "store", "app"};
+            if (kLayers.count(target) == 0) {
+                return;
+            }
+            ++seen;
+            const std::string own = folder.rfind("engine/src/", 0) == 0 ? folder.substr(11) : "";
+            CPPUNIT_ASSERT_MESSAGE(where + " includes " + included + ", against the arrow",
+                                   target == own || kAllowed.at(folder).count(target) != 0);
+        });
+        CPPUNIT_ASSERT_MESSAGE("the walk found no include at all", seen > 0);
+    }
+
+    void librariesStayWithTheirOwners() {
+        forEachInclude([](const std::string& file, const std::string& included, const std::string& where) {
+            for (const auto& [library, owners] : kOwners) {
+                if (included.rfind(library, 0) == 0) {
+                    CPPUNIT_ASSERT_MESSAGE(where + ": " + library + " belongs to other folders",
+                                           owners.count(folderOf(file)) != 0);
+                }
+            }
+        });
+    }
+
+    void sdkHeadersNeedNothingButTheStandardLibrary() {
+        const std::set<std::string> sdk = {"PluginAbi.h", "Handler.h", "Unavailable.h", "Testing.h"};
+        forEachInclude([&sdk](const std::string& file, const std::string& included, const std::string& where) {
+            const std::string header = fs::path(file).filename();
+            if (file.rfind("engine/include/drover/", 0) != 0 || sdk.count(header) == 0) {
+                return;
+            }
+            const bool ownHeader = included.rfind("drover/", 0) == 0 && sdk.count(included.substr(7)) != 0;
+            CPPUNIT_ASSERT_MESSAGE(where + ": " + included + " is not for plugin authors",
+                                   ownHeader || included.find('/') == std::string::npos);
+        });
+    }
+};
+
+CPPUNIT_TEST_SUITE_REGISTRATION(LayeringTest);
