@@ -1,0 +1,48 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace drover {
+
+/// What a script answers in place of a result. The numbers are BullMQ's and part of the wire format.
+enum class ErrorCode : std::int64_t {
+    JobNotExist = -1,
+    JobLockNotExist = -2,
+    JobNotInState = -3,
+    JobPendingChildren = -4,
+    ParentJobNotExist = -5,
+    JobLockMismatch = -6,
+    ParentJobCannotBeReplaced = -7,
+    JobBelongsToJobScheduler = -8,
+    JobHasFailedChildren = -9,
+    SchedulerJobIdCollision = -10,
+    SchedulerJobSlotsBusy = -11
+};
+
+/// What an error message is filled with; a code uses the members that its text needs.
+struct ErrorContext {
+    std::string_view jobId;
+    std::string_view
+        operation;  ///< "moveToFinished"; of addJobScheduler and the like, as BullMQ names them.
+    std::string_view state;  ///< "active": where the job should have been.
+    std::string_view parentKey;
+};
+
+/// The only place where a script's number becomes a code. 0 and above is no error: std::nullopt.
+/// Throws ScriptException for a negative number that the contract does not have.
+[[nodiscard]] std::optional<ErrorCode> errorCodeOf(std::int64_t scriptNumber);
+
+/// "JobNotExist" and so on.
+[[nodiscard]] const char* toString(ErrorCode code);
+
+/// The message as BullMQ words it, so that a search for it finds the same explanations:
+/// "Missing lock for job 42. moveToFinished".
+[[nodiscard]] std::string errorMessage(ErrorCode code, const ErrorContext& context);
+
+/// Whether the code says that the job is not this worker's any more: its result is to be dropped, without a retry.
+[[nodiscard]] bool isOwnershipLost(ErrorCode code);
+
+}  // namespace drover

@@ -1,0 +1,43 @@
+#include "core/Guarded.h"
+
+#include <exception>
+#include <pthread.h>
+#include <string>
+
+#include <Poco/Exception.h>
+#include <Poco/Logger.h>
+
+namespace drover {
+
+namespace {
+
+std::string describeCurrentException() {
+    try {
+        throw;
+    } catch (const Poco::Exception& error) {
+        return error.displayText();
+    } catch (const std::exception& error) {
+        return error.what();
+    } catch (...) {
+        return "an exception that is no std::exception";
+    }
+}
+
+}  // namespace
+
+void nameThread(const char* name) {
+    // The kernel takes 15 characters and refuses longer names altogether. A refusal costs a label, nothing else.
+    const std::string label = std::string(name).substr(0, 15);
+    (void)pthread_setname_np(pthread_self(), label.c_str());
+}
+
+void logThreadEnd(const char* name) noexcept {
+    try {
+        Poco::Logger::get(name).critical("thread " + std::string(name) +
+                                         " ended by an exception: " + describeCurrentException());
+    } catch (...) {
+        // The log itself failed, most likely for want of memory: there is nowhere left to say so.
+    }
+}
+
+}  // namespace drover

@@ -1,0 +1,104 @@
+#include <string>
+
+#include <cppunit/extensions/HelperMacros.h>
+
+#include "core/ErrorCode.h"
+#include "drover/Exceptions.h"
+
+using drover::ErrorCode;
+
+/// Script numbers become codes in one place, and codes become BullMQ's words.
+class ErrorCodeTest : public CppUnit::TestFixture {
+    CPPUNIT_TEST_SUITE(ErrorCodeTest);
+    CPPUNIT_TEST(zeroAndAboveAreNoError);
+    CPPUNIT_TEST(everyNumberOfTheContractHasItsName);
+    CPPUNIT_TEST(anUnknownNumberIsRefusedByName);
+    CPPUNIT_TEST(messagesAreWordedAsInBullmq);
+    CPPUNIT_TEST(onlyFourCodesMeanThatTheJobIsNotOursAnyMore);
+    CPPUNIT_TEST_SUITE_END();
+
+public:
+    void zeroAndAboveAreNoError() {
+        CPPUNIT_ASSERT(!drover::errorCodeOf(0).has_value());
+        CPPUNIT_ASSERT(!drover::errorCodeOf(1795382406903).has_value());
+    }
+
+    void everyNumberOfTheContractHasItsName() {
+        const char* const names[] = {"JobNotExist",
+                                     "JobLockNotExist",
+                                     "JobNotInState",
+                                     "JobPendingChildren",
+                                     "ParentJobNotExist",
+                                     "JobLockMismatch",
+                                     "ParentJobCannotBeReplaced",
+                                     "JobBelongsToJobScheduler",
+                                     "JobHasFailedChildren",
+                                     "SchedulerJobIdCollision",
+                                     "SchedulerJobSlotsBusy"};
+        std::int64_t number = -1;
+        for (const char* name : names) {
+            const auto code = drover::errorCodeOf(number);
+            CPPUNIT_ASSERT(code.has_value());
+            CPPUNIT_ASSERT_EQUAL(std::string(name), std::string(toString(*code)));
+            CPPUNIT_ASSERT_EQUAL(number, static_cast<std::int64_t>(*code));
+            --number;
+        }
+    }
+
+    void anUnknownNumberIsRefusedByName() {
+        try {
+            (void)drover::errorCodeOf(-12);
+            CPPUNIT_FAIL("-12 was taken for a code");
+        } catch (const drover::ScriptException& error) {
+            CPPUNIT_ASSERT(error.message().find("-12") != std::string::npos);
+        }
+    }
+
+    void messagesAreWordedAsInBullmq() {
+        const drover::ErrorContext context{"42", "moveToFinished", "active", "bull:parents:7"};
+        expect(ErrorCode::JobNotExist, context, "Missing key for job 42. moveToFinished");
+        expect(ErrorCode::JobLockNotExist, context, "Missing lock for job 42. moveToFinished");
+        expect(
+            ErrorCode::JobNotInState, context, "Job 42 is not in the active state. moveToFinished");
+        expect(ErrorCode::JobPendingChildren,
+               context,
+               "Job 42 has pending dependencies. moveToFinished");
+        expect(ErrorCode::ParentJobNotExist,
+               context,
+               "Missing key for parent job bull:parents:7. moveToFinished");
+        expect(ErrorCode::JobLockMismatch,
+               context,
+               "Lock mismatch for job 42. Cmd moveToFinished from active");
+        expect(ErrorCode::ParentJobCannotBeReplaced,
+               context,
+               "The parent job bull:parents:7 cannot be replaced. moveToFinished");
+        expect(ErrorCode::JobBelongsToJobScheduler,
+               context,
+               "Job 42 belongs to a job scheduler and cannot be removed directly. moveToFinished");
+        expect(ErrorCode::JobHasFailedChildren,
+               context,
+               "Cannot complete job 42 because it has at least one failed child. moveToFinished");
+        expect(ErrorCode::SchedulerJobIdCollision,
+               context,
+               "Cannot create job scheduler iteration - job ID already exists. moveToFinished");
+        expect(ErrorCode::SchedulerJobSlotsBusy,
+               context,
+               "Cannot create job scheduler iteration - current and next time slots already have "
+               "jobs. moveToFinished");
+    }
+
+    void onlyFourCodesMeanThatTheJobIsNotOursAnyMore() {
+        for (std::int64_t number = -11; number < 0; ++number) {
+            const bool lost = number == -1 || number == -2 || number == -3 || number == -6;
+            CPPUNIT_ASSERT_EQUAL_MESSAGE(
+                std::to_string(number), lost, isOwnershipLost(*drover::errorCodeOf(number)));
+        }
+    }
+
+private:
+    static void expect(ErrorCode code, const drover::ErrorContext& context, const char* text) {
+        CPPUNIT_ASSERT_EQUAL(std::string(text), errorMessage(code, context));
+    }
+};
+
+CPPUNIT_TEST_SUITE_REGISTRATION(ErrorCodeTest);
