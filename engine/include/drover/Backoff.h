@@ -2,6 +2,8 @@
 
 #include <chrono>
 #include <string>
+#include <utility>
+#include <vector>
 
 namespace drover {
 
@@ -14,6 +16,8 @@ struct Backoff {
     std::string type = "fixed";          ///< "fixed", "exponential", or a name that the handler's own backoff knows.
     std::chrono::milliseconds delay{0};  ///< Base delay; 0 retries at once.
     double jitter = 0.0;                 ///< Share of the delay drawn at random, in [0, 1].
+    /// Members that only a handler's own backoff knows, name to JSON text, in order.
+    std::vector<std::pair<std::string, std::string>> extra;
 
     /// Whether delayAfter() knows the type.
     [[nodiscard]] bool isBuiltIn() const { return type == "fixed" || type == "exponential"; }

@@ -28,7 +28,7 @@ struct KeepJobs {
 /// Two JSON forms: public names, as Node's API and its JSON views have them, and the stored form in the job's hash, in
 /// which some names are short (`kl` for keepLogs). Members that this version does not know are carried through.
 struct JobOptions {
-    int attempts = 0;  ///< Attempts allowed; 0 counts as 1.
+    int attempts = 0;  ///< Attempts allowed; 0 counts as 1. More than an int holds is read as its maximum.
     std::optional<Backoff> backoff;
     std::optional<std::int64_t> delayMs;  ///< Wait before the first attempt; only > 0 delays.
     int priority = 0;                     ///< [0, 2097151]; 0: none, runs before every prioritized job.
@@ -40,14 +40,17 @@ struct JobOptions {
     std::optional<std::int64_t> keepLogs;
     std::optional<std::int64_t> stackTraceLimit;
     std::optional<std::int64_t> sizeLimit;  ///< Bytes of `data` allowed.
-    /// Unknown members, name to JSON text, in order.
+    /// Unknown members, name to JSON text, in order. Deduplication, parent, telemetry, repeat and what a child's failure
+    /// does to its parent are here too, always under their public names.
     std::vector<std::pair<std::string, std::string>> extra;
 
     /// Parses either form; accepts a numeric backoff, missing attempts, exponent numbers and `{}` for an empty array.
+    /// Parts of a millisecond are dropped, attempts rounded up, null counts as absent. Ranges are not checked here: what
+    /// another client has stored must be readable.
     /// Throws Poco::InvalidArgumentException naming the member that is wrong.
     static JobOptions parse(std::string_view json);
 
-    /// The stored form. Deduplication, parent and repeat travel in `extra`.
+    /// The stored form. Rules and numbers of equal meaning are written in one way: {"count": 5} as 5, 0 as true.
     [[nodiscard]] std::string toStoredJson() const;
     /// Public names, `attempts` first, as `JSON.stringify(job)` shows them.
     [[nodiscard]] std::string toPublicJson() const;
