@@ -34,6 +34,8 @@ DROVER_DECLARE_EXCEPTION(RedisIoException, Exception);
 DROVER_DECLARE_EXCEPTION(RedisTimeoutException, RedisIoException);
 /// Redis answered with an error that a repetition will not cure (WRONGTYPE, a script's own error).
 DROVER_DECLARE_EXCEPTION(ScriptException, Exception);
+/// A job's hash holds what no reader can make sense of; the message names the job and the field. Its neighbours are fine.
+DROVER_DECLARE_EXCEPTION(JobFormatException, Exception);
 /// The database answered with an error that is the statement's or the data's fault. Infrastructure is Unavailable.
 DROVER_DECLARE_EXCEPTION(StoreException, Exception);
 /// A key is unknown, missing, or its value is out of range; the message names the key and what would be right.

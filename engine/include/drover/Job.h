@@ -23,7 +23,7 @@ enum class JobState {
 /// "waiting", "active", "delayed", "prioritized", "waiting-children", "completed", "failed", "unknown".
 [[nodiscard]] const char* toString(JobState state);
 
-/// Which version's `JSON.stringify(job)` a view imitates: 5.48.1 has no `stalledCounter`.
+/// Which version's `JSON.stringify(job)` a view imitates: 5.48.1 has no `stalledCounter` and no `deferredFailure`.
 enum class JobView { Bullmq6, Bullmq548 };
 
 /// A job as its hash holds it. A value; `data` and `returnValue` stay the raw JSON that somebody wrote.
@@ -52,7 +52,8 @@ struct Job {
     std::optional<std::string> deferredFailure;
     std::optional<std::string> processedBy;
 
-    /// The members and their order are those of `JSON.stringify(job)`; absent members are left out.
+    /// The members and their order are those of `JSON.stringify(job)`; absent members are left out. `data`, `progress`,
+    /// `returnValue`, `stacktrace` and `parent` are embedded as they are, so they must be JSON.
     [[nodiscard]] std::string toJson(JobView view = JobView::Bullmq6) const;
 };
 
