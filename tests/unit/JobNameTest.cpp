@@ -1,0 +1,167 @@
+#include <string>
+
+#include <cppunit/extensions/HelperMacros.h>
+
+#include "core/JobName.h"
+
+using drover::JobOptions;
+using namespace std::string_literals;
+
+/// Names that would collide with keys, mislead other clients or be refused by Redis are refused before they are sent.
+class JobNameTest : public CppUnit::TestFixture {
+    CPPUNIT_TEST_SUITE(JobNameTest);
+    CPPUNIT_TEST(ordinaryIdsAreTaken);
+    CPPUNIT_TEST(idsThatBullmqRefusesAreRefusedInItsWords);
+    CPPUNIT_TEST(idsThatAreKeysOfTheQueueAreRefused);
+    CPPUNIT_TEST(idsThatAreNotUtf8AreRefused);
+    CPPUNIT_TEST(queueNamesAreNotEmptyAndHaveNoColon);
+    CPPUNIT_TEST(workerNamesFitIntoAClientName);
+    CPPUNIT_TEST(namesFromOutsideAreNarrower);
+    CPPUNIT_TEST(ordinaryOptionsAreTaken);
+    CPPUNIT_TEST(optionsThatBullmqRefusesAreRefused);
+    CPPUNIT_TEST_SUITE_END();
+
+public:
+    void ordinaryIdsAreTaken() {
+        for (const char* id : {
+                 "a",
+                 "order-7",
+                 "007",
+                 "7a",
+                 "1.5",
+                 "a:b:c",
+                 "::",
+                 "-",
+                 "waiting",
+                 "\xED\x95\x9C",
+                 "has space",
+                 "metrics2",
+             }) {
+            CPPUNIT_ASSERT_EQUAL_MESSAGE(id, ""s, drover::customIdError(id));
+        }
+    }
+
+    void idsThatBullmqRefusesAreRefusedInItsWords() {
+        expectPart(drover::customIdError("0"), "JobId cannot be '0' or start with '0:'");
+        expectPart(drover::customIdError("0:x"), "JobId cannot be '0' or start with '0:'");
+        expectPart(drover::customIdError("0:x:y"), "JobId cannot be '0' or start with '0:'");
+        for (const char* id : {"123", "-5", "9007199254740993", "99999999999999999999999"}) {
+            expectPart(drover::customIdError(id), "Custom Id cannot be integers");
+        }
+        for (const char* id : {"a:b", "a:b:c:d", ":"}) {
+            expectPart(drover::customIdError(id), "Custom Id cannot contain :");
+        }
+        expectPart(drover::customIdError(""), "cannot be empty");
+    }
+
+    void idsThatAreKeysOfTheQueueAreRefused() {
+        for (const char* id : {"meta",
+                               "id",
+                               "wait",
+                               "paused",
+                               "active",
+                               "prioritized",
+                               "delayed",
+                               "waiting-children",
+                               "completed",
+                               "failed",
+                               "events",
+                               "pc",
+                               "marker",
+                               "limiter",
+                               "stalled",
+                               "stalled-check",
+                               "repeat",
+                               "delay",
+                               "priority",
+                               "metrics:completed:data",
+                               "repeat:nightly:5",
+                               "de:a:b",
+                               "dn:a:b"}) {
+            expectPart(drover::customIdError(id), "the queue has a key of that name");
+        }
+    }
+
+    void idsThatAreNotUtf8AreRefused() {
+        expectPart(drover::customIdError("a\xFF"), "must be UTF-8");
+    }
+
+    void queueNamesAreNotEmptyAndHaveNoColon() {
+        for (const char* name :
+             {"q", "reservation-queue", "{q}", "a.b", "\xED\x95\x9C", "wait", "7"}) {
+            CPPUNIT_ASSERT_EQUAL_MESSAGE(name, ""s, drover::queueNameError(name));
+        }
+        expectPart(drover::queueNameError(""), "must be provided");
+        expectPart(drover::queueNameError("a:b"), "Queue name cannot contain :, got \"a:b\"");
+        expectPart(drover::queueNameError("\xC0\xAF"), "must be UTF-8");
+    }
+
+    void workerNamesFitIntoAClientName() {
+        for (const char* name : {"", "w1", "host:1234", "~!"}) {
+            CPPUNIT_ASSERT_EQUAL_MESSAGE(name, ""s, drover::workerNameError(name));
+        }
+        for (const char* name : {"a b", "a\n", "\xED\x95\x9C", "\x7F"}) {
+            expectPart(drover::workerNameError(name), "printable ASCII without spaces");
+        }
+    }
+
+    void namesFromOutsideAreNarrower() {
+        for (const std::string& name : {"order_7-b"s, "7a"s, std::string(128, 'x')}) {
+            CPPUNIT_ASSERT_EQUAL_MESSAGE(name, ""s, drover::edgeNameError("jobId", name));
+        }
+        for (const std::string& name :
+             {""s, std::string(129, 'x'), "a:b:c"s, "a b"s, "a.b"s, "\xED\x95\x9C"s, "a\0"s}) {
+            expectPart(drover::edgeNameError("jobId", name), "jobId must have 1 to 128 characters");
+        }
+        for (const char* name : {"0", "123", "007", "-5"}) {
+            expectPart(drover::edgeNameError("jobId", name), "jobId must not be a number");
+        }
+        expectPart(drover::edgeNameError("queue", "stalled-check"),
+                   "queue must not be \"stalled-check\"");
+    }
+
+    void ordinaryOptionsAreTaken() {
+        for (const char* json :
+             {"{}",
+              "{\"jobId\":\"a\",\"priority\":2097151,\"backoff\":{\"type\":\"fixed\",\"jitter\":1}"
+              "}",
+              "{\"deduplication\":{\"ttl\":5,\"id\":\"d\"},\"failParentOnFailure\":true}",
+              "{\"de\":{\"id\":\"d\"}}",
+              "{\"parent\":{\"id\":\"1\",\"queue\":\"bull:p\"},\"fpof\":true,\"cpof\":false}"}) {
+            CPPUNIT_ASSERT_EQUAL_MESSAGE(json, ""s, drover::optionsError(JobOptions::parse(json)));
+        }
+    }
+
+    void optionsThatBullmqRefusesAreRefused() {
+        expectOptions("{\"jobId\":\"5\"}", "Custom Id cannot be integers");
+        expectOptions("{\"priority\":2097152}",
+                      "Priority should be between 0 and 2097151, got 2097152");
+        expectOptions("{\"priority\":-1}", "Priority should be between 0 and 2097151");
+        expectOptions("{\"backoff\":{\"type\":\"fixed\",\"jitter\":1.5}}",
+                      "Jitter should be between 0 and 1");
+        expectOptions("{\"backoff\":{\"type\":\"fixed\",\"jitter\":-0.1}}",
+                      "Jitter should be between 0 and 1");
+        expectOptions("{\"debounce\":{\"id\":\"d\"}}", "Debounce option has been removed");
+        for (const char* json :
+             {"{\"de\":{}}", "{\"de\":{\"id\":\"\"}}", "{\"de\":{\"id\":5}}", "{\"de\":\"d\"}"}) {
+            expectOptions(json, "Deduplication id must be provided");
+        }
+        expectOptions("{\"de\":{\"id\":\"d\"},\"parent\":{\"id\":\"1\",\"queue\":\"bull:p\"}}",
+                      "Deduplication and parent options cannot be used together");
+        expectOptions("{\"rdof\":true,\"fpof\":true}",
+                      "The following options cannot be used together: removeDependencyOnFailure, "
+                      "failParentOnFailure");
+    }
+
+private:
+    static void expectPart(const std::string& text, const std::string& part) {
+        CPPUNIT_ASSERT_MESSAGE("\"" + text + "\" does not say: " + part,
+                               text.find(part) != std::string::npos);
+    }
+
+    static void expectOptions(const char* json, const std::string& part) {
+        expectPart(drover::optionsError(JobOptions::parse(json)), part);
+    }
+};
+
+CPPUNIT_TEST_SUITE_REGISTRATION(JobNameTest);
