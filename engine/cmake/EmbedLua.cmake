@@ -4,6 +4,8 @@
 # A line `--- @include "file"` is replaced by engine/lua/includes/file.lua, once per script. The number of keys in the
 # file name goes along, so that ScriptRegistry can refuse a call with another count.
 
+cmake_minimum_required(VERSION 3.22)
+
 file(GLOB scripts ${DIR}/*.lua)
 list(SORT scripts)
 

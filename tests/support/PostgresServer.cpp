@@ -1,10 +1,9 @@
 #include "support/PostgresServer.h"
 
-#include <sys/wait.h>
-#include <unistd.h>
-
 #include <chrono>
 #include <stdexcept>
+#include <sys/wait.h>
+#include <unistd.h>
 
 namespace drover::test {
 
@@ -19,9 +18,19 @@ PostgresServer::PostgresServer() : port_(freePort()), user_(getuid() == 0 ? "pos
     programs_ = initdb.substr(0, initdb.rfind('/'));
     folder_ = makeTempFolder("drover-pg-");
     ServerProcess init;
-    init.start({initdb, "-D", folder_ + "/data", "-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C.UTF-8",
+    init.start({initdb,
+                "-D",
+                folder_ + "/data",
+                "-U",
+                "postgres",
+                "-A",
+                "trust",
+                "-E",
+                "UTF8",
+                "--locale=C.UTF-8",
                 "--no-sync"},
-               folder_ + "/log", user_);
+               folder_ + "/log",
+               user_);
     while (init.running()) {
         usleep(20000);
     }
@@ -41,14 +50,31 @@ std::string PostgresServer::url(const std::string& database) const {
 }
 
 void PostgresServer::start() {
-    process_.start({programs_ + "/postgres", "-D", folder_ + "/data", "-h", "127.0.0.1", "-p", std::to_string(port_),
-                    "-k", folder_, "-c", "timezone=UTC", "-c", "fsync=off", "-c", "max_connections=200"},
-                   folder_ + "/log", user_);
+    process_.start({programs_ + "/postgres",
+                    "-D",
+                    folder_ + "/data",
+                    "-h",
+                    "127.0.0.1",
+                    "-p",
+                    std::to_string(port_),
+                    "-k",
+                    folder_,
+                    "-c",
+                    "timezone=UTC",
+                    "-c",
+                    "fsync=off",
+                    "-c",
+                    "max_connections=200"},
+                   folder_ + "/log",
+                   user_);
     const std::string check = programs_ + "/pg_isready -q -h 127.0.0.1 -p " + std::to_string(port_);
-    process_.waitUntil([&check] { return std::system(check.c_str()) == 0; }, std::chrono::seconds(30));
+    process_.waitUntil([&check] { return std::system(check.c_str()) == 0; },
+                       std::chrono::seconds(30));
 }
 
-void PostgresServer::stop(int signal) { process_.stop(signal); }
+void PostgresServer::stop(int signal) {
+    process_.stop(signal);
+}
 
 PostgresServer& PostgresServer::shared() {
     static PostgresServer server;

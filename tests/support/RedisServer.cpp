@@ -11,13 +11,20 @@ namespace drover::test {
 RedisServer::RedisServer(const std::vector<std::string>& extra)
     : port_(freePort()), folder_(makeTempFolder("drover-redis-")) {
     args_ = {findProgram("redis-server"),
-             "--bind", "127.0.0.1",
-             "--port", std::to_string(port_),
-             "--dir", folder_,
-             "--appendonly", "yes",
-             "--appendfsync", "everysec",
-             "--save", "",
-             "--maxmemory-policy", "noeviction"};
+             "--bind",
+             "127.0.0.1",
+             "--port",
+             std::to_string(port_),
+             "--dir",
+             folder_,
+             "--appendonly",
+             "yes",
+             "--appendfsync",
+             "everysec",
+             "--save",
+             "",
+             "--maxmemory-policy",
+             "noeviction"};
     args_.insert(args_.end(), extra.begin(), extra.end());
     start();
 }
@@ -34,8 +41,9 @@ void RedisServer::start() {
         [this] {
             try {
                 Poco::Net::StreamSocket socket;
-                socket.connect(Poco::Net::SocketAddress("127.0.0.1", static_cast<Poco::UInt16>(port_)),
-                               Poco::Timespan(1, 0));
+                socket.connect(
+                    Poco::Net::SocketAddress("127.0.0.1", static_cast<Poco::UInt16>(port_)),
+                    Poco::Timespan(1, 0));
                 socket.setReceiveTimeout(Poco::Timespan(1, 0));
                 socket.sendBytes("GET x\r\n", 7);
                 char reply[64] = {};
@@ -48,7 +56,9 @@ void RedisServer::start() {
         std::chrono::seconds(20));
 }
 
-void RedisServer::stop(int signal) { process_.stop(signal); }
+void RedisServer::stop(int signal) {
+    process_.stop(signal);
+}
 
 RedisServer& RedisServer::shared() {
     static RedisServer server;

@@ -1,29 +1,30 @@
 #include "support/ServerProcess.h"
 
 #include <arpa/inet.h>
+#include <cstdlib>
 #include <fcntl.h>
+#include <filesystem>
+#include <fstream>
 #include <grp.h>
 #include <netinet/in.h>
 #include <pwd.h>
 #include <signal.h>
+#include <sstream>
+#include <stdexcept>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
-#include <unistd.h>
-
-#include <cstdlib>
-#include <filesystem>
-#include <fstream>
-#include <sstream>
-#include <stdexcept>
 #include <thread>
+#include <unistd.h>
 
 #include "support/Skip.h"
 
 namespace drover::test {
 
-ServerProcess::~ServerProcess() { stop(SIGKILL); }
+ServerProcess::~ServerProcess() {
+    stop(SIGKILL);
+}
 
 void ServerProcess::start(const std::vector<std::string>& args,
                           const std::string& logFile,
@@ -54,7 +55,8 @@ void ServerProcess::start(const std::vector<std::string>& args,
     }
     if (child == 0) {
         setpgid(0, 0);
-        if (uid != getuid() && (setgroups(0, nullptr) != 0 || setgid(gid) != 0 || setuid(uid) != 0)) {
+        if (uid != getuid() &&
+            (setgroups(0, nullptr) != 0 || setgid(gid) != 0 || setuid(uid) != 0)) {
             _exit(126);
         }
         // After setuid, which clears it. The race with a parent that is gone already is closed by the check.
@@ -108,10 +110,12 @@ bool ServerProcess::running() const {
         return false;
     }
     siginfo_t info{};
-    return waitid(P_PID, static_cast<id_t>(pid_), &info, WEXITED | WNOHANG | WNOWAIT) == 0 && info.si_pid == 0;
+    return waitid(P_PID, static_cast<id_t>(pid_), &info, WEXITED | WNOHANG | WNOWAIT) == 0 &&
+           info.si_pid == 0;
 }
 
-void ServerProcess::waitUntil(const std::function<bool()>& ready, std::chrono::milliseconds timeout) const {
+void ServerProcess::waitUntil(const std::function<bool()>& ready,
+                              std::chrono::milliseconds timeout) const {
     const auto deadline = std::chrono::steady_clock::now() + timeout;
     while (std::chrono::steady_clock::now() < deadline) {
         if (ready()) {

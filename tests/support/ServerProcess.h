@@ -1,10 +1,9 @@
 #pragma once
 
-#include <sys/types.h>
-
 #include <chrono>
 #include <functional>
 #include <string>
+#include <sys/types.h>
 #include <vector>
 
 namespace drover::test {
@@ -18,7 +17,9 @@ public:
     ~ServerProcess();
 
     /// Starts `args` (args[0] is looked up in PATH); output goes to `logFile`. `user` empty: as ourselves.
-    void start(const std::vector<std::string>& args, const std::string& logFile, const std::string& user = "");
+    void start(const std::vector<std::string>& args,
+               const std::string& logFile,
+               const std::string& user = "");
     /// Sends `signal` and waits for the end; returns the wait status, -1 if nothing ran.
     int stop(int signal = 15);
     void signal(int number) const;
@@ -38,7 +39,8 @@ private:
 /// Whether something accepts on 127.0.0.1:port.
 [[nodiscard]] bool accepts(int port);
 /// The full path of a program, from PATH and `extra` folders; throws MissingService if it is nowhere.
-[[nodiscard]] std::string findProgram(const std::string& name, const std::vector<std::string>& extra = {});
+[[nodiscard]] std::string findProgram(const std::string& name,
+                                      const std::vector<std::string>& extra = {});
 /// A fresh folder under /tmp that every user can reach; removed by removeTree.
 [[nodiscard]] std::string makeTempFolder(const std::string& prefix);
 void removeTree(const std::string& path);

@@ -24,7 +24,8 @@ public:
     void addFailure(const CppUnit::TestFailure& failure) override {
         const CppUnit::Exception* error = failure.thrownException();
         if (error != nullptr &&
-            std::string(error->what()).find(drover::test::kMissingServiceMark) != std::string::npos) {
+            std::string(error->what()).find(drover::test::kMissingServiceMark) !=
+                std::string::npos) {
             ++skipped;
         }
     }

@@ -13,7 +13,8 @@ namespace drover {
 /// Source: BullMQ `opts.backoff`: {"type": string, "delay": ms, "jitter": 0..1}, or a number for a fixed delay.
 /// Threads: const methods may be called from any thread.
 struct Backoff {
-    std::string type = "fixed";          ///< "fixed", "exponential", or a name that the handler's own backoff knows.
+    std::string type =
+        "fixed";  ///< "fixed", "exponential", or a name that the handler's own backoff knows.
     std::chrono::milliseconds delay{0};  ///< Base delay; 0 retries at once.
     double jitter = 0.0;                 ///< Share of the delay drawn at random, in [0, 1].
     /// Members that only a handler's own backoff knows, name to JSON text, in order.

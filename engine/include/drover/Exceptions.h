@@ -18,20 +18,26 @@ public:
 };
 
 // Poco wants name, className, clone and rethrow from every class; its own macro would need a source file.
-#define DROVER_DECLARE_EXCEPTION(Class, Base)                                                        \
-    class Class : public Base {                                                                      \
-    public:                                                                                          \
-        explicit Class(const std::string& message, int code = 0) : Base(message, code) {}            \
-        [[nodiscard]] const char* name() const noexcept override { return "drover::" #Class; }       \
-        [[nodiscard]] const char* className() const noexcept override { return "drover::" #Class; }  \
-        [[nodiscard]] Poco::Exception* clone() const override { return new Class(*this); }           \
-        void rethrow() const override { throw *this; }                                               \
+#define DROVER_DECLARE_EXCEPTION(Class, Base)                                                  \
+    class Class : public Base {                                                                \
+    public:                                                                                    \
+        explicit Class(const std::string& message, int code = 0) : Base(message, code) {}      \
+        [[nodiscard]] const char* name() const noexcept override { return "drover::" #Class; } \
+        [[nodiscard]] const char* className() const noexcept override {                        \
+            return "drover::" #Class;                                                          \
+        }                                                                                      \
+        [[nodiscard]] Poco::Exception* clone() const override { return new Class(*this); }     \
+        void rethrow() const override { throw *this; }                                         \
     }
 
 /// The link to Redis failed or was refused before a reply came; reconnect and, if it is safe to repeat, repeat.
 DROVER_DECLARE_EXCEPTION(RedisIoException, Exception);
 /// No reply within the deadline: whether the command ran is unknown.
 DROVER_DECLARE_EXCEPTION(RedisTimeoutException, RedisIoException);
+/// Redis answered that it does not do it now (LOADING, BUSY, OOM, MISCONF, READONLY): nothing was written, try later.
+DROVER_DECLARE_EXCEPTION(RedisBusyException, RedisIoException);
+/// Redis will refuse until somebody changes the configuration (NOAUTH, WRONGPASS, NOPERM): say so, retry slowly.
+DROVER_DECLARE_EXCEPTION(RedisAuthException, RedisIoException);
 /// Redis answered with an error that a repetition will not cure (WRONGTYPE, a script's own error).
 DROVER_DECLARE_EXCEPTION(ScriptException, Exception);
 /// A job's hash holds what no reader can make sense of; the message names the job and the field. Its neighbours are fine.

@@ -1,13 +1,12 @@
 #pragma once
 
 #if DROVER_FAILPOINTS
-#include <signal.h>
-#include <time.h>
-
 #include <atomic>
 #include <cstdlib>
 #include <cstring>
+#include <signal.h>
 #include <string>
+#include <time.h>
 #endif
 
 namespace drover {
@@ -32,7 +31,8 @@ inline void failpoint(const char* phase) {
     if (where.substr(0, colon) != phase) {
         return;
     }
-    const long wanted = colon == std::string::npos ? 1 : std::strtol(where.c_str() + colon + 1, nullptr, 10);
+    const long wanted =
+        colon == std::string::npos ? 1 : std::strtol(where.c_str() + colon + 1, nullptr, 10);
     static std::atomic<long> passages{0};
     if (++passages != wanted) {
         return;

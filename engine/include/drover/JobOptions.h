@@ -16,9 +16,9 @@ namespace drover {
 /// On the wire: `true` removes at once (count 0), `false` or absent keeps all (count -1), a number is a count, or
 /// {"count": int, "age": s, "limit": int}.
 struct KeepJobs {
-    std::int64_t count = -1;          ///< -1: all; 0: remove at once; n: the n newest.
-    std::int64_t ageSeconds = -1;     ///< -1: no age rule.
-    std::int64_t limit = 1000;        ///< Most jobs that one finish removes by age.
+    std::int64_t count = -1;       ///< -1: all; 0: remove at once; n: the n newest.
+    std::int64_t ageSeconds = -1;  ///< -1: no age rule.
+    std::int64_t limit = 1000;     ///< Most jobs that one finish removes by age.
 
     bool operator==(const KeepJobs&) const = default;
 };
@@ -28,12 +28,13 @@ struct KeepJobs {
 /// Two JSON forms: public names, as Node's API and its JSON views have them, and the stored form in the job's hash, in
 /// which some names are short (`kl` for keepLogs). Members that this version does not know are carried through.
 struct JobOptions {
-    int attempts = 0;  ///< Attempts allowed; 0 counts as 1. More than an int holds is read as its maximum.
+    int attempts =
+        0;  ///< Attempts allowed; 0 counts as 1. More than an int holds is read as its maximum.
     std::optional<Backoff> backoff;
     std::optional<std::int64_t> delayMs;  ///< Wait before the first attempt; only > 0 delays.
-    int priority = 0;                     ///< [0, 2097151]; 0: none, runs before every prioritized job.
+    int priority = 0;  ///< [0, 2097151]; 0: none, runs before every prioritized job.
     bool lifo = false;
-    std::optional<std::string> jobId;     ///< Custom id; must not look like a number, see Queue::add.
+    std::optional<std::string> jobId;  ///< Custom id; must not look like a number, see Queue::add.
     std::optional<std::int64_t> timestampMs;
     std::optional<KeepJobs> removeOnComplete;
     std::optional<KeepJobs> removeOnFail;

@@ -14,7 +14,6 @@
 namespace drover {
 
 struct RedisOptions;
-class RedisPool;
 
 /// One job to add.
 struct NewJob {
@@ -26,10 +25,10 @@ struct NewJob {
 /// What became of an add.
 struct AddResult {
     enum class Status {
-        Added,        ///< In Redis; `id` is set. Also for a custom id that existed already (then nothing changed).
-        Rejected,     ///< Refused: `code` (-5 parent missing, -7 parent cannot be replaced, 0 bad argument), `message`.
+        Added,  ///< In Redis; `id` is set. Also for a custom id that existed already (then nothing changed).
+        Rejected,  ///< Refused: `code` (-5 parent missing, -7 parent cannot be replaced, 0 bad argument), `message`.
         Unavailable,  ///< Not sent, so certainly not added: Redis is away, or too many adds wait already.
-        Unknown       ///< Sent, but the reply was lost or late: it may or may not have been added.
+        Unknown  ///< Sent, but the reply was lost or late: it may or may not have been added.
     };
 
     Status status = Status::Unknown;
@@ -41,8 +40,8 @@ struct AddResult {
 
 /// Jobs per state; `paused` counts the list that 5.x clients use.
 struct JobCounts {
-    std::int64_t waiting = 0, active = 0, delayed = 0, prioritized = 0, waitingChildren = 0, completed = 0, failed = 0,
-                 paused = 0;
+    std::int64_t waiting = 0, active = 0, delayed = 0, prioritized = 0, waitingChildren = 0,
+                 completed = 0, failed = 0, paused = 0;
 };
 
 /// A queue as a producer and an observer see it.
@@ -58,8 +57,9 @@ public:
         std::string name;                           ///< Not empty, no ':'.
         std::chrono::milliseconds addTimeout{800};  ///< Used when add() gets no deadline.
         std::chrono::microseconds linger{0};        ///< Wait for company before a call under load.
-        std::size_t maxWaiting = 20000;             ///< Adds that may wait for the next call; more are Unavailable.
-        std::size_t maxBatch = 512;                 ///< Jobs per script call.
+        std::size_t maxWaiting =
+            20000;  ///< Adds that may wait for the next call; more are Unavailable.
+        std::size_t maxBatch = 512;  ///< Jobs per script call.
     };
 
     /// Throws Poco::InvalidArgumentException for a bad name. Connects lazily and in the background: Redis may be away.

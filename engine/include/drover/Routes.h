@@ -51,7 +51,8 @@ public:
     std::string path;           ///< As received, without query.
     std::string remoteAddress;  ///< Numeric, without port.
     std::string body;           ///< Raw bytes; complete.
-    std::map<std::string, ParameterValue> values;  ///< Path, query and body members together, by name.
+    std::map<std::string, ParameterValue>
+        values;  ///< Path, query and body members together, by name.
 
     [[nodiscard]] bool has(const std::string& name) const { return values.count(name) != 0; }
     /// Throws std::out_of_range if the route has no such parameter or it was not given, std::bad_variant_access if its
@@ -75,7 +76,8 @@ struct Response {
 /// Thrown by a route handler to answer with an error in the common shape {"message", "error", "statusCode"}.
 class HttpError : public std::runtime_error {
 public:
-    HttpError(int status, const std::string& message) : std::runtime_error(message), status_(status) {}
+    HttpError(int status, const std::string& message)
+        : std::runtime_error(message), status_(status) {}
     /// 503 and 429 carry Retry-After, in seconds, rounded up.
     HttpError(int status, const std::string& message, int retryAfterSeconds)
         : std::runtime_error(message), status_(status), retryAfter_(retryAfterSeconds) {}
@@ -99,7 +101,8 @@ struct Route {
     std::string path;    ///< Pattern with parameters in braces: "/reservation/{eventId}/{userId}".
     std::string summary;
     std::string tag;
-    std::string source;  ///< Who registered it, for messages: "plugin reservation-api", "producer.properties api.route.x".
+    std::string
+        source;  ///< Who registered it, for messages: "plugin reservation-api", "producer.properties api.route.x".
     std::vector<Parameter> parameters;
     std::vector<ResponseDoc> responses;
     Auth auth = Auth::None;

@@ -28,7 +28,8 @@ public:
     [[nodiscard]] virtual bool boolean(const std::string& key) const = 0;
     [[nodiscard]] virtual bool has(const std::string& key) const = 0;
     /// Every key and raw value below `prefix` (for tables such as api.route.<name>.*), the prefix cut off, sorted.
-    [[nodiscard]] virtual std::vector<std::pair<std::string, std::string>> below(const std::string& prefix) const = 0;
+    [[nodiscard]] virtual std::vector<std::pair<std::string, std::string>> below(
+        const std::string& prefix) const = 0;
 };
 
 /// One named answer to "is this process fit for work?".
@@ -82,11 +83,15 @@ struct ServiceDescriptor {
 
 /// Exports a service plugin. The stamp is a symbol of its own, in C, so that it can be compared before any C++ type of
 /// the plugin is looked at.
-#define DROVER_SERVICE(descriptor)                                                        \
-    extern "C" DROVER_EXPORT const char* drover_build_stamp();                            \
-    extern "C" DROVER_EXPORT const char* drover_build_stamp() { return DROVER_BUILD_STAMP; } \
-    extern "C" DROVER_EXPORT const ::drover::ServiceDescriptor* drover_service();         \
-    extern "C" DROVER_EXPORT const ::drover::ServiceDescriptor* drover_service() { return &(descriptor); } \
+#define DROVER_SERVICE(descriptor)                                                 \
+    extern "C" DROVER_EXPORT const char* drover_build_stamp();                     \
+    extern "C" DROVER_EXPORT const char* drover_build_stamp() {                    \
+        return DROVER_BUILD_STAMP;                                                 \
+    }                                                                              \
+    extern "C" DROVER_EXPORT const ::drover::ServiceDescriptor* drover_service();  \
+    extern "C" DROVER_EXPORT const ::drover::ServiceDescriptor* drover_service() { \
+        return &(descriptor);                                                      \
+    }                                                                              \
     static_assert(true, "a semicolon follows")
 
 }  // namespace drover

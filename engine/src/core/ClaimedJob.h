@@ -26,7 +26,8 @@ struct ClaimedJob {
     std::string parentKey;        ///< Empty: none.
     std::string scheduler;        ///< Field rjk; empty: none.
     std::string deduplicationId;  ///< Field deid; empty: none.
-    std::optional<std::string> deferredFailure;  ///< Field defa: to be failed with this reason, unrun.
+    std::optional<std::string>
+        deferredFailure;  ///< Field defa: to be failed with this reason, unrun.
 };
 
 }  // namespace drover

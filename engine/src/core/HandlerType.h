@@ -19,7 +19,14 @@ namespace drover {
 enum class CancelReason { None = 0, Lost = 1, Timeout = 2, Remote = 3, Shutdown = 4 };
 
 /// What a host call answers; the numbers are the plugin ABI's (DROVER_OK, DROVER_E_*).
-enum class HostStatus { Ok = 0, Argument = 1, Twice = 2, Lost = 3, Unavailable = 4, Unsupported = 5 };
+enum class HostStatus {
+    Ok = 0,
+    Argument = 1,
+    Twice = 2,
+    Lost = 3,
+    Unavailable = 4,
+    Unsupported = 5
+};
 
 /// A claimed job while a handler has it. Owned by the worker; implements what a handler can ask for.
 /// Threads: every method may be called from any thread while the handler runs.
@@ -64,9 +71,11 @@ public:
 class HandlerType {
 public:
     virtual ~HandlerType() = default;
-    [[nodiscard]] virtual const std::string& name() const = 0;           ///< "<plugin>/<handler>".
-    [[nodiscard]] virtual const std::string& pluginVersion() const = 0;  ///< "<plugin> <version>", for stack traces.
-    [[nodiscard]] virtual const std::vector<std::string>& jobNames() const = 0;  ///< Empty: every name nobody else has.
+    [[nodiscard]] virtual const std::string& name() const = 0;  ///< "<plugin>/<handler>".
+    [[nodiscard]] virtual const std::string& pluginVersion()
+        const = 0;  ///< "<plugin> <version>", for stack traces.
+    [[nodiscard]] virtual const std::vector<std::string>& jobNames()
+        const = 0;  ///< Empty: every name nobody else has.
     [[nodiscard]] virtual const std::string& defaultQueue() const = 0;
     [[nodiscard]] virtual std::uint32_t batchMax() const = 0;
     /// Queue settings that the plugin suggests, key below queue.<alias> to value.

@@ -4,7 +4,11 @@
 
 namespace drover {
 
-const char* version() { return DROVER_VERSION; }
-const char* buildStamp() { return DROVER_BUILD_STAMP; }
+const char* version() {
+    return DROVER_VERSION;
+}
+const char* buildStamp() {
+    return DROVER_BUILD_STAMP;
+}
 
 }  // namespace drover

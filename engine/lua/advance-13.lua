@@ -1,0 +1,188 @@
+--[[
+  One step of a worker: finishes jobs, promotes delayed jobs that are due, claims new ones.
+
+  KEYS[1]  wait         list    <prefix>:<queue>:wait
+  KEYS[2]  active       list    …:active
+  KEYS[3]  prioritized  zset    …:prioritized
+  KEYS[4]  delayed      zset    …:delayed
+  KEYS[5]  completed    zset    …:completed
+  KEYS[6]  failed       zset    …:failed
+  KEYS[7]  events       stream  …:events
+  KEYS[8]  meta         hash    …:meta
+  KEYS[9]  marker       zset    …:marker
+  KEYS[10] limiter      string  …:limiter
+  KEYS[11] pc           string  …:pc
+  KEYS[12] stalled      set     …:stalled
+  KEYS[13] repeat       zset    …:repeat (reserved for scheduler iterations)
+  ARGV[1]  job key prefix    ARGV[2]  now, ms    ARGV[3]  lock token of this claim    ARGV[4]  lock duration, ms
+  ARGV[5]  most jobs to claim; 0: none    ARGV[6]  worker name or ""
+  ARGV[7]  limiter max or ""    ARGV[8]  limiter duration, ms, or ""
+  ARGV[9…] nine per job to finish: id, lock token, "completed" or "failed", return value (JSON) or reason, stack trace
+           (JSON array) or "", keep count (-1: all), keep age in s (-1: none), keep limit, attempts allowed
+
+  Returns  { codes, jobs, ttl, next }
+           codes: one per job to finish: 0 done; -1 no hash, -2 no lock, -6 another worker's lock, -3 not active,
+                  -4 children pending, -9 children failed
+           jobs:  pairs: id, values of the hash fields listed in `fields` below (before this claim)
+           ttl:   ms for which the rate limiter is closed; 0: it is not
+           next:  due time in ms of the earliest delayed job if nothing was claimed; 0: none
+  Events   completed or failed (and retries-exhausted), waiting, active, drained
+]]
+local keys = {
+  wait = KEYS[1], active = KEYS[2], prioritized = KEYS[3], delayed = KEYS[4], completed = KEYS[5], failed = KEYS[6],
+  events = KEYS[7], meta = KEYS[8], marker = KEYS[9], limiter = KEYS[10], pc = KEYS[11], stalled = KEYS[12],
+}
+local prefix, now, token, lockDuration = ARGV[1], tonumber(ARGV[2]), ARGV[3], ARGV[4]
+local claimMax, workerName = tonumber(ARGV[5]), ARGV[6]
+local workerMax, workerDuration = tonumber(ARGV[7]), tonumber(ARGV[8])
+
+--- @include "events"
+--- @include "markers"
+--- @include "scores"
+--- @include "locks"
+--- @include "jobKeys"
+--- @include "retention"
+--- @include "promoteDelayed"
+
+-- Ends one job. Everything is checked before anything is written: a script is not rolled back.
+local function finish(id, holder, target, value, trace, keepCount, keepAge, keepLimit, attempts)
+  local jobKey = prefix .. id
+  local stamp, atm, deduplication = unpack(redis.call('HMGET', jobKey, 'timestamp', 'atm', 'deid'))
+  if not stamp and redis.call('EXISTS', jobKey) == 0 then return -1 end
+  if target == 'completed' and
+    redis.call('EXISTS', jobKey .. ':dependencies', jobKey .. ':unsuccessful') > 0 then
+    if redis.call('SCARD', jobKey .. ':dependencies') ~= 0 then return -4 end
+    if redis.call('ZCARD', jobKey .. ':unsuccessful') ~= 0 then return -9 end
+  end
+  local code = releaseLock(jobKey, keys.stalled, id, holder)
+  if code ~= 0 then return code end
+  -- From the tail: the oldest active jobs are there, and those finish first.
+  if redis.call('LREM', keys.active, -1, id) == 0 then return -3 end
+
+  if deduplication then
+    local ownerKey = prefix .. 'de:' .. deduplication
+    if redis.call('GET', ownerKey) == id and redis.call('PTTL', ownerKey) <= 0 then redis.call('DEL', ownerKey) end
+  end
+  local made = (tonumber(atm) or 0) + 1
+  if keepCount == 0 then
+    deleteJob(jobKey)
+  else
+    redis.call('ZADD', keys[target], now, id)
+    if target == 'completed' then
+      redis.call('HSET', jobKey, 'returnvalue', value, 'finishedOn', now, 'atm', made)
+    else
+      redis.call('HSET', jobKey, 'failedReason', value, 'stacktrace', trace, 'finishedOn', now, 'atm', made)
+      redis.call('HDEL', jobKey, 'defa')
+    end
+    if keepAge >= 0 or keepCount > 0 then
+      keepFinished(keys[target], prefix, now, keepCount, keepAge, keepLimit)
+    end
+  end
+  if target == 'completed' then
+    redis.call('XADD', keys.events, '*', 'event', 'completed', 'jobId', id, 'returnvalue', value, 'prev', 'active')
+  else
+    redis.call('XADD', keys.events, '*', 'event', 'failed', 'jobId', id, 'failedReason', value, 'prev', 'active')
+    if made >= attempts then
+      redis.call('XADD', keys.events, '*', 'event', 'retries-exhausted', 'jobId', id, 'attemptsMade', made)
+    end
+  end
+  return 0
+end
+
+local codes, finished = {}, 0
+if #ARGV > 8 then
+  trimEvents(keys.events, keys.meta)
+  for at = 9, #ARGV, 9 do
+    local code = finish(ARGV[at], ARGV[at + 1], ARGV[at + 2], ARGV[at + 3], ARGV[at + 4], tonumber(ARGV[at + 5]),
+      tonumber(ARGV[at + 6]), tonumber(ARGV[at + 7]), tonumber(ARGV[at + 8]))
+    codes[#codes + 1] = code
+    if code == 0 then finished = finished + 1 end
+  end
+end
+
+-- What a claim returns of each hash; the caller knows this order.
+local fields = { 'name', 'data', 'opts', 'timestamp', 'delay', 'priority', 'atm', 'ats', 'stc', 'stalledCounter', 'defa',
+  'parentKey', 'rjk', 'deid', 'stacktrace', 'progress', 'attemptsMade' }
+
+-- Takes up to `most` ids off wait, then off prioritized.
+local function takeIds(most)
+  local ids = redis.call('RPOP', keys.wait, most) or {}
+  local wanted = most - #ids
+  if wanted > 0 then
+    local popped = redis.call('ZPOPMIN', keys.prioritized, wanted)
+    for i = 1, #popped, 2 do ids[#ids + 1] = popped[i] end
+    -- Fewer than asked for: none is left, so the counter may start again.
+    if #popped < wanted * 2 then redis.call('DEL', keys.pc) end
+  end
+  return ids
+end
+
+-- Returns the claimed pairs, the limiter's ttl, and whether the queue let us look at all.
+local function claim()
+  local meta = redis.call('HMGET', keys.meta, 'paused', 'concurrency', 'max', 'duration')
+  local most, closed = claimMax, meta[1] and true or false
+  if meta[2] then
+    most = math.min(most, tonumber(meta[2]) - redis.call('LLEN', keys.active))
+    closed = closed or most <= 0
+  end
+  if promoteDelayed(keys, prefix, now) > 0 and not closed then markJob(keys.marker) end
+
+  local limitMax = tonumber(meta[3]) or workerMax
+  if limitMax then
+    local started = tonumber(redis.call('GET', keys.limiter) or 0)
+    if started >= limitMax then
+      local ttl = redis.call('PTTL', keys.limiter)
+      if ttl > 0 then return {}, ttl, false end
+      redis.call('DEL', keys.limiter)
+      started = 0
+    end
+    most = math.min(most, limitMax - started)
+  end
+  if closed then return {}, 0, false end
+
+  local jobs, claimed, counted = {}, {}, 0
+  for _, id in ipairs(takeIds(most)) do
+    local jobKey = prefix .. id
+    local values = redis.call('HMGET', jobKey, unpack(fields))
+    -- An id without hash has nothing to run, and a "0:" id is a marker of long ago: both are dropped.
+    local ghost = not values[1] and not values[4] and redis.call('EXISTS', jobKey) == 0
+    if not ghost and string.sub(id, 1, 2) ~= '0:' then
+      redis.call('SET', jobKey .. ':lock', token, 'PX', lockDuration)
+      redis.call('XADD', keys.events, '*', 'event', 'active', 'jobId', id, 'prev', 'waiting')
+      local started = (tonumber(values[8]) or 0) + 1
+      if workerName ~= '' then
+        redis.call('HSET', jobKey, 'processedOn', now, 'ats', started, 'pb', workerName)
+      else
+        redis.call('HSET', jobKey, 'processedOn', now, 'ats', started)
+      end
+      claimed[#claimed + 1] = id
+      jobs[#jobs + 1] = id
+      jobs[#jobs + 1] = values
+      if not values[11] then counted = counted + 1 end
+    end
+  end
+  if #claimed > 0 then
+    redis.call('LPUSH', keys.active, unpack(claimed))
+    -- Unconditional: each worker that got a job wakes the next one.
+    markJob(keys.marker)
+    local duration = workerDuration or tonumber(meta[4])
+    if limitMax and counted > 0 and redis.call('INCRBY', keys.limiter, counted) == counted and duration then
+      redis.call('PEXPIRE', keys.limiter, math.floor(math.abs(duration)))
+    end
+  end
+  return jobs, 0, true
+end
+
+local jobs, ttl, looked, due = {}, 0, true, 0
+if claimMax > 0 then
+  jobs, ttl, looked = claim()
+  if #jobs == 0 and looked then
+    local first = redis.call('ZRANGE', keys.delayed, 0, 0, 'WITHSCORES')
+    if first[2] then due = math.floor(tonumber(first[2]) / 4096) end
+  end
+end
+if finished > 0 and #jobs == 0 and looked and due == 0 and
+  redis.call('EXISTS', keys.wait, keys.active, keys.prioritized) == 0 then
+  redis.call('XADD', keys.events, '*', 'event', 'drained')
+end
+return { codes, jobs, ttl, due }

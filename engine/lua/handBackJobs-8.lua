@@ -1,0 +1,65 @@
+--[[
+  Returns n active jobs without counting an attempt: to the front of their queue, or to delayed until a given time.
+
+  KEYS[1]  active       list    <prefix>:<queue>:active
+  KEYS[2]  wait         list    …:wait
+  KEYS[3]  prioritized  zset    …:prioritized
+  KEYS[4]  delayed      zset    …:delayed
+  KEYS[5]  events       stream  …:events
+  KEYS[6]  meta         hash    …:meta
+  KEYS[7]  marker       zset    …:marker
+  KEYS[8]  stalled      set     …:stalled
+  ARGV[1]  job key prefix    ARGV[2]  now, ms
+  ARGV[3…]  four per job, the newest first so that the oldest ends up in front: id, lock token, epoch ms until which it
+            is delayed (0: to the front), "1" if the claim shall not count as a start either
+
+  Returns  one code per job: 0 done, -1 no hash, -2 no lock, -6 another worker's lock, -3 not active
+  Events   per job: waiting with prev active, or delayed
+]]
+local activeKey, waitKey, prioritizedKey, delayedKey = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
+local eventsKey, metaKey, markerKey, stalledKey = KEYS[5], KEYS[6], KEYS[7], KEYS[8]
+local prefix, now = ARGV[1], tonumber(ARGV[2])
+
+--- @include "queueState"
+--- @include "events"
+--- @include "markers"
+--- @include "scores"
+--- @include "locks"
+
+local codes = {}
+local runnable, delayedAny = false, false
+
+for at = 3, #ARGV, 4 do
+  local id, token, till = ARGV[at], ARGV[at + 1], tonumber(ARGV[at + 2])
+  local jobKey = prefix .. id
+  local code = -1
+  if redis.call('EXISTS', jobKey) == 1 then code = releaseLock(jobKey, stalledKey, id, token) end
+  if code == 0 and redis.call('LREM', activeKey, -1, id) == 0 then code = -3 end
+  if code == 0 then
+    if ARGV[at + 3] == '1' then redis.call('HINCRBY', jobKey, 'ats', -1) end
+    if till > 0 then
+      local delay = math.max(till - now, 0)
+      local due = now + delay
+      redis.call('HSET', jobKey, 'delay', string.format('%.0f', delay))
+      redis.call('ZADD', delayedKey, delayedScore(delayedKey, due), id)
+      redis.call('XADD', eventsKey, '*', 'event', 'delayed', 'jobId', id, 'delay', string.format('%.0f', due))
+      delayedAny = true
+    else
+      local priority = tonumber(redis.call('HGET', jobKey, 'priority') or 0) or 0
+      if priority > 0 then
+        -- The front of its priority; no marker, as BullMQ has it.
+        redis.call('ZADD', prioritizedKey, string.format('%.0f', priority * 4294967296), id)
+      else
+        redis.call('RPUSH', waitKey, id)
+        runnable = true
+      end
+      redis.call('XADD', eventsKey, '*', 'event', 'waiting', 'jobId', id, 'prev', 'active')
+    end
+  end
+  codes[#codes + 1] = code
+end
+
+if runnable and not queueState(metaKey, activeKey) then markJob(markerKey) end
+if delayedAny then markDelayed(markerKey, delayedKey) end
+trimEvents(eventsKey, metaKey)
+return codes

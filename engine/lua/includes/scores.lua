@@ -1,0 +1,18 @@
+-- Scores are beyond 2^53 / 10^14: Lua's own conversion would round them, so they travel as text.
+
+-- The score of a job due at `due` ms: 4096 slots per millisecond keep jobs of one moment in the order of their adds.
+local function delayedScore(delayedKey, due)
+  local low = due * 4096
+  local high = low + 4095
+  local last = redis.call('ZREVRANGEBYSCORE', delayedKey, string.format('%.0f', high), string.format('%.0f', low),
+    'WITHSCORES', 'LIMIT', 0, 1)
+  local score = low
+  if last[2] then score = math.min(tonumber(last[2]) + 1, high) end
+  return string.format('%.0f', score)
+end
+
+-- The score of a prioritized job: priority first, then the order of arrival.
+local function priorityScore(counterKey, priority)
+  local count = redis.call('INCR', counterKey)
+  return string.format('%.0f', priority * 4294967296 + count % 4294967296)
+end

@@ -1,0 +1,203 @@
+#include "queue/AddCoalescer.h"
+
+#include <algorithm>
+
+#include <Poco/Logger.h>
+
+#include "core/Guarded.h"
+#include "drover/Exceptions.h"
+
+namespace drover {
+
+namespace {
+
+/// How often an idle sender asks whether Redis is there, so that readiness is known before the first add.
+constexpr std::chrono::milliseconds kIdleProbe{1000};
+
+std::vector<AddResult> all(std::size_t count,
+                           AddResult::Status status,
+                           const std::string& message) {
+    AddResult result;
+    result.status = status;
+    result.message = message;
+    return std::vector<AddResult>(count, result);
+}
+
+}  // namespace
+
+AddCoalescer::AddCoalescer(QueueBackend backend,
+                           std::unique_ptr<RedisClient> redis,
+                           const Queue::Settings& settings)
+    : backend_(std::move(backend)),
+      redis_(std::move(redis)),
+      maxWaiting_(settings.maxWaiting),
+      maxBatch_(settings.maxBatch),
+      linger_(settings.linger),
+      thread_([this] { run(); }) {}
+
+AddCoalescer::~AddCoalescer() {
+    {
+        const std::lock_guard lock(mutex_);
+        stopping_ = true;
+    }
+    arrived_.notify_all();
+    thread_.join();
+    refuseQueued("the queue is closing");
+}
+
+std::vector<AddResult> AddCoalescer::add(std::vector<AddItem> items, Clock::time_point deadline) {
+    const std::size_t count = items.size();
+    if (count == 0) {
+        return {};
+    }
+    auto waiter = std::make_shared<Waiter>();
+    waiter->items = std::move(items);
+    std::unique_lock lock(mutex_);
+    if (stopping_ || queuedItems_ + count > maxWaiting_) {
+        return all(count,
+                   AddResult::Status::Unavailable,
+                   stopping_ ? "the queue is closing"
+                             : "too many adds wait for Redis already (" +
+                                   std::to_string(queuedItems_) + ")");
+    }
+    queued_.push_back(waiter);
+    queuedItems_ += count;
+    arrived_.notify_one();
+
+    waiter->done.wait_until(lock, deadline, [&] { return waiter->phase == Waiter::Phase::Done; });
+    switch (waiter->phase) {
+        case Waiter::Phase::Done:
+            return std::move(waiter->results);
+        case Waiter::Phase::Queued:
+            queued_.erase(std::find(queued_.begin(), queued_.end(), waiter));
+            queuedItems_ -= count;
+            return all(count,
+                       AddResult::Status::Unavailable,
+                       "Redis did not get to it within the deadline");
+        case Waiter::Phase::InFlight:
+            break;
+    }
+    return all(count, AddResult::Status::Unknown, "Redis did not answer within the deadline");
+}
+
+void AddCoalescer::run() {
+    while (true) {
+        const bool normal = runGuarded("add", [this] {
+            probe();
+            while (true) {
+                const Waiters waiters = take();
+                if (!waiters.empty()) {
+                    send(waiters);
+                    continue;
+                }
+                {
+                    const std::lock_guard lock(mutex_);
+                    if (stopping_) {
+                        return;
+                    }
+                }
+                probe();
+            }
+        });
+        if (normal) {
+            return;
+        }
+    }
+}
+
+void AddCoalescer::probe() {
+    try {
+        if (introduced_) {
+            redis_->call(Command{"PING"});
+        } else {
+            backend_.writeMeta(*redis_);
+            introduced_ = true;
+        }
+    } catch (const RedisIoException&) {
+        // Logged by the client when the outage began; healthy() tells.
+    }
+}
+
+AddCoalescer::Waiters AddCoalescer::take() {
+    std::unique_lock lock(mutex_);
+    arrived_.wait_for(lock, kIdleProbe, [this] { return stopping_ || !queued_.empty(); });
+    if (busy_ && linger_.count() > 0 && !queued_.empty() && queuedItems_ < maxBatch_ &&
+        !stopping_) {
+        arrived_.wait_for(lock, linger_, [this] { return stopping_ || queuedItems_ >= maxBatch_; });
+    }
+    Waiters taken;
+    std::size_t items = 0;
+    while (!queued_.empty() &&
+           (taken.empty() || items + queued_.front()->items.size() <= maxBatch_)) {
+        std::shared_ptr<Waiter> waiter = std::move(queued_.front());
+        queued_.pop_front();
+        items += waiter->items.size();
+        waiter->phase = Waiter::Phase::InFlight;
+        taken.push_back(std::move(waiter));
+    }
+    queuedItems_ -= items;
+    busy_ = taken.size() > 1;
+    return taken;
+}
+
+void AddCoalescer::send(const Waiters& waiters) {
+    std::vector<AddItem> items;
+    for (const auto& waiter : waiters) {
+        // Moved: a waiter that gives up leaves without its items.
+        items.insert(items.end(),
+                     std::make_move_iterator(waiter->items.begin()),
+                     std::make_move_iterator(waiter->items.end()));
+    }
+    try {
+        redis_->connection();
+    } catch (const RedisIoException& error) {
+        // Not sent, and what waits would meet the same: answer at once, a producer's client can decide.
+        finish(waiters, AddResult::Status::Unavailable, error.message(), {});
+        refuseQueued(error.message());
+        return;
+    }
+    try {
+        finish(waiters, AddResult::Status::Added, "", backend_.addJobs(*redis_, items));
+    } catch (const RedisBusyException& error) {
+        finish(waiters, AddResult::Status::Unavailable, error.message(), {});
+    } catch (const RedisAuthException& error) {
+        finish(waiters, AddResult::Status::Unavailable, error.message(), {});
+    } catch (const Exception& error) {
+        // Sent, and the reply is lost or an error from the middle of the script: it may have been written.
+        Poco::Logger::get("queue").error(
+            "add to %s: %s", backend_.keys().qualifiedName(), error.message());
+        finish(waiters, AddResult::Status::Unknown, error.message(), {});
+    }
+}
+
+void AddCoalescer::finish(const Waiters& waiters,
+                          AddResult::Status status,
+                          const std::string& message,
+                          const std::vector<std::string>& ids) {
+    std::size_t next = 0;
+    const std::lock_guard lock(mutex_);
+    for (const auto& waiter : waiters) {
+        const std::size_t count = waiter->items.size();
+        waiter->results = all(count, status, message);
+        if (status == AddResult::Status::Added) {
+            for (std::size_t i = 0; i < count; ++i) {
+                waiter->results[i].id = ids[next++];
+            }
+        }
+        waiter->phase = Waiter::Phase::Done;
+        waiter->done.notify_one();
+    }
+}
+
+void AddCoalescer::refuseQueued(const std::string& message) {
+    Waiters waiters;
+    {
+        const std::lock_guard lock(mutex_);
+        waiters.assign(queued_.begin(), queued_.end());
+        queued_.clear();
+        queuedItems_ = 0;
+    }
+    finish(waiters, AddResult::Status::Unavailable, message, {});
+}
+
+}  // namespace drover

@@ -1,0 +1,78 @@
+#pragma once
+
+#include <chrono>
+#include <condition_variable>
+#include <deque>
+#include <memory>
+#include <mutex>
+#include <thread>
+#include <vector>
+
+#include "drover/Queue.h"
+#include "queue/QueueBackend.h"
+
+namespace drover {
+
+/// Joins the adds of many threads into one script call at a time.
+///
+/// While a call is in flight, what arrives waits and joins the next one: an idle queue has the latency of one round
+/// trip, a busy one the throughput of hundreds of jobs a call. Nothing is sent twice: a lost reply makes its adds
+/// Unknown.
+/// Threads: add() from any thread; one thread of its own sends.
+class AddCoalescer {
+public:
+    using Clock = Queue::Clock;
+
+    AddCoalescer(QueueBackend backend,
+                 std::unique_ptr<RedisClient> redis,
+                 const Queue::Settings& settings);
+    /// Whoever still waits is told Unavailable.
+    ~AddCoalescer();
+    AddCoalescer(const AddCoalescer&) = delete;
+    AddCoalescer& operator=(const AddCoalescer&) = delete;
+
+    /// At most settings.maxBatch items; one result each, by the deadline.
+    std::vector<AddResult> add(std::vector<AddItem> items, Clock::time_point deadline);
+
+    [[nodiscard]] bool healthy() const { return redis_->healthy(); }
+
+private:
+    /// One add() call. Queued until the sender takes it, in flight until it is done.
+    struct Waiter {
+        std::vector<AddItem> items;
+        std::vector<AddResult> results;
+        enum class Phase { Queued, InFlight, Done } phase = Phase::Queued;
+        std::condition_variable done;
+    };
+    using Waiters = std::vector<std::shared_ptr<Waiter>>;
+
+    void run();
+    /// Asks Redis something small, so that readiness is known without an add; the first time it makes the queue known.
+    void probe();
+    /// Waits for work, at most a second; empty if there is none.
+    Waiters take();
+    void send(const Waiters& waiters);
+    void finish(const Waiters& waiters,
+                AddResult::Status status,
+                const std::string& message,
+                const std::vector<std::string>& ids);
+    void refuseQueued(const std::string& message);
+
+    const QueueBackend backend_;
+    const std::unique_ptr<RedisClient> redis_;
+    const std::size_t maxWaiting_;
+    const std::size_t maxBatch_;
+    const std::chrono::microseconds linger_;
+
+    std::mutex mutex_;
+    std::condition_variable arrived_;
+    std::deque<std::shared_ptr<Waiter>> queued_;
+    std::size_t queuedItems_ = 0;
+    bool stopping_ = false;
+    bool busy_ = false;  ///< The last call carried more than one add: a linger pays.
+    bool introduced_ =
+        false;  ///< The queue's meta was written; only the sender's thread looks at it.
+    std::thread thread_;
+};
+
+}  // namespace drover

@@ -1,0 +1,144 @@
+#include "drover/Queue.h"
+
+#include <algorithm>
+
+#include "core/Clock.h"
+#include "core/JobName.h"
+#include "core/JsonText.h"
+#include "queue/AddCoalescer.h"
+#include "queue/ClientPool.h"
+#include "queue/QueueBackend.h"
+
+namespace drover {
+
+namespace {
+
+constexpr std::size_t kReaders = 4;
+
+/// Why the job cannot be added; empty if it can.
+std::string problemOf(const NewJob& job) {
+    if (!isJson(job.data)) {
+        return "the data of job \"" + job.name + "\" is not valid JSON";
+    }
+    if (job.opts.sizeLimit && static_cast<std::int64_t>(job.data.size()) > *job.opts.sizeLimit) {
+        return "the data of job \"" + job.name + "\" has " + std::to_string(job.data.size()) +
+               " bytes, sizeLimit allows " + std::to_string(*job.opts.sizeLimit);
+    }
+    for (const auto& [name, value] : job.opts.extra) {
+        // Stored without their effect they would mislead every other client of the queue.
+        if (name == "parent" || name == "deduplication" || name == "repeat") {
+            return "the option \"" + name + "\" is not supported by this version";
+        }
+    }
+    return optionsError(job.opts);
+}
+
+AddItem itemOf(NewJob job, std::int64_t nowMs) {
+    AddItem item;
+    item.timestampMs = job.opts.timestampMs.value_or(nowMs);
+    item.delayMs = job.opts.delayMs.value_or(0);
+    item.priority = job.opts.priority;
+    item.customId = job.opts.jobId.value_or("");
+    item.lifo = job.opts.lifo;
+    item.opts = job.opts.toStoredJson();
+    item.name = std::move(job.name);
+    item.data = std::move(job.data);
+    return item;
+}
+
+}  // namespace
+
+class Queue::Impl {
+public:
+    Impl(const RedisOptions& redis, Settings settings)
+        : settings_(std::move(settings)),
+          backend_(QueueKeys(settings_.prefix, settings_.name)),
+          scripts_(std::make_shared<const ScriptRegistry>()),
+          readers_(
+              [this, redis] {
+                  return std::make_unique<RedisClient>(redis, scripts_, "read " + settings_.name);
+              },
+              kReaders),
+          coalescer_(backend_,
+                     std::make_unique<RedisClient>(redis, scripts_, "add " + settings_.name),
+                     settings_) {}
+
+    std::vector<AddResult> add(std::vector<NewJob> jobs, Clock::time_point deadline) {
+        const std::int64_t nowMs = clock_.wallMs();
+        std::vector<AddResult> results(jobs.size());
+        std::vector<std::size_t> positions;
+        std::vector<AddItem> items;
+        const auto flush = [&] {
+            std::vector<AddResult> added = coalescer_.add(std::move(items), deadline);
+            for (std::size_t i = 0; i < added.size(); ++i) {
+                added[i].timestampMs = results[positions[i]].timestampMs;
+                results[positions[i]] = std::move(added[i]);
+            }
+            items.clear();
+            positions.clear();
+        };
+        for (std::size_t i = 0; i < jobs.size(); ++i) {
+            if (std::string problem = problemOf(jobs[i]); !problem.empty()) {
+                results[i].status = AddResult::Status::Rejected;
+                results[i].message = std::move(problem);
+                continue;
+            }
+            items.push_back(itemOf(std::move(jobs[i]), nowMs));
+            positions.push_back(i);
+            results[i].timestampMs = items.back().timestampMs;
+            if (items.size() == settings_.maxBatch) {
+                flush();
+            }
+        }
+        flush();
+        return results;
+    }
+
+    const Settings settings_;
+    const SystemClock clock_;
+    const QueueBackend backend_;
+    const std::shared_ptr<const ScriptRegistry> scripts_;
+    ClientPool readers_;
+    AddCoalescer coalescer_;
+};
+
+Queue::Queue(const RedisOptions& redis, Settings settings)
+    : impl_(std::make_unique<Impl>(redis, std::move(settings))) {}
+Queue::~Queue() = default;
+
+const std::string& Queue::name() const {
+    return impl_->settings_.name;
+}
+const std::string& Queue::qualifiedName() const {
+    return impl_->backend_.keys().qualifiedName();
+}
+
+AddResult Queue::add(NewJob job) {
+    return add(std::move(job), Clock::now() + impl_->settings_.addTimeout);
+}
+
+AddResult Queue::add(NewJob job, Clock::time_point deadline) {
+    std::vector<NewJob> jobs;
+    jobs.push_back(std::move(job));
+    return std::move(impl_->add(std::move(jobs), deadline).front());
+}
+
+std::vector<AddResult> Queue::addBulk(std::vector<NewJob> jobs, Clock::time_point deadline) {
+    return impl_->add(std::move(jobs), deadline);
+}
+
+JobCounts Queue::counts() {
+    return impl_->backend_.counts(*impl_->readers_.lease());
+}
+std::optional<Job> Queue::job(const std::string& id) {
+    return impl_->backend_.job(*impl_->readers_.lease(), id);
+}
+JobState Queue::state(const std::string& id) {
+    return impl_->backend_.state(*impl_->readers_.lease(), id);
+}
+
+bool Queue::healthy() const {
+    return impl_->coalescer_.healthy();
+}
+
+}  // namespace drover

@@ -1,0 +1,387 @@
+#include "queue/QueueBackend.h"
+
+#include <Poco/Format.h>
+
+#include "core/JobHash.h"
+#include "core/Version.h"
+#include "drover/Exceptions.h"
+
+namespace drover {
+
+namespace {
+
+/// The fields that advance returns for a claimed job, in its order.
+enum ClaimField {
+    kName,
+    kData,
+    kOpts,
+    kTimestamp,
+    kDelay,
+    kPriority,
+    kAtm,
+    kAts,
+    kStc,
+    kStalledCounter,
+    kDefa,
+    kParentKey,
+    kRjk,
+    kDeid,
+    kStacktrace,
+    kProgress,
+    kAttemptsMade,
+    kClaimFieldCount
+};
+
+/// A number field as Node reads it; anything that is no number counts as 0.
+std::int64_t number(const ReplyView& value) {
+    const std::string text(value.text());
+    char* end = nullptr;
+    const double parsed = std::strtod(text.c_str(), &end);
+    return end == text.c_str() ? 0 : static_cast<std::int64_t>(parsed);
+}
+
+ClaimedJob claimedJob(const ReplyView& id,
+                      const ReplyView& values,
+                      const AdvanceRequest& request,
+                      const std::string& queue,
+                      std::int64_t nowMs) {
+    if (values.size() != kClaimFieldCount) {
+        throw ScriptException(Poco::format("advance %s: a job has %z fields, %d are expected",
+                                           queue,
+                                           values.size(),
+                                           static_cast<int>(kClaimFieldCount)));
+    }
+    const auto text = [&values](ClaimField field) { return std::string(values.at(field).text()); };
+    const auto integer = [&values](ClaimField field) {
+        return static_cast<int>(number(values.at(field)));
+    };
+    ClaimedJob job;
+    job.id = id.text();
+    job.queue = queue;
+    job.token = request.token;
+    job.name = text(kName);
+    job.data = values.at(kData).isNil() ? "{}" : text(kData);
+    job.opts = values.at(kOpts).isNil() ? "{}" : text(kOpts);
+    job.timestampMs = number(values.at(kTimestamp));
+    job.delayMs = number(values.at(kDelay));
+    job.processedOnMs = nowMs;
+    job.priority = integer(kPriority);
+    // A very old field name, which readers prefer over `atm`.
+    job.attemptsMade = values.at(kAttemptsMade).isNil() ? integer(kAtm) : integer(kAttemptsMade);
+    job.attemptsStarted =
+        integer(kAts) + 1;  // The script returned what stood before its own increment.
+    job.stalledCount = std::max(integer(kStc), integer(kStalledCounter));
+    job.progress = text(kProgress);
+    job.stacktrace = text(kStacktrace);
+    job.parentKey = text(kParentKey);
+    job.scheduler = text(kRjk);
+    job.deduplicationId = text(kDeid);
+    if (!values.at(kDefa).isNil()) {
+        job.deferredFailure = text(kDefa);
+    }
+    return job;
+}
+
+}  // namespace
+
+std::vector<std::string> QueueBackend::addJobs(RedisClient& redis,
+                                               const std::vector<AddItem>& items) const {
+    Command command = redis.script("addJobs");
+    command.reserve(13 + items.size() * 8);
+    command.add(keys_.meta)
+        .add(keys_.idCounter)
+        .add(keys_.wait)
+        .add(keys_.delayed)
+        .add(keys_.prioritized);
+    command.add(keys_.marker).add(keys_.events).add(keys_.pc).add(keys_.active);
+    command.add(keys_.jobPrefix());
+    for (const AddItem& item : items) {
+        command.add(item.name)
+            .add(item.data)
+            .add(item.opts)
+            .add(item.timestampMs)
+            .add(item.delayMs);
+        command.add(item.priority).add(item.customId).add(item.lifo ? "1" : "");
+    }
+    const Reply reply = redis.run(command);
+    if (reply.size() != items.size()) {
+        throw ScriptException(Poco::format(
+            "addJobs %s: %z ids for %z jobs", keys_.qualifiedName(), reply.size(), items.size()));
+    }
+    std::vector<std::string> ids;
+    ids.reserve(items.size());
+    for (std::size_t i = 0; i < reply.size(); ++i) {
+        ids.emplace_back(reply.at(i).text());
+    }
+    return ids;
+}
+
+AdvanceResult QueueBackend::advance(RedisClient& redis,
+                                    const AdvanceRequest& request,
+                                    std::int64_t nowMs) const {
+    Command command = redis.script("advance");
+    command.reserve(24 + request.finish.size() * 9);
+    command.add(keys_.wait)
+        .add(keys_.active)
+        .add(keys_.prioritized)
+        .add(keys_.delayed)
+        .add(keys_.completed);
+    command.add(keys_.failed)
+        .add(keys_.events)
+        .add(keys_.meta)
+        .add(keys_.marker)
+        .add(keys_.limiter)
+        .add(keys_.pc);
+    command.add(keys_.stalled).add(keys_.repeat);
+    command.add(keys_.jobPrefix()).add(nowMs).add(request.token);
+    command.add(static_cast<std::int64_t>(request.lockDuration.count()));
+    command.add(request.claim).add(request.workerName).add("").add("");
+    for (const FinishItem& item : request.finish) {
+        command.add(item.id)
+            .add(item.token)
+            .add(item.completed ? "completed" : "failed")
+            .add(item.value);
+        command.add(item.stacktrace)
+            .add(item.keep.count)
+            .add(item.keep.ageSeconds)
+            .add(item.keep.limit);
+        command.add(item.attempts);
+    }
+    const Reply reply = redis.run(command);
+    AdvanceResult result;
+    result.codes = codes(reply.at(0), request.finish.size(), "advance");
+    const ReplyView jobs = reply.at(1);
+    result.jobs.reserve(jobs.size() / 2);
+    for (std::size_t i = 0; i + 1 < jobs.size(); i += 2) {
+        result.jobs.push_back(
+            claimedJob(jobs.at(i), jobs.at(i + 1), request, keys_.qualifiedName(), nowMs));
+    }
+    result.rateLimited = std::chrono::milliseconds(reply.at(2).integer());
+    result.nextDelayedMs = reply.at(3).integer();
+    return result;
+}
+
+std::vector<int> QueueBackend::retryJobs(RedisClient& redis,
+                                         const std::vector<RetryItem>& items,
+                                         std::int64_t nowMs) const {
+    Command command = redis.script("retryJobs");
+    command.add(keys_.active)
+        .add(keys_.wait)
+        .add(keys_.prioritized)
+        .add(keys_.delayed)
+        .add(keys_.events);
+    command.add(keys_.meta).add(keys_.marker).add(keys_.stalled).add(keys_.pc).add(keys_.limiter);
+    command.add(keys_.jobPrefix()).add(nowMs);
+    for (const RetryItem& item : items) {
+        command.add(item.id)
+            .add(item.token)
+            .add(item.backoffMs)
+            .add(item.lifo ? "1" : "")
+            .add(item.reason);
+        command.add(item.stacktrace);
+    }
+    return codes(redis.run(command), items.size(), "retryJobs");
+}
+
+std::vector<int> QueueBackend::handBackJobs(RedisClient& redis,
+                                            const std::vector<HandBackItem>& items,
+                                            std::int64_t nowMs) const {
+    Command command = redis.script("handBackJobs");
+    command.add(keys_.active)
+        .add(keys_.wait)
+        .add(keys_.prioritized)
+        .add(keys_.delayed)
+        .add(keys_.events);
+    command.add(keys_.meta).add(keys_.marker).add(keys_.stalled);
+    command.add(keys_.jobPrefix()).add(nowMs);
+    for (const HandBackItem& item : items) {
+        command.add(item.id).add(item.token).add(item.untilMs).add(item.uncountStart ? "1" : "");
+    }
+    return codes(redis.run(command), items.size(), "handBackJobs");
+}
+
+std::vector<std::string> QueueBackend::extendLocks(
+    RedisClient& redis,
+    const std::vector<std::pair<std::string, std::string>>& locks,
+    std::chrono::milliseconds duration) const {
+    Command command = redis.script("extendLocks");
+    command.add(keys_.stalled)
+        .add(keys_.jobPrefix())
+        .add(static_cast<std::int64_t>(duration.count()));
+    for (const auto& [id, token] : locks) {
+        command.add(id).add(token);
+    }
+    const Reply reply = redis.run(command);
+    std::vector<std::string> lost;
+    for (std::size_t i = 0; i < reply.size(); ++i) {
+        lost.emplace_back(reply.at(i).text());
+    }
+    return lost;
+}
+
+StalledResult QueueBackend::checkStalled(RedisClient& redis,
+                                         std::int64_t nowMs,
+                                         std::chrono::milliseconds interval,
+                                         int maxStalledCount,
+                                         int chunk,
+                                         bool continuing) const {
+    Command command = redis.script("checkStalled");
+    command.add(keys_.stalled)
+        .add(keys_.wait)
+        .add(keys_.active)
+        .add(keys_.stalledCheck)
+        .add(keys_.meta);
+    command.add(keys_.marker).add(keys_.events).add(keys_.repeat);
+    command.add(keys_.jobPrefix())
+        .add(nowMs)
+        .add(static_cast<std::int64_t>(interval.count()))
+        .add(maxStalledCount);
+    command.add(chunk).add(continuing ? "1" : "");
+    const Reply reply = redis.run(command);
+    StalledResult result;
+    switch (reply.at(0).integer()) {
+        case 0:
+            result.state = StalledResult::State::NotDue;
+            break;
+        case 1:
+            result.state = StalledResult::State::More;
+            break;
+        default:
+            result.state = StalledResult::State::Done;
+            break;
+    }
+    const ReplyView ids = reply.at(1);
+    for (std::size_t i = 0; i < ids.size(); ++i) {
+        result.recovered.emplace_back(ids.at(i).text());
+    }
+    return result;
+}
+
+std::chrono::milliseconds QueueBackend::stalledCheckExpiresIn(RedisClient& redis) const {
+    const std::int64_t left = redis.call(Command{"PTTL", keys_.stalledCheck}).integer();
+    return std::chrono::milliseconds(std::max<std::int64_t>(left, 0));
+}
+
+void QueueBackend::addStateKeys(Command& command) const {
+    command.add(keys_.completed)
+        .add(keys_.failed)
+        .add(keys_.delayed)
+        .add(keys_.prioritized)
+        .add(keys_.active);
+    command.add(keys_.wait).add(keys_.paused).add(keys_.waitingChildren);
+}
+
+JobCounts QueueBackend::counts(RedisClient& redis) const {
+    Command command = redis.script("getCounts");
+    addStateKeys(command);
+    const Reply reply = redis.run(command);
+    JobCounts counts;
+    counts.completed = reply.at(0).integer();
+    counts.failed = reply.at(1).integer();
+    counts.delayed = reply.at(2).integer();
+    counts.prioritized = reply.at(3).integer();
+    counts.active = reply.at(4).integer();
+    counts.waiting = reply.at(5).integer();
+    counts.paused = reply.at(6).integer();
+    counts.waitingChildren = reply.at(7).integer();
+    return counts;
+}
+
+JobState QueueBackend::state(RedisClient& redis, const std::string& id) const {
+    Command command = redis.script("getState");
+    addStateKeys(command);
+    command.add(id);
+    static constexpr JobState kStates[] = {JobState::Unknown,
+                                           JobState::Completed,
+                                           JobState::Failed,
+                                           JobState::Delayed,
+                                           JobState::Prioritized,
+                                           JobState::Active,
+                                           JobState::Waiting,
+                                           JobState::Waiting,
+                                           JobState::WaitingChildren};
+    const std::int64_t index = redis.run(command).integer();
+    return index >= 0 && index <= 8 ? kStates[index] : JobState::Unknown;
+}
+
+std::optional<Job> QueueBackend::job(RedisClient& redis, const std::string& id) const {
+    const std::string key = keys_.job(id);
+    const Reply reply = redis.call(Command{"HGETALL", key});
+    if (reply.size() == 0) {
+        return std::nullopt;
+    }
+    std::vector<std::pair<std::string, std::string>> fields;
+    for (std::size_t i = 0; i + 1 < reply.size(); i += 2) {
+        fields.emplace_back(reply.at(i).text(), reply.at(i + 1).text());
+    }
+    return parseJobHash(id, keys_.qualifiedName(), fields);
+}
+
+int QueueBackend::updateProgress(RedisClient& redis,
+                                 const std::string& id,
+                                 std::string_view json) const {
+    Command command = redis.script("updateProgress");
+    command.own(keys_.job(id)).add(keys_.events).add(keys_.meta).add(id).add(json);
+    return static_cast<int>(redis.run(command).integer());
+}
+
+int QueueBackend::updateData(RedisClient& redis,
+                             const std::string& id,
+                             std::string_view json) const {
+    Command command = redis.script("updateData");
+    command.own(keys_.job(id)).add(json);
+    return static_cast<int>(redis.run(command).integer());
+}
+
+std::int64_t QueueBackend::addLog(RedisClient& redis,
+                                  const std::string& id,
+                                  std::string_view row,
+                                  std::int64_t keep) const {
+    Command command = redis.script("addLog");
+    command.own(keys_.job(id)).own(keys_.job(id) + ":logs").add(row);
+    if (keep > 0) {
+        command.add(keep);
+    } else {
+        command.add("");
+    }
+    return redis.run(command).integer();
+}
+
+void QueueBackend::writeMeta(RedisClient& redis) const {
+    const std::string ours = std::string("drover:") + version();
+    Command command = redis.script("writeMeta");
+    command.add(keys_.meta).add(ours);
+    redis.run(command);
+}
+
+void QueueBackend::restoreMarker(RedisClient& redis,
+                                 std::string_view member,
+                                 std::string_view score) const {
+    redis.call(Command{"ZADD", keys_.marker, score, member});
+}
+
+Command QueueBackend::blockOnMarker(std::chrono::milliseconds timeout) const {
+    Command command{"BZPOPMIN", keys_.marker};
+    command.own(Poco::format("%.3f", static_cast<double>(timeout.count()) / 1000.0));
+    return command;
+}
+
+std::vector<int> QueueBackend::codes(const ReplyView& reply,
+                                     std::size_t expected,
+                                     const char* operation) const {
+    if (reply.size() != expected) {
+        throw ScriptException(Poco::format("%s %s: %z codes for %z jobs",
+                                           std::string(operation),
+                                           keys_.qualifiedName(),
+                                           reply.size(),
+                                           expected));
+    }
+    std::vector<int> result;
+    result.reserve(expected);
+    for (std::size_t i = 0; i < expected; ++i) {
+        result.push_back(static_cast<int>(reply.at(i).integer()));
+    }
+    return result;
+}
+
+}  // namespace drover

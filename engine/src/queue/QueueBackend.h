@@ -1,0 +1,150 @@
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "core/ClaimedJob.h"
+#include "drover/Job.h"
+#include "drover/JobOptions.h"
+#include "drover/Queue.h"
+#include "queue/QueueKeys.h"
+#include "redis/RedisClient.h"
+
+namespace drover {
+
+/// A job to add, checked and rendered: exactly what the script stores.
+struct AddItem {
+    std::string name;
+    std::string data;
+    std::string opts;  ///< Stored JSON.
+    std::int64_t timestampMs = 0;
+    std::int64_t delayMs = 0;
+    int priority = 0;
+    std::string customId;  ///< Empty: from the counter.
+    bool lifo = false;
+};
+
+/// A job to end, with everything that the script needs to know.
+struct FinishItem {
+    std::string id;
+    std::string token;
+    bool completed = true;
+    std::string value;  ///< Return value (JSON), or the reason.
+    std::string stacktrace;
+    KeepJobs keep;
+    int attempts = 0;
+};
+
+/// A failed attempt to repeat.
+struct RetryItem {
+    std::string id;
+    std::string token;
+    std::int64_t backoffMs = 0;  ///< 0: at once.
+    bool lifo = false;
+    std::string reason;
+    std::string stacktrace;
+};
+
+/// A job to give back without counting an attempt.
+struct HandBackItem {
+    std::string id;
+    std::string token;
+    std::int64_t untilMs = 0;  ///< Epoch; 0: to the front of the queue.
+    bool uncountStart =
+        true;  ///< Whether attemptsStarted goes back too: it was never begun, or only the outage ended it.
+};
+
+struct AdvanceRequest {
+    std::vector<FinishItem> finish;
+    int claim = 0;
+    std::string token;  ///< For what is claimed.
+    std::chrono::milliseconds lockDuration{0};
+    std::string workerName;
+};
+
+struct AdvanceResult {
+    std::vector<int> codes;  ///< One per finish item; 0 done, else a script code of the contract.
+    std::vector<ClaimedJob> jobs;
+    std::chrono::milliseconds rateLimited{0};
+    std::int64_t nextDelayedMs = 0;  ///< Epoch; 0: no delayed job, or something was claimed.
+};
+
+struct StalledResult {
+    enum class State { NotDue, More, Done };
+    State state = State::NotDue;
+    std::vector<std::string> recovered;
+};
+
+/// Every operation on one queue in Redis: the only caller of scripts. Times come in as arguments.
+///
+/// Stateless but for the keys: the connection is the caller's, so that each thread brings its own.
+/// Every method throws RedisIoException (or a child) when Redis is away and ScriptException when it answers nonsense.
+/// Threads: const, from any thread, each with its own client.
+class QueueBackend {
+public:
+    explicit QueueBackend(QueueKeys keys) : keys_(std::move(keys)) {}
+
+    [[nodiscard]] const QueueKeys& keys() const { return keys_; }
+
+    /// Returns the ids, in order.
+    std::vector<std::string> addJobs(RedisClient& redis, const std::vector<AddItem>& items) const;
+    AdvanceResult advance(RedisClient& redis,
+                          const AdvanceRequest& request,
+                          std::int64_t nowMs) const;
+    std::vector<int> retryJobs(RedisClient& redis,
+                               const std::vector<RetryItem>& items,
+                               std::int64_t nowMs) const;
+    /// Items newest first, so that the oldest ends up in front.
+    std::vector<int> handBackJobs(RedisClient& redis,
+                                  const std::vector<HandBackItem>& items,
+                                  std::int64_t nowMs) const;
+    /// `locks`: id and token. Returns the ids whose lock is lost.
+    std::vector<std::string> extendLocks(
+        RedisClient& redis,
+        const std::vector<std::pair<std::string, std::string>>& locks,
+        std::chrono::milliseconds duration) const;
+    StalledResult checkStalled(RedisClient& redis,
+                               std::int64_t nowMs,
+                               std::chrono::milliseconds interval,
+                               int maxStalledCount,
+                               int chunk,
+                               bool continuing) const;
+    /// How long the last check, anybody's, keeps the next one from being made.
+    [[nodiscard]] std::chrono::milliseconds stalledCheckExpiresIn(RedisClient& redis) const;
+
+    [[nodiscard]] JobCounts counts(RedisClient& redis) const;
+    [[nodiscard]] std::optional<Job> job(RedisClient& redis, const std::string& id) const;
+    [[nodiscard]] JobState state(RedisClient& redis, const std::string& id) const;
+
+    /// 0, or -1: no such job.
+    int updateProgress(RedisClient& redis, const std::string& id, std::string_view json) const;
+    int updateData(RedisClient& redis, const std::string& id, std::string_view json) const;
+    /// The number of rows, or -1: no such job. `keep` 0: all rows.
+    std::int64_t addLog(RedisClient& redis,
+                        const std::string& id,
+                        std::string_view row,
+                        std::int64_t keep) const;
+
+    /// Writes what BullMQ's Queue constructor writes: the event stream's length if absent and, unless a 5.x client's is
+    /// there, the version.
+    void writeMeta(RedisClient& redis) const;
+    /// Puts a marker back that was popped and not used.
+    void restoreMarker(RedisClient& redis, std::string_view member, std::string_view score) const;
+    /// BZPOPMIN on the marker, for a connection of its own.
+    [[nodiscard]] Command blockOnMarker(std::chrono::milliseconds timeout) const;
+
+private:
+    [[nodiscard]] std::vector<int> codes(const ReplyView& reply,
+                                         std::size_t expected,
+                                         const char* operation) const;
+    void addStateKeys(Command& command) const;
+
+    QueueKeys keys_;
+};
+
+}  // namespace drover

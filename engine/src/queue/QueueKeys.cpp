@@ -1,0 +1,61 @@
+#include "queue/QueueKeys.h"
+
+#include <sstream>
+
+#include <Poco/Base64Encoder.h>
+#include <Poco/Exception.h>
+
+namespace drover {
+
+namespace {
+
+std::string checkedName(std::string_view prefix, std::string_view queue) {
+    if (queue.empty() || queue.find(':') != std::string_view::npos) {
+        throw Poco::InvalidArgumentException("queue name \"" + std::string(queue) +
+                                             "\" must not be empty and must not contain ':'");
+    }
+    return std::string(prefix) + ":" + std::string(queue);
+}
+
+}  // namespace
+
+QueueKeys::QueueKeys(std::string_view prefix, std::string_view queue)
+    : QueueKeys(checkedName(prefix, queue), std::string(prefix), std::string(queue)) {}
+
+QueueKeys::QueueKeys(std::string qualifiedName, std::string prefix, std::string queue)
+    : wait(qualifiedName + ":wait"),
+      paused(qualifiedName + ":paused"),
+      active(qualifiedName + ":active"),
+      prioritized(qualifiedName + ":prioritized"),
+      delayed(qualifiedName + ":delayed"),
+      waitingChildren(qualifiedName + ":waiting-children"),
+      completed(qualifiedName + ":completed"),
+      failed(qualifiedName + ":failed"),
+      idCounter(qualifiedName + ":id"),
+      meta(qualifiedName + ":meta"),
+      events(qualifiedName + ":events"),
+      marker(qualifiedName + ":marker"),
+      pc(qualifiedName + ":pc"),
+      limiter(qualifiedName + ":limiter"),
+      stalled(qualifiedName + ":stalled"),
+      stalledCheck(qualifiedName + ":stalled-check"),
+      repeat(qualifiedName + ":repeat"),
+      qualifiedName_(qualifiedName),
+      jobPrefix_(qualifiedName + ":"),
+      prefix_(std::move(prefix)),
+      queue_(std::move(queue)) {}
+
+std::string QueueKeys::workerClientName(std::string_view workerName) const {
+    std::ostringstream encoded;
+    Poco::Base64Encoder encoder(encoded);
+    encoder.rdbuf()->setLineLength(0);
+    encoder << queue_;
+    encoder.close();
+    std::string name = prefix_ + ":" + encoded.str();
+    if (!workerName.empty()) {
+        name += ":w:" + std::string(workerName);
+    }
+    return name;
+}
+
+}  // namespace drover

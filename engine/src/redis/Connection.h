@@ -1,0 +1,66 @@
+#pragma once
+
+#include <chrono>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include <Poco/Net/StreamSocket.h>
+
+#include "redis/Command.h"
+#include "redis/RedisOptions.h"
+#include "redis/Reply.h"
+
+struct redisReader;
+
+namespace drover {
+
+/// One connection to a Redis master: hiredis formats and parses, Poco's socket carries the bytes.
+///
+/// Every wait has an absolute deadline. After any exception the connection is broken() and only good for being
+/// destroyed: a late reply would otherwise answer the next command (pitfall H4).
+/// Threads: one at a time.
+class Connection {
+public:
+    using Clock = std::chrono::steady_clock;
+
+    /// Connects and introduces itself: AUTH, SELECT, CLIENT SETNAME, ROLE. `clientName` empty: no name.
+    /// Throws RedisIoException (refused, timed out, a replica), RedisAuthException, RedisBusyException (LOADING).
+    Connection(const RedisOptions& options, const std::string& clientName);
+    ~Connection();
+    Connection(const Connection&) = delete;
+    Connection& operator=(const Connection&) = delete;
+
+    /// Sends a command and waits for its reply, both within options.commandTimeout. Error replies are returned.
+    Reply call(const Command& command);
+    Reply call(const Command& command, Clock::time_point deadline);
+
+    /// The two halves of call(), for a command that blocks inside Redis.
+    void send(const Command& command, Clock::time_point deadline);
+    /// Throws RedisTimeoutException at the deadline, RedisIoException when the peer is gone.
+    Reply receive(Clock::time_point deadline);
+    /// A reply if one is complete, without waiting.
+    std::optional<Reply> tryReceive();
+
+    /// For poll(): readable when tryReceive() has something to do.
+    [[nodiscard]] int fd() const;
+    [[nodiscard]] bool broken() const { return broken_; }
+
+private:
+    struct FreeReader {
+        void operator()(redisReader* reader) const;
+    };
+
+    /// Reads what is there into the parser; false if nothing was.
+    bool readAvailable();
+    std::optional<Reply> parse();
+    void handshake(const RedisOptions& options, const std::string& clientName);
+
+    std::chrono::milliseconds commandTimeout_;
+    Poco::Net::StreamSocket socket_;
+    std::unique_ptr<redisReader, FreeReader> reader_;
+    std::string out_;
+    bool broken_ = false;
+};
+
+}  // namespace drover

@@ -1,0 +1,29 @@
+#include "redis/Reconnect.h"
+
+#include <algorithm>
+
+namespace drover {
+
+Reconnect::Reconnect(std::chrono::milliseconds first, std::chrono::milliseconds most)
+    : first_(first), most_(most) {}
+
+void Reconnect::failed(Clock::time_point now, bool slow) {
+    if (attempts_ == 0) {
+        outageBegan_ = now;
+    }
+    const int doublings = std::min(attempts_, 20);
+    ++attempts_;
+    const auto full = slow ? most_ : std::min(most_, first_ * (std::int64_t{1} << doublings));
+    std::uniform_int_distribution<std::int64_t> upperHalf(full.count() / 2, full.count());
+    nextAttempt_ = now + std::chrono::milliseconds(upperHalf(random_));
+}
+
+std::chrono::milliseconds Reconnect::succeeded(Clock::time_point now) {
+    const bool wasOut = attempts_ > 0;
+    attempts_ = 0;
+    nextAttempt_ = {};
+    return wasOut ? std::chrono::duration_cast<std::chrono::milliseconds>(now - outageBegan_)
+                  : std::chrono::milliseconds(0);
+}
+
+}  // namespace drover

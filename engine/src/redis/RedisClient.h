@@ -1,0 +1,66 @@
+#pragma once
+
+#include <atomic>
+#include <memory>
+#include <string>
+
+#include "redis/Connection.h"
+#include "redis/Reconnect.h"
+#include "redis/ScriptRegistry.h"
+
+namespace drover {
+
+/// A connection that comes back: opens on first use, is dropped at the first error, and is opened again when the backoff
+/// allows. Logs an outage when it begins and when it ends.
+///
+/// Threads: one at a time, but for healthy().
+class RedisClient {
+public:
+    using Clock = Connection::Clock;
+
+    /// `label` names the connection in the log ("claim reservation-queue"). `clientName` is what CLIENT LIST shows.
+    RedisClient(RedisOptions options,
+                std::shared_ptr<const ScriptRegistry> scripts,
+                std::string label,
+                std::string clientName = "");
+
+    /// The connection, opened if needed. Throws RedisIoException or a child of it: at once while the backoff runs.
+    Connection& connection();
+
+    /// One command. Throws for error replies what their class asks for, see throwError.
+    Reply call(const Command& command);
+    Reply call(const Command& command, Clock::time_point deadline);
+
+    /// Starts a script call: the first three arguments; the caller adds keys (as many as the script has) and arguments.
+    [[nodiscard]] Command script(const std::string& name) const;
+    /// Runs a command made by script(): by hash, and by text if Redis does not know it (a restart empties its cache).
+    Reply run(Command& command);
+    Reply run(Command& command, Clock::time_point deadline);
+
+    /// Forgets the connection; the next use opens a new one.
+    void drop();
+    /// The caller found the connection dead: as after a failed call.
+    void fail(const std::string& why) { failed(why, false); }
+
+    /// Whether the last contact succeeded. Any thread.
+    [[nodiscard]] bool healthy() const { return healthy_; }
+    /// When a refused use may be tried again.
+    [[nodiscard]] Clock::time_point nextAttempt() const { return reconnect_.nextAttempt(); }
+    [[nodiscard]] const RedisOptions& options() const { return options_; }
+
+private:
+    template <typename Work>
+    auto guarded(Work work);
+    void failed(const std::string& why, bool slow);
+
+    RedisOptions options_;
+    std::shared_ptr<const ScriptRegistry> scripts_;
+    std::string label_;
+    std::string clientName_;
+    Reconnect reconnect_;
+    std::unique_ptr<Connection> connection_;
+    std::string lastError_;
+    std::atomic<bool> healthy_{false};
+};
+
+}  // namespace drover

@@ -1,0 +1,66 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+
+struct redisReply;
+
+namespace drover {
+
+/// A look at one reply, or at an element of an array reply; valid as long as the Reply it came from.
+class ReplyView {
+public:
+    explicit ReplyView(const redisReply* reply) : reply_(reply) {}
+
+    [[nodiscard]] bool isNil() const;
+    [[nodiscard]] bool isError() const;
+    [[nodiscard]] bool isArray() const;
+    [[nodiscard]] bool isInteger() const;
+    /// The bytes of a string, status or error; empty for nil.
+    [[nodiscard]] std::string_view text() const;
+    /// An integer, or a string that is one. Throws ScriptException for anything else.
+    [[nodiscard]] std::int64_t integer() const;
+    /// Elements of an array; 0 for anything else.
+    [[nodiscard]] std::size_t size() const;
+    /// Throws ScriptException if there is no such element.
+    [[nodiscard]] ReplyView at(std::size_t index) const;
+
+private:
+    const redisReply* reply_;
+};
+
+/// Owns a reply.
+class Reply : public ReplyView {
+public:
+    explicit Reply(redisReply* reply) : ReplyView(reply), owned_(reply) {}
+
+private:
+    struct Free {
+        void operator()(redisReply* reply) const;
+    };
+    std::unique_ptr<redisReply, Free> owned_;
+};
+
+/// What an error reply asks for (pitfalls section 5).
+enum class ReplyClass {
+    NoScript,   ///< Send the script's text.
+    Topology,   ///< Not a master (any more): drop the connection, connect anew, verify the role.
+    Wait,       ///< LOADING, BUSY: the same connection works later.
+    Pressure,   ///< OOM, MISCONF: writes are refused for now; a refused renewal is not a lost lock.
+    Auth,       ///< NOAUTH, WRONGPASS, NOPERM: somebody must change the configuration.
+    TooMany,    ///< No connection left: retry with jitter.
+    WrongType,  ///< A key of the queue has another type: keep away from the queue.
+    Cluster,    ///< MOVED, ASK, CROSSSLOT, CLUSTERDOWN: needs a hash-tagged prefix and one node.
+    Other       ///< The script's or the command's own fault.
+};
+
+/// Classifies the text of an error reply, without its leading '-'.
+[[nodiscard]] ReplyClass classifyError(std::string_view error);
+
+/// Throws what the class of the error asks the caller to do; `operation` goes into the message.
+/// Must not be called for NoScript.
+[[noreturn]] void throwError(std::string_view operation, std::string_view error);
+
+}  // namespace drover

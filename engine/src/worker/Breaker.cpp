@@ -1,0 +1,58 @@
+#include "worker/Breaker.h"
+
+#include <algorithm>
+
+namespace drover {
+
+Breaker::Breaker(std::chrono::milliseconds first, std::chrono::milliseconds most)
+    : first_(first), most_(most) {}
+
+int Breaker::allowed(int wanted, Time now) const {
+    if (closed()) {
+        return wanted;
+    }
+    return !probing_ && now >= until_ ? std::min(wanted, 1) : 0;
+}
+
+void Breaker::claimed(int count) {
+    if (!closed() && count > 0) {
+        probing_ = true;
+    }
+}
+
+Breaker::Time Breaker::nextChange() const {
+    return closed() || probing_ ? Time::max() : until_;
+}
+
+bool Breaker::unavailable(std::chrono::milliseconds retryAfter, Time now) {
+    const bool begins = closed();
+    // Jobs that ran beside the first to fail tell of the same outage: they do not make the wait longer.
+    if (!begins && !probing_) {
+        return false;
+    }
+    if (begins) {
+        began_ = now;
+    }
+    const auto full = std::min(most_, first_ * (1 << std::min(openings_, 16)));
+    std::uniform_int_distribution<std::chrono::milliseconds::rep> upperHalf(full.count() / 2,
+                                                                            full.count());
+    until_ = now + std::max(retryAfter, std::chrono::milliseconds(upperHalf(random_)));
+    ++openings_;
+    probing_ = false;
+    return begins;
+}
+
+std::chrono::milliseconds Breaker::worked(Time now) {
+    if (closed()) {
+        return std::chrono::milliseconds(0);
+    }
+    openings_ = 0;
+    probing_ = false;
+    return std::chrono::duration_cast<std::chrono::milliseconds>(now - began_);
+}
+
+void Breaker::probeReturned() {
+    probing_ = false;
+}
+
+}  // namespace drover

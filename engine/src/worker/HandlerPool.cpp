@@ -1,0 +1,153 @@
+#include "worker/HandlerPool.h"
+
+#include <algorithm>
+
+#include "core/Guarded.h"
+#include "drover/Exceptions.h"
+#include "drover/Failpoint.h"
+
+namespace drover {
+
+HandlerPool::HandlerPool(std::shared_ptr<HandlerType> type,
+                         int threads,
+                         int batchSize,
+                         OutcomeInbox& inbox)
+    : type_(std::move(type)),
+      threadCount_(std::max(threads, 1)),
+      batchSize_(std::clamp(batchSize, 1, static_cast<int>(std::max(type_->batchMax(), 1U)))),
+      inbox_(inbox) {}
+
+HandlerPool::~HandlerPool() {
+    {
+        const std::lock_guard lock(mutex_);
+        stopping_ = true;
+        waiting_.clear();
+    }
+    changed_.notify_all();
+    for (std::thread& thread : threads_) {
+        thread.join();
+    }
+}
+
+void HandlerPool::start() {
+    for (int i = 0; i < threadCount_; ++i) {
+        threads_.emplace_back([this] { run(); });
+    }
+    std::unique_lock lock(mutex_);
+    changed_.wait(lock, [this] { return ready_ == threadCount_; });
+    if (refused_) {
+        std::rethrow_exception(refused_);
+    }
+}
+
+void HandlerPool::submit(std::vector<std::shared_ptr<JobRun>> runs) {
+    {
+        const std::lock_guard lock(mutex_);
+        waiting_.insert(waiting_.end(),
+                        std::make_move_iterator(runs.begin()),
+                        std::make_move_iterator(runs.end()));
+    }
+    if (threadCount_ == 1 || runs.size() == 1) {
+        changed_.notify_one();
+    } else {
+        changed_.notify_all();
+    }
+}
+
+std::vector<std::shared_ptr<JobRun>> HandlerPool::takeUnstarted() {
+    const std::lock_guard lock(mutex_);
+    std::vector<std::shared_ptr<JobRun>> taken(std::make_move_iterator(waiting_.begin()),
+                                               std::make_move_iterator(waiting_.end()));
+    waiting_.clear();
+    return taken;
+}
+
+HandlerPool::Time HandlerPool::oldestUnstarted() const {
+    const std::lock_guard lock(mutex_);
+    return waiting_.empty() ? Time::max() : waiting_.front()->claimedAt();
+}
+
+void HandlerPool::run() {
+    std::unique_ptr<HandlerInstance> instance;
+    try {
+        // On this thread: a handler may keep thread-affine things such as a database session.
+        instance = type_->create();
+    } catch (...) {
+        const std::lock_guard lock(mutex_);
+        refused_ = std::current_exception();
+    }
+    {
+        const std::lock_guard lock(mutex_);
+        ++ready_;
+    }
+    changed_.notify_all();
+    if (!instance) {
+        return;
+    }
+    while (true) {
+        std::vector<std::shared_ptr<JobRun>> batch;
+        const bool normal = runGuarded("handler", [&] {
+            while (true) {
+                batch = nextBatch();
+                if (batch.empty()) {
+                    return;
+                }
+                process(*instance, batch);
+                inbox_.push(std::move(batch));
+            }
+        });
+        if (normal) {
+            return;
+        }
+        inbox_.push(std::move(batch));
+    }
+}
+
+std::vector<std::shared_ptr<JobRun>> HandlerPool::nextBatch() {
+    std::unique_lock lock(mutex_);
+    changed_.wait(lock, [this] { return stopping_ || !waiting_.empty(); });
+    std::vector<std::shared_ptr<JobRun>> batch;
+    while (!waiting_.empty() && static_cast<int>(batch.size()) < batchSize_) {
+        const bool alone =
+            waiting_.front()->runsAlone() || waiting_.front()->job().deferredFailure.has_value();
+        if (alone && !batch.empty()) {
+            break;
+        }
+        waiting_.front()->begun = true;
+        batch.push_back(std::move(waiting_.front()));
+        waiting_.pop_front();
+        if (alone) {
+            break;
+        }
+    }
+    return batch;
+}
+
+void HandlerPool::process(HandlerInstance& instance,
+                          const std::vector<std::shared_ptr<JobRun>>& batch) const {
+    failpoint("handler-not-begun");
+    JobRun& first = *batch.front();
+    if (first.job().deferredFailure) {
+        // It is to be failed unrun; but its effect may be there already, and only the handler can know.
+        instance.outcomeOf(first);
+        first.setOutcome({JobOutcome::Kind::Unrecoverable, *first.job().deferredFailure, "", 0});
+        return;
+    }
+    std::vector<RunningJob*> jobs;
+    jobs.reserve(batch.size());
+    for (const auto& run : batch) {
+        jobs.push_back(run.get());
+    }
+    instance.process(jobs);
+    for (const auto& run : batch) {
+        if (run->outcome().kind == JobOutcome::Kind::Failed) {
+            const auto& backoff = run->options().backoff;
+            if (backoff && !backoff->isBuiltIn()) {
+                run->customBackoffMs = instance.backoff(
+                    run->job(), run->job().attemptsMade + 1, backoff->type, run->outcome().text);
+            }
+        }
+    }
+}
+
+}  // namespace drover

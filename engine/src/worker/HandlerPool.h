@@ -1,0 +1,66 @@
+#pragma once
+
+#include <condition_variable>
+#include <deque>
+#include <exception>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "core/HandlerType.h"
+#include "worker/JobRun.h"
+#include "worker/OutcomeInbox.h"
+
+namespace drover {
+
+/// The threads of one handler in one queue: each has an instance of its own and runs jobs in batches.
+///
+/// A batch holds what is there, up to `batchSize`; a job that stalled or failed before runs alone. Finished runs go to
+/// the inbox, each with its outcome or without one.
+/// Threads: submit(), takeUnstarted() and stop() from the claim loop.
+class HandlerPool {
+public:
+    using Time = JobRun::Time;
+
+    HandlerPool(std::shared_ptr<HandlerType> type, int threads, int batchSize, OutcomeInbox& inbox);
+    /// Joins the threads; what was not begun is dropped (the worker took it back before).
+    ~HandlerPool();
+    HandlerPool(const HandlerPool&) = delete;
+    HandlerPool& operator=(const HandlerPool&) = delete;
+
+    /// Starts the threads and waits until each has its instance. Throws PluginException if the plugin refuses one.
+    void start();
+
+    void submit(std::vector<std::shared_ptr<JobRun>> runs);
+    /// Takes back what no thread has begun.
+    std::vector<std::shared_ptr<JobRun>> takeUnstarted();
+    /// When the oldest job was claimed that no thread has begun; Time::max() if there is none.
+    [[nodiscard]] Time oldestUnstarted() const;
+
+    [[nodiscard]] const HandlerType& type() const { return *type_; }
+    /// How many jobs can run at once.
+    [[nodiscard]] int slots() const { return threadCount_ * batchSize_; }
+
+private:
+    void run();
+    std::vector<std::shared_ptr<JobRun>> nextBatch();
+    void process(HandlerInstance& instance,
+                 const std::vector<std::shared_ptr<JobRun>>& batch) const;
+
+    const std::shared_ptr<HandlerType> type_;
+    const int threadCount_;
+    const int batchSize_;
+    OutcomeInbox& inbox_;
+
+    mutable std::mutex mutex_;
+    std::condition_variable changed_;
+    std::deque<std::shared_ptr<JobRun>> waiting_;
+    int ready_ = 0;
+    std::exception_ptr refused_;
+    bool stopping_ = false;
+    std::vector<std::thread> threads_;
+};
+
+}  // namespace drover

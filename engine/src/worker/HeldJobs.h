@@ -1,0 +1,65 @@
+#pragma once
+
+#include <memory>
+#include <mutex>
+#include <string>
+#include <unordered_map>
+#include <utility>
+#include <vector>
+
+#include "worker/JobRun.h"
+
+namespace drover {
+
+/// The jobs of one queue whose locks this process holds: from the claim until Redis has their outcome.
+/// Threads: the claim loop adds and removes, the lock keeper reads and marks; every method may be called from any.
+class HeldJobs {
+public:
+    void add(const std::shared_ptr<JobRun>& run) {
+        const std::lock_guard lock(mutex_);
+        runs_.emplace(run.get(), run);
+    }
+    void remove(const JobRun& run) {
+        const std::lock_guard lock(mutex_);
+        runs_.erase(&run);
+    }
+    [[nodiscard]] std::size_t size() const {
+        const std::lock_guard lock(mutex_);
+        return runs_.size();
+    }
+    /// Job ids and lock tokens, without those known to be lost.
+    [[nodiscard]] std::vector<std::pair<std::string, std::string>> locks() const {
+        const std::lock_guard lock(mutex_);
+        std::vector<std::pair<std::string, std::string>> locks;
+        locks.reserve(runs_.size());
+        for (const auto& [key, run] : runs_) {
+            if (run->cancelled() != CancelReason::Lost) {
+                locks.emplace_back(run->job().id, run->job().token);
+            }
+        }
+        return locks;
+    }
+    /// Sets the cancel token of the run that has this lock; false if it is not held any more or its outcome is on the way.
+    bool markLost(const std::string& id, const std::string& token) {
+        const std::lock_guard lock(mutex_);
+        for (const auto& [key, run] : runs_) {
+            if (run->job().id == id && run->job().token == token && !run->settling) {
+                run->cancel(CancelReason::Lost);
+                return true;
+            }
+        }
+        return false;
+    }
+    void cancelAll(CancelReason reason) {
+        const std::lock_guard lock(mutex_);
+        for (const auto& [key, run] : runs_) {
+            run->cancel(reason);
+        }
+    }
+
+private:
+    mutable std::mutex mutex_;
+    std::unordered_map<const JobRun*, std::shared_ptr<JobRun>> runs_;
+};
+
+}  // namespace drover

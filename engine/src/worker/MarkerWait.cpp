@@ -1,0 +1,113 @@
+#include "worker/MarkerWait.h"
+
+#include <algorithm>
+
+#include "drover/Exceptions.h"
+
+namespace drover {
+
+namespace {
+
+constexpr std::chrono::milliseconds kLongestBlock{10000};
+/// How much later than the block's own timeout a reply may come before the connection counts as dead.
+constexpr std::chrono::milliseconds kMargin{1000};
+
+}  // namespace
+
+MarkerWait::MarkerWait(const QueueBackend& backend,
+                       std::unique_ptr<RedisClient> redis,
+                       const Clock& clock)
+    : backend_(backend), redis_(std::move(redis)), clock_(clock) {}
+
+void MarkerWait::arm(std::int64_t nextDelayedMs, std::chrono::milliseconds drainDelay) {
+    if (armed_) {
+        return;
+    }
+    nextDelayedMs_ = nextDelayedMs;
+    std::chrono::milliseconds timeout = drainDelay;
+    if (nextDelayedMs > 0) {
+        const std::chrono::milliseconds left(nextDelayedMs - clock_.wallMs());
+        timeout = std::clamp(left, std::chrono::milliseconds(1), kLongestBlock);
+    }
+    try {
+        Connection& link = redis_->connection();
+        link.send(backend_.blockOnMarker(timeout),
+                  clock_.monotonic() + redis_->options().commandTimeout);
+        armed_ = true;
+        watchdog_ = clock_.monotonic() + timeout + kMargin;
+    } catch (const RedisIoException&) {
+        // Logged when the outage began; the claim loop polls by time meanwhile.
+    }
+}
+
+int MarkerWait::fd() {
+    return armed_ ? redis_->connection().fd() : -1;
+}
+
+MarkerWait::Time MarkerWait::deadline() const {
+    return armed_ ? watchdog_
+                  : std::max(redis_->nextAttempt(),
+                             clock_.monotonic() + std::chrono::milliseconds(10));
+}
+
+void MarkerWait::lost(const std::string& why) {
+    armed_ = false;
+    redis_->fail(why);
+}
+
+MarkerWait::Woken MarkerWait::check() {
+    if (!armed_) {
+        return Woken::No;
+    }
+    try {
+        const std::optional<Reply> reply = redis_->connection().tryReceive();
+        if (!reply) {
+            if (clock_.monotonic() >= watchdog_) {
+                lost("no answer to BZPOPMIN within its timeout");
+                return Woken::Look;
+            }
+            return Woken::No;
+        }
+        armed_ = false;
+        if (reply->isError()) {
+            lost("BZPOPMIN answered \"" + std::string(reply->text()) + "\"");
+            return Woken::Look;
+        }
+        if (reply->size() < 3) {
+            return Woken::Look;
+        }
+        // The score is a due time in ms, possibly with a fraction; 0 is "there may be a job now".
+        const auto due = static_cast<std::int64_t>(
+            std::strtod(std::string(reply->at(2).text()).c_str(), nullptr));
+        if (due <= 0 || due - clock_.wallMs() < 1) {
+            return Woken::Look;
+        }
+        // An earlier due time that was known before stays: the popped marker may be a later one.
+        if (nextDelayedMs_ == 0 || due < nextDelayedMs_) {
+            nextDelayedMs_ = due;
+        }
+        return Woken::Later;
+    } catch (const RedisIoException& error) {
+        lost(error.message());
+        return Woken::Look;
+    }
+}
+
+void MarkerWait::disarm(RedisClient& commands) {
+    if (!armed_) {
+        return;
+    }
+    try {
+        Connection& link = redis_->connection();
+        // A reply that is on its way is read; if there is none, dropping the connection ends the block in Redis.
+        if (const std::optional<Reply> reply = link.tryReceive(); reply && reply->size() >= 3) {
+            backend_.restoreMarker(commands, reply->at(1).text(), reply->at(2).text());
+        }
+    } catch (const RedisIoException&) {
+        // Nothing to restore then: other workers look by themselves after their own timeout.
+    }
+    armed_ = false;
+    redis_->drop();
+}
+
+}  // namespace drover

@@ -1,0 +1,56 @@
+#pragma once
+
+#include <chrono>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "core/Clock.h"
+#include "queue/QueueBackend.h"
+
+namespace drover {
+
+/// The blocking half of a worker: BZPOPMIN on the queue's marker, on a connection of its own, armed ahead of the wait.
+///
+/// Liveness is progress: a reply, be it a marker or a timeout, must come within the block's time and a margin; else the
+/// connection counts as dead and is replaced. Source: contract section 1.5.
+/// Threads: the claim loop's.
+class MarkerWait {
+public:
+    using Time = Clock::Monotonic;
+
+    MarkerWait(const QueueBackend& backend, std::unique_ptr<RedisClient> redis, const Clock& clock);
+
+    /// Arms the block unless it is armed. `nextDelayedMs`: when the earliest delayed job is due (epoch; 0: none known).
+    /// Does nothing while Redis is away.
+    void arm(std::int64_t nextDelayedMs, std::chrono::milliseconds drainDelay);
+    [[nodiscard]] bool armed() const { return armed_; }
+    /// For poll(); -1 if it is not armed.
+    [[nodiscard]] int fd();
+    /// When poll() should return at the latest: the watchdog, or the next attempt to connect.
+    [[nodiscard]] Time deadline() const;
+
+    enum class Woken {
+        No,  ///< Nothing came yet.
+        Look,  ///< Fetch now: a marker was popped, or the block timed out, or the connection was lost.
+        Later  ///< A marker for a delayed job was popped; nextDelayedMs() tells when it is due.
+    };
+    /// Reads what came.
+    Woken check();
+    [[nodiscard]] std::int64_t nextDelayedMs() const { return nextDelayedMs_; }
+
+    /// Takes the block back. A marker that was popped meanwhile and not used is put back, so that it wakes another worker.
+    void disarm(RedisClient& commands);
+
+private:
+    void lost(const std::string& why);
+
+    const QueueBackend& backend_;
+    const std::unique_ptr<RedisClient> redis_;
+    const Clock& clock_;
+    bool armed_ = false;
+    Time watchdog_{};
+    std::int64_t nextDelayedMs_ = 0;
+};
+
+}  // namespace drover

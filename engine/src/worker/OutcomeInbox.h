@@ -1,0 +1,34 @@
+#pragma once
+
+#include <memory>
+#include <mutex>
+#include <vector>
+
+#include "worker/JobRun.h"
+
+namespace drover {
+
+/// Where handler threads leave what they are through with, and what wakes the claim loop: a list and an eventfd.
+/// Threads: push() and wake() from any, take() from one.
+class OutcomeInbox {
+public:
+    OutcomeInbox();
+    ~OutcomeInbox();
+    OutcomeInbox(const OutcomeInbox&) = delete;
+    OutcomeInbox& operator=(const OutcomeInbox&) = delete;
+
+    void push(std::vector<std::shared_ptr<JobRun>> runs);
+    /// Makes the descriptor readable without an outcome: something else changed.
+    void wake();
+    /// Everything that lies there; clears the signal first, so that nothing is missed.
+    std::vector<std::shared_ptr<JobRun>> take();
+    /// Readable while there is something to take.
+    [[nodiscard]] int fd() const { return fd_; }
+
+private:
+    int fd_;
+    std::mutex mutex_;
+    std::vector<std::shared_ptr<JobRun>> runs_;
+};
+
+}  // namespace drover

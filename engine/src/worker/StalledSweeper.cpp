@@ -1,0 +1,109 @@
+#include "worker/StalledSweeper.h"
+
+#include <algorithm>
+
+#include <Poco/Logger.h>
+
+#include "core/Guarded.h"
+#include "drover/Exceptions.h"
+
+namespace drover {
+
+namespace {
+
+/// Jobs per script call: LREM walks the active list once for each.
+constexpr int kChunk = 100;
+constexpr std::chrono::seconds kLongestWait{1};
+
+}  // namespace
+
+StalledSweeper::StalledSweeper(std::unique_ptr<RedisClient> redis, const Clock& clock)
+    : redis_(std::move(redis)), clock_(clock) {}
+
+StalledSweeper::~StalledSweeper() {
+    stop();
+}
+
+void StalledSweeper::watch(const QueueBackend& backend,
+                           std::chrono::milliseconds interval,
+                           int maxStalledCount) {
+    const std::lock_guard lock(mutex_);
+    watched_.push_back({&backend, interval, maxStalledCount, clock_.monotonic()});
+    changed_.notify_all();
+}
+
+void StalledSweeper::start() {
+    thread_ = std::thread([this] {
+        while (!runGuarded("stalled-sweeper", [this] { loop(); })) {
+        }
+    });
+}
+
+void StalledSweeper::stop() {
+    {
+        const std::lock_guard lock(mutex_);
+        stopping_ = true;
+    }
+    changed_.notify_all();
+    if (thread_.joinable()) {
+        thread_.join();
+    }
+}
+
+void StalledSweeper::loop() {
+    std::unique_lock lock(mutex_);
+    while (!stopping_) {
+        Clock::Monotonic wake = clock_.monotonic() + kLongestWait;
+        for (std::size_t i = 0; i < watched_.size() && !stopping_; ++i) {
+            if (clock_.monotonic() >= watched_[i].due) {
+                const Watched watched = watched_[i];
+                lock.unlock();
+                Clock::Monotonic next = clock_.monotonic() + watched.interval;
+                try {
+                    next = sweep(watched);
+                } catch (const RedisIoException&) {
+                    next = std::max(redis_->nextAttempt(),
+                                    clock_.monotonic() + std::chrono::milliseconds(10));
+                } catch (const Exception& error) {
+                    Poco::Logger::get("worker").error("stalled check: %s", error.message());
+                }
+                lock.lock();
+                watched_[i].due = next;
+            }
+            wake = std::min(wake, watched_[i].due);
+        }
+        changed_.wait_until(lock, wake, [this] { return stopping_; });
+    }
+}
+
+Clock::Monotonic StalledSweeper::sweep(const Watched& watched) {
+    bool continuing = false;
+    while (true) {
+        const StalledResult result = watched.backend->checkStalled(*redis_,
+                                                                   clock_.wallMs(),
+                                                                   watched.interval,
+                                                                   watched.maxStalledCount,
+                                                                   kChunk,
+                                                                   continuing);
+        if (!result.recovered.empty()) {
+            Poco::Logger::get("worker").warning(
+                "%s: %z stalled jobs went back to wait, %s the first of them",
+                watched.backend->keys().qualifiedName(),
+                result.recovered.size(),
+                result.recovered.front());
+        }
+        if (result.state != StalledResult::State::More) {
+            break;
+        }
+        continuing = true;
+        const std::lock_guard lock(mutex_);
+        if (stopping_) {
+            break;
+        }
+    }
+    // Ours or another's: the next check is due when this one expires, not an interval after we looked.
+    const std::chrono::milliseconds left = watched.backend->stalledCheckExpiresIn(*redis_);
+    return clock_.monotonic() + std::clamp(left, std::chrono::milliseconds(1), watched.interval);
+}
+
+}  // namespace drover

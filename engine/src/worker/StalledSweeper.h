@@ -1,0 +1,53 @@
+#pragma once
+
+#include <chrono>
+#include <condition_variable>
+#include <memory>
+#include <mutex>
+#include <thread>
+#include <vector>
+
+#include "core/Clock.h"
+#include "queue/QueueBackend.h"
+
+namespace drover {
+
+/// Looks for active jobs whose lock expired, in every queue that this process works, at the moment when the queue's last
+/// check (anybody's) expires. In chunks: one sweep over thousands of jobs would hold up Redis for everybody.
+/// Threads: one of its own; watch() and stop() from any.
+class StalledSweeper {
+public:
+    StalledSweeper(std::unique_ptr<RedisClient> redis, const Clock& clock);
+    ~StalledSweeper();
+    StalledSweeper(const StalledSweeper&) = delete;
+    StalledSweeper& operator=(const StalledSweeper&) = delete;
+
+    /// `backend` must live until stop().
+    void watch(const QueueBackend& backend,
+               std::chrono::milliseconds interval,
+               int maxStalledCount);
+    void start();
+    void stop();
+
+private:
+    struct Watched {
+        const QueueBackend* backend;
+        std::chrono::milliseconds interval;
+        int maxStalledCount;
+        Clock::Monotonic due;
+    };
+
+    void loop();
+    /// Returns when this queue's next check is due.
+    Clock::Monotonic sweep(const Watched& watched);
+
+    const std::unique_ptr<RedisClient> redis_;
+    const Clock& clock_;
+    std::mutex mutex_;
+    std::condition_variable changed_;
+    std::vector<Watched> watched_;
+    bool stopping_ = false;
+    std::thread thread_;
+};
+
+}  // namespace drover

@@ -1,0 +1,142 @@
+#pragma once
+
+#include <atomic>
+#include <chrono>
+#include <deque>
+#include <map>
+#include <memory>
+#include <random>
+#include <string>
+#include <thread>
+#include <unordered_map>
+#include <vector>
+
+#include "core/Clock.h"
+#include "core/HandlerType.h"
+#include "queue/ClientPool.h"
+#include "queue/QueueBackend.h"
+#include "worker/Breaker.h"
+#include "worker/HandlerPool.h"
+#include "worker/HeldJobs.h"
+#include "worker/MarkerWait.h"
+#include "worker/OutcomeInbox.h"
+#include "worker/Settlement.h"
+#include "worker/WorkerSettings.h"
+
+namespace drover {
+
+/// Works one queue: claims batches, hands them to the pools of its handlers, and tells Redis what became of each job.
+///
+/// One thread, the claim loop: while nothing is to do it waits at once for the queue's marker and for outcomes of its
+/// handlers. One call of `advance` then finishes, promotes and claims. An outage of Redis costs nothing but time: outcomes
+/// are kept and sent again.
+/// Threads: start() and the switches from any thread; everything else belongs to the loop.
+class Worker {
+public:
+    using Time = Clock::Monotonic;
+
+    /// What a worker has done since it started, and whether it makes progress.
+    struct Stats {
+        std::uint64_t claimed = 0, completed = 0, failed = 0, retried = 0, handedBack = 0, lost = 0,
+                      unserved = 0;
+        std::size_t held = 0;
+        bool redisHealthy = false;
+        bool breakersClosed = true;
+        std::chrono::milliseconds sinceProgress{
+            0};  ///< Since a reply of Redis, blocking ones included.
+    };
+
+    /// `handlers` is not empty. Throws Poco::InvalidArgumentException for a bad queue name.
+    Worker(WorkerSettings settings,
+           const RedisOptions& redis,
+           std::shared_ptr<const ScriptRegistry> scripts,
+           const Clock& clock,
+           std::vector<std::shared_ptr<HandlerType>> handlers);
+    ~Worker();
+    Worker(const Worker&) = delete;
+    Worker& operator=(const Worker&) = delete;
+
+    /// Makes the handlers' instances and starts the loop. Throws PluginException if a plugin refuses.
+    void start();
+    /// Claims nothing any more (true) or again (false); what runs goes on.
+    void quiet(bool on);
+    /// Hands back what has not begun, lets the rest end. Returns at once; finished() tells when all is told to Redis.
+    void drain();
+    [[nodiscard]] bool finished() const { return finished_; }
+    /// Ends the loop now: cancel tokens are set, what still runs stays active in Redis until its lock expires.
+    void stop();
+
+    [[nodiscard]] const WorkerSettings& settings() const { return settings_; }
+    [[nodiscard]] const QueueBackend& backend() const { return backend_; }
+    [[nodiscard]] HeldJobs& held() { return held_; }
+    [[nodiscard]] Stats stats() const;
+
+private:
+    /// A handler of this queue with its threads and its breaker.
+    struct Served {
+        std::unique_ptr<HandlerPool> pool;
+        Breaker breaker;
+    };
+
+    void loop();
+    void step();
+    void gather();
+    void settle(const std::shared_ptr<JobRun>& run, Time now);
+    void sendSettlements();
+    void advance(int claim);
+    void accept(std::vector<ClaimedJob> jobs);
+    void handBackUnstarted();
+    void handBackUnstarted(Served& served);
+    void wait();
+    void waitForRedis(Time until);
+
+    [[nodiscard]] int capacity(Time now);
+    [[nodiscard]] Served* servedBy(const std::string& jobName);
+    [[nodiscard]] Served* servedBy(const HandlerPool* pool);
+    void release(const std::shared_ptr<JobRun>& run,
+                 int code,
+                 const char* operation,
+                 bool sentBefore);
+    [[nodiscard]] std::int64_t unservedDelayMs(const std::string& id);
+    std::shared_ptr<const JobOptions> optionsOf(const ClaimedJob& job);
+    [[nodiscard]] std::string nextToken();
+    void progressed() { lastProgress_ = clock_.monotonic(); }
+
+    const WorkerSettings settings_;
+    const Clock& clock_;
+    const QueueBackend backend_;
+    RedisClient redis_;
+    ClientPool hostClients_;  ///< For calls that handlers make while they run.
+    MarkerWait marker_;
+    OutcomeInbox inbox_;
+    HeldJobs held_;
+    std::vector<Served> served_;
+    std::map<std::string, std::size_t> byName_;
+    std::size_t anyName_ =
+        static_cast<std::size_t>(-1);  ///< Index of the handler without job names.
+
+    Settlement settlement_;                          ///< Outcomes that Redis does not know yet.
+    std::unordered_map<std::string, int> unserved_;  ///< Job id to how often it was put back.
+    std::string cachedOptionsText_;
+    std::shared_ptr<const JobOptions> cachedOptions_;
+    std::string tokenPrefix_;
+    std::uint64_t claims_ = 0;
+    int window_;  ///< How many jobs are held at most just now: between what runs at once and concurrency.
+    bool lookAgain_ = true;  ///< Whether a claim may find something.
+    std::int64_t nextDelayedMs_ = 0;
+    Time claimNotBefore_{};
+
+    std::atomic<bool> quiet_{false};
+    std::atomic<bool> draining_{false};
+    std::atomic<bool> stopping_{false};
+    std::atomic<bool> finished_{false};
+    std::atomic<Time> lastProgress_;
+    struct Counters {
+        std::atomic<std::uint64_t> claimed{0}, completed{0}, failed{0}, retried{0}, handedBack{0},
+            lost{0}, unserved{0};
+        std::atomic<bool> breakersClosed{true};
+    } counters_;
+    std::thread thread_;
+};
+
+}  // namespace drover

@@ -1,0 +1,24 @@
+#pragma once
+
+#include <chrono>
+#include <string>
+
+namespace drover {
+
+/// How one queue is worked in this process. Source: queue.<alias>.*, worker.defaults.* and the plugin's own suggestions.
+struct WorkerSettings {
+    std::string prefix = "bull";
+    std::string queue;       ///< Name on the wire.
+    std::string workerName;  ///< Shown by dashboards and stored in `pb`; empty: none.
+    int concurrency = 256;   ///< Most jobs that this process holds active in the queue.
+    int threads = 1;         ///< Per handler.
+    int batchSize = 64;      ///< Most jobs that one thread takes at once.
+    std::chrono::milliseconds lockDuration{10000};
+    std::chrono::milliseconds stalledInterval{5000};
+    int maxStalledCount = 1;
+    std::chrono::milliseconds unstartedMax{
+        500};  ///< A claimed job that has not begun by then is handed back.
+    std::chrono::milliseconds drainDelay{5000};  ///< Longest block when nothing is known to come.
+};
+
+}  // namespace drover

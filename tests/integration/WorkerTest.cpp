@@ -1,0 +1,277 @@
+#include <cppunit/extensions/HelperMacros.h>
+
+#include "support/FakeHandler.h"
+#include "support/RedisFixture.h"
+#include "worker/Worker.h"
+
+namespace {
+
+using namespace drover;
+using namespace drover::test;
+using std::chrono::milliseconds;
+
+void completeAll(std::span<RunningJob* const> jobs) {
+    for (RunningJob* job : jobs) {
+        job->setOutcome({JobOutcome::Kind::Completed, "{\"ok\":true}", "", 0});
+    }
+}
+
+}  // namespace
+
+/// From the claim to the outcome, as another client of the queue sees it.
+class WorkerTest : public RedisFixture {
+    CPPUNIT_TEST_SUITE(WorkerTest);
+    CPPUNIT_TEST(completedJobLooksAsBullmqLeavesIt);
+    CPPUNIT_TEST(idleWorkerTakesANewJobAtOnce);
+    CPPUNIT_TEST(delayedJobRunsOnTime);
+    CPPUNIT_TEST(failedJobIsRetriedAndThenFails);
+    CPPUNIT_TEST(unrecoverableJobFailsAtOnce);
+    CPPUNIT_TEST(unservedNameIsPutBackForAPeer);
+    CPPUNIT_TEST(unavailableHandlerCostsNoAttemptAndProbesWithOneJob);
+    CPPUNIT_TEST(jobsThatDoNotBeginInTimeAreHandedBackInOrder);
+    CPPUNIT_TEST(drainHandsBackAndFinishes);
+    CPPUNIT_TEST(deferredFailureIsFailedUnrun);
+    CPPUNIT_TEST(thousandsOfJobsAreEachRunOnce);
+    CPPUNIT_TEST_SUITE_END();
+
+public:
+    void tearDown() override {
+        worker_.reset();
+        RedisFixture::tearDown();
+    }
+
+    void completedJobLooksAsBullmqLeavesIt() {
+        const std::string id = addJob();
+        run(std::make_shared<FakeHandler>(completeAll));
+        eventually("completed", [&] { return stateOf(id) == JobState::Completed; });
+        auto fields = hash(id);
+        CPPUNIT_ASSERT_EQUAL(std::string("{\"ok\":true}"), fields["returnvalue"]);
+        CPPUNIT_ASSERT_EQUAL(std::string("1"), fields["atm"]);
+        CPPUNIT_ASSERT_EQUAL(std::string("1"), fields["ats"]);
+        CPPUNIT_ASSERT_EQUAL(fields["finishedOn"], text({"ZSCORE", keys().completed, id}));
+        CPPUNIT_ASSERT_EQUAL(std::int64_t{0}, number({"EXISTS", keys().job(id) + ":lock"}));
+        CPPUNIT_ASSERT_EQUAL(std::int64_t{0}, number({"LLEN", keys().active}));
+        const std::vector<std::string> expected = {
+            "added 1 name=test",
+            "waiting 1",
+            "active 1 prev=waiting",
+            "completed 1 returnvalue={\"ok\":true} prev=active",
+            "drained"};
+        CPPUNIT_ASSERT(expected == events());
+    }
+
+    void idleWorkerTakesANewJobAtOnce() {
+        auto handler = std::make_shared<FakeHandler>(completeAll);
+        run(handler);
+        // Armed: the marker's BZPOPMIN shows in the list of blocked clients.
+        eventually("blocked", [&] {
+            return text({"INFO", "clients"}).find("blocked_clients:1") != std::string::npos;
+        });
+        const auto began = std::chrono::steady_clock::now();
+        const std::string id = addJob();
+        eventually(
+            "completed", [&] { return stateOf(id) == JobState::Completed; }, milliseconds(1000));
+        CPPUNIT_ASSERT(std::chrono::steady_clock::now() - began < milliseconds(1000));
+    }
+
+    void delayedJobRunsOnTime() {
+        run(std::make_shared<FakeHandler>(completeAll));
+        AddItem item;
+        item.name = "later";
+        item.data = "{}";
+        item.opts = "{\"attempts\":0,\"delay\":300}";
+        item.timestampMs = clock_.wallMs();
+        item.delayMs = 300;
+        const std::string id = backend().addJobs(client(), {item}).front();
+        CPPUNIT_ASSERT_EQUAL(std::to_string((item.timestampMs + 300) * 4096),
+                             scoreText(keys().delayed, id));
+        eventually(
+            "completed", [&] { return stateOf(id) == JobState::Completed; }, milliseconds(3000));
+        const std::int64_t processedOn = std::stoll(hash(id)["processedOn"]);
+        CPPUNIT_ASSERT(processedOn >= item.timestampMs + 300);
+        CPPUNIT_ASSERT(processedOn < item.timestampMs + 1500);
+        CPPUNIT_ASSERT_EQUAL(std::string("0"), hash(id)["delay"]);
+    }
+
+    void failedJobIsRetriedAndThenFails() {
+        const std::string id =
+            addJob("test", "{}", "{\"attempts\":3,\"backoff\":{\"type\":\"fixed\",\"delay\":20}}");
+        auto handler = std::make_shared<FakeHandler>([](std::span<RunningJob* const> jobs) {
+            for (RunningJob* job : jobs) {
+                job->setOutcome({JobOutcome::Kind::Failed, "boom", "std::runtime_error: boom", 0});
+            }
+        });
+        run(handler);
+        eventually("failed", [&] { return stateOf(id) == JobState::Failed; });
+        CPPUNIT_ASSERT_EQUAL(std::size_t{3}, handler->seen());
+        auto fields = hash(id);
+        CPPUNIT_ASSERT_EQUAL(std::string("3"), fields["atm"]);
+        CPPUNIT_ASSERT_EQUAL(std::string("boom"), fields["failedReason"]);
+        CPPUNIT_ASSERT_EQUAL(std::string("[\"std::runtime_error: boom\\n    at fake 1.0.0\","
+                                         "\"std::runtime_error: boom\\n    at fake 1.0.0\","
+                                         "\"std::runtime_error: boom\\n    at fake 1.0.0\"]"),
+                             fields["stacktrace"]);
+        const auto seen = events();
+        CPPUNIT_ASSERT_EQUAL(std::string("retries-exhausted 1 attemptsMade=3"),
+                             seen[seen.size() - 2]);
+        CPPUNIT_ASSERT_EQUAL(std::string("failed 1 failedReason=boom prev=active"),
+                             seen[seen.size() - 3]);
+    }
+
+    void unrecoverableJobFailsAtOnce() {
+        const std::string id = addJob("test", "{}", "{\"attempts\":5}");
+        auto handler = std::make_shared<FakeHandler>([](std::span<RunningJob* const> jobs) {
+            jobs.front()->setOutcome({JobOutcome::Kind::Unrecoverable, "sold out", "", 0});
+        });
+        run(handler);
+        eventually("failed", [&] { return stateOf(id) == JobState::Failed; });
+        CPPUNIT_ASSERT_EQUAL(std::size_t{1}, handler->seen());
+        for (const std::string& event : events()) {
+            CPPUNIT_ASSERT(event.find("retries-exhausted") == std::string::npos);
+        }
+    }
+
+    void unservedNameIsPutBackForAPeer() {
+        const std::string id = addJob("nobody");
+        run(std::make_shared<FakeHandler>(completeAll, std::vector<std::string>{"somebody"}));
+        eventually("delayed", [&] { return stateOf(id) == JobState::Delayed; });
+        auto fields = hash(id);
+        CPPUNIT_ASSERT(fields.count("atm") == 0);
+        CPPUNIT_ASSERT_EQUAL(std::string("0"), fields["ats"]);
+        CPPUNIT_ASSERT_EQUAL(std::string("1000"), fields["delay"]);
+        CPPUNIT_ASSERT(worker_->stats().unserved >= 1);
+    }
+
+    void unavailableHandlerCostsNoAttemptAndProbesWithOneJob() {
+        std::vector<std::string> ids;
+        for (int i = 0; i < 20; ++i) {
+            ids.push_back(addJob());
+        }
+        std::atomic<bool> away{true};
+        auto handler = std::make_shared<FakeHandler>([&away](std::span<RunningJob* const> jobs) {
+            for (RunningJob* job : jobs) {
+                job->setOutcome(
+                    away ? JobOutcome{JobOutcome::Kind::Unavailable, "database away", "", 0}
+                         : JobOutcome{JobOutcome::Kind::Completed, "1", "", 0});
+            }
+        });
+        run(handler);
+        eventually("three probes", [&] { return handler->batches().size() >= 4; });
+        away = false;
+        for (const std::string& id : ids) {
+            eventually("completed", [&] { return stateOf(id) == JobState::Completed; });
+            CPPUNIT_ASSERT_EQUAL(std::string("1"), hash(id)["atm"]);
+            CPPUNIT_ASSERT_EQUAL(std::string("1"), hash(id)["ats"]);
+        }
+        const auto batches = handler->batches();
+        CPPUNIT_ASSERT_EQUAL(std::size_t{1}, batches[1]);
+        CPPUNIT_ASSERT_EQUAL(std::size_t{1}, batches[2]);
+        CPPUNIT_ASSERT_EQUAL(std::size_t{1}, batches[3]);
+    }
+
+    void jobsThatDoNotBeginInTimeAreHandedBackInOrder() {
+        for (int i = 0; i < 6; ++i) {
+            addJob();
+        }
+        std::atomic<bool> hold{true};
+        settings_.unstartedMax = milliseconds(50);
+        run(std::make_shared<FakeHandler>(
+            [&hold](std::span<RunningJob* const> jobs) {
+                while (hold && jobs.front()->waitCancelled(milliseconds(5)) == CancelReason::None) {
+                }
+                completeAll(jobs);
+            },
+            std::vector<std::string>{},
+            1));
+        eventually("handed back", [&] { return number({"LLEN", keys().active}) == 1; });
+        CPPUNIT_ASSERT((std::vector<std::string>{"6", "5", "4", "3", "2"} == list(keys().wait)));
+        CPPUNIT_ASSERT_EQUAL(std::string("0"), hash("2")["ats"]);
+        hold = false;
+        eventually("all done", [&] { return number({"ZCARD", keys().completed}) == 6; });
+    }
+
+    void drainHandsBackAndFinishes() {
+        for (int i = 0; i < 5; ++i) {
+            addJob();
+        }
+        std::atomic<bool> hold{true};
+        auto handler = std::make_shared<FakeHandler>(
+            [&hold](std::span<RunningJob* const> jobs) {
+                while (hold) {
+                    jobs.front()->waitCancelled(milliseconds(2));
+                }
+                completeAll(jobs);
+            },
+            std::vector<std::string>{},
+            1);
+        run(handler);
+        eventually("running", [&] { return handler->seen() == 1; });
+        worker_->drain();
+        eventually("one left", [&] { return number({"LLEN", keys().active}) == 1; });
+        CPPUNIT_ASSERT(!worker_->finished());
+        hold = false;
+        eventually("finished", [&] { return worker_->finished(); });
+        CPPUNIT_ASSERT_EQUAL(std::int64_t{0}, number({"LLEN", keys().active}));
+        CPPUNIT_ASSERT_EQUAL(std::int64_t{1}, number({"ZCARD", keys().completed}));
+        CPPUNIT_ASSERT_EQUAL(std::int64_t{4}, number({"LLEN", keys().wait}));
+        CPPUNIT_ASSERT_EQUAL(std::string("0"), text({"ZSCORE", keys().marker, "0"}));
+    }
+
+    void deferredFailureIsFailedUnrun() {
+        const std::string id = addJob("test", "{}", "{\"attempts\":3}");
+        redis({"HSET", keys().job(id), "defa", "job stalled more than allowable limit"});
+        auto handler = std::make_shared<FakeHandler>(completeAll);
+        run(handler);
+        eventually("failed", [&] { return stateOf(id) == JobState::Failed; });
+        CPPUNIT_ASSERT_EQUAL(std::size_t{0}, handler->seen());
+        CPPUNIT_ASSERT_EQUAL(std::string("job stalled more than allowable limit"),
+                             hash(id)["failedReason"]);
+        CPPUNIT_ASSERT(hash(id).count("defa") == 0);
+    }
+
+    void thousandsOfJobsAreEachRunOnce() {
+        std::vector<AddItem> items(500);
+        for (AddItem& item : items) {
+            item = {"test",
+                    "{}",
+                    "{\"attempts\":0,\"removeOnComplete\":true}",
+                    clock_.wallMs(),
+                    0,
+                    0,
+                    "",
+                    false};
+        }
+        for (int i = 0; i < 10; ++i) {
+            backend().addJobs(client(), items);
+        }
+        auto handler = std::make_shared<FakeHandler>(completeAll);
+        settings_.threads = 2;
+        run(handler);
+        eventually("all gone", [&] {
+            return number({"LLEN", keys().wait}) + number({"LLEN", keys().active}) == 0;
+        });
+        CPPUNIT_ASSERT_EQUAL(std::size_t{5000}, handler->seen());
+        eventually("counted", [&] { return worker_->stats().completed == 5000; });
+    }
+
+private:
+    void run(std::shared_ptr<FakeHandler> handler) {
+        settings_.prefix = "bull";
+        settings_.queue = keys().qualifiedName().substr(5);
+        worker_ =
+            std::make_unique<Worker>(settings_,
+                                     options(),
+                                     scripts(),
+                                     clock_,
+                                     std::vector<std::shared_ptr<HandlerType>>{std::move(handler)});
+        worker_->start();
+    }
+    std::string scoreText(const std::string& key, const std::string& member) {
+        return std::to_string(static_cast<std::int64_t>(std::stod(text({"ZSCORE", key, member}))));
+    }
+
+    WorkerSettings settings_;
+    std::unique_ptr<Worker> worker_;
+};
+
+CPPUNIT_TEST_SUITE_REGISTRATION(WorkerTest);

@@ -1,0 +1,123 @@
+#include "support/RedisFixture.h"
+
+#include <chrono>
+#include <thread>
+
+#include <cppunit/TestAssert.h>
+
+namespace drover::test {
+
+void RedisFixture::setUp() {
+    static int number = 0;
+    if (server_ == nullptr) {
+        server_ = &RedisServer::shared();
+    }
+    backend_ = std::make_unique<QueueBackend>(QueueKeys("bull", "q" + std::to_string(++number)));
+    client_ = std::make_unique<RedisClient>(options(), scripts_, "test");
+}
+
+void RedisFixture::tearDown() {
+    client_.reset();
+    server_ = nullptr;
+}
+
+RedisOptions RedisFixture::options() const {
+    RedisOptions options;
+    options.port = server_->port();
+    return options;
+}
+
+Reply RedisFixture::redis(const std::vector<std::string>& args) {
+    Command command;
+    for (const std::string& arg : args) {
+        command.add(arg);
+    }
+    return client_->call(command);
+}
+
+std::string RedisFixture::text(const std::vector<std::string>& args) {
+    return std::string(redis(args).text());
+}
+
+std::int64_t RedisFixture::number(const std::vector<std::string>& args) {
+    return redis(args).integer();
+}
+
+std::vector<std::string> RedisFixture::list(const std::string& key) {
+    const Reply reply = redis({"LRANGE", key, "0", "-1"});
+    std::vector<std::string> items;
+    for (std::size_t i = 0; i < reply.size(); ++i) {
+        items.emplace_back(reply.at(i).text());
+    }
+    return items;
+}
+
+std::map<std::string, std::string> RedisFixture::hash(const std::string& id) {
+    const Reply reply = redis({"HGETALL", keys().job(id)});
+    std::map<std::string, std::string> fields;
+    for (std::size_t i = 0; i + 1 < reply.size(); i += 2) {
+        fields.emplace(reply.at(i).text(), reply.at(i + 1).text());
+    }
+    return fields;
+}
+
+std::vector<std::string> RedisFixture::events() {
+    const Reply reply = redis({"XRANGE", keys().events, "-", "+"});
+    std::vector<std::string> lines;
+    for (std::size_t i = 0; i < reply.size(); ++i) {
+        const ReplyView fields = reply.at(i).at(1);
+        std::string line;
+        for (std::size_t k = 0; k + 1 < fields.size(); k += 2) {
+            const std::string name(fields.at(k).text());
+            const std::string value(fields.at(k + 1).text());
+            if (name == "event") {
+                line += value;
+            } else if (name == "jobId") {
+                line += " " + value;
+            } else {
+                line += " " + name + "=" + value;
+            }
+        }
+        lines.push_back(line);
+    }
+    return lines;
+}
+
+std::string RedisFixture::addJob(const std::string& name,
+                                 const std::string& data,
+                                 const std::string& opts) {
+    AddItem item;
+    item.name = name;
+    item.data = data;
+    item.opts = opts;
+    item.timestampMs = clock_.wallMs();
+    return backend_->addJobs(*client_, {item}).front();
+}
+
+std::vector<ClaimedJob> RedisFixture::claim(int count,
+                                            const std::string& token,
+                                            std::chrono::milliseconds lockDuration) {
+    AdvanceRequest request;
+    request.claim = count;
+    request.token = token;
+    request.lockDuration = lockDuration;
+    return backend_->advance(*client_, request, clock_.wallMs()).jobs;
+}
+
+JobState RedisFixture::stateOf(const std::string& id) {
+    return backend_->state(*client_, id);
+}
+
+void RedisFixture::eventually(const std::string& what,
+                              const std::function<bool()>& condition,
+                              std::chrono::milliseconds timeout) {
+    const auto deadline = std::chrono::steady_clock::now() + timeout;
+    while (!condition()) {
+        if (std::chrono::steady_clock::now() >= deadline) {
+            CPPUNIT_FAIL("not within the deadline: " + what);
+        }
+        std::this_thread::sleep_for(std::chrono::milliseconds(2));
+    }
+}
+
+}  // namespace drover::test

@@ -1,0 +1,68 @@
+#pragma once
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <set>
+#include <string>
+#include <vector>
+
+#include <cppunit/TestFixture.h>
+
+#include "core/Clock.h"
+#include "queue/QueueBackend.h"
+#include "redis/RedisClient.h"
+#include "support/RedisServer.h"
+
+namespace drover::test {
+
+/// A fresh queue on a real Redis for each test, and a small language to look at it.
+class RedisFixture : public CppUnit::TestFixture {
+public:
+    void setUp() override;
+    void tearDown() override;
+
+protected:
+    /// One command; throws for error replies.
+    Reply redis(const std::vector<std::string>& args);
+    [[nodiscard]] std::string text(const std::vector<std::string>& args);
+    [[nodiscard]] std::int64_t number(const std::vector<std::string>& args);
+    /// LRANGE 0 -1, head first.
+    [[nodiscard]] std::vector<std::string> list(const std::string& key);
+    /// HGETALL of a job.
+    [[nodiscard]] std::map<std::string, std::string> hash(const std::string& id);
+    /// "added 1 name=x", … : event, jobId, then the other fields in the order of the stream.
+    [[nodiscard]] std::vector<std::string> events();
+
+    /// Adds a plain job through the backend; `opts` is the stored JSON.
+    std::string addJob(const std::string& name = "test",
+                       const std::string& data = "{}",
+                       const std::string& opts = "{\"attempts\":0}");
+    /// Claims up to `count` jobs with this token.
+    std::vector<ClaimedJob> claim(
+        int count,
+        const std::string& token = "token",
+        std::chrono::milliseconds lockDuration = std::chrono::seconds(10));
+    [[nodiscard]] JobState stateOf(const std::string& id);
+
+    /// Polls until `condition` holds; fails the test with `what` after `timeout`.
+    static void eventually(const std::string& what,
+                           const std::function<bool()>& condition,
+                           std::chrono::milliseconds timeout = std::chrono::seconds(10));
+
+    [[nodiscard]] RedisOptions options() const;
+    [[nodiscard]] const QueueKeys& keys() const { return backend_->keys(); }
+    [[nodiscard]] QueueBackend& backend() { return *backend_; }
+    [[nodiscard]] RedisClient& client() { return *client_; }
+    [[nodiscard]] const std::shared_ptr<const ScriptRegistry>& scripts() const { return scripts_; }
+
+    RedisServer* server_ = nullptr;  ///< The shared one unless a test brings its own.
+    SystemClock clock_;
+
+private:
+    std::shared_ptr<const ScriptRegistry> scripts_ = std::make_shared<const ScriptRegistry>();
+    std::unique_ptr<QueueBackend> backend_;
+    std::unique_ptr<RedisClient> client_;
+};
+
+}  // namespace drover::test
