@@ -10,74 +10,67 @@ namespace drover {
 
 namespace {
 
-/// The fields that advance returns for a claimed job, in its order.
-enum ClaimField {
-    kName,
-    kData,
-    kOpts,
-    kTimestamp,
-    kDelay,
-    kPriority,
-    kAtm,
-    kAts,
-    kStc,
-    kStalledCounter,
-    kDefa,
-    kParentKey,
-    kRjk,
-    kDeid,
-    kStacktrace,
-    kProgress,
-    kAttemptsMade,
-    kClaimFieldCount
-};
-
 /// A number field as Node reads it; anything that is no number counts as 0.
-std::int64_t number(const ReplyView& value) {
-    const std::string text(value.text());
+std::int64_t number(std::string_view digits) {
+    const std::string text(digits);
     char* end = nullptr;
     const double parsed = std::strtod(text.c_str(), &end);
     return end == text.c_str() ? 0 : static_cast<std::int64_t>(parsed);
 }
 
 ClaimedJob claimedJob(const ReplyView& id,
-                      const ReplyView& values,
+                      const ReplyView& hash,
                       const AdvanceRequest& request,
                       const std::string& queue,
                       std::int64_t nowMs) {
-    if (values.size() != kClaimFieldCount) {
-        throw ScriptException(Poco::format("advance %s: a job has %z fields, %d are expected",
-                                           queue,
-                                           values.size(),
-                                           static_cast<int>(kClaimFieldCount)));
-    }
-    const auto text = [&values](ClaimField field) { return std::string(values.at(field).text()); };
-    const auto integer = [&values](ClaimField field) {
-        return static_cast<int>(number(values.at(field)));
-    };
     ClaimedJob job;
     job.id = id.text();
     job.queue = queue;
     job.token = request.token;
-    job.name = text(kName);
-    job.data = values.at(kData).isNil() ? "{}" : text(kData);
-    job.opts = values.at(kOpts).isNil() ? "{}" : text(kOpts);
-    job.timestampMs = number(values.at(kTimestamp));
-    job.delayMs = number(values.at(kDelay));
+    job.data = "{}";
+    job.opts = "{}";
     job.processedOnMs = nowMs;
-    job.priority = integer(kPriority);
-    // A very old field name, which readers prefer over `atm`.
-    job.attemptsMade = values.at(kAttemptsMade).isNil() ? integer(kAtm) : integer(kAttemptsMade);
-    job.attemptsStarted =
-        integer(kAts) + 1;  // The script returned what stood before its own increment.
-    job.stalledCount = std::max(integer(kStc), integer(kStalledCounter));
-    job.progress = text(kProgress);
-    job.stacktrace = text(kStacktrace);
-    job.parentKey = text(kParentKey);
-    job.scheduler = text(kRjk);
-    job.deduplicationId = text(kDeid);
-    if (!values.at(kDefa).isNil()) {
-        job.deferredFailure = text(kDefa);
+    job.attemptsStarted = 1;
+    bool veryOldName = false;
+    for (std::size_t i = 0; i + 1 < hash.size(); i += 2) {
+        const std::string_view field = hash.at(i).text();
+        const std::string_view value = hash.at(i + 1).text();
+        const auto integer = [value] { return static_cast<int>(number(value)); };
+        if (field == "name") {
+            job.name = value;
+        } else if (field == "data") {
+            job.data = value;
+        } else if (field == "opts") {
+            job.opts = value;
+        } else if (field == "timestamp") {
+            job.timestampMs = number(value);
+        } else if (field == "delay") {
+            job.delayMs = number(value);
+        } else if (field == "priority") {
+            job.priority = integer();
+        } else if (field == "ats") {
+            job.attemptsStarted = integer() + 1;  // The reply shows what stood before the script's own increment.
+        } else if (field == "atm") {
+            job.attemptsMade = veryOldName ? job.attemptsMade : integer();
+        } else if (field == "attemptsMade") {
+            // A very old field name, which readers prefer over `atm`.
+            job.attemptsMade = integer();
+            veryOldName = true;
+        } else if (field == "stc" || field == "stalledCounter") {
+            job.stalledCount = std::max(job.stalledCount, integer());
+        } else if (field == "defa") {
+            job.deferredFailure = std::string(value);
+        } else if (field == "parentKey") {
+            job.parentKey = value;
+        } else if (field == "rjk") {
+            job.scheduler = value;
+        } else if (field == "deid") {
+            job.deduplicationId = value;
+        } else if (field == "stacktrace") {
+            job.stacktrace = value;
+        } else if (field == "progress") {
+            job.progress = value;
+        }
     }
     return job;
 }
@@ -120,7 +113,7 @@ AdvanceResult QueueBackend::advance(RedisClient& redis,
                                     const AdvanceRequest& request,
                                     std::int64_t nowMs) const {
     Command command = redis.script("advance");
-    command.reserve(24 + request.finish.size() * 9);
+    command.reserve(24 + request.finish.size() * 10);
     command.add(keys_.wait)
         .add(keys_.active)
         .add(keys_.prioritized)
@@ -137,15 +130,10 @@ AdvanceResult QueueBackend::advance(RedisClient& redis,
     command.add(static_cast<std::int64_t>(request.lockDuration.count()));
     command.add(request.claim).add(request.workerName).add("").add("");
     for (const FinishItem& item : request.finish) {
-        command.add(item.id)
-            .add(item.token)
-            .add(item.completed ? "completed" : "failed")
-            .add(item.value);
-        command.add(item.stacktrace)
-            .add(item.keep.count)
-            .add(item.keep.ageSeconds)
-            .add(item.keep.limit);
-        command.add(item.attempts);
+        command.add(item.id).add(item.token).add(item.completed ? "completed" : "failed").add(item.value);
+        command.add(item.stacktrace).add(item.keep.count);
+        command.own(std::to_string(item.keep.ageSeconds) + "," + std::to_string(item.keep.limit));
+        command.add(item.attempts).add(item.deduplicationId).add(item.attemptsMade);
     }
     const Reply reply = redis.run(command);
     AdvanceResult result;

@@ -37,7 +37,9 @@ struct FinishItem {
     std::string value;  ///< Return value (JSON), or the reason.
     std::string stacktrace;
     KeepJobs keep;
-    int attempts = 0;
+    int attempts = 0;      ///< Allowed.
+    int attemptsMade = 1;  ///< This one included.
+    std::string deduplicationId;
 };
 
 /// A failed attempt to repeat.

@@ -195,7 +195,9 @@ void Worker::settle(const std::shared_ptr<JobRun>& run, Time now) {
                                        std::move(value),
                                        std::move(stacktrace),
                                        keep.value_or(KeepJobs{}),
-                                       run->options().attempts}});
+                                       run->options().attempts,
+                                       job.attemptsMade + 1,
+                                       job.deduplicationId}});
     };
 
     Served* served = servedBy(run->pool);
