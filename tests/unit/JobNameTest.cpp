@@ -123,8 +123,8 @@ public:
     void ordinaryOptionsAreTaken() {
         for (const char* json :
              {"{}",
-              "{\"jobId\":\"a\",\"priority\":2097151,\"backoff\":{\"type\":\"fixed\",\"jitter\":1}"
-              "}",
+              "{\"jobId\":\"a\",\"priority\":2097151}",
+              "{\"backoff\":{\"type\":\"fixed\",\"jitter\":1}}",
               "{\"deduplication\":{\"ttl\":5,\"id\":\"d\"},\"failParentOnFailure\":true}",
               "{\"de\":{\"id\":\"d\"}}",
               "{\"parent\":{\"id\":\"1\",\"queue\":\"bull:p\"},\"fpof\":true,\"cpof\":false}"}) {

@@ -85,14 +85,17 @@ class LayeringTest : public CppUnit::TestFixture {
 public:
     void includesFollowTheArrow() {
         int seen = 0;
-        forEachInclude([&seen](const std::string& file, const std::string& included, const std::string& where) {
+        forEachInclude([&seen](const std::string& file,
+                               const std::string& included,
+                               const std::string& where) {
             const std::string folder = folderOf(file);
             const auto slash = included.find('/');
             if (folder.empty() || slash == std::string::npos) {
                 return;
             }
             const std::string target = included.substr(0, slash);
-            static const std::set<std::string> kLayers = {"core", "redis", "queue", "worker", "plugin", "store", "app"};
+            static const std::set<std::string> kLayers = {
+                "core", "redis", "queue", "worker", "plugin", "store", "app"};
             if (kLayers.count(target) == 0) {
                 return;
             }
@@ -105,27 +108,32 @@ public:
     }
 
     void librariesStayWithTheirOwners() {
-        forEachInclude([](const std::string& file, const std::string& included, const std::string& where) {
-            for (const auto& [library, owners] : kOwners) {
-                if (included.rfind(library, 0) == 0) {
-                    CPPUNIT_ASSERT_MESSAGE(where + ": " + library + " belongs to other folders",
-                                           owners.count(folderOf(file)) != 0);
+        forEachInclude(
+            [](const std::string& file, const std::string& included, const std::string& where) {
+                for (const auto& [library, owners] : kOwners) {
+                    if (included.rfind(library, 0) == 0) {
+                        CPPUNIT_ASSERT_MESSAGE(
+                            where + ": included by a folder that it does not belong to",
+                            owners.count(folderOf(file)) != 0);
+                    }
                 }
-            }
-        });
+            });
     }
 
     void sdkHeadersNeedNothingButTheStandardLibrary() {
-        const std::set<std::string> sdk = {"PluginAbi.h", "Handler.h", "Unavailable.h", "Testing.h"};
-        forEachInclude([&sdk](const std::string& file, const std::string& included, const std::string& where) {
-            const std::string header = fs::path(file).filename();
-            if (file.rfind("engine/include/drover/", 0) != 0 || sdk.count(header) == 0) {
-                return;
-            }
-            const bool ownHeader = included.rfind("drover/", 0) == 0 && sdk.count(included.substr(7)) != 0;
-            CPPUNIT_ASSERT_MESSAGE(where + ": " + included + " is not for plugin authors",
-                                   ownHeader || included.find('/') == std::string::npos);
-        });
+        const std::set<std::string> sdk = {
+            "PluginAbi.h", "Handler.h", "Unavailable.h", "Testing.h"};
+        forEachInclude(
+            [&sdk](const std::string& file, const std::string& included, const std::string& where) {
+                const std::string header = fs::path(file).filename();
+                if (file.rfind("engine/include/drover/", 0) != 0 || sdk.count(header) == 0) {
+                    return;
+                }
+                const bool ownHeader =
+                    included.rfind("drover/", 0) == 0 && sdk.count(included.substr(7)) != 0;
+                CPPUNIT_ASSERT_MESSAGE(where + ": " + included + " is not for plugin authors",
+                                       ownHeader || included.find('/') == std::string::npos);
+            });
     }
 };
 

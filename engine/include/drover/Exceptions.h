@@ -18,6 +18,7 @@ public:
 };
 
 // Poco wants name, className, clone and rethrow from every class; its own macro would need a source file.
+// NOLINTBEGIN(bugprone-macro-parentheses): a class name cannot stand in parentheses.
 #define DROVER_DECLARE_EXCEPTION(Class, Base)                                                  \
     class Class : public Base {                                                                \
     public:                                                                                    \
@@ -29,6 +30,7 @@ public:
         [[nodiscard]] Poco::Exception* clone() const override { return new Class(*this); }     \
         void rethrow() const override { throw *this; }                                         \
     }
+// NOLINTEND(bugprone-macro-parentheses)
 
 /// The link to Redis failed or was refused before a reply came; reconnect and, if it is safe to repeat, repeat.
 DROVER_DECLARE_EXCEPTION(RedisIoException, Exception);
