@@ -112,17 +112,23 @@ public:
             [](const std::string& file, const std::string& included, const std::string& where) {
                 for (const auto& [library, owners] : kOwners) {
                     if (included.rfind(library, 0) == 0) {
-                        CPPUNIT_ASSERT_MESSAGE(
-                            where + ": included by a folder that it does not belong to",
-                            owners.count(folderOf(file)) != 0);
+                        CPPUNIT_ASSERT_MESSAGE(where + ": " + library + " belongs to other folders",
+                                               owners.count(folderOf(file)) != 0);
                     }
                 }
             });
     }
 
     void sdkHeadersNeedNothingButTheStandardLibrary() {
-        const std::set<std::string> sdk = {
-            "PluginAbi.h", "Handler.h", "Unavailable.h", "Testing.h"};
+        const std::set<std::string> sdk = {"PluginAbi.h",
+                                           "Handler.h",
+                                           "ActiveJob.h",
+                                           "Config.h",
+                                           "HandlerRun.h",
+                                           "Outcome.h",
+                                           "PluginBuilder.h",
+                                           "Unavailable.h",
+                                           "Testing.h"};
         forEachInclude(
             [&sdk](const std::string& file, const std::string& included, const std::string& where) {
                 const std::string header = fs::path(file).filename();
