@@ -193,6 +193,23 @@ bool isUtf8(std::string_view text) {
     return true;
 }
 
+std::string repairedUtf8(std::string_view text) {
+    std::string out;
+    out.reserve(text.size());
+    std::size_t bad = 0;
+    for (std::size_t at = 0; at < text.size();) {
+        const std::size_t length = characterLength(text, at, bad);
+        if (length == 0) {
+            out.append("\xEF\xBF\xBD");
+            at += bad;
+        } else {
+            out.append(text, at, length);
+            at += length;
+        }
+    }
+    return out;
+}
+
 void appendJsonString(std::string& out, std::string_view text) {
     static constexpr char kHex[] = "0123456789abcdef";
     out.reserve(out.size() + text.size() + 2);

@@ -22,6 +22,9 @@ namespace drover {
 /// Whether `text` is well-formed UTF-8: no overlong forms, no surrogates, nothing above U+10FFFF.
 [[nodiscard]] bool isUtf8(std::string_view text);
 
+/// `text` with every broken character replaced by one U+FFFD: for text that must not be lost because of a stray byte.
+[[nodiscard]] std::string repairedUtf8(std::string_view text);
+
 /// Appends `text` as a JSON string with its quotes, escaped as JSON.stringify does: a slash and everything above U+001F
 /// stay as they are. Bytes that are not UTF-8 become U+FFFD, as a Node client would read them.
 void appendJsonString(std::string& out, std::string_view text);

@@ -1,0 +1,60 @@
+#include "plugin/AbiJob.h"
+
+#include <limits>
+#include <rapidjson/document.h>
+#include <string_view>
+
+namespace drover {
+
+namespace {
+
+drover_bytes bytes(std::string_view text) {
+    return {text.data(), text.size()};
+}
+
+/// opts.attempts; 0 if it is not there or no number that makes sense.
+std::int32_t allowedAttempts(std::string_view opts) {
+    // Most jobs have few options: parse them only if the name occurs at all.
+    if (opts.find("\"attempts\"") == std::string_view::npos) {
+        return 0;
+    }
+    rapidjson::Document document;
+    document.Parse<rapidjson::kParseIterativeFlag>(opts.data(), opts.size());
+    if (document.HasParseError() || !document.IsObject()) {
+        return 0;
+    }
+    const auto found = document.FindMember("attempts");
+    if (found == document.MemberEnd() || !found->value.IsNumber()) {
+        return 0;
+    }
+    const double attempts = found->value.GetDouble();  // JavaScript may have written 3 or 3.0.
+    return attempts >= 0 && attempts <= std::numeric_limits<std::int32_t>::max()
+               ? static_cast<std::int32_t>(attempts)
+               : 0;
+}
+
+}  // namespace
+
+drover_job abiJob(const ClaimedJob& job) {
+    drover_job out{};
+    out.struct_size = sizeof(out);
+    out.attempts_made = job.attemptsMade;
+    out.attempts_started = job.attemptsStarted;
+    out.stalled_count = job.stalledCount;
+    out.attempts = allowedAttempts(job.opts);
+    out.priority = job.priority;
+    out.timestamp_ms = job.timestampMs;
+    out.delay_ms = job.delayMs;
+    out.id = bytes(job.id);
+    out.name = bytes(job.name);
+    out.queue = bytes(job.queue);
+    out.data = bytes(job.data);
+    out.opts = bytes(job.opts);
+    out.parent_key = bytes(job.parentKey);
+    out.scheduler = bytes(job.scheduler);
+    out.deduplication_id = bytes(job.deduplicationId);
+    out.progress = bytes(job.progress);
+    return out;
+}
+
+}  // namespace drover

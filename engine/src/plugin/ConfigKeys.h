@@ -1,0 +1,47 @@
+#pragma once
+
+#include <functional>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "drover/PluginAbi.h"
+
+namespace drover {
+
+/// What the configuration holds for a full key ("echo.sleepMs", "database.url"); std::nullopt: nothing.
+using ConfigLookup = std::function<std::optional<std::string>(const std::string& fullKey)>;
+
+/// The key as it stands in a file: `<plugin>.<name>`, or the name alone for a shared key.
+[[nodiscard]] std::string fullKey(std::string_view plugin, const drover_config_key& key);
+
+/// Checks `value` against the key's type and range. Returns what is wrong and what would be right ("'x' is not an integer
+/// in [1, 65535]"), without the value if the key is secret; std::nullopt: nothing is wrong.
+[[nodiscard]] std::optional<std::string> configComplaint(const drover_config_key& key,
+                                                         std::string_view value);
+
+/// The checked values in the order of the keys; std::nullopt where there is neither a value nor a default.
+/// Throws ConfigException with the full key, the value (unless secret) and what would be right.
+[[nodiscard]] std::vector<std::optional<std::string>> checkedConfig(
+    std::string_view plugin,
+    std::span<const drover_config_key* const> keys,
+    const ConfigLookup& lookup);
+
+/// Checked values in the form of the plugin ABI. Owns what it points to.
+class ConfigValues {
+public:
+    explicit ConfigValues(std::vector<std::optional<std::string>> values);
+    ConfigValues(const ConfigValues&) = delete;
+    ConfigValues& operator=(const ConfigValues&) = delete;
+
+    [[nodiscard]] const drover_config* view() const noexcept { return &view_; }
+
+private:
+    std::vector<std::optional<std::string>> values_;
+    std::vector<drover_bytes> bytes_;
+    drover_config view_;
+};
+
+}  // namespace drover

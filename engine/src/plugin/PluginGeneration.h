@@ -1,0 +1,50 @@
+#pragma once
+
+#include <memory>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include "core/HandlerType.h"
+#include "plugin/ConfigKeys.h"
+#include "plugin/PluginLoader.h"
+
+namespace drover {
+
+/// One loaded handler plugin, set up with its configuration. Its handler types and their instances keep it alive; when the
+/// last of them is gone its shutdown() runs. The code itself is never unloaded.
+/// Threads: every method may be called from any thread.
+class PluginGeneration : public std::enable_shared_from_this<PluginGeneration> {
+public:
+    /// Reads the configuration and calls the plugin's init, once.
+    /// Throws ConfigException for a value that does not fit, PluginException if init refuses or `plugin` is a service.
+    [[nodiscard]] static std::shared_ptr<PluginGeneration> start(LoadedPlugin plugin,
+                                                                 const ConfigLookup& lookup);
+
+    PluginGeneration(const PluginGeneration&) = delete;
+    PluginGeneration& operator=(const PluginGeneration&) = delete;
+    ~PluginGeneration();
+
+    [[nodiscard]] const LoadedPlugin& plugin() const noexcept { return plugin_; }
+    [[nodiscard]] const drover_plugin_descriptor& descriptor() const noexcept;
+
+    /// One for each handler, in the order of the descriptor.
+    [[nodiscard]] std::vector<std::shared_ptr<HandlerType>> handlerTypes();
+
+    /// Reads the reloadable keys again; the others keep their values. Each instance learns of it before its next run.
+    /// Throws ConfigException, and then nothing has changed.
+    void reconfigure(const ConfigLookup& lookup);
+    [[nodiscard]] std::shared_ptr<const ConfigValues> config() const;
+
+private:
+    explicit PluginGeneration(LoadedPlugin plugin) : plugin_(std::move(plugin)) {}
+    void init();
+
+    LoadedPlugin plugin_;
+    bool initialised_ = false;
+    mutable std::mutex mutex_;
+    std::vector<std::optional<std::string>> values_;
+    std::shared_ptr<const ConfigValues> config_;
+};
+
+}  // namespace drover

@@ -1,0 +1,37 @@
+#pragma once
+
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "drover/PluginAbi.h"
+#include "drover/Service.h"
+
+namespace drover {
+
+/// A checked plugin file in this process. A value; what it points to lives as long as the process.
+struct LoadedPlugin {
+    std::string path;
+    std::string sha256;  ///< Of the bytes that were loaded, in hex.
+    std::string name;    ///< Also the file's stem and the prefix of its configuration keys.
+    std::string version;
+    std::string description;
+    std::vector<const drover_config_key*> configKeys;
+    /// The kind: a handler plugin behind the C ABI, or a service of this very build.
+    std::variant<const drover_plugin_descriptor*, const ServiceDescriptor*> descriptor;
+
+    [[nodiscard]] bool isService() const { return descriptor.index() == 1; }
+};
+
+/// Opens plugin files, decides their kind and checks what they say about themselves.
+///
+/// Runs no more of a plugin than its static constructors and the functions that hand out its descriptor; PluginGeneration
+/// goes on with a handler plugin, the owner of the ServiceContext with a service. A plugin that crashes there takes the
+/// process along: that is why a probe of an unknown file belongs into a child process, which needs nothing but load().
+class PluginLoader {
+public:
+    /// Throws PluginException, naming the file and both sides of the disagreement.
+    [[nodiscard]] LoadedPlugin load(const std::string& path) const;
+};
+
+}  // namespace drover

@@ -1,0 +1,152 @@
+#include "plugin/SharedObject.h"
+
+#include <cerrno>
+#include <cstring>
+#include <dlfcn.h>
+#include <fcntl.h>
+#include <filesystem>
+#include <link.h>
+#include <string_view>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <Poco/DigestEngine.h>
+#include <Poco/SHA2Engine.h>
+
+#include "drover/Exceptions.h"
+#include "plugin/ElfCheck.h"
+
+namespace drover {
+
+namespace {
+
+constexpr off_t kMaxSize = off_t{1}
+                           << 30;  // Far above any plugin, far below what would hurt the machine.
+
+/// A file descriptor with one owner.
+class Descriptor {
+public:
+    explicit Descriptor(int fd) : fd_(fd) {}
+    Descriptor(const Descriptor&) = delete;
+    Descriptor& operator=(const Descriptor&) = delete;
+    ~Descriptor() {
+        if (fd_ >= 0) {
+            ::close(fd_);
+        }
+    }
+    [[nodiscard]] int get() const { return fd_; }
+    void keepOpen() { fd_ = -1; }
+
+private:
+    int fd_;
+};
+
+[[noreturn]] void refuse(const std::string& path, const std::string& why) {
+    throw PluginException(path + ": " + why);
+}
+
+[[noreturn]] void refuseErrno(const std::string& path, const char* operation) {
+    refuse(path, std::string(operation) + ": " + std::strerror(errno));
+}
+
+std::string readAll(const std::string& path) {
+    // Non-blocking, so that a FIFO of that name cannot hang the engine.
+    const Descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
+    if (file.get() < 0) {
+        refuseErrno(path, "cannot be opened");
+    }
+    struct stat status {};
+    if (::fstat(file.get(), &status) != 0) {
+        refuseErrno(path, "fstat");
+    }
+    if (!S_ISREG(status.st_mode)) {
+        refuse(path, "not a regular file");
+    }
+    if (status.st_size > kMaxSize) {
+        refuse(path,
+               std::to_string(status.st_size) + " bytes, a plugin has at most " +
+                   std::to_string(kMaxSize));
+    }
+    std::string bytes(static_cast<std::size_t>(status.st_size), '\0');
+    std::size_t have = 0;
+    while (have < bytes.size()) {
+        const ssize_t got = ::read(file.get(), bytes.data() + have, bytes.size() - have);
+        if (got < 0 && errno == EINTR) {
+            continue;
+        }
+        if (got < 0) {
+            refuseErrno(path, "cannot be read");
+        }
+        if (got == 0) {
+            break;  // It shrank meanwhile; the check of the ELF headers says whether that hurts.
+        }
+        have += static_cast<std::size_t>(got);
+    }
+    bytes.resize(have);
+    return bytes;
+}
+
+void writeAll(const std::string& path, int fd, std::string_view bytes) {
+    while (!bytes.empty()) {
+        const ssize_t put = ::write(fd, bytes.data(), bytes.size());
+        if (put < 0 && errno == EINTR) {
+            continue;
+        }
+        if (put < 0) {
+            refuseErrno(path, "its private copy cannot be written");
+        }
+        bytes.remove_prefix(static_cast<std::size_t>(put));
+    }
+}
+
+}  // namespace
+
+SharedObject::SharedObject(const std::string& path) : path_(path) {
+    const std::string bytes = readAll(path);
+    if (const auto complaint = elfComplaint(bytes)) {
+        refuse(path, *complaint);
+    }
+    Poco::SHA2Engine digest(Poco::SHA2Engine::SHA_256);
+    digest.update(bytes.data(), bytes.size());
+    sha256_ = Poco::DigestEngine::digestToHex(digest.digest());
+
+    Descriptor copy(::memfd_create(("drover-" + stem()).c_str(), MFD_CLOEXEC));
+    if (copy.get() < 0) {
+        refuseErrno(path, "no memory for its private copy");
+    }
+    writeAll(path, copy.get(), bytes);
+    const std::string name = "/proc/self/fd/" + std::to_string(copy.get());
+    handle_ = ::dlopen(name.c_str(), RTLD_NOW | RTLD_LOCAL);
+    if (handle_ == nullptr) {
+        std::string why = ::dlerror();
+        for (std::size_t at = why.find(name); at != std::string::npos; at = why.find(name, at)) {
+            why.replace(at, name.size(), "it");
+        }
+        refuse(path, "the dynamic linker refuses it: " + why);
+    }
+    // The linker recognises an open library by its name first: the number must not be used again for another plugin.
+    copy.keepOpen();
+}
+
+void* SharedObject::symbol(const char* name) const {
+    void* const found = ::dlsym(handle_, name);
+    if (found == nullptr) {
+        return nullptr;
+    }
+    // dlsym looks into the libraries that the plugin needs as well; only its own symbols say what it is.
+    link_map* own = nullptr;
+    void* owner = nullptr;
+    Dl_info info{};
+    if (::dlinfo(handle_, RTLD_DI_LINKMAP, &own) != 0 ||
+        ::dladdr1(found, &info, &owner, RTLD_DL_LINKMAP) == 0) {
+        return nullptr;
+    }
+    return owner == own ? found : nullptr;
+}
+
+std::string SharedObject::stem() const {
+    return std::filesystem::path(path_).stem().string();
+}
+
+}  // namespace drover

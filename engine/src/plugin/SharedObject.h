@@ -1,0 +1,33 @@
+#pragma once
+
+#include <string>
+
+namespace drover {
+
+/// A plugin file in this process.
+///
+/// Loaded from a private copy in memory, never from its path: a file overwritten in place would crash the process, and the
+/// dynamic linker answers a path that it has open with the old library. So a plugin must not count on finding files beside
+/// itself ($ORIGIN). All symbols are bound at once and stay private to it. Never closed: its code has run, and threads,
+/// exit functions or exception types of it may be anywhere.
+class SharedObject {
+public:
+    /// Throws PluginException, naming the file, if it is not a complete shared object of this machine or the dynamic
+    /// linker refuses it. Static constructors of the plugin run here.
+    explicit SharedObject(const std::string& path);
+
+    /// nullptr if it does not export `name` itself.
+    [[nodiscard]] void* symbol(const char* name) const;
+    [[nodiscard]] const std::string& path() const noexcept { return path_; }
+    /// Of the bytes that were loaded, in hex.
+    [[nodiscard]] const std::string& sha256() const noexcept { return sha256_; }
+    /// The file's name without folder and ".so".
+    [[nodiscard]] std::string stem() const;
+
+private:
+    std::string path_;
+    std::string sha256_;
+    void* handle_ = nullptr;
+};
+
+}  // namespace drover
