@@ -58,10 +58,10 @@ int main(int argc, char** argv) {
             return 1;
         }
     }
-    delete all;
 
     CppUnit::CompilerOutputter outputter(&results, std::cerr);
-    outputter.write();
+    outputter.write();  // Names the failed tests: they must still be there.
+    delete all;
     if (results.runTests() == 0) {
         std::cerr << "no test was run\n";
         return 1;
