@@ -1,15 +1,22 @@
-# drover_add_plugin(NAME SOURCES file... [LIBRARIES target...])
-#   Builds NAME.so, a handler plugin: one exported symbol, drover_plugin.
-# drover_add_service(NAME SOURCES file... [LIBRARIES target...])
+# drover_add_plugin(NAME SOURCES file... [LIBRARIES target...] [NO_INSTALL])
+#   Builds NAME.so, a handler plugin: one exported symbol, drover_plugin. Needs nothing of the engine but its headers.
+# drover_add_service(NAME SOURCES file... [LIBRARIES target...] [NO_INSTALL])
 #   Builds NAME.so, a service plugin: linked against the engine, loaded only by the very same build of it.
 #
 # Both: a MODULE without "lib" prefix, hidden visibility, every symbol resolved at link time (-z defs) and at load time
 # (-z now), so that a plugin with something missing fails in the linker and not in production.
 
+# Used beside the headers, outside of the engine's own build: they are all that drover::sdk is.
+if(NOT TARGET drover::sdk)
+  add_library(drover::sdk INTERFACE IMPORTED GLOBAL)
+  target_compile_features(drover::sdk INTERFACE cxx_std_20)
+  target_include_directories(drover::sdk INTERFACE ${CMAKE_CURRENT_LIST_DIR}/../include)
+endif()
+
 function(_drover_add_module name)
-  cmake_parse_arguments(arg "" "" "SOURCES;LIBRARIES" ${ARGN})
+  cmake_parse_arguments(arg "NO_INSTALL" "" "SOURCES;LIBRARIES" ${ARGN})
   if(arg_UNPARSED_ARGUMENTS)
-    message(FATAL_ERROR "drover plugin ${name}: unknown arguments ${arg_UNPARSED_ARGUMENTS}; SOURCES and LIBRARIES are known")
+    message(FATAL_ERROR "drover plugin ${name}: unknown arguments ${arg_UNPARSED_ARGUMENTS}; SOURCES, LIBRARIES and NO_INSTALL are known")
   endif()
   add_library(${name} MODULE ${arg_SOURCES})
   set_target_properties(${name} PROPERTIES
@@ -23,15 +30,22 @@ function(_drover_add_module name)
   if(COMMAND drover_target)
     drover_target(${name})
   endif()
+  if(NOT arg_NO_INSTALL AND CMAKE_INSTALL_LIBDIR)
+    install(TARGETS ${name} LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR}/drover/plugins)
+  endif()
 endfunction()
 
 function(drover_add_plugin name)
   _drover_add_module(${name} ${ARGN})
   target_link_libraries(${name} PRIVATE drover::sdk)
+  # Hidden visibility leaves the templates of the standard library exported: the linker keeps them in as well.
+  set(map ${CMAKE_CURRENT_BINARY_DIR}/${name}.map)
+  file(CONFIGURE OUTPUT ${map} CONTENT "{ global: drover_plugin; local: *; };\n")
+  target_link_options(${name} PRIVATE -Wl,--version-script=${map})
+  set_property(TARGET ${name} APPEND PROPERTY LINK_DEPENDS ${map})
 endfunction()
 
 function(drover_add_service name)
   _drover_add_module(${name} ${ARGN})
   target_link_libraries(${name} PRIVATE drover::drover)
-  install(TARGETS ${name} LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR}/drover/plugins)
 endfunction()

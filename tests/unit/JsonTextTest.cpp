@@ -22,6 +22,7 @@ class JsonTextTest : public CppUnit::TestFixture {
     CPPUNIT_TEST(membersKeepTheirBytesAndOrder);
     CPPUNIT_TEST(onlyAnObjectComesApart);
     CPPUNIT_TEST(aStringValueIsUnescaped);
+    CPPUNIT_TEST(repairReplacesOnlyWhatIsBroken);
     CPPUNIT_TEST_SUITE_END();
 
 public:
@@ -157,6 +158,11 @@ private:
                              std::string_view value) {
         CPPUNIT_ASSERT_EQUAL(std::string(name), member.first);
         CPPUNIT_ASSERT_EQUAL(std::string(value), std::string(member.second));
+    }
+
+    void repairReplacesOnlyWhatIsBroken() {
+        CPPUNIT_ASSERT_EQUAL(std::string("\xC3\xA9t\xEF\xBF\xBD!"), drover::repairedUtf8("\xC3\xA9t\xE9!"));
+        CPPUNIT_ASSERT_EQUAL(std::string("\xEF\xBF\xBD"), drover::repairedUtf8("\xE2\x82"));
     }
 };
 

@@ -1,0 +1,215 @@
+#include <sstream>
+#include <stdexcept>
+#include <string_view>
+
+#include <Poco/AutoPtr.h>
+#include <Poco/Logger.h>
+#include <Poco/StreamChannel.h>
+#include <cppunit/extensions/HelperMacros.h>
+
+#include "plugin/HostApi.h"
+#include "support/FakeRunningJob.h"
+
+using namespace drover;
+using drover::test::FakeRunningJob;
+using Kind = JobOutcome::Kind;
+
+namespace {
+
+drover_bytes bytes(std::string_view text) {
+    return {text.data(), text.size()};
+}
+
+void keep(void* context, drover_bytes answer) {
+    static_cast<std::string*>(context)->assign(answer.data, answer.size);
+}
+
+/// A running job whose engine side is broken.
+class BrokenRunningJob : public FakeRunningJob {
+public:
+    bool setOutcome(JobOutcome) override { throw std::runtime_error("no outcome today"); }
+    HostStatus addLog(std::string_view) override { throw 1; }
+};
+
+}  // namespace
+
+/// The C table: arguments are checked, answers are the ABI's, nothing is thrown.
+class HostApiTest : public CppUnit::TestFixture {
+    CPPUNIT_TEST_SUITE(HostApiTest);
+    CPPUNIT_TEST(everyFunctionIsThere);
+    CPPUNIT_TEST(eachOutcomeReachesItsJob);
+    CPPUNIT_TEST(secondOutcomeIsRefused);
+    CPPUNIT_TEST(jobIndexOutOfRangeIsAnArgumentError);
+    CPPUNIT_TEST(whatIsNotJsonOrUtf8IsAnArgumentError);
+    CPPUNIT_TEST(negativeTimesAreArgumentErrors);
+    CPPUNIT_TEST(reasonThatIsNotUtf8IsRepaired);
+    CPPUNIT_TEST(answersOfTheRunningJobPassThrough);
+    CPPUNIT_TEST(cancelTokenPassesThrough);
+    CPPUNIT_TEST(nothingIsThrownAcrossTheBoundary);
+    CPPUNIT_TEST(logLineGoesToThePluginsLogger);
+    CPPUNIT_TEST(unknownRequestIsUnsupported);
+    CPPUNIT_TEST_SUITE_END();
+
+public:
+    void everyFunctionIsThere() {
+        CPPUNIT_ASSERT_EQUAL(static_cast<std::uint32_t>(sizeof(drover_host_api)), api_.struct_size);
+        CPPUNIT_ASSERT_EQUAL(DROVER_ABI_MAJOR, static_cast<int>(api_.abi_major));
+        CPPUNIT_ASSERT_EQUAL(DROVER_ABI_MINOR, static_cast<int>(api_.abi_minor));
+        // The table holds nothing but function pointers behind its head; a member forgotten in it would be NULL.
+        const auto* first = reinterpret_cast<void* const*>(&api_.complete);
+        const auto* end = reinterpret_cast<void* const*>(&api_ + 1);
+        for (const auto* function = first; function != end; ++function) {
+            CPPUNIT_ASSERT(*function != nullptr);
+        }
+    }
+
+    void eachOutcomeReachesItsJob() {
+        FakeRunningJob completed, empty, failed, hopeless, away, delayed, wait, children, limited;
+        use({&completed, &empty, &failed, &hopeless, &away, &delayed, &wait, &children, &limited});
+        CPPUNIT_ASSERT_EQUAL(0, api_.complete(&call_, 0, bytes("{\"a\":1}")));
+        CPPUNIT_ASSERT_EQUAL(0, api_.complete(&call_, 1, {nullptr, 0}));
+        CPPUNIT_ASSERT_EQUAL(0, api_.fail(&call_, 2, bytes("reason"), bytes("trace"), 0));
+        CPPUNIT_ASSERT_EQUAL(0, api_.fail(&call_, 3, bytes("sold out"), {nullptr, 0}, 1));
+        CPPUNIT_ASSERT_EQUAL(0, api_.unavailable(&call_, 4, bytes("away"), 10));
+        CPPUNIT_ASSERT_EQUAL(0, api_.move_to_delayed(&call_, 5, 1700000000000));
+        CPPUNIT_ASSERT_EQUAL(0, api_.move_to_wait(&call_, 6));
+        CPPUNIT_ASSERT_EQUAL(0, api_.move_to_waiting_children(&call_, 7));
+        CPPUNIT_ASSERT_EQUAL(0, api_.rate_limit(&call_, 8, 30));
+        assertOutcome(Kind::Completed, "{\"a\":1}", "", 0, completed);
+        assertOutcome(Kind::Completed, "null", "", 0, empty);
+        assertOutcome(Kind::Failed, "reason", "trace", 0, failed);
+        assertOutcome(Kind::Unrecoverable, "sold out", "", 0, hopeless);
+        assertOutcome(Kind::Unavailable, "away", "", 10, away);
+        assertOutcome(Kind::Delayed, "", "", 1700000000000, delayed);
+        assertOutcome(Kind::Wait, "", "", 0, wait);
+        assertOutcome(Kind::WaitingChildren, "", "", 0, children);
+        assertOutcome(Kind::RateLimited, "", "", 30, limited);
+    }
+
+    void secondOutcomeIsRefused() {
+        FakeRunningJob job;
+        use({&job});
+        CPPUNIT_ASSERT_EQUAL(0, api_.complete(&call_, 0, bytes("1")));
+        CPPUNIT_ASSERT_EQUAL(+DROVER_E_TWICE, api_.fail(&call_, 0, bytes("no"), bytes(""), 0));
+        CPPUNIT_ASSERT_EQUAL(+DROVER_E_TWICE, api_.move_to_wait(&call_, 0));
+        assertOutcome(Kind::Completed, "1", "", 0, job);
+    }
+
+    void jobIndexOutOfRangeIsAnArgumentError() {
+        FakeRunningJob job;
+        use({&job});
+        CPPUNIT_ASSERT_EQUAL(+DROVER_E_ARGUMENT, api_.complete(&call_, 1, bytes("1")));
+        CPPUNIT_ASSERT_EQUAL(+DROVER_E_ARGUMENT, api_.fail(&call_, 7, bytes("x"), bytes(""), 0));
+        CPPUNIT_ASSERT_EQUAL(+DROVER_E_ARGUMENT, api_.add_log(nullptr, 0, bytes("x")));
+        CPPUNIT_ASSERT_EQUAL(+DROVER_CANCELLED_LOST, api_.cancelled(&call_, 1));
+        CPPUNIT_ASSERT_EQUAL(+DROVER_CANCELLED_LOST, api_.wait_cancelled(&call_, 1, 5));
+        CPPUNIT_ASSERT(job.outcome.kind == Kind::Unset);
+    }
+
+    void whatIsNotJsonOrUtf8IsAnArgumentError() {
+        FakeRunningJob job;
+        use({&job});
+        CPPUNIT_ASSERT_EQUAL(+DROVER_E_ARGUMENT, api_.complete(&call_, 0, bytes("{")));
+        CPPUNIT_ASSERT_EQUAL(+DROVER_E_ARGUMENT, api_.update_progress(&call_, 0, bytes("half")));
+        CPPUNIT_ASSERT_EQUAL(+DROVER_E_ARGUMENT, api_.update_data(&call_, 0, bytes("")));
+        CPPUNIT_ASSERT_EQUAL(+DROVER_E_ARGUMENT,
+                             api_.add_children(&call_, 0, bytes("[1"), &keep, &answer_));
+        CPPUNIT_ASSERT_EQUAL(+DROVER_E_ARGUMENT, api_.add_log(&call_, 0, bytes("\xE9")));
+        CPPUNIT_ASSERT(job.outcome.kind == Kind::Unset);
+        CPPUNIT_ASSERT(job.progress.empty() && job.written.empty() && job.children.empty() &&
+                       job.logs.empty());
+    }
+
+    void negativeTimesAreArgumentErrors() {
+        FakeRunningJob job;
+        use({&job});
+        CPPUNIT_ASSERT_EQUAL(+DROVER_E_ARGUMENT, api_.unavailable(&call_, 0, bytes("x"), -1));
+        CPPUNIT_ASSERT_EQUAL(+DROVER_E_ARGUMENT, api_.move_to_delayed(&call_, 0, -1));
+        CPPUNIT_ASSERT_EQUAL(+DROVER_E_ARGUMENT, api_.rate_limit(&call_, 0, -1));
+        CPPUNIT_ASSERT(job.outcome.kind == Kind::Unset);
+    }
+
+    void reasonThatIsNotUtf8IsRepaired() {
+        FakeRunningJob job;
+        use({&job});
+        CPPUNIT_ASSERT_EQUAL(0, api_.fail(&call_, 0, bytes("caf\xE9"), bytes("\xFF"), 0));
+        assertOutcome(Kind::Failed, "caf\xEF\xBF\xBD", "\xEF\xBF\xBD", 0, job);
+    }
+
+    void answersOfTheRunningJobPassThrough() {
+        FakeRunningJob job;
+        use({&job});
+        CPPUNIT_ASSERT_EQUAL(0, api_.add_children(&call_, 0, bytes("[]"), &keep, &answer_));
+        CPPUNIT_ASSERT_EQUAL(std::string(R"(["7"])"), answer_);
+        CPPUNIT_ASSERT_EQUAL(0, api_.children_values(&call_, 0, &keep, &answer_));
+        CPPUNIT_ASSERT_EQUAL(std::string(R"({"bull:test:7":1})"), answer_);
+        job.answer = HostStatus::Lost;
+        answer_ = "untouched";
+        CPPUNIT_ASSERT_EQUAL(+DROVER_E_LOST, api_.update_progress(&call_, 0, bytes("1")));
+        CPPUNIT_ASSERT_EQUAL(+DROVER_E_LOST, api_.children_values(&call_, 0, &keep, &answer_));
+        CPPUNIT_ASSERT_EQUAL(std::string("untouched"), answer_);
+        job.answer = HostStatus::Unavailable;
+        CPPUNIT_ASSERT_EQUAL(+DROVER_E_UNAVAILABLE, api_.update_data(&call_, 0, bytes("1")));
+    }
+
+    void cancelTokenPassesThrough() {
+        FakeRunningJob job;
+        use({&job});
+        CPPUNIT_ASSERT_EQUAL(+DROVER_NOT_CANCELLED, api_.cancelled(&call_, 0));
+        job.cancel = CancelReason::Timeout;
+        CPPUNIT_ASSERT_EQUAL(+DROVER_CANCELLED_TIMEOUT, api_.cancelled(&call_, 0));
+        CPPUNIT_ASSERT_EQUAL(+DROVER_CANCELLED_TIMEOUT, api_.wait_cancelled(&call_, 0, -5));
+        CPPUNIT_ASSERT(job.waited ==
+                       std::vector<std::chrono::milliseconds>{std::chrono::milliseconds{0}});
+    }
+
+    void nothingIsThrownAcrossTheBoundary() {
+        BrokenRunningJob job;
+        use({&job});
+        CPPUNIT_ASSERT_EQUAL(+DROVER_E_UNAVAILABLE, api_.complete(&call_, 0, bytes("1")));
+        CPPUNIT_ASSERT_EQUAL(+DROVER_E_UNAVAILABLE, api_.add_log(&call_, 0, bytes("x")));
+    }
+
+    void logLineGoesToThePluginsLogger() {
+        std::ostringstream out;
+        Poco::Logger& logger = Poco::Logger::get("plugin.mail");
+        logger.setChannel(Poco::AutoPtr<Poco::Channel>(new Poco::StreamChannel(out)));
+        logger.setLevel(Poco::Message::PRIO_INFORMATION);
+        api_.write_log("mail", DROVER_LOG_WARNING, bytes("slow \xFF"));
+        api_.write_log("mail", DROVER_LOG_DEBUG, bytes("chatter"));
+        logger.setChannel(nullptr);
+        CPPUNIT_ASSERT_EQUAL(std::string("slow \xEF\xBF\xBD\n"), out.str());
+    }
+
+    void unknownRequestIsUnsupported() {
+        FakeRunningJob job;
+        use({&job});
+        CPPUNIT_ASSERT_EQUAL(
+            +DROVER_E_UNSUPPORTED,
+            api_.request(&call_, 0, bytes("weather"), bytes("{}"), &keep, &answer_));
+    }
+
+private:
+    void use(std::vector<RunningJob*> jobs) {
+        jobs_ = std::move(jobs);
+        call_.jobs = jobs_;
+    }
+
+    static void assertOutcome(Kind kind,
+                              const std::string& text,
+                              const std::string& trace,
+                              std::int64_t ms,
+                              const FakeRunningJob& job) {
+        CPPUNIT_ASSERT_EQUAL(static_cast<int>(kind), static_cast<int>(job.outcome.kind));
+        CPPUNIT_ASSERT_EQUAL(text, job.outcome.text);
+        CPPUNIT_ASSERT_EQUAL(trace, job.outcome.trace);
+        CPPUNIT_ASSERT_EQUAL(ms, job.outcome.ms);
+    }
+
+    const drover_host_api& api_ = hostApi();
+    std::vector<RunningJob*> jobs_;
+    drover_call call_{};
+    std::string answer_;
+};
+
+CPPUNIT_TEST_SUITE_REGISTRATION(HostApiTest);
