@@ -1,0 +1,252 @@
+#include "store/DatabaseUrl.h"
+
+#include <algorithm>
+#include <array>
+#include <cstddef>
+
+#include "drover/Exceptions.h"
+
+namespace drover::store {
+
+namespace {
+
+// libpq's own keywords that make sense in a URL. `options`, `client_encoding` and `passfile` are ours to set.
+constexpr std::array kKnown = {"application_name",
+                               "channel_binding",
+                               "connect_timeout",
+                               "gssencmode",
+                               "host",
+                               "keepalives",
+                               "keepalives_count",
+                               "keepalives_idle",
+                               "port",
+                               "keepalives_interval",
+                               "ssl_min_protocol_version",
+                               "sslcert",
+                               "sslcrl",
+                               "sslkey",
+                               "sslmode",
+                               "sslrootcert",
+                               "sslsni",
+                               "target_session_attrs",
+                               "tcp_user_timeout"};
+
+// Written into DATABASE_URL for Prisma and its kin; they configure the client, not the connection.
+constexpr std::array kForeign = {
+    "connection_limit", "pgbouncer", "pool_timeout", "socket_timeout", "statement_cache_size"};
+
+[[noreturn]] void refuse(const std::string& what) {
+    throw ConfigException(
+        "database URL: " + what +
+        "; the form is postgresql://user:password@host:port/database?schema=name");
+}
+
+int hexValue(char c) {
+    if (c >= '0' && c <= '9') {
+        return c - '0';
+    }
+    const char lower = static_cast<char>(c | 0x20);
+    return lower >= 'a' && lower <= 'f' ? lower - 'a' + 10 : -1;
+}
+
+std::string decode(std::string_view text, const char* part) {
+    std::string out;
+    out.reserve(text.size());
+    for (std::size_t i = 0; i < text.size(); ++i) {
+        char c = text[i];
+        if (c == '%') {
+            const int high = i + 2 < text.size() ? hexValue(text[i + 1]) : -1;
+            const int low = i + 2 < text.size() ? hexValue(text[i + 2]) : -1;
+            if (high < 0 || low < 0) {
+                refuse(std::string("a '%' in the ") + part +
+                       " is not followed by two hex digits (write %25 for '%')");
+            }
+            c = static_cast<char>(high * 16 + low);
+            i += 2;
+        }
+        // libpq takes C strings: a NUL would silently cut the value short (pitfall P10).
+        if (c == '\0' || c == '\n' || c == '\r') {
+            refuse(std::string("the ") + part + " holds a NUL or a line break");
+        }
+        out.push_back(c);
+    }
+    return out;
+}
+
+void checkPort(const std::string& port) {
+    int value = 0;
+    const bool digits =
+        !port.empty() && port.size() <= 5 &&
+        std::all_of(port.begin(), port.end(), [](char c) { return c >= '0' && c <= '9'; });
+    for (const char c : digits ? port : std::string()) {
+        value = value * 10 + (c - '0');
+    }
+    if (value < 1 || value > 65535) {
+        refuse("a port is not a number in [1, 65535]");
+    }
+}
+
+/// Splits "a:1,[::1]:2,c" into hosts and ports.
+void parseHosts(std::string_view text, DatabaseUrl& url) {
+    bool first = true;
+    while (first || !text.empty()) {
+        const std::size_t comma = std::min(text.find(','), text.size());
+        std::string_view one = text.substr(0, comma);
+        text.remove_prefix(std::min(comma + 1, text.size()));
+        std::string host;
+        if (!one.empty() && one.front() == '[') {
+            const std::size_t close = one.find(']');
+            if (close == std::string_view::npos) {
+                refuse("an IPv6 address misses its closing bracket");
+            }
+            host = decode(one.substr(1, close - 1), "host");
+            one.remove_prefix(close + 1);
+        } else {
+            const std::size_t colon = std::min(one.find(':'), one.size());
+            host = decode(one.substr(0, colon), "host");
+            one.remove_prefix(colon);
+        }
+        std::string port;
+        if (!one.empty()) {
+            port = decode(one.substr(1), "port");
+            if (one.front() != ':') {
+                refuse("something other than a port follows a host");
+            }
+            checkPort(port);
+        }
+        url.host += (first ? "" : ",") + host;
+        url.port += (first ? "" : ",") + port;
+        first = false;
+    }
+    if (url.port.find_first_not_of(',') == std::string::npos) {
+        url.port.clear();
+    }
+}
+
+void parseQuery(std::string_view query, DatabaseUrl& url) {
+    while (!query.empty()) {
+        const std::size_t end = std::min(query.find('&'), query.size());
+        const std::string_view pair = query.substr(0, end);
+        query.remove_prefix(std::min(end + 1, query.size()));
+        const std::size_t equals = pair.find('=');
+        if (equals == std::string_view::npos) {
+            refuse("a query parameter has no '='");
+        }
+        const std::string name = decode(pair.substr(0, equals), "query");
+        const std::string value = decode(pair.substr(equals + 1), "query");
+        if (name == "schema") {
+            url.schema = value;
+        } else if (name == "host") {
+            url.host = value;
+        } else if (name == "port") {
+            checkPort(value);
+            url.port = value;
+        } else if (std::find(kKnown.begin(), kKnown.end(), name) != kKnown.end()) {
+            url.parameters.emplace_back(name, value);
+        } else if (name == "password" || name == "user") {
+            refuse("the " + name + " belongs before the '@', not into the query");
+        } else if (std::find(kForeign.begin(), kForeign.end(), name) == kForeign.end()) {
+            std::string known = "schema";
+            for (const char* keyword : kKnown) {
+                known += std::string(", ") + keyword;
+            }
+            refuse("unknown query parameter '" + name + "' (known: " + known + ")");
+        }
+    }
+}
+
+void append(std::string& out, const std::string& keyword, const std::string& value) {
+    out += out.empty() ? "" : " ";
+    out += keyword + "='";
+    for (const char c : value) {
+        if (c == '\'' || c == '\\') {
+            out.push_back('\\');
+        }
+        out.push_back(c);
+    }
+    out += "'";
+}
+
+}  // namespace
+
+DatabaseUrl DatabaseUrl::parse(std::string_view text) {
+    const std::size_t scheme = text.find("://");
+    const std::string_view name = text.substr(0, std::min(scheme, text.size()));
+    if (scheme == std::string_view::npos || (name != "postgresql" && name != "postgres")) {
+        refuse("it does not start with postgresql://");
+    }
+    text.remove_prefix(scheme + 3);
+
+    const std::size_t authorityEnd = std::min(text.find_first_of("/?#"), text.size());
+    std::string_view authority = text.substr(0, authorityEnd);
+    std::string_view rest = text.substr(authorityEnd);
+    // "user:pa/ss@host": everything from the '/' on would be read as path and shown in messages.
+    if (rest.find('@') != std::string_view::npos || rest.find('#') != std::string_view::npos) {
+        refuse(
+            "an '@' or '#' stands after the host; in a password or a value write '/' as %2F, '?' "
+            "as %3F, '#' as "
+            "%23, '@' as %40");
+    }
+
+    DatabaseUrl url;
+    const std::size_t at = authority.rfind('@');
+    if (at != std::string_view::npos) {
+        const std::string_view login = authority.substr(0, at);
+        if (login.find('@') != std::string_view::npos) {
+            refuse("there are two '@' before the path; write the one in the password as %40");
+        }
+        authority.remove_prefix(at + 1);
+        const std::size_t colon = std::min(login.find(':'), login.size());
+        url.user = decode(login.substr(0, colon), "user name");
+        if (colon < login.size()) {
+            url.password = decode(login.substr(colon + 1), "password");
+        }
+    }
+    parseHosts(authority, url);
+
+    const std::size_t question = std::min(rest.find('?'), rest.size());
+    if (question > 1) {
+        url.database = decode(rest.substr(1, question - 1), "database name");
+        if (url.database.find('/') != std::string::npos) {
+            refuse("the database name holds a '/'");
+        }
+    }
+    if (question < rest.size()) {
+        parseQuery(rest.substr(question + 1), url);
+    }
+    return url;
+}
+
+std::string DatabaseUrl::conninfo(const Keywords& defaults) const {
+    std::string out;
+    const Keywords own = {{"host", host},
+                          {"port", port},
+                          {"user", user},
+                          {"password", password},
+                          {"dbname", database}};
+    for (const auto& [keyword, value] : own) {
+        if (!value.empty()) {
+            append(out, keyword, value);
+        }
+    }
+    for (const auto& [keyword, value] : parameters) {
+        append(out, keyword, value);
+    }
+    for (const auto& [keyword, value] : defaults) {
+        const bool given = std::any_of(
+            parameters.begin(), parameters.end(), [&k = keyword](const auto& parameter) {
+                return parameter.first == k;
+            });
+        if (!given) {
+            append(out, keyword, value);
+        }
+    }
+    return out;
+}
+
+std::string DatabaseUrl::target() const {
+    return (host.empty() ? "local socket" : host) + ":" + (port.empty() ? "5432" : port) + "/" +
+           database;
+}
+
+}  // namespace drover::store

@@ -1,0 +1,38 @@
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace drover::store {
+
+/// Where a database is and who we are to it: a checked `postgresql://user:password@host:port/database?schema=x`.
+///
+/// A value without I/O. Hosts may be a comma-separated list with a port each, an IPv6 address in brackets, or a folder
+/// with a Unix socket (percent-encoded, or `?host=`). Every part is percent-decoded.
+/// Secret: `password` and conninfo() only. Nothing that this class throws holds any text of the part before the path,
+/// since a password with a stray '/' or '@' would be in it.
+struct DatabaseUrl {
+    using Keywords = std::vector<std::pair<std::string, std::string>>;
+
+    std::string host;      ///< "a,b" for several; empty: libpq's default socket.
+    std::string port;      ///< As many as hosts, or one; empty: 5432.
+    std::string user;      ///< Empty: libpq's default.
+    std::string password;  ///< Secret.
+    std::string database;  ///< Empty: the user's name.
+    std::string schema;    ///< The only schema on the search path; empty: the server's default.
+    Keywords parameters;   ///< Further libpq keywords of the query (sslmode, …), checked by name.
+
+    /// Throws ConfigException that says what is wrong and what would be right, without showing a secret.
+    /// Parameters that only other clients know (Prisma's `connection_limit`, …) are accepted and ignored.
+    static DatabaseUrl parse(std::string_view text);
+
+    /// A libpq connection string; `defaults` apply where the URL says nothing. Holds the password.
+    [[nodiscard]] std::string conninfo(const Keywords& defaults = {}) const;
+
+    /// "host:port/database" for logs and errors; no user, no password.
+    [[nodiscard]] std::string target() const;
+};
+
+}  // namespace drover::store

@@ -1,0 +1,51 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+
+struct pg_result;
+
+namespace drover::store {
+
+/// The rows that a statement returned. Movable; every row is in memory, so statements carry a LIMIT (pitfall P16).
+///
+/// Reading is exact or throws (pitfall P9: the connector's own extraction turns what does not fit, NULL included, into a
+/// silent default). StoreException names the column and its type if that type is not the one asked for, or for a NULL
+/// that the caller did not ask for as optional; Poco::RangeException for a row or column that is not there.
+/// Other types are cast in the SQL text: numeric to bigint or text, times to bigint microseconds (pitfall P11).
+class Result {
+public:
+    explicit Result(pg_result* result);
+
+    [[nodiscard]] int rows() const;
+    [[nodiscard]] int columns() const;
+    [[nodiscard]] bool isNull(int row, int column) const;
+    /// smallint, integer or bigint.
+    [[nodiscard]] std::int64_t bigint(int row, int column) const;
+    [[nodiscard]] std::optional<std::int64_t> optionalBigint(int row, int column) const;
+    [[nodiscard]] bool boolean(int row, int column) const;
+    /// text, varchar, char or name. Valid as long as this Result.
+    [[nodiscard]] std::string_view text(int row, int column) const;
+    [[nodiscard]] std::optional<std::string> optionalText(int row, int column) const;
+
+    /// What the server did: "COMMIT", "INSERT 0 1".
+    [[nodiscard]] std::string_view commandTag() const;
+    /// Rows that an INSERT, UPDATE or DELETE changed.
+    [[nodiscard]] std::int64_t affected() const;
+
+private:
+    struct Clear {
+        void operator()(pg_result* result) const noexcept;
+    };
+
+    void requireCell(int row, int column) const;
+    void requireValue(int row, int column) const;
+    [[noreturn]] void wrongType(int column, const char* wanted) const;
+
+    std::unique_ptr<pg_result, Clear> result_;
+};
+
+}  // namespace drover::store

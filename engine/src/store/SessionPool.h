@@ -1,0 +1,68 @@
+#pragma once
+
+#include <chrono>
+#include <condition_variable>
+#include <cstddef>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "store/Session.h"
+
+namespace drover::store {
+
+/// A fixed number of sessions for short questions from many threads, such as those of an HTTP front.
+///
+/// A thread of its own opens them and reopens what broke (50 ms doubling to 1 s, with jitter), so that nobody who asks
+/// ever waits for a connect: checkout() ends by its deadline, whatever the database does. The connector's own pool
+/// connects under its lock, throws instead of waiting and hands dead sessions out (pitfall P15).
+/// Threads: every method may be called from any thread.
+class SessionPool {
+public:
+    /// A session for one caller; goes back when it dies. Lives shorter than its pool.
+    class Lease {
+    public:
+        Lease(SessionPool& pool, std::unique_ptr<Session> session);
+        ~Lease();
+        Lease(Lease&&) noexcept = default;
+        Lease& operator=(Lease&&) = delete;
+        Session& operator*() const { return *session_; }
+        Session* operator->() const { return session_.get(); }
+
+    private:
+        SessionPool* pool_;
+        std::unique_ptr<Session> session_;
+    };
+
+    SessionPool(SessionSettings settings, std::size_t size);
+    /// Every lease must be back.
+    ~SessionPool();
+    SessionPool(const SessionPool&) = delete;
+    SessionPool& operator=(const SessionPool&) = delete;
+
+    /// Throws Unavailable, with the reason of the last failed connect if there is one, when `wait` is over.
+    Lease checkout(std::chrono::milliseconds wait);
+
+    /// Empty if the database could be reached when last tried; otherwise why not. Does not touch the network.
+    [[nodiscard]] std::string trouble() const;
+
+private:
+    void giveBack(std::unique_ptr<Session> session) noexcept;
+    void keepOpen();
+    /// Drops idle sessions whose link has ended. Needs the mutex.
+    void dropDead();
+
+    const SessionSettings settings_;
+    const std::size_t size_;
+    mutable std::mutex mutex_;
+    std::condition_variable changed_;  ///< A session came back, or one is missing, or the end.
+    std::vector<std::unique_ptr<Session>> idle_;
+    std::size_t open_ = 0;  ///< Idle and leased.
+    std::string trouble_ = "not connected yet";
+    bool stopping_ = false;
+    std::thread opener_;
+};
+
+}  // namespace drover::store

@@ -1,0 +1,41 @@
+#include "store/Transaction.h"
+
+#include <string>
+
+#include "drover/Exceptions.h"
+
+namespace drover::store {
+
+Transaction::Transaction(Session& session) : session_(session) {
+    session_.execute("BEGIN");
+}
+
+Transaction::~Transaction() {
+    if (!open_ || !session_.usable()) {
+        return;
+    }
+    try {
+        session_.execute("ROLLBACK");
+    } catch (...) {
+        // The server rolls back when the link closes; until then nobody may use this session.
+        session_.giveUp();
+    }
+}
+
+void Transaction::commit() {
+    open_ = false;
+    std::string tag;
+    try {
+        tag = session_.execute("COMMIT").commandTag();
+    } catch (const Unavailable& error) {
+        session_.giveUp();
+        throw CommitUnknown(std::string(error.what()) + "; whether it was committed is unknown");
+    }
+    // Pitfall P2: to COMMIT in a failed transaction the server answers success, with the tag ROLLBACK.
+    if (tag != "COMMIT") {
+        throw StoreException(
+            "commit: the server rolled back, since an earlier statement of the transaction failed");
+    }
+}
+
+}  // namespace drover::store

@@ -1,0 +1,36 @@
+#pragma once
+
+#include <string>
+
+#include "drover/Unavailable.h"
+#include "store/Session.h"
+
+namespace drover::store {
+
+/// COMMIT was sent and its answer never came: the effect may be there. Read it back before repeating (pitfall P3).
+class CommitUnknown : public Unavailable {
+public:
+    explicit CommitUnknown(const std::string& reason) : Unavailable(reason) {}
+};
+
+/// A transaction for as long as it lives; rolled back unless commit() returned.
+/// Uses BEGIN and COMMIT of its own: the connector's keep their state in a flag that survives a broken link (pitfall P5)
+/// and its commit() is content with a ROLLBACK (pitfall P2).
+class Transaction {
+public:
+    explicit Transaction(Session& session);
+    /// Rolls back if need be; a session that cannot even do that is given up.
+    ~Transaction();
+    Transaction(const Transaction&) = delete;
+    Transaction& operator=(const Transaction&) = delete;
+
+    /// Returns only if the server said COMMIT. Throws StoreException if it rolled back since an earlier statement had
+    /// failed, SqlError for what a deferred check says, CommitUnknown if no answer came.
+    void commit();
+
+private:
+    Session& session_;
+    bool open_ = true;
+};
+
+}  // namespace drover::store

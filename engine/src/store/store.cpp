@@ -1,1 +1,0 @@
-// Replaced by the classes of the store.

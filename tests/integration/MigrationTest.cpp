@@ -1,0 +1,175 @@
+#include <fstream>
+#include <future>
+#include <string>
+#include <vector>
+
+#include <cppunit/extensions/HelperMacros.h>
+
+#include "drover/Exceptions.h"
+#include "integration/StoreFixture.h"
+#include "store/Migrations.h"
+#include "store/SqlState.h"
+
+using drover::ConfigException;
+using drover::StoreException;
+using drover::store::Migrations;
+using drover::store::Session;
+using State = drover::store::Migrations::State;
+using Names = std::vector<std::string>;
+
+/// Numbered changes are applied once, in order, whole, and never silently altered.
+class MigrationTest : public drover::test::StoreFixture {
+    CPPUNIT_TEST_SUITE(MigrationTest);
+    CPPUNIT_TEST(pendingChangesAreAppliedInOrderAndOnce);
+    CPPUNIT_TEST(statusOfAnEmptyDatabaseWritesNothing);
+    CPPUNIT_TEST(missingSchemaIsMade);
+    CPPUNIT_TEST(failedChangeLeavesNothingOfItself);
+    CPPUNIT_TEST(changeThatCommitsItselfIsRefused);
+    CPPUNIT_TEST(lastChangeIsReverted);
+    CPPUNIT_TEST(editedFileIsRefusedAndNamed);
+    CPPUNIT_TEST(missingFileIsRefusedAndNamed);
+    CPPUNIT_TEST(numberBelowAnAppliedOneIsRefused);
+    CPPUNIT_TEST(folderOfAnotherFormIsRefused);
+    CPPUNIT_TEST(twoAtOnceApplyEachChangeOnce);
+    CPPUNIT_TEST_SUITE_END();
+
+public:
+    void setUp() override {
+        StoreFixture::setUp();
+        folder_ = drover::test::makeTempFolder("drover-migrations-");
+        write(
+            "0001_first", "CREATE TABLE a (x bigint); INSERT INTO a VALUES (1);", "DROP TABLE a;");
+        write("0002_second", "INSERT INTO a SELECT x + 1 FROM a;", "DELETE FROM a WHERE x = 2;");
+    }
+
+    void tearDown() override {
+        drover::test::removeTree(folder_);
+        StoreFixture::tearDown();
+    }
+
+    void pendingChangesAreAppliedInOrderAndOnce() {
+        CPPUNIT_ASSERT(migrations().migrate() == Names({"0001_first", "0002_second"}));
+        CPPUNIT_ASSERT(migrations().migrate().empty());
+        CPPUNIT_ASSERT_EQUAL(std::int64_t{3}, number(*open(), "SELECT sum(x) FROM a"));
+        const auto status = migrations().status();
+        CPPUNIT_ASSERT_EQUAL(std::size_t{2}, status.size());
+        CPPUNIT_ASSERT(status[1].state == State::Applied && status[1].name == "0002_second");
+        CPPUNIT_ASSERT_EQUAL('Z', status[1].appliedAt.value().back());
+    }
+
+    void statusOfAnEmptyDatabaseWritesNothing() {
+        const auto status = migrations().status();
+        CPPUNIT_ASSERT(status.size() == 2 && status[0].state == State::Pending);
+        CPPUNIT_ASSERT_EQUAL(
+            std::int64_t{0},
+            number(*open(), "SELECT count(*) FROM pg_tables WHERE schemaname = '" + schema_ + "'"));
+    }
+
+    void missingSchemaIsMade() {
+        open()->execute("DROP SCHEMA " + schema_);
+        CPPUNIT_ASSERT_EQUAL(std::size_t{2}, migrations().migrate().size());
+    }
+
+    void failedChangeLeavesNothingOfItself() {
+        write("0003_broken", "INSERT INTO a VALUES (50); SELECT 1/0;", "SELECT 1;");
+        CPPUNIT_ASSERT_THROW(migrations().migrate(), drover::store::SqlError);
+        CPPUNIT_ASSERT_EQUAL(std::int64_t{3}, number(*open(), "SELECT sum(x) FROM a"));
+        CPPUNIT_ASSERT(migrations().status()[2].state == State::Pending);
+    }
+
+    void changeThatCommitsItselfIsRefused() {
+        write("0003_commits", "INSERT INTO a VALUES (50); COMMIT;", "SELECT 1;");
+        CPPUNIT_ASSERT(refusal().find("0003_commits") != std::string::npos);
+        CPPUNIT_ASSERT(migrations().status()[2].state == State::Pending);
+    }
+
+    void lastChangeIsReverted() {
+        migrations().migrate();
+        CPPUNIT_ASSERT_EQUAL(std::string("0002_second"), migrations().revertLast().value());
+        CPPUNIT_ASSERT_EQUAL(std::int64_t{1}, number(*open(), "SELECT sum(x) FROM a"));
+        CPPUNIT_ASSERT_EQUAL(std::string("0001_first"), migrations().revertLast().value());
+        CPPUNIT_ASSERT(!migrations().revertLast().has_value());
+        CPPUNIT_ASSERT_EQUAL(std::size_t{2}, migrations().migrate().size());
+    }
+
+    void editedFileIsRefusedAndNamed() {
+        migrations().migrate();
+        write("0001_first", "CREATE TABLE a (x integer);", "DROP TABLE a;");
+        write("0003_third", "INSERT INTO a VALUES (50);", "SELECT 1;");
+        CPPUNIT_ASSERT(migrations().status()[0].state == State::Edited);
+        const std::string message = refusal();
+        CPPUNIT_ASSERT_MESSAGE(message, message.find("0001_first") != std::string::npos);
+        CPPUNIT_ASSERT_MESSAGE(message, message.find(folder_) != std::string::npos);
+        CPPUNIT_ASSERT_MESSAGE(message, message.find(settings().url.target()) != std::string::npos);
+        CPPUNIT_ASSERT_EQUAL(std::int64_t{3}, number(*open(), "SELECT sum(x) FROM a"));
+    }
+
+    void missingFileIsRefusedAndNamed() {
+        migrations().migrate();
+        remove("0002_second");
+        CPPUNIT_ASSERT(migrations().status()[1].state == State::Missing);
+        const std::string message = refusal();
+        CPPUNIT_ASSERT_MESSAGE(message, message.find("0002_second") != std::string::npos);
+        CPPUNIT_ASSERT_MESSAGE(message, message.find(folder_) != std::string::npos);
+        CPPUNIT_ASSERT_THROW(migrations().revertLast(), StoreException);
+    }
+
+    void numberBelowAnAppliedOneIsRefused() {
+        write("0004_fourth", "SELECT 1;", "SELECT 1;");
+        migrations().migrate();
+        write("0003_third", "SELECT 1;", "SELECT 1;");
+        const std::string message = refusal();
+        CPPUNIT_ASSERT_MESSAGE(message, message.find("0003_third") != std::string::npos);
+        CPPUNIT_ASSERT_MESSAGE(message, message.find("0004_fourth") != std::string::npos);
+    }
+
+    void folderOfAnotherFormIsRefused() {
+        CPPUNIT_ASSERT_THROW(Migrations(settings(), folder_ + "/none"), ConfigException);
+        writeFile("demo.sql", "SELECT 1;");  // Beside the migrations, not one of them.
+        static_cast<void>(migrations());
+        writeFile("0003_half.up.sql", "SELECT 1;");
+        CPPUNIT_ASSERT_THROW(migrations(), ConfigException);
+        writeFile("0003_half.down.sql", "SELECT 1;");
+        static_cast<void>(migrations());
+        writeFile("3_Short.up.sql", "SELECT 1;");
+        CPPUNIT_ASSERT_THROW(migrations(), ConfigException);
+        std::filesystem::remove(folder_ + "/3_Short.up.sql");
+        write("0003_twin", "SELECT 1;", "SELECT 1;");
+        CPPUNIT_ASSERT_THROW(migrations(), ConfigException);
+    }
+
+    void twoAtOnceApplyEachChangeOnce() {
+        const auto run = [this] { return migrations().migrate().size(); };
+        auto first = std::async(std::launch::async, run);
+        auto second = std::async(std::launch::async, run);
+        CPPUNIT_ASSERT_EQUAL(std::size_t{2}, first.get() + second.get());
+        CPPUNIT_ASSERT_EQUAL(std::int64_t{3}, number(*open(), "SELECT sum(x) FROM a"));
+    }
+
+private:
+    [[nodiscard]] Migrations migrations() const { return Migrations(settings(), folder_); }
+
+    void writeFile(const std::string& name, const std::string& text) const {
+        std::ofstream(folder_ + "/" + name) << text;
+    }
+    void write(const std::string& name, const std::string& up, const std::string& down) const {
+        writeFile(name + ".up.sql", up);
+        writeFile(name + ".down.sql", down);
+    }
+    void remove(const std::string& name) const {
+        std::filesystem::remove(folder_ + "/" + name + ".up.sql");
+        std::filesystem::remove(folder_ + "/" + name + ".down.sql");
+    }
+    [[nodiscard]] std::string refusal() const {
+        try {
+            migrations().migrate();
+        } catch (const StoreException& error) {
+            return error.message();
+        }
+        return "";
+    }
+
+    std::string folder_;
+};
+
+CPPUNIT_TEST_SUITE_REGISTRATION(MigrationTest);
