@@ -1,0 +1,65 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace drover {
+
+enum class KeyType { Text, Integer, Double, Boolean, Choice, List };
+
+/// One configuration key, or a family of them: everything that Drover knows about it.
+///
+/// The only source for checking values, refusing unknown keys, `drover config show` and the reference in conf/.
+/// A segment in angle brackets stands for any name without dots: "queue.<alias>.concurrency".
+struct KeySpec {
+    std::string pattern;
+    KeyType type = KeyType::Text;
+    std::optional<std::string> defaultValue;  ///< As in a file; std::nullopt: no value.
+    std::int64_t minimum = 0;                 ///< Of an Integer or Double; both 0: no range.
+    std::int64_t maximum = 0;
+    std::vector<std::string> choices;  ///< Of a Choice.
+    bool secret = false;               ///< Shown as *** everywhere.
+    bool reloadable = false;           ///< HUP applies a changed value.
+    bool required = false;
+    std::string sentence;
+    std::string owner;  ///< Name of the plugin that declares it; empty: the engine.
+
+    /// What a value must be: "an integer in [1, 65535]", "one of auto, json, text".
+    [[nodiscard]] std::string expectation() const;
+    /// Whether `value` is of the type and within the range.
+    [[nodiscard]] bool accepts(const std::string& value) const;
+};
+
+/// The settings of a queue that `worker.defaults.<name>` and `queue.<alias>.<name>` share, without prefix.
+[[nodiscard]] const std::vector<KeySpec>& workerSettings();
+
+/// Every key that a process knows: the engine's, and those of plugins as they are declared.
+/// A value; const methods may be called from any thread.
+class ConfigSchema {
+public:
+    /// The engine's own keys.
+    ConfigSchema();
+
+    /// Adds a plugin's key. A key that exists already (a shared one) stays, and becomes required if `spec` says so.
+    void add(const KeySpec& spec);
+    /// Opens a table: every key below "<prefix>." is known, and is Text.
+    void addTable(const std::string& prefix);
+
+    /// nullptr: unknown. Keys of tables have no spec.
+    [[nodiscard]] const KeySpec* find(const std::string& key) const;
+    [[nodiscard]] bool inTable(const std::string& key) const;
+    /// The most similar known key, std::nullopt if nothing is similar.
+    [[nodiscard]] std::optional<std::string> nearest(const std::string& key) const;
+    [[nodiscard]] const std::vector<KeySpec>& specs() const { return specs_; }
+
+private:
+    std::vector<KeySpec> specs_;
+    std::vector<std::string> tables_;
+};
+
+/// Splits at commas, trims, leaves out what is empty.
+[[nodiscard]] std::vector<std::string> splitList(const std::string& text);
+
+}  // namespace drover

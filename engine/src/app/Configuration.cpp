@@ -1,0 +1,340 @@
+#include "app/Configuration.h"
+
+#include <algorithm>
+#include <set>
+
+#include <Poco/Ascii.h>
+#include <Poco/Exception.h>
+#include <Poco/NumberParser.h>
+#include <Poco/String.h>
+
+#include "drover/Exceptions.h"
+
+extern char** environ;
+
+namespace drover {
+
+namespace {
+
+/// The variable names of older deployments, the stronger one first. `emptyCounts`: an empty value is one.
+struct OldName {
+    const char* variable;
+    const char* key;
+    bool emptyCounts;
+};
+
+constexpr OldName kOldNames[] = {
+    {"SERVICE_PORT", "api.port", false},
+    {"ENVIRONMENT", "environment", false},
+    {"DATABASE_URL", "database.url", false},
+    {"REDIS_QUEUE_HOST", "redis.host", false},
+    {"REDIS_HOST", "redis.host", false},
+    {"REDIS_QUEUE_PORT", "redis.port", false},
+    {"REDIS_PORT", "redis.port", false},
+    // An empty password is the way to say "none" there.
+    {"REDIS_QUEUE_PASSWORD", "redis.password", true},
+    {"REDIS_PASSWORD", "redis.password", true},
+};
+
+const std::string kQueuePrefix = "queue.";
+
+bool isWorkerSetting(const std::string& name) {
+    const std::vector<KeySpec>& all = workerSettings();
+    return std::any_of(
+        all.begin(), all.end(), [&name](const KeySpec& one) { return one.pattern == name; });
+}
+
+}  // namespace
+
+std::map<std::string, std::string> ConfigSources::processEnvironment() {
+    std::map<std::string, std::string> variables;
+    for (char** entry = environ; entry != nullptr && *entry != nullptr; ++entry) {
+        const std::string text = *entry;
+        const std::size_t equals = text.find('=');
+        if (equals != std::string::npos) {
+            variables.emplace(text.substr(0, equals), text.substr(equals + 1));
+        }
+    }
+    return variables;
+}
+
+std::string describeProblem(const KeySpec& spec, const std::string& key, const ConfigValue& value) {
+    return value.origin + ": " + key + " = \"" + (spec.secret ? "***" : value.text) +
+           "\": expected " + spec.expectation();
+}
+
+Configuration::Configuration(const ConfigSources& sources) : sources_(sources) {
+    readFiles();
+    readEnvironment();
+    readSettings();
+}
+
+void Configuration::readFiles() {
+    for (const std::string& path : sources_.files) {
+        try {
+            FileContents contents = parseProperties(readWholeFile(path), path);
+            for (FileEntry& entry : contents.entries) {
+                files_[entry.key] = {entry.value, entry.where};
+            }
+            readProblems_.insert(
+                readProblems_.end(), contents.problems.begin(), contents.problems.end());
+        } catch (const ConfigException& error) {
+            readProblems_.push_back(error.message());
+        }
+    }
+}
+
+void Configuration::readEnvironment() {
+    if (!sources_.envFile.empty()) {
+        try {
+            const FileContents contents =
+                parseEnvFile(readWholeFile(sources_.envFile), sources_.envFile);
+            for (const FileEntry& entry : contents.entries) {
+                environment_[entry.key] = {entry.value, entry.where + " " + entry.key};
+            }
+            readProblems_.insert(
+                readProblems_.end(), contents.problems.begin(), contents.problems.end());
+        } catch (const ConfigException& error) {
+            readProblems_.push_back(error.message());
+        }
+    }
+    for (const auto& [name, value] : sources_.environment) {
+        environment_[name] = {value, "environment " + name};
+    }
+}
+
+void Configuration::readSettings() {
+    for (const std::string& setting : sources_.settings) {
+        const std::size_t equals = setting.find('=');
+        const std::string key = Poco::trim(setting.substr(0, equals));
+        if (equals == std::string::npos || key.empty()) {
+            readProblems_.push_back("--set " + key + ": expected key=value");
+            continue;
+        }
+        settings_[key] = {Poco::trim(setting.substr(equals + 1)), "--set"};
+    }
+}
+
+void Configuration::declare(const PluginDeclaration& plugin, bool loaded) {
+    for (KeySpec key : plugin.keys) {
+        // What another role needs is not needed here.
+        key.required = key.required && loaded;
+        schema_.add(key);
+    }
+    for (const std::string& table : plugin.tables) {
+        schema_.addTable(table);
+    }
+    plugins_.emplace_back(plugin, loaded);
+}
+
+Configuration Configuration::reread() const {
+    Configuration fresh(sources_);
+    for (const auto& [plugin, loaded] : plugins_) {
+        fresh.declare(plugin, loaded);
+    }
+    return fresh;
+}
+
+std::string Configuration::environmentName(const std::string& key) {
+    std::string name = "DROVER_";
+    for (const char c : key) {
+        name += Poco::Ascii::isAlphaNumeric(c) ? static_cast<char>(Poco::Ascii::toUpper(c)) : '_';
+    }
+    return name;
+}
+
+std::optional<ConfigValue> Configuration::fromEnvironment(const std::string& key) const {
+    if (schema_.inTable(key)) {
+        return std::nullopt;
+    }
+    const auto own = environment_.find(environmentName(key));
+    if (own != environment_.end()) {
+        return own->second;
+    }
+    for (const OldName& old : kOldNames) {
+        const auto found = environment_.find(old.variable);
+        if (key == old.key && found != environment_.end() &&
+            (old.emptyCounts || !found->second.text.empty())) {
+            return found->second;
+        }
+    }
+    return std::nullopt;
+}
+
+std::optional<ConfigValue> Configuration::given(const std::string& key) const {
+    if (const auto set = settings_.find(key); set != settings_.end()) {
+        return set->second;
+    }
+    if (auto variable = fromEnvironment(key)) {
+        return variable;
+    }
+    if (const auto file = files_.find(key); file != files_.end()) {
+        return file->second;
+    }
+    return std::nullopt;
+}
+
+const KeySpec& Configuration::spec(const std::string& key) const {
+    const KeySpec* known = schema_.find(key);
+    if (known == nullptr) {
+        throw Poco::NotFoundException("configuration key " + key + " is not declared");
+    }
+    return *known;
+}
+
+std::optional<ConfigValue> Configuration::find(const std::string& key) const {
+    if (schema_.inTable(key) && schema_.find(key) == nullptr) {
+        return given(key);
+    }
+    const KeySpec& known = spec(key);
+    if (auto value = given(key)) {
+        return value;
+    }
+    if (known.defaultValue) {
+        return ConfigValue{*known.defaultValue, "default"};
+    }
+    return std::nullopt;
+}
+
+std::string Configuration::text(const std::string& key) const {
+    const auto value = find(key);
+    if (!value) {
+        throw Poco::NotFoundException("configuration key " + key + " has no value");
+    }
+    const KeySpec* known = schema_.find(key);
+    if (known != nullptr && !known->accepts(value->text)) {
+        throw ConfigException(describeProblem(*known, key, *value));
+    }
+    return value->text;
+}
+
+std::int64_t Configuration::integer(const std::string& key) const {
+    return Poco::NumberParser::parse64(text(key));
+}
+
+double Configuration::number(const std::string& key) const {
+    return Poco::NumberParser::parseFloat(text(key));
+}
+
+bool Configuration::boolean(const std::string& key) const {
+    return text(key) == "true";
+}
+
+std::vector<std::string> Configuration::list(const std::string& key) const {
+    return splitList(text(key));
+}
+
+std::string Configuration::aliasOf(const std::string& key) {
+    const std::size_t dot = key.find('.', kQueuePrefix.size());
+    return key.compare(0, kQueuePrefix.size(), kQueuePrefix) == 0 && dot != std::string::npos
+               ? key.substr(kQueuePrefix.size(), dot - kQueuePrefix.size())
+               : "";
+}
+
+std::vector<std::string> Configuration::settingNames() const {
+    static const std::string kPattern = "queue.<alias>.";
+    std::vector<std::string> names;
+    for (const KeySpec& spec : schema_.specs()) {
+        if (spec.pattern.compare(0, kPattern.size(), kPattern) == 0) {
+            names.push_back(spec.pattern.substr(kPattern.size()));
+        }
+    }
+    return names;
+}
+
+std::optional<ConfigValue> Configuration::suggested(const std::string& alias,
+                                                    const std::string& setting) const {
+    // A handler may name its queue by the alias or as it is called on the wire.
+    const auto renamed = given(kQueuePrefix + alias + ".name");
+    const std::string& name = renamed ? renamed->text : alias;
+    for (const auto& [plugin, loaded] : plugins_) {
+        for (const PluginDeclaration::Suggestion& suggestion : plugin.suggestions) {
+            const auto option = suggestion.options.find(setting);
+            if (loaded && (suggestion.queue == alias || suggestion.queue == name) &&
+                option != suggestion.options.end()) {
+                return ConfigValue{option->second,
+                                   "plugin " + plugin.name + "/" + suggestion.handler};
+            }
+        }
+    }
+    return std::nullopt;
+}
+
+ConfigValue Configuration::queueSetting(const std::string& alias,
+                                        const std::string& setting) const {
+    const std::string key = kQueuePrefix + alias + "." + setting;
+    std::optional<ConfigValue> value;
+    // A queue that is worked under its own name, which may have dots, has no keys of its own.
+    if (schema_.find(key) != nullptr) {
+        value = find(key);
+    }
+    if (!value && isWorkerSetting(setting)) {
+        value = suggested(alias, setting);
+    }
+    if (!value && isWorkerSetting(setting)) {
+        value = find("worker.defaults." + setting);
+    }
+    if (!value && setting == "name") {
+        value = ConfigValue{alias, "default"};
+    }
+    if (!value) {
+        // The default belongs to the pattern, so any alias will do.
+        value = ConfigValue{spec("queue.any." + setting).defaultValue.value_or(""), "default"};
+    }
+    return *value;
+}
+
+std::vector<std::string> Configuration::aliases() const {
+    std::set<std::string> found;
+    for (const auto* layer : {&files_, &settings_}) {
+        for (const auto& [key, value] : *layer) {
+            if (!aliasOf(key).empty()) {
+                found.insert(aliasOf(key));
+            }
+        }
+    }
+    for (const auto& [plugin, loaded] : plugins_) {
+        for (const PluginDeclaration::Suggestion& suggestion : plugin.suggestions) {
+            if (loaded && schema_.find(kQueuePrefix + suggestion.queue + ".name") != nullptr) {
+                found.insert(suggestion.queue);
+            }
+        }
+    }
+    // An alias that only the environment knows is the variable's part in lower case: the case is lost there.
+    const std::string prefix = environmentName(kQueuePrefix);
+    for (const auto& entry : environment_) {
+        const std::string& variable = entry.first;
+        for (const std::string& setting : settingNames()) {
+            const std::string suffix = environmentName("." + setting).substr(7);
+            if (variable.size() <= prefix.size() + suffix.size() ||
+                variable.compare(0, prefix.size(), prefix) != 0 ||
+                variable.compare(variable.size() - suffix.size(), suffix.size(), suffix) != 0) {
+                continue;
+            }
+            const bool known =
+                std::any_of(found.begin(), found.end(), [&](const std::string& alias) {
+                    return environmentName(kQueuePrefix + alias + "." + setting) == variable;
+                });
+            if (!known) {
+                found.insert(Poco::toLower(variable.substr(
+                    prefix.size(), variable.size() - prefix.size() - suffix.size())));
+            }
+        }
+    }
+    return {found.begin(), found.end()};
+}
+
+std::vector<std::pair<std::string, std::string>> Configuration::below(
+    const std::string& prefix) const {
+    std::map<std::string, std::string> found;
+    for (const auto* layer : {&files_, &settings_}) {
+        for (const auto& [key, value] : *layer) {
+            if (key.compare(0, prefix.size() + 1, prefix + ".") == 0) {
+                found[key.substr(prefix.size() + 1)] = given(key)->text;
+            }
+        }
+    }
+    return {found.begin(), found.end()};
+}
+
+}  // namespace drover

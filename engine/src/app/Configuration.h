@@ -1,0 +1,126 @@
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "app/ConfigFiles.h"
+#include "app/ConfigSchema.h"
+#include "app/PluginDeclaration.h"
+
+namespace drover {
+
+/// Where a configuration is read from.
+struct ConfigSources {
+    std::vector<std::string> files;     ///< --config, in order; the later file wins.
+    std::string envFile;                ///< --env-file; empty: none.
+    std::vector<std::string> settings;  ///< --set, each "key=value"; the later one wins.
+    std::map<std::string, std::string> environment;
+
+    /// The variables of this process.
+    [[nodiscard]] static std::map<std::string, std::string> processEnvironment();
+};
+
+/// A value and who said so ("conf/consumer.properties:3", "environment REDIS_HOST", "--set", "default").
+struct ConfigValue {
+    std::string text;
+    std::string origin;
+};
+
+/// The configuration of a process: --set over environment over files over defaults.
+///
+/// Life: constructed from its sources (which never throws: what cannot be read is a problem like others), told about
+/// plugins by declare(), asked to check() itself, and read from then on. A loaded plugin's queue suggestions lie between
+/// `queue.<alias>.*` and `worker.defaults.*`.
+///
+/// Environment: a key's name is DROVER_ and the key in upper case, other characters as `_`; it wins over the names of
+/// older deployments (REDIS_HOST …). Keys of tables (api.route.*) come from files and --set only. Variables of keys that
+/// this process does not know are ignored, since one environment often serves several roles.
+/// Threads: const methods may be called from any thread once nothing is declared any more.
+class Configuration {
+public:
+    explicit Configuration(const ConfigSources& sources);
+
+    /// Makes a plugin's keys known. `loaded`: this process loads it, so required keys must be there and its suggestions
+    /// count.
+    void declare(const PluginDeclaration& plugin, bool loaded = true);
+
+    /// Every problem at once, one line each: place, key, value, what would be right. Empty: all is well.
+    [[nodiscard]] std::vector<std::string> problems() const;
+    /// What is suspicious but no error: variables that look like a misspelt key, unchecked keys.
+    [[nodiscard]] std::vector<std::string> warnings() const;
+
+    /// The value in force; std::nullopt if nobody gave one and there is no default. Throws Poco::NotFoundException for a
+    /// key that is not known.
+    [[nodiscard]] std::optional<ConfigValue> find(const std::string& key) const;
+    /// Throw Poco::NotFoundException for an unknown key or one without value, ConfigException for a value of another type.
+    [[nodiscard]] std::string text(const std::string& key) const;
+    [[nodiscard]] std::int64_t integer(const std::string& key) const;
+    [[nodiscard]] double number(const std::string& key) const;
+    [[nodiscard]] bool boolean(const std::string& key) const;
+    [[nodiscard]] std::vector<std::string> list(const std::string& key) const;
+
+    /// A setting of a queue: queue.<alias>.<setting>, else the plugins' suggestion, else worker.defaults.<setting>.
+    [[nodiscard]] ConfigValue queueSetting(const std::string& alias,
+                                           const std::string& setting) const;
+    /// Every alias that is configured, sorted.
+    [[nodiscard]] std::vector<std::string> aliases() const;
+
+    /// Every given key and value below "<prefix>.", the prefix cut off, sorted.
+    [[nodiscard]] std::vector<std::pair<std::string, std::string>> below(
+        const std::string& prefix) const;
+    /// Plugins that given keys belong to, by their name, and that nobody declared; the .so is in plugins.dir.
+    [[nodiscard]] std::vector<std::string> undeclaredPlugins() const;
+
+    /// plugins.dir, or the installation's folder if that is empty.
+    [[nodiscard]] std::string pluginFolder() const;
+
+    [[nodiscard]] const ConfigSchema& schema() const { return schema_; }
+    /// Every known key that has a value, names filled in, sorted; queue settings as they resolve.
+    [[nodiscard]] std::map<std::string, ConfigValue> effective() const;
+    /// Values that must not be shown anywhere, passwords inside of URLs included; none is empty.
+    [[nodiscard]] std::vector<std::string> secrets() const;
+    /// Reads all sources again, with the same declarations.
+    [[nodiscard]] Configuration reread() const;
+
+    /// DROVER_REDIS_HOST for redis.host.
+    [[nodiscard]] static std::string environmentName(const std::string& key);
+
+private:
+    void readFiles();
+    void readSettings();
+    void readEnvironment();
+    [[nodiscard]] std::optional<ConfigValue> given(const std::string& key) const;
+    [[nodiscard]] std::optional<ConfigValue> fromEnvironment(const std::string& key) const;
+    [[nodiscard]] std::optional<ConfigValue> suggested(const std::string& alias,
+                                                       const std::string& setting) const;
+    [[nodiscard]] bool pluginFileExists(const std::string& name) const;
+    [[nodiscard]] std::string owner(const std::string& key) const;
+    [[nodiscard]] const KeySpec& spec(const std::string& key) const;
+    [[nodiscard]] std::vector<std::string> knownKeys() const;
+    /// "reservation" of "queue.reservation.threads"; empty if `key` is no queue's.
+    [[nodiscard]] static std::string aliasOf(const std::string& key);
+    /// The settings below queue.<alias>, without prefix.
+    [[nodiscard]] std::vector<std::string> settingNames() const;
+    void checkUnknown(std::vector<std::string>& problems) const;
+    void checkValues(std::vector<std::string>& problems) const;
+    void checkSuggestions(std::vector<std::string>& problems) const;
+
+    ConfigSources sources_;
+    ConfigSchema schema_;
+    std::vector<std::pair<PluginDeclaration, bool>> plugins_;  ///< With whether it is loaded.
+    std::vector<std::string> readProblems_;
+    std::map<std::string, ConfigValue> files_;
+    std::map<std::string, ConfigValue> settings_;
+    std::map<std::string, ConfigValue> environment_;  ///< Variable name to value.
+};
+
+/// "where: key = "value": expected …", with *** for a secret's value.
+[[nodiscard]] std::string describeProblem(const KeySpec& spec,
+                                          const std::string& key,
+                                          const ConfigValue& value);
+
+}  // namespace drover

@@ -1,0 +1,34 @@
+#pragma once
+
+#include <functional>
+#include <map>
+#include <mutex>
+#include <rapidjson/document.h>
+#include <string>
+
+namespace drover {
+
+/// What a process answers on its control socket: commands by name.
+///
+/// Request: {"command": string, …}. Answer: {"ok": true, "result": any} or {"ok": false, "error": string}.
+/// Threads: add() and answer() may be called from any thread. A command runs on the thread of the socket and keeps other
+/// clients waiting: it must answer within milliseconds.
+class ControlCommands {
+public:
+    /// Gets the whole request, returns its result as JSON text. Whatever it throws becomes the error.
+    using Command = std::function<std::string(const rapidjson::Value& request)>;
+
+    /// Throws Poco::ExistsException if the name is taken.
+    void add(const std::string& name, Command command);
+
+    /// Never throws; one line of JSON without its end. An unknown command is told the nearest one.
+    [[nodiscard]] std::string answer(const std::string& request) const;
+
+    [[nodiscard]] static std::string errorAnswer(const std::string& message);
+
+private:
+    mutable std::mutex mutex_;
+    std::map<std::string, Command> commands_;
+};
+
+}  // namespace drover

@@ -1,0 +1,311 @@
+#include "app/Engine.h"
+
+#include <algorithm>
+#include <optional>
+#include <unistd.h>
+
+#include <Poco/Logger.h>
+
+#include "app/ControlSocket.h"
+#include "app/JsonWriter.h"
+#include "core/Version.h"
+#include "drover/Exceptions.h"
+
+namespace drover {
+
+namespace {
+
+using std::chrono::duration_cast;
+using std::chrono::milliseconds;
+
+/// How often a server that does not answer is asked.
+constexpr milliseconds kProbeInterval{200};
+
+Poco::Logger& logger() {
+    return Poco::Logger::get("engine");
+}
+
+std::string messageOf(const std::exception& error) {
+    const auto* poco = dynamic_cast<const Poco::Exception*>(&error);
+    return poco != nullptr ? poco->displayText() : error.what();
+}
+
+std::string seconds(milliseconds time) {
+    const auto tenths = time.count() / 100;
+    return std::to_string(tenths / 10) + "." + std::to_string(tenths % 10) + " s";
+}
+
+}  // namespace
+
+Engine::Engine(Configuration config,
+               Settings settings,
+               std::function<void(const Configuration&)> onReload)
+    : config_(std::move(config)), settings_(std::move(settings)), onReload_(std::move(onReload)) {
+    commands_.add("health", [this](const rapidjson::Value&) { return healthJson(); });
+}
+
+Engine::~Engine() {
+    while (!components_.empty()) {
+        components_.pop_back();
+    }
+}
+
+ExitCode Engine::run(const Assembly& assembly) {
+    // Both end before the components do: they look at them.
+    std::unique_ptr<ControlSocket> control;
+    if (!settings_.controlSocket.empty()) {
+        control = std::make_unique<ControlSocket>(settings_.controlSocket, commands_);
+    }
+    const SignalThread signals(*this);
+    const ExitCode waited = waitForServers(assembly.probes);
+    if (waited != ExitCode::Ok || drainRequested()) {
+        return waited;
+    }
+    try {
+        start(assembly);
+    } catch (...) {
+        drain();
+        throw;
+    }
+    serveRequests();
+    drain();
+    return ExitCode::Ok;
+}
+
+ExitCode Engine::waitForServers(const std::vector<ServerProbe>& probes) {
+    const auto deadline = Clock::now() + settings_.startupTimeout;
+    for (const ServerProbe& probe : probes) {
+        bool told = false;
+        while (!drainRequested()) {
+            std::string reason;
+            try {
+                probe.ask();
+                break;
+            } catch (const ConfigException&) {
+                throw;
+            } catch (const std::exception& error) {
+                reason = messageOf(error);
+            }
+            if (Clock::now() >= deadline) {
+                logger().fatal(probe.name + " did not answer within startup.timeoutMs (" +
+                               std::to_string(settings_.startupTimeout.count()) + "): " + reason);
+                return ExitCode::Unavailable;
+            }
+            if (!told) {
+                logger().warning("waiting for " + probe.name + ": " + reason);
+                told = true;
+            }
+            std::unique_lock<std::mutex> lock(mutex_);
+            waitingFor_ = probe.name + ": " + reason;
+            changed_.wait_for(lock, kProbeInterval, [this] {
+                return std::find(requests_.begin(), requests_.end(), Request::Drain) !=
+                       requests_.end();
+            });
+        }
+    }
+    const std::lock_guard<std::mutex> lock(mutex_);
+    waitingFor_.clear();
+    return ExitCode::Ok;
+}
+
+void Engine::start(const Assembly& assembly) {
+    components_ = assembly.construct();
+    for (const std::unique_ptr<Component>& component : components_) {
+        component->start();
+        const std::lock_guard<std::mutex> lock(mutex_);
+        started_.push_back(component.get());
+    }
+    setState(State::Running);
+    logger().information(
+        "drover " + std::string(version()) + " is running, process " + std::to_string(getpid()) +
+        (settings_.controlSocket.empty() ? "" : ", control socket " + settings_.controlSocket));
+}
+
+void Engine::serveRequests() {
+    while (true) {
+        switch (next()) {
+            case Request::Drain:
+                return;
+            case Request::Reload:
+                reload();
+                break;
+            case Request::Quiet:
+                setState(State::Quiet);
+                logger().information("quiet: taking nothing new");
+                for (Component* component : started()) {
+                    component->quiet();
+                }
+                break;
+            case Request::Resume:
+                setState(State::Running);
+                logger().information("resumed");
+                for (Component* component : started()) {
+                    component->resume();
+                }
+                break;
+        }
+    }
+}
+
+void Engine::reload() {
+    Configuration fresh = config_.reread();
+    const std::vector<std::string> problems = Settings::check(fresh);
+    for (const std::string& problem : problems) {
+        logger().error("not reloaded: " + problem);
+    }
+    if (!problems.empty()) {
+        return;
+    }
+    const auto before = config_.effective();
+    for (const auto& [key, value] : fresh.effective()) {
+        const KeySpec* spec = fresh.schema().find(key);
+        const auto old = before.find(key);
+        if (spec != nullptr && !spec->reloadable &&
+            (old == before.end() || old->second.text != value.text)) {
+            logger().warning(value.origin + ": " + key + " has changed and needs a restart");
+        }
+    }
+    config_ = std::move(fresh);
+    settings_.shutdownGrace = milliseconds(config_.integer("shutdown.graceMs"));
+    onReload_(config_);
+    for (Component* component : started()) {
+        component->reload(config_);
+    }
+    logger().information("configuration reloaded");
+}
+
+void Engine::drain() {
+    const auto began = Clock::now();
+    const auto deadline = began + settings_.shutdownGrace;
+    setState(State::Draining);
+    std::vector<Component*> components = started();
+    std::reverse(components.begin(), components.end());
+    // Nobody takes anything new while the first of them use up the time.
+    for (Component* component : components) {
+        component->quiet();
+    }
+    for (Component* component : components) {
+        if (stopRequested()) {
+            component->stopNow();
+        }
+        component->drain(deadline);
+    }
+    logger().information("ended after " +
+                         seconds(duration_cast<milliseconds>(Clock::now() - began)));
+}
+
+void Engine::setState(State state) {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    state_ = state;
+}
+
+const char* Engine::nameOf(State state) {
+    switch (state) {
+        case State::Starting:
+            return "starting";
+        case State::Running:
+            return "running";
+        case State::Quiet:
+            return "quiet";
+        case State::Draining:
+            break;
+    }
+    return "draining";
+}
+
+std::vector<Component*> Engine::started() const {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    return started_;
+}
+
+std::string Engine::healthJson() const {
+    HealthReports reports;
+    for (const Component* component : started()) {
+        for (auto& report : component->health()) {
+            reports.push_back(std::move(report));
+        }
+    }
+    State state;
+    {
+        const std::lock_guard<std::mutex> lock(mutex_);
+        state = state_;
+        if (!waitingFor_.empty()) {
+            reports.push_back({"startup", {false, "waiting for " + waitingFor_}});
+        }
+    }
+    // Quiet is asked for by an operator and no fault; a process that starts or ends is not fit for work.
+    const bool ok =
+        (state == State::Running || state == State::Quiet) &&
+        std::all_of(reports.begin(), reports.end(), [](const auto& one) { return one.second.ok; });
+    JsonWriter json;
+    json.beginObject();
+    json.key("ok").boolean(ok);
+    json.key("state").text(nameOf(state));
+    json.key("version").text(version());
+    json.key("pid").number(getpid());
+    json.key("uptimeMs").number(duration_cast<milliseconds>(Clock::now() - began_).count());
+    json.key("checks").beginArray();
+    for (const auto& [name, report] : reports) {
+        json.beginObject();
+        json.key("name").text(name);
+        json.key("ok").boolean(report.ok);
+        json.key("detail").text(report.detail);
+        json.endObject();
+    }
+    json.endArray();
+    json.endObject();
+    return json.str();
+}
+
+void Engine::post(Request request) {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    requests_.push_back(request);
+    changed_.notify_all();
+}
+
+Engine::Request Engine::next() {
+    std::unique_lock<std::mutex> lock(mutex_);
+    changed_.wait(lock, [this] { return !requests_.empty(); });
+    const Request request = requests_.front();
+    requests_.pop_front();
+    return request;
+}
+
+bool Engine::drainRequested() const {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    return std::find(requests_.begin(), requests_.end(), Request::Drain) != requests_.end();
+}
+
+bool Engine::stopRequested() const {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    return stopNow_;
+}
+
+void Engine::onDrain(int signal) {
+    logger().information("signal " + std::to_string(signal) +
+                         ": finishing what runs; a second one ends at once");
+    post(Request::Drain);
+}
+
+void Engine::onStopNow(int signal) {
+    logger().warning("signal " + std::to_string(signal) + " again: ending at once");
+    {
+        const std::lock_guard<std::mutex> lock(mutex_);
+        stopNow_ = true;
+    }
+    for (Component* component : started()) {
+        component->stopNow();
+    }
+}
+
+void Engine::onReload() {
+    post(Request::Reload);
+}
+void Engine::onQuiet() {
+    post(Request::Quiet);
+}
+void Engine::onResume() {
+    post(Request::Resume);
+}
+
+}  // namespace drover

@@ -1,0 +1,94 @@
+#pragma once
+
+#include <chrono>
+#include <condition_variable>
+#include <deque>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include "app/Component.h"
+#include "app/Configuration.h"
+#include "app/ControlCommands.h"
+#include "app/ExitCode.h"
+#include "app/Settings.h"
+#include "app/SignalThread.h"
+
+namespace drover {
+
+/// What a process consists of; made by assemble().
+struct Assembly {
+    std::vector<ServerProbe> probes;  ///< All must answer before anything is constructed.
+    /// The components in the order of their start; called once, when every probe has answered.
+    std::function<std::vector<std::unique_ptr<Component>>()> construct;
+};
+
+/// The life of a process: wait for its servers, start its components, run until told to end, end in the reverse order.
+///
+/// Control command: "health", {"ok": bool, "state": string, "version": string, "pid": int, "uptimeMs": int,
+/// "checks": [{"name": string, "ok": bool, "detail": string}]}.
+/// Threads: run() on one thread; signals and control commands arrive on theirs.
+class Engine : public SignalListener {
+public:
+    /// `onReload` gets every configuration that a reload has accepted, before the components do.
+    Engine(Configuration config,
+           Settings settings,
+           std::function<void(const Configuration&)> onReload);
+    ~Engine() override;
+    Engine(const Engine&) = delete;
+    Engine& operator=(const Engine&) = delete;
+
+    /// Ok: ended as told. Unavailable: a server did not answer within startup.timeoutMs.
+    /// Throws what construct() and start() throw, after what was started has ended.
+    ExitCode run(const Assembly& assembly);
+
+    /// Served on the control socket; commands of other parts are added here before run().
+    [[nodiscard]] ControlCommands& commands() { return commands_; }
+    /// JSON, as above.
+    [[nodiscard]] std::string healthJson() const;
+
+    void onDrain(int signal) override;
+    void onStopNow(int signal) override;
+    void onReload() override;
+    void onQuiet() override;
+    void onResume() override;
+
+private:
+    enum class State { Starting, Running, Quiet, Draining };
+    enum class Request { Drain, Reload, Quiet, Resume };
+    using Clock = std::chrono::steady_clock;
+
+    void post(Request request);
+    Request next();
+    [[nodiscard]] bool drainRequested() const;
+    [[nodiscard]] bool stopRequested() const;
+
+    ExitCode waitForServers(const std::vector<ServerProbe>& probes);
+    void start(const Assembly& assembly);
+    void serveRequests();
+    void reload();
+    void drain();
+    void setState(State state);
+    [[nodiscard]] static const char* nameOf(State state);
+    [[nodiscard]] std::vector<Component*> started() const;
+
+    Configuration config_;
+    Settings settings_;
+    std::function<void(const Configuration&)> onReload_;
+    ControlCommands commands_;
+    const Clock::time_point began_ = Clock::now();
+
+    mutable std::mutex mutex_;
+    std::condition_variable changed_;
+    std::deque<Request> requests_;
+    State state_ = State::Starting;
+    std::string waitingFor_;           ///< While Starting: the server that does not answer.
+    std::vector<Component*> started_;  ///< In order.
+    bool stopNow_ = false;             ///< A second TERM came; also for what is started after it.
+
+    std::vector<std::unique_ptr<Component>> components_;  ///< Of the thread in run().
+};
+
+}  // namespace drover

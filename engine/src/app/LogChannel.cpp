@@ -1,0 +1,149 @@
+#include "app/LogChannel.h"
+
+#include <algorithm>
+#include <cerrno>
+#include <pthread.h>
+#include <unistd.h>
+
+#include <Poco/DateTimeFormat.h>
+#include <Poco/DateTimeFormatter.h>
+#include <Poco/NumberFormatter.h>
+
+#include "app/JsonWriter.h"
+#include "core/JsonText.h"
+
+namespace drover {
+
+namespace {
+
+constexpr std::size_t kShortestSecret = 4;
+
+struct Level {
+    const char* name;
+    const char* colour;
+};
+
+Level levelOf(Poco::Message::Priority priority) {
+    switch (priority) {
+        case Poco::Message::PRIO_FATAL:
+            return {"fatal", "\x1b[1;31m"};
+        case Poco::Message::PRIO_CRITICAL:
+            return {"critical", "\x1b[1;31m"};
+        case Poco::Message::PRIO_ERROR:
+            return {"error", "\x1b[31m"};
+        case Poco::Message::PRIO_WARNING:
+            return {"warning", "\x1b[33m"};
+        case Poco::Message::PRIO_NOTICE:
+            return {"notice", "\x1b[36m"};
+        case Poco::Message::PRIO_INFORMATION:
+            return {"information", ""};
+        case Poco::Message::PRIO_DEBUG:
+            return {"debug", "\x1b[2m"};
+        case Poco::Message::PRIO_TRACE:
+            return {"trace", "\x1b[2m"};
+    }
+    return {"information", ""};
+}
+
+/// Poco knows the names of its own threads only; others have one in the kernel. Called on the logging thread.
+std::string threadOf(const Poco::Message& message) {
+    if (!message.getThread().empty()) {
+        return message.getThread();
+    }
+    char name[16] = {};
+    pthread_getname_np(pthread_self(), name, sizeof name);
+    return name;
+}
+
+std::string timeOf(const Poco::Message& message) {
+    return Poco::DateTimeFormatter::format(message.getTime(), "%Y-%m-%dT%H:%M:%S.%iZ");
+}
+
+std::string printable(const std::string& text) {
+    std::string clean;
+    for (const char c : repairedUtf8(text)) {
+        const auto byte = static_cast<unsigned char>(c);
+        if (c == '\n') {
+            clean += "\n    ";
+        } else if (byte < 0x20 || byte == 0x7F) {
+            clean += "\\x" + Poco::NumberFormatter::formatHex(byte, 2);
+        } else {
+            clean += c;
+        }
+    }
+    return clean;
+}
+
+}  // namespace
+
+LogChannel::Format LogChannel::formatFor(const std::string& configured, int descriptor) {
+    const bool terminal = isatty(descriptor) == 1;
+    if (configured == "json" || (configured == "auto" && !terminal)) {
+        return Format::Json;
+    }
+    return terminal ? Format::ColouredText : Format::Text;
+}
+
+void LogChannel::hide(std::vector<std::string> secrets) {
+    secrets.erase(
+        std::remove_if(secrets.begin(),
+                       secrets.end(),
+                       [](const std::string& one) { return one.size() < kShortestSecret; }),
+        secrets.end());
+    // A URL before the password inside of it: then nothing of the URL is left.
+    std::sort(
+        secrets.begin(), secrets.end(), [](const std::string& left, const std::string& right) {
+            return left.size() > right.size();
+        });
+    const std::lock_guard<std::mutex> lock(mutex_);
+    secrets_ = std::move(secrets);
+}
+
+std::string LogChannel::withoutSecrets(std::string text) const {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    for (const std::string& secret : secrets_) {
+        for (auto at = text.find(secret); at != std::string::npos; at = text.find(secret, at + 3)) {
+            text.replace(at, secret.size(), "***");
+        }
+    }
+    return text;
+}
+
+std::string LogChannel::line(const Poco::Message& message) const {
+    const std::string text = withoutSecrets(message.getText());
+    const Level level = levelOf(message.getPriority());
+    if (format_ == Format::Json) {
+        JsonWriter json;
+        json.beginObject();
+        json.key("time").text(timeOf(message));
+        json.key("level").text(level.name);
+        json.key("logger").text(message.getSource());
+        json.key("thread").text(threadOf(message));
+        json.key("message").text(text);
+        json.endObject();
+        return json.str();
+    }
+    std::string name = level.name;
+    name.resize(11, ' ');
+    const bool coloured = format_ == Format::ColouredText && *level.colour != '\0';
+    return timeOf(message) + " " + (coloured ? level.colour + name + "\x1b[0m" : name) + " " +
+           printable(message.getSource()) + ": " + printable(text);
+}
+
+void LogChannel::log(const Poco::Message& message) {
+    const std::string text = line(message) + "\n";
+    const std::lock_guard<std::mutex> lock(mutex_);
+    std::size_t written = 0;
+    while (written < text.size()) {
+        const ssize_t count = write(descriptor_, text.data() + written, text.size() - written);
+        if (count < 0 && errno == EINTR) {
+            continue;
+        }
+        if (count <= 0) {
+            return;
+        }
+        written += static_cast<std::size_t>(count);
+    }
+}
+
+}  // namespace drover

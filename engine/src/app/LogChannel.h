@@ -1,0 +1,49 @@
+#pragma once
+
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include <Poco/Channel.h>
+#include <Poco/Message.h>
+
+namespace drover {
+
+/// Where log messages of the whole process end: one line each on a file descriptor, as JSON or as text.
+///
+/// Json: {"time": ISO 8601 UTC with ms, "level", "logger", "thread", "message"}, always valid JSON in UTF-8.
+/// Text: the same for eyes, coloured if asked; further lines of a message are indented, control characters shown as \xNN,
+/// so that no message can pass for another one.
+/// Secrets: texts named to hide() are written as ***.
+/// Threads: log() and hide() may be called from any thread; a line is one write, so lines never mix.
+/// A write that fails is dropped: there is no place left to report it.
+class LogChannel : public Poco::Channel {
+public:
+    enum class Format { Json, Text, ColouredText };
+
+    LogChannel(int descriptor, Format format) : descriptor_(descriptor), format_(format) {}
+
+    void log(const Poco::Message& message) override;
+
+    /// Hides every occurrence of these from now on, and forgets the earlier list. Texts shorter than 4 bytes are not
+    /// hidden: they would tear holes into every line and be guessed from them.
+    void hide(std::vector<std::string> secrets);
+
+    /// "auto", "json" or "text" as configured; auto looks whether the descriptor is a terminal.
+    [[nodiscard]] static Format formatFor(const std::string& configured, int descriptor);
+    /// One line without its end; public for tests.
+    [[nodiscard]] std::string line(const Poco::Message& message) const;
+
+protected:
+    ~LogChannel() override = default;
+
+private:
+    [[nodiscard]] std::string withoutSecrets(std::string text) const;
+
+    const int descriptor_;
+    const Format format_;
+    mutable std::mutex mutex_;
+    std::vector<std::string> secrets_;
+};
+
+}  // namespace drover

@@ -1,0 +1,179 @@
+#include "app/Settings.h"
+
+#include <algorithm>
+#include <set>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "drover/Exceptions.h"
+
+namespace drover {
+
+namespace {
+
+using std::chrono::microseconds;
+using std::chrono::milliseconds;
+
+/// The longest path that fits into sockaddr_un, its final NUL left out.
+constexpr std::size_t kMaxSocketPath = sizeof(sockaddr_un{}.sun_path) - 1;
+
+/// Says which key and value is wrong beyond type and range.
+void report(std::vector<std::string>& problems,
+            const Configuration& config,
+            const std::string& key,
+            const std::string& sentence) {
+    const auto value = config.find(key);
+    const KeySpec* spec = config.schema().find(key);
+    const std::string shown = spec != nullptr && spec->secret ? "***" : value->text;
+    problems.push_back(value->origin + ": " + key + " = \"" + shown + "\": " + sentence);
+}
+
+int number(const ConfigValue& value) {
+    return std::stoi(value.text);
+}
+
+std::string socketPath(const Configuration& config) {
+    const std::string path = config.text("control.socket");
+    if (path == "off") {
+        return "";
+    }
+    if (!path.empty()) {
+        return path;
+    }
+    return runtimeFolder(ConfigSources::processEnvironment()) + "/drover-" +
+           std::to_string(getpid()) + ".sock";
+}
+
+RedisSettings readRedis(const Configuration& config) {
+    RedisSettings redis;
+    redis.host = config.text("redis.host");
+    redis.port = static_cast<int>(config.integer("redis.port"));
+    redis.user = config.text("redis.user");
+    redis.password = config.text("redis.password");
+    redis.db = static_cast<int>(config.integer("redis.db"));
+    redis.prefix = config.text("redis.prefix");
+    redis.connectTimeout = milliseconds(config.integer("redis.connectTimeoutMs"));
+    redis.commandTimeout = milliseconds(config.integer("redis.commandTimeoutMs"));
+    return redis;
+}
+
+void checkRedis(const Configuration& config, std::vector<std::string>& problems) {
+    const RedisSettings redis = readRedis(config);
+    if (redis.host.empty() || redis.host.find_first_of(" /") != std::string::npos) {
+        report(problems, config, "redis.host", "expected a host name or an address");
+    } else if (std::count(redis.host.begin(), redis.host.end(), ':') == 1) {
+        // More than one colon is an IPv6 address.
+        report(problems, config, "redis.host", "expected a host alone; its port is redis.port");
+    }
+    if (redis.prefix.empty()) {
+        report(problems, config, "redis.prefix", "expected text that is not empty");
+    }
+    if (!redis.user.empty() && redis.password.empty()) {
+        report(problems, config, "redis.user", "a user needs redis.password");
+    }
+}
+
+void checkQueue(const Configuration& config,
+                const std::string& alias,
+                std::vector<std::string>& problems) {
+    const ConfigValue name = config.queueSetting(alias, "name");
+    if (name.text.empty() || name.text.find(':') != std::string::npos) {
+        problems.push_back(name.origin + ": queue." + alias + ".name = \"" + name.text +
+                           "\": expected a queue name, not empty and without ':'");
+    }
+}
+
+void checkSocket(const Configuration& config, std::vector<std::string>& problems) {
+    const std::string path = socketPath(config);
+    if (path.size() > kMaxSocketPath) {
+        report(problems,
+               config,
+               "control.socket",
+               "the path " + path + " has " + std::to_string(path.size()) +
+                   " bytes, a Unix socket allows " + std::to_string(kMaxSocketPath));
+    } else if (!path.empty() && path[0] != '/') {
+        // A relative one would be looked for in another folder by `drover health`.
+        report(problems, config, "control.socket", "expected an absolute path, or off");
+    }
+}
+
+}  // namespace
+
+std::string runtimeFolder(const std::map<std::string, std::string>& environment) {
+    const auto user = environment.find("XDG_RUNTIME_DIR");
+    if (user != environment.end() && !user->second.empty()) {
+        return user->second;
+    }
+    return access("/run/drover", W_OK) == 0 ? "/run/drover" : "/tmp";
+}
+
+QueueSettings Settings::queue(const Configuration& config, const std::string& alias) {
+    const auto get = [&](const char* setting) { return config.queueSetting(alias, setting); };
+    QueueSettings queue;
+    queue.alias = alias;
+    queue.name = get("name").text;
+    queue.concurrency = number(get("concurrency"));
+    queue.threads = number(get("threads"));
+    queue.batchSize = number(get("batchSize"));
+    queue.lockDuration = milliseconds(number(get("lockDurationMs")));
+    queue.stalledInterval = milliseconds(number(get("stalledIntervalMs")));
+    queue.maxStalledCount = number(get("maxStalledCount"));
+    queue.unstartedMax = milliseconds(number(get("unstartedMaxMs")));
+    queue.drainDelay = milliseconds(number(get("drainDelayMs")));
+    queue.workerName = get("workerName").text;
+    queue.addTimeout = milliseconds(number(get("addTimeoutMs")));
+    queue.addLinger = microseconds(number(get("addLingerUs")));
+    queue.bullmq5 = get("bullmq5").text;
+    return queue;
+}
+
+LogSettings Settings::logging(const Configuration& config) {
+    return {config.text("log.level"), config.text("log.format")};
+}
+
+PluginSettings Settings::plugin(const Configuration& config) {
+    return {config.pluginFolder(), config.list("plugins.load")};
+}
+
+std::vector<std::string> Settings::check(const Configuration& config) {
+    std::vector<std::string> problems = config.problems();
+    if (!problems.empty()) {
+        // The values cannot be trusted to be of their types, which the checks below rely on.
+        return problems;
+    }
+    checkRedis(config, problems);
+    checkSocket(config, problems);
+    for (const std::string& alias : config.aliases()) {
+        checkQueue(config, alias, problems);
+    }
+    const PluginSettings plugins = plugin(config);
+    if (std::set<std::string>(plugins.names.begin(), plugins.names.end()).size() !=
+        plugins.names.size()) {
+        report(problems, config, "plugins.load", "expected every name once");
+    }
+    return problems;
+}
+
+Settings Settings::read(const Configuration& config) {
+    std::string all;
+    for (const std::string& problem : check(config)) {
+        all += (all.empty() ? "" : "\n") + problem;
+    }
+    if (!all.empty()) {
+        throw ConfigException(all);
+    }
+    Settings settings;
+    settings.environment = config.text("environment");
+    settings.redis = readRedis(config);
+    settings.plugins = plugin(config);
+    settings.log = logging(config);
+    settings.startupTimeout = milliseconds(config.integer("startup.timeoutMs"));
+    settings.shutdownGrace = milliseconds(config.integer("shutdown.graceMs"));
+    settings.controlSocket = socketPath(config);
+    for (const std::string& alias : config.aliases()) {
+        settings.queues.push_back(queue(config, alias));
+    }
+    return settings;
+}
+
+}  // namespace drover

@@ -1,0 +1,80 @@
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "app/Configuration.h"
+
+namespace drover {
+
+/// How Redis is reached. Keys: redis.*.
+struct RedisSettings {
+    std::string host;
+    int port = 0;
+    std::string user;      ///< Empty: the default user.
+    std::string password;  ///< Empty: none.
+    int db = 0;
+    std::string prefix;
+    std::chrono::milliseconds connectTimeout{0};
+    std::chrono::milliseconds commandTimeout{0};
+};
+
+/// Both sides of one queue. Keys: queue.<alias>.*, the plugins' suggestions, worker.defaults.*.
+struct QueueSettings {
+    std::string alias;
+    std::string name;  ///< On the wire.
+    int concurrency = 0;
+    int threads = 0;
+    int batchSize = 0;
+    std::chrono::milliseconds lockDuration{0};
+    std::chrono::milliseconds stalledInterval{0};
+    int maxStalledCount = 0;
+    std::chrono::milliseconds unstartedMax{0};
+    std::chrono::milliseconds drainDelay{0};
+    std::string workerName;  ///< Empty: the engine makes one up.
+    std::chrono::milliseconds addTimeout{0};
+    std::chrono::microseconds addLinger{0};
+    std::string bullmq5;  ///< "on", "auto" or "off".
+};
+
+/// Keys: log.*.
+struct LogSettings {
+    std::string level;
+    std::string format;  ///< "auto", "json" or "text".
+};
+
+/// Keys: plugins.*.
+struct PluginSettings {
+    std::string folder;
+    std::vector<std::string> names;  ///< In the order of loading.
+};
+
+/// Everything that the engine itself reads, read once and checked.
+struct Settings {
+    std::string environment;
+    RedisSettings redis;
+    PluginSettings plugins;
+    LogSettings log;
+    std::chrono::milliseconds startupTimeout{0};
+    std::chrono::milliseconds shutdownGrace{0};
+    std::string controlSocket;  ///< Empty: none.
+    std::vector<QueueSettings> queues;
+
+    /// Throws ConfigException with every problem of the configuration, one per line.
+    [[nodiscard]] static Settings read(const Configuration& config);
+    /// What read() would say, one problem each.
+    [[nodiscard]] static std::vector<std::string> check(const Configuration& config);
+
+    /// For a queue that is no alias too: it is worked under its own name with the defaults.
+    [[nodiscard]] static QueueSettings queue(const Configuration& config, const std::string& alias);
+    [[nodiscard]] static LogSettings logging(const Configuration& config);
+    [[nodiscard]] static PluginSettings plugin(const Configuration& config);
+};
+
+/// The folder where sockets without a configured path live: $XDG_RUNTIME_DIR, else /run/drover if it can be written to,
+/// else /tmp.
+[[nodiscard]] std::string runtimeFolder(const std::map<std::string, std::string>& environment);
+
+}  // namespace drover

@@ -1,0 +1,370 @@
+#include <filesystem>
+#include <rapidjson/document.h>
+#include <signal.h>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include <cppunit/extensions/HelperMacros.h>
+
+#include "drover/Queue.h"
+#include "integration/AppProcess.h"
+#include "redis/RedisOptions.h"
+#include "support/RedisServer.h"
+
+namespace {
+
+using namespace drover::test;
+
+const std::string kPlugins = DROVER_BINARY_DIR "/plugins";
+
+rapidjson::Document parsed(const std::string& text) {
+    rapidjson::Document document;
+    document.Parse(text.c_str());
+    CPPUNIT_ASSERT_MESSAGE(text, !document.HasParseError());
+    return document;
+}
+
+}  // namespace
+
+/// The binary as a shell, an init system and an operator meet it.
+class AppBinaryTest : public CppUnit::TestFixture {
+    CPPUNIT_TEST_SUITE(AppBinaryTest);
+    CPPUNIT_TEST(helpAndVersionExitWithZero);
+    CPPUNIT_TEST(aWrongCommandLineExitsWith64AndNamesTheNearest);
+    CPPUNIT_TEST(aWrongConfigurationExitsWith78AndNamesEveryProblem);
+    CPPUNIT_TEST(aMissingPluginExitsWith78);
+    CPPUNIT_TEST(configShowHidesSecretsAndTellsOrigins);
+    CPPUNIT_TEST(theReferenceIsAConfigurationWithoutEffect);
+    CPPUNIT_TEST(anAbsentRedisExitsWith69AfterTheTimeout);
+    CPPUNIT_TEST(termEndsTheWaitForRedisWithZero);
+    CPPUNIT_TEST(termEndsWithZeroAndRemovesTheSocket);
+    CPPUNIT_TEST(intEndsWithZero);
+    CPPUNIT_TEST(healthFindsTheProcessAndExitsWithItsFitness);
+    CPPUNIT_TEST(healthWithoutProcessExitsWith69);
+    CPPUNIT_TEST(hangupReloadsTheLogLevelAndSaysWhatNeedsARestart);
+    CPPUNIT_TEST(hangupWithAWrongFileKeepsTheOldConfiguration);
+    CPPUNIT_TEST(stopAndContinueSignalsQuietAndResume);
+    CPPUNIT_TEST(aSecondProcessOnOneSocketIsRefused);
+    CPPUNIT_TEST(theSocketOfAKilledProcessIsReplaced);
+    CPPUNIT_TEST(aTooLongSocketPathExitsWith78);
+    CPPUNIT_TEST(theLogIsJsonLinesWithoutSecrets);
+    CPPUNIT_TEST(databaseCommandsWithoutUrlExitWith78);
+    CPPUNIT_TEST(aLoadedPluginWorksItsQueueUntilTerm);
+    CPPUNIT_TEST(keysOfALoadedPluginAreChecked);
+    CPPUNIT_TEST_SUITE_END();
+
+public:
+    void setUp() override { app_ = std::make_unique<AppProcess>(); }
+    void tearDown() override { app_.reset(); }
+
+    void helpAndVersionExitWithZero() {
+        CPPUNIT_ASSERT_EQUAL(0, app_->run({"help"}));
+        assertHas(app_->out(), "config check");
+        CPPUNIT_ASSERT_EQUAL(0, app_->run({"run", "--help"}));
+        assertHas(app_->out(), "--env-file FILE");
+        CPPUNIT_ASSERT_EQUAL(0, app_->run({"version", "--json"}));
+        CPPUNIT_ASSERT(parsed(app_->out()).HasMember("build"));
+    }
+
+    void aWrongCommandLineExitsWith64AndNamesTheNearest() {
+        CPPUNIT_ASSERT_EQUAL(64, app_->run({}));
+        CPPUNIT_ASSERT_EQUAL(64, app_->run({"helth"}));
+        assertHas(app_->err(), "did you mean health?");
+        CPPUNIT_ASSERT_EQUAL(64, app_->run({"run", "--sett", "a=b"}));
+        assertHas(app_->err(), "did you mean --set?");
+        CPPUNIT_ASSERT_EQUAL(std::string(), app_->out());
+    }
+
+    void aWrongConfigurationExitsWith78AndNamesEveryProblem() {
+        const std::string file = app_->write("a.properties", "redis.prot = 1\nredis.port = x\n");
+        for (const char* command : {"run", "config show", "config check"}) {
+            std::vector<std::string> args = {"--config", file};
+            const std::string text = command;
+            if (text == "run") {
+                args.insert(args.begin(), "run");
+            } else {
+                args.insert(args.begin(), {"config", text.substr(7)});
+            }
+            CPPUNIT_ASSERT_EQUAL_MESSAGE(command, 78, app_->run(args));
+            const std::string told = app_->err() + app_->out();
+            assertHas(told, file + ":1: redis.prot: unknown key; did you mean redis.port?");
+            assertHas(told, file + ":2: redis.port = \"x\": expected an integer in [1, 65535]");
+        }
+        CPPUNIT_ASSERT_EQUAL(78, app_->run({"config", "check", "--json", "--config", file}));
+        CPPUNIT_ASSERT_EQUAL(2U, parsed(app_->out())["problems"].Size());
+    }
+
+    void aMissingPluginExitsWith78() {
+        CPPUNIT_ASSERT_EQUAL(78,
+                             app_->run({"run",
+                                        "--set",
+                                        "plugins.load=nothere",
+                                        "--set",
+                                        "plugins.dir=" + app_->folder()}));
+        assertHas(app_->err(), app_->path("nothere.so"));
+    }
+
+    void configShowHidesSecretsAndTellsOrigins() {
+        const std::string env = app_->write("env", "REDIS_PASSWORD='hunter2'\nREDIS_HOST=cache\n");
+        const std::map<std::string, std::string> environment = {
+            {"DATABASE_URL", "postgresql://u:topsecret@h/d"}, {"REDIS_PORT", "7000"}};
+        for (const bool json : {false, true}) {
+            std::vector<std::string> args = {
+                "config", "show", "--env-file", env, "--set", "redis.db=3"};
+            if (json) {
+                args.emplace_back("--json");
+            }
+            CPPUNIT_ASSERT_EQUAL(0, app_->run(args, environment));
+            const std::string out = app_->out();
+            CPPUNIT_ASSERT_MESSAGE(out, out.find("hunter2") == std::string::npos);
+            CPPUNIT_ASSERT_MESSAGE(out, out.find("topsecret") == std::string::npos);
+            if (json) {
+                const auto document = parsed(out);
+                CPPUNIT_ASSERT_EQUAL(std::string("***"),
+                                     std::string(document["redis.password"]["value"].GetString()));
+                CPPUNIT_ASSERT_EQUAL(std::string("--set"),
+                                     std::string(document["redis.db"]["origin"].GetString()));
+            } else {
+                assertHas(out, "redis.host = cache   (" + env + ":2 REDIS_HOST)");
+                assertHas(out, "redis.port = 7000   (environment REDIS_PORT)");
+                assertHas(out, "database.url = ***   (environment DATABASE_URL)");
+            }
+        }
+    }
+
+    void theReferenceIsAConfigurationWithoutEffect() {
+        CPPUNIT_ASSERT_EQUAL(0, app_->run({"config", "show"}));
+        const std::string defaults = app_->out();
+        CPPUNIT_ASSERT_EQUAL(0, app_->run({"config", "show", "--reference"}));
+        const std::string file = app_->write("reference.properties", app_->out());
+        CPPUNIT_ASSERT_EQUAL(0, app_->run({"config", "show", "--config", file}));
+        CPPUNIT_ASSERT_EQUAL(defaults, app_->out());
+    }
+
+    void anAbsentRedisExitsWith69AfterTheTimeout() {
+        const std::string port = std::to_string(freePort());
+        CPPUNIT_ASSERT_EQUAL(
+            69,
+            app_->run({"run", "--set", "redis.port=" + port, "--set", "startup.timeoutMs=300"}));
+        assertHas(app_->err(),
+                  "redis 127.0.0.1:" + port + " did not answer within startup.timeoutMs (300)");
+    }
+
+    void termEndsTheWaitForRedisWithZero() {
+        app_->start({"run", "--set", "redis.port=" + std::to_string(freePort())});
+        app_->waitForLog("waiting for redis");
+        CPPUNIT_ASSERT_EQUAL(69, client_.run({"health", "--socket", socketPath()}));
+        assertHas(client_.out(), "not ok: starting");
+        app_->signal(SIGTERM);
+        CPPUNIT_ASSERT_EQUAL(0, app_->wait());
+    }
+
+    void termEndsWithZeroAndRemovesTheSocket() {
+        startRunning();
+        CPPUNIT_ASSERT(std::filesystem::is_socket(socketPath()));
+        app_->signal(SIGTERM);
+        CPPUNIT_ASSERT_EQUAL(0, app_->wait());
+        CPPUNIT_ASSERT(!std::filesystem::exists(socketPath()));
+    }
+
+    void intEndsWithZero() {
+        startRunning();
+        app_->signal(SIGINT);
+        CPPUNIT_ASSERT_EQUAL(0, app_->wait());
+    }
+
+    void healthFindsTheProcessAndExitsWithItsFitness() {
+        startRunning();
+        // By its place in the runtime folder, by --socket, and by the configuration.
+        CPPUNIT_ASSERT_EQUAL(0, client_.run({"health"}, {{"XDG_RUNTIME_DIR", app_->folder()}}));
+        assertHas(client_.out(), "ok: running, process " + std::to_string(app_->pid()));
+        CPPUNIT_ASSERT_EQUAL(0, client_.run({"health", "--socket", socketPath(), "--json"}));
+        CPPUNIT_ASSERT(parsed(client_.out())["ok"].GetBool());
+        CPPUNIT_ASSERT_EQUAL(0, client_.run({"health", "--set", "control.socket=" + socketPath()}));
+
+        AppProcess second;
+        second.start({"run",
+                      "--set",
+                      "redis.port=" + std::to_string(RedisServer::shared().port()),
+                      "--set",
+                      "control.socket=" + app_->path("drover-1.sock")});
+        second.waitForLog("is running");
+        CPPUNIT_ASSERT_EQUAL(64, client_.run({"health"}, {{"XDG_RUNTIME_DIR", app_->folder()}}));
+        assertHas(client_.err(), "--socket " + app_->path("drover-1.sock"));
+    }
+
+    void healthWithoutProcessExitsWith69() {
+        CPPUNIT_ASSERT_EQUAL(69, app_->run({"health"}));
+        CPPUNIT_ASSERT_EQUAL(
+            69, app_->run({"health", "--json", "--socket", app_->path("nobody.sock")}));
+        CPPUNIT_ASSERT(!parsed(app_->out())["ok"].GetBool());
+        app_->write("drover-2.sock", "no socket");
+        CPPUNIT_ASSERT_EQUAL(69, app_->run({"health"}));
+    }
+
+    void hangupReloadsTheLogLevelAndSaysWhatNeedsARestart() {
+        const std::string file = app_->write("a.properties", "log.level = information\n");
+        startRunning({"--config", file});
+        app_->write("a.properties", "log.level = error\nredis.db = 1\n");
+        app_->signal(SIGHUP);
+        app_->waitForLog("redis.db has changed and needs a restart");
+        // From now on only errors are written: the reload is the last line, and quiet is not told.
+        app_->signal(SIGTSTP);
+        app_->signal(SIGTERM);
+        CPPUNIT_ASSERT_EQUAL(0, app_->wait());
+        CPPUNIT_ASSERT_EQUAL(std::string::npos, app_->err().find("quiet"));
+        CPPUNIT_ASSERT_EQUAL(std::string::npos, app_->err().find("signal 15"));
+    }
+
+    void hangupWithAWrongFileKeepsTheOldConfiguration() {
+        const std::string file = app_->write("a.properties", "log.level = information\n");
+        startRunning({"--config", file});
+        app_->write("a.properties", "log.level = loud\n");
+        app_->signal(SIGHUP);
+        app_->waitForLog("not reloaded: " + file + ":1: log.level");
+        app_->signal(SIGTERM);
+        CPPUNIT_ASSERT_EQUAL(0, app_->wait());
+        assertHas(app_->err(), "ended after");
+    }
+
+    void stopAndContinueSignalsQuietAndResume() {
+        startRunning();
+        app_->signal(SIGTSTP);
+        app_->waitForLog("quiet");
+        CPPUNIT_ASSERT_EQUAL(0, client_.run({"health", "--socket", socketPath()}));
+        assertHas(client_.out(), "ok: quiet");
+        app_->signal(SIGCONT);
+        app_->waitForLog("resumed");
+        app_->signal(SIGTERM);
+        CPPUNIT_ASSERT_EQUAL(0, app_->wait());
+    }
+
+    void aSecondProcessOnOneSocketIsRefused() {
+        const std::string path = app_->path("control.sock");
+        startRunning({"--set", "control.socket=" + path});
+        CPPUNIT_ASSERT_EQUAL(78, client_.run({"run", "--set", "control.socket=" + path}));
+        assertHas(client_.err(), "another process answers there");
+        CPPUNIT_ASSERT_EQUAL(0, client_.run({"health", "--socket", path}));
+    }
+
+    void theSocketOfAKilledProcessIsReplaced() {
+        const std::string path = app_->path("control.sock");
+        startRunning({"--set", "control.socket=" + path});
+        app_->signal(SIGKILL);
+        CPPUNIT_ASSERT_EQUAL(128 + SIGKILL, app_->wait());
+        CPPUNIT_ASSERT(std::filesystem::is_socket(path));
+        startRunning({"--set", "control.socket=" + path});
+        CPPUNIT_ASSERT_EQUAL(0, client_.run({"health", "--socket", path}));
+    }
+
+    void aTooLongSocketPathExitsWith78() {
+        CPPUNIT_ASSERT_EQUAL(
+            78, app_->run({"run", "--set", "control.socket=/tmp/" + std::string(103, 'x')}));
+        assertHas(app_->err(), "a Unix socket allows 107");
+        CPPUNIT_ASSERT_EQUAL(69,
+                             app_->run({"health", "--socket", "/tmp/" + std::string(103, 'x')}));
+        assertHas(app_->out(), "a Unix socket allows 107");
+    }
+
+    void theLogIsJsonLinesWithoutSecrets() {
+        // A host name that holds the password: whatever is said about the server must not show it.
+        app_->start({"run", "--set", "startup.timeoutMs=1"},
+                    {{"REDIS_HOST", "hunter2.invalid"}, {"REDIS_PASSWORD", "hunter2"}});
+        CPPUNIT_ASSERT_EQUAL(69, app_->wait());
+        const std::string log = app_->err();
+        CPPUNIT_ASSERT(!log.empty());
+        CPPUNIT_ASSERT_MESSAGE(log, log.find("hunter2") == std::string::npos);
+        for (std::size_t from = 0; from < log.size();) {
+            const std::size_t end = log.find('\n', from);
+            const auto line = parsed(log.substr(from, end - from));
+            for (const char* member : {"time", "level", "logger", "thread", "message"}) {
+                CPPUNIT_ASSERT_MESSAGE(log, line.HasMember(member) && line[member].IsString());
+            }
+            from = end + 1;
+        }
+    }
+
+    void databaseCommandsWithoutUrlExitWith78() {
+        CPPUNIT_ASSERT_EQUAL(78, app_->run({"db", "migrate"}));
+        assertHas(app_->err(), "DATABASE_URL");
+        CPPUNIT_ASSERT_EQUAL(
+            78, app_->run({"db", "status"}, {{"DATABASE_URL", "mysql://u:topsecret@h/d"}}));
+        CPPUNIT_ASSERT_EQUAL(std::string::npos, app_->err().find("topsecret"));
+    }
+
+    void aLoadedPluginWorksItsQueueUntilTerm() {
+        const std::string name = "app-" + std::to_string(getpid());
+        startRunning({"--set",
+                      "plugins.load=echo",
+                      "--set",
+                      "plugins.dir=" + kPlugins,
+                      "--set",
+                      "queue.echo.name=" + name});
+        drover::RedisOptions redis;
+        redis.port = RedisServer::shared().port();
+        drover::Queue::Settings settings;
+        settings.name = name;
+        drover::Queue queue(redis, settings);
+        // The first add may find the connection not made yet.
+        drover::AddResult added;
+        waitUntil([&] {
+            added = queue.add({"echo", R"({"text":"hello"})", {}});
+            return added.status == drover::AddResult::Status::Added;
+        });
+        waitUntil([&] { return queue.job(added.id)->finishedOnMs.has_value(); });
+        CPPUNIT_ASSERT_EQUAL(std::string(R"({"text":"hello"})"), *queue.job(added.id)->returnValue);
+
+        CPPUNIT_ASSERT_EQUAL(0, client_.run({"health", "--socket", socketPath()}));
+        assertHas(client_.out(), "ok      queue " + name + ": held 0, completed 1, failed 0");
+        app_->signal(SIGTERM);
+        CPPUNIT_ASSERT_EQUAL(0, app_->wait());
+    }
+
+    void keysOfALoadedPluginAreChecked() {
+        const std::vector<std::string> dir = {
+            "--set", "plugins.dir=" + kPlugins, "--set", "echo.nothing=1"};
+        std::vector<std::string> args = {"config", "check", "--set", "plugins.load=echo"};
+        args.insert(args.end(), dir.begin(), dir.end());
+        CPPUNIT_ASSERT_EQUAL(78, app_->run(args));
+        assertHas(app_->out(), "echo.nothing: unknown key");
+        // Another role's key: run leaves it alone, config check opens the plugin to look.
+        args = {"config", "show"};
+        args.insert(args.end(), dir.begin(), dir.end());
+        CPPUNIT_ASSERT_EQUAL(0, app_->run(args));
+        args[1] = "check";
+        CPPUNIT_ASSERT_EQUAL(78, app_->run(args));
+    }
+
+private:
+    template <typename Ready>
+    static void waitUntil(Ready ready) {
+        const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(20);
+        while (!ready()) {
+            CPPUNIT_ASSERT_MESSAGE("it never happened",
+                                   std::chrono::steady_clock::now() < deadline);
+            std::this_thread::sleep_for(std::chrono::milliseconds(5));
+        }
+    }
+
+    void startRunning(std::vector<std::string> args = {}) {
+        args.insert(args.begin(),
+                    {"run", "--set", "redis.port=" + std::to_string(RedisServer::shared().port())});
+        app_->start(args);
+        app_->waitForLog("is running");
+    }
+
+    std::string socketPath() const {
+        return app_->path("drover-" + std::to_string(app_->pid()) + ".sock");
+    }
+
+    static void assertHas(const std::string& text, const std::string& part) {
+        CPPUNIT_ASSERT_MESSAGE("\"" + part + "\" is not in:\n" + text,
+                               text.find(part) != std::string::npos);
+    }
+
+    std::unique_ptr<AppProcess> app_;
+    AppProcess client_;
+};
+
+CPPUNIT_TEST_SUITE_REGISTRATION(AppBinaryTest);

@@ -1,0 +1,46 @@
+#pragma once
+
+#include <map>
+#include <string>
+#include <vector>
+
+#include "support/ServerProcess.h"
+
+namespace drover::test {
+
+/// The real binary as a child, with a folder of its own for its files and sockets, and no environment but PATH.
+class AppProcess {
+public:
+    AppProcess();
+    ~AppProcess();
+    AppProcess(const AppProcess&) = delete;
+    AppProcess& operator=(const AppProcess&) = delete;
+
+    [[nodiscard]] const std::string& folder() const { return folder_; }
+    [[nodiscard]] std::string path(const std::string& name) const { return folder_ + "/" + name; }
+    /// Writes a file into the folder and returns its path.
+    std::string write(const std::string& name, const std::string& text) const;
+
+    /// Starts `drover args…`.
+    void start(const std::vector<std::string>& args,
+               const std::map<std::string, std::string>& environment = {});
+    /// Waits for the end; the exit code, or 128 + signal. Throws std::runtime_error after `timeout`.
+    int wait(std::chrono::milliseconds timeout = std::chrono::seconds(20));
+    /// start() and wait().
+    int run(const std::vector<std::string>& args,
+            const std::map<std::string, std::string>& environment = {});
+    void signal(int number) const { process_.signal(number); }
+    [[nodiscard]] bool running() const { return process_.running(); }
+    [[nodiscard]] pid_t pid() const { return process_.pid(); }
+
+    [[nodiscard]] std::string out() const;
+    [[nodiscard]] std::string err() const;
+    /// Waits until the standard error holds `text`.
+    void waitForLog(const std::string& text) const;
+
+private:
+    std::string folder_;
+    ServerProcess process_;
+};
+
+}  // namespace drover::test

@@ -1,0 +1,312 @@
+#include <condition_variable>
+#include <memory>
+#include <mutex>
+#include <rapidjson/document.h>
+#include <stdexcept>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include <cppunit/extensions/HelperMacros.h>
+
+#include "app/Engine.h"
+
+namespace {
+
+using namespace drover;
+
+/// What happened, in order, and a way to wait for it.
+class Diary {
+public:
+    void add(const std::string& entry) {
+        const std::lock_guard<std::mutex> lock(mutex_);
+        text_ += (text_.empty() ? "" : " ") + entry;
+        changed_.notify_all();
+    }
+    std::string waitFor(const std::string& entry) {
+        std::unique_lock<std::mutex> lock(mutex_);
+        const bool seen = changed_.wait_for(
+            lock, std::chrono::seconds(10), [&] { return text_.find(entry) != std::string::npos; });
+        CPPUNIT_ASSERT_MESSAGE(entry + " never happened: " + text_, seen);
+        return text_;
+    }
+    std::string text() {
+        const std::lock_guard<std::mutex> lock(mutex_);
+        return text_;
+    }
+
+private:
+    std::mutex mutex_;
+    std::condition_variable changed_;
+    std::string text_;
+};
+
+/// Writes into the diary; can be told to fail, and to drain until it is stopped.
+class FakeComponent : public Component {
+public:
+    FakeComponent(std::string name, Diary& diary) : name_(std::move(name)), diary_(diary) {}
+    ~FakeComponent() override { diary_.add("~" + name_); }
+
+    [[nodiscard]] const std::string& name() const override { return name_; }
+    void start() override {
+        diary_.add("start:" + name_);
+        if (failsToStart) {
+            throw std::runtime_error("no");
+        }
+    }
+    void quiet() override { diary_.add("quiet:" + name_); }
+    void resume() override { diary_.add("resume:" + name_); }
+    void reload(const Configuration& config) override {
+        diary_.add("reload:" + name_ + ":" + config.text("log.level"));
+    }
+    void drain(Clock::time_point deadline) override {
+        diary_.add("drain:" + name_);
+        std::unique_lock<std::mutex> lock(mutex_);
+        if (drainsUntilStopped) {
+            const bool stopped = changed_.wait_until(lock, deadline, [this] { return stopped_; });
+            diary_.add((stopped ? "stopped:" : "late:") + name_);
+        }
+    }
+    void stopNow() override {
+        const std::lock_guard<std::mutex> lock(mutex_);
+        stopped_ = true;
+        changed_.notify_all();
+    }
+    [[nodiscard]] HealthReports health() const override { return {{name_, {healthy, "fine"}}}; }
+
+    bool failsToStart = false;
+    bool drainsUntilStopped = false;
+    bool healthy = true;
+
+private:
+    std::string name_;
+    Diary& diary_;
+    std::mutex mutex_;
+    std::condition_variable changed_;
+    bool stopped_ = false;
+};
+
+}  // namespace
+
+/// The life of a process, with parts that only keep a diary.
+class AppEngineTest : public CppUnit::TestFixture {
+    CPPUNIT_TEST_SUITE(AppEngineTest);
+    CPPUNIT_TEST(partsStartInOrderAndEndInTheReverse);
+    CPPUNIT_TEST(aPartThatCannotStartEndsTheOthers);
+    CPPUNIT_TEST(aSecondSignalEndsADrainAtOnce);
+    CPPUNIT_TEST(aDrainEndsWithTheGraceTime);
+    CPPUNIT_TEST(quietAndResumeReachEveryPart);
+    CPPUNIT_TEST(reloadAppliesGoodFilesAndKeepsTheOldOnesOtherwise);
+    CPPUNIT_TEST(nothingIsConstructedBeforeTheServersAnswer);
+    CPPUNIT_TEST(aServerThatNeverAnswersIsUnavailable);
+    CPPUNIT_TEST(aSignalEndsTheWaitForServers);
+    CPPUNIT_TEST(healthIsTheSumOfTheParts);
+    CPPUNIT_TEST_SUITE_END();
+
+public:
+    void setUp() override {
+        // Its parts write into the diary until they are gone.
+        engine_.reset();
+        diary_ = std::make_unique<Diary>();
+        settings_ = {};
+        settings_.settings = {"control.socket=off", "startup.timeoutMs=10000"};
+        assembly_ = {};
+        parts_.clear();
+        for (const char* name : {"a", "b"}) {
+            owned_.push_back(std::make_unique<FakeComponent>(name, *diary_));
+            parts_.push_back(owned_.back().get());
+        }
+        assembly_.construct = [this] {
+            diary_->add("construct");
+            std::vector<std::unique_ptr<Component>> components;
+            for (auto& part : owned_) {
+                components.push_back(std::move(part));
+            }
+            owned_.clear();
+            return components;
+        };
+    }
+
+    void tearDown() override {
+        join();
+        engine_.reset();
+        owned_.clear();
+    }
+
+    void partsStartInOrderAndEndInTheReverse() {
+        run();
+        diary_->waitFor("start:b");
+        engine_->onDrain(15);
+        join();
+        CPPUNIT_ASSERT(code_ == ExitCode::Ok);
+        engine_.reset();
+        CPPUNIT_ASSERT_EQUAL(
+            std::string("construct start:a start:b quiet:b quiet:a drain:b drain:a ~b ~a"),
+            diary_->text());
+    }
+
+    void aPartThatCannotStartEndsTheOthers() {
+        parts_[1]->failsToStart = true;
+        run();
+        join();
+        CPPUNIT_ASSERT_EQUAL(std::string("no"), error_);
+        CPPUNIT_ASSERT_EQUAL(std::string("construct start:a start:b quiet:a drain:a"),
+                             diary_->text());
+    }
+
+    void aSecondSignalEndsADrainAtOnce() {
+        settings_.settings.emplace_back("shutdown.graceMs=60000");
+        parts_[0]->drainsUntilStopped = true;
+        run();
+        diary_->waitFor("start:b");
+        engine_->onDrain(15);
+        diary_->waitFor("drain:a");
+        engine_->onStopNow(15);
+        diary_->waitFor("stopped:a");
+        join();
+        CPPUNIT_ASSERT(code_ == ExitCode::Ok);
+    }
+
+    void aDrainEndsWithTheGraceTime() {
+        settings_.settings.emplace_back("shutdown.graceMs=50");
+        parts_[0]->drainsUntilStopped = true;
+        run();
+        diary_->waitFor("start:b");
+        engine_->onDrain(15);
+        diary_->waitFor("late:a");
+    }
+
+    void quietAndResumeReachEveryPart() {
+        run();
+        diary_->waitFor("start:b");
+        engine_->onQuiet();
+        diary_->waitFor("quiet:b");
+        CPPUNIT_ASSERT_EQUAL(std::string("quiet"), state());
+        engine_->onResume();
+        diary_->waitFor("quiet:a quiet:b resume:a resume:b");
+        engine_->onDrain(2);
+        join();
+    }
+
+    void reloadAppliesGoodFilesAndKeepsTheOldOnesOtherwise() {
+        run();
+        diary_->waitFor("start:b");
+        engine_->onReload();
+        diary_->waitFor("reload:b:information");
+        CPPUNIT_ASSERT_EQUAL(1, reloads_);
+        engine_->onDrain(2);
+        join();
+
+        // A source that cannot be read any more: nothing is applied.
+        setUp();
+        settings_.files = {"/nonexistent/drover.properties"};
+        run();
+        diary_->waitFor("start:b");
+        engine_->onReload();
+        engine_->onQuiet();
+        const std::string text = diary_->waitFor("quiet:b");
+        CPPUNIT_ASSERT_EQUAL_MESSAGE(text, std::string::npos, text.find("reload"));
+        CPPUNIT_ASSERT_EQUAL(1, reloads_);
+        engine_->onDrain(2);
+    }
+
+    void nothingIsConstructedBeforeTheServersAnswer() {
+        int asked = 0;
+        assembly_.probes = {{"redis", [this, &asked] {
+                                 diary_->add("ask");
+                                 if (++asked < 3) {
+                                     throw std::runtime_error("loading");
+                                 }
+                             }}};
+        run();
+        CPPUNIT_ASSERT_EQUAL(std::string("ask ask ask construct start:a start:b"),
+                             diary_->waitFor("start:b"));
+        engine_->onDrain(15);
+    }
+
+    void aServerThatNeverAnswersIsUnavailable() {
+        settings_.settings.emplace_back("startup.timeoutMs=1");
+        assembly_.probes = {{"redis", [] { throw std::runtime_error("refused"); }}};
+        run();
+        join();
+        CPPUNIT_ASSERT(code_ == ExitCode::Unavailable);
+        CPPUNIT_ASSERT_EQUAL(std::string(), diary_->text());
+    }
+
+    void aSignalEndsTheWaitForServers() {
+        assembly_.probes = {{"redis", [this] {
+                                 diary_->add("ask");
+                                 throw std::runtime_error("refused");
+                             }}};
+        run();
+        diary_->waitFor("ask");
+        CPPUNIT_ASSERT_EQUAL(std::string("starting"), state());
+        engine_->onDrain(15);
+        join();
+        CPPUNIT_ASSERT(code_ == ExitCode::Ok);
+        CPPUNIT_ASSERT_EQUAL(std::string::npos, diary_->text().find("construct"));
+    }
+
+    void healthIsTheSumOfTheParts() {
+        parts_[1]->healthy = false;
+        run();
+        diary_->waitFor("start:b");
+        // "running" follows the last start within an instant.
+        while (state() == "starting") {
+            std::this_thread::yield();
+        }
+        rapidjson::Document report;
+        report.Parse(engine_->healthJson().c_str());
+        CPPUNIT_ASSERT(!report["ok"].GetBool());
+        CPPUNIT_ASSERT_EQUAL(2U, report["checks"].Size());
+        CPPUNIT_ASSERT(report["checks"][0]["ok"].GetBool());
+        CPPUNIT_ASSERT_EQUAL(std::string("b"),
+                             std::string(report["checks"][1]["name"].GetString()));
+        CPPUNIT_ASSERT(!report["checks"][1]["ok"].GetBool());
+        engine_->onDrain(15);
+    }
+
+private:
+    void run() {
+        const Configuration config(settings_);
+        // Problems of the sources are the command's business; a reload meets them again.
+        ConfigSources readable = settings_;
+        readable.files.clear();
+        engine_ = std::make_unique<Engine>(config,
+                                           Settings::read(Configuration(readable)),
+                                           [this](const Configuration&) { ++reloads_; });
+        error_.clear();
+        thread_ = std::thread([this] {
+            try {
+                code_ = engine_->run(assembly_);
+            } catch (const std::exception& error) {
+                error_ = error.what();
+            }
+        });
+    }
+
+    void join() {
+        if (thread_.joinable()) {
+            thread_.join();
+        }
+    }
+
+    std::string state() {
+        rapidjson::Document report;
+        report.Parse(engine_->healthJson().c_str());
+        return report["state"].GetString();
+    }
+
+    std::unique_ptr<Diary> diary_;
+    ConfigSources settings_;
+    Assembly assembly_;
+    std::vector<std::unique_ptr<FakeComponent>> owned_;
+    std::vector<FakeComponent*> parts_;
+    std::unique_ptr<Engine> engine_;
+    std::thread thread_;
+    ExitCode code_ = ExitCode::Internal;
+    std::string error_;
+    int reloads_ = 0;
+};
+
+CPPUNIT_TEST_SUITE_REGISTRATION(AppEngineTest);

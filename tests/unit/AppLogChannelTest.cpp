@@ -1,0 +1,148 @@
+#include <rapidjson/document.h>
+#include <regex>
+#include <string>
+#include <thread>
+#include <unistd.h>
+#include <vector>
+
+#include <Poco/AutoPtr.h>
+#include <Poco/Message.h>
+#include <cppunit/extensions/HelperMacros.h>
+
+#include "app/LogChannel.h"
+#include "core/JsonText.h"
+
+namespace {
+
+using namespace drover;
+using Poco::Message;
+
+Poco::AutoPtr<LogChannel> channel(LogChannel::Format format, int descriptor = -1) {
+    return Poco::AutoPtr<LogChannel>(new LogChannel(descriptor, format));
+}
+
+rapidjson::Document parsed(const std::string& line) {
+    rapidjson::Document document;
+    document.Parse<rapidjson::kParseValidateEncodingFlag>(line.data(), line.size());
+    CPPUNIT_ASSERT_MESSAGE(line, !document.HasParseError() && document.IsObject());
+    return document;
+}
+
+}  // namespace
+
+/// One line per message, whatever the message is.
+class AppLogChannelTest : public CppUnit::TestFixture {
+    CPPUNIT_TEST_SUITE(AppLogChannelTest);
+    CPPUNIT_TEST(jsonLinesHaveTimeLevelLoggerThreadAndMessage);
+    CPPUNIT_TEST(everyByteMakesValidJson);
+    CPPUNIT_TEST(aMessageCannotPassForAnotherLine);
+    CPPUNIT_TEST(secretsAreHiddenAlsoInsideOfUrls);
+    CPPUNIT_TEST(linesOfManyThreadsDoNotMix);
+    CPPUNIT_TEST(coloursAppearOnlyOnATerminal);
+    CPPUNIT_TEST_SUITE_END();
+
+public:
+    void jsonLinesHaveTimeLevelLoggerThreadAndMessage() {
+        Message message("worker", "claimed 3", Message::PRIO_WARNING);
+        message.setThread("claim");
+        message.setTime(Poco::Timestamp(1700000000123000));
+        CPPUNIT_ASSERT_EQUAL(
+            std::string(R"({"time":"2023-11-14T22:13:20.123Z","level":"warning","logger":"worker",)"
+                        R"("thread":"claim","message":"claimed 3"})"),
+            channel(LogChannel::Format::Json)->line(message));
+    }
+
+    void everyByteMakesValidJson() {
+        std::string text;
+        for (int byte = 0; byte < 256; ++byte) {
+            text += static_cast<char>(byte);
+        }
+        text += "한국어 \xE2\x82 \xF0\x9F\x98\x80 \xC0\x80";
+        const Message message(text, text, Message::PRIO_ERROR);
+        const std::string line = channel(LogChannel::Format::Json)->line(message);
+        CPPUNIT_ASSERT_EQUAL(std::string::npos, line.find('\n'));
+        const auto document = parsed(line);
+        CPPUNIT_ASSERT_EQUAL(
+            repairedUtf8(text),
+            std::string(document["message"].GetString(), document["message"].GetStringLength()));
+        CPPUNIT_ASSERT(repairedUtf8(text).find("한국어") != std::string::npos);
+    }
+
+    void aMessageCannotPassForAnotherLine() {
+        const Message message("api",
+                              "path /a\n2023-11-14T22:13:20.123Z error api: faked\r\x1b[31m",
+                              Message::PRIO_INFORMATION);
+        const std::string line = channel(LogChannel::Format::Text)->line(message);
+        CPPUNIT_ASSERT(line.find("\n    2023") != std::string::npos);
+        CPPUNIT_ASSERT_EQUAL(std::string::npos, line.find('\r'));
+        CPPUNIT_ASSERT_EQUAL(std::string::npos, line.find('\x1b'));
+    }
+
+    void secretsAreHiddenAlsoInsideOfUrls() {
+        auto log = channel(LogChannel::Format::Text);
+        log->hide({"hunter2", "postgresql://u:hunter2@h/d", "a"});
+        const Message message("store",
+                              "cannot reach postgresql://u:hunter2@h/d with hunter2 again",
+                              Message::PRIO_ERROR);
+        const std::string line = log->line(message);
+        CPPUNIT_ASSERT(line.find("cannot reach *** with *** again") != std::string::npos);
+        log->hide({"again"});
+        CPPUNIT_ASSERT(log->line(message).find("hunter2 ***") != std::string::npos);
+    }
+
+    void linesOfManyThreadsDoNotMix() {
+        int ends[2];
+        CPPUNIT_ASSERT_EQUAL(0, pipe(ends));
+        auto log = channel(LogChannel::Format::Json, ends[1]);
+        std::string text;
+        std::thread reader([&text, read_end = ends[0]] {
+            char buffer[65536];
+            for (ssize_t count = 0; (count = read(read_end, buffer, sizeof buffer)) > 0;) {
+                text.append(buffer, static_cast<std::size_t>(count));
+            }
+        });
+        std::vector<std::thread> writers;
+        for (int i = 0; i < 4; ++i) {
+            writers.emplace_back([&log, i] {
+                // Longer than what a pipe takes in one piece.
+                const Message message("t" + std::to_string(i),
+                                      std::string(10000, static_cast<char>('a' + i)),
+                                      Message::PRIO_ERROR);
+                for (int n = 0; n < 50; ++n) {
+                    log->log(message);
+                }
+            });
+        }
+        for (std::thread& writer : writers) {
+            writer.join();
+        }
+        close(ends[1]);
+        reader.join();
+        close(ends[0]);
+        int lines = 0;
+        for (std::size_t from = 0; from < text.size(); ++lines) {
+            const std::size_t end = text.find('\n', from);
+            const auto document = parsed(text.substr(from, end - from));
+            const char letter = static_cast<char>('a' + document["logger"].GetString()[1] - '0');
+            CPPUNIT_ASSERT_EQUAL(std::string(10000, letter),
+                                 std::string(document["message"].GetString()));
+            from = end + 1;
+        }
+        CPPUNIT_ASSERT_EQUAL(200, lines);
+    }
+
+    void coloursAppearOnlyOnATerminal() {
+        int ends[2];
+        CPPUNIT_ASSERT_EQUAL(0, pipe(ends));
+        CPPUNIT_ASSERT(LogChannel::formatFor("auto", ends[1]) == LogChannel::Format::Json);
+        CPPUNIT_ASSERT(LogChannel::formatFor("text", ends[1]) == LogChannel::Format::Text);
+        CPPUNIT_ASSERT(LogChannel::formatFor("json", ends[1]) == LogChannel::Format::Json);
+        close(ends[0]);
+        close(ends[1]);
+        const Message message("a", "b", Message::PRIO_ERROR);
+        CPPUNIT_ASSERT(channel(LogChannel::Format::ColouredText)->line(message).find("\x1b[31m") !=
+                       std::string::npos);
+    }
+};
+
+CPPUNIT_TEST_SUITE_REGISTRATION(AppLogChannelTest);

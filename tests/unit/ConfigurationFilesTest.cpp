@@ -1,0 +1,135 @@
+#include <algorithm>
+#include <sstream>
+#include <string>
+
+#include <Poco/AutoPtr.h>
+#include <Poco/Util/PropertyFileConfiguration.h>
+#include <cppunit/extensions/HelperMacros.h>
+
+#include "app/ConfigFiles.h"
+
+namespace {
+
+using namespace drover;
+
+std::string valueOf(const FileContents& contents, const std::string& key) {
+    std::string value = "(absent)";
+    for (const FileEntry& entry : contents.entries) {
+        if (entry.key == key) {
+            value = entry.value;
+        }
+    }
+    return value;
+}
+
+}  // namespace
+
+/// The two file formats: .properties as Poco reads it, and .env.
+class ConfigurationFilesTest : public CppUnit::TestFixture {
+    CPPUNIT_TEST_SUITE(ConfigurationFilesTest);
+    CPPUNIT_TEST(propertiesAreReadAsPocoReadsThem);
+    CPPUNIT_TEST(linesAreCountedAcrossContinuations);
+    CPPUNIT_TEST(aKeyGivenTwiceInOneFileIsAProblem);
+    CPPUNIT_TEST(bytesThatAreNoTextAreAProblem);
+    CPPUNIT_TEST(aForgottenEqualsSignDoesNotShowTheSecret);
+    CPPUNIT_TEST(envFilesKnowQuotesCommentsAndExport);
+    CPPUNIT_TEST(brokenEnvLinesAreProblemsWithTheirLine);
+    CPPUNIT_TEST_SUITE_END();
+
+public:
+    void propertiesAreReadAsPocoReadsThem() {
+        const std::string text =
+            "# comment\n! another\n\n  a.b  =  one two \n"
+            "colon: value:with=both\r\n"
+            "json = {\"userId\":\"{userId}\"}\n"
+            "long = first \\\n   second\\\r\n third\n"
+            "escapes = tab\\tnew\\nback\\\\slash\\x\n"
+            "empty =\n"
+            "hash = a # b\n"
+            "dollar = ${a.b}\n"
+            "end = no newline \\";
+        std::istringstream stream(text);
+        const Poco::AutoPtr<Poco::Util::PropertyFileConfiguration> poco(
+            new Poco::Util::PropertyFileConfiguration(stream));
+        const FileContents ours = parseProperties(text, "f");
+        CPPUNIT_ASSERT(ours.problems.empty());
+        CPPUNIT_ASSERT_EQUAL(std::size_t{9}, ours.entries.size());
+        for (const FileEntry& entry : ours.entries) {
+            CPPUNIT_ASSERT_EQUAL_MESSAGE(entry.key, poco->getRawString(entry.key), entry.value);
+        }
+        CPPUNIT_ASSERT_EQUAL(std::string("first    second third"), valueOf(ours, "long"));
+    }
+
+    void linesAreCountedAcrossContinuations() {
+        const FileContents contents = parseProperties("a = 1 \\\n 2\r\nb = 2\r\r\n# c\nd = 3", "f");
+        CPPUNIT_ASSERT_EQUAL(std::size_t{3}, contents.entries.size());
+        CPPUNIT_ASSERT_EQUAL(std::string("f:1"), contents.entries[0].where);
+        CPPUNIT_ASSERT_EQUAL(std::string("f:3"), contents.entries[1].where);
+        CPPUNIT_ASSERT_EQUAL(std::string("f:6"), contents.entries[2].where);
+    }
+
+    void aKeyGivenTwiceInOneFileIsAProblem() {
+        const FileContents contents = parseProperties("a = 1\nb = 2\na = 3\n", "f");
+        CPPUNIT_ASSERT_EQUAL(std::size_t{1}, contents.problems.size());
+        CPPUNIT_ASSERT_EQUAL(std::string("f:3: a is given already in f:1"), contents.problems[0]);
+    }
+
+    void bytesThatAreNoTextAreAProblem() {
+        for (const std::string& text : {std::string("a = \xff"),
+                                        std::string("a = \xed\xa0\x80"),
+                                        std::string("a = \0b", 6)}) {
+            CPPUNIT_ASSERT_EQUAL(std::size_t{1}, parseProperties(text, "f").problems.size());
+            CPPUNIT_ASSERT_EQUAL(std::size_t{1}, parseEnvFile(text, "f").problems.size());
+        }
+        CPPUNIT_ASSERT_EQUAL(std::string("한국어"),
+                             valueOf(parseProperties("\xEF\xBB\xBF"
+                                                     "a = 한국어",
+                                                     "f"),
+                                     "a"));
+    }
+
+    void aForgottenEqualsSignDoesNotShowTheSecret() {
+        const std::string properties =
+            parseProperties("redis.password hunter2\n", "f").problems.at(0);
+        const std::string env = parseEnvFile("REDIS_PASSWORD hunter2\n", "f").problems.at(0);
+        CPPUNIT_ASSERT(properties.find("redis.password") != std::string::npos);
+        CPPUNIT_ASSERT_EQUAL(std::string::npos, properties.find("hunter2"));
+        CPPUNIT_ASSERT_EQUAL(std::string::npos, env.find("hunter2"));
+    }
+
+    void envFilesKnowQuotesCommentsAndExport() {
+        const FileContents contents = parseEnvFile(
+            "# comment\n\nPLAIN=value  # comment\nHASH=a#b\nEMPTY=\nEMPTY_COMMENT= # nothing\n"
+            "export EXPORTED = yes\r\nSINGLE='a \\n \"b\" # c' # d\nDOUBLE=\"a\\n\\\"b\\\" # \\$c "
+            "\\q\"\n"
+            "EQUALS=a=b\nDOLLAR=${PLAIN}\nTWICE=1\nTWICE=2\n",
+            "f");
+        CPPUNIT_ASSERT(contents.problems.empty());
+        const std::vector<std::pair<std::string, std::string>> expected = {
+            {"PLAIN", "value"},
+            {"HASH", "a#b"},
+            {"EMPTY", ""},
+            {"EMPTY_COMMENT", ""},
+            {"EXPORTED", "yes"},
+            {"SINGLE", "a \\n \"b\" # c"},
+            {"DOUBLE", "a\n\"b\" # $c \\q"},
+            {"EQUALS", "a=b"},
+            {"DOLLAR", "${PLAIN}"},
+            {"TWICE", "2"}};
+        for (const auto& [key, value] : expected) {
+            CPPUNIT_ASSERT_EQUAL_MESSAGE(key, value, valueOf(contents, key));
+        }
+    }
+
+    void brokenEnvLinesAreProblemsWithTheirLine() {
+        const FileContents contents = parseEnvFile(
+            "GOOD=1\nno equals\n1BAD=1\nOPEN=\"never closed\nREST='a' b\nLAST=2\n", "f");
+        CPPUNIT_ASSERT_EQUAL(std::size_t{4}, contents.problems.size());
+        CPPUNIT_ASSERT_EQUAL(std::string("f:2: a line is NAME=value"), contents.problems[0]);
+        CPPUNIT_ASSERT_EQUAL(std::string("f:4: OPEN: the closing \" is missing"),
+                             contents.problems[2]);
+        CPPUNIT_ASSERT_EQUAL(std::size_t{2}, contents.entries.size());
+    }
+};
+
+CPPUNIT_TEST_SUITE_REGISTRATION(ConfigurationFilesTest);
