@@ -1,0 +1,210 @@
+#include "ReservationRepository.h"
+
+#include <chrono>
+#include <random>
+#include <thread>
+
+#include "drover/Failpoint.h"
+#include "drover/Unavailable.h"
+#include "store/SqlState.h"
+
+namespace drover::reservation {
+
+namespace {
+
+using store::Params;
+using store::Result;
+using store::Statement;
+
+const Statement kDecide{"reservation_decide",
+                        "SELECT outcome_reason, outcome_reservation_id"
+                        " FROM reserve_seats($1, $2, $3, $4, $5) ORDER BY request_position"};
+
+const Statement kOutcome{"reservation_outcome",
+                         "SELECT reason, reservation_id FROM reservation_outcomes"
+                         " WHERE queue = $1 AND job_id = $2 AND job_timestamp_ms = $3"};
+
+const Statement kNewestOutcome{"reservation_newest_outcome",
+                               "SELECT reason, reservation_id FROM reservation_outcomes"
+                               " WHERE queue = $1 AND job_id = $2"
+                               " ORDER BY job_timestamp_ms DESC LIMIT 1"};
+
+// Times leave as microseconds (pitfall P11); extract() is exact, a numeric.
+const Statement kReservation{
+    "reservation_live",
+    "SELECT id, user_id, status, (extract(epoch FROM reserved_at) * 1000000)::bigint"
+    " FROM reservations WHERE event_id = $1 AND user_id = $2 AND status = 'RESERVED'"};
+
+const Statement kAddUser{"reservation_add_user",
+                         "INSERT INTO users (name, email) VALUES ($1, $2)"
+                         " ON CONFLICT ON CONSTRAINT users_email_unique DO NOTHING RETURNING id"};
+
+const Statement kUser{"reservation_user", "SELECT id, name, email FROM users WHERE id = $1"};
+
+const Statement kAddEvent{"reservation_add_event",
+                          "INSERT INTO events (name, date, location, max_tickets)"
+                          " VALUES ($1, $2::text::timestamptz, $3, $4)"
+                          " ON CONFLICT ON CONSTRAINT events_name_unique DO NOTHING RETURNING id"};
+
+const Statement kEvent{
+    "reservation_event",
+    "SELECT id, name, (extract(epoch FROM date) * 1000000)::bigint, location, max_tickets, reserved"
+    " FROM events WHERE id = $1"};
+
+const Statement kPrune{"reservation_prune",
+                       "SELECT prune_reservation_outcomes($1::bigint * interval '1 second', $2)"};
+
+constexpr int kTries = 5;
+
+/// Whether the batch may simply be run again: nothing was written.
+bool isRepeatable(const store::SqlError& error) {
+    // The key: another delivery of one of the requests was decided between our look and our insert (see reserve_seats).
+    return error.errorClass() == store::ErrorClass::Retry ||
+           error.constraint() == "reservation_outcomes_pkey";
+}
+
+/// 5 to 10 ms before the second try, doubling; at random, since two batches that met once would meet again.
+void pauseBefore(int nextTry) {
+    static thread_local std::minstd_rand random(std::random_device{}());
+    const int longest = 5 << (nextTry - 1);
+    std::this_thread::sleep_for(std::chrono::milliseconds(
+        std::uniform_int_distribution<int>(longest / 2, longest)(random)));
+}
+
+Decision readDecision(const Result& rows, int row) {
+    return {rows.optionalBigint(row, 1), rows.optionalText(row, 0).value_or("")};
+}
+
+std::optional<Decision> firstDecision(const Result& rows) {
+    if (rows.rows() == 0) {
+        return std::nullopt;
+    }
+    return readDecision(rows, 0);
+}
+
+std::optional<std::int64_t> firstId(const Result& rows) {
+    if (rows.rows() == 0) {
+        return std::nullopt;
+    }
+    return rows.bigint(0, 0);
+}
+
+}  // namespace
+
+std::vector<Decision> ReservationRepository::decide(std::string_view queue,
+                                                    const std::vector<SeatRequest>& requests) {
+    std::vector<std::string_view> jobIds;
+    std::vector<std::int64_t> timestamps;
+    std::vector<std::int64_t> events;
+    std::vector<std::int64_t> users;
+    for (const SeatRequest& request : requests) {
+        jobIds.push_back(request.jobId);
+        timestamps.push_back(request.jobTimestampMs);
+        events.push_back(request.eventId);
+        users.push_back(request.userId);
+    }
+    Params params;
+    params.text(queue)
+        .textArray(jobIds)
+        .bigintArray(timestamps)
+        .bigintArray(events)
+        .bigintArray(users);
+    for (int attempt = 1;; ++attempt) {
+        try {
+            return decideOnce(params, requests.size());
+        } catch (const store::SqlError& error) {
+            if (error.errorClass() == store::ErrorClass::Schema) {
+                throw Unavailable(error.message() + "; is the schema there (drover db migrate)?");
+            }
+            if (!isRepeatable(error)) {
+                throw;
+            }
+            if (attempt == kTries) {
+                throw Unavailable(error.message() + ", " + std::to_string(kTries) +
+                                  " times in a row");
+            }
+            pauseBefore(attempt + 1);
+        }
+    }
+}
+
+std::vector<Decision> ReservationRepository::decideOnce(const Params& params, std::size_t count) {
+    failpoint("before-statement");
+    session_.send(kDecide, params);
+    failpoint("statement-sent");
+    const Result rows = session_.receive();
+    failpoint("committed");
+    if (static_cast<std::size_t>(rows.rows()) != count) {
+        throw StoreException("reserve_seats answered " + std::to_string(rows.rows()) +
+                             " rows for " + std::to_string(count) + " requests");
+    }
+    std::vector<Decision> decisions;
+    decisions.reserve(count);
+    for (int row = 0; row < rows.rows(); ++row) {
+        decisions.push_back(readDecision(rows, row));
+    }
+    return decisions;
+}
+
+std::optional<Decision> ReservationRepository::outcome(std::string_view queue,
+                                                       std::string_view jobId,
+                                                       std::int64_t jobTimestampMs) {
+    return firstDecision(
+        session_.execute(kOutcome, Params().text(queue).text(jobId).bigint(jobTimestampMs)));
+}
+
+std::optional<Decision> ReservationRepository::newestOutcome(std::string_view queue,
+                                                             std::string_view jobId) {
+    return firstDecision(session_.execute(kNewestOutcome, Params().text(queue).text(jobId)));
+}
+
+std::optional<Reservation> ReservationRepository::reservation(std::int64_t eventId,
+                                                              std::int64_t userId) {
+    const Result rows = session_.execute(kReservation, Params().bigint(eventId).bigint(userId));
+    if (rows.rows() == 0) {
+        return std::nullopt;
+    }
+    return Reservation{
+        rows.bigint(0, 0), rows.bigint(0, 1), std::string(rows.text(0, 2)), rows.bigint(0, 3)};
+}
+
+std::optional<std::int64_t> ReservationRepository::addUser(std::string_view name,
+                                                           std::string_view email) {
+    return firstId(session_.execute(kAddUser, Params().text(name).text(email)));
+}
+
+std::optional<User> ReservationRepository::user(std::int64_t id) {
+    const Result rows = session_.execute(kUser, Params().bigint(id));
+    if (rows.rows() == 0) {
+        return std::nullopt;
+    }
+    return User{rows.bigint(0, 0), std::string(rows.text(0, 1)), std::string(rows.text(0, 2))};
+}
+
+std::optional<std::int64_t> ReservationRepository::addEvent(std::string_view name,
+                                                            std::string_view date,
+                                                            std::string_view location,
+                                                            std::int64_t maxTickets) {
+    return firstId(session_.execute(
+        kAddEvent, Params().text(name).text(date).text(location).bigint(maxTickets)));
+}
+
+std::optional<Event> ReservationRepository::event(std::int64_t id) {
+    const Result rows = session_.execute(kEvent, Params().bigint(id));
+    if (rows.rows() == 0) {
+        return std::nullopt;
+    }
+    return Event{rows.bigint(0, 0),
+                 std::string(rows.text(0, 1)),
+                 rows.bigint(0, 2),
+                 std::string(rows.text(0, 3)),
+                 rows.bigint(0, 4),
+                 rows.bigint(0, 5)};
+}
+
+std::int64_t ReservationRepository::pruneOutcomes(std::int64_t retentionSeconds,
+                                                  std::int64_t limit) {
+    return session_.execute(kPrune, Params().bigint(retentionSeconds).bigint(limit)).bigint(0, 0);
+}
+
+}  // namespace drover::reservation

@@ -1,0 +1,358 @@
+#include "ReservationRoutes.h"
+
+#include <limits>
+#include <rapidjson/stringbuffer.h>
+#include <rapidjson/writer.h>
+#include <string_view>
+#include <utility>
+
+#include <Poco/DateTimeFormatter.h>
+#include <Poco/Timestamp.h>
+
+#include "ReservationRepository.h"
+#include "SeatRequestJson.h"
+#include "drover/Exceptions.h"
+#include "drover/Unavailable.h"
+#include "store/SqlState.h"
+
+namespace drover::reservation {
+
+namespace {
+
+using Writer = rapidjson::Writer<rapidjson::StringBuffer>;
+
+constexpr int kRetryAfterSeconds = 1;
+
+/// A flat JSON object, member by member.
+class JsonObject {
+public:
+    JsonObject() { writer_.StartObject(); }
+    JsonObject& add(const char* name, std::int64_t value) {
+        writer_.Key(name);
+        writer_.Int64(value);
+        return *this;
+    }
+    JsonObject& add(const char* name, std::string_view value) {
+        writer_.Key(name);
+        writer_.String(value.data(), static_cast<rapidjson::SizeType>(value.size()));
+        return *this;
+    }
+    JsonObject& addNull(const char* name) {
+        writer_.Key(name);
+        writer_.Null();
+        return *this;
+    }
+    [[nodiscard]] std::string text() {
+        writer_.EndObject();
+        return buffer_.GetString();
+    }
+
+private:
+    rapidjson::StringBuffer buffer_;
+    Writer writer_{buffer_};
+};
+
+/// ISO 8601 with milliseconds and Z.
+std::string isoTime(std::int64_t epochMicroseconds) {
+    return Poco::DateTimeFormatter::format(Poco::Timestamp(epochMicroseconds),
+                                           "%Y-%m-%dT%H:%M:%S.%iZ");
+}
+
+Response json(int status, std::string body) {
+    Response response;
+    response.status = status;
+    response.body = std::move(body);
+    return response;
+}
+
+/// {jobId, state, reason, reservationId}; what does not apply is null.
+Response requestState(const std::string& jobId,
+                      const char* state,
+                      const std::optional<std::string>& reason,
+                      const std::optional<std::int64_t>& reservationId) {
+    JsonObject body;
+    body.add("jobId", jobId).add("state", state);
+    reason ? body.add("reason", *reason) : body.addNull("reason");
+    reservationId ? body.add("reservationId", *reservationId) : body.addNull("reservationId");
+    return json(200, body.text());
+}
+
+Response requestState(const std::string& jobId, const Decision& decision) {
+    return decision.reserved()
+               ? requestState(jobId, "RESERVED", std::nullopt, decision.reservationId)
+               : requestState(jobId, "REJECTED", decision.reason, std::nullopt);
+}
+
+Response requestState(const Job& job) {
+    if (!job.finishedOnMs) {
+        return requestState(job.id, "QUEUED", std::nullopt, std::nullopt);
+    }
+    if (job.failedReason) {
+        return requestState(job.id, "REJECTED", job.failedReason, std::nullopt);
+    }
+    return requestState(
+        job.id, "RESERVED", std::nullopt, reservationIdOf(job.returnValue.value_or("")));
+}
+
+Parameter idParameter(const char* name, Parameter::In in, const char* description) {
+    Parameter parameter;
+    parameter.name = name;
+    parameter.in = in;
+    parameter.type = ParameterType::Integer;
+    parameter.minimum = 1;
+    parameter.description = description;
+    return parameter;
+}
+
+Parameter textMember(const char* name, std::size_t maxLength, const char* description) {
+    Parameter parameter;
+    parameter.name = name;
+    parameter.in = Parameter::In::Body;
+    parameter.minLength = 1;
+    parameter.maxLength = maxLength;
+    parameter.description = description;
+    return parameter;
+}
+
+const char* const kIdSchema =
+    R"({"type":"object","properties":{"id":{"type":"integer","format":"int64"}},"required":["id"]})";
+const char* const kUserSchema =
+    R"({"type":"object","properties":{"id":{"type":"integer","format":"int64"},"name":{"type":"string"},)"
+    R"("email":{"type":"string"}},"required":["id","name","email"]})";
+const char* const kEventSchema =
+    R"({"type":"object","properties":{"id":{"type":"integer","format":"int64"},"name":{"type":"string"},)"
+    R"("date":{"type":"string","format":"date-time"},"location":{"type":"string"},)"
+    R"("maxTickets":{"type":"integer","format":"int64"},"reserved":{"type":"integer","format":"int64"}},)"
+    R"("required":["id","name","date","location","maxTickets","reserved"]})";
+const char* const kReservationSchema =
+    R"({"type":"object","properties":{"id":{"type":"integer","format":"int64"},)"
+    R"("userId":{"type":"integer","format":"int64"},"status":{"type":"string","enum":["RESERVED"]},)"
+    R"("reservedAt":{"type":"string","format":"date-time"}},"required":["id","userId","status","reservedAt"]})";
+const char* const kRequestSchema =
+    R"({"type":"object","properties":{"jobId":{"type":"string"},)"
+    R"("state":{"type":"string","enum":["QUEUED","RESERVED","REJECTED"]},)"
+    R"("reason":{"type":"string","nullable":true},)"
+    R"("reservationId":{"type":"integer","format":"int64","nullable":true}},)"
+    R"("required":["jobId","state","reason","reservationId"]})";
+const char* const kErrorSchema =
+    R"({"type":"object","properties":{"message":{},"error":{"type":"string"},"statusCode":{"type":"integer"}},)"
+    R"("required":["message","error","statusCode"]})";
+
+ResponseDoc failure(int status, const char* description) {
+    return {status, description, kErrorSchema};
+}
+
+}  // namespace
+
+ReservationRoutes::ReservationRoutes(store::SessionPool& pool, JobLookup findJob, Settings settings)
+    : pool_(pool), findJob_(std::move(findJob)), settings_(std::move(settings)) {}
+
+template <typename Ask>
+auto ReservationRoutes::withDatabase(Ask ask) {
+    try {
+        const store::SessionPool::Lease session = pool_.checkout(settings_.checkoutTimeout);
+        ReservationRepository repository(*session);
+        return ask(repository);
+    } catch (const Unavailable&) {
+        // Why is in /readyz and in the log of whoever opens sessions; a client can do nothing with it.
+        throw HttpError(503, "The database is not available at the moment", kRetryAfterSeconds);
+    } catch (const store::SqlError& error) {
+        // A lock that did not come free, or a schema that is not migrated yet: neither is the request's fault.
+        if (error.errorClass() == store::ErrorClass::Retry ||
+            error.errorClass() == store::ErrorClass::Schema) {
+            throw HttpError(503, "The database is not ready at the moment", kRetryAfterSeconds);
+        }
+        throw;
+    }
+}
+
+Response ReservationRoutes::getReservation(const Request& request) {
+    const auto found = withDatabase([&request](ReservationRepository& repository) {
+        return repository.reservation(request.integer("eventId"), request.integer("userId"));
+    });
+    if (!found) {
+        throw HttpError(404, "Reservation not found");
+    }
+    return json(200,
+                JsonObject()
+                    .add("id", found->id)
+                    .add("userId", found->userId)
+                    .add("status", found->status)
+                    .add("reservedAt", isoTime(found->reservedAtUs))
+                    .text());
+}
+
+Response ReservationRoutes::getRequest(const Request& request) {
+    const std::string& jobId = request.text("jobId");
+    bool queueAway = false;
+    try {
+        if (const std::optional<Job> job = findJob_(jobId)) {
+            return requestState(*job);
+        }
+    } catch (const RedisIoException&) {
+        queueAway = true;  // The ledger may know it all the same.
+    }
+    const auto decision = withDatabase([this, &jobId](ReservationRepository& repository) {
+        return repository.newestOutcome(settings_.queue, jobId);
+    });
+    if (decision) {
+        return requestState(jobId, *decision);
+    }
+    if (queueAway) {
+        throw HttpError(503, "The queue is not available at the moment", kRetryAfterSeconds);
+    }
+    throw HttpError(404, "Request not found");
+}
+
+Response ReservationRoutes::postUser(const Request& request) {
+    const auto id = withDatabase([&request](ReservationRepository& repository) {
+        return repository.addUser(request.text("name"), request.text("email"));
+    });
+    if (!id) {
+        throw HttpError(400, "Email already exists");
+    }
+    return json(201, JsonObject().add("id", *id).text());
+}
+
+Response ReservationRoutes::getUser(const Request& request) {
+    const auto found = withDatabase([&request](ReservationRepository& repository) {
+        return repository.user(request.integer("userId"));
+    });
+    if (!found) {
+        throw HttpError(404, "User not found");
+    }
+    return json(200,
+                JsonObject()
+                    .add("id", found->id)
+                    .add("name", found->name)
+                    .add("email", found->email)
+                    .text());
+}
+
+Response ReservationRoutes::postEvent(const Request& request) {
+    try {
+        const auto id = withDatabase([&request](ReservationRepository& repository) {
+            return repository.addEvent(request.text("name"),
+                                       request.text("date"),
+                                       request.text("location"),
+                                       request.integer("maxTickets"));
+        });
+        if (!id) {
+            throw HttpError(400, "Event name already exists");
+        }
+        return json(201, JsonObject().add("id", *id).text());
+    } catch (const store::SqlError& error) {
+        // Well-formed, but no day of any calendar: the date is the only value that the database parses.
+        if (error.errorClass() == store::ErrorClass::BadData) {
+            throw HttpError(400, "date must be a valid ISO 8601 date string");
+        }
+        throw;
+    }
+}
+
+Response ReservationRoutes::getEvent(const Request& request) {
+    const auto found = withDatabase([&request](ReservationRepository& repository) {
+        return repository.event(request.integer("eventId"));
+    });
+    if (!found) {
+        throw HttpError(404, "Event not found");
+    }
+    return json(200,
+                JsonObject()
+                    .add("id", found->id)
+                    .add("name", found->name)
+                    .add("date", isoTime(found->dateUs))
+                    .add("location", found->location)
+                    .add("maxTickets", found->maxTickets)
+                    .add("reserved", found->reserved)
+                    .text());
+}
+
+std::vector<Route> ReservationRoutes::routes() {
+    using Member = Response (ReservationRoutes::*)(const Request&);
+    std::vector<Route> routes;
+    const auto add = [this, &routes](const char* method,
+                                     const char* path,
+                                     const char* tag,
+                                     const char* summary,
+                                     std::vector<Parameter> parameters,
+                                     std::vector<ResponseDoc> responses,
+                                     Member member) {
+        Route route;
+        route.method = method;
+        route.path = path;
+        route.summary = summary;
+        route.tag = tag;
+        route.source = settings_.source;
+        route.parameters = std::move(parameters);
+        route.responses = std::move(responses);
+        route.responses.push_back(failure(400, "A value is not of the form asked for"));
+        route.responses.push_back(
+            failure(503, "The database is away; try again after Retry-After"));
+        route.handler = [this, member](const Request& request) { return (this->*member)(request); };
+        routes.push_back(std::move(route));
+    };
+    using In = Parameter::In;
+
+    add("GET",
+        "/reservation",
+        "reservation",
+        "The live reservation of a user for an event",
+        {idParameter("eventId", In::Query, "Id of the event"),
+         idParameter("userId", In::Query, "Id of the user")},
+        {{200, "The reservation", kReservationSchema}, failure(404, "None")},
+        &ReservationRoutes::getReservation);
+
+    Parameter jobId;
+    jobId.name = "jobId";
+    jobId.minLength = 1;
+    jobId.maxLength = 128;
+    jobId.description = "Id that POST /reservation answered";
+    add("GET",
+        "/reservation/request/{jobId}",
+        "reservation",
+        "What became of a reservation request",
+        {jobId},
+        {{200, "Its state", kRequestSchema}, failure(404, "Never seen")},
+        &ReservationRoutes::getRequest);
+
+    add("POST",
+        "/user",
+        "user",
+        "Adds a user",
+        {textMember("name", 255, "Name"), textMember("email", 320, "Email address, unique")},
+        {{201, "The new user's id", kIdSchema}},
+        &ReservationRoutes::postUser);
+    add("GET",
+        "/user/{userId}",
+        "user",
+        "A user",
+        {idParameter("userId", In::Path, "Id of the user")},
+        {{200, "The user", kUserSchema}, failure(404, "None")},
+        &ReservationRoutes::getUser);
+
+    Parameter date = textMember("date", 64, "When it takes place, ISO 8601 with a zone");
+    date.type = ParameterType::DateTime;
+    Parameter maxTickets = idParameter("maxTickets", In::Body, "Number of seats");
+    maxTickets.maximum = std::numeric_limits<std::int32_t>::max();
+    add("POST",
+        "/event",
+        "event",
+        "Adds an event",
+        {textMember("name", 255, "Name, unique"),
+         date,
+         textMember("location", 255, "Where it takes place"),
+         maxTickets},
+        {{201, "The new event's id", kIdSchema}},
+        &ReservationRoutes::postEvent);
+    add("GET",
+        "/event/{eventId}",
+        "event",
+        "An event",
+        {idParameter("eventId", In::Path, "Id of the event")},
+        {{200, "The event", kEventSchema}, failure(404, "None")},
+        &ReservationRoutes::getEvent);
+    return routes;
+}
+
+}  // namespace drover::reservation

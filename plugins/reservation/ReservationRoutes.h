@@ -1,0 +1,54 @@
+#pragma once
+
+#include <chrono>
+#include <functional>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "Reservation.h"
+#include "drover/Job.h"
+#include "drover/Routes.h"
+#include "store/SessionPool.h"
+
+namespace drover::reservation {
+
+class ReservationRepository;
+
+/// The endpoints of the reservation application that need SQL.
+///
+/// A database that is away, or too slow, answers 503 with Retry-After, in less than checkoutTimeout plus the session's
+/// statement timeout and margin.
+/// Threads: the handlers of its routes may run on any number of threads. It outlives its routes.
+class ReservationRoutes {
+public:
+    struct Settings {
+        std::string queue;  ///< Qualified name, "<prefix>:<queue>": the ledger's key.
+        std::string source = "plugin reservation-api";
+        std::chrono::milliseconds checkoutTimeout{400};
+    };
+    /// Finds a job of that queue while it lives; throws RedisIoException when Redis is away.
+    using JobLookup = std::function<std::optional<Job>(const std::string& id)>;
+
+    ReservationRoutes(store::SessionPool& pool, JobLookup findJob, Settings settings);
+
+    [[nodiscard]] std::vector<Route> routes();
+
+private:
+    Response getReservation(const Request& request);
+    Response getRequest(const Request& request);
+    Response postUser(const Request& request);
+    Response getUser(const Request& request);
+    Response postEvent(const Request& request);
+    Response getEvent(const Request& request);
+
+    /// Runs `ask` on a session of the pool; infrastructure becomes HttpError 503.
+    template <typename Ask>
+    auto withDatabase(Ask ask);
+
+    store::SessionPool& pool_;
+    JobLookup findJob_;
+    Settings settings_;
+};
+
+}  // namespace drover::reservation

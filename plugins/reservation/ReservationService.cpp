@@ -1,0 +1,113 @@
+#include <chrono>
+#include <memory>
+#include <string>
+#include <utility>
+
+#include "ReservationRoutes.h"
+#include "drover/Service.h"
+#include "store/SessionPool.h"
+
+namespace drover::reservation {
+
+namespace {
+
+store::SessionSettings sessionSettings(const ServiceConfig& config) {
+    store::SessionSettings settings;
+    settings.url = store::DatabaseUrl::parse(config.text("database.url"));
+    settings.applicationName = "drover reservation-api";
+    settings.statementTimeout = std::chrono::milliseconds(config.integer("statementTimeoutMs"));
+    // Locks are waited for within the statement's time; the margin covers the way back.
+    settings.lockTimeout = settings.statementTimeout;
+    settings.answerMargin = std::chrono::milliseconds(100);
+    return settings;
+}
+
+ReservationRoutes::Settings routeSettings(const ServiceConfig& config, const Queue& queue) {
+    ReservationRoutes::Settings settings;
+    settings.queue = queue.qualifiedName();
+    settings.checkoutTimeout = std::chrono::milliseconds(config.integer("checkoutTimeoutMs"));
+    return settings;
+}
+
+/// The service plugin: its sessions, its routes, its health check.
+class ReservationService : public Service {
+public:
+    explicit ReservationService(ServiceContext& context)
+        : pool_(sessionSettings(context.config()),
+                static_cast<std::size_t>(context.config().integer("sessions"))),
+          routes_(
+              pool_,
+              [&queue = context.queue(context.config().text("queue"))](const std::string& id) {
+                  return queue.job(id);
+              },
+              routeSettings(context.config(), context.queue(context.config().text("queue")))) {
+        for (Route& route : routes_.routes()) {
+            context.routes().add(std::move(route));
+        }
+        context.addHealthCheck("database", [this] {
+            const std::string trouble = pool_.trouble();
+            return HealthReport{trouble.empty(), trouble.empty() ? "ok" : trouble};
+        });
+    }
+
+private:
+    store::SessionPool pool_;
+    ReservationRoutes routes_;
+};
+
+drover_config_key key(
+    const char* name, int type, unsigned flags, const char* defaultValue, const char* description) {
+    drover_config_key key{};
+    key.struct_size = sizeof(key);
+    key.type = type;
+    key.flags = flags;
+    key.name = name;
+    key.default_value = defaultValue;
+    key.description = description;
+    return key;
+}
+
+drover_config_key number(
+    const char* name, const char* value, int minimum, int maximum, const char* description) {
+    drover_config_key out = key(name, DROVER_CONFIG_INT, 0, value, description);
+    out.minimum = minimum;
+    out.maximum = maximum;
+    return out;
+}
+
+const ServiceDescriptor kDescriptor = {
+    DROVER_BUILD_STAMP,
+    "reservation-api",
+    "0.1.0",
+    "Routes of the reservation application that need SQL",
+    {key("database.url",
+         DROVER_CONFIG_STRING,
+         DROVER_CONFIG_REQUIRED | DROVER_CONFIG_SECRET | DROVER_CONFIG_SHARED,
+         nullptr,
+         "Where the reservations are: postgresql://user:password@host:port/database?schema=name."),
+     key("queue",
+         DROVER_CONFIG_STRING,
+         0,
+         "reservation",
+         "Alias of the queue whose requests are looked up."),
+     number("sessions", "4", 1, 64, "Sessions with the database, shared by all requests."),
+     number("checkoutTimeoutMs",
+            "400",
+            1,
+            5000,
+            "A request waits this long for a session, then answers 503."),
+     number("statementTimeoutMs",
+            "400",
+            10,
+            60000,
+            "The database ends a statement after this; then 503.")},
+    {},
+    [](ServiceContext& context) -> std::unique_ptr<Service> {
+        return std::make_unique<ReservationService>(context);
+    }};
+
+}  // namespace
+
+}  // namespace drover::reservation
+
+DROVER_SERVICE(drover::reservation::kDescriptor);
