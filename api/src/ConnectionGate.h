@@ -1,0 +1,130 @@
+#pragma once
+
+#include <atomic>
+#include <chrono>
+#include <condition_variable>
+#include <cstdint>
+#include <deque>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <unordered_map>
+
+#include <Poco/Net/SocketAddress.h>
+
+#include "Connection.h"
+#include "drover/Routes.h"
+
+namespace drover::api {
+
+/// The door of the server: owns the listening socket and every connection, and lets only complete, checked requests in.
+///
+/// One thread runs poll(). It accepts, applies the caps, and reads without blocking; a request that is whole becomes
+/// "ready" and take() hands its connection over. Whatever a client does slowly costs memory (bounded by the limits) and
+/// never a thread: sending (requestTimeout for a whole request, 408), thinking (idleTimeout), and taking an answer
+/// (sendTimeout for a whole answer). Refusals are answered from here, in JSON, and closed with lingering, so that the
+/// client reads the answer and not a reset.
+///
+/// Threads: poll() and take() by one thread. giveBack(), begun(), mayBuffer(), someoneWaits() and draining() by the threads
+/// that serve. drain(), waitUntilDrained() and abort() by any.
+class ConnectionGate {
+public:
+    using Clock = Connection::Clock;
+
+    struct Settings {
+        std::string host = "127.0.0.1";
+        std::uint16_t port = 0;  ///< 0: any free one, see port().
+        std::size_t maxConnections = 4096;
+        std::size_t maxConnectionsPerAddress = 2048;  ///< An IPv6 /64 counts as one address.
+        std::chrono::milliseconds requestTimeout{10000};
+        std::chrono::milliseconds idleTimeout{30000};
+        std::chrono::milliseconds sendTimeout{10000};
+        std::size_t maxBufferedBytes =
+            64U << 20U;  ///< Of answers that clients have not taken, together.
+        RequestLimits limits;
+    };
+
+    /// Binds and listens. Throws Poco::Net::NetException naming host and port.
+    explicit ConnectionGate(Settings settings);
+    ~ConnectionGate();
+    ConnectionGate(const ConnectionGate&) = delete;
+    ConnectionGate& operator=(const ConnectionGate&) = delete;
+
+    [[nodiscard]] const Poco::Net::SocketAddress& address() const { return address_; }
+
+    /// Works for up to `timeout`, less if a request is ready. Returns whether one is.
+    bool poll(std::chrono::milliseconds timeout);
+    /// The next connection with a complete request, in phase Serving; nullptr if none is ready.
+    Connection* take();
+
+    /// A thread has taken up a connection that take() returned.
+    void begun() { queued_.fetch_sub(1, std::memory_order_relaxed); }
+    /// Returns a connection in phase Serving: what is left of its answer is sent, then the next request is awaited if
+    /// `keep`, or it is closed. The caller must not touch it any more.
+    void giveBack(Connection& connection, bool keep);
+    /// Whether ready requests wait for a thread: then a thread should not wait for a client.
+    [[nodiscard]] bool someoneWaits() const { return queued_.load(std::memory_order_relaxed) > 0; }
+    /// Counts `bytes` of an answer that has to wait for its client; false: too many already, cut the connection.
+    [[nodiscard]] bool mayBuffer(std::size_t bytes);
+
+    /// Accept no more; close what waits; requests that have begun get until `readingDeadline` to be whole.
+    void drain(Clock::time_point readingDeadline);
+    [[nodiscard]] bool draining() const { return draining_.load(std::memory_order_acquire); }
+    /// Whether nothing is being read, served or written any more before `deadline`.
+    bool waitUntilDrained(Clock::time_point deadline);
+    /// Cuts every connection off. Threads that serve one find that out with their next send or receive.
+    void abort();
+    /// Connections that a thread holds or will get.
+    [[nodiscard]] int serving() const { return serving_.load(std::memory_order_acquire); }
+
+private:
+    using Phase = Connection::Phase;
+
+    void listen();
+    void acceptAll();
+    void admit(int fd, const Poco::Net::SocketAddress& peer);
+    void handle(Connection& connection);
+    void read(Connection& connection);
+    void examine(Connection& connection);
+    void flush(Connection& connection);
+    void discard(Connection& connection);
+    void refuse(Connection& connection, const Response& response);
+    void linger(Connection& connection);
+    void await(Connection& connection);
+    void close(Connection& connection);
+    void arm(const Connection& connection, std::uint32_t events);
+    void sweep();
+    void expire(Connection& connection);
+    void wake();
+    void stopListening();
+
+    const Settings settings_;
+    Poco::Net::SocketAddress address_;
+    int listener_ = -1;
+    int epoll_ = -1;
+    int wakeup_ = -1;  ///< An eventfd.
+
+    // Of the gate's thread.
+    std::unordered_map<int, std::unique_ptr<Connection>> connections_;
+    std::unordered_map<std::string, std::size_t> perAddress_;
+    std::size_t turnedAway_ = 0;
+    std::deque<Connection*> ready_;
+    Clock::time_point nextSweep_;
+    Clock::time_point listenAgain_;  ///< After the process ran out of descriptors; min: listening.
+
+    /// Held while a thread gives a connection back, and while the gate looks at phases without an event: between the two
+    /// steps of giving back, phase and epoll, nobody may close the descriptor.
+    std::mutex handOver_;
+    std::atomic<int> serving_{0};
+    std::atomic<int> queued_{0};
+    std::atomic<std::size_t> buffered_{0};
+
+    std::atomic<bool> draining_{false};
+    std::atomic<bool> aborted_{false};
+    std::mutex drainMutex_;
+    std::condition_variable drainedSignal_;
+    Clock::time_point readingDeadline_;  ///< Guarded by drainMutex_.
+    bool drained_ = false;               ///< Guarded by drainMutex_.
+};
+
+}  // namespace drover::api

@@ -1,0 +1,174 @@
+#include "HttpText.h"
+
+#include <algorithm>
+#include <array>
+#include <rapidjson/stringbuffer.h>
+#include <rapidjson/writer.h>
+#include <utility>
+
+#include <Poco/DateTimeFormat.h>
+#include <Poco/DateTimeFormatter.h>
+#include <Poco/Timestamp.h>
+
+namespace drover::api {
+
+namespace {
+
+using JsonWriter = rapidjson::Writer<rapidjson::StringBuffer>;
+
+void writeText(JsonWriter& json, std::string_view text) {
+    json.String(text.data(), static_cast<rapidjson::SizeType>(text.size()));
+}
+
+/// Writes the object around whatever `message` writes as its first member.
+template <typename Message>
+Response errorWith(int status, Message message) {
+    rapidjson::StringBuffer buffer;
+    JsonWriter json(buffer);
+    json.StartObject();
+    json.Key("message");
+    message(json);
+    json.Key("error");
+    json.String(reasonPhrase(status));
+    json.Key("statusCode");
+    json.Int(status);
+    json.EndObject();
+    Response response;
+    response.status = status;
+    response.body.assign(buffer.GetString(), buffer.GetSize());
+    return response;
+}
+
+constexpr std::array<bool, 256> tokenTable() {
+    std::array<bool, 256> table{};
+    for (int c = '0'; c <= '9'; ++c) {
+        table[static_cast<std::size_t>(c)] = true;
+    }
+    for (int c = 'a'; c <= 'z'; ++c) {
+        table[static_cast<std::size_t>(c)] = true;
+        table[static_cast<std::size_t>(c - 'a' + 'A')] = true;
+    }
+    for (const char c :
+         {'!', '#', '$', '%', '&', '\'', '*', '+', '-', '.', '^', '_', '`', '|', '~'}) {
+        table[static_cast<std::size_t>(c)] = true;
+    }
+    return table;
+}
+
+constexpr std::array<bool, 256> kToken = tokenTable();
+
+char lower(char c) {
+    return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+}
+
+}  // namespace
+
+const char* reasonPhrase(int status) {
+    switch (status) {
+        case 200:
+            return "OK";
+        case 201:
+            return "Created";
+        case 202:
+            return "Accepted";
+        case 204:
+            return "No Content";
+        case 304:
+            return "Not Modified";
+        case 400:
+            return "Bad Request";
+        case 401:
+            return "Unauthorized";
+        case 403:
+            return "Forbidden";
+        case 404:
+            return "Not Found";
+        case 405:
+            return "Method Not Allowed";
+        case 408:
+            return "Request Timeout";
+        case 409:
+            return "Conflict";
+        case 411:
+            return "Length Required";
+        case 413:
+            return "Payload Too Large";
+        case 414:
+            return "URI Too Long";
+        case 415:
+            return "Unsupported Media Type";
+        case 417:
+            return "Expectation Failed";
+        case 422:
+            return "Unprocessable Entity";
+        case 429:
+            return "Too Many Requests";
+        case 431:
+            return "Request Header Fields Too Large";
+        case 500:
+            return "Internal Server Error";
+        case 501:
+            return "Not Implemented";
+        case 503:
+            return "Service Unavailable";
+        default:
+            return "Error";
+    }
+}
+
+Response errorResponse(int status, std::string_view message, std::optional<int> retryAfterSeconds) {
+    Response response =
+        errorWith(status, [message](JsonWriter& json) { writeText(json, message); });
+    if (retryAfterSeconds) {
+        response.headers.emplace_back("Retry-After", std::to_string(*retryAfterSeconds));
+    }
+    return response;
+}
+
+Response validationResponse(const std::vector<std::string>& messages) {
+    return errorWith(400, [&messages](JsonWriter& json) {
+        json.StartArray();
+        for (const std::string& message : messages) {
+            writeText(json, message);
+        }
+        json.EndArray();
+    });
+}
+
+std::string closingAnswer(const Response& response) {
+    std::string text = "HTTP/1.1 " + std::to_string(response.status) + " " +
+                       reasonPhrase(response.status) + "\r\n";
+    const auto header = [&text](std::string_view name, std::string_view value) {
+        text.append(name).append(": ").append(value).append("\r\n");
+    };
+    header("Date",
+           Poco::DateTimeFormatter::format(Poco::Timestamp(), Poco::DateTimeFormat::HTTP_FORMAT));
+    header("Content-Type", response.contentType);
+    header("Content-Length", std::to_string(response.body.size()));
+    header("X-Content-Type-Options", "nosniff");
+    for (const auto& [name, value] : response.headers) {
+        header(name, value);
+    }
+    header("Connection", "close");
+    return text + "\r\n" + response.body;
+}
+
+bool isSendableHeader(std::string_view name, std::string_view value) {
+    return !name.empty() && std::all_of(name.begin(), name.end(), isTokenCharacter) &&
+           std::none_of(value.begin(), value.end(), [](char c) {
+               const auto byte = static_cast<unsigned char>(c);
+               return (byte < 0x20 && c != '\t') || byte == 0x7F;
+           });
+}
+
+bool isTokenCharacter(char c) {
+    return kToken[static_cast<unsigned char>(c)];
+}
+
+bool equalsIgnoringCase(std::string_view a, std::string_view b) {
+    return a.size() == b.size() && std::equal(a.begin(), a.end(), b.begin(), [](char x, char y) {
+               return lower(x) == lower(y);
+           });
+}
+
+}  // namespace drover::api

@@ -1,0 +1,357 @@
+#include "RequestReader.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "HttpText.h"
+
+namespace drover::api {
+
+namespace {
+
+constexpr std::string_view kBlank = " \t";
+/// A buffer that grew beyond this for one request is given back before the next one.
+constexpr std::size_t kKeptCapacity = 16384;
+
+bool isDigit(char c) {
+    return c >= '0' && c <= '9';
+}
+
+bool isControl(char c) {
+    const auto byte = static_cast<unsigned char>(c);
+    return byte < 0x20 || byte == 0x7F;
+}
+
+/// Poco decodes RFC 2047 words in header values, into any bytes (pitfall N7); this is what it takes for one.
+bool hasEncodedWord(std::string_view value) {
+    const auto start = value.find("=?");
+    return start != std::string_view::npos && value.find("?=", start + 2) != std::string_view::npos;
+}
+
+std::string_view trimmed(std::string_view text) {
+    const auto first = text.find_first_not_of(kBlank);
+    if (first == std::string_view::npos) {
+        return text.substr(0, 0);
+    }
+    return text.substr(first, text.find_last_not_of(kBlank) - first + 1);
+}
+
+bool sendsBody(std::string_view method) {
+    return method == "POST" || method == "PUT" || method == "PATCH";
+}
+
+}  // namespace
+
+RequestReader::State RequestReader::advance() {
+    if (state_ == State::Empty && !buffer_.empty()) {
+        state_ = State::Partial;
+    }
+    while (state_ == State::Partial) {
+        if (parsed_.stage == Stage::Body) {
+            if (buffer_.size() - parsed_.headEnd < parsed_.bodyBytes) {
+                break;
+            }
+            complete();
+            break;
+        }
+        const auto newline = buffer_.find('\n', parsed_.scanned);
+        if (newline == std::string::npos) {
+            checkUnfinishedLine();
+            parsed_.scanned = buffer_.size();
+            break;
+        }
+        takeLine(newline);
+    }
+    return state_;
+}
+
+void RequestReader::takeLine(std::size_t newline) {
+    if (newline == parsed_.lineStart || buffer_[newline - 1] != '\r') {
+        return refuse(400, "A line of the request's head ends in LF without CR");
+    }
+    const std::string_view line =
+        std::string_view(buffer_).substr(parsed_.lineStart, newline - 1 - parsed_.lineStart);
+    parsed_.lineStart = parsed_.scanned = newline + 1;
+    if (parsed_.stage == Stage::RequestLine) {
+        if (line.empty() && parsed_.requestStart == 0) {
+            // RFC 9112, 2.2: one empty line before a request is ignored.
+            parsed_.requestStart = newline + 1;
+            return;
+        }
+        takeRequestLine(line);
+    } else if (line.empty()) {
+        parsed_.headEnd = newline + 1;
+        endHead();
+    } else {
+        takeHeader(line);
+    }
+    if (state_ == State::Partial &&
+        parsed_.lineStart - parsed_.requestStart > limits_->maxHeadBytes) {
+        refuse(431,
+               "The head of the request is larger than " + std::to_string(limits_->maxHeadBytes) +
+                   " bytes");
+    }
+}
+
+void RequestReader::checkUnfinishedLine() {
+    const std::string_view line = std::string_view(buffer_).substr(parsed_.lineStart);
+    if (parsed_.stage == Stage::RequestLine) {
+        if (line.empty() || line == "\r") {
+            return;
+        }
+        const auto space = line.find(' ');
+        const std::string_view method = line.substr(0, std::min(space, line.size()));
+        if (method.empty() || method.size() > limits_->maxMethodBytes ||
+            !std::all_of(method.begin(), method.end(), isTokenCharacter)) {
+            return refuse(400, "This is not an HTTP request");
+        }
+        if (space != std::string_view::npos) {
+            const std::string_view target = line.substr(space + 1);
+            const auto end = std::min(target.find(' '), target.size());
+            if (end > limits_->maxTargetBytes) {
+                return refuse(414,
+                              "The request target is longer than " +
+                                  std::to_string(limits_->maxTargetBytes) + " bytes");
+            }
+            if (target.size() - end > 10) {
+                return refuse(400, "The request line does not end in HTTP/1.1 or HTTP/1.0");
+            }
+        }
+        return;
+    }
+    if (!line.empty() && kBlank.find(line.front()) != std::string_view::npos) {
+        return refuse(400, "A header continues on a second line (obs-fold)");
+    }
+    const auto colon = line.find(':');
+    const std::size_t nameBytes = std::min(colon, line.size());
+    if (nameBytes > limits_->maxNameBytes) {
+        return refuse(
+            431,
+            "A header name is longer than " + std::to_string(limits_->maxNameBytes) + " bytes");
+    }
+    // Two blanks and the CR may stand beside the value.
+    if (line.size() - nameBytes > limits_->maxValueBytes + 4) {
+        return refuse(
+            431,
+            "A header value is longer than " + std::to_string(limits_->maxValueBytes) + " bytes");
+    }
+    if (buffer_.size() - parsed_.requestStart > limits_->maxHeadBytes) {
+        return refuse(431,
+                      "The head of the request is larger than " +
+                          std::to_string(limits_->maxHeadBytes) + " bytes");
+    }
+}
+
+void RequestReader::takeRequestLine(std::string_view line) {
+    const auto first = line.find(' ');
+    const auto last = line.rfind(' ');
+    if (first == std::string_view::npos || first == last || first == 0 ||
+        first > limits_->maxMethodBytes) {
+        return refuse(400, "The request line is not: method, blank, target, blank, version");
+    }
+    const std::string_view method = line.substr(0, first);
+    const std::string_view target = line.substr(first + 1, last - first - 1);
+    const std::string_view version = line.substr(last + 1);
+    if (!std::all_of(method.begin(), method.end(), isTokenCharacter)) {
+        return refuse(400, "The method is no token");
+    }
+    if (target.size() > limits_->maxTargetBytes) {
+        return refuse(414,
+                      "The request target is longer than " +
+                          std::to_string(limits_->maxTargetBytes) + " bytes");
+    }
+    // Printable ASCII only; everything else travels percent-encoded. No fragment: it never leaves a client.
+    if (target.empty() || std::any_of(target.begin(), target.end(), [](char c) {
+            return static_cast<unsigned char>(c) <= 0x20 || static_cast<unsigned char>(c) >= 0x7F ||
+                   c == '#';
+        })) {
+        return refuse(400, "The request target has a character that must be percent-encoded");
+    }
+    if (version == "HTTP/1.1") {
+        parsed_.http11 = true;
+    } else if (version == "HTTP/1.0") {
+        parsed_.http11 = false;
+    } else {
+        return refuse(400, "The version is neither HTTP/1.1 nor HTTP/1.0");
+    }
+    parsed_.method = {offsetOf(method), method.size()};
+    parsed_.target = {offsetOf(target), target.size()};
+    parsed_.stage = Stage::Headers;
+}
+
+void RequestReader::takeHeader(std::string_view line) {
+    if (kBlank.find(line.front()) != std::string_view::npos) {
+        return refuse(400, "A header continues on a second line (obs-fold)");
+    }
+    const auto colon = line.find(':');
+    if (colon == std::string_view::npos) {
+        return refuse(400, "A header line has no colon");
+    }
+    if (++parsed_.headerCount > limits_->maxHeaders) {
+        return refuse(
+            431, "The request has more than " + std::to_string(limits_->maxHeaders) + " headers");
+    }
+    const std::string_view name = line.substr(0, colon);
+    if (name.size() > limits_->maxNameBytes) {
+        return refuse(
+            431,
+            "A header name is longer than " + std::to_string(limits_->maxNameBytes) + " bytes");
+    }
+    if (name.empty() || !std::all_of(name.begin(), name.end(), isTokenCharacter)) {
+        return refuse(400, "A header name is no token");
+    }
+    std::string_view raw = line.substr(colon + 1);
+    raw.remove_prefix(std::min(raw.find_first_not_of(kBlank), raw.size()));
+    // Measured with the blanks behind it, since Poco counts them.
+    if (raw.size() > limits_->maxValueBytes) {
+        return refuse(
+            431,
+            "A header value is longer than " + std::to_string(limits_->maxValueBytes) + " bytes");
+    }
+    const std::string_view value = trimmed(raw);
+    if (std::any_of(value.begin(), value.end(), [](char c) { return isControl(c) && c != '\t'; })) {
+        return refuse(400, "A header value has a control character");
+    }
+    if (hasEncodedWord(value)) {
+        return refuse(400, "A header value has an encoded word (RFC 2047)");
+    }
+    takeKnownHeader(name, value);
+}
+
+void RequestReader::takeKnownHeader(std::string_view name, std::string_view value) {
+    switch (name.size()) {
+        case 4:
+            if (equalsIgnoringCase(name, "Host")) {
+                ++parsed_.hosts;
+            }
+            break;
+        case 6:
+            if (equalsIgnoringCase(name, "Expect")) {
+                if (!equalsIgnoringCase(value, "100-continue")) {
+                    return refuse(417, "The only expectation that can be met is 100-continue");
+                }
+                parsed_.expectContinue = true;
+                // It is met here, as soon as the head is whole: Poco must not answer it a second time.
+                std::fill_n(buffer_.begin() + static_cast<std::ptrdiff_t>(offsetOf(value)),
+                            value.size(),
+                            ' ');
+            }
+            break;
+        case 10:
+            if (equalsIgnoringCase(name, "Connection")) {
+                takeConnection(value);
+            }
+            break;
+        case 12:
+            if (equalsIgnoringCase(name, "Content-Type")) {
+                parsed_.contentType = {offsetOf(value), value.size()};
+            }
+            break;
+        case 14:
+            if (equalsIgnoringCase(name, "Content-Length")) {
+                takeContentLength(value);
+            }
+            break;
+        case 17:
+            if (equalsIgnoringCase(name, "Transfer-Encoding")) {
+                parsed_.chunked =
+                    !parsed_.hasTransferEncoding && equalsIgnoringCase(value, "chunked");
+                parsed_.hasTransferEncoding = true;
+            }
+            break;
+        default:
+            break;
+    }
+}
+
+void RequestReader::takeContentLength(std::string_view value) {
+    if (parsed_.hasLength) {
+        return refuse(400, "The request has two Content-Length headers");
+    }
+    // 18 digits fit 64 bits whatever they are.
+    if (value.empty() || value.size() > 18 || !std::all_of(value.begin(), value.end(), isDigit)) {
+        return refuse(400, "Content-Length is not a decimal number in range");
+    }
+    parsed_.hasLength = true;
+    for (const char c : value) {
+        parsed_.bodyBytes = parsed_.bodyBytes * 10 + static_cast<std::uint64_t>(c - '0');
+    }
+}
+
+void RequestReader::takeConnection(std::string_view value) {
+    while (!value.empty()) {
+        const auto comma = std::min(value.find(','), value.size());
+        const std::string_view option = trimmed(value.substr(0, comma));
+        if (equalsIgnoringCase(option, "close")) {
+            parsed_.keepAlive = false;  // Wins over keep-alive, in whatever order they come.
+        } else if (equalsIgnoringCase(option, "keep-alive") && !parsed_.keepAlive) {
+            parsed_.keepAlive = true;
+        }
+        value.remove_prefix(std::min(comma + 1, value.size()));
+    }
+}
+
+void RequestReader::endHead() {
+    if (parsed_.hosts > 1 || (parsed_.http11 && parsed_.hosts == 0)) {
+        return refuse(400, "The request needs one Host header");
+    }
+    if (parsed_.hasTransferEncoding) {
+        if (parsed_.hasLength) {
+            return refuse(400, "The request has both Content-Length and Transfer-Encoding");
+        }
+        if (!parsed_.chunked || !parsed_.http11) {
+            return refuse(400, "The Transfer-Encoding is not supported; send Content-Length");
+        }
+        return refuse(411, "Chunked bodies are not accepted; send Content-Length");
+    }
+    if (!parsed_.http11 && !parsed_.hasLength && sendsBody(viewOf(parsed_.method))) {
+        return refuse(411, "The request needs Content-Length");
+    }
+    if (parsed_.bodyBytes > limits_->maxBodyBytes) {
+        return refuse(
+            413, "The body is larger than " + std::to_string(limits_->maxBodyBytes) + " bytes");
+    }
+    parsed_.stage = Stage::Body;
+}
+
+void RequestReader::complete() {
+    head_.method = viewOf(parsed_.method);
+    head_.target = viewOf(parsed_.target);
+    head_.contentType = viewOf(parsed_.contentType);
+    head_.http11 = parsed_.http11;
+    head_.keepAlive = parsed_.keepAlive.value_or(parsed_.http11);
+    head_.hasLength = parsed_.hasLength;
+    state_ = State::Complete;
+}
+
+std::string_view RequestReader::headBytes() const {
+    return std::string_view(buffer_).substr(parsed_.requestStart,
+                                            parsed_.headEnd - parsed_.requestStart);
+}
+
+std::string_view RequestReader::body() const {
+    return std::string_view(buffer_).substr(parsed_.headEnd, parsed_.bodyBytes);
+}
+
+bool RequestReader::takeExpectContinue() {
+    return parsed_.stage == Stage::Body && state_ == State::Partial &&
+           std::exchange(parsed_.expectContinue, false);
+}
+
+void RequestReader::next() {
+    buffer_.erase(0, parsed_.headEnd + parsed_.bodyBytes);
+    if (buffer_.empty() && buffer_.capacity() > kKeptCapacity) {
+        buffer_.shrink_to_fit();
+    }
+    parsed_ = Parsed{};
+    head_ = RequestHead{};
+    state_ = State::Empty;
+}
+
+void RequestReader::refuse(int status, std::string message) {
+    state_ = State::Refused;
+    refusalStatus_ = status;
+    refusalMessage_ = std::move(message);
+}
+
+}  // namespace drover::api

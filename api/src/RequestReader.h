@@ -1,0 +1,128 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace drover::api {
+
+/// What a request may be at most. None may exceed what Poco accepts (32, 16384, 100, 256, 8192), or a request that passed
+/// here would be refused there, without our answer.
+struct RequestLimits {
+    std::size_t maxMethodBytes = 32;
+    std::size_t maxTargetBytes = 16384;
+    std::size_t maxHeaders = 100;
+    std::size_t maxNameBytes = 256;
+    std::size_t maxValueBytes = 8192;
+    std::size_t maxHeadBytes = 32768;  ///< Request line, headers and the empty line together.
+    std::size_t maxBodyBytes = 65536;
+};
+
+/// The head of a complete request, as far as the front needs it. The texts are views into the reader's buffer.
+struct RequestHead {
+    std::string_view method;
+    std::string_view target;       ///< As received: path and query, still percent-encoded.
+    std::string_view contentType;  ///< Empty: none.
+    bool http11 = true;
+    bool keepAlive = true;   ///< What the client wishes.
+    bool hasLength = false;  ///< Content-Length was given.
+};
+
+/// Cuts the bytes of one connection into requests, strictly.
+///
+/// One request at a time: append() bytes as they come, advance(), and when the state is Complete use head() and body(),
+/// then next(). Where one request ends is decided here alone, so a body that nobody reads can never become a request
+/// (pitfall N3), and what is ambiguous in length (pitfall N4) is refused. A mistake is found with the byte that makes it,
+/// as far as that is possible, not at the end of the head.
+///
+/// A request without Content-Length and Transfer-Encoding has no body (RFC 9112, 6.3), also a POST; only HTTP/1.0, where
+/// such a body would last until the connection's end, gets 411. Whether a route can do without a body is the router's
+/// question. Chunked bodies are refused with 411 (pitfall N5).
+///
+/// Threads: none of its own; one owner at a time.
+class RequestReader {
+public:
+    enum class State {
+        Empty,     ///< No byte of the next request is here.
+        Partial,   ///< It has begun.
+        Complete,  ///< Head and body are here.
+        Refused    ///< See refusalStatus(); nothing that follows on this connection can be trusted.
+    };
+
+    explicit RequestReader(const RequestLimits& limits) : limits_(&limits) {}
+
+    void append(const char* data, std::size_t size) { buffer_.append(data, size); }
+    State advance();
+    [[nodiscard]] State state() const { return state_; }
+
+    /// Of a complete request; valid until next().
+    [[nodiscard]] const RequestHead& head() const { return head_; }
+    [[nodiscard]] std::string_view headBytes() const;
+    [[nodiscard]] std::string_view body() const;
+
+    /// Whether the client waits for "100 Continue" before it sends the body; true once per request.
+    [[nodiscard]] bool takeExpectContinue();
+
+    /// Drops the complete request; what was received behind it stays.
+    void next();
+
+    [[nodiscard]] int refusalStatus() const { return refusalStatus_; }
+    [[nodiscard]] const std::string& refusalMessage() const { return refusalMessage_; }
+
+private:
+    enum class Stage { RequestLine, Headers, Body };
+
+    void takeLine(std::size_t newline);
+    void checkUnfinishedLine();
+    void takeRequestLine(std::string_view line);
+    void takeHeader(std::string_view line);
+    void takeKnownHeader(std::string_view name, std::string_view value);
+    void takeContentLength(std::string_view value);
+    void takeConnection(std::string_view value);
+    void endHead();
+    void complete();
+    void refuse(int status, std::string message);
+    [[nodiscard]] std::size_t offsetOf(std::string_view part) const {
+        return static_cast<std::size_t>(part.data() - buffer_.data());
+    }
+
+    /// A part of buffer_, which may move while it grows.
+    struct Range {
+        std::size_t offset = 0;
+        std::size_t size = 0;
+    };
+    [[nodiscard]] std::string_view viewOf(const Range& range) const {
+        return std::string_view(buffer_).substr(range.offset, range.size);
+    }
+
+    /// What is known of the request under way; cleared as a whole by next().
+    struct Parsed {
+        Stage stage = Stage::RequestLine;
+        std::size_t requestStart = 0;  ///< Behind an empty line that a sloppy client sent first.
+        std::size_t lineStart = 0;
+        std::size_t scanned = 0;  ///< No newline before this offset, from lineStart on.
+        std::size_t headEnd = 0;
+        std::size_t headerCount = 0;
+        std::uint64_t bodyBytes = 0;
+        Range method, target, contentType;
+        int hosts = 0;
+        bool http11 = true;
+        bool hasLength = false;
+        bool hasTransferEncoding = false;
+        bool chunked = false;
+        bool expectContinue = false;
+        std::optional<bool> keepAlive;
+    };
+
+    const RequestLimits* limits_;
+    std::string buffer_;
+    Parsed parsed_;
+    State state_ = State::Empty;
+    RequestHead head_;
+    int refusalStatus_ = 0;
+    std::string refusalMessage_;
+};
+
+}  // namespace drover::api
