@@ -1,0 +1,227 @@
+#include "Inputs.h"
+
+#include <algorithm>
+#include <charconv>
+#include <cmath>
+#include <set>
+
+#include <rapidjson/document.h>
+#include <rapidjson/error/en.h>
+
+#include "Target.h"
+
+namespace drover::api {
+
+namespace {
+
+bool isDigit(char c) { return c >= '0' && c <= '9'; }
+
+bool isCanonicalInteger(std::string_view text) {
+    if (text.size() > 1 && text.front() == '-') {
+        text.remove_prefix(1);
+        return text.front() != '0' && std::all_of(text.begin(), text.end(), isDigit);
+    }
+    return !text.empty() && (text.front() != '0' || text.size() == 1) &&
+           std::all_of(text.begin(), text.end(), isDigit);
+}
+
+std::optional<std::int64_t> parseInteger(std::string_view text) {
+    std::int64_t value = 0;
+    if (!isCanonicalInteger(text)) {
+        return std::nullopt;
+    }
+    const auto result = std::from_chars(text.data(), text.data() + text.size(), value);
+    return result.ec == std::errc() ? std::optional(value) : std::nullopt;
+}
+
+std::optional<double> parseNumber(std::string_view text) {
+    double value = 0;
+    // from_chars would take "inf", "nan" and hexadecimal forms of some libraries; a number starts with a digit here.
+    const std::size_t first = !text.empty() && text.front() == '-' ? 1 : 0;
+    if (first >= text.size() || !isDigit(text[first])) {
+        return std::nullopt;
+    }
+    const auto result = std::from_chars(text.data(), text.data() + text.size(), value);
+    const bool whole = result.ec == std::errc() && result.ptr == text.data() + text.size();
+    return whole && std::isfinite(value) ? std::optional(value) : std::nullopt;
+}
+
+/// What is wrong with a text for this parameter; empty: nothing.
+std::string textMistake(const Parameter& parameter, std::string_view text) {
+    // NUL ends a text early in C interfaces behind us (pitfall P10).
+    if (text.find('\0') != std::string_view::npos) {
+        return parameter.name + " must not contain NUL characters";
+    }
+    if (parameter.type == ParameterType::DateTime) {
+        return isDateTime(text) ? "" : parameter.name + " must be a valid ISO 8601 date string with a zone";
+    }
+    if (text.size() < parameter.minLength) {
+        return parameter.name + " must be longer than or equal to " + std::to_string(parameter.minLength) +
+               " bytes";
+    }
+    if (text.size() > parameter.maxLength) {
+        return parameter.name + " must be shorter than or equal to " + std::to_string(parameter.maxLength) +
+               " bytes";
+    }
+    return "";
+}
+
+/// Reads a member of a body. Returns what is wrong; empty: nothing.
+std::string readMember(const Parameter& parameter, const rapidjson::Value& json, Values& values) {
+    const std::string& name = parameter.name;
+    switch (parameter.type) {
+        case ParameterType::Integer: {
+            if (!json.IsInt64()) {
+                return name + (json.IsUint64() ? " is too large" : " must be an integer number");
+            }
+            const std::int64_t value = json.GetInt64();
+            if (value < parameter.minimum) {
+                return name + " must not be less than " + std::to_string(parameter.minimum);
+            }
+            if (value > parameter.maximum) {
+                return name + " must not be greater than " + std::to_string(parameter.maximum);
+            }
+            values[name] = value;
+            return "";
+        }
+        case ParameterType::Number:
+            if (!json.IsNumber()) {
+                return name + " must be a number";
+            }
+            values[name] = json.GetDouble();
+            return "";
+        case ParameterType::Boolean:
+            if (!json.IsBool()) {
+                return name + " must be a boolean value";
+            }
+            values[name] = json.GetBool();
+            return "";
+        case ParameterType::String:
+        case ParameterType::DateTime: break;
+    }
+    if (!json.IsString()) {
+        return name + " must be a string";
+    }
+    std::string text(json.GetString(), json.GetStringLength());
+    std::string mistake = textMistake(parameter, text);
+    if (mistake.empty()) {
+        values[name] = std::move(text);
+    }
+    return mistake;
+}
+
+}  // namespace
+
+ParameterValue readText(const Parameter& parameter, const std::string& text) {
+    switch (parameter.type) {
+        case ParameterType::Integer: {
+            const auto value = parseInteger(text);
+            if (!value || *value < parameter.minimum || *value > parameter.maximum) {
+                throw HttpError(400, "Validation failed (numeric string is expected)");
+            }
+            return *value;
+        }
+        case ParameterType::Number: {
+            const auto value = parseNumber(text);
+            if (!value) {
+                throw HttpError(400, "Validation failed (numeric string is expected)");
+            }
+            return *value;
+        }
+        case ParameterType::Boolean:
+            if (text != "true" && text != "false") {
+                throw HttpError(400, "Validation failed (boolean string is expected)");
+            }
+            return text == "true";
+        case ParameterType::String:
+        case ParameterType::DateTime: break;
+    }
+    const std::string mistake = textMistake(parameter, text);
+    if (!mistake.empty()) {
+        throw HttpError(400, mistake);
+    }
+    return text;
+}
+
+std::vector<std::string> readBody(const std::vector<const Parameter*>& parameters,
+                                  std::string_view body,
+                                  Values& values) {
+    rapidjson::Document document;
+    // Iterative: a body of nothing but brackets must not eat the stack.
+    document.Parse<rapidjson::kParseIterativeFlag | rapidjson::kParseValidateEncodingFlag |
+                   rapidjson::kParseFullPrecisionFlag>(body.data(), body.size());
+    if (document.HasParseError()) {
+        return {std::string("The body is not JSON: ") + rapidjson::GetParseError_En(document.GetParseError()) +
+                " (at byte " + std::to_string(document.GetErrorOffset()) + ")"};
+    }
+    if (!document.IsObject()) {
+        return {"The body must be a JSON object"};
+    }
+    std::vector<std::string> mistakes;
+    std::set<std::string> seen;
+    for (const auto& member : document.GetObject()) {
+        const std::string name(member.name.GetString(), member.name.GetStringLength());
+        const auto known = std::find_if(parameters.begin(), parameters.end(), [&name](const Parameter* parameter) {
+            return parameter->name == name;
+        });
+        if (!seen.insert(name).second) {
+            mistakes.push_back("property " + name + " must be given once");
+        } else if (known == parameters.end()) {
+            mistakes.push_back("property " + name + " should not exist");
+        } else if (std::string mistake = readMember(**known, member.value, values); !mistake.empty()) {
+            mistakes.push_back(std::move(mistake));
+        }
+    }
+    for (const Parameter* const parameter : parameters) {
+        if (parameter->required && seen.count(parameter->name) == 0) {
+            mistakes.push_back(parameter->name + " should not be empty");
+        }
+    }
+    return mistakes;
+}
+
+bool isDateTime(std::string_view text) {
+    // dddd-dd-ddTdd:dd:dd, then optional fraction, then Z or an offset.
+    constexpr std::string_view kForm = "dddd-dd-ddTdd:dd:dd";
+    if (text.size() < kForm.size() + 1) {
+        return false;
+    }
+    for (std::size_t i = 0; i < kForm.size(); ++i) {
+        if (kForm[i] == 'd' ? !isDigit(text[i]) : text[i] != kForm[i]) {
+            return false;
+        }
+    }
+    const auto number = [text](std::size_t at, std::size_t size) {
+        int value = 0;
+        std::from_chars(text.data() + at, text.data() + at + size, value);
+        return value;
+    };
+    const int year = number(0, 4);
+    const int month = number(5, 2);
+    const int day = number(8, 2);
+    const bool leap = (year % 4 == 0 && year % 100 != 0) || year % 400 == 0;
+    constexpr int kDays[] = {31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
+    if (month < 1 || month > 12 || day < 1 || day > kDays[month - 1] + (month == 2 && leap ? 1 : 0) ||
+        number(11, 2) > 23 || number(14, 2) > 59 || number(17, 2) > 59) {
+        return false;
+    }
+    std::size_t at = kForm.size();
+    if (text[at] == '.') {
+        const std::size_t begin = ++at;
+        while (at < text.size() && isDigit(text[at])) {
+            ++at;
+        }
+        if (at == begin || at - begin > 9) {
+            return false;
+        }
+    }
+    const std::string_view zone = text.substr(at);
+    if (zone == "Z") {
+        return true;
+    }
+    return zone.size() == 6 && (zone[0] == '+' || zone[0] == '-') && zone[3] == ':' && isDigit(zone[1]) &&
+           isDigit(zone[2]) && isDigit(zone[4]) && isDigit(zone[5]) && number(at + 1, 2) <= 23 &&
+           number(at + 4, 2) <= 59;
+}
+
+}  // namespace drover::api

@@ -1,0 +1,26 @@
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace drover::api {
+
+/// The request target, taken apart and decoded.
+struct Target {
+    std::string path;                   ///< As received, still encoded, without query.
+    std::vector<std::string> segments;  ///< Of the path, decoded; "/" has none, "/a/" has "a" and "".
+    std::vector<std::pair<std::string, std::string>> query;  ///< Decoded, in order, '+' as blank.
+
+    /// Throws HttpError 400 for what two readers could understand differently: a bad %-escape, %00 or another control
+    /// character, text that is not UTF-8, a dot segment (also an encoded one), an empty segment inside the path, an
+    /// encoded slash or backslash, a target that is no path. The absolute form ("http://host/path") counts as its path.
+    static Target parse(std::string_view target);
+};
+
+/// Whether `text` is UTF-8: no overlong form, no surrogate, nothing beyond U+10FFFF.
+[[nodiscard]] bool isUtf8(std::string_view text);
+
+}  // namespace drover::api
