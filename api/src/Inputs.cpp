@@ -3,10 +3,10 @@
 #include <algorithm>
 #include <charconv>
 #include <cmath>
-#include <set>
-
+#include <limits>
 #include <rapidjson/document.h>
 #include <rapidjson/error/en.h>
+#include <set>
 
 #include "Target.h"
 
@@ -14,7 +14,9 @@ namespace drover::api {
 
 namespace {
 
-bool isDigit(char c) { return c >= '0' && c <= '9'; }
+bool isDigit(char c) {
+    return c >= '0' && c <= '9';
+}
 
 bool isCanonicalInteger(std::string_view text) {
     if (text.size() > 1 && text.front() == '-') {
@@ -53,15 +55,17 @@ std::string textMistake(const Parameter& parameter, std::string_view text) {
         return parameter.name + " must not contain NUL characters";
     }
     if (parameter.type == ParameterType::DateTime) {
-        return isDateTime(text) ? "" : parameter.name + " must be a valid ISO 8601 date string with a zone";
+        return isDateTime(text)
+                   ? ""
+                   : parameter.name + " must be a valid ISO 8601 date string with a zone";
     }
     if (text.size() < parameter.minLength) {
-        return parameter.name + " must be longer than or equal to " + std::to_string(parameter.minLength) +
-               " bytes";
+        return parameter.name + " must be longer than or equal to " +
+               std::to_string(parameter.minLength) + " bytes";
     }
     if (text.size() > parameter.maxLength) {
-        return parameter.name + " must be shorter than or equal to " + std::to_string(parameter.maxLength) +
-               " bytes";
+        return parameter.name + " must be shorter than or equal to " +
+               std::to_string(parameter.maxLength) + " bytes";
     }
     return "";
 }
@@ -97,7 +101,8 @@ std::string readMember(const Parameter& parameter, const rapidjson::Value& json,
             values[name] = json.GetBool();
             return "";
         case ParameterType::String:
-        case ParameterType::DateTime: break;
+        case ParameterType::DateTime:
+            break;
     }
     if (!json.IsString()) {
         return name + " must be a string";
@@ -116,7 +121,11 @@ ParameterValue readText(const Parameter& parameter, const std::string& text) {
     switch (parameter.type) {
         case ParameterType::Integer: {
             const auto value = parseInteger(text);
-            if (!value || *value < parameter.minimum || *value > parameter.maximum) {
+            // Ids are what paths hold: a negative number is taken only where the route asks for one.
+            const std::int64_t least = parameter.minimum == std::numeric_limits<std::int64_t>::min()
+                                           ? 0
+                                           : parameter.minimum;
+            if (!value || *value < least || *value > parameter.maximum) {
                 throw HttpError(400, "Validation failed (numeric string is expected)");
             }
             return *value;
@@ -134,7 +143,8 @@ ParameterValue readText(const Parameter& parameter, const std::string& text) {
             }
             return text == "true";
         case ParameterType::String:
-        case ParameterType::DateTime: break;
+        case ParameterType::DateTime:
+            break;
     }
     const std::string mistake = textMistake(parameter, text);
     if (!mistake.empty()) {
@@ -151,8 +161,9 @@ std::vector<std::string> readBody(const std::vector<const Parameter*>& parameter
     document.Parse<rapidjson::kParseIterativeFlag | rapidjson::kParseValidateEncodingFlag |
                    rapidjson::kParseFullPrecisionFlag>(body.data(), body.size());
     if (document.HasParseError()) {
-        return {std::string("The body is not JSON: ") + rapidjson::GetParseError_En(document.GetParseError()) +
-                " (at byte " + std::to_string(document.GetErrorOffset()) + ")"};
+        return {std::string("The body is not JSON: ") +
+                rapidjson::GetParseError_En(document.GetParseError()) + " (at byte " +
+                std::to_string(document.GetErrorOffset()) + ")"};
     }
     if (!document.IsObject()) {
         return {"The body must be a JSON object"};
@@ -161,14 +172,16 @@ std::vector<std::string> readBody(const std::vector<const Parameter*>& parameter
     std::set<std::string> seen;
     for (const auto& member : document.GetObject()) {
         const std::string name(member.name.GetString(), member.name.GetStringLength());
-        const auto known = std::find_if(parameters.begin(), parameters.end(), [&name](const Parameter* parameter) {
-            return parameter->name == name;
-        });
+        const auto known =
+            std::find_if(parameters.begin(), parameters.end(), [&name](const Parameter* parameter) {
+                return parameter->name == name;
+            });
         if (!seen.insert(name).second) {
             mistakes.push_back("property " + name + " must be given once");
         } else if (known == parameters.end()) {
             mistakes.push_back("property " + name + " should not exist");
-        } else if (std::string mistake = readMember(**known, member.value, values); !mistake.empty()) {
+        } else if (std::string mistake = readMember(**known, member.value, values);
+                   !mistake.empty()) {
             mistakes.push_back(std::move(mistake));
         }
     }
@@ -201,8 +214,9 @@ bool isDateTime(std::string_view text) {
     const int day = number(8, 2);
     const bool leap = (year % 4 == 0 && year % 100 != 0) || year % 400 == 0;
     constexpr int kDays[] = {31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
-    if (month < 1 || month > 12 || day < 1 || day > kDays[month - 1] + (month == 2 && leap ? 1 : 0) ||
-        number(11, 2) > 23 || number(14, 2) > 59 || number(17, 2) > 59) {
+    if (month < 1 || month > 12 || day < 1 ||
+        day > kDays[month - 1] + (month == 2 && leap ? 1 : 0) || number(11, 2) > 23 ||
+        number(14, 2) > 59 || number(17, 2) > 59) {
         return false;
     }
     std::size_t at = kForm.size();
@@ -219,9 +233,9 @@ bool isDateTime(std::string_view text) {
     if (zone == "Z") {
         return true;
     }
-    return zone.size() == 6 && (zone[0] == '+' || zone[0] == '-') && zone[3] == ':' && isDigit(zone[1]) &&
-           isDigit(zone[2]) && isDigit(zone[4]) && isDigit(zone[5]) && number(at + 1, 2) <= 23 &&
-           number(at + 4, 2) <= 59;
+    return zone.size() == 6 && (zone[0] == '+' || zone[0] == '-') && zone[3] == ':' &&
+           isDigit(zone[1]) && isDigit(zone[2]) && isDigit(zone[4]) && isDigit(zone[5]) &&
+           number(at + 1, 2) <= 23 && number(at + 4, 2) <= 59;
 }
 
 }  // namespace drover::api

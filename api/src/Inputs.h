@@ -13,7 +13,7 @@ namespace drover::api {
 using Values = std::map<std::string, ParameterValue>;
 
 /// Reads one parameter of a path or query. Integers are canonical decimals, `0|-?[1-9][0-9]*`, within the parameter's range:
-/// no sign but a minus, no leading zero, no exponent, no digit of another script.
+/// no plus, no leading zero, no exponent, no digit of another script; without a declared minimum they are not negative.
 /// Throws HttpError 400; of an Integer with the message "Validation failed (numeric string is expected)".
 [[nodiscard]] ParameterValue readText(const Parameter& parameter, const std::string& text);
 

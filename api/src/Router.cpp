@@ -12,7 +12,9 @@ namespace drover::api {
 
 namespace {
 
-bool wantsBody(std::string_view method) { return method == "POST" || method == "PUT" || method == "PATCH"; }
+bool wantsBody(std::string_view method) {
+    return method == "POST" || method == "PUT" || method == "PATCH";
+}
 
 /// application/json, with or without parameters; JSON is UTF-8, so another charset is refused.
 bool isJson(std::string_view contentType) {
@@ -40,7 +42,8 @@ std::string shortened(const std::string& path) {
 
 Response Router::answer(const HttpRequest& request, const Target& target) {
     const std::shared_ptr<const Compiled> compiled = table();
-    const std::string_view method = request.method == "HEAD" ? std::string_view("GET") : request.method;
+    const std::string_view method =
+        request.method == "HEAD" ? std::string_view("GET") : request.method;
     std::set<std::string> allowed;
     for (const Entry& entry : compiled->entries) {
         if (matches(entry, target.segments)) {
@@ -111,7 +114,8 @@ Response Router::run(const Entry& entry, const HttpRequest& request, const Targe
         if (!isJson(request.contentType)) {
             throw HttpError(415, "The body must be application/json in UTF-8");
         }
-        const std::vector<std::string> mistakes = readBody(entry.body, request.body, checked.values);
+        const std::vector<std::string> mistakes =
+            readBody(entry.body, request.body, checked.values);
         if (!mistakes.empty()) {
             return validationResponse(mistakes);
         }
@@ -132,7 +136,8 @@ std::shared_ptr<const Router::Compiled> Router::table() {
     return compiled_;
 }
 
-std::shared_ptr<const Router::Compiled> Router::compile(std::shared_ptr<const Routes::Table> source) {
+std::shared_ptr<const Router::Compiled> Router::compile(
+    std::shared_ptr<const Routes::Table> source) {
     auto compiled = std::make_shared<Compiled>();
     for (const std::shared_ptr<const Route>& route : *source) {
         Entry entry;
@@ -149,7 +154,8 @@ std::shared_ptr<const Router::Compiled> Router::compile(std::shared_ptr<const Ro
             const auto end = std::min(route->path.find('/', at), route->path.size());
             const std::string part = route->path.substr(at, end - at);
             const bool isParameter = part.size() > 2 && part.front() == '{' && part.back() == '}';
-            entry.segments.push_back({isParameter ? part.substr(1, part.size() - 2) : part, isParameter});
+            entry.segments.push_back(
+                {isParameter ? part.substr(1, part.size() - 2) : part, isParameter});
             entry.path.push_back(isParameter ? named(entry.segments.back().text) : nullptr);
             at = end + 1;
         }
@@ -162,11 +168,17 @@ std::shared_ptr<const Router::Compiled> Router::compile(std::shared_ptr<const Ro
         }
         compiled->entries.push_back(std::move(entry));
     }
-    const auto literalFirst = [](const Segment& a, const Segment& b) { return !a.isParameter && b.isParameter; };
-    std::stable_sort(compiled->entries.begin(), compiled->entries.end(), [&](const Entry& a, const Entry& b) {
-        return std::lexicographical_compare(
-            a.segments.begin(), a.segments.end(), b.segments.begin(), b.segments.end(), literalFirst);
-    });
+    const auto literalFirst = [](const Segment& a, const Segment& b) {
+        return !a.isParameter && b.isParameter;
+    };
+    std::stable_sort(
+        compiled->entries.begin(), compiled->entries.end(), [&](const Entry& a, const Entry& b) {
+            return std::lexicographical_compare(a.segments.begin(),
+                                                a.segments.end(),
+                                                b.segments.begin(),
+                                                b.segments.end(),
+                                                literalFirst);
+        });
     compiled->source = std::move(source);
     return compiled;
 }

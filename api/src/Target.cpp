@@ -27,7 +27,9 @@ std::string decode(std::string_view text, bool plusIsBlank) {
             const int high = i + 2 < text.size() ? hexValue(text[i + 1]) : -1;
             const int low = high >= 0 ? hexValue(text[i + 2]) : -1;
             if (low < 0) {
-                throw HttpError(400, "The request target has a % that is not followed by two hexadecimal digits");
+                throw HttpError(
+                    400,
+                    "The request target has a % that is not followed by two hexadecimal digits");
             }
             decoded += static_cast<char>(high * 16 + low);
             i += 2;
@@ -76,7 +78,8 @@ Target Target::parse(std::string_view text) {
     // RFC 9112, 3.2.2: a server must accept the absolute form.
     if (text.rfind("http://", 0) == 0 || text.rfind("https://", 0) == 0) {
         const auto path = text.find_first_of("/?", text.find("//") + 2);
-        text = path == std::string_view::npos || text[path] == '?' ? std::string_view("/") : text.substr(path);
+        text = path == std::string_view::npos || text[path] == '?' ? std::string_view("/")
+                                                                   : text.substr(path);
     }
     if (text.empty() || text.front() != '/') {
         throw HttpError(400, "The request target is no path");
@@ -101,9 +104,10 @@ Target Target::parse(std::string_view text) {
                 return;
             }
             const auto equals = pair.find('=');
-            target.query.emplace_back(
-                decode(pair.substr(0, equals), true),
-                equals == std::string_view::npos ? std::string() : decode(pair.substr(equals + 1), true));
+            target.query.emplace_back(decode(pair.substr(0, equals), true),
+                                      equals == std::string_view::npos
+                                          ? std::string()
+                                          : decode(pair.substr(equals + 1), true));
         });
     }
     return target;

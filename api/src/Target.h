@@ -10,8 +10,9 @@ namespace drover::api {
 
 /// The request target, taken apart and decoded.
 struct Target {
-    std::string path;                   ///< As received, still encoded, without query.
-    std::vector<std::string> segments;  ///< Of the path, decoded; "/" has none, "/a/" has "a" and "".
+    std::string path;  ///< As received, still encoded, without query.
+    std::vector<std::string>
+        segments;  ///< Of the path, decoded; "/" has none, "/a/" has "a" and "".
     std::vector<std::pair<std::string, std::string>> query;  ///< Decoded, in order, '+' as blank.
 
     /// Throws HttpError 400 for what two readers could understand differently: a bad %-escape, %00 or another control

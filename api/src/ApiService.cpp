@@ -1,0 +1,201 @@
+#include <algorithm>
+#include <chrono>
+#include <memory>
+#include <string>
+#include <sys/resource.h>
+
+#include <Poco/Logger.h>
+
+#include "ConfiguredRoutes.h"
+#include "HealthPages.h"
+#include "HttpFront.h"
+#include "HttpServer.h"
+#include "drover/Exceptions.h"
+#include "drover/Service.h"
+
+namespace drover::api {
+
+namespace {
+
+using std::chrono::milliseconds;
+
+/// Descriptors of the process besides the connections: logs, Redis, databases, libraries.
+constexpr rlim_t kOtherDescriptors = 512;
+
+/// Raises the soft limit of descriptors as far as it may go. Returns how many connections fit.
+std::size_t roomForConnections(std::size_t wanted) {
+    rlimit limit{};
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0) {
+        return wanted;
+    }
+    const rlim_t needed = wanted + kOtherDescriptors;
+    if (limit.rlim_cur < needed) {
+        limit.rlim_cur = std::min(needed, limit.rlim_max);
+        setrlimit(RLIMIT_NOFILE, &limit);
+        getrlimit(RLIMIT_NOFILE, &limit);
+    }
+    if (limit.rlim_cur >= needed) {
+        return wanted;
+    }
+    return limit.rlim_cur > 2 * kOtherDescriptors ? limit.rlim_cur - kOtherDescriptors
+                                                  : limit.rlim_cur / 2;
+}
+
+/// The HTTP front as a service: routes of the table on the main port, health on its own.
+class ApiService : public Service {
+public:
+    explicit ApiService(ServiceContext& context) : context_(context) {
+        const std::vector<Route> routes =
+            configuredRoutes(context.config().below("route"), [&context](const std::string& alias) {
+                Queue& queue = context.queue(alias);
+                return Producer{[&queue](NewJob job, Queue::Clock::time_point deadline) {
+                                    return queue.add(std::move(job), deadline);
+                                },
+                                queue.qualifiedName()};
+            });
+        for (const Route& route : routes) {
+            context.routes().add(route);
+        }
+        HttpFront::Settings front;
+        front.version = DROVER_VERSION;
+        front.docsPages = context.config().text("environment") != "prod";
+        front.docsFolder = context.config().text("docsDir");
+        front_ = std::make_unique<HttpFront>(context.routes(), front);
+    }
+
+    void start() override {
+        const ServiceConfig& config = context_.config();
+        const std::string host = config.text("host");
+        const auto healthPort = static_cast<std::uint16_t>(config.integer("healthPort"));
+        if (healthPort != 0) {
+            health_ = std::make_unique<HttpServer>(
+                HealthPages::serverSettings(host, healthPort),
+                [pages = HealthPages([this] { return context_.health(); })](
+                    const HttpRequest& request) { return pages.answer(request); });
+            health_->start();
+            context_.logger().information(
+                "health on http://%s:%hu/livez and /readyz", host, health_->port());
+        }
+        main_ = std::make_unique<HttpServer>(
+            mainSettings(), [this](const HttpRequest& request) { return front_->answer(request); });
+        main_->start();
+        context_.logger().information("listening on http://%s:%hu", host, main_->port());
+    }
+
+    void stop(milliseconds grace) override {
+        const auto end = ConnectionGate::Clock::now() + grace;
+        if (main_) {
+            // A handler that would not end stands on the front: both stay until the process ends.
+            if (main_->stop(grace) > 0) {
+                (void)front_.release();
+            }
+            main_.reset();
+        }
+        // Last, so that the process can be watched while it drains.
+        if (health_) {
+            health_->stop(std::max(
+                std::chrono::duration_cast<milliseconds>(end - ConnectionGate::Clock::now()),
+                milliseconds(100)));
+            health_.reset();
+        }
+    }
+
+private:
+    HttpServer::Settings mainSettings() {
+        const ServiceConfig& config = context_.config();
+        HttpServer::Settings settings;
+        settings.threads = static_cast<int>(config.integer("threads"));
+        settings.waitTimeout = milliseconds(config.integer("waitTimeoutMs"));
+        settings.gate.host = config.text("host");
+        settings.gate.port = static_cast<std::uint16_t>(config.integer("port"));
+        const auto wanted = static_cast<std::size_t>(config.integer("maxConnections"));
+        settings.gate.maxConnections = roomForConnections(wanted);
+        if (settings.gate.maxConnections < wanted) {
+            context_.logger().warning(
+                "the limit of open files allows %z connections, not %z as api.maxConnections says",
+                settings.gate.maxConnections,
+                wanted);
+        }
+        settings.gate.maxConnectionsPerAddress =
+            static_cast<std::size_t>(config.integer("maxConnectionsPerAddress"));
+        settings.gate.requestTimeout = milliseconds(config.integer("requestTimeoutMs"));
+        settings.gate.idleTimeout = milliseconds(config.integer("idleTimeoutMs"));
+        settings.gate.sendTimeout = milliseconds(config.integer("sendTimeoutMs"));
+        settings.gate.limits.maxBodyBytes =
+            static_cast<std::size_t>(config.integer("maxBodyBytes"));
+        return settings;
+    }
+
+    ServiceContext& context_;
+    std::unique_ptr<HttpFront> front_;
+    std::unique_ptr<HttpServer> health_;
+    std::unique_ptr<HttpServer> main_;
+};
+
+drover_config_key text(const char* name,
+                       const char* value,
+                       const char* description,
+                       std::uint32_t flags = 0) {
+    return {
+        sizeof(drover_config_key), DROVER_CONFIG_STRING, flags, 0, 0, 0, name, value, description};
+}
+
+drover_config_key number(const char* name,
+                         const char* value,
+                         std::int64_t least,
+                         std::int64_t most,
+                         const char* description) {
+    return {
+        sizeof(drover_config_key), DROVER_CONFIG_INT, 0, 0, least, most, name, value, description};
+}
+
+const ServiceDescriptor kDescriptor = {
+    DROVER_BUILD_STAMP,
+    "api",
+    DROVER_VERSION,
+    "The HTTP front: serves the route table, its OpenAPI document, Swagger UI and the health "
+    "pages.",
+    {text("environment", "dev", "prod turns the Swagger page off.", DROVER_CONFIG_SHARED),
+     text("host", "127.0.0.1", "Address that both ports listen on; 0.0.0.0 for every one."),
+     number("port", "4000", 0, 65535, "Port of the routes; 0 takes a free one."),
+     number("healthPort", "4001", 0, 65535, "Port of /livez and /readyz; 0 turns it off."),
+     number("threads", "32", 1, 1024, "Requests that are handled at once."),
+     number("waitTimeoutMs",
+            "1000",
+            1,
+            600000,
+            "A request that waits longer for a thread is answered with 503."),
+     number(
+         "maxConnections", "4096", 1, 1000000, "Connections in all; more are answered with 503."),
+     number("maxConnectionsPerAddress",
+            "2048",
+            1,
+            1000000,
+            "Connections from one address; more are answered with 503."),
+     number("requestTimeoutMs",
+            "10000",
+            10,
+            3600000,
+            "A whole request must have arrived by then, else 408."),
+     number("idleTimeoutMs",
+            "30000",
+            10,
+            3600000,
+            "A connection without a request is closed after this."),
+     number("sendTimeoutMs",
+            "10000",
+            10,
+            3600000,
+            "A client must have taken the whole answer by then."),
+     number("maxBodyBytes", "65536", 0, 16777216, "Largest body of a request; more is 413."),
+     text("docsDir", "", "Folder of the npm package swagger-ui-dist, for the page at /api.")},
+    {"route"},
+    [](ServiceContext& context) -> std::unique_ptr<Service> {
+        return std::make_unique<ApiService>(context);
+    }};
+
+}  // namespace
+
+}  // namespace drover::api
+
+DROVER_SERVICE(drover::api::kDescriptor);

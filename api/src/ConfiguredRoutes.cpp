@@ -1,0 +1,313 @@
+#include "ConfiguredRoutes.h"
+
+#include <algorithm>
+#include <charconv>
+#include <map>
+#include <memory>
+#include <optional>
+#include <set>
+#include <sstream>
+
+#include <Poco/Exception.h>
+
+#include "HttpText.h"
+#include "JsonTemplate.h"
+#include "drover/Exceptions.h"
+#include "drover/Job.h"
+#include "drover/JobOptions.h"
+
+namespace drover::api {
+
+namespace {
+
+/// An answer must be there in under a second, whatever Redis does.
+constexpr std::chrono::milliseconds kAddDeadline{800};
+constexpr int kRetryAfterSeconds = 1;
+
+constexpr const char* kJobSchema =
+    R"({"type":"object","properties":{"name":{"type":"string"},"data":{"type":"object"},"opts":{"type":"object"},)"
+    R"("id":{"type":"string"},"progress":{},"returnvalue":{"nullable":true},"stacktrace":{"nullable":true},)"
+    R"("priority":{"type":"integer"},"attemptsStarted":{"type":"integer"},"attemptsMade":{"type":"integer"},)"
+    R"("timestamp":{"type":"integer","format":"int64"},"queueQualifiedName":{"type":"string"}}})";
+
+/// The keys of one route, for reading and for messages.
+class RouteKeys {
+public:
+    RouteKeys(std::string name, std::map<std::string, std::string> values)
+        : name_(std::move(name)), values_(std::move(values)) {}
+
+    [[nodiscard]] std::string key(const std::string& setting) const {
+        return "api.route." + name_ + "." + setting;
+    }
+    [[nodiscard]] const std::map<std::string, std::string>& values() const { return values_; }
+
+    [[nodiscard]] std::string text(const std::string& setting, const std::string& fallback) const {
+        const auto found = values_.find(setting);
+        return found == values_.end() ? fallback : found->second;
+    }
+    [[nodiscard]] std::string required(const std::string& setting,
+                                       const std::string& example) const {
+        const auto found = values_.find(setting);
+        if (found == values_.end() || found->second.empty()) {
+            throw ConfigException(key(setting) + " is missing; give it a value such as " + example);
+        }
+        return found->second;
+    }
+    [[noreturn]] void refuse(const std::string& setting, const std::string& right) const {
+        throw ConfigException(key(setting) + " = " + text(setting, "") + ": " + right);
+    }
+
+private:
+    std::string name_;
+    std::map<std::string, std::string> values_;
+};
+
+template <typename Number>
+std::optional<Number> parsed(std::string_view text) {
+    Number value{};
+    const auto result = std::from_chars(text.data(), text.data() + text.size(), value);
+    return result.ec == std::errc() && result.ptr == text.data() + text.size()
+               ? std::optional(value)
+               : std::nullopt;
+}
+
+/// Reads "1..64" (either end may be missing) into two bounds.
+template <typename Number>
+bool readRange(const std::string& text, Number& least, Number& most) {
+    const auto dots = text.find("..");
+    if (dots == std::string::npos || text.size() == 2) {
+        return false;
+    }
+    const std::string left = text.substr(0, dots);
+    const std::string right = text.substr(dots + 2);
+    const auto low = left.empty() ? std::optional(least) : parsed<Number>(left);
+    const auto high = right.empty() ? std::optional(most) : parsed<Number>(right);
+    if (!low || !high || *low > *high) {
+        return false;
+    }
+    least = *low;
+    most = *high;
+    return true;
+}
+
+Parameter readParameter(const RouteKeys& keys, const std::string& setting, Parameter::In in) {
+    static const std::map<std::string, ParameterType> kTypes = {
+        {"integer", ParameterType::Integer},
+        {"number", ParameterType::Number},
+        {"boolean", ParameterType::Boolean},
+        {"string", ParameterType::String},
+        {"datetime", ParameterType::DateTime}};
+    Parameter parameter;
+    parameter.in = in;
+    parameter.name = setting.substr(setting.find('.') + 1);
+    std::istringstream words(keys.text(setting, ""));
+    std::string word;
+    words >> word;
+    const auto type = kTypes.find(word);
+    if (type == kTypes.end()) {
+        keys.refuse(setting, "a type is integer, number, boolean, string or datetime");
+    }
+    parameter.type = type->second;
+    while (words >> word) {
+        if (word == "optional") {
+            if (in == Parameter::In::Path) {
+                keys.refuse(setting, "a path parameter cannot be optional");
+            }
+            parameter.required = false;
+            continue;
+        }
+        bool ranged = false;
+        if (parameter.type == ParameterType::Integer) {
+            ranged = readRange(word, parameter.minimum, parameter.maximum);
+        } else if (parameter.type == ParameterType::String) {
+            ranged = readRange(word, parameter.minLength, parameter.maxLength);
+        }
+        if (!ranged) {
+            keys.refuse(
+                setting,
+                "'" + word +
+                    "' is neither \"optional\" nor a range such as 1..64 of an integer or string");
+        }
+    }
+    return parameter;
+}
+
+void readParameters(const RouteKeys& keys, Route& route) {
+    static const std::set<std::string> kSettings = {
+        "method", "path", "summary", "tag", "queue", "job", "data", "options", "view", "status"};
+    static const std::map<std::string, Parameter::In> kPlaces = {{"path", Parameter::In::Path},
+                                                                 {"query", Parameter::In::Query},
+                                                                 {"body", Parameter::In::Body}};
+    for (const auto& [setting, value] : keys.values()) {
+        const auto dot = setting.find('.');
+        const auto place = kPlaces.find(setting.substr(0, dot));
+        if (dot != std::string::npos && dot + 1 < setting.size() && place != kPlaces.end()) {
+            route.parameters.push_back(readParameter(keys, setting, place->second));
+        } else if (kSettings.count(setting) == 0) {
+            keys.refuse(setting,
+                        "no such setting; there are method, path, summary, tag, queue, job, data, "
+                        "options, view, status, "
+                        "and path.<parameter>, query.<parameter>, body.<member>");
+        }
+    }
+}
+
+/// Every parameter of the path pattern needs a type, here rather than in the table, where the key is not known.
+void checkPath(const RouteKeys& keys, const Route& route) {
+    for (auto open = route.path.find('{'); open != std::string::npos;
+         open = route.path.find('{', open + 1)) {
+        const auto close = std::min(route.path.find('}', open), route.path.size());
+        const std::string name = route.path.substr(open + 1, close - open - 1);
+        if (keys.values().count("path." + name) == 0) {
+            throw ConfigException(keys.key("path." + name) + " is missing; the path " + route.path +
+                                  " has {" + name +
+                                  "}, give it a type such as integer or string 1..64");
+        }
+    }
+    for (const Parameter& parameter : route.parameters) {
+        if (parameter.in == Parameter::In::Path &&
+            route.path.find("{" + parameter.name + "}") == std::string::npos) {
+            keys.refuse("path." + parameter.name,
+                        "the path " + route.path + " has no {" + parameter.name + "}");
+        }
+    }
+}
+
+/// What the handler of one route needs, shared by its threads; never changed.
+struct Recipe {
+    std::string job;
+    JsonTemplate data;
+    JobOptions options;
+    JobView view = JobView::Bullmq6;
+    int status = 201;
+    Producer producer;
+};
+
+JsonTemplate readData(const RouteKeys& keys, const Route& route) {
+    try {
+        JsonTemplate data(keys.text("data", "{}"));
+        for (const std::string& name : data.names()) {
+            if (std::none_of(
+                    route.parameters.begin(),
+                    route.parameters.end(),
+                    [&name](const Parameter& parameter) { return parameter.name == name; })) {
+                keys.refuse("data", "{" + name + "} is no parameter of the route");
+            }
+        }
+        return data;
+    } catch (const Poco::SyntaxException& error) {
+        keys.refuse("data", "not JSON: " + error.message());
+    }
+}
+
+JobOptions readOptions(const RouteKeys& keys) {
+    try {
+        return JobOptions::parse(keys.text("options", "{}"));
+    } catch (const Poco::Exception& error) {
+        keys.refuse("options", "not the options of a job: " + error.message());
+    }
+}
+
+JobView readView(const RouteKeys& keys) {
+    const std::string view = keys.text("view", "bullmq-6");
+    if (view != "bullmq-6" && view != "bullmq-5.48") {
+        keys.refuse("view", "a view is bullmq-6 or bullmq-5.48");
+    }
+    return view == "bullmq-6" ? JobView::Bullmq6 : JobView::Bullmq548;
+}
+
+int readStatus(const RouteKeys& keys) {
+    const auto status = parsed<int>(keys.text("status", "201"));
+    if (!status || *status < 200 || *status > 299 || *status == 204) {
+        keys.refuse("status", "a status of success with a body is 200 to 299 without 204");
+    }
+    return *status;
+}
+
+Response run(const Recipe& recipe, const Request& request) {
+    NewJob added;
+    added.name = recipe.job;
+    added.data = recipe.data.render(request.values);
+    added.opts = recipe.options;
+    Job job;
+    job.name = recipe.job;
+    job.data = added.data;
+    job.opts = recipe.options;
+    job.queueQualifiedName = recipe.producer.qualifiedName;
+    job.delayMs = recipe.options.delayMs;
+    job.priority = recipe.options.priority;
+
+    const AddResult result =
+        recipe.producer.add(std::move(added), Queue::Clock::now() + kAddDeadline);
+    switch (result.status) {
+        case AddResult::Status::Added:
+            break;
+        case AddResult::Status::Rejected:
+            throw HttpError(400, result.message);
+        case AddResult::Status::Unavailable:
+            throw HttpError(
+                503, "The queue cannot be reached; nothing was added", kRetryAfterSeconds);
+        case AddResult::Status::Unknown:
+            throw HttpError(
+                503,
+                "The queue did not answer in time; whether the job was added is unknown",
+                kRetryAfterSeconds);
+    }
+    job.id = result.id;
+    job.timestampMs = result.timestampMs;
+    Response response;
+    response.status = recipe.status;
+    response.body = job.toJson(recipe.view);
+    return response;
+}
+
+Route makeRoute(const RouteKeys& keys,
+                const std::function<Producer(const std::string&)>& producerOf) {
+    Route route;
+    route.source = "configuration " + keys.key("*");
+    route.method = keys.text("method", "POST");
+    static const std::set<std::string> kMethods = {"GET", "POST", "PUT", "PATCH", "DELETE"};
+    if (kMethods.count(route.method) == 0) {
+        keys.refuse("method", "a method is GET, POST, PUT, PATCH or DELETE");
+    }
+    route.path = keys.required("path", "/reservation/{eventId}/{userId}");
+    route.summary = keys.text("summary", "");
+    route.tag = keys.text("tag", "");
+    readParameters(keys, route);
+    checkPath(keys, route);
+
+    const std::string alias = keys.required("queue", "reservation, an alias of queue.<alias>.*");
+    const int status = readStatus(keys);
+    const auto recipe = std::make_shared<const Recipe>(Recipe{keys.required("job", "reserveEvent"),
+                                                              readData(keys, route),
+                                                              readOptions(keys),
+                                                              readView(keys),
+                                                              status,
+                                                              producerOf(alias)});
+    route.responses.push_back({status, "The job, added", kJobSchema});
+    route.handler = [recipe](const Request& request) { return run(*recipe, request); };
+    return route;
+}
+
+}  // namespace
+
+std::vector<Route> configuredRoutes(const std::vector<std::pair<std::string, std::string>>& keys,
+                                    const std::function<Producer(const std::string&)>& producerOf) {
+    std::map<std::string, std::map<std::string, std::string>> byName;
+    for (const auto& [key, value] : keys) {
+        const auto dot = key.find('.');
+        if (dot == 0 || dot == std::string::npos || dot + 1 == key.size()) {
+            throw ConfigException(
+                "api.route." + key + " = " + value +
+                ": a key has the form api.route.<name>.<setting>, e.g. api.route.reserve.path");
+        }
+        byName[key.substr(0, dot)][key.substr(dot + 1)] = value;
+    }
+    std::vector<Route> routes;
+    for (const auto& [name, values] : byName) {
+        routes.push_back(makeRoute(RouteKeys(name, values), producerOf));
+    }
+    return routes;
+}
+
+}  // namespace drover::api

@@ -1,0 +1,43 @@
+#pragma once
+
+#include <chrono>
+#include <functional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "drover/Queue.h"
+#include "drover/Routes.h"
+
+namespace drover::api {
+
+/// The producer side of a queue, as far as a configured route needs it.
+struct Producer {
+    std::function<AddResult(NewJob, Queue::Clock::time_point)> add;
+    std::string qualifiedName;
+};
+
+/// Routes that add a job, made of configuration alone: `api.route.<name>.<setting>`.
+///
+///     method     POST (default), GET, PUT, PATCH or DELETE
+///     path       "/reservation/{eventId}/{userId}"
+///     path.<parameter>, query.<parameter>, body.<member>
+///                a type, then a range, then "optional" (not for a path): "integer 1..9000", "string 1..64 optional",
+///                "number", "boolean", "datetime". The range of a string counts bytes.
+///     queue      alias of the queue; job: name of the job
+///     data       JSON in which "{parameter}" stands for a value: {"userId":"{userId}"}; default {}
+///     options    JSON, BullMQ's job options; default {}
+///     view       which BullMQ's JSON the answer imitates: bullmq-6 (default) or bullmq-5.48
+///     status     of success, 201 by default
+///     summary, tag
+///
+/// Success answers with the job as JSON. A job that is refused is 400; a queue that cannot be reached, or whose answer is
+/// lost, is 503 with Retry-After, in under a second.
+///
+/// `keys` are the pairs below `api.route`. `producerOf` is asked once per route and throws ConfigException for an alias
+/// that is not configured. Throws ConfigException naming the key, its value and what would be right.
+[[nodiscard]] std::vector<Route> configuredRoutes(
+    const std::vector<std::pair<std::string, std::string>>& keys,
+    const std::function<Producer(const std::string& alias)>& producerOf);
+
+}  // namespace drover::api

@@ -1,0 +1,37 @@
+#pragma once
+
+#include <memory>
+#include <set>
+#include <string>
+#include <string_view>
+
+#include "Inputs.h"
+
+namespace drover::api {
+
+/// JSON with holes: a string value that is exactly "{name}" is replaced by the typed value of that parameter, so
+/// {"userId":"{userId}"} with the integer 7 becomes {"userId":7}. A member whose parameter was not given is left out, an
+/// element of an array becomes null. Every other string stays as it is.
+///
+/// A value once made; render() from any thread.
+class JsonTemplate {
+public:
+    /// Throws Poco::SyntaxException with reason and place if `text` is no JSON or has a member twice.
+    explicit JsonTemplate(std::string_view text);
+    ~JsonTemplate();
+    JsonTemplate(JsonTemplate&&) noexcept;
+    JsonTemplate& operator=(JsonTemplate&&) noexcept;
+
+    /// The names in braces.
+    [[nodiscard]] const std::set<std::string>& names() const { return names_; }
+
+    [[nodiscard]] std::string render(const Values& values) const;
+
+private:
+    struct Tree;
+
+    std::unique_ptr<const Tree> tree_;
+    std::set<std::string> names_;
+};
+
+}  // namespace drover::api
