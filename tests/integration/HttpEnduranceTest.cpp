@@ -1,0 +1,259 @@
+#include <algorithm>
+#include <memory>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "HealthPages.h"
+#include "HttpFixture.h"
+
+namespace api = drover::api;
+using drover::test::HttpFixture;
+using drover::test::RawAnswer;
+using drover::test::RawClient;
+using drover::test::request;
+
+/// Slow and many clients: they cost no thread, and they end when their time is over.
+class HttpEnduranceTest : public HttpFixture {
+    CPPUNIT_TEST_SUITE(HttpEnduranceTest);
+    CPPUNIT_TEST(thousandSlowConnectionsLeaveLivezUnder50MsAndOthersServed);
+    CPPUNIT_TEST(requestHasAnAbsoluteDeadline);
+    CPPUNIT_TEST(deadlineIsNotExtendedByKeepAlive);
+    CPPUNIT_TEST(connectionThatNeverSendsIsClosed);
+    CPPUNIT_TEST(idleConnectionIsClosedWithoutAnAnswer);
+    CPPUNIT_TEST(slowReadersHoldNoThread);
+    CPPUNIT_TEST(slowReaderIsCutWhenItsTimeIsOver);
+    CPPUNIT_TEST(answersThatNobodyTakesAreBounded);
+    CPPUNIT_TEST(connectionBeyondTheCapReads503WithRetryAfter);
+    CPPUNIT_TEST(connectionBeyondTheCapOfItsAddressReads503WithRetryAfter);
+    CPPUNIT_TEST(moreBusyConnectionsThanThreadsAreAllServed);
+    CPPUNIT_TEST(requestThatWaitsTooLongForAThreadReads503);
+    CPPUNIT_TEST(clientsThatVanishLeaveNothingBehind);
+    CPPUNIT_TEST(listensOnLoopbackUnlessConfigured);
+    CPPUNIT_TEST_SUITE_END();
+
+public:
+    using Clock = std::chrono::steady_clock;
+
+    void thousandSlowConnectionsLeaveLivezUnder50MsAndOthersServed() {
+        settings_.gate.maxConnections = 1100;
+        start();
+        api::HealthPages pages([] { return api::HealthChecks{{"test", {true, "fine"}}}; });
+        api::HttpServer health(api::HealthPages::serverSettings("127.0.0.1", 0),
+                               [&pages](const api::HttpRequest& r) { return pages.answer(r); });
+        health.start();
+
+        std::vector<RawClient> slow;
+        for (int i = 0; i < 1000; ++i) {
+            slow.push_back(connect());
+        }
+        const std::string text =
+            request("POST /body", "Content-Type: application/json", R"({"userId":7})");
+        Milliseconds slowest{0};
+        RawClient watcher(health.port());
+        for (std::size_t second = 0; second < 3; ++second) {
+            const auto until = Clock::now() + Milliseconds(1000);
+            for (RawClient& client : slow) {
+                client.send(text.substr(second, 1));
+            }
+            while (Clock::now() < until) {
+                const auto begin = Clock::now();
+                CPPUNIT_ASSERT_EQUAL(200, watcher.ask(request("GET /livez")).status);
+                slowest = std::max(slowest, std::chrono::ceil<Milliseconds>(Clock::now() - begin));
+                CPPUNIT_ASSERT_EQUAL(200,
+                                     RawClient(health.port()).ask(request("GET /livez")).status);
+                CPPUNIT_ASSERT_EQUAL(200, ask(request("GET /constant")).status);
+                std::this_thread::sleep_for(
+                    Milliseconds(20));  // The pace of a watcher, not a wait for something.
+            }
+        }
+        CPPUNIT_ASSERT_MESSAGE("livez took " + std::to_string(slowest.count()) + " ms",
+                               slowest < Milliseconds(50));
+        // None of them was dropped: each gets its answer once it is through.
+        for (RawClient& client : slow) {
+            client.send(text.substr(3));
+        }
+        for (RawClient& client : slow) {
+            CPPUNIT_ASSERT_EQUAL(200, client.read().status);
+        }
+    }
+
+    void requestHasAnAbsoluteDeadline() {
+        settings_.gate.requestTimeout = Milliseconds(500);
+        RawClient client = connect();
+        const auto begin = Clock::now();
+        client.send("GET /constant HTTP/1.1\r\nHost: h\r\nX-Drip: ");
+        while (client.silentFor(Milliseconds(20)) && Clock::now() - begin < Milliseconds(5000)) {
+            client.send("d");
+        }
+        const RawAnswer answer = client.read();
+        const auto took = Clock::now() - begin;
+        CPPUNIT_ASSERT_EQUAL(408, answer.status);
+        CPPUNIT_ASSERT(answer.body.find("\"statusCode\":408") != std::string::npos);
+        CPPUNIT_ASSERT_MESSAGE("too early or too late",
+                               took >= Milliseconds(490) && took < Milliseconds(1500));
+        CPPUNIT_ASSERT(client.closedSoon());
+    }
+
+    void deadlineIsNotExtendedByKeepAlive() {
+        settings_.gate.requestTimeout = Milliseconds(300);
+        RawClient client = connect();
+        CPPUNIT_ASSERT_EQUAL(200, client.ask(request("GET /constant")).status);
+        CPPUNIT_ASSERT_EQUAL(408, client.ask("GET /const").status);
+        CPPUNIT_ASSERT(client.closedSoon());
+        // A body that stops counts as well.
+        assertRefused(408, "POST /body HTTP/1.1\r\nHost: h\r\nContent-Length: 20\r\n\r\n{");
+    }
+
+    void connectionThatNeverSendsIsClosed() {
+        settings_.gate.requestTimeout = Milliseconds(200);
+        CPPUNIT_ASSERT(connect().closedCleanly());
+    }
+
+    void idleConnectionIsClosedWithoutAnAnswer() {
+        settings_.gate.idleTimeout = Milliseconds(200);
+        RawClient client = connect();
+        CPPUNIT_ASSERT_EQUAL(200, client.ask(request("GET /constant")).status);
+        CPPUNIT_ASSERT(client.closedCleanly());
+    }
+
+    void slowReadersHoldNoThread() {
+        settings_.threads = 2;
+        std::vector<RawClient> slow;
+        start();
+        for (int i = 0; i < 3; ++i) {
+            slow.emplace_back(server_->port(), 4096);
+            slow.back().send(request("GET /big"));
+        }
+        for (int i = 0; i < 20; ++i) {
+            CPPUNIT_ASSERT_EQUAL(200, ask(request("GET /constant")).status);
+        }
+        // They are served in full once they read, and their connections live on.
+        for (RawClient& client : slow) {
+            CPPUNIT_ASSERT_EQUAL(std::size_t{16U << 20U}, client.read().body.size());
+            CPPUNIT_ASSERT_EQUAL(200, client.ask(request("GET /constant")).status);
+        }
+    }
+
+    void slowReaderIsCutWhenItsTimeIsOver() {
+        settings_.gate.sendTimeout = Milliseconds(300);
+        settings_.gate.maxConnections = 1;
+        start();
+        RawClient slow(server_->port(), 4096);
+        slow.send(request("GET /big"));
+        // Its place becomes free although it never reads.
+        const auto until = Clock::now() + RawClient::kPatience;
+        int status = 0;
+        while (status != 200 && Clock::now() < until) {
+            status = ask(request("GET /constant", "Connection: close")).status;
+        }
+        CPPUNIT_ASSERT_EQUAL(200, status);
+        CPPUNIT_ASSERT_EQUAL_MESSAGE("a cut answer must not look whole", 0, slow.read().status);
+    }
+
+    void answersThatNobodyTakesAreBounded() {
+        settings_.gate.maxBufferedBytes = 1U << 20U;
+        start();
+        RawClient slow(server_->port(), 4096);
+        slow.send(request("GET /big"));
+        CPPUNIT_ASSERT_EQUAL_MESSAGE("more was buffered than is allowed", 0, slow.read().status);
+        CPPUNIT_ASSERT_EQUAL(200, ask(request("GET /constant")).status);
+    }
+
+    void connectionBeyondTheCapReads503WithRetryAfter() {
+        settings_.gate.maxConnections = 2;
+        RawClient first = connect();
+        RawClient second = connect();
+        CPPUNIT_ASSERT_EQUAL(200, first.ask(request("GET /constant")).status);
+        CPPUNIT_ASSERT_EQUAL(200, second.ask(request("GET /constant")).status);
+        for (int i = 0; i < 50; ++i) {
+            // It sends its request first, which would turn a plain close into a reset.
+            assertTurnedAway(connect());
+        }
+        CPPUNIT_ASSERT_EQUAL(200, first.ask(request("GET /constant")).status);
+    }
+
+    void connectionBeyondTheCapOfItsAddressReads503WithRetryAfter() {
+        settings_.gate.maxConnectionsPerAddress = 1;
+        {
+            RawClient first = connect();
+            CPPUNIT_ASSERT_EQUAL(200, first.ask(request("GET /constant")).status);
+            assertTurnedAway(connect());
+            CPPUNIT_ASSERT_EQUAL(200,
+                                 first.ask(request("GET /constant", "Connection: close")).status);
+            CPPUNIT_ASSERT(first.closedCleanly());
+        }
+        const auto until = Clock::now() + RawClient::kPatience;
+        int status = 0;
+        while (status != 200 && Clock::now() < until) {
+            status = ask(request("GET /constant", "Connection: close")).status;
+        }
+        CPPUNIT_ASSERT_EQUAL_MESSAGE("the place did not become free", 200, status);
+    }
+
+    void moreBusyConnectionsThanThreadsAreAllServed() {
+        settings_.threads = 2;
+        std::vector<RawClient> clients;
+        for (int i = 0; i < 100; ++i) {
+            clients.push_back(connect());
+        }
+        for (int turn = 0; turn < 20; ++turn) {
+            for (RawClient& client : clients) {
+                client.send(request("GET /item/" + std::to_string(turn)));
+            }
+            for (RawClient& client : clients) {
+                CPPUNIT_ASSERT_EQUAL("{\"id\":" + std::to_string(turn) + "}", client.read().body);
+            }
+        }
+    }
+
+    void requestThatWaitsTooLongForAThreadReads503() {
+        settings_.threads = 1;
+        settings_.waitTimeout = Milliseconds(100);
+        RawClient holder = connect();
+        holder.send(request("GET /wait"));
+        awaitInside(1);
+        RawClient waiting = connect();
+        waiting.send(request("GET /constant"));
+        CPPUNIT_ASSERT(waiting.silentFor(Milliseconds(200)));
+        open();
+        const RawAnswer answer = waiting.read();
+        CPPUNIT_ASSERT_EQUAL(503, answer.status);
+        CPPUNIT_ASSERT_EQUAL(std::string("1"), answer.header("retry-after"));
+        CPPUNIT_ASSERT_EQUAL(200, holder.read().status);
+        CPPUNIT_ASSERT_EQUAL(200, waiting.ask(request("GET /constant")).status);
+    }
+
+    void clientsThatVanishLeaveNothingBehind() {
+        settings_.gate.maxConnections = 20;
+        start();
+        for (int i = 0; i < 300; ++i) {
+            RawClient client = connect();
+            client.send(i % 3 == 0   ? request("GET /big")
+                        : i % 3 == 1 ? request("GET /constant")
+                                     : "GET /half");
+        }
+        const auto until = Clock::now() + RawClient::kPatience;
+        int status = 0;
+        while (status != 200 && Clock::now() < until) {
+            status = ask(request("GET /constant")).status;
+        }
+        CPPUNIT_ASSERT_EQUAL(200, status);
+    }
+
+    void listensOnLoopbackUnlessConfigured() {
+        const api::ConnectionGate gate{api::ConnectionGate::Settings{}};
+        CPPUNIT_ASSERT_EQUAL(std::string("127.0.0.1"), gate.address().host().toString());
+    }
+
+private:
+    static void assertTurnedAway(RawClient client) {
+        const RawAnswer answer = client.ask(request("GET /constant"));
+        CPPUNIT_ASSERT_EQUAL(503, answer.status);
+        CPPUNIT_ASSERT_EQUAL(std::string("1"), answer.header("retry-after"));
+        CPPUNIT_ASSERT(answer.body.find("\"error\":\"Service Unavailable\"") != std::string::npos);
+        CPPUNIT_ASSERT(client.closedCleanly());
+    }
+};
+
+CPPUNIT_TEST_SUITE_REGISTRATION(HttpEnduranceTest);

@@ -1,0 +1,303 @@
+#include <filesystem>
+#include <fstream>
+#include <rapidjson/document.h>
+#include <string>
+
+#include "HealthPages.h"
+#include "HttpFixture.h"
+#include "support/ServerProcess.h"
+
+namespace api = drover::api;
+using drover::Request;
+using drover::Response;
+using drover::Route;
+using drover::test::HttpFixture;
+using drover::test::makeTempFolder;
+using drover::test::RawAnswer;
+using drover::test::RawClient;
+using drover::test::removeTree;
+using drover::test::request;
+
+/// From a request to a handler and back: paths, parameters, errors, pages.
+class HttpRoutesTest : public HttpFixture {
+    CPPUNIT_TEST_SUITE(HttpRoutesTest);
+    CPPUNIT_TEST(answerCarriesTheHeadersOfEveryAnswer);
+    CPPUNIT_TEST(nulDotSegmentsAndInvalidUtf8InPathsAre400);
+    CPPUNIT_TEST(idsThatAreNoCanonicalIntegersAre400);
+    CPPUNIT_TEST(largestIdIsServed);
+    CPPUNIT_TEST(queryParametersAreCheckedAndNotDoubled);
+    CPPUNIT_TEST(bodyMistakesAreListed);
+    CPPUNIT_TEST(handlerThatThrowsAnythingAnswers500InJson);
+    CPPUNIT_TEST(httpErrorCarriesItsStatusAndRetryAfter);
+    CPPUNIT_TEST(unknownPathIs404AndWrongMethodIs405WithAllow);
+    CPPUNIT_TEST(headIsServedByGetWithoutBody);
+    CPPUNIT_TEST(documentDescribesTheTable);
+    CPPUNIT_TEST(swaggerFilesAreServedFromTheFolderAndNowhereElse);
+    CPPUNIT_TEST(missingFolderTellsHowToInstallIt);
+    CPPUNIT_TEST(pagesAreNotServedInProduction);
+    CPPUNIT_TEST(healthTellsEveryCheck);
+    CPPUNIT_TEST_SUITE_END();
+
+public:
+    void answerCarriesTheHeadersOfEveryAnswer() {
+        const RawAnswer answer = ask(request("GET /constant"));
+        CPPUNIT_ASSERT_EQUAL(200, answer.status);
+        CPPUNIT_ASSERT_EQUAL(std::string("{\"ok\":true}"), answer.body);
+        CPPUNIT_ASSERT_EQUAL(std::string("11"), answer.header("content-length"));
+        CPPUNIT_ASSERT_EQUAL(std::string("nosniff"), answer.header("x-content-type-options"));
+        CPPUNIT_ASSERT_EQUAL(std::string("application/json; charset=utf-8"),
+                             answer.header("content-type"));
+        CPPUNIT_ASSERT_EQUAL(std::size_t{29}, answer.header("date").size());
+        CPPUNIT_ASSERT_EQUAL(std::size_t{0}, answer.headers.count("server"));
+    }
+
+    void nulDotSegmentsAndInvalidUtf8InPathsAre400() {
+        for (const char* path : {"/item/%00",        "/item/1%00",         "/../etc/passwd",
+                                 "/item/..",         "/item/./1",          "/item/%2e%2e/constant",
+                                 "/item/%2E",        "/item/%ff",          "/item/%c0%af",
+                                 "/item/%ed%a0%80",  "/item/%f5%80%80%80", "/item/%e2%82",
+                                 "/item/%2f1",       "/item/%5c1",         "/item/%0a",
+                                 "/item//1",         "/item/%zz",          "/item/%4",
+                                 "/search?name=%00", "/search?name=%ff",   "*",
+                                 "constant"}) {
+            const RawAnswer answer = ask(request(std::string("GET ") + path));
+            CPPUNIT_ASSERT_EQUAL_MESSAGE(path, 400, answer.status);
+            CPPUNIT_ASSERT(answer.body.find("\"error\":\"Bad Request\"") != std::string::npos);
+        }
+        CPPUNIT_ASSERT_EQUAL(200, ask(request("GET /%63onstant")).status);
+        CPPUNIT_ASSERT_EQUAL(200, ask(request("GET http://localhost/constant")).status);
+    }
+
+    void idsThatAreNoCanonicalIntegersAre400() {
+        for (const char* id : {"9223372036854775808",
+                               "-1",
+                               "1e3",
+                               "007",
+                               "%EF%BC%97",
+                               "%D9%A7",
+                               "+1",
+                               "1.0",
+                               "0x1",
+                               "1%20",
+                               "-0",
+                               "18446744073709551617",
+                               "a",
+                               "1_000"}) {
+            const RawAnswer answer = ask(request(std::string("GET /item/") + id));
+            CPPUNIT_ASSERT_EQUAL_MESSAGE(id, 400, answer.status);
+            CPPUNIT_ASSERT_EQUAL(
+                std::string(R"x({"message":"Validation failed (numeric string is expected)",)x"
+                            R"x("error":"Bad Request","statusCode":400})x"),
+                answer.body);
+        }
+    }
+
+    void largestIdIsServed() {
+        CPPUNIT_ASSERT_EQUAL(std::string("{\"id\":9223372036854775807}"),
+                             ask(request("GET /item/9223372036854775807")).body);
+        CPPUNIT_ASSERT_EQUAL(std::string("{\"id\":0}"), ask(request("GET /item/0")).body);
+    }
+
+    void queryParametersAreCheckedAndNotDoubled() {
+        CPPUNIT_ASSERT_EQUAL(std::string(R"({"name":"a b+c","limit":100})"),
+                             ask(request("GET /search?limit=100&name=a+b%2Bc&other=1")).body);
+        CPPUNIT_ASSERT_EQUAL(std::string(R"({"name":"","limit":null})"),
+                             ask(request("GET /search?name")).body);
+        for (const char* query : {"",
+                                  "?limit=1",
+                                  "?name=a&name=b",
+                                  "?name=a&limit=0",
+                                  "?name=a&limit=101",
+                                  "?name=a&limit="}) {
+            CPPUNIT_ASSERT_EQUAL_MESSAGE(
+                query, 400, ask(request(std::string("GET /search") + query)).status);
+        }
+    }
+
+    void bodyMistakesAreListed() {
+        assertBody(R"({"userId":"7","extra":1})",
+                   R"(["userId must be an integer number","property extra should not exist"])");
+        assertBody("{}", R"(["userId should not be empty"])");
+        assertBody(R"({"userId":1,"userId":2})", R"(["property userId must be given once"])");
+        assertBody(R"({"userId":1e3})", R"(["userId must be an integer number"])");
+        assertBody(R"({"userId":9223372036854775808})", R"(["userId is too large"])");
+        assertBody(R"({"userId":1,"note":"a\u0000b"})",
+                   R"(["note must not contain NUL characters"])");
+        assertBody("[]", R"(["The body must be a JSON object"])");
+        for (const char* body :
+             {"{", "{\"userId\":1}x", "{\"userId\":01}", "{'userId':1}", "{\"note\":\"\xff\"}"}) {
+            const RawAnswer answer = post(body);
+            CPPUNIT_ASSERT_EQUAL_MESSAGE(body, 400, answer.status);
+            CPPUNIT_ASSERT_MESSAGE(
+                answer.body, answer.body.rfind(R"({"message":["The body is not JSON)", 0) == 0);
+        }
+        CPPUNIT_ASSERT_EQUAL_MESSAGE("deep nesting", 400, post(std::string(60000, '[')).status);
+        CPPUNIT_ASSERT_EQUAL(0, bodies_.load());
+        CPPUNIT_ASSERT_EQUAL(std::string("{\"seen\":12}"), post(R"({"userId":7})").body);
+    }
+
+    void handlerThatThrowsAnythingAnswers500InJson() {
+        RawClient client = connect();
+        for (const char* what : {"standard", "poco", "message", "number", "header"}) {
+            const RawAnswer answer = client.ask(request(std::string("GET /throw/") + what));
+            CPPUNIT_ASSERT_EQUAL_MESSAGE(what, 500, answer.status);
+            CPPUNIT_ASSERT_EQUAL(
+                std::string(
+                    R"({"message":"Internal server error","error":"Internal Server Error","statusCode":500})"),
+                answer.body);
+            CPPUNIT_ASSERT_EQUAL(std::size_t{0}, answer.headers.count("x-injected"));
+        }
+        CPPUNIT_ASSERT_EQUAL(200, client.ask(request("GET /constant")).status);
+    }
+
+    void httpErrorCarriesItsStatusAndRetryAfter() {
+        const RawAnswer answer = ask(request("GET /throw/teapot"));
+        CPPUNIT_ASSERT_EQUAL(429, answer.status);
+        CPPUNIT_ASSERT_EQUAL(std::string("7"), answer.header("retry-after"));
+        CPPUNIT_ASSERT_EQUAL(
+            std::string(R"({"message":"slow down","error":"Too Many Requests","statusCode":429})"),
+            answer.body);
+    }
+
+    void unknownPathIs404AndWrongMethodIs405WithAllow() {
+        CPPUNIT_ASSERT_EQUAL(
+            std::string(
+                R"({"message":"Cannot GET /nowhere","error":"Not Found","statusCode":404})"),
+            ask(request("GET /nowhere")).body);
+        CPPUNIT_ASSERT_EQUAL(404, ask(request("GET /constant/")).status);
+        CPPUNIT_ASSERT_EQUAL(404, ask(request("GET /item/")).status);
+        const RawAnswer answer = ask(request("DELETE /constant"));
+        CPPUNIT_ASSERT_EQUAL(405, answer.status);
+        CPPUNIT_ASSERT_EQUAL(std::string("GET, HEAD"), answer.header("allow"));
+        CPPUNIT_ASSERT_EQUAL(405, ask(request("get /constant")).status);
+    }
+
+    void headIsServedByGetWithoutBody() {
+        RawClient client = connect();
+        client.send(request("HEAD /constant"));
+        const RawAnswer answer = client.read(true);
+        CPPUNIT_ASSERT_EQUAL(200, answer.status);
+        CPPUNIT_ASSERT_EQUAL(std::string("11"), answer.header("content-length"));
+        CPPUNIT_ASSERT_EQUAL(200, client.ask(request("GET /constant")).status);
+    }
+
+    void documentDescribesTheTable() {
+        const RawAnswer answer = ask(request("GET /api-json"));
+        CPPUNIT_ASSERT_EQUAL(200, answer.status);
+        rapidjson::Document document;
+        document.Parse(answer.body.c_str());
+        CPPUNIT_ASSERT(!document.HasParseError());
+        CPPUNIT_ASSERT(document["paths"]["/item/{id}"]["get"].IsObject());
+        // The table is what is served: a new route is in the next document.
+        Route added;
+        added.method = "GET";
+        added.path = "/added";
+        added.handler = [](const Request&) { return Response{}; };
+        routes_->add(added);
+        CPPUNIT_ASSERT(ask(request("GET /api-json")).body.find("\"/added\"") != std::string::npos);
+        CPPUNIT_ASSERT_EQUAL(200, ask(request("GET /added")).status);
+    }
+
+    void swaggerFilesAreServedFromTheFolderAndNowhereElse() {
+        const std::string parent = makeTempFolder("drover-docs");
+        const std::string folder = parent + "/dist";
+        std::filesystem::create_directory(folder);
+        write(parent + "/secret.js", "secret");
+        write(folder + "/swagger-ui-bundle.js", "var bundle;");
+        write(folder + "/swagger-ui.css", "body {}");
+        write(folder + "/package.json", "{}");
+        write(folder + "/.hidden.js", "hidden");
+        useDocs(folder);
+        const RawAnswer page = ask(request("GET /api"));
+        CPPUNIT_ASSERT_EQUAL(200, page.status);
+        CPPUNIT_ASSERT_EQUAL(std::string("text/html; charset=utf-8"), page.header("content-type"));
+        CPPUNIT_ASSERT(page.body.find("/api/swagger-ui-bundle.js") != std::string::npos);
+        CPPUNIT_ASSERT(page.header("content-security-policy").find("default-src 'self'") == 0);
+        const RawAnswer script = ask(request("GET /api/swagger-ui-bundle.js"));
+        CPPUNIT_ASSERT_EQUAL(std::string("var bundle;"), script.body);
+        CPPUNIT_ASSERT_EQUAL(std::string("text/javascript; charset=utf-8"),
+                             script.header("content-type"));
+        CPPUNIT_ASSERT_EQUAL(std::string("public, max-age=86400"), script.header("cache-control"));
+        CPPUNIT_ASSERT_EQUAL(std::string("text/css; charset=utf-8"),
+                             ask(request("GET /api/swagger-ui.css")).header("content-type"));
+        CPPUNIT_ASSERT(ask(request("GET /api/start.js")).body.find("/api-json") !=
+                       std::string::npos);
+        for (const char* path : {"/api/../secret.js",
+                                 "/api/%2e%2e/secret.js",
+                                 "/api/..%2fsecret.js",
+                                 "/api//secret.js",
+                                 "/api/package.json",
+                                 "/api/.hidden.js",
+                                 "/api/missing.js",
+                                 "/api/dist/swagger-ui.css"}) {
+            const RawAnswer answer = ask(request(std::string("GET ") + path));
+            CPPUNIT_ASSERT_MESSAGE(path, answer.status == 404 || answer.status == 400);
+        }
+        removeTree(parent);
+        CPPUNIT_ASSERT_EQUAL_MESSAGE(
+            "files are read once", 200, ask(request("GET /api/swagger-ui-bundle.js")).status);
+    }
+
+    void missingFolderTellsHowToInstallIt() {
+        useDocs("/nonexistent");
+        const RawAnswer page = ask(request("GET /api"));
+        CPPUNIT_ASSERT_EQUAL(200, page.status);
+        CPPUNIT_ASSERT(page.body.find("npm ci --prefix api/web") != std::string::npos);
+    }
+
+    void pagesAreNotServedInProduction() {
+        frontSettings_.docsPages = false;
+        front_ = std::make_unique<api::HttpFront>(*routes_, frontSettings_);
+        CPPUNIT_ASSERT_EQUAL(404, ask(request("GET /api")).status);
+        CPPUNIT_ASSERT_EQUAL(404, ask(request("GET /api/start.js")).status);
+        CPPUNIT_ASSERT_EQUAL(200, ask(request("GET /api-json")).status);
+    }
+
+    void healthTellsEveryCheck() {
+        bool ok = true;
+        api::HealthPages pages([&ok] {
+            return api::HealthChecks{{"redis", {ok, ok ? "connected" : "away for 3 s"}},
+                                     {"disk", {true, ""}}};
+        });
+        api::HttpServer health(api::HealthPages::serverSettings("127.0.0.1", 0),
+                               [&pages](const api::HttpRequest& r) { return pages.answer(r); });
+        health.start();
+        RawClient client(health.port());
+        CPPUNIT_ASSERT_EQUAL(200, client.ask(request("GET /readyz")).status);
+        ok = false;
+        const RawAnswer answer = client.ask(request("GET /readyz"));
+        CPPUNIT_ASSERT_EQUAL(503, answer.status);
+        CPPUNIT_ASSERT_EQUAL(
+            std::string(
+                R"({"status":"unavailable","checks":{"redis":{"ok":false,"detail":"away for 3 s"},)"
+                R"("disk":{"ok":true,"detail":""}}})"),
+            answer.body);
+        CPPUNIT_ASSERT_EQUAL(200, client.ask(request("GET /livez")).status);
+        CPPUNIT_ASSERT_EQUAL(404, client.ask(request("GET /constant")).status);
+        CPPUNIT_ASSERT_EQUAL(405, client.ask(request("DELETE /livez")).status);
+    }
+
+private:
+    RawAnswer post(const std::string& body) {
+        return ask(request("POST /body", "Content-Type: application/json", body));
+    }
+
+    void assertBody(const std::string& body, const std::string& messages) {
+        const RawAnswer answer = post(body);
+        CPPUNIT_ASSERT_EQUAL(400, answer.status);
+        CPPUNIT_ASSERT_EQUAL(
+            "{\"message\":" + messages + R"(,"error":"Bad Request","statusCode":400})",
+            answer.body);
+    }
+
+    void useDocs(const std::string& folder) {
+        frontSettings_.docsFolder = folder;
+        front_ = std::make_unique<api::HttpFront>(*routes_, frontSettings_);
+    }
+
+    static void write(const std::string& path, const std::string& text) {
+        std::ofstream(path) << text;
+    }
+};
+
+CPPUNIT_TEST_SUITE_REGISTRATION(HttpRoutesTest);

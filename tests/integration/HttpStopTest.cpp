@@ -1,0 +1,135 @@
+#include <future>
+#include <string>
+#include <thread>
+
+#include "HttpFixture.h"
+
+using drover::test::HttpFixture;
+using drover::test::RawAnswer;
+using drover::test::RawClient;
+using drover::test::request;
+
+/// The end of the server, as after TERM: what is in flight may end, nothing may hold it up.
+class HttpStopTest : public HttpFixture {
+    CPPUNIT_TEST_SUITE(HttpStopTest);
+    CPPUNIT_TEST(requestsInFlightEndAndTheirConnectionsClose);
+    CPPUNIT_TEST(slowClientDoesNotHoldTheStopUp);
+    CPPUNIT_TEST(requestThatHasBegunMayBecomeWhole);
+    CPPUNIT_TEST(idleServerStopsAtOnce);
+    CPPUNIT_TEST(handlerThatNeverEndsIsLeftBehindInTime);
+    CPPUNIT_TEST(nobodyIsAcceptedAfterwards);
+    CPPUNIT_TEST_SUITE_END();
+
+public:
+    using Clock = std::chrono::steady_clock;
+
+    void requestsInFlightEndAndTheirConnectionsClose() {
+        settings_.threads = 2;
+        std::vector<RawClient> clients;
+        for (int i = 0; i < 4; ++i) {  // Two of them wait for a thread.
+            clients.push_back(connect());
+            clients.back().send(request("GET /wait"));
+        }
+        awaitInside(2);
+        std::future<int> stopped =
+            std::async(std::launch::async, [this] { return server_->stop(Milliseconds(5000)); });
+        CPPUNIT_ASSERT(stopped.wait_for(Milliseconds(200)) == std::future_status::timeout);
+        open();
+        for (RawClient& client : clients) {
+            const RawAnswer answer = client.read();
+            CPPUNIT_ASSERT_EQUAL(200, answer.status);
+            CPPUNIT_ASSERT_EQUAL(std::string("close"), lower(answer.header("connection")));
+            CPPUNIT_ASSERT(client.closedCleanly());
+        }
+        CPPUNIT_ASSERT_EQUAL(0, stopped.get());
+    }
+
+    void slowClientDoesNotHoldTheStopUp() {
+        start();
+        RawClient sender = connect();
+        sender.send("GET /constant HTTP/1.1\r\nHost: h\r\nX-Drip: ");
+        RawClient reader(server_->port(), 4096);
+        reader.send(request("GET /big"));
+        RawClient silent = connect();
+        RawClient worker = connect();
+        worker.send(request("GET /wait"));
+        awaitInside(1);
+        const auto begin = Clock::now();
+        std::future<int> stopped =
+            std::async(std::launch::async, [this] { return server_->stop(Milliseconds(1500)); });
+        open();
+        CPPUNIT_ASSERT_EQUAL(200, worker.read().status);
+        while (sender.silentFor(Milliseconds(20)) && Clock::now() - begin < Milliseconds(5000)) {
+            sender.send("d");
+        }
+        CPPUNIT_ASSERT_EQUAL_MESSAGE("the slow sender is told", 503, sender.read().status);
+        CPPUNIT_ASSERT_EQUAL(0, stopped.get());
+        const auto took = std::chrono::duration_cast<Milliseconds>(Clock::now() - begin);
+        CPPUNIT_ASSERT_MESSAGE("stop took " + std::to_string(took.count()) + " ms",
+                               took < Milliseconds(1800));
+        CPPUNIT_ASSERT(silent.closedSoon());
+        CPPUNIT_ASSERT_EQUAL(0, reader.read().status);
+    }
+
+    void requestThatHasBegunMayBecomeWhole() {
+        RawClient client = connect();
+        client.send("GET /constant HTTP/1.1\r\n");
+        // Answered on another connection, so the first bytes have been read by now.
+        CPPUNIT_ASSERT_EQUAL(200, ask(request("GET /constant")).status);
+        std::future<int> stopped =
+            std::async(std::launch::async, [this] { return server_->stop(Milliseconds(5000)); });
+        while (stillAccepts()) {
+        }
+        CPPUNIT_ASSERT_EQUAL(200, client.ask("Host: h\r\n\r\n").status);
+        CPPUNIT_ASSERT_EQUAL(0, stopped.get());
+    }
+
+    void idleServerStopsAtOnce() {
+        RawClient idle = connect();
+        CPPUNIT_ASSERT_EQUAL(200, idle.ask(request("GET /constant")).status);
+        const auto begin = Clock::now();
+        CPPUNIT_ASSERT_EQUAL(0, server_->stop(Milliseconds(10000)));
+        CPPUNIT_ASSERT(Clock::now() - begin < Milliseconds(1000));
+        CPPUNIT_ASSERT(idle.closedSoon());
+    }
+
+    void handlerThatNeverEndsIsLeftBehindInTime() {
+        RawClient client = connect();
+        client.send(request("GET /wait"));
+        awaitInside(1);
+        const auto begin = Clock::now();
+        CPPUNIT_ASSERT_EQUAL(1, server_->stop(Milliseconds(500)));
+        CPPUNIT_ASSERT(Clock::now() - begin < Milliseconds(800));
+        CPPUNIT_ASSERT_EQUAL(0, client.read().status);
+        // It ends after all, and what it stands on is still there.
+        open();
+        server_.reset();
+    }
+
+    void nobodyIsAcceptedAfterwards() {
+        start();
+        const std::uint16_t port = server_->port();
+        CPPUNIT_ASSERT_EQUAL(0, server_->stop(Milliseconds(1000)));
+        CPPUNIT_ASSERT_THROW(RawClient{port}, std::runtime_error);
+    }
+
+private:
+    static std::string lower(std::string text) {
+        for (char& c : text) {
+            c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
+        }
+        return text;
+    }
+
+    /// Whether the server still accepts; false once it has begun to stop.
+    bool stillAccepts() {
+        try {
+            RawClient probe(server_->port());
+            return true;
+        } catch (const std::runtime_error&) {
+            return false;
+        }
+    }
+};
+
+CPPUNIT_TEST_SUITE_REGISTRATION(HttpStopTest);

@@ -1,0 +1,149 @@
+#include "RawClient.h"
+
+#include <algorithm>
+#include <array>
+#include <cctype>
+#include <cerrno>
+#include <cstring>
+#include <netinet/in.h>
+#include <poll.h>
+#include <stdexcept>
+#include <sys/socket.h>
+#include <unistd.h>
+#include <utility>
+
+namespace drover::test {
+
+std::string RawAnswer::header(const std::string& name) const {
+    const auto found = headers.find(name);
+    return found == headers.end() ? "" : found->second;
+}
+
+RawClient::RawClient(std::uint16_t port, int receiveBufferBytes)
+    : fd_(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
+    if (receiveBufferBytes > 0) {
+        setsockopt(fd_, SOL_SOCKET, SO_RCVBUF, &receiveBufferBytes, sizeof(receiveBufferBytes));
+    }
+    sockaddr_in address{};
+    address.sin_family = AF_INET;
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    address.sin_port = htons(port);
+    if (fd_ < 0 || connect(fd_, reinterpret_cast<sockaddr*>(&address), sizeof(address)) != 0) {
+        const std::string reason = std::strerror(errno);
+        ::close(fd_);
+        throw std::runtime_error("cannot connect to port " + std::to_string(port) + ": " + reason);
+    }
+}
+
+RawClient::~RawClient() {
+    if (fd_ >= 0) {
+        ::close(fd_);
+    }
+}
+
+RawClient::RawClient(RawClient&& other) noexcept
+    : fd_(std::exchange(other.fd_, -1)), input_(std::move(other.input_)) {}
+
+bool RawClient::send(const std::string& bytes) {
+    std::size_t sent = 0;
+    while (sent < bytes.size()) {
+        const ssize_t count = ::send(fd_, bytes.data() + sent, bytes.size() - sent, MSG_NOSIGNAL);
+        if (count <= 0) {
+            return false;
+        }
+        sent += static_cast<std::size_t>(count);
+    }
+    return true;
+}
+
+void RawClient::finishSending() {
+    shutdown(fd_, SHUT_WR);
+}
+
+int RawClient::receive(std::chrono::milliseconds patience) {
+    pollfd waiting{fd_, POLLIN, 0};
+    const int ready = ::poll(&waiting, 1, static_cast<int>(patience.count()));
+    if (ready == 0) {
+        throw std::runtime_error("nothing came within " + std::to_string(patience.count()) + " ms");
+    }
+    std::array<char, 65536> bytes;  // NOLINT: filled by recv
+    const ssize_t count = recv(fd_, bytes.data(), bytes.size(), 0);
+    if (count > 0) {
+        input_.append(bytes.data(), static_cast<std::size_t>(count));
+    }
+    return static_cast<int>(count);
+}
+
+RawAnswer RawClient::read(bool head) {
+    std::size_t end = 0;
+    while ((end = input_.find("\r\n\r\n")) == std::string::npos) {
+        if (receive(kPatience) <= 0) {
+            return {};
+        }
+    }
+    RawAnswer answer;
+    const std::string text = input_.substr(0, end + 2);
+    input_.erase(0, end + 4);
+    answer.status = std::stoi(text.substr(text.find(' ') + 1));
+    for (std::size_t at = text.find("\r\n") + 2; at < text.size();) {
+        const std::size_t next = text.find("\r\n", at);
+        const std::string line = text.substr(at, next - at);
+        const std::size_t colon = line.find(": ");
+        std::string name = line.substr(0, colon);
+        std::transform(name.begin(), name.end(), name.begin(), [](unsigned char c) {
+            return std::tolower(c);
+        });
+        answer.headers[name] = line.substr(colon + 2);
+        at = next + 2;
+    }
+    if (head || answer.status == 100) {
+        return answer;
+    }
+    const std::size_t length = std::stoul(answer.headers.at("content-length"));
+    while (input_.size() < length) {
+        if (receive(kPatience) <= 0) {
+            return {};
+        }
+    }
+    answer.body = input_.substr(0, length);
+    input_.erase(0, length);
+    return answer;
+}
+
+bool RawClient::closedCleanly() {
+    return input_.empty() && receive(kPatience) == 0;
+}
+
+bool RawClient::closedSoon(std::chrono::milliseconds patience) {
+    const auto until = std::chrono::steady_clock::now() + patience;
+    while (std::chrono::steady_clock::now() < until) {
+        try {
+            if (receive(patience) <= 0) {
+                return true;
+            }
+        } catch (const std::runtime_error&) {
+            return false;
+        }
+    }
+    return false;
+}
+
+bool RawClient::silentFor(std::chrono::milliseconds time) {
+    pollfd waiting{fd_, POLLIN, 0};
+    return input_.empty() && ::poll(&waiting, 1, static_cast<int>(time.count())) == 0;
+}
+
+std::string request(const std::string& methodAndTarget,
+                    const std::string& headers,
+                    const std::string& body) {
+    std::string text = methodAndTarget + " HTTP/1.1\r\nHost: localhost\r\n";
+    if (!headers.empty()) {
+        text += headers + "\r\n";
+    }
+    if (!body.empty()) {
+        text += "Content-Length: " + std::to_string(body.size()) + "\r\n";
+    }
+    return text + "\r\n" + body;
+}
+
+}  // namespace drover::test

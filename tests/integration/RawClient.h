@@ -1,0 +1,63 @@
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <map>
+#include <string>
+
+namespace drover::test {
+
+/// One answer as it came over the wire.
+struct RawAnswer {
+    int status = 0;  ///< 0: the connection ended before a whole answer came.
+    std::map<std::string, std::string> headers;  ///< Names in lower case.
+    std::string body;
+
+    /// "" if there is none.
+    [[nodiscard]] std::string header(const std::string& name) const;
+};
+
+/// A client that sends exactly the bytes it is told to, over a socket to 127.0.0.1; what no HTTP library would do.
+/// Every wait has a deadline; missing it throws std::runtime_error.
+class RawClient {
+public:
+    static constexpr std::chrono::milliseconds kPatience{10000};
+
+    explicit RawClient(std::uint16_t port, int receiveBufferBytes = 0);
+    ~RawClient();
+    RawClient(RawClient&& other) noexcept;
+    RawClient& operator=(RawClient&&) = delete;
+    RawClient(const RawClient&) = delete;
+    RawClient& operator=(const RawClient&) = delete;
+
+    /// Sends all of it; a peer that closes meanwhile is no error. Returns whether everything was taken.
+    bool send(const std::string& bytes);
+    /// Shuts our side; the peer sees the end of what we send.
+    void finishSending();
+    /// Reads one answer. `head`: of a HEAD request, which has no body whatever Content-Length says.
+    RawAnswer read(bool head = false);
+    RawAnswer ask(const std::string& bytes) {
+        send(bytes);
+        return read();
+    }
+    /// Whether the peer ends the connection, without another byte and without a reset, in time.
+    bool closedCleanly();
+    /// Whether the peer has ended the connection in whatever way, in time; what still comes is thrown away.
+    bool closedSoon(std::chrono::milliseconds patience = kPatience);
+    /// Whether nothing comes and nothing ends for `time`.
+    bool silentFor(std::chrono::milliseconds time);
+
+private:
+    /// Appends what comes next to input_; 0: end, -1: reset.
+    int receive(std::chrono::milliseconds patience);
+
+    int fd_;
+    std::string input_;
+};
+
+/// A request with the usual head; `headers` are whole lines without CRLF, joined by "\r\n".
+std::string request(const std::string& methodAndTarget,
+                    const std::string& headers = "",
+                    const std::string& body = "");
+
+}  // namespace drover::test
