@@ -29,6 +29,8 @@ constexpr milliseconds kDrainSweepInterval{10};
 /// How long and how much a closed connection may still send before it is cut.
 constexpr milliseconds kLinger{2000};
 constexpr std::size_t kLingerBytes = 1U << 20U;
+/// How much of that the end of the server waits for.
+constexpr milliseconds kDrainLinger{100};
 /// Connections beyond the caps that are being told so; more than these are dropped without a word.
 constexpr std::size_t kMaxTurnedAway = 1024;
 constexpr int kEventsPerTurn = 256;
@@ -414,7 +416,8 @@ void ConnectionGate::sweep() {
         if (cut || given || toldToHurry || now >= connection->deadline) {
             late.push_back(connection.get());
             busy = busy || (phase == Phase::Reading && !cut);  // It is still to be told.
-        } else if (phase != Phase::Lingering || now < readingDeadline) {
+        } else if (phase != Phase::Lingering ||
+                   now < connection->deadline - kLinger + kDrainLinger) {
             busy = true;
         }
     }

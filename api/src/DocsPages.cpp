@@ -108,7 +108,8 @@ Response DocsPages::page() const {
     if (folder_.empty() || !std::filesystem::exists(folder_ + "/swagger-ui-bundle.js", ignored)) {
         body = "<h1>" + title +
                "</h1>\n<p>The OpenAPI document is at <a href=\"/api-json\">/api-json</a>.</p>\n"
-               "<p>Swagger UI is not installed. Run <code>npm ci --prefix api/web</code> and set "
+               "<p>Swagger UI is not installed. Run <code>npm ci --ignore-scripts --prefix "
+               "api/web</code> and set "
                "<code>api.docsDir</code> "
                "to <code>api/web/node_modules/swagger-ui-dist</code>.</p>\n";
     } else {

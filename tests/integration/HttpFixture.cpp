@@ -108,9 +108,11 @@ void HttpFixture::addRoutes() {
         "GET", "/big", {}, [](const Request&) { return json(std::string(16U << 20U, 'x')); }));
     routes_->add(route("GET", "/wait", {}, [this](const Request&) {
         std::unique_lock lock(mutex_);
-        ++entered_;
+        ++inside_;
         changed_.notify_all();
         changed_.wait(lock, [this] { return opened_; });
+        --inside_;
+        changed_.notify_all();
         return json(R"({"waited":true})");
     }));
     routes_->add(route(

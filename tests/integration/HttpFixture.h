@@ -52,16 +52,9 @@ public:
             server_->stop(Milliseconds(2000));
             server_.reset();
         }
-        front_.reset();
-        routes_.reset();
-        frontSettings_ = {};
-        {
-            const std::lock_guard lock(mutex_);
-            opened_ = false;
-        }
-        entered_ = 0;
-        smuggled_ = 0;
-        bodies_ = 0;
+        // A handler that a test left behind stands on what follows.
+        std::unique_lock lock(mutex_);
+        changed_.wait(lock, [this] { return inside_ == 0; });
     }
 
 protected:
@@ -107,7 +100,7 @@ protected:
         std::unique_lock lock(mutex_);
         CPPUNIT_ASSERT_MESSAGE(
             "the requests did not reach the handler",
-            changed_.wait_for(lock, RawClient::kPatience, [&] { return entered_ >= count; }));
+            changed_.wait_for(lock, RawClient::kPatience, [&] { return inside_ >= count; }));
     }
 
     std::unique_ptr<Routes> routes_;
@@ -123,7 +116,7 @@ private:
 
     std::mutex mutex_;
     std::condition_variable changed_;
-    int entered_ = 0;      ///< Guarded by mutex_.
+    int inside_ = 0;       ///< Handlers of /wait that run; guarded by mutex_.
     bool opened_ = false;  ///< Guarded by mutex_.
 };
 
