@@ -13,6 +13,8 @@ public:
     explicit Exception(const std::string& message, int code = 0) : Poco::Exception(message, code) {}
     [[nodiscard]] const char* name() const noexcept override { return "drover::Exception"; }
     [[nodiscard]] const char* className() const noexcept override { return "drover::Exception"; }
+    /// The message. Poco answers the class name here, which is all that code without Poco (a plugin's SDK) would show.
+    [[nodiscard]] const char* what() const noexcept override { return message().c_str(); }
     [[nodiscard]] Poco::Exception* clone() const override { return new Exception(*this); }
     void rethrow() const override { throw *this; }
 };

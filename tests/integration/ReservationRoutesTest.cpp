@@ -1,0 +1,240 @@
+#include <chrono>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include <cppunit/extensions/HelperMacros.h>
+
+#include "ReservationRoutes.h"
+#include "drover/Exceptions.h"
+#include "integration/ReservationFixture.h"
+
+using drover::HttpError;
+using drover::Job;
+using drover::ParameterValue;
+using drover::Request;
+using drover::Response;
+using drover::Route;
+using drover::reservation::ReservationRoutes;
+using drover::reservation::SeatRequest;
+using Values = std::map<std::string, ParameterValue>;
+
+/// The endpoints that need SQL, as the HTTP front calls them.
+class ReservationRoutesTest : public drover::test::ReservationFixture {
+    CPPUNIT_TEST_SUITE(ReservationRoutesTest);
+    CPPUNIT_TEST(reservationIsShownWithItsTime);
+    CPPUNIT_TEST(usersAreAddedOnceAndShown);
+    CPPUNIT_TEST(eventsAreAddedOnceAndShown);
+    CPPUNIT_TEST(impossibleDateIsTheClientsFault);
+    CPPUNIT_TEST(requestIsToldFromTheJobWhileItLives);
+    CPPUNIT_TEST(requestIsToldFromTheLedgerAfterwards);
+    CPPUNIT_TEST(requestIsToldFromTheLedgerWhileRedisIsAway);
+    CPPUNIT_TEST(databaseAwayIs503WithinASecond);
+    CPPUNIT_TEST(everyPathParameterIsDeclared);
+    CPPUNIT_TEST_SUITE_END();
+
+public:
+    void setUp() override {
+        ReservationFixture::setUp();
+        drover::store::SessionSettings limited = settings();
+        limited.statementTimeout = std::chrono::milliseconds(400);
+        limited.answerMargin = std::chrono::milliseconds(100);
+        pool_ = std::make_unique<drover::store::SessionPool>(limited, 2);
+        ReservationRoutes::Settings routeSettings;
+        routeSettings.queue = kQueue;
+        routes_ = std::make_unique<ReservationRoutes>(
+            *pool_,
+            [this](const std::string& id) -> std::optional<Job> {
+                if (redisAway_) {
+                    throw drover::RedisIoException("away");
+                }
+                return job_ && job_->id == id ? job_ : std::nullopt;
+            },
+            routeSettings);
+        static_cast<void>(pool_->checkout(std::chrono::seconds(5)));
+    }
+
+    void tearDown() override {
+        routes_.reset();
+        pool_.reset();
+        ReservationFixture::tearDown();
+    }
+
+    void reservationIsShownWithItsTime() {
+        const std::int64_t event = addEvent(1);
+        CPPUNIT_ASSERT_EQUAL(
+            404,
+            statusOf("GET", "/reservation", {{"eventId", event}, {"userId", std::int64_t{7}}}));
+        decide({request(event, 7)});
+        session_->execute("UPDATE reservations SET reserved_at = '2026-01-02 03:04:05.678901+02'");
+        const Response response =
+            call("GET", "/reservation", {{"eventId", event}, {"userId", std::int64_t{7}}});
+        CPPUNIT_ASSERT_EQUAL(
+            std::string(
+                R"({"id":1,"userId":7,"status":"RESERVED","reservedAt":"2026-01-02T01:04:05.678Z"})"),
+            response.body);
+        cancel(event, 7);
+        CPPUNIT_ASSERT_EQUAL(
+            404,
+            statusOf("GET", "/reservation", {{"eventId", event}, {"userId", std::int64_t{7}}}));
+    }
+
+    void usersAreAddedOnceAndShown() {
+        const Values ada = {{"name", std::string("Ada \"L\"")},
+                            {"email", std::string("ada@example.org")}};
+        const Response added = call("POST", "/user", ada);
+        CPPUNIT_ASSERT_EQUAL(201, added.status);
+        const std::int64_t id =
+            number(*session_, "SELECT id FROM users WHERE email = 'ada@example.org'");
+        CPPUNIT_ASSERT_EQUAL("{\"id\":" + std::to_string(id) + "}", added.body);
+        CPPUNIT_ASSERT_EQUAL(400, statusOf("POST", "/user", ada));
+        CPPUNIT_ASSERT_EQUAL(
+            "{\"id\":" + std::to_string(id) + R"(,"name":"Ada \"L\"","email":"ada@example.org"})",
+            call("GET", "/user/{userId}", {{"userId", id}}).body);
+        CPPUNIT_ASSERT_EQUAL(404,
+                             statusOf("GET", "/user/{userId}", {{"userId", std::int64_t{999999}}}));
+    }
+
+    void eventsAreAddedOnceAndShown() {
+        const Values fair = event("Fair", "2030-06-01T20:00:00.250+02:00");
+        CPPUNIT_ASSERT_EQUAL(std::string(R"({"id":1})"), call("POST", "/event", fair).body);
+        CPPUNIT_ASSERT_EQUAL(400, statusOf("POST", "/event", fair));
+        decide({request(1, 1)});
+        CPPUNIT_ASSERT_EQUAL(
+            std::string(R"({"id":1,"name":"Fair","date":"2030-06-01T18:00:00.250Z",)"
+                        R"("location":"Hall","maxTickets":3,"reserved":1})"),
+            call("GET", "/event/{eventId}", {{"eventId", std::int64_t{1}}}).body);
+        CPPUNIT_ASSERT_EQUAL(
+            404, statusOf("GET", "/event/{eventId}", {{"eventId", std::int64_t{999999}}}));
+    }
+
+    void impossibleDateIsTheClientsFault() {
+        CPPUNIT_ASSERT_EQUAL(400,
+                             statusOf("POST", "/event", event("Never", "2030-02-30T00:00:00Z")));
+    }
+
+    void requestIsToldFromTheJobWhileItLives() {
+        job_ = Job{};
+        job_->id = "42";
+        CPPUNIT_ASSERT_EQUAL(
+            std::string(R"({"jobId":"42","state":"QUEUED","reason":null,"reservationId":null})"),
+            requestState("42"));
+        job_->finishedOnMs = 1;
+        job_->returnValue = R"({"reservationId":7,"status":"RESERVED"})";
+        CPPUNIT_ASSERT_EQUAL(
+            std::string(R"({"jobId":"42","state":"RESERVED","reason":null,"reservationId":7})"),
+            requestState("42"));
+        job_->returnValue.reset();
+        job_->failedReason = "sold out";
+        CPPUNIT_ASSERT_EQUAL(
+            std::string(
+                R"({"jobId":"42","state":"REJECTED","reason":"sold out","reservationId":null})"),
+            requestState("42"));
+    }
+
+    void requestIsToldFromTheLedgerAfterwards() {
+        const std::int64_t event = addEvent(1);
+        const SeatRequest first = request(event, 1);
+        const SeatRequest second = request(event, 2);
+        const auto decisions = decide({first, second});
+        CPPUNIT_ASSERT_EQUAL("{\"jobId\":\"" + first.jobId +
+                                 R"(","state":"RESERVED","reason":null,"reservationId":)" +
+                                 std::to_string(*decisions[0].reservationId) + "}",
+                             requestState(first.jobId));
+        CPPUNIT_ASSERT_EQUAL(
+            "{\"jobId\":\"" + second.jobId +
+                R"(","state":"REJECTED","reason":"sold out","reservationId":null})",
+            requestState(second.jobId));
+        CPPUNIT_ASSERT_EQUAL(
+            404,
+            statusOf("GET", "/reservation/request/{jobId}", {{"jobId", std::string("never")}}));
+    }
+
+    void requestIsToldFromTheLedgerWhileRedisIsAway() {
+        const SeatRequest one = request(addEvent(1), 1);
+        decide({one});
+        redisAway_ = true;
+        CPPUNIT_ASSERT(requestState(one.jobId).find("RESERVED") != std::string::npos);
+        CPPUNIT_ASSERT_EQUAL(
+            503,
+            statusOf("GET", "/reservation/request/{jobId}", {{"jobId", std::string("never")}}));
+    }
+
+    void databaseAwayIs503WithinASecond() {
+        drover::test::PostgresServer::shared().stop();
+        const auto start = std::chrono::steady_clock::now();
+        std::optional<int> retryAfter;
+        int status = 0;
+        try {
+            call("GET", "/user/{userId}", {{"userId", std::int64_t{1}}});
+        } catch (const HttpError& error) {
+            status = error.status();
+            retryAfter = error.retryAfterSeconds();
+        }
+        const auto took = std::chrono::steady_clock::now() - start;
+        drover::test::PostgresServer::shared().start();
+        session_ = open();
+        CPPUNIT_ASSERT_EQUAL(503, status);
+        CPPUNIT_ASSERT_EQUAL(1, retryAfter.value_or(0));
+        CPPUNIT_ASSERT(took < std::chrono::seconds(1));
+        eventually("the route works again", [this] {
+            try {
+                return call("GET", "/user/{userId}", {{"userId", std::int64_t{1}}}).status == 200;
+            } catch (const HttpError&) {
+                return false;
+            }
+        });
+    }
+
+    void everyPathParameterIsDeclared() {
+        for (const Route& route : routes_->routes()) {
+            const auto open = route.path.find('{');
+            if (open != std::string::npos) {
+                const std::string name =
+                    route.path.substr(open + 1, route.path.find('}') - open - 1);
+                CPPUNIT_ASSERT_EQUAL(name, route.parameters.at(0).name);
+                CPPUNIT_ASSERT(route.parameters[0].in == drover::Parameter::In::Path);
+            }
+        }
+    }
+
+private:
+    static Values event(const std::string& name, const std::string& date) {
+        return {{"name", name},
+                {"date", date},
+                {"location", std::string("Hall")},
+                {"maxTickets", std::int64_t{3}}};
+    }
+
+    Response call(const std::string& method, const std::string& path, Values values) {
+        for (const Route& route : routes_->routes()) {
+            if (route.method == method && route.path == path) {
+                Request request;
+                request.method = method;
+                request.values = std::move(values);
+                return route.handler(request);
+            }
+        }
+        CPPUNIT_FAIL("no route " + method + " " + path);
+        return {};
+    }
+
+    int statusOf(const std::string& method, const std::string& path, Values values) {
+        try {
+            return call(method, path, std::move(values)).status;
+        } catch (const HttpError& error) {
+            return error.status();
+        }
+    }
+
+    std::string requestState(const std::string& jobId) {
+        return call("GET", "/reservation/request/{jobId}", {{"jobId", jobId}}).body;
+    }
+
+    std::unique_ptr<drover::store::SessionPool> pool_;
+    std::unique_ptr<ReservationRoutes> routes_;
+    std::optional<Job> job_;
+    bool redisAway_ = false;
+};
+
+CPPUNIT_TEST_SUITE_REGISTRATION(ReservationRoutesTest);

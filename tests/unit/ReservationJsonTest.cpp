@@ -1,0 +1,62 @@
+#include <limits>
+#include <stdexcept>
+#include <string>
+
+#include <cppunit/extensions/HelperMacros.h>
+
+#include "SeatRequestJson.h"
+
+using drover::reservation::parseSeatRequest;
+using drover::reservation::reservationIdOf;
+using drover::reservation::reservedResult;
+
+/// What stands in a job's data, and in its result.
+class ReservationJsonTest : public CppUnit::TestFixture {
+    CPPUNIT_TEST_SUITE(ReservationJsonTest);
+    CPPUNIT_TEST(idsAreReadExactly);
+    CPPUNIT_TEST(otherDataIsRefusedWithTheMembersName);
+    CPPUNIT_TEST(resultIsReadBack);
+    CPPUNIT_TEST_SUITE_END();
+
+public:
+    void idsAreReadExactly() {
+        const auto request =
+            parseSeatRequest(R"({"userId":9223372036854775807,"note":[{}],"eventId":1})");
+        CPPUNIT_ASSERT_EQUAL(std::numeric_limits<std::int64_t>::max(), request.userId);
+        CPPUNIT_ASSERT_EQUAL(std::int64_t{1}, request.eventId);
+    }
+
+    void otherDataIsRefusedWithTheMembersName() {
+        for (const char* value :
+             {"0", "-1", "9223372036854775808", "1.0", "1e3", "\"7\"", "null", "true", "[1]"}) {
+            const std::string message =
+                refusal(std::string(R"({"eventId":1,"userId":)") + value + "}");
+            CPPUNIT_ASSERT_MESSAGE(value, message.find("userId") != std::string::npos);
+        }
+        CPPUNIT_ASSERT(refusal(R"({"userId":1})").find("eventId") != std::string::npos);
+        for (const char* data : {"", "null", "[]", "{", "{\"userId\":1,\"eventId\":1}x", "7"}) {
+            CPPUNIT_ASSERT_MESSAGE(data, !refusal(data).empty());
+        }
+        CPPUNIT_ASSERT(!refusal(std::string(1000000, '[')).empty());
+    }
+
+    void resultIsReadBack() {
+        const std::string result = reservedResult(5000000000);
+        CPPUNIT_ASSERT_EQUAL(std::string(R"({"reservationId":5000000000,"status":"RESERVED"})"),
+                             result);
+        CPPUNIT_ASSERT_EQUAL(std::int64_t{5000000000}, reservationIdOf(result));
+        CPPUNIT_ASSERT_EQUAL(std::int64_t{0}, reservationIdOf("null"));
+    }
+
+private:
+    static std::string refusal(const std::string& data) {
+        try {
+            static_cast<void>(parseSeatRequest(data));
+        } catch (const std::invalid_argument& error) {
+            return error.what();
+        }
+        return "";
+    }
+};
+
+CPPUNIT_TEST_SUITE_REGISTRATION(ReservationJsonTest);
