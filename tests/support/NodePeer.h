@@ -1,0 +1,70 @@
+#pragma once
+
+#include <chrono>
+#include <map>
+#include <rapidjson/document.h>
+#include <stdexcept>
+#include <string>
+#include <sys/types.h>
+
+namespace drover::test {
+
+/// What BullMQ threw inside the peer; what() is its message.
+class PeerError : public std::runtime_error {
+public:
+    PeerError(const std::string& message, std::string errorName, int errorCode)
+        : std::runtime_error(message), name(std::move(errorName)), code(errorCode) {}
+
+    std::string name;  ///< The JavaScript class: "Error", "TypeError" …
+    int code;          ///< BullMQ's script code (-1 no job …); 0 if the error carries none.
+};
+
+/// Real BullMQ in a Node process, driven over a pipe. tests/compat/peer.cjs lists the operations.
+///
+/// One process holds one version of BullMQ and any number of its queues, workers and event readers, all on one Redis.
+/// It ends with this object, and with the test process if that dies.
+/// Threads: one at a time.
+class NodePeer {
+public:
+    using Milliseconds = std::chrono::milliseconds;
+
+    /// `version`: "6.7.0" or "5.48.1".
+    /// Throws MissingService if Node or the package is not installed (`./dev test` installs both).
+    NodePeer(const std::string& version, int redisPort);
+    ~NodePeer();
+    NodePeer(const NodePeer&) = delete;
+    NodePeer& operator=(const NodePeer&) = delete;
+
+    /// Performs one operation and returns its value. `arguments`: the members of the request as JSON text without the
+    /// outer braces: `"queue": "mail", "args": ["welcome", {"to": 7}]`.
+    /// Throws PeerError for what BullMQ threw, std::runtime_error when the peer died or did not answer in time.
+    rapidjson::Document call(const std::string& operation,
+                             const std::string& arguments = "",
+                             Milliseconds timeout = Milliseconds(10000));
+
+    /// Starts an operation whose answer comes later; `finish` collects it, in any order.
+    int begin(const std::string& operation, const std::string& arguments = "");
+    rapidjson::Document finish(int request, Milliseconds timeout = Milliseconds(10000));
+
+    /// SIGKILL, as a worker that crashes: locks stay, nothing is closed.
+    void kill();
+
+    /// BullMQ's version as the peer itself reports it.
+    [[nodiscard]] const std::string& version() const { return version_; }
+
+private:
+    void spawn(const std::string& node, const std::string& modules, int redisPort);
+    void readOnce(int timeoutMs);
+    [[noreturn]] void fail(const std::string& what);
+
+    std::string version_;
+    pid_t pid_ = -1;
+    int toPeer_ = -1;
+    int fromPeer_ = -1;
+    int nextId_ = 1;
+    std::string unread_;
+    std::map<int, rapidjson::Document> answers_;
+    std::string logFile_;
+};
+
+}  // namespace drover::test
