@@ -1,0 +1,54 @@
+# drover: the binary, its plugins, the role files and the schema, on Debian 12. Runs as a user without rights.
+#   docker build -t drover .
+#   docker run drover run --config /etc/drover/consumer.properties
+
+FROM debian:12-slim AS build
+# The list of `build_packages` in ./dev; a test compares them.
+RUN apt-get update \
+    && apt-get install -y --no-install-recommends \
+       g++ cmake ninja-build pkg-config libpoco-dev libhiredis-dev rapidjson-dev libpq-dev \
+    && rm -rf /var/lib/apt/lists/*
+WORKDIR /src
+COPY CMakeLists.txt CMakePresets.json ./
+COPY engine engine
+COPY api api
+COPY plugins plugins
+RUN cmake --preset release -DCMAKE_INSTALL_PREFIX=/opt/drover -DCMAKE_INSTALL_LIBDIR=lib \
+       '-DCMAKE_INSTALL_RPATH=$ORIGIN/../lib' \
+    && cmake --build --preset release \
+    && cmake --install build/release --strip
+# The plugins of this repository, with those that are not installed for others to link against.
+RUN mkdir -p /opt/drover/lib/drover/plugins \
+    && install -s -m 644 build/release/plugins/*.so /opt/drover/lib/drover/plugins/ \
+    && rm -rf /opt/drover/include /opt/drover/lib/cmake
+
+# The page at /api comes from npm; the API works without it.
+FROM debian:12-slim AS web
+RUN apt-get update \
+    && apt-get install -y --no-install-recommends nodejs npm \
+    && rm -rf /var/lib/apt/lists/*
+WORKDIR /web
+COPY api/web/package.json api/web/package-lock.json ./
+RUN npm ci --no-audit --no-fund
+
+FROM debian:12-slim
+RUN apt-get update \
+    && apt-get install -y --no-install-recommends \
+       libpocofoundation80 libpoconet80 libpocoutil80 libpocodata80 libpocodatapostgresql80 libhiredis0.14 libpq5 \
+    && rm -rf /var/lib/apt/lists/*
+RUN useradd --system --uid 10001 --no-create-home --home-dir /nonexistent --shell /usr/sbin/nologin drover \
+    && install -d -o drover -g drover -m 700 /run/drover
+COPY --from=build /opt/drover /opt/drover
+COPY --from=web /web/node_modules/swagger-ui-dist /opt/drover/share/swagger-ui
+COPY conf /etc/drover
+COPY schema /opt/drover/share/schema
+ENV PATH=/opt/drover/bin:/usr/local/bin:/usr/bin:/bin
+ENV DROVER_PLUGINS_DIR=/opt/drover/lib/drover/plugins
+# A fixed name, so that the health check below finds the process without asking.
+ENV DROVER_CONTROL_SOCKET=/run/drover/control.sock
+USER drover
+WORKDIR /opt/drover/share
+EXPOSE 4000 4001
+HEALTHCHECK --interval=5s --timeout=6s --start-period=30s --retries=3 CMD ["drover", "health"]
+ENTRYPOINT ["drover"]
+CMD ["run", "--config", "/etc/drover/producer.properties"]
