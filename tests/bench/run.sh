@@ -28,16 +28,17 @@ folder=$(mktemp -d /var/tmp/drover-bench-XXXXXX)
 chmod 755 "$folder"
 started=()
 finish() {
+  local status=$? pid
   stop_workers
-  local pid
   for pid in "${started[@]}"; do kill -s INT "$pid" 2>/dev/null || true; done
   wait
-  rm -rf "$folder"
+  # What failed can be looked into; the message has named the folder.
+  [[ $status != 0 ]] || rm -rf "$folder"
 }
 trap finish EXIT
 
 say() { printf '\033[1m%s\033[0m\n' "$*" >&2; }
-fail() { printf 'bench: %s\n' "$*" >&2; exit 1; }
+fail() { printf 'bench: %s\nbench: logs are in %s\n' "$*" "$folder" >&2; exit 1; }
 free_port() {
   local port=$1
   while (exec 3<>"/dev/tcp/127.0.0.1/$port") 2>/dev/null; do port=$((port + 1)); done
@@ -48,7 +49,7 @@ until_true() {
   local deadline=$((SECONDS + $1)) text=$2
   shift 2
   until "$@" >/dev/null 2>&1; do
-    ((SECONDS <= deadline)) || fail "$text: not within the time; logs are in $folder"
+    ((SECONDS <= deadline)) || fail "$text: not within the time"
     sleep 0.05
   done
 }
