@@ -1,0 +1,172 @@
+#include <algorithm>
+#include <filesystem>
+#include <fstream>
+#include <map>
+#include <regex>
+#include <sstream>
+#include <string>
+
+#include <Poco/Exception.h>
+#include <cppunit/extensions/HelperMacros.h>
+
+#include "redis/EmbeddedScripts.h"
+#include "redis/ScriptRegistry.h"
+
+namespace {
+
+namespace fs = std::filesystem;
+using namespace drover;
+
+std::string contentOf(const fs::path& path) {
+    std::ifstream file(path, std::ios::binary);
+    std::ostringstream text;
+    text << file.rdbuf();
+    return text.str();
+}
+
+/// The operations of engine/lua, each with the number of keys in its file name and its text.
+struct Source {
+    int keys = 0;
+    std::string text;
+};
+std::map<std::string, Source> sources() {
+    std::map<std::string, Source> found;
+    for (const auto& entry : fs::directory_iterator(fs::path(DROVER_SOURCE_DIR) / "engine/lua")) {
+        std::smatch match;
+        const std::string name = entry.path().filename().string();
+        if (std::regex_match(name, match, std::regex("([A-Za-z]+)-([0-9]+)\\.lua"))) {
+            found[match[1]] = {std::stoi(match[2]), contentOf(entry.path())};
+        } else {
+            CPPUNIT_ASSERT_MESSAGE(name + " is no script", entry.is_directory());
+        }
+    }
+    return found;
+}
+
+/// The comment that a script begins with.
+std::string headerOf(const std::string& name, const std::string& text) {
+    const std::size_t end = text.find("]]");
+    CPPUNIT_ASSERT_MESSAGE(name + " begins with its contract",
+                           text.rfind("--[[", 0) == 0 && end != std::string::npos);
+    return text.substr(0, end);
+}
+
+}  // namespace
+
+/// What the library carries is what engine/lua says, and each script says what it does.
+class EmbeddedScriptsTest : public CppUnit::TestFixture {
+    CPPUNIT_TEST_SUITE(EmbeddedScriptsTest);
+    CPPUNIT_TEST(everyFileIsEmbeddedOnce);
+    CPPUNIT_TEST(theHeaderListsAsManyKeysAsTheFileNameSays);
+    CPPUNIT_TEST(theHeaderTellsWhatIsReturnedAndWhichEventsFollow);
+    CPPUNIT_TEST(includesAreInPlaceOnceEach);
+    CPPUNIT_TEST(everyIncludeIsUsed);
+    CPPUNIT_TEST(noScriptAsksRedisForTheTime);
+    CPPUNIT_TEST(theRegistryKnowsThemByNameAndByHash);
+    CPPUNIT_TEST(anUnknownNameIsRefused);
+    CPPUNIT_TEST_SUITE_END();
+
+public:
+    void everyFileIsEmbeddedOnce() {
+        const auto files = sources();
+        CPPUNIT_ASSERT(files.size() >= 12);
+        CPPUNIT_ASSERT_EQUAL(files.size(), kEmbeddedScriptCount);
+        for (std::size_t i = 0; i < kEmbeddedScriptCount; ++i) {
+            const auto file = files.find(kEmbeddedScripts[i].name);
+            CPPUNIT_ASSERT_MESSAGE(kEmbeddedScripts[i].name, file != files.end());
+            CPPUNIT_ASSERT_EQUAL_MESSAGE(
+                kEmbeddedScripts[i].name, file->second.keys, kEmbeddedScripts[i].keyCount);
+        }
+    }
+
+    void theHeaderListsAsManyKeysAsTheFileNameSays() {
+        const std::regex key("KEYS\\[([0-9]+)(\xE2\x80\xA6([0-9]+))?\\]");
+        for (const auto& [name, source] : sources()) {
+            const std::string header = headerOf(name, source.text);
+            std::map<int, int> listed;
+            for (std::sregex_iterator it(header.begin(), header.end(), key), end; it != end; ++it) {
+                const int first = std::stoi((*it)[1]);
+                const int last = (*it)[3].matched ? std::stoi((*it)[3]) : first;
+                for (int number = first; number <= last; ++number) {
+                    ++listed[number];
+                }
+            }
+            CPPUNIT_ASSERT_EQUAL_MESSAGE(name, source.keys, static_cast<int>(listed.size()));
+            for (const auto& [number, times] : listed) {
+                CPPUNIT_ASSERT_MESSAGE(name, number >= 1 && number <= source.keys);
+                CPPUNIT_ASSERT_EQUAL_MESSAGE(name, 1, times);
+            }
+        }
+    }
+
+    void theHeaderTellsWhatIsReturnedAndWhichEventsFollow() {
+        for (const auto& [name, source] : sources()) {
+            const std::string header = headerOf(name, source.text);
+            CPPUNIT_ASSERT_MESSAGE(name, header.find("Returns ") != std::string::npos);
+            CPPUNIT_ASSERT_MESSAGE(name, header.find("Events ") != std::string::npos);
+        }
+    }
+
+    void includesAreInPlaceOnceEach() {
+        const auto files = sources();
+        const std::regex line("--- @include \"([A-Za-z]+)\"");
+        for (std::size_t i = 0; i < kEmbeddedScriptCount; ++i) {
+            const std::string text = kEmbeddedScripts[i].text;
+            CPPUNIT_ASSERT_EQUAL_MESSAGE(
+                kEmbeddedScripts[i].name, std::string::npos, text.find("@include"));
+            const std::string& source = files.at(kEmbeddedScripts[i].name).text;
+            for (std::sregex_iterator it(source.begin(), source.end(), line), end; it != end;
+                 ++it) {
+                const std::string body = includeNamed((*it)[1]);
+                const std::size_t at = text.find(body);
+                CPPUNIT_ASSERT_MESSAGE((*it)[1], at != std::string::npos);
+                CPPUNIT_ASSERT_EQUAL_MESSAGE((*it)[1], std::string::npos, text.find(body, at + 1));
+            }
+        }
+    }
+
+    void everyIncludeIsUsed() {
+        std::string all;
+        for (const auto& [name, source] : sources()) {
+            all += source.text;
+        }
+        for (const auto& entry :
+             fs::directory_iterator(fs::path(DROVER_SOURCE_DIR) / "engine/lua/includes")) {
+            const std::string stem = entry.path().stem().string();
+            CPPUNIT_ASSERT_MESSAGE(stem,
+                                   all.find("@include \"" + stem + "\"") != std::string::npos);
+        }
+    }
+
+    void noScriptAsksRedisForTheTime() {
+        // Every time of the protocol is a client's; two clocks in one score would disagree.
+        for (std::size_t i = 0; i < kEmbeddedScriptCount; ++i) {
+            CPPUNIT_ASSERT_EQUAL_MESSAGE(kEmbeddedScripts[i].name,
+                                         std::string::npos,
+                                         std::string(kEmbeddedScripts[i].text).find("'TIME'"));
+        }
+    }
+
+    void theRegistryKnowsThemByNameAndByHash() {
+        const ScriptRegistry registry;
+        for (std::size_t i = 0; i < kEmbeddedScriptCount; ++i) {
+            const Script& script = registry.get(kEmbeddedScripts[i].name);
+            CPPUNIT_ASSERT_EQUAL(kEmbeddedScripts[i].keyCount, script.keyCount);
+            CPPUNIT_ASSERT_EQUAL(std::size_t{40}, script.sha1.size());
+            CPPUNIT_ASSERT_EQUAL(script.name, registry.bySha1(script.sha1).name);
+        }
+    }
+
+    void anUnknownNameIsRefused() {
+        const ScriptRegistry registry;
+        CPPUNIT_ASSERT_THROW((void)registry.get("addJob"), Poco::NotFoundException);
+        CPPUNIT_ASSERT_THROW((void)registry.bySha1("00"), Poco::NotFoundException);
+    }
+
+private:
+    static std::string includeNamed(const std::string& name) {
+        return contentOf(fs::path(DROVER_SOURCE_DIR) / "engine/lua/includes" / (name + ".lua"));
+    }
+};
+
+CPPUNIT_TEST_SUITE_REGISTRATION(EmbeddedScriptsTest);
