@@ -1,7 +1,10 @@
 #include "redis/Connection.h"
 
+#include <algorithm>
+#include <cerrno>
 #include <fcntl.h>
 
+#include <Poco/Exception.h>
 #include <Poco/Net/NetException.h>
 #include <Poco/Net/SocketAddress.h>
 #include <Poco/Timespan.h>
@@ -22,6 +25,20 @@ Poco::Timespan until(Connection::Clock::time_point deadline) {
     const auto left =
         std::chrono::duration_cast<std::chrono::microseconds>(deadline - Connection::Clock::now());
     return timespan(std::max(left, std::chrono::microseconds(0)));
+}
+
+/// Sends what the kernel takes at once; 0 if its buffer is full.
+int sendSome(Poco::Net::StreamSocket& socket, const char* bytes, std::size_t count) {
+    constexpr std::size_t kMost = 16 * 1024 * 1024;
+    try {
+        return std::max(socket.sendBytes(bytes, static_cast<int>(std::min(count, kMost))), 0);
+    } catch (const Poco::IOException& error) {
+        // Poco throws for a full buffer also when the socket does not block; receiveBytes() answers -1 for an empty one.
+        if (error.code() == EAGAIN || error.code() == EWOULDBLOCK) {
+            return 0;
+        }
+        throw;
+    }
 }
 
 /// Marks the connection broken unless the work inside ends normally.
@@ -84,8 +101,7 @@ void Connection::send(const Command& command, Clock::time_point deadline) {
     std::size_t sent = 0;
     try {
         while (sent < out_.size()) {
-            const int n =
-                socket_.sendBytes(out_.data() + sent, static_cast<int>(out_.size() - sent));
+            const int n = sendSome(socket_, out_.data() + sent, out_.size() - sent);
             if (n > 0) {
                 sent += static_cast<std::size_t>(n);
             } else if (!socket_.poll(until(deadline), Poco::Net::Socket::SELECT_WRITE)) {
@@ -165,11 +181,20 @@ std::optional<Reply> Connection::parse() {
 
 void Connection::handshake(const RedisOptions& options, const std::string& clientName) {
     const auto deadline = Clock::now() + std::max(options.connectTimeout, options.commandTimeout);
-    const auto require = [&](const Command& command, const char* operation) {
+    const std::string where = options.host + ":" + std::to_string(options.port);
+    const auto require = [&](const Command& command, const std::string& operation) {
         const Reply reply = call(command, deadline);
-        if (reply.isError()) {
+        if (!reply.isError()) {
+            return;
+        }
+        if (classifyError(reply.text()) != ReplyClass::Other) {
             throwError(operation, reply.text());
         }
+        // Nothing that waiting cures (no such database, no such command). Without the reply's own words for AUTH: Redis
+        // quotes the arguments of a command that it does not know.
+        throw RedisAuthException(
+            operation + " was refused by Redis at " + where +
+            (operation == "AUTH" ? std::string() : ": " + std::string(reply.text())));
     };
     if (!options.password.empty()) {
         Command auth{"AUTH"};
@@ -179,21 +204,24 @@ void Connection::handshake(const RedisOptions& options, const std::string& clien
         require(auth.add(options.password), "AUTH");
     }
     if (options.database != 0) {
-        require(Command{"SELECT"}.add(options.database), "SELECT");
+        require(Command{"SELECT"}.add(options.database),
+                "SELECT " + std::to_string(options.database));
     }
     if (!clientName.empty()) {
-        require(Command{"CLIENT", "SETNAME", clientName}, "CLIENT SETNAME");
+        // Refused for blanks and non-ASCII characters, or by the access list: that costs the name in CLIENT LIST only.
+        call(Command{"CLIENT", "SETNAME", clientName}, deadline);
     }
     // After a failover an address may lead to a replica: it would take reads and refuse every script.
     const Reply role = call(Command{"ROLE"}, deadline);
     if (role.isError()) {
-        // A user without permission for ROLE is no reason to refuse a server that works; the rest is.
-        if (role.text().rfind("NOPERM", 0) != 0) {
+        // A server that keeps ROLE from us (NOPERM, a renamed command) may work all the same; the rest is a refusal.
+        if (role.text().rfind("NOPERM", 0) != 0 &&
+            classifyError(role.text()) != ReplyClass::Other) {
             throwError("ROLE", role.text());
         }
     } else if (role.size() > 0 && role.at(0).text() != "master") {
-        throw RedisIoException("Redis at " + options.host + ":" + std::to_string(options.port) +
-                               " is a " + std::string(role.at(0).text()) + ", a master is needed");
+        throw RedisIoException("Redis at " + where + " is a " + std::string(role.at(0).text()) +
+                               ", a master is needed");
     }
 }
 

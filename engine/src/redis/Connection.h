@@ -25,7 +25,8 @@ public:
     using Clock = std::chrono::steady_clock;
 
     /// Connects and introduces itself: AUTH, SELECT, CLIENT SETNAME, ROLE. `clientName` empty: no name.
-    /// Throws RedisIoException (refused, timed out, a replica), RedisAuthException, RedisBusyException (LOADING).
+    /// Throws RedisIoException (refused, timed out, a replica), RedisAuthException (also for a database that does not
+    /// exist), RedisBusyException (LOADING). A name that Redis refuses is left out.
     Connection(const RedisOptions& options, const std::string& clientName);
     ~Connection();
     Connection(const Connection&) = delete;
