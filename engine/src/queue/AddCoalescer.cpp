@@ -71,6 +71,9 @@ std::vector<AddResult> AddCoalescer::add(std::vector<AddItem> items, Clock::time
         case Waiter::Phase::Queued:
             queued_.erase(std::find(queued_.begin(), queued_.end(), waiter));
             queuedItems_ -= count;
+            [[fallthrough]];
+        case Waiter::Phase::Taken:
+            waiter->phase = Waiter::Phase::Done;  // The sender leaves it out.
             return all(count,
                        AddResult::Status::Unavailable,
                        "Redis did not get to it within the deadline");
@@ -85,9 +88,9 @@ void AddCoalescer::run() {
         const bool normal = runGuarded("add", [this] {
             probe();
             while (true) {
-                const Waiters waiters = take();
+                Waiters waiters = take();
                 if (!waiters.empty()) {
-                    send(waiters);
+                    send(std::move(waiters));
                     continue;
                 }
                 {
@@ -113,8 +116,16 @@ void AddCoalescer::probe() {
             backend_.writeMeta(*redis_);
             introduced_ = true;
         }
+        metaRefused_ = false;
     } catch (const RedisIoException&) {
         // Logged by the client when the outage began; healthy() tells.
+    } catch (const Exception& error) {
+        // A key of the queue has another type, say. Adds meet it too and tell; here it must not end the thread's work.
+        if (!metaRefused_) {
+            Poco::Logger::get("queue").error(
+                "%s: %s", backend_.keys().qualifiedName(), error.message());
+        }
+        metaRefused_ = true;
     }
 }
 
@@ -132,7 +143,7 @@ AddCoalescer::Waiters AddCoalescer::take() {
         std::shared_ptr<Waiter> waiter = std::move(queued_.front());
         queued_.pop_front();
         items += waiter->items.size();
-        waiter->phase = Waiter::Phase::InFlight;
+        waiter->phase = Waiter::Phase::Taken;
         taken.push_back(std::move(waiter));
     }
     queuedItems_ -= items;
@@ -140,21 +151,36 @@ AddCoalescer::Waiters AddCoalescer::take() {
     return taken;
 }
 
-void AddCoalescer::send(const Waiters& waiters) {
+void AddCoalescer::send(Waiters waiters) {
+    try {
+        redis_->connection();
+    } catch (const Exception& error) {
+        // Not sent, and what waits would meet the same: answer at once, a producer's client can decide.
+        finish(waiters, AddResult::Status::Unavailable, error.message(), {});
+        refuseQueued(error.message());
+        return;
+    }
     std::vector<AddItem> items;
+    {
+        // Connecting took its time: who gave up meanwhile was told that nothing was sent.
+        const std::lock_guard lock(mutex_);
+        waiters.erase(
+            std::remove_if(waiters.begin(),
+                           waiters.end(),
+                           [](const auto& waiter) { return waiter->phase == Waiter::Phase::Done; }),
+            waiters.end());
+        for (const auto& waiter : waiters) {
+            waiter->phase = Waiter::Phase::InFlight;
+        }
+    }
+    if (waiters.empty()) {
+        return;
+    }
     for (const auto& waiter : waiters) {
         // Moved: a waiter that gives up leaves without its items.
         items.insert(items.end(),
                      std::make_move_iterator(waiter->items.begin()),
                      std::make_move_iterator(waiter->items.end()));
-    }
-    try {
-        redis_->connection();
-    } catch (const RedisIoException& error) {
-        // Not sent, and what waits would meet the same: answer at once, a producer's client can decide.
-        finish(waiters, AddResult::Status::Unavailable, error.message(), {});
-        refuseQueued(error.message());
-        return;
     }
     try {
         finish(waiters, AddResult::Status::Added, "", backend_.addJobs(*redis_, items));

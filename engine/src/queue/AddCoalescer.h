@@ -37,11 +37,12 @@ public:
     [[nodiscard]] bool healthy() const { return redis_->healthy(); }
 
 private:
-    /// One add() call. Queued until the sender takes it, in flight until it is done.
+    /// One add() call. Queued until the sender takes it, taken until a connection stands, in flight until it is done. Who
+    /// gives up before it is in flight is Done without having been sent.
     struct Waiter {
         std::vector<AddItem> items;
         std::vector<AddResult> results;
-        enum class Phase { Queued, InFlight, Done } phase = Phase::Queued;
+        enum class Phase { Queued, Taken, InFlight, Done } phase = Phase::Queued;
         std::condition_variable done;
     };
     using Waiters = std::vector<std::shared_ptr<Waiter>>;
@@ -51,7 +52,7 @@ private:
     void probe();
     /// Waits for work, at most a second; empty if there is none.
     Waiters take();
-    void send(const Waiters& waiters);
+    void send(Waiters waiters);
     void finish(const Waiters& waiters,
                 AddResult::Status status,
                 const std::string& message,
@@ -72,6 +73,7 @@ private:
     bool busy_ = false;  ///< The last call carried more than one add: a linger pays.
     bool introduced_ =
         false;  ///< The queue's meta was written; only the sender's thread looks at it.
+    bool metaRefused_ = false;  ///< Said once that it cannot be written; the sender's thread's too.
     std::thread thread_;
 };
 

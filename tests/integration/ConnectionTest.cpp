@@ -1,0 +1,301 @@
+#include <chrono>
+
+#include <Poco/Net/ServerSocket.h>
+#include <cppunit/extensions/HelperMacros.h>
+
+#include "drover/Exceptions.h"
+#include "support/LogCapture.h"
+#include "support/RedisFixture.h"
+
+namespace {
+
+using namespace drover;
+using namespace drover::test;
+using std::chrono::milliseconds;
+using SteadyClock = std::chrono::steady_clock;
+
+const std::string kPassword = "correct horse battery staple";
+
+/// Runs `work` and returns the text of the exception of type E that it must throw.
+template <typename E, typename Work>
+std::string textOf(Work work) {
+    try {
+        work();
+    } catch (const E& error) {
+        return error.displayText();
+    }
+    CPPUNIT_FAIL("nothing was thrown");
+    return "";
+}
+
+/// A frozen server takes connections and bytes and answers nothing; thawed at the end of the test whatever happens.
+class Frozen {
+public:
+    explicit Frozen(RedisServer& server) : server_(server) { server_.freeze(); }
+    ~Frozen() { server_.thaw(); }
+    Frozen(const Frozen&) = delete;
+    Frozen& operator=(const Frozen&) = delete;
+
+private:
+    RedisServer& server_;
+};
+
+}  // namespace
+
+/// One connection: its introduction, its deadlines, and what it lets through.
+class ConnectionTest : public RedisFixture {
+    CPPUNIT_TEST_SUITE(ConnectionTest);
+    CPPUNIT_TEST(aUserOfTheAccessListGetsIn);
+    CPPUNIT_TEST(aPasswordOfTheDefaultUserGetsIn);
+    CPPUNIT_TEST(aWrongPasswordIsAnAuthFaultThatDoesNotTellIt);
+    CPPUNIT_TEST(aServerThatDoesNotKnowAuthDoesNotMakeUsTellThePassword);
+    CPPUNIT_TEST(aMissingPasswordIsAnAuthFault);
+    CPPUNIT_TEST(anAuthFaultIsRetriedSlowlyAndCured);
+    CPPUNIT_TEST(theDatabaseIsSelected);
+    CPPUNIT_TEST(aDatabaseThatDoesNotExistIsSaidSo);
+    CPPUNIT_TEST(theNameShowsInTheClientList);
+    CPPUNIT_TEST(aNameThatRedisRefusesCostsOnlyTheName);
+    CPPUNIT_TEST(nobodyThereIsAnIoFault);
+    CPPUNIT_TEST(theIntroductionHasADeadline);
+    CPPUNIT_TEST(aCallHasADeadlineAndBreaksTheConnection);
+    CPPUNIT_TEST(aBigWriteHasADeadline);
+    CPPUNIT_TEST(aReplicaIsRefused);
+    CPPUNIT_TEST(aFlushedScriptIsSentAgain);
+    CPPUNIT_TEST(sixtyFourMegabytesComeBackWhole);
+    CPPUNIT_TEST(everyByteTravels);
+    CPPUNIT_TEST(aWrongTypeIsAScriptFaultAndKeepsTheConnection);
+    CPPUNIT_TEST(aClosedConnectionIsAnIoFaultAndIsReplaced);
+    CPPUNIT_TEST(outOfMemoryIsBackPressure);
+    CPPUNIT_TEST_SUITE_END();
+
+public:
+    void aUserOfTheAccessListGetsIn() {
+        redis({"ACL", "SETUSER", "drover", "on", ">" + kPassword, "~*", "&*", "+@all"});
+        RedisOptions as = options();
+        as.user = "drover";
+        as.password = kPassword;
+        Connection link(as, "");
+        CPPUNIT_ASSERT_EQUAL(std::string("drover"),
+                             std::string(link.call(Command{"ACL", "WHOAMI"}).text()));
+        redis({"ACL", "DELUSER", "drover"});
+    }
+
+    void aPasswordOfTheDefaultUserGetsIn() {
+        RedisServer own({"--requirepass", kPassword});
+        Connection link(to(own, kPassword), "");
+        CPPUNIT_ASSERT_EQUAL(std::string("PONG"), std::string(link.call(Command{"PING"}).text()));
+    }
+
+    void aWrongPasswordIsAnAuthFaultThatDoesNotTellIt() {
+        RedisServer own({"--requirepass", kPassword});
+        const std::string text = textOf<RedisAuthException>(
+            [&] { Connection link(to(own, "sesame-opens-nothing"), ""); });
+        CPPUNIT_ASSERT(text.find("WRONGPASS") != std::string::npos);
+        CPPUNIT_ASSERT(text.find("sesame") == std::string::npos);
+        // Nor does the client that logs it.
+        LogCapture log("redis");
+        RedisClient client(to(own, "sesame-opens-nothing"), scripts(), "secretive");
+        CPPUNIT_ASSERT_THROW(client.call(Command{"PING"}), RedisAuthException);
+        CPPUNIT_ASSERT_EQUAL(std::size_t{1}, log.count("secretive: Redis is away"));
+        CPPUNIT_ASSERT_EQUAL(std::size_t{0}, log.count("sesame"));
+    }
+
+    void aServerThatDoesNotKnowAuthDoesNotMakeUsTellThePassword() {
+        // Redis quotes the arguments of a command that it does not know.
+        RedisServer own({"--rename-command", "AUTH", "LOGIN"});
+        const std::string text =
+            textOf<Exception>([&] { Connection link(to(own, "sesame-opens-nothing"), ""); });
+        CPPUNIT_ASSERT(text.find("AUTH") != std::string::npos);
+        CPPUNIT_ASSERT_MESSAGE(text, text.find("sesame") == std::string::npos);
+    }
+
+    void aMissingPasswordIsAnAuthFault() {
+        RedisServer own({"--requirepass", kPassword});
+        const std::string text =
+            textOf<RedisAuthException>([&] { Connection link(to(own, ""), ""); });
+        CPPUNIT_ASSERT(text.find("NOAUTH") != std::string::npos);
+    }
+
+    void anAuthFaultIsRetriedSlowlyAndCured() {
+        RedisServer own({"--requirepass", kPassword});
+        RedisClient client(to(own, "wrong"), scripts(), "test");
+        CPPUNIT_ASSERT_THROW(client.call(Command{"PING"}), RedisAuthException);
+        CPPUNIT_ASSERT(client.nextAttempt() - SteadyClock::now() > milliseconds(300));
+        Connection admin(to(own, kPassword), "");
+        admin.call(Command{"CONFIG", "SET", "requirepass", "wrong"});
+        eventually("let in", [&] {
+            try {
+                return client.call(Command{"PING"}).text() == "PONG";
+            } catch (const RedisIoException&) {
+                return false;
+            }
+        });
+        CPPUNIT_ASSERT(client.healthy());
+    }
+
+    void theDatabaseIsSelected() {
+        RedisOptions third = options();
+        third.database = 3;
+        Connection link(third, "");
+        link.call(Command{"SET", "where", "three"});
+        CPPUNIT_ASSERT_EQUAL(std::int64_t{0}, number({"EXISTS", "where"}));
+        CPPUNIT_ASSERT_EQUAL(std::string("three"),
+                             std::string(link.call(Command{"GET", "where"}).text()));
+    }
+
+    void aDatabaseThatDoesNotExistIsSaidSo() {
+        RedisOptions beyond = options();
+        beyond.database = 999;
+        const std::string text = textOf<Exception>([&] { Connection link(beyond, ""); });
+        CPPUNIT_ASSERT(text.find("SELECT") != std::string::npos);
+        // As trouble with the server to whoever keeps a connection: it waits and tries again, and does not spin.
+        RedisClient client(beyond, scripts(), "test");
+        CPPUNIT_ASSERT_THROW(client.call(Command{"PING"}), RedisIoException);
+        CPPUNIT_ASSERT(client.nextAttempt() - SteadyClock::now() > milliseconds(300));
+    }
+
+    void theNameShowsInTheClientList() {
+        const std::string name = QueueKeys("bull", "mail").workerClientName("n1");
+        Connection link(options(), name);
+        CPPUNIT_ASSERT(text({"CLIENT", "LIST"}).find("name=" + name + " ") != std::string::npos);
+    }
+
+    void aNameThatRedisRefusesCostsOnlyTheName() {
+        Connection link(options(), "bull:bWFpbA==:w:the second floor");
+        CPPUNIT_ASSERT_EQUAL(std::string("PONG"), std::string(link.call(Command{"PING"}).text()));
+    }
+
+    void nobodyThereIsAnIoFault() {
+        RedisOptions nowhere = options();
+        nowhere.port = freePort();
+        const std::string text = textOf<RedisIoException>([&] { Connection link(nowhere, ""); });
+        CPPUNIT_ASSERT(text.find("127.0.0.1:" + std::to_string(nowhere.port)) != std::string::npos);
+    }
+
+    void theIntroductionHasADeadline() {
+        RedisServer own;
+        RedisOptions hasty = to(own, "");
+        hasty.connectTimeout = milliseconds(100);
+        hasty.commandTimeout = milliseconds(200);
+        const Frozen frozen(own);
+        const auto began = SteadyClock::now();
+        CPPUNIT_ASSERT_THROW(Connection(hasty, ""), RedisTimeoutException);
+        CPPUNIT_ASSERT(SteadyClock::now() - began >= milliseconds(190));
+        CPPUNIT_ASSERT(SteadyClock::now() - began < milliseconds(1000));
+    }
+
+    void aCallHasADeadlineAndBreaksTheConnection() {
+        RedisServer own;
+        Connection link(to(own, ""), "");
+        CPPUNIT_ASSERT(!link.broken());
+        {
+            const Frozen frozen(own);
+            const auto began = SteadyClock::now();
+            CPPUNIT_ASSERT_THROW(link.call(Command{"PING"}, began + milliseconds(100)),
+                                 RedisTimeoutException);
+            CPPUNIT_ASSERT(SteadyClock::now() - began >= milliseconds(99));
+            CPPUNIT_ASSERT(SteadyClock::now() - began < milliseconds(800));
+        }
+        // The late answer must never be taken for that of the next command.
+        CPPUNIT_ASSERT(link.broken());
+    }
+
+    void aBigWriteHasADeadline() {
+        RedisServer own;
+        Connection link(to(own, ""), "");
+        const std::string big(64 * 1024 * 1024, 'x');
+        const Frozen frozen(own);
+        const auto began = SteadyClock::now();
+        CPPUNIT_ASSERT_THROW(link.send(Command{"SET", "big", big}, began + milliseconds(200)),
+                             RedisTimeoutException);
+        CPPUNIT_ASSERT(SteadyClock::now() - began < milliseconds(1500));
+        CPPUNIT_ASSERT(link.broken());
+    }
+
+    void aReplicaIsRefused() {
+        RedisServer replica({"--replicaof", "127.0.0.1 " + std::to_string(options().port)});
+        const std::string text =
+            textOf<RedisIoException>([&] { Connection link(to(replica, ""), ""); });
+        CPPUNIT_ASSERT_MESSAGE(text, text.find("a master is needed") != std::string::npos);
+    }
+
+    void aFlushedScriptIsSentAgain() {
+        CPPUNIT_ASSERT_EQUAL(std::string("1"), addJob());
+        redis({"SCRIPT", "FLUSH"});
+        CPPUNIT_ASSERT_EQUAL(std::string("2"), addJob());
+        redis({"CONFIG", "RESETSTAT"});
+        CPPUNIT_ASSERT_EQUAL(std::string("3"), addJob());
+        CPPUNIT_ASSERT_EQUAL(std::string::npos,
+                             text({"INFO", "commandstats"}).find("cmdstat_eval:"));
+    }
+
+    void sixtyFourMegabytesComeBackWhole() {
+        std::string big(64 * 1024 * 1024, 'x');
+        big.front() = 'a';
+        big[big.size() / 2] = '\n';
+        big.back() = 'z';
+        RedisOptions patient = options();
+        patient.commandTimeout = milliseconds(20000);
+        Connection link(patient, "");
+        link.call(Command{"SET", "big", big});
+        CPPUNIT_ASSERT(link.call(Command{"GET", "big"}).text() == big);
+        CPPUNIT_ASSERT_EQUAL(std::string("PONG"), std::string(link.call(Command{"PING"}).text()));
+        link.call(Command{"DEL", "big"});
+    }
+
+    void everyByteTravels() {
+        std::string bytes;
+        for (int i = 0; i < 1024; ++i) {
+            bytes += static_cast<char>(i % 256);
+        }
+        bytes += "%s%n$5\r\n$3\r\n";
+        redis({"SET", "bytes", bytes});
+        CPPUNIT_ASSERT_EQUAL(bytes, text({"GET", "bytes"}));
+        const std::string id = addJob(bytes, bytes);
+        CPPUNIT_ASSERT_EQUAL(bytes, hash(id)["data"]);
+        const auto claimed = claim(1);
+        CPPUNIT_ASSERT_EQUAL(std::size_t{1}, claimed.size());
+        CPPUNIT_ASSERT_EQUAL(bytes, claimed.front().data);
+        CPPUNIT_ASSERT_EQUAL(bytes, claimed.front().name);
+    }
+
+    void aWrongTypeIsAScriptFaultAndKeepsTheConnection() {
+        redis({"SET", keys().wait, "a string"});
+        const std::string id = text({"CLIENT", "ID"});
+        CPPUNIT_ASSERT_THROW(addJob(), ScriptException);
+        CPPUNIT_ASSERT_EQUAL(id, text({"CLIENT", "ID"}));
+    }
+
+    void aClosedConnectionIsAnIoFaultAndIsReplaced() {
+        Connection other(options(), "");
+        CPPUNIT_ASSERT(client().call(Command{"PING"}).text() == "PONG");
+        other.call(Command{"CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes"});
+        CPPUNIT_ASSERT_THROW(client().call(Command{"PING"}), RedisIoException);
+        CPPUNIT_ASSERT(!client().healthy());
+        eventually("back", [&] {
+            try {
+                return client().call(Command{"PING"}).text() == "PONG";
+            } catch (const RedisIoException&) {
+                return false;
+            }
+        });
+        CPPUNIT_ASSERT(client().healthy());
+    }
+
+    void outOfMemoryIsBackPressure() {
+        RedisServer own;
+        RedisClient client(to(own, ""), scripts(), "test");
+        client.call(Command{"CONFIG", "SET", "maxmemory", "1"});
+        CPPUNIT_ASSERT_THROW(client.call(Command{"SET", "a", "b"}), RedisBusyException);
+    }
+
+private:
+    static RedisOptions to(const RedisServer& server, const std::string& password) {
+        RedisOptions options;
+        options.port = server.port();
+        options.password = password;
+        return options;
+    }
+};
+
+CPPUNIT_TEST_SUITE_REGISTRATION(ConnectionTest);

@@ -1,0 +1,60 @@
+#pragma once
+
+#include <algorithm>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include <Poco/AutoPtr.h>
+#include <Poco/Channel.h>
+#include <Poco/Logger.h>
+#include <Poco/Message.h>
+
+namespace drover::test {
+
+/// Collects what one logger says while it lives; the logger's own channel and level come back afterwards.
+/// Threads: lines arrive from any; count() from any.
+class LogCapture {
+public:
+    explicit LogCapture(const std::string& logger)
+        : logger_(Poco::Logger::get(logger)),
+          lines_(new Lines),
+          channelBefore_(logger_.getChannel(), true),
+          levelBefore_(logger_.getLevel()) {
+        logger_.setChannel(lines_.get());
+        logger_.setLevel(Poco::Message::PRIO_DEBUG);
+    }
+    ~LogCapture() {
+        logger_.setLevel(levelBefore_);
+        logger_.setChannel(channelBefore_.get());
+    }
+    LogCapture(const LogCapture&) = delete;
+    LogCapture& operator=(const LogCapture&) = delete;
+
+    /// How many lines contain the text.
+    [[nodiscard]] std::size_t count(const std::string& text) const {
+        const std::lock_guard lock(lines_->mutex);
+        return static_cast<std::size_t>(
+            std::count_if(lines_->all.begin(), lines_->all.end(), [&](const std::string& line) {
+                return line.find(text) != std::string::npos;
+            }));
+    }
+
+private:
+    class Lines : public Poco::Channel {
+    public:
+        void log(const Poco::Message& message) override {
+            const std::lock_guard lock(mutex);
+            all.push_back(message.getText());
+        }
+        mutable std::mutex mutex;
+        std::vector<std::string> all;
+    };
+
+    Poco::Logger& logger_;
+    Poco::AutoPtr<Lines> lines_;
+    Poco::AutoPtr<Poco::Channel> channelBefore_;
+    int levelBefore_;
+};
+
+}  // namespace drover::test

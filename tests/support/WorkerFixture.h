@@ -1,0 +1,78 @@
+#pragma once
+
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "support/FakeHandler.h"
+#include "support/RedisFixture.h"
+#include "worker/LockKeeper.h"
+#include "worker/StalledSweeper.h"
+#include "worker/Worker.h"
+
+namespace drover::test {
+
+/// Completes every job of a batch with a fixed result.
+inline void completeAll(std::span<RunningJob* const> jobs) {
+    for (RunningJob* job : jobs) {
+        job->setOutcome({JobOutcome::Kind::Completed, "{\"ok\":true}", "", 0});
+    }
+}
+
+/// A worker on the test's queue, with its lock keeper and its sweeper if the test starts them.
+class WorkerFixture : public RedisFixture {
+public:
+    void tearDown() override {
+        // What watches goes before what it watches.
+        keeper_.reset();
+        sweeper_.reset();
+        worker_.reset();
+        settings_ = WorkerSettings();
+        RedisFixture::tearDown();
+    }
+
+protected:
+    /// Makes the worker and starts it; `through` is where it finds Redis, the fixture's server by default.
+    void run(std::shared_ptr<HandlerType> handler) { run(std::move(handler), options()); }
+    void run(std::shared_ptr<HandlerType> handler, const RedisOptions& through) {
+        worker_ = makeWorker(std::move(handler), through);
+        worker_->start();
+    }
+    std::unique_ptr<Worker> makeWorker(std::shared_ptr<HandlerType> handler,
+                                       const RedisOptions& through) {
+        settings_.prefix = "bull";
+        settings_.queue = keys().qualifiedName().substr(5);
+        return std::make_unique<Worker>(
+            settings_,
+            through,
+            scripts(),
+            clock_,
+            std::vector<std::shared_ptr<HandlerType>>{std::move(handler)});
+    }
+    void keepLocks(const RedisOptions& through) {
+        keeper_ = std::make_unique<LockKeeper>(
+            std::make_unique<RedisClient>(through, scripts(), "locks"), clock_);
+        keeper_->watch(worker_->backend(), worker_->held(), settings_.lockDuration);
+        keeper_->start();
+    }
+    void sweep(std::chrono::milliseconds interval, int maxStalledCount) {
+        sweeper_ = std::make_unique<StalledSweeper>(
+            std::make_unique<RedisClient>(options(), scripts(), "stalled"), clock_);
+        sweeper_->watch(backend(), interval, maxStalledCount);
+        sweeper_->start();
+    }
+    /// Waits until a worker's BZPOPMIN is armed on the server.
+    void untilBlocked() {
+        eventually("blocked", [this] {
+            return text({"INFO", "clients"}).find("blocked_clients:0") == std::string::npos;
+        });
+    }
+
+    WorkerSettings settings_;
+    std::unique_ptr<Worker> worker_;
+    std::unique_ptr<LockKeeper> keeper_;
+    std::unique_ptr<StalledSweeper> sweeper_;
+};
+
+}  // namespace drover::test
