@@ -1,0 +1,258 @@
+#include <map>
+#include <rapidjson/document.h>
+#include <rapidjson/pointer.h>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <cppunit/TestFixture.h>
+#include <cppunit/extensions/HelperMacros.h>
+
+#include "ConfiguredRoutes.h"
+#include "HttpText.h"
+#include "OpenApi.h"
+#include "drover/Exceptions.h"
+
+using drover::AddResult;
+using drover::ConfigException;
+using drover::HttpError;
+using drover::NewJob;
+using drover::Queue;
+using drover::Request;
+using drover::Response;
+using drover::Route;
+using drover::Routes;
+using drover::api::configuredRoutes;
+using drover::api::Producer;
+
+/// A route made of configuration adds a job; a mistake in it is told with key, value and what would be right.
+class ApiConfiguredRoutesTest : public CppUnit::TestFixture {
+    CPPUNIT_TEST_SUITE(ApiConfiguredRoutesTest);
+    CPPUNIT_TEST(routeAddsTheJobAndAnswersWithIt);
+    CPPUNIT_TEST(optionsReachTheQueue);
+    CPPUNIT_TEST(rejectedIs400AndAnAbsentQueueIs503);
+    CPPUNIT_TEST(deadlineIsUnderASecond);
+    CPPUNIT_TEST(mistakesNameKeyValueAndWhatWouldBeRight);
+    CPPUNIT_TEST(documentDescribesParametersBodyAndAnswers);
+    CPPUNIT_TEST(headersAndErrorsAreWellFormed);
+    CPPUNIT_TEST_SUITE_END();
+
+public:
+    void routeAddsTheJobAndAnswersWithIt() {
+        const Route route = make(kReserve);
+        CPPUNIT_ASSERT_EQUAL(std::string("POST"), route.method);
+        const Response response = call(route);
+        CPPUNIT_ASSERT_EQUAL(201, response.status);
+        CPPUNIT_ASSERT_EQUAL(
+            std::string(
+                R"({"name":"reserveEvent","data":{"userId":15001,"eventId":1},)"
+                R"("opts":{"attempts":0,"removeOnComplete":true,"removeOnFail":true},"id":"42",)"
+                R"("progress":0,"returnvalue":null,"stacktrace":null,"priority":0,)"
+                R"("attemptsStarted":0,"attemptsMade":0,"timestamp":1700000000000,)"
+                R"("queueQualifiedName":"bull:reservation-queue"})"),
+            withoutDelay(response.body));
+        CPPUNIT_ASSERT_EQUAL(std::string("reserveEvent"), added_.name);
+        CPPUNIT_ASSERT_EQUAL(std::string(R"({"userId":15001,"eventId":1})"), added_.data);
+    }
+
+    void optionsReachTheQueue() {
+        auto keys = kReserve;
+        keys["reserve.options"] = R"({"attempts":3,"delay":500,"priority":7})";
+        keys["reserve.view"] = "bullmq-6";
+        keys["reserve.status"] = "202";
+        const Response response = call(make(keys));
+        CPPUNIT_ASSERT_EQUAL(202, response.status);
+        CPPUNIT_ASSERT_EQUAL(3, added_.opts.attempts);
+        CPPUNIT_ASSERT_EQUAL(std::int64_t{500}, added_.opts.delayMs.value());
+        rapidjson::Document job;
+        job.Parse(response.body.c_str());
+        CPPUNIT_ASSERT_EQUAL(7, job["priority"].GetInt());
+        CPPUNIT_ASSERT_EQUAL(500, job["delay"].GetInt());
+        CPPUNIT_ASSERT(job.HasMember("stalledCounter"));
+    }
+
+    void rejectedIs400AndAnAbsentQueueIs503() {
+        const Route route = make(kReserve);
+        result_ = {AddResult::Status::Rejected, "", 0, "the priority is out of range", 0};
+        assertError(route, 400, "the priority is out of range", false);
+        result_ = {AddResult::Status::Unavailable, "", 0, "", 0};
+        assertError(route, 503, "The queue cannot be reached; nothing was added", true);
+        result_ = {AddResult::Status::Unknown, "", 0, "", 0};
+        assertError(route,
+                    503,
+                    "The queue did not answer in time; whether the job was added is unknown",
+                    true);
+    }
+
+    void deadlineIsUnderASecond() {
+        call(make(kReserve));
+        const auto left = deadline_ - Queue::Clock::now();
+        CPPUNIT_ASSERT(left > std::chrono::milliseconds(100) && left < std::chrono::seconds(1));
+    }
+
+    void mistakesNameKeyValueAndWhatWouldBeRight() {
+        const std::vector<std::pair<std::pair<std::string, std::string>, std::string>> cases = {
+            {{"reserve.method", "FETCH"}, "a method is GET"},
+            {{"reserve.path.eventId", "int"}, "a type is integer"},
+            {{"reserve.path.eventId", "integer 9..1"}, "nor a range"},
+            {{"reserve.path.eventId", "integer optional"}, "cannot be optional"},
+            {{"reserve.path.eventId", "boolean 1..2"}, "nor a range"},
+            {{"reserve.path.other", "integer"}, "has no {other}"},
+            {{"reserve.data", "{"}, "not JSON"},
+            {{"reserve.data", R"({"a":"{nobody}"})"}, "{nobody} is no parameter"},
+            {{"reserve.options", R"({"attempts":"many"})"}, "not the options of a job"},
+            {{"reserve.view", "bullmq-4"}, "bullmq-5.48"},
+            {{"reserve.status", "404"}, "a status of success"},
+            {{"reserve.qeueu", "x"}, "no such setting"},
+            {{"reserve.queue", "absent"}, "absent"},
+            {{"loose", "x"}, "api.route.<name>.<setting>"},
+        };
+        for (const auto& [entry, expected] : cases) {
+            auto keys = kReserve;
+            keys[entry.first] = entry.second;
+            const std::string message = mistake(keys);
+            CPPUNIT_ASSERT_MESSAGE(message,
+                                   message.find("api.route." + entry.first) != std::string::npos ||
+                                       entry.second == "absent");
+            CPPUNIT_ASSERT_MESSAGE(message, message.find(entry.second) != std::string::npos);
+            CPPUNIT_ASSERT_MESSAGE(message + " lacks " + expected,
+                                   message.find(expected) != std::string::npos);
+        }
+        for (const char* missing :
+             {"reserve.path", "reserve.queue", "reserve.job", "reserve.path.userId"}) {
+            auto keys = kReserve;
+            keys.erase(missing);
+            const std::string message = mistake(keys);
+            CPPUNIT_ASSERT_MESSAGE(message,
+                                   message.find(std::string("api.route.") + missing +
+                                                " is missing") != std::string::npos);
+        }
+    }
+
+    void documentDescribesParametersBodyAndAnswers() {
+        auto keys = kReserve;
+        keys["reserve.tag"] = "reservation";
+        keys["reserve.summary"] = "Reserve a seat";
+        keys["reserve.query.note"] = "string 1..64 optional";
+        keys["reserve.body.seats"] = "integer 1..8";
+        keys["reserve.body.name"] = "string optional";
+        Routes routes;
+        routes.add(make(keys));
+        rapidjson::Document document;
+        document.Parse(drover::api::openApiDocument(*routes.snapshot(), "T", "1").c_str());
+        CPPUNIT_ASSERT(!document.HasParseError());
+        CPPUNIT_ASSERT_EQUAL(std::string("3.0.3"), at(document, "/openapi"));
+        const std::string post = "/paths/~1reservation~1{eventId}~1{userId}/post";
+        CPPUNIT_ASSERT_EQUAL(std::string("reservation"), at(document, post + "/tags/0"));
+        CPPUNIT_ASSERT_EQUAL(std::string("Reserve a seat"), at(document, post + "/summary"));
+        CPPUNIT_ASSERT_EQUAL(std::string("eventId"), at(document, post + "/parameters/0/name"));
+        CPPUNIT_ASSERT_EQUAL(std::string("path"), at(document, post + "/parameters/0/in"));
+        CPPUNIT_ASSERT_EQUAL(std::string("query"), at(document, post + "/parameters/2/in"));
+        const std::string schema = post + "/requestBody/content/application~1json/schema";
+        CPPUNIT_ASSERT_EQUAL(std::string("integer"),
+                             at(document, schema + "/properties/seats/type"));
+        CPPUNIT_ASSERT_EQUAL(std::string("seats"), at(document, schema + "/required/0"));
+        CPPUNIT_ASSERT_EQUAL(
+            std::string("object"),
+            at(document, post + "/responses/201/content/application~1json/schema/type"));
+        for (const char* status : {"400", "413", "415", "500", "503"}) {
+            CPPUNIT_ASSERT_EQUAL(
+                std::string("#/components/schemas/Error"),
+                at(document,
+                   post + "/responses/" + status + "/content/application~1json/schema/$ref"));
+        }
+    }
+
+    void headersAndErrorsAreWellFormed() {
+        using drover::api::isSendableHeader;
+        CPPUNIT_ASSERT(isSendableHeader("Retry-After", "1"));
+        for (const std::string value : {"a\rb", "a\nb", "a\x7f"}) {
+            CPPUNIT_ASSERT(!isSendableHeader("X", value));
+        }
+        CPPUNIT_ASSERT(!isSendableHeader("X", std::string(1, '\0')));
+        CPPUNIT_ASSERT(!isSendableHeader("", "a"));
+        CPPUNIT_ASSERT(!isSendableHeader("X:", "a"));
+        const Response error = drover::api::errorResponse(503, "a \"b\"\n", 3);
+        CPPUNIT_ASSERT_EQUAL(
+            std::string(
+                R"({"message":"a \"b\"\n","error":"Service Unavailable","statusCode":503})"),
+            error.body);
+        const std::string answer = drover::api::closingAnswer(error);
+        CPPUNIT_ASSERT(answer.find("\r\nRetry-After: 3\r\n") != std::string::npos);
+        CPPUNIT_ASSERT(answer.find("\r\nConnection: close\r\n") != std::string::npos);
+    }
+
+private:
+    using Keys = std::map<std::string, std::string>;
+
+    std::vector<Route> makeAll(const Keys& keys) {
+        return configuredRoutes({keys.begin(), keys.end()}, [this](const std::string& alias) {
+            if (alias != "reservation") {
+                throw ConfigException("queue." + alias + " is not configured");
+            }
+            return Producer{[this](NewJob job, Queue::Clock::time_point deadline) {
+                                added_ = std::move(job);
+                                deadline_ = deadline;
+                                return result_;
+                            },
+                            "bull:reservation-queue"};
+        });
+    }
+
+    Route make(const Keys& keys) { return makeAll(keys).at(0); }
+
+    static Response call(const Route& route) {
+        Request request;
+        request.values = {{"eventId", std::int64_t{1}}, {"userId", std::int64_t{15001}}};
+        return route.handler(request);
+    }
+
+    std::string mistake(const Keys& keys) {
+        try {
+            makeAll(keys);
+        } catch (const ConfigException& error) {
+            return error.message();
+        }
+        CPPUNIT_FAIL("the mistake was not found");
+        return "";
+    }
+
+    void assertError(const Route& route, int status, const std::string& message, bool retry) {
+        try {
+            call(route);
+            CPPUNIT_FAIL("answered with success");
+        } catch (const HttpError& error) {
+            CPPUNIT_ASSERT_EQUAL(status, error.status());
+            CPPUNIT_ASSERT_EQUAL(message, std::string(error.what()));
+            CPPUNIT_ASSERT_EQUAL(retry, error.retryAfterSeconds().has_value());
+        }
+    }
+
+    static std::string at(const rapidjson::Document& document, const std::string& pointer) {
+        const rapidjson::Value* value = rapidjson::Pointer(pointer.c_str()).Get(document);
+        CPPUNIT_ASSERT_MESSAGE(pointer, value != nullptr && value->IsString());
+        return value->GetString();
+    }
+
+    /// As it is: design's shape has no delay for a job without one.
+    static std::string withoutDelay(const std::string& json) {
+        CPPUNIT_ASSERT_MESSAGE(json, json.find("\"delay\"") == std::string::npos);
+        return json;
+    }
+
+    const Keys kReserve = {
+        {"reserve.path", "/reservation/{eventId}/{userId}"},
+        {"reserve.path.eventId", "integer 1.."},
+        {"reserve.path.userId", "integer 1.."},
+        {"reserve.queue", "reservation"},
+        {"reserve.job", "reserveEvent"},
+        {"reserve.data", R"({"userId":"{userId}","eventId":"{eventId}"})"},
+        {"reserve.options", R"({"removeOnComplete":true,"removeOnFail":true})"},
+        {"reserve.view", "bullmq-5.48"},
+    };
+    AddResult result_ = {AddResult::Status::Added, "42", 0, "", 1700000000000};
+    NewJob added_;
+    Queue::Clock::time_point deadline_;
+};
+
+CPPUNIT_TEST_SUITE_REGISTRATION(ApiConfiguredRoutesTest);

@@ -1,0 +1,217 @@
+#include <limits>
+#include <string>
+
+#include <Poco/Exception.h>
+#include <cppunit/TestFixture.h>
+#include <cppunit/extensions/HelperMacros.h>
+
+#include "Inputs.h"
+#include "JsonTemplate.h"
+#include "Target.h"
+#include "drover/Routes.h"
+
+using drover::HttpError;
+using drover::Parameter;
+using drover::ParameterType;
+using drover::api::isDateTime;
+using drover::api::isUtf8;
+using drover::api::JsonTemplate;
+using drover::api::readBody;
+using drover::api::readText;
+using drover::api::Target;
+using drover::api::Values;
+
+/// Text from outside becomes typed values, or is refused.
+class ApiInputsTest : public CppUnit::TestFixture {
+    CPPUNIT_TEST_SUITE(ApiInputsTest);
+    CPPUNIT_TEST(integersAreCanonicalAndInRange);
+    CPPUNIT_TEST(negativeIntegersAreTakenOnlyWhereARouteAsksForThem);
+    CPPUNIT_TEST(numbersAndBooleansHaveOneForm);
+    CPPUNIT_TEST(datesAreRealAndHaveAZone);
+    CPPUNIT_TEST(utf8IsStrict);
+    CPPUNIT_TEST(targetIsTakenApartAndDecoded);
+    CPPUNIT_TEST(bodyMembersAreTyped);
+    CPPUNIT_TEST(templateTakesTypedValues);
+    CPPUNIT_TEST(templateLeavesOutWhatWasNotGiven);
+    CPPUNIT_TEST(templateThatIsNoJsonIsRefused);
+    CPPUNIT_TEST_SUITE_END();
+
+public:
+    void integersAreCanonicalAndInRange() {
+        Parameter parameter = of(ParameterType::Integer);
+        CPPUNIT_ASSERT_EQUAL(std::numeric_limits<std::int64_t>::max(),
+                             std::get<std::int64_t>(readText(parameter, "9223372036854775807")));
+        for (const char* text : {"",
+                                 "-",
+                                 "-1",
+                                 "9223372036854775808",
+                                 "00",
+                                 "01",
+                                 "+1",
+                                 " 1",
+                                 "1 ",
+                                 "1e3",
+                                 "1.0",
+                                 "\xef\xbc\x97"}) {
+            CPPUNIT_ASSERT_THROW_MESSAGE(text, readText(parameter, text), HttpError);
+        }
+        parameter.minimum = 5;
+        parameter.maximum = 7;
+        CPPUNIT_ASSERT_THROW(readText(parameter, "4"), HttpError);
+        CPPUNIT_ASSERT_EQUAL(std::int64_t{5}, std::get<std::int64_t>(readText(parameter, "5")));
+        CPPUNIT_ASSERT_EQUAL(std::int64_t{7}, std::get<std::int64_t>(readText(parameter, "7")));
+        CPPUNIT_ASSERT_THROW(readText(parameter, "8"), HttpError);
+    }
+
+    void negativeIntegersAreTakenOnlyWhereARouteAsksForThem() {
+        Parameter parameter = of(ParameterType::Integer);
+        parameter.minimum = -5;
+        CPPUNIT_ASSERT_EQUAL(std::int64_t{-5}, std::get<std::int64_t>(readText(parameter, "-5")));
+        for (const char* text : {"-0", "-05", "-6", "--5"}) {
+            CPPUNIT_ASSERT_THROW_MESSAGE(text, readText(parameter, text), HttpError);
+        }
+    }
+
+    void numbersAndBooleansHaveOneForm() {
+        CPPUNIT_ASSERT_EQUAL(-1500.0,
+                             std::get<double>(readText(of(ParameterType::Number), "-1.5e3")));
+        for (const char* text : {"", "-", "nan", "inf", "1e999", "0x1p3", ".5", "1,5", "1 "}) {
+            CPPUNIT_ASSERT_THROW_MESSAGE(
+                text, readText(of(ParameterType::Number), text), HttpError);
+        }
+        CPPUNIT_ASSERT(std::get<bool>(readText(of(ParameterType::Boolean), "true")));
+        CPPUNIT_ASSERT(!std::get<bool>(readText(of(ParameterType::Boolean), "false")));
+        CPPUNIT_ASSERT_THROW(readText(of(ParameterType::Boolean), "1"), HttpError);
+    }
+
+    void datesAreRealAndHaveAZone() {
+        for (const char* text : {"2026-01-31T09:30:00Z",
+                                 "2024-02-29T23:59:59.123456789+09:00",
+                                 "0001-01-01T00:00:00-23:59"}) {
+            CPPUNIT_ASSERT_MESSAGE(text, isDateTime(text));
+        }
+        for (const char* text : {"2026-01-31",
+                                 "2026-01-31T09:30:00",
+                                 "2026-02-29T00:00:00Z",
+                                 "2026-13-01T00:00:00Z",
+                                 "2026-01-00T00:00:00Z",
+                                 "2026-01-01T24:00:00Z",
+                                 "2026-01-01T00:60:00Z",
+                                 "2026-01-01T00:00:00.Z",
+                                 "2026-01-01T00:00:00+0900",
+                                 "2026-01-01T00:00:00+24:00",
+                                 "2026-01-01 00:00:00Z",
+                                 "x"}) {
+            CPPUNIT_ASSERT_MESSAGE(text, !isDateTime(text));
+        }
+    }
+
+    void utf8IsStrict() {
+        for (const char* text :
+             {"", "a", "\xc3\xa9", "\xed\x9f\xbf", "\xf4\x8f\xbf\xbf", "\xea\xb0\x80"}) {
+            CPPUNIT_ASSERT(isUtf8(text));
+        }
+        for (const char* text : {"\x80",
+                                 "\xc0\xaf",
+                                 "\xc1\xbf",
+                                 "\xe0\x80\xaf",
+                                 "\xed\xa0\x80",
+                                 "\xf0\x80\x80\xaf",
+                                 "\xf4\x90\x80\x80",
+                                 "\xf5\x80\x80\x80",
+                                 "\xc3",
+                                 "\xe2\x82",
+                                 "\xff",
+                                 "a\xc3z"}) {
+            CPPUNIT_ASSERT(!isUtf8(text));
+        }
+    }
+
+    void targetIsTakenApartAndDecoded() {
+        const Target target = Target::parse("/a/%C3%A9%20b/?x=1&y=%26&x=2&z&&=e");
+        CPPUNIT_ASSERT_EQUAL(std::string("/a/%C3%A9%20b/"), target.path);
+        CPPUNIT_ASSERT((target.segments == std::vector<std::string>{"a", "\xc3\xa9 b", ""}));
+        CPPUNIT_ASSERT(
+            (target.query == std::vector<std::pair<std::string, std::string>>{
+                                 {"x", "1"}, {"y", "&"}, {"x", "2"}, {"z", ""}, {"", "e"}}));
+        CPPUNIT_ASSERT(Target::parse("/").segments.empty());
+        CPPUNIT_ASSERT_EQUAL(std::string("/p"), Target::parse("http://host:1/p?q").path);
+        CPPUNIT_ASSERT_EQUAL(std::string("/"), Target::parse("https://host").path);
+        for (const char* text :
+             {"", "*", "a", "/%", "/%2", "/%0g", "/%00", "/a/../b", "/.", "/a//b", "/?a=%1f"}) {
+            CPPUNIT_ASSERT_THROW_MESSAGE(text, Target::parse(text), HttpError);
+        }
+    }
+
+    void bodyMembersAreTyped() {
+        std::vector<Parameter> all;
+        for (const auto type : {ParameterType::Integer,
+                                ParameterType::Number,
+                                ParameterType::Boolean,
+                                ParameterType::String,
+                                ParameterType::DateTime}) {
+            all.push_back(of(type));
+            all.back().name = "m" + std::to_string(all.size());
+        }
+        all[0].maximum = 9;
+        all[3].minLength = 2;
+        all[3].maxLength = 3;
+        std::vector<const Parameter*> parameters;
+        for (const Parameter& parameter : all) {
+            parameters.push_back(&parameter);
+        }
+        Values values;
+        const auto good =
+            readBody(parameters,
+                     R"({"m1":9,"m2":1,"m3":true,"m4":"abc","m5":"2026-01-31T09:30:00Z"})",
+                     values);
+        CPPUNIT_ASSERT(good.empty());
+        CPPUNIT_ASSERT_EQUAL(std::int64_t{9}, std::get<std::int64_t>(values.at("m1")));
+        CPPUNIT_ASSERT_EQUAL(1.0, std::get<double>(values.at("m2")));
+        CPPUNIT_ASSERT_EQUAL(std::string("abc"), std::get<std::string>(values.at("m4")));
+        const auto bad =
+            readBody(parameters, R"({"m1":10,"m2":"1","m3":0,"m4":"a","m5":"today"})", values);
+        CPPUNIT_ASSERT_EQUAL(std::size_t{5}, bad.size());
+        CPPUNIT_ASSERT_EQUAL(std::string("m1 must not be greater than 9"), bad[0]);
+        CPPUNIT_ASSERT_EQUAL(std::string("m4 must be longer than or equal to 2 bytes"), bad[3]);
+        CPPUNIT_ASSERT_EQUAL(
+            std::size_t{1},
+            readBody(parameters,
+                     R"({"m1":1.0,"m2":1,"m3":true,"m4":"abc","m5":"2026-01-31T09:30:00Z"})",
+                     values)
+                .size());
+    }
+
+    void templateTakesTypedValues() {
+        const JsonTemplate data(
+            R"({"userId":"{userId}","list":["{name}",1.5,"{"],"text":"to {name}","deep":{"on":"{on}"}})");
+        CPPUNIT_ASSERT((data.names() == std::set<std::string>{"userId", "name", "on"}));
+        CPPUNIT_ASSERT_EQUAL(
+            std::string(
+                R"({"userId":9223372036854775807,"list":["a\"b",1.5,"{"],"text":"to {name}","deep":{"on":true}})"),
+            data.render({{"userId", std::numeric_limits<std::int64_t>::max()},
+                         {"name", std::string("a\"b")},
+                         {"on", true}}));
+    }
+
+    void templateLeavesOutWhatWasNotGiven() {
+        const JsonTemplate data(R"({"a":"{a}","b":["{b}"],"c":1})");
+        CPPUNIT_ASSERT_EQUAL(std::string(R"({"b":[null],"c":1})"), data.render({}));
+    }
+
+    void templateThatIsNoJsonIsRefused() {
+        for (const char* text : {"", "{", "{\"a\":1,\"a\":2}", "{a:1}", "{} x"}) {
+            CPPUNIT_ASSERT_THROW_MESSAGE(text, JsonTemplate{text}, Poco::SyntaxException);
+        }
+    }
+
+private:
+    static Parameter of(ParameterType type) {
+        Parameter parameter;
+        parameter.name = "p";
+        parameter.type = type;
+        return parameter;
+    }
+};
+
+CPPUNIT_TEST_SUITE_REGISTRATION(ApiInputsTest);

@@ -1,0 +1,179 @@
+#include <string>
+#include <vector>
+
+#include <cppunit/TestFixture.h>
+#include <cppunit/extensions/HelperMacros.h>
+
+#include "RequestReader.h"
+
+using drover::api::RequestLimits;
+using drover::api::RequestReader;
+using State = drover::api::RequestReader::State;
+
+/// Bytes become requests in the same way however they are torn.
+class ApiRequestReaderTest : public CppUnit::TestFixture {
+    CPPUNIT_TEST_SUITE(ApiRequestReaderTest);
+    CPPUNIT_TEST(requestTornAtEveryByteIsTheSameRequest);
+    CPPUNIT_TEST(refusalTornAtEveryByteIsTheSameRefusal);
+    CPPUNIT_TEST(mistakeIsFoundWithTheByteThatMakesIt);
+    CPPUNIT_TEST(whatFollowsARequestIsTheNextOne);
+    CPPUNIT_TEST(oneEmptyLineBeforeARequestIsIgnoredAndNotHandedOn);
+    CPPUNIT_TEST(headHasABound);
+    CPPUNIT_TEST(connectionOptionsAreReadAsAList);
+    CPPUNIT_TEST(expectationIsTakenOnceAndHiddenFromTheNextReader);
+    CPPUNIT_TEST_SUITE_END();
+
+public:
+    void requestTornAtEveryByteIsTheSameRequest() {
+        const std::string text = kPost;
+        for (std::size_t first = 0; first <= text.size(); ++first) {
+            for (const std::size_t second : {first, (first + text.size()) / 2, text.size()}) {
+                RequestReader reader(limits_);
+                feed(reader, text.substr(0, first));
+                feed(reader, text.substr(first, second - first));
+                feed(reader, text.substr(second));
+                CPPUNIT_ASSERT_MESSAGE("torn at " + std::to_string(first),
+                                       reader.state() == State::Complete);
+                CPPUNIT_ASSERT(reader.head().method == "POST");
+                CPPUNIT_ASSERT(reader.head().target == "/a?b=c");
+                CPPUNIT_ASSERT(reader.head().contentType == "application/json");
+                CPPUNIT_ASSERT(reader.head().hasLength && reader.head().keepAlive &&
+                               reader.head().http11);
+                CPPUNIT_ASSERT_EQUAL(std::string("{\"x\":1}"), std::string(reader.body()));
+                CPPUNIT_ASSERT_EQUAL(text.size() - reader.body().size(), reader.headBytes().size());
+            }
+        }
+    }
+
+    void refusalTornAtEveryByteIsTheSameRefusal() {
+        const std::vector<std::pair<std::string, int>> cases = {
+            {"GET / HTTP/1.1\nHost: h\r\n\r\n", 400},
+            {"GET / HTTP/1.1\r\nHost: h\r\nX: a\r\n b\r\n\r\n", 400},
+            {"GET / HTTP/1.1\r\nHost: h\r\nContent-Length: 1\r\nContent-Length: 1\r\n\r\nx", 400},
+            {"GET / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\nContent-Length: "
+             "1\r\n\r\nx",
+             400},
+            {"GET / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n", 411},
+            {"GET / HTTP/1.1\r\nHost: h\r\nX: =?a?b?c?=\r\n\r\n", 400},
+            {"GET / HTTP/1.1\r\nHost: h\r\nContent-Length: 101\r\n\r\n", 413},
+            {"GET / HTTP/2.0\r\nHost: h\r\n\r\n", 400},
+            {"GET  / HTTP/1.1\r\nHost: h\r\n\r\n", 400},
+            {"GET /\xc3\xa9 HTTP/1.1\r\nHost: h\r\n\r\n", 400},
+            {"GET / HTTP/1.1\r\nHost: h\r\n : x\r\n\r\n", 400},
+            {"GET / HTTP/1.1\r\nHost: h\r\nA b: x\r\n\r\n", 400},
+            {"\r\n\r\nGET / HTTP/1.1\r\nHost: h\r\n\r\n", 400},
+        };
+        limits_.maxBodyBytes = 100;
+        for (const auto& [text, status] : cases) {
+            for (std::size_t at = 0; at <= text.size(); ++at) {
+                RequestReader reader(limits_);
+                feed(reader, text.substr(0, at));
+                feed(reader, text.substr(at));
+                CPPUNIT_ASSERT_MESSAGE(text + " torn at " + std::to_string(at),
+                                       reader.state() == State::Refused);
+                CPPUNIT_ASSERT_EQUAL_MESSAGE(text, status, reader.refusalStatus());
+            }
+        }
+    }
+
+    void mistakeIsFoundWithTheByteThatMakesIt() {
+        // Everything before the last byte is the beginning of a good request; nothing behind it is needed.
+        const std::string good = "GET / HTTP/1.1\r\nHost: h\r\n";
+        const std::vector<std::string> cases = {"\x16",
+                                                "G\x01",
+                                                std::string(32, 'G') + "G",
+                                                "GET /" + std::string(16383, 'a') + "a",
+                                                good + " ",
+                                                good + "\t",
+                                                good + std::string(256, 'n') + "n",
+                                                good + "colonless\r\n",
+                                                "GET / HTTP/1.1\n"};
+        for (const std::string& text : cases) {
+            RequestReader reader(limits_);
+            feed(reader, text.substr(0, text.size() - 1));
+            CPPUNIT_ASSERT_MESSAGE("too early: " + text.substr(0, 100),
+                                   reader.state() != State::Refused);
+            feed(reader, text.substr(text.size() - 1));
+            CPPUNIT_ASSERT_MESSAGE("not yet: " + text.substr(0, 100),
+                                   reader.state() == State::Refused);
+        }
+    }
+
+    void whatFollowsARequestIsTheNextOne() {
+        RequestReader reader(limits_);
+        feed(reader, kPost + "GET /next HTTP/1.1\r\nHost: h\r\n\r\nGET /th");
+        CPPUNIT_ASSERT(reader.state() == State::Complete);
+        reader.next();
+        CPPUNIT_ASSERT(reader.advance() == State::Complete);
+        CPPUNIT_ASSERT(reader.head().target == "/next");
+        CPPUNIT_ASSERT(reader.body().empty() && !reader.head().hasLength);
+        reader.next();
+        CPPUNIT_ASSERT(reader.advance() == State::Partial);
+        feed(reader, "ird HTTP/1.0\r\n\r\n");
+        CPPUNIT_ASSERT(reader.state() == State::Complete);
+        CPPUNIT_ASSERT(reader.head().target == "/third" && !reader.head().http11 &&
+                       !reader.head().keepAlive);
+        reader.next();
+        CPPUNIT_ASSERT(reader.advance() == State::Empty);
+    }
+
+    void oneEmptyLineBeforeARequestIsIgnoredAndNotHandedOn() {
+        RequestReader reader(limits_);
+        feed(reader, "\r\n" + kPost);
+        CPPUNIT_ASSERT(reader.state() == State::Complete);
+        CPPUNIT_ASSERT_EQUAL(std::string("POST"), std::string(reader.headBytes().substr(0, 4)));
+        CPPUNIT_ASSERT_EQUAL(std::string("{\"x\":1}"), std::string(reader.body()));
+    }
+
+    void headHasABound() {
+        limits_.maxHeadBytes = 1000;
+        RequestReader reader(limits_);
+        feed(reader, "GET / HTTP/1.1\r\nHost: h\r\n");
+        int lines = 0;
+        while (reader.state() == State::Partial && ++lines < 100) {
+            feed(reader, "X-Header: " + std::string(88, 'v') + "\r\n");
+        }
+        CPPUNIT_ASSERT_EQUAL(431, reader.refusalStatus());
+        CPPUNIT_ASSERT_EQUAL(10, lines);
+    }
+
+    void connectionOptionsAreReadAsAList() {
+        CPPUNIT_ASSERT(!keepsAlive("HTTP/1.1", "close"));
+        CPPUNIT_ASSERT(!keepsAlive("HTTP/1.1", "keep-alive, Close"));
+        CPPUNIT_ASSERT(!keepsAlive("HTTP/1.1", "close,keep-alive"));
+        CPPUNIT_ASSERT(keepsAlive("HTTP/1.1", "upgrade"));
+        CPPUNIT_ASSERT(keepsAlive("HTTP/1.0", "Keep-Alive"));
+        CPPUNIT_ASSERT(!keepsAlive("HTTP/1.0", "upgrade"));
+    }
+
+    void expectationIsTakenOnceAndHiddenFromTheNextReader() {
+        RequestReader reader(limits_);
+        feed(reader,
+             "POST / HTTP/1.1\r\nHost: h\r\nExpect: 100-Continue\r\nContent-Length: 1\r\n\r\n");
+        CPPUNIT_ASSERT(reader.takeExpectContinue());
+        CPPUNIT_ASSERT(!reader.takeExpectContinue());
+        feed(reader, "x");
+        CPPUNIT_ASSERT(reader.state() == State::Complete);
+        CPPUNIT_ASSERT(reader.headBytes().find("100") == std::string_view::npos);
+    }
+
+private:
+    static void feed(RequestReader& reader, const std::string& bytes) {
+        reader.append(bytes.data(), bytes.size());
+        reader.advance();
+    }
+
+    bool keepsAlive(const std::string& version, const std::string& connection) const {
+        RequestReader reader(limits_);
+        feed(reader, "GET / " + version + "\r\nHost: h\r\nConnection: " + connection + "\r\n\r\n");
+        CPPUNIT_ASSERT(reader.state() == State::Complete);
+        return reader.head().keepAlive;
+    }
+
+    const std::string kPost =
+        "POST /a?b=c HTTP/1.1\r\nHost: h\r\ncontent-TYPE:  application/json \r\nContent-Length: "
+        "7\r\n\r\n{\"x\":1}";
+    RequestLimits limits_;
+};
+
+CPPUNIT_TEST_SUITE_REGISTRATION(ApiRequestReaderTest);
