@@ -8,6 +8,7 @@
 
 #include "drover/PluginAbi.h"
 #include "integration/ReservationFixture.h"
+#include "plugin/PluginLoader.h"
 
 using drover::reservation::SeatRequest;
 using drover::store::Params;
@@ -58,6 +59,7 @@ const drover_host_api kHost = makeHost();
 class ReservationHandlerTest : public drover::test::ReservationFixture {
     CPPUNIT_TEST_SUITE(ReservationHandlerTest);
     CPPUNIT_TEST(descriptorSaysWhatTheEngineNeeds);
+    CPPUNIT_TEST(bothPluginsPassTheEnginesChecks);
     CPPUNIT_TEST(eachJobOfABatchGetsItsOwnOutcome);
     CPPUNIT_TEST(badDataFailsItsJobOnly);
     CPPUNIT_TEST(redeliveredJobsCompleteAgain);
@@ -102,6 +104,12 @@ public:
         CPPUNIT_ASSERT_EQUAL(
             unsigned{DROVER_CONFIG_REQUIRED | DROVER_CONFIG_SECRET | DROVER_CONFIG_SHARED},
             url.flags);
+    }
+
+    void bothPluginsPassTheEnginesChecks() {
+        const drover::PluginLoader loader;
+        CPPUNIT_ASSERT(!loader.load(DROVER_BINARY_DIR "/plugins/reservation.so").isService());
+        CPPUNIT_ASSERT(loader.load(DROVER_BINARY_DIR "/plugins/reservation-api.so").isService());
     }
 
     void eachJobOfABatchGetsItsOwnOutcome() {

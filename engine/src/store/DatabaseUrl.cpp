@@ -123,6 +123,14 @@ void parseHosts(std::string_view text, DatabaseUrl& url) {
     }
 }
 
+[[noreturn]] void refuseParameter(const std::string& name) {
+    std::string known = "schema";
+    for (const char* keyword : kKnown) {
+        known.append(", ").append(keyword);
+    }
+    refuse("unknown query parameter '" + name + "' (known: " + known + ")");
+}
+
 void parseQuery(std::string_view query, DatabaseUrl& url) {
     while (!query.empty()) {
         const std::size_t end = std::min(query.find('&'), query.size());
@@ -146,11 +154,7 @@ void parseQuery(std::string_view query, DatabaseUrl& url) {
         } else if (name == "password" || name == "user") {
             refuse("the " + name + " belongs before the '@', not into the query");
         } else if (std::find(kForeign.begin(), kForeign.end(), name) == kForeign.end()) {
-            std::string known = "schema";
-            for (const char* keyword : kKnown) {
-                known += std::string(", ") + keyword;
-            }
-            refuse("unknown query parameter '" + name + "' (known: " + known + ")");
+            refuseParameter(name);
         }
     }
 }

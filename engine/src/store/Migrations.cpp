@@ -39,6 +39,19 @@ std::string sha256(const std::string& text) {
     return Poco::DigestEngine::digestToHex(engine.digest());
 }
 
+[[noreturn]] void refuseTwins(const std::string& first,
+                              const std::string& second,
+                              const std::string& folder) {
+    throw ConfigException("migrations " + first + " and " + second + " in " + folder +
+                          " have the same number");
+}
+
+[[noreturn]] void refuseHalf(const std::string& name,
+                             const std::string& missing,
+                             const std::string& folder) {
+    throw ConfigException("migration " + name + " in " + folder + " has no " + missing + " file");
+}
+
 /// Runs a migration's text and its record together.
 void runInTransaction(Session& session,
                       const std::string& name,
@@ -84,8 +97,7 @@ Migrations::Migrations(SessionSettings settings, const std::string& folder)
         const std::string name = match[1].str() + "_" + match[2].str();
         const auto [known, isNew] = names.emplace(version, name);
         if (!isNew && known->second != name) {
-            throw ConfigException("migrations " + known->second + " and " + name + " in " + folder +
-                                  " have the same number");
+            refuseTwins(known->second, name, folder);
         }
         directions[name].insert(match[3]);
     }
@@ -95,14 +107,17 @@ Migrations::Migrations(SessionSettings settings, const std::string& folder)
     }
     for (const auto& [version, name] : names) {
         if (directions[name].size() != 2) {
-            throw ConfigException("migration " + name + " in " + folder + " has no " +
-                                  (directions[name].count("up") == 0 ? "up" : "down") + " file");
+            refuseHalf(name, directions[name].count("up") == 0 ? "up" : "down", folder);
         }
-        const std::string stem = folder + "/" + name;
-        File file{version, name, readFile(stem + ".up.sql"), readFile(stem + ".down.sql"), ""};
-        file.checksum = sha256(file.up);
-        files_.push_back(std::move(file));
+        files_.push_back(readPair(version, name));
     }
+}
+
+Migrations::File Migrations::readPair(int version, const std::string& name) const {
+    const std::string stem = folder_ + "/" + name;
+    File file{version, name, readFile(stem + ".up.sql"), readFile(stem + ".down.sql"), ""};
+    file.checksum = sha256(file.up);
+    return file;
 }
 
 std::vector<Migrations::Entry> Migrations::status() const {
@@ -184,6 +199,7 @@ std::vector<Migrations::Entry> Migrations::compare(const std::vector<Record>& re
         entries[record.version] = {record.version, record.name, state, record.appliedAt};
     }
     std::vector<Entry> sorted;
+    sorted.reserve(entries.size());
     for (auto& [version, entry] : entries) {
         sorted.push_back(std::move(entry));
     }

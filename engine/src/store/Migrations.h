@@ -56,6 +56,7 @@ private:
         std::string name, checksum, appliedAt;
     };
 
+    [[nodiscard]] File readPair(int version, const std::string& name) const;
     [[nodiscard]] std::vector<Record> records(Session& session) const;
     [[nodiscard]] std::vector<Entry> compare(const std::vector<Record>& records) const;
     /// Throws if one of `entries` forbids further steps.
