@@ -102,8 +102,8 @@ CREATE TRIGGER reservation_outcomes_reserved_is_final
 -- joins, merge joins (a walk through all events to update one) and sequential scans for the life of the session. Hence
 -- the settings: a generic plan from the first call, index lookups in nested loops only, and no JIT for a plan whose
 -- cost is dominated by the penalties of what is switched off. What remains is four index lookups a request, sorts of the
--- batch for the windows, and one scan of `decided` for each writer. At 500 requests a call, half of the time are
--- the two foreign keys and the five index entries of a reservation with its outcome; deciding is a quarter.
+-- batch for the windows, and one scan of `decided` for each writer. At 500 requests a call, about a third of the time
+-- is deciding; the rest is writing: two foreign key checks and four index entries for a reservation with its outcome.
 -- INSERT without ON CONFLICT for what is new: with it, each row is looked up and marked once more, a fifth of the whole.
 CREATE FUNCTION reserve_seats(
     p_queue text, p_job_ids text[], p_job_timestamps bigint[], p_event_ids bigint[], p_user_ids bigint[])
