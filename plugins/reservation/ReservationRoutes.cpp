@@ -1,5 +1,6 @@
 #include "ReservationRoutes.h"
 
+#include <algorithm>
 #include <limits>
 #include <rapidjson/stringbuffer.h>
 #include <rapidjson/writer.h>
@@ -94,6 +95,14 @@ Response requestState(const Job& job) {
         job.id, "RESERVED", std::nullopt, reservationIdOf(job.returnValue.value_or("")));
 }
 
+/// Ids at the HTTP edge: [A-Za-z0-9_-]. A ':' would lead from a job's key to those below it ("5:lock").
+bool isJobId(std::string_view text) {
+    return std::all_of(text.begin(), text.end(), [](char c) {
+        return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') ||
+               c == '_' || c == '-';
+    });
+}
+
 Parameter idParameter(const char* name, Parameter::In in, const char* description) {
     Parameter parameter;
     parameter.name = name;
@@ -184,9 +193,12 @@ Response ReservationRoutes::getReservation(const Request& request) {
 
 Response ReservationRoutes::getRequest(const Request& request) {
     const std::string& jobId = request.text("jobId");
+    if (!isJobId(jobId)) {
+        throw HttpError(404, "Request not found");
+    }
     bool queueAway = false;
     try {
-        if (const std::optional<Job> job = findJob_(jobId)) {
+        if (const std::optional<Job> job = liveJob(jobId)) {
             return requestState(*job);
         }
     } catch (const RedisIoException&) {
@@ -202,6 +214,16 @@ Response ReservationRoutes::getRequest(const Request& request) {
         throw HttpError(503, "The queue is not available at the moment", kRetryAfterSeconds);
     }
     throw HttpError(404, "Request not found");
+}
+
+std::optional<Job> ReservationRoutes::liveJob(const std::string& id) {
+    try {
+        std::optional<Job> job = findJob_(id);
+        // The queue's own keys lie beside those of its jobs: "meta" is a hash too, of something that has no name.
+        return job && !job->name.empty() ? job : std::nullopt;
+    } catch (const ScriptException&) {
+        return std::nullopt;  // "wait", "active": keys of another type.
+    }
 }
 
 Response ReservationRoutes::postUser(const Request& request) {

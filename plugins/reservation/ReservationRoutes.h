@@ -42,6 +42,9 @@ private:
     Response postEvent(const Request& request);
     Response getEvent(const Request& request);
 
+    /// The job, if the id is one of a job at all.
+    std::optional<Job> liveJob(const std::string& id);
+
     /// Runs `ask` on a session of the pool; infrastructure becomes HttpError 503.
     template <typename Ask>
     auto withDatabase(Ask ask);

@@ -29,6 +29,7 @@ class ReservationRoutesTest : public drover::test::ReservationFixture {
     CPPUNIT_TEST(requestIsToldFromTheJobWhileItLives);
     CPPUNIT_TEST(requestIsToldFromTheLedgerAfterwards);
     CPPUNIT_TEST(requestIsToldFromTheLedgerWhileRedisIsAway);
+    CPPUNIT_TEST(keysOfTheQueueAreNoRequests);
     CPPUNIT_TEST(databaseAwayIs503WithinASecond);
     CPPUNIT_TEST(everyPathParameterIsDeclared);
     CPPUNIT_TEST_SUITE_END();
@@ -47,6 +48,9 @@ public:
             [this](const std::string& id) -> std::optional<Job> {
                 if (redisAway_) {
                     throw drover::RedisIoException("away");
+                }
+                if (id == "wait" || id.find(':') != std::string::npos) {
+                    throw drover::ScriptException("WRONGTYPE");
                 }
                 return job_ && job_->id == id ? job_ : std::nullopt;
             },
@@ -116,6 +120,7 @@ public:
     void requestIsToldFromTheJobWhileItLives() {
         job_ = Job{};
         job_->id = "42";
+        job_->name = "reserveEvent";
         CPPUNIT_ASSERT_EQUAL(
             std::string(R"({"jobId":"42","state":"QUEUED","reason":null,"reservationId":null})"),
             requestState("42"));
@@ -158,6 +163,15 @@ public:
         CPPUNIT_ASSERT_EQUAL(
             503,
             statusOf("GET", "/reservation/request/{jobId}", {{"jobId", std::string("never")}}));
+    }
+
+    void keysOfTheQueueAreNoRequests() {
+        job_ = Job{};  // What "<queue>:meta" looks like: a hash without a name.
+        job_->id = "meta";
+        for (const std::string id : {"meta", "wait", "5:lock", "*", "a b"}) {
+            CPPUNIT_ASSERT_EQUAL_MESSAGE(
+                id, 404, statusOf("GET", "/reservation/request/{jobId}", {{"jobId", id}}));
+        }
     }
 
     void databaseAwayIs503WithinASecond() {
