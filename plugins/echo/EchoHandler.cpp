@@ -38,8 +38,7 @@ public:
 
 private:
     static const rapidjson::Value* member(const rapidjson::Document& data, const char* name) {
-        const auto found = data.FindMember(name);
-        return found == data.MemberEnd() ? nullptr : &found->value;
+        return data.HasMember(name) ? &data[name] : nullptr;
     }
 };
 

@@ -22,6 +22,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* NOLINTBEGIN: plain C, in C names. */
 #ifdef __cplusplus
 extern "C" {
 #endif
@@ -237,5 +238,6 @@ typedef const drover_plugin_descriptor* (*drover_plugin_function)(void);
 #ifdef __cplusplus
 } /* extern "C" */
 #endif
+/* NOLINTEND */
 
 #endif /* DROVER_PLUGIN_ABI_H */

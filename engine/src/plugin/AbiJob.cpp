@@ -23,11 +23,11 @@ std::int32_t allowedAttempts(std::string_view opts) {
     if (document.HasParseError() || !document.IsObject()) {
         return 0;
     }
-    const auto found = document.FindMember("attempts");
-    if (found == document.MemberEnd() || !found->value.IsNumber()) {
+    if (!document.HasMember("attempts") || !document["attempts"].IsNumber()) {
         return 0;
     }
-    const double attempts = found->value.GetDouble();  // JavaScript may have written 3 or 3.0.
+    const double attempts =
+        document["attempts"].GetDouble();  // JavaScript may have written 3 or 3.0.
     return attempts >= 0 && attempts <= std::numeric_limits<std::int32_t>::max()
                ? static_cast<std::int32_t>(attempts)
                : 0;

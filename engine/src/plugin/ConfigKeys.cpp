@@ -6,8 +6,8 @@
 #include <system_error>
 #include <utility>
 
-#include "drover/Exceptions.h"
 #include "core/JsonText.h"
+#include "drover/Exceptions.h"
 
 namespace drover {
 

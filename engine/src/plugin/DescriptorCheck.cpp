@@ -6,10 +6,10 @@
 #include <set>
 #include <string_view>
 
+#include "core/JsonText.h"
 #include "drover/Exceptions.h"
 #include "plugin/ConfigKeys.h"
 #include "plugin/DefaultOptions.h"
-#include "core/JsonText.h"
 
 namespace drover {
 

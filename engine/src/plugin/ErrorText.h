@@ -2,8 +2,8 @@
 
 #include <string>
 
-#include "drover/PluginAbi.h"
 #include "core/JsonText.h"
+#include "drover/PluginAbi.h"
 
 namespace drover {
 
