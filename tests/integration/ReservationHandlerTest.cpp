@@ -260,6 +260,8 @@ private:
     Outcomes run(const std::vector<TestJob>& jobs, Outcomes outcomes = {}) {
         std::vector<drover_job> described;
         std::vector<const drover_job*> pointers;
+        described.reserve(jobs.size());
+        pointers.reserve(jobs.size());
         for (const TestJob& job : jobs) {
             described.push_back(describe(job));
         }

@@ -239,7 +239,7 @@ public:
             "UPDATE reservation_outcomes SET decided_at = now() - interval '2 days' WHERE user_id "
             "< 3");
         ReservationRepository repository(*session_);
-        CPPUNIT_ASSERT_EQUAL(std::int64_t{0}, repository.pruneOutcomes(3 * 86400, 100));
+        CPPUNIT_ASSERT_EQUAL(std::int64_t{0}, repository.pruneOutcomes(259200, 100));
         CPPUNIT_ASSERT_EQUAL(std::int64_t{1}, repository.pruneOutcomes(86400, 1));
         CPPUNIT_ASSERT_EQUAL(std::int64_t{1}, repository.pruneOutcomes(86400, 100));
         CPPUNIT_ASSERT_EQUAL(std::int64_t{1},
@@ -256,9 +256,9 @@ public:
         inThreads(8, [&](int thread) {
             Session session(settings());
             for (int batch = 0; batch < 5; ++batch) {
-                const auto begin = requests.begin() + thread * 100 + batch * 20;
+                const Requests some = slice(requests, thread * 100 + batch * 20, 20);
                 for (const Decision& decision :
-                     ReservationRepository(session).decide(kQueue, Requests(begin, begin + 20))) {
+                     ReservationRepository(session).decide(kQueue, some)) {
                     seats += decision.reserved() ? 1 : 0;
                 }
             }
@@ -273,6 +273,7 @@ public:
 
     void batchesOverTheSameEventsInAnyOrderDoNotDeadlock() {
         std::vector<std::int64_t> events;
+        events.reserve(10);
         for (int i = 0; i < 10; ++i) {
             events.push_back(addEvent(1000));
         }
@@ -288,9 +289,9 @@ public:
         inThreads(4, [&](int thread) {
             Session session(settings());
             for (int round = 0; round < 50; ++round) {
-                const auto begin = batches[thread].begin() + round * 10;
+                const Requests some = slice(batches[thread], round * 10, 10);
                 for (const Decision& decision :
-                     ReservationRepository(session).decide(kQueue, Requests(begin, begin + 10))) {
+                     ReservationRepository(session).decide(kQueue, some)) {
                     CPPUNIT_ASSERT(decision.reserved());
                 }
             }
@@ -370,13 +371,13 @@ public:
                 std::unique_ptr<Session> session;
                 for (int batch = 0; batch < 25;) {
                     // As the engine does: hand back what was unavailable, deliver it again.
-                    const auto begin = requests.begin() + thread * 250 + batch * 10;
+                    const Requests some = slice(requests, thread * 250 + batch * 10, 10);
                     try {
                         if (!session || !session->probe()) {
                             session.reset();
                             session = std::make_unique<Session>(settings());
                         }
-                        ReservationRepository(*session).decide(kQueue, Requests(begin, begin + 10));
+                        ReservationRepository(*session).decide(kQueue, some);
                         ++batch;
                         decided += 10;
                         std::this_thread::sleep_for(std::chrono::milliseconds(5));
@@ -414,8 +415,14 @@ private:
                 schema + ") + (SELECT count(*) FROM pg_proc WHERE pronamespace = " + schema + ")");
     }
 
+    static Requests slice(const Requests& requests, int first, int count) {
+        const auto begin = requests.begin() + first;
+        return {begin, begin + count};
+    }
+
     static void inThreads(int count, const std::function<void(int)>& body) {
         std::vector<std::future<void>> threads;
+        threads.reserve(static_cast<std::size_t>(count));
         for (int i = 0; i < count; ++i) {
             threads.push_back(std::async(std::launch::async, body, i));
         }
