@@ -25,6 +25,10 @@ local prefix = ARGV[1]
 --- @include "markers"
 --- @include "scores"
 
+-- Asked first: a key of another type ends the script here, before anything is written. The adds do not change the answer.
+local closed = queueState(metaKey, activeKey)
+redis.call('XLEN', eventsKey)
+
 local count = (#ARGV - 1) / 8
 local lastId = redis.call('INCRBY', idKey, count) - count
 local ids, left, right = {}, {}, {}
@@ -70,7 +74,7 @@ end
 for from = 1, #right, 1000 do
   redis.call('RPUSH', waitKey, unpack(right, from, math.min(from + 999, #right)))
 end
-if runnable and not queueState(metaKey, activeKey) then markJob(markerKey) end
+if runnable and not closed then markJob(markerKey) end
 if delayedAny then markDelayed(markerKey, delayedKey) end
 trimEvents(eventsKey, metaKey)
 return ids

@@ -126,10 +126,21 @@ local function finishAll()
   end
 end
 
+-- What the calls below write to, touched before anything is popped or released: a key of another type ends the script
+-- here, where no job is in between two lists.
+redis.call('LLEN', keys.active)
+redis.call('XLEN', keys.events)
+redis.call('ZCARD', keys.marker)
+
 if #ARGV > 8 then
+  redis.call('ZCARD', keys.completed)
+  redis.call('ZCARD', keys.failed)
   trimEvents(keys.events, keys.meta)
   finishAll()
 end
+
+-- How many ids without a job one call takes off the queue before it leaves the rest to the next.
+local mostDropped = 1000
 
 -- Takes up to `most` ids off wait, then off prioritized.
 local function takeIds(most)
@@ -167,33 +178,42 @@ local function claim()
   end
   if closed then return {}, 0, false end
 
-  local jobs, claimed, counted = {}, {}, 0
-  for _, id in ipairs(takeIds(most)) do
-    local jobKey = prefix .. id
-    local hash = redis.call('HGETALL', jobKey)
-    -- An id without hash has nothing to run, and a "0:" id is a marker of long ago: both are dropped.
-    if #hash > 0 and string.sub(id, 1, 2) ~= '0:' then
-      local started, deferred = '1', false
-      for i = 1, #hash, 2 do
-        if hash[i] == 'ats' then
-          started = string.format('%.0f', (tonumber(hash[i + 1]) or 0) + 1)
-        elseif hash[i] == 'defa' then
-          deferred = true
-        end
-      end
-      redis.call('SET', jobKey .. ':lock', token, 'PX', lockDuration)
-      redis.call('XADD', keys.events, '*', 'event', 'active', 'jobId', id, 'prev', 'waiting')
-      if workerName ~= '' then
-        redis.call('HSET', jobKey, 'processedOn', nowText, 'ats', started, 'pb', workerName)
+  local jobs, claimed, counted, dropped = {}, {}, 0, 0
+  while #claimed < most and dropped < mostDropped do
+    local wanted = most - #claimed
+    local ids = takeIds(wanted)
+    for _, id in ipairs(ids) do
+      local jobKey = prefix .. id
+      local hash = redis.call('HGETALL', jobKey)
+      -- An id without hash has nothing to run, and a "0:" id is a marker of long ago: both are dropped.
+      if #hash == 0 or string.sub(id, 1, 2) == '0:' then
+        dropped = dropped + 1
       else
-        redis.call('HSET', jobKey, 'processedOn', nowText, 'ats', started)
+        local started, deferred = '1', false
+        for i = 1, #hash, 2 do
+          if hash[i] == 'ats' then
+            started = string.format('%.0f', (tonumber(hash[i + 1]) or 0) + 1)
+          elseif hash[i] == 'defa' then
+            deferred = true
+          end
+        end
+        redis.call('SET', jobKey .. ':lock', token, 'PX', lockDuration)
+        redis.call('XADD', keys.events, '*', 'event', 'active', 'jobId', id, 'prev', 'waiting')
+        if workerName ~= '' then
+          redis.call('HSET', jobKey, 'processedOn', nowText, 'ats', started, 'pb', workerName)
+        else
+          redis.call('HSET', jobKey, 'processedOn', nowText, 'ats', started)
+        end
+        claimed[#claimed + 1] = id
+        jobs[#jobs + 1] = id
+        jobs[#jobs + 1] = hash
+        if not deferred then counted = counted + 1 end
       end
-      claimed[#claimed + 1] = id
-      jobs[#jobs + 1] = id
-      jobs[#jobs + 1] = hash
-      if not deferred then counted = counted + 1 end
     end
+    if #ids < wanted then break end
   end
+  -- More of them may follow, and jobs behind them: look again at once.
+  if dropped >= mostDropped then markJob(keys.marker) end
   if #claimed > 0 then
     redis.call('LPUSH', keys.active, unpack(claimed))
     -- Unconditional: each worker that got a job wakes the next one.

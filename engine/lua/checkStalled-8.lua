@@ -34,7 +34,9 @@ local recovered = {}
 for _, id in ipairs(redis.call('SPOP', stalledKey, chunk)) do
   local jobKey = prefix .. id
   -- From the tail: who stalled was claimed long ago.
-  if redis.call('EXISTS', jobKey .. ':lock') == 0 and redis.call('LREM', activeKey, -1, id) > 0 then
+  if redis.call('EXISTS', jobKey .. ':lock') == 0 and redis.call('LREM', activeKey, -1, id) > 0 and
+    -- A job that was removed while it was active has nothing to run: a count would make a hash of its ghost.
+    redis.call('EXISTS', jobKey) == 1 then
     local values = redis.call('HMGET', jobKey, 'stc', 'stalledCounter', 'rjk')
     local count = math.max(tonumber(values[1]) or 0, tonumber(values[2]) or 0) + 1
     redis.call('HSET', jobKey, 'stc', count)

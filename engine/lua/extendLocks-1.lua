@@ -5,7 +5,8 @@
   ARGV[1]  job key prefix "<prefix>:<queue>:"    ARGV[2]  lock duration, ms
   ARGV[3…]  pairs: job id, lock token
 
-  Returns  the ids whose lock is gone or another worker's, in the order given
+  Returns  the positions (from 0) of the pairs whose lock is gone or another worker's; not the ids, since one job may be
+           in the list twice: claimed again before the first claim's loss was noticed
   Events   none
 ]]
 local stalledKey = KEYS[1]
@@ -18,7 +19,7 @@ for i = 3, #ARGV, 2 do
     redis.call('SET', lockKey, token, 'PX', duration)
     renewed[#renewed + 1] = id
   else
-    lost[#lost + 1] = id
+    lost[#lost + 1] = (i - 3) / 2
   end
 end
 -- In slices: Lua's stack bounds how many values one call can take.

@@ -188,7 +188,7 @@ std::vector<int> QueueBackend::handBackJobs(RedisClient& redis,
     return codes(redis.run(command), items.size(), "handBackJobs");
 }
 
-std::vector<std::string> QueueBackend::extendLocks(
+std::vector<std::size_t> QueueBackend::extendLocks(
     RedisClient& redis,
     const std::vector<std::pair<std::string, std::string>>& locks,
     std::chrono::milliseconds duration) const {
@@ -200,9 +200,16 @@ std::vector<std::string> QueueBackend::extendLocks(
         command.add(id).add(token);
     }
     const Reply reply = redis.run(command);
-    std::vector<std::string> lost;
+    std::vector<std::size_t> lost;
     for (std::size_t i = 0; i < reply.size(); ++i) {
-        lost.emplace_back(reply.at(i).text());
+        const std::int64_t position = reply.at(i).integer();
+        if (position < 0 || position >= static_cast<std::int64_t>(locks.size())) {
+            throw ScriptException(Poco::format("extendLocks %s: lock %?d of %z is said to be lost",
+                                               keys_.qualifiedName(),
+                                               position,
+                                               locks.size()));
+        }
+        lost.push_back(static_cast<std::size_t>(position));
     }
     return lost;
 }

@@ -105,8 +105,8 @@ public:
     std::vector<int> handBackJobs(RedisClient& redis,
                                   const std::vector<HandBackItem>& items,
                                   std::int64_t nowMs) const;
-    /// `locks`: id and token. Returns the ids whose lock is lost.
-    std::vector<std::string> extendLocks(
+    /// `locks`: id and token. Returns which of them are lost, as positions.
+    std::vector<std::size_t> extendLocks(
         RedisClient& redis,
         const std::vector<std::pair<std::string, std::string>>& locks,
         std::chrono::milliseconds duration) const;

@@ -1,7 +1,6 @@
 #include "worker/LockKeeper.h"
 
 #include <algorithm>
-#include <map>
 
 #include <Poco/Logger.h>
 
@@ -73,7 +72,10 @@ void LockKeeper::loop() {
             }
             wake = std::min(wake, watched_[i].due);
         }
-        changed_.wait_until(lock, wake, [this] { return stopping_; });
+        // A queue that came meanwhile may be due sooner.
+        changed_.wait_until(lock, wake, [this, known = watched_.size()] {
+            return stopping_ || watched_.size() != known;
+        });
     }
 }
 
@@ -83,12 +85,11 @@ void LockKeeper::renew(const Watched& watched) {
         const auto begin = locks.begin() + static_cast<std::ptrdiff_t>(from);
         const auto end = locks.begin() +
                          static_cast<std::ptrdiff_t>(std::min(from + kLocksPerCall, locks.size()));
-        const std::map<std::string, std::string> tokens(begin, end);
-        for (const std::string& id :
+        for (const std::size_t position :
              watched.backend->extendLocks(*redis_, {begin, end}, watched.lockDuration)) {
-            const auto token = tokens.find(id);
+            const auto& [id, token] = locks[from + position];
             // A job that ended between the list and the call has no lock any more either: it is not held, not lost.
-            if (token != tokens.end() && watched.held->markLost(id, token->second)) {
+            if (watched.held->markLost(id, token)) {
                 Poco::Logger::get("worker").warning(
                     "job %s of %s: its lock is lost; its cancel token is set",
                     id,

@@ -72,7 +72,10 @@ void StalledSweeper::loop() {
             }
             wake = std::min(wake, watched_[i].due);
         }
-        changed_.wait_until(lock, wake, [this] { return stopping_; });
+        // A queue that came meanwhile may be due sooner.
+        changed_.wait_until(lock, wake, [this, known = watched_.size()] {
+            return stopping_ || watched_.size() != known;
+        });
     }
 }
 

@@ -1,0 +1,556 @@
+#include <algorithm>
+
+#include <cppunit/extensions/HelperMacros.h>
+
+#include "drover/Exceptions.h"
+#include "support/RedisFixture.h"
+
+namespace {
+
+using namespace drover;
+using namespace drover::test;
+using std::chrono::milliseconds;
+using Strings = std::vector<std::string>;
+
+}  // namespace
+
+/// advance: finish, promote and claim in one call, and addJobs where both meet the queue's state.
+class AdvanceScriptTest : public RedisFixture {
+    CPPUNIT_TEST_SUITE(AdvanceScriptTest);
+    CPPUNIT_TEST(aClaimLocksAndCounts);
+    CPPUNIT_TEST(aNamedWorkerIsStored);
+    CPPUNIT_TEST(waitGoesBeforePrioritizedAndOldBeforeNew);
+    CPPUNIT_TEST(theCounterOfPrioritizedEndsWithThem);
+    CPPUNIT_TEST(aClaimWakesTheNextWorker);
+    CPPUNIT_TEST(aPausedQueueGivesNothingAndGetsNoMarker);
+    CPPUNIT_TEST(globalConcurrencyBoundsAClaim);
+    CPPUNIT_TEST(theGlobalLimiterBoundsAClaimAndTellsHowLong);
+    CPPUNIT_TEST(aDeferredFailureDoesNotCountForTheLimiter);
+    CPPUNIT_TEST(dueJobsArePromotedAlsoWhilePaused);
+    CPPUNIT_TEST(promotionTakesAThousandAtATime);
+    CPPUNIT_TEST(aPromotedPriorityGoesToPrioritized);
+    CPPUNIT_TEST(theNextDueTimeIsToldWhenNothingIsThere);
+    CPPUNIT_TEST(idsWithoutHashAreDroppedAndDoNotHideJobs);
+    CPPUNIT_TEST(legacyMarkersAreDropped);
+    CPPUNIT_TEST(aFinishWritesWhatBullmqWrites);
+    CPPUNIT_TEST(aFinalFailureWritesWhatBullmqWrites);
+    CPPUNIT_TEST(aFailureWithAttemptsLeftDoesNotExhaustThem);
+    CPPUNIT_TEST(eachOwnershipCodeIsTheContracts);
+    CPPUNIT_TEST(refusedCompletionsKeepTheLock);
+    CPPUNIT_TEST(oneRefusalDoesNotTouchItsNeighbours);
+    CPPUNIT_TEST(keepNothing);
+    CPPUNIT_TEST(keepByCount);
+    CPPUNIT_TEST(keepByAgeWithLimit);
+    CPPUNIT_TEST(keepByAgeAndCount);
+    CPPUNIT_TEST(theDeduplicationOwnerIsReleased);
+    CPPUNIT_TEST(theLastFinishIsDrained);
+    CPPUNIT_TEST(aFinishWithADelayedJobLeftIsNotDrained);
+    CPPUNIT_TEST(aFinishTrimsTheStream);
+    CPPUNIT_TEST(aKeyOfAnotherTypeLosesNoJob);
+    CPPUNIT_TEST_SUITE_END();
+
+public:
+    void aClaimLocksAndCounts() {
+        const std::string id = addJob("mail", "{\"a\": 1}", "{\"attempts\":3}");
+        const auto jobs = claim(5, "t1", milliseconds(4000));
+        CPPUNIT_ASSERT_EQUAL(std::size_t{1}, jobs.size());
+        const ClaimedJob& job = jobs.front();
+        CPPUNIT_ASSERT_EQUAL(id, job.id);
+        CPPUNIT_ASSERT_EQUAL(std::string("mail"), job.name);
+        CPPUNIT_ASSERT_EQUAL(std::string("{\"a\": 1}"), job.data);
+        CPPUNIT_ASSERT_EQUAL(std::string("{\"attempts\":3}"), job.opts);
+        CPPUNIT_ASSERT_EQUAL(std::string("t1"), job.token);
+        CPPUNIT_ASSERT_EQUAL(1, job.attemptsStarted);
+        CPPUNIT_ASSERT_EQUAL(0, job.attemptsMade);
+        CPPUNIT_ASSERT_EQUAL(std::string("t1"), text({"GET", lockOf(id)}));
+        const std::int64_t left = number({"PTTL", lockOf(id)});
+        CPPUNIT_ASSERT(left > 3000 && left <= 4000);
+        CPPUNIT_ASSERT((Strings{id} == list(keys().active)));
+        CPPUNIT_ASSERT_EQUAL(std::string("1"), hash(id)["ats"]);
+        CPPUNIT_ASSERT_EQUAL(std::to_string(job.processedOnMs), hash(id)["processedOn"]);
+        CPPUNIT_ASSERT_EQUAL(std::size_t{0}, hash(id).count("pb"));
+        CPPUNIT_ASSERT_EQUAL(std::string("active 1 prev=waiting"), events().back());
+    }
+
+    void aNamedWorkerIsStored() {
+        addJob();
+        AdvanceRequest request = claimOf(1);
+        request.workerName = "n1";
+        advance(request);
+        CPPUNIT_ASSERT_EQUAL(std::string("n1"), hash("1")["pb"]);
+    }
+
+    void waitGoesBeforePrioritizedAndOldBeforeNew() {
+        addPrioritized(5);
+        addPrioritized(1);
+        addJob();
+        addPrioritized(1);
+        addJob();
+        Strings order;
+        for (const ClaimedJob& job : claim(5)) {
+            order.push_back(job.id);
+        }
+        CPPUNIT_ASSERT((Strings{"3", "5", "2", "4", "1"} == order));
+        CPPUNIT_ASSERT((Strings{"1", "4", "2", "5", "3"} == list(keys().active)));
+    }
+
+    void theCounterOfPrioritizedEndsWithThem() {
+        addPrioritized(1);
+        addPrioritized(1);
+        CPPUNIT_ASSERT_EQUAL(std::string("2"), text({"GET", keys().pc}));
+        claim(1);
+        CPPUNIT_ASSERT_EQUAL(std::int64_t{1}, number({"EXISTS", keys().pc}));
+        claim(5);
+        CPPUNIT_ASSERT_EQUAL(std::int64_t{0}, number({"EXISTS", keys().pc}));
+    }
+
+    void aClaimWakesTheNextWorker() {
+        addJob();
+        redis({"DEL", keys().marker});
+        claim(1);
+        CPPUNIT_ASSERT_EQUAL(std::string("0"), text({"ZSCORE", keys().marker, "0"}));
+        redis({"DEL", keys().marker});
+        claim(1);
+        CPPUNIT_ASSERT_EQUAL(std::int64_t{0}, number({"EXISTS", keys().marker}));
+    }
+
+    void aPausedQueueGivesNothingAndGetsNoMarker() {
+        redis({"HSET", keys().meta, "paused", "0"});
+        addJob();
+        addPrioritized(1);
+        CPPUNIT_ASSERT_EQUAL(std::int64_t{0}, number({"EXISTS", keys().marker}));
+        CPPUNIT_ASSERT_EQUAL(std::size_t{0}, claim(5).size());
+        CPPUNIT_ASSERT((Strings{"1"} == list(keys().wait)));
+        addDelayed(60000);
+        CPPUNIT_ASSERT(!redis({"ZSCORE", keys().marker, "1"}).isNil());
+        CPPUNIT_ASSERT(redis({"ZSCORE", keys().marker, "0"}).isNil());
+    }
+
+    void globalConcurrencyBoundsAClaim() {
+        redis({"HSET", keys().meta, "concurrency", "2"});
+        for (int i = 0; i < 4; ++i) {
+            addJob();
+        }
+        CPPUNIT_ASSERT_EQUAL(std::size_t{2}, claim(10).size());
+        redis({"DEL", keys().marker});
+        CPPUNIT_ASSERT_EQUAL(std::size_t{0}, claim(10).size());
+        addJob();
+        CPPUNIT_ASSERT_EQUAL(std::int64_t{0}, number({"EXISTS", keys().marker}));
+        // A finish frees its slot for the claim of the same call.
+        AdvanceRequest request = claimOf(10);
+        request.finish = {completed("1")};
+        const AdvanceResult result = advance(request);
+        CPPUNIT_ASSERT_EQUAL(0, result.codes.front());
+        CPPUNIT_ASSERT_EQUAL(std::size_t{1}, result.jobs.size());
+    }
+
+    void theGlobalLimiterBoundsAClaimAndTellsHowLong() {
+        redis({"HSET", keys().meta, "max", "2", "duration", "5000"});
+        for (int i = 0; i < 4; ++i) {
+            addJob();
+        }
+        const AdvanceResult first = advance(claimOf(10));
+        CPPUNIT_ASSERT_EQUAL(std::size_t{2}, first.jobs.size());
+        CPPUNIT_ASSERT_EQUAL(std::string("2"), text({"GET", keys().limiter}));
+        const std::int64_t left = number({"PTTL", keys().limiter});
+        CPPUNIT_ASSERT(left > 4000 && left <= 5000);
+        const AdvanceResult second = advance(claimOf(10));
+        CPPUNIT_ASSERT_EQUAL(std::size_t{0}, second.jobs.size());
+        CPPUNIT_ASSERT(second.rateLimited > milliseconds(4000));
+        CPPUNIT_ASSERT(second.rateLimited <= milliseconds(5000));
+        redis({"DEL", keys().limiter});
+        CPPUNIT_ASSERT_EQUAL(std::size_t{2}, advance(claimOf(10)).jobs.size());
+    }
+
+    void aDeferredFailureDoesNotCountForTheLimiter() {
+        redis({"HSET", keys().meta, "max", "2", "duration", "5000"});
+        addJob();
+        addJob();
+        redis({"HSET", keys().job("1"), "defa", "child failed"});
+        CPPUNIT_ASSERT_EQUAL(std::size_t{2}, claim(10).size());
+        CPPUNIT_ASSERT_EQUAL(std::string("1"), text({"GET", keys().limiter}));
+    }
+
+    void dueJobsArePromotedAlsoWhilePaused() {
+        addDelayed(1);
+        redis({"HSET", keys().meta, "paused", "1"});
+        redis({"DEL", keys().marker});
+        CPPUNIT_ASSERT_EQUAL(std::size_t{0}, advance(claimOf(1), later(100)).jobs.size());
+        CPPUNIT_ASSERT((Strings{"1"} == list(keys().wait)));
+        CPPUNIT_ASSERT_EQUAL(std::string("0"), hash("1")["delay"]);
+        CPPUNIT_ASSERT_EQUAL(std::string("waiting 1 prev=delayed"), events().back());
+        CPPUNIT_ASSERT_EQUAL(std::int64_t{0}, number({"EXISTS", keys().marker}));
+    }
+
+    void promotionTakesAThousandAtATime() {
+        std::vector<AddItem> items(1500, delayedItem(1));
+        backend().addJobs(client(), items);
+        CPPUNIT_ASSERT_EQUAL(std::size_t{1}, advance(claimOf(1), later(100)).jobs.size());
+        CPPUNIT_ASSERT_EQUAL(std::int64_t{500}, number({"ZCARD", keys().delayed}));
+        CPPUNIT_ASSERT_EQUAL(std::string("1"), list(keys().active).front());
+        CPPUNIT_ASSERT_EQUAL(std::string("2"), list(keys().wait).back());
+        advance(claimOf(1), later(100));
+        CPPUNIT_ASSERT_EQUAL(std::int64_t{0}, number({"ZCARD", keys().delayed}));
+        CPPUNIT_ASSERT_EQUAL(std::int64_t{1498}, number({"LLEN", keys().wait}));
+        CPPUNIT_ASSERT_EQUAL(std::string("1500"), list(keys().wait).front());
+    }
+
+    void aPromotedPriorityGoesToPrioritized() {
+        AddItem item = delayedItem(1);
+        item.priority = 3;
+        backend().addJobs(client(), {item});
+        redis({"HSET", keys().meta, "paused", "1"});
+        advance(claimOf(1), later(100));
+        CPPUNIT_ASSERT(stateOf("1") == JobState::Prioritized);
+        CPPUNIT_ASSERT_EQUAL(std::string("12884901889"), text({"ZSCORE", keys().prioritized, "1"}));
+    }
+
+    void theNextDueTimeIsToldWhenNothingIsThere() {
+        const std::int64_t due = addDelayed(60000);
+        addDelayed(90000);
+        CPPUNIT_ASSERT_EQUAL(due, advance(claimOf(1)).nextDelayedMs);
+        // One millisecond early is too early.
+        CPPUNIT_ASSERT_EQUAL(std::size_t{0}, advance(claimOf(1), due - 1).jobs.size());
+        CPPUNIT_ASSERT_EQUAL(std::size_t{1}, advance(claimOf(1), due).jobs.size());
+    }
+
+    void idsWithoutHashAreDroppedAndDoNotHideJobs() {
+        for (int i = 0; i < 20; ++i) {
+            redis({"LPUSH", keys().wait, "ghost" + std::to_string(i)});
+        }
+        addJob();
+        redis({"ZADD", keys().prioritized, "4294967296", "ghost-p"});
+        addPrioritized(2);
+        // As many as asked for, although more ghosts than that come first.
+        const auto jobs = claim(2);
+        CPPUNIT_ASSERT_EQUAL(std::size_t{2}, jobs.size());
+        CPPUNIT_ASSERT_EQUAL(std::string("1"), jobs[0].id);
+        CPPUNIT_ASSERT_EQUAL(std::string("2"), jobs[1].id);
+        CPPUNIT_ASSERT_EQUAL(std::int64_t{2}, number({"LLEN", keys().active}));
+        CPPUNIT_ASSERT_EQUAL(std::int64_t{0}, number({"EXISTS", keys().job("ghost1")}));
+        CPPUNIT_ASSERT_EQUAL(std::int64_t{0}, number({"EXISTS", lockOf("ghost1")}));
+    }
+
+    void legacyMarkersAreDropped() {
+        redis({"RPUSH", keys().wait, "0:1795382406903"});
+        addJob();
+        const auto jobs = claim(1);
+        CPPUNIT_ASSERT_EQUAL(std::size_t{1}, jobs.size());
+        CPPUNIT_ASSERT_EQUAL(std::string("1"), jobs.front().id);
+        CPPUNIT_ASSERT_EQUAL(std::int64_t{0}, number({"LLEN", keys().wait}));
+    }
+
+    void aFinishWritesWhatBullmqWrites() {
+        addJob();
+        claim(1);
+        redis({"SADD", keys().stalled, "1"});
+        redis({"HSET", keys().job("1"), "failedReason", "earlier", "stacktrace", "[\"a\"]"});
+        const std::int64_t now = later(0);
+        CPPUNIT_ASSERT_EQUAL(0, finish(completed("1"), now));
+        auto fields = hash("1");
+        CPPUNIT_ASSERT_EQUAL(std::string("1"), fields["atm"]);
+        CPPUNIT_ASSERT_EQUAL(std::string("{\"r\":1}"), fields["returnvalue"]);
+        CPPUNIT_ASSERT_EQUAL(std::to_string(now), fields["finishedOn"]);
+        CPPUNIT_ASSERT_EQUAL(std::string("earlier"), fields["failedReason"]);
+        CPPUNIT_ASSERT_EQUAL(std::string("[\"a\"]"), fields["stacktrace"]);
+        CPPUNIT_ASSERT_EQUAL(std::to_string(now), text({"ZSCORE", keys().completed, "1"}));
+        CPPUNIT_ASSERT_EQUAL(
+            std::int64_t{0},
+            number({"EXISTS", lockOf("1"), keys().active, keys().stalled, keys().failed}));
+    }
+
+    void aFinalFailureWritesWhatBullmqWrites() {
+        addJob();
+        claim(1);
+        redis({"HSET", keys().job("1"), "defa", "x"});
+        FinishItem item = failed("1");
+        item.attempts = 1;
+        const std::int64_t now = later(0);
+        CPPUNIT_ASSERT_EQUAL(0, finish(item, now));
+        auto fields = hash("1");
+        CPPUNIT_ASSERT_EQUAL(std::string("no seats"), fields["failedReason"]);
+        CPPUNIT_ASSERT_EQUAL(std::string("[\"trace\"]"), fields["stacktrace"]);
+        CPPUNIT_ASSERT_EQUAL(std::string("1"), fields["atm"]);
+        CPPUNIT_ASSERT_EQUAL(std::size_t{0}, fields.count("defa"));
+        CPPUNIT_ASSERT_EQUAL(std::size_t{0}, fields.count("returnvalue"));
+        CPPUNIT_ASSERT_EQUAL(std::to_string(now), text({"ZSCORE", keys().failed, "1"}));
+        const Strings expected = {"added 1 name=test",
+                                  "waiting 1",
+                                  "active 1 prev=waiting",
+                                  "failed 1 failedReason=no seats prev=active",
+                                  "retries-exhausted 1 attemptsMade=1",
+                                  "drained"};
+        CPPUNIT_ASSERT(expected == events());
+    }
+
+    void aFailureWithAttemptsLeftDoesNotExhaustThem() {
+        addJob();
+        addJob();
+        claim(2);
+        FinishItem item = failed("1");
+        item.attempts = 5;
+        CPPUNIT_ASSERT_EQUAL(0, finish(item));
+        CPPUNIT_ASSERT_EQUAL(std::string("failed 1 failedReason=no seats prev=active"),
+                             events().back());
+    }
+
+    void eachOwnershipCodeIsTheContracts() {
+        for (int i = 0; i < 4; ++i) {
+            addJob();
+        }
+        claim(4);
+        redis({"DEL", keys().job("1")});
+        redis({"DEL", lockOf("2")});
+        redis({"SET", lockOf("3"), "somebody else"});
+        redis({"LREM", keys().active, "0", "4"});
+        AdvanceRequest request;
+        request.finish = {completed("1"), completed("2"), completed("3"), completed("4")};
+        const AdvanceResult result = advance(request);
+        CPPUNIT_ASSERT((std::vector<int>{-1, -2, -6, -3} == result.codes));
+        CPPUNIT_ASSERT_EQUAL(std::string("somebody else"), text({"GET", lockOf("3")}));
+        CPPUNIT_ASSERT_EQUAL(std::int64_t{0}, number({"EXISTS", keys().completed}));
+        for (const char* id : {"2", "3", "4"}) {
+            CPPUNIT_ASSERT_EQUAL(std::size_t{0}, hash(id).count("finishedOn"));
+        }
+        CPPUNIT_ASSERT_EQUAL(std::string("active 4 prev=waiting"), events().back());
+    }
+
+    void refusedCompletionsKeepTheLock() {
+        addJob();
+        addJob();
+        claim(2);
+        redis({"SADD", keys().job("1") + ":dependencies", "bull:other:7"});
+        redis({"ZADD", keys().job("2") + ":unsuccessful", "1", "bull:other:8"});
+        AdvanceRequest request;
+        request.finish = {completed("1"), completed("2")};
+        CPPUNIT_ASSERT((std::vector<int>{-4, -9} == advance(request).codes));
+        CPPUNIT_ASSERT_EQUAL(std::int64_t{2}, number({"EXISTS", lockOf("1"), lockOf("2")}));
+        CPPUNIT_ASSERT_EQUAL(std::int64_t{2}, number({"LLEN", keys().active}));
+        // Failing them is allowed.
+        request.finish = {failed("1"), failed("2")};
+        CPPUNIT_ASSERT((std::vector<int>{0, 0} == advance(request).codes));
+    }
+
+    void oneRefusalDoesNotTouchItsNeighbours() {
+        for (int i = 0; i < 3; ++i) {
+            addJob();
+        }
+        claim(3);
+        redis({"DEL", lockOf("2")});
+        AdvanceRequest request;
+        request.finish = {completed("1"), completed("2"), completed("3")};
+        CPPUNIT_ASSERT((std::vector<int>{0, -2, 0} == advance(request).codes));
+        CPPUNIT_ASSERT((Strings{"2"} == list(keys().active)));
+        CPPUNIT_ASSERT_EQUAL(std::int64_t{2}, number({"ZCARD", keys().completed}));
+    }
+
+    void keepNothing() {
+        addJob();
+        addJob();
+        claim(2);
+        redis({"RPUSH", keys().job("1") + ":logs", "row"});
+        FinishItem item = completed("1");
+        item.keep.count = 0;
+        CPPUNIT_ASSERT_EQUAL(0, finish(item));
+        item = failed("2");
+        item.keep.count = 0;
+        CPPUNIT_ASSERT_EQUAL(0, finish(item));
+        CPPUNIT_ASSERT_EQUAL(std::int64_t{0},
+                             number({"EXISTS",
+                                     keys().job("1"),
+                                     keys().job("1") + ":logs",
+                                     keys().job("2"),
+                                     keys().completed,
+                                     keys().failed}));
+        const Strings seen = events();
+        CPPUNIT_ASSERT(std::find(seen.begin(),
+                                 seen.end(),
+                                 "completed 1 returnvalue={\"r\":1} prev=active") != seen.end());
+        CPPUNIT_ASSERT(noneBegins("removed"));
+    }
+
+    void keepByCount() {
+        finishMany(5, [](FinishItem& item) { item.keep.count = 2; });
+        CPPUNIT_ASSERT((Strings{"4", "5"} == finishedIds()));
+        CPPUNIT_ASSERT_EQUAL(std::int64_t{0}, number({"EXISTS", keys().job("1"), keys().job("3")}));
+        CPPUNIT_ASSERT_EQUAL(std::int64_t{2}, number({"EXISTS", keys().job("4"), keys().job("5")}));
+        CPPUNIT_ASSERT(noneBegins("removed"));
+    }
+
+    void keepByAgeWithLimit() {
+        // Five finished a minute apart; the sixth, at minute 10, keeps what is at most 60 s old, and removes two a call.
+        finishMany(5, [](FinishItem&) {});
+        addJob();
+        claim(1);
+        FinishItem item = completed("6");
+        item.keep.ageSeconds = 60;
+        item.keep.limit = 2;
+        CPPUNIT_ASSERT_EQUAL(0, finish(item, later(600'000)));
+        // The newest of the expired go first.
+        CPPUNIT_ASSERT((Strings{"1", "2", "3", "6"} == finishedIds()));
+        CPPUNIT_ASSERT_EQUAL(std::int64_t{0}, number({"EXISTS", keys().job("4"), keys().job("5")}));
+    }
+
+    void keepByAgeAndCount() {
+        finishMany(5, [](FinishItem&) {});
+        addJob();
+        claim(1);
+        FinishItem item = completed("6");
+        // At minute 6: 1 to 3 are older than 150 s, of the other three two may stay.
+        item.keep.ageSeconds = 150;
+        item.keep.count = 2;
+        CPPUNIT_ASSERT_EQUAL(0, finish(item, later(360'000)));
+        CPPUNIT_ASSERT((Strings{"5", "6"} == finishedIds()));
+        CPPUNIT_ASSERT_EQUAL(std::int64_t{0}, number({"EXISTS", keys().job("1"), keys().job("4")}));
+    }
+
+    void theDeduplicationOwnerIsReleased() {
+        for (int i = 0; i < 3; ++i) {
+            const std::string id = addJob();
+            redis({"HSET", keys().job(id), "deid", "d" + id});
+        }
+        const std::string owner = keys().job("de:d");
+        redis({"SET", owner + "1", "1"});
+        redis({"SET", owner + "2", "2", "PX", "60000"});
+        redis({"SET", owner + "3", "another"});
+        claim(3);
+        AdvanceRequest request;
+        request.finish = {completed("1"), completed("2"), completed("3")};
+        advance(request);
+        CPPUNIT_ASSERT_EQUAL(std::int64_t{0}, number({"EXISTS", owner + "1"}));
+        CPPUNIT_ASSERT_EQUAL(std::string("2"), text({"GET", owner + "2"}));
+        CPPUNIT_ASSERT_EQUAL(std::string("another"), text({"GET", owner + "3"}));
+    }
+
+    void theLastFinishIsDrained() {
+        addJob();
+        addJob();
+        claim(2);
+        finish(completed("1"));
+        CPPUNIT_ASSERT(noneBegins("drained"));
+        finish(completed("2"));
+        CPPUNIT_ASSERT_EQUAL(std::string("drained"), events().back());
+    }
+
+    void aFinishWithADelayedJobLeftIsNotDrained() {
+        addJob();
+        claim(1);
+        addDelayed(60000);
+        AdvanceRequest request = claimOf(1);
+        request.finish = {completed("1")};
+        advance(request);
+        CPPUNIT_ASSERT(noneBegins("drained"));
+    }
+
+    void aFinishTrimsTheStream() {
+        redis({"HSET", keys().meta, "opts.maxLenEvents", "10"});
+        for (int i = 0; i < 300; ++i) {
+            redis({"XADD", keys().events, "*", "event", "old"});
+        }
+        addJob();
+        claim(1);
+        finish(completed("1"));
+        // Approximately: whole nodes of 100 entries stay.
+        CPPUNIT_ASSERT(number({"XLEN", keys().events}) < 120);
+    }
+
+    void aKeyOfAnotherTypeLosesNoJob() {
+        // A script is not rolled back: what it pops before it meets the error would be gone.
+        for (const std::string& key : {keys().active, keys().events, keys().marker}) {
+            redis({"DEL", keys().wait, key});
+            const std::string id = addJob();
+            redis({"DEL", key});
+            redis({"SET", key, "a string"});
+            CPPUNIT_ASSERT_THROW(claim(1), ScriptException);
+            CPPUNIT_ASSERT_MESSAGE(key, (Strings{id} == list(keys().wait)));
+            redis({"DEL", key});
+        }
+        const std::string id = claim(1).front().id;
+        redis({"SET", keys().completed, "a string"});
+        CPPUNIT_ASSERT_THROW(finish(completed(id)), ScriptException);
+        CPPUNIT_ASSERT((Strings{id} == list(keys().active)));
+        CPPUNIT_ASSERT_EQUAL(std::string("token"), text({"GET", lockOf(id)}));
+    }
+
+private:
+    std::string lockOf(const std::string& id) { return keys().job(id) + ":lock"; }
+    std::int64_t later(std::int64_t ms) { return clock_.wallMs() + ms; }
+
+    static AdvanceRequest claimOf(int count) {
+        AdvanceRequest request;
+        request.claim = count;
+        request.token = "token";
+        request.lockDuration = milliseconds(10000);
+        return request;
+    }
+    AdvanceResult advance(const AdvanceRequest& request) { return advance(request, later(0)); }
+    AdvanceResult advance(const AdvanceRequest& request, std::int64_t nowMs) {
+        return backend().advance(client(), request, nowMs);
+    }
+    static FinishItem completed(const std::string& id) {
+        FinishItem item;
+        item.id = id;
+        item.token = "token";
+        item.value = "{\"r\":1}";
+        return item;
+    }
+    static FinishItem failed(const std::string& id) {
+        FinishItem item = completed(id);
+        item.completed = false;
+        item.value = "no seats";
+        item.stacktrace = "[\"trace\"]";
+        return item;
+    }
+    int finish(const FinishItem& item) { return finish(item, later(0)); }
+    int finish(const FinishItem& item, std::int64_t nowMs) {
+        AdvanceRequest request;
+        request.finish = {item};
+        return advance(request, nowMs).codes.front();
+    }
+    /// Adds, claims and completes jobs 1 to `count`, finished a minute apart, the first a minute from now.
+    template <typename Change>
+    void finishMany(int count, Change change) {
+        for (int i = 1; i <= count; ++i) {
+            FinishItem item = completed(addJob());
+            claim(1);
+            change(item);
+            CPPUNIT_ASSERT_EQUAL(0, finish(item, later(i * 60'000)));
+        }
+    }
+    Strings finishedIds() {
+        const Reply reply = redis({"ZRANGE", keys().completed, "0", "-1"});
+        Strings ids;
+        for (std::size_t i = 0; i < reply.size(); ++i) {
+            ids.emplace_back(reply.at(i).text());
+        }
+        return ids;
+    }
+    bool noneBegins(const std::string& prefix) {
+        const Strings seen = events();
+        return std::none_of(seen.begin(), seen.end(), [&](const std::string& event) {
+            return event.rfind(prefix, 0) == 0;
+        });
+    }
+    void addPrioritized(int priority) {
+        AddItem item = delayedItem(0);
+        item.priority = priority;
+        backend().addJobs(client(), {item});
+    }
+    AddItem delayedItem(std::int64_t delayMs) {
+        AddItem item;
+        item.name = "test";
+        item.data = "{}";
+        item.opts = "{\"attempts\":0}";
+        item.timestampMs = later(0);
+        item.delayMs = delayMs;
+        return item;
+    }
+    /// Returns when it is due.
+    std::int64_t addDelayed(std::int64_t delayMs) {
+        const AddItem item = delayedItem(delayMs);
+        backend().addJobs(client(), {item});
+        return item.timestampMs + delayMs;
+    }
+};
+
+CPPUNIT_TEST_SUITE_REGISTRATION(AdvanceScriptTest);

@@ -1,0 +1,308 @@
+#include <cppunit/extensions/HelperMacros.h>
+
+#include "drover/Exceptions.h"
+#include "support/RedisFixture.h"
+
+namespace {
+
+using namespace drover;
+using namespace drover::test;
+using std::chrono::milliseconds;
+using Strings = std::vector<std::string>;
+
+constexpr std::int64_t kUnit = 4294967296;  // 2^32: the share of one priority in a score.
+
+}  // namespace
+
+/// The scripts for a job that leaves active without an end (retryJobs, handBackJobs), and those for one that stays
+/// (extendLocks, updateProgress, updateData, addLog).
+class SettleScriptsTest : public RedisFixture {
+    CPPUNIT_TEST_SUITE(SettleScriptsTest);
+    CPPUNIT_TEST(aRetryWithBackoffIsDelayed);
+    CPPUNIT_TEST(anImmediateRetryGoesBehindTheOthers);
+    CPPUNIT_TEST(anImmediateLifoRetryIsNext);
+    CPPUNIT_TEST(aPrioritizedRetryGetsANewScore);
+    CPPUNIT_TEST(aRetryPromotesWhatIsDue);
+    CPPUNIT_TEST(aRetryOfAPausedQueueWritesNoMarker);
+    CPPUNIT_TEST(eachRetryCodeIsTheContracts);
+    CPPUNIT_TEST(handedBackJobsAreInFrontInTheirOrder);
+    CPPUNIT_TEST(aHandBackCountsNoAttempt);
+    CPPUNIT_TEST(aHandedBackPriorityIsTheFirstOfItsKindWithoutMarker);
+    CPPUNIT_TEST(aHandBackUntilLaterIsDelayed);
+    CPPUNIT_TEST(aHandBackUntilThePastIsDueAtOnce);
+    CPPUNIT_TEST(eachHandBackCodeIsTheContracts);
+    CPPUNIT_TEST(aRenewalKeepsTheLockAndClearsTheMark);
+    CPPUNIT_TEST(aRenewalTellsWhichLocksAreLost);
+    CPPUNIT_TEST(theSameJobHeldTwiceLosesTheOldLockOnly);
+    CPPUNIT_TEST(progressIsStoredAndTold);
+    CPPUNIT_TEST(dataIsReplacedWithoutAnEvent);
+    CPPUNIT_TEST(logsKeepTheirNewestRows);
+    CPPUNIT_TEST_SUITE_END();
+
+public:
+    void aRetryWithBackoffIsDelayed() {
+        activate();
+        const std::int64_t now = clock_.wallMs();
+        CPPUNIT_ASSERT_EQUAL(0, retry({"1", "token", 2500, false, "boom", "[\"t\"]"}, now));
+        auto fields = hash("1");
+        CPPUNIT_ASSERT_EQUAL(std::string("boom"), fields["failedReason"]);
+        CPPUNIT_ASSERT_EQUAL(std::string("[\"t\"]"), fields["stacktrace"]);
+        CPPUNIT_ASSERT_EQUAL(std::string("1"), fields["atm"]);
+        CPPUNIT_ASSERT_EQUAL(std::string("2500"), fields["delay"]);
+        CPPUNIT_ASSERT_EQUAL(std::size_t{0}, fields.count("finishedOn"));
+        CPPUNIT_ASSERT_EQUAL((now + 2500) * 4096, score(keys().delayed, "1"));
+        CPPUNIT_ASSERT_EQUAL(now + 2500, score(keys().marker, "1"));
+        CPPUNIT_ASSERT_EQUAL(std::int64_t{0}, number({"EXISTS", lockOf("1"), keys().active}));
+        // No `failed`: that is for the last attempt.
+        CPPUNIT_ASSERT((Strings{"active 1 prev=waiting",
+                                "delayed 1 delay=" + std::to_string(now + 2500)} == lastEvents(2)));
+    }
+
+    void anImmediateRetryGoesBehindTheOthers() {
+        activate();
+        addJob();
+        redis({"DEL", keys().marker});
+        CPPUNIT_ASSERT_EQUAL(0, retry({"1", "token", 0, false, "boom", "[]"}));
+        CPPUNIT_ASSERT((Strings{"1", "2"} == list(keys().wait)));
+        CPPUNIT_ASSERT_EQUAL(std::string("waiting 1 prev=active"), events().back());
+        CPPUNIT_ASSERT_EQUAL(std::int64_t{0}, score(keys().marker, "0"));
+        CPPUNIT_ASSERT_EQUAL(std::string("1"), hash("1")["atm"]);
+    }
+
+    void anImmediateLifoRetryIsNext() {
+        activate();
+        addJob();
+        CPPUNIT_ASSERT_EQUAL(0, retry({"1", "token", 0, true, "boom", "[]"}));
+        CPPUNIT_ASSERT((Strings{"2", "1"} == list(keys().wait)));
+    }
+
+    void aPrioritizedRetryGetsANewScore() {
+        addPrioritized(3);
+        claim(1);
+        addPrioritized(3);
+        CPPUNIT_ASSERT_EQUAL(0, retry({"1", "token", 0, true, "boom", "[]"}));
+        CPPUNIT_ASSERT_EQUAL(3 * kUnit + 2, score(keys().prioritized, "2"));
+        CPPUNIT_ASSERT_EQUAL(3 * kUnit + 3, score(keys().prioritized, "1"));
+        CPPUNIT_ASSERT_EQUAL(std::int64_t{0}, number({"EXISTS", keys().wait}));
+    }
+
+    void aRetryPromotesWhatIsDue() {
+        activate();
+        AddItem item = plain();
+        item.delayMs = 1;
+        backend().addJobs(client(), {item});
+        CPPUNIT_ASSERT_EQUAL(0,
+                             retry({"1", "token", 0, false, "boom", "[]"}, clock_.wallMs() + 1000));
+        CPPUNIT_ASSERT((Strings{"1", "2"} == list(keys().wait)));
+        CPPUNIT_ASSERT(
+            (Strings{"waiting 2 prev=delayed", "waiting 1 prev=active"} == lastEvents(2)));
+    }
+
+    void aRetryOfAPausedQueueWritesNoMarker() {
+        activate();
+        redis({"HSET", keys().meta, "paused", "1"});
+        redis({"DEL", keys().marker});
+        CPPUNIT_ASSERT_EQUAL(0, retry({"1", "token", 0, false, "boom", "[]"}));
+        CPPUNIT_ASSERT((Strings{"1"} == list(keys().wait)));
+        CPPUNIT_ASSERT_EQUAL(std::int64_t{0}, number({"EXISTS", keys().marker}));
+    }
+
+    void eachRetryCodeIsTheContracts() {
+        loseInFourWays();
+        std::vector<RetryItem> items;
+        for (const char* id : {"1", "2", "3", "4", "5"}) {
+            items.push_back({id, "token", 0, false, "boom", "[]"});
+        }
+        CPPUNIT_ASSERT((std::vector<int>{-1, -2, -6, -3, 0} ==
+                        backend().retryJobs(client(), items, clock_.wallMs())));
+        CPPUNIT_ASSERT((Strings{"5"} == list(keys().wait)));
+        CPPUNIT_ASSERT_EQUAL(std::size_t{0}, hash("2").count("failedReason"));
+        CPPUNIT_ASSERT_EQUAL(std::size_t{0}, hash("3").count("failedReason"));
+        CPPUNIT_ASSERT_EQUAL(std::string("somebody else"), text({"GET", lockOf("3")}));
+    }
+
+    void handedBackJobsAreInFrontInTheirOrder() {
+        for (int i = 0; i < 4; ++i) {
+            addJob();
+        }
+        claim(3);
+        redis({"DEL", keys().marker});
+        CPPUNIT_ASSERT(
+            (std::vector<int>{0, 0, 0} ==
+             backend().handBackJobs(
+                 client(),
+                 {{"3", "token", 0, true}, {"2", "token", 0, true}, {"1", "token", 0, true}},
+                 clock_.wallMs())));
+        CPPUNIT_ASSERT((Strings{"4", "3", "2", "1"} == list(keys().wait)));
+        CPPUNIT_ASSERT_EQUAL(std::int64_t{0}, score(keys().marker, "0"));
+        Strings order;
+        for (const ClaimedJob& job : claim(4)) {
+            order.push_back(job.id);
+        }
+        CPPUNIT_ASSERT((Strings{"1", "2", "3", "4"} == order));
+    }
+
+    void aHandBackCountsNoAttempt() {
+        activate();
+        activate();
+        CPPUNIT_ASSERT(
+            (std::vector<int>{0, 0} ==
+             backend().handBackJobs(
+                 client(), {{"2", "token", 0, true}, {"1", "token", 0, false}}, clock_.wallMs())));
+        CPPUNIT_ASSERT_EQUAL(std::string("1"), hash("1")["ats"]);
+        CPPUNIT_ASSERT_EQUAL(std::string("0"), hash("2")["ats"]);
+        CPPUNIT_ASSERT_EQUAL(std::size_t{0}, hash("1").count("atm"));
+        CPPUNIT_ASSERT_EQUAL(std::size_t{0}, hash("1").count("failedReason"));
+        CPPUNIT_ASSERT_EQUAL(std::int64_t{0}, number({"EXISTS", lockOf("1"), keys().active}));
+    }
+
+    void aHandedBackPriorityIsTheFirstOfItsKindWithoutMarker() {
+        addPrioritized(3);
+        claim(1);
+        addPrioritized(3);
+        redis({"DEL", keys().marker});
+        CPPUNIT_ASSERT_EQUAL(0, handBack({"1", "token", 0, true}));
+        CPPUNIT_ASSERT_EQUAL(3 * kUnit, score(keys().prioritized, "1"));
+        CPPUNIT_ASSERT_EQUAL(std::int64_t{0}, number({"EXISTS", keys().marker}));
+        CPPUNIT_ASSERT_EQUAL(std::string("waiting 1 prev=active"), events().back());
+    }
+
+    void aHandBackUntilLaterIsDelayed() {
+        activate();
+        const std::int64_t now = clock_.wallMs();
+        CPPUNIT_ASSERT_EQUAL(0, handBack({"1", "token", now + 7000, true}, now));
+        CPPUNIT_ASSERT_EQUAL((now + 7000) * 4096, score(keys().delayed, "1"));
+        CPPUNIT_ASSERT_EQUAL(std::string("7000"), hash("1")["delay"]);
+        CPPUNIT_ASSERT_EQUAL(now + 7000, score(keys().marker, "1"));
+        CPPUNIT_ASSERT_EQUAL("delayed 1 delay=" + std::to_string(now + 7000), events().back());
+    }
+
+    void aHandBackUntilThePastIsDueAtOnce() {
+        activate();
+        CPPUNIT_ASSERT_EQUAL(0, handBack({"1", "token", 1, true}));
+        CPPUNIT_ASSERT_EQUAL(std::string("0"), hash("1")["delay"]);
+        CPPUNIT_ASSERT_EQUAL(std::size_t{1}, claim(1).size());
+    }
+
+    void eachHandBackCodeIsTheContracts() {
+        loseInFourWays();
+        std::vector<HandBackItem> items;
+        for (const char* id : {"1", "2", "3", "4", "5"}) {
+            items.push_back({id, "token", 0, true});
+        }
+        CPPUNIT_ASSERT((std::vector<int>{-1, -2, -6, -3, 0} ==
+                        backend().handBackJobs(client(), items, clock_.wallMs())));
+        CPPUNIT_ASSERT((Strings{"5"} == list(keys().wait)));
+        CPPUNIT_ASSERT_EQUAL(std::int64_t{0}, number({"EXISTS", keys().job("1")}));
+    }
+
+    void aRenewalKeepsTheLockAndClearsTheMark() {
+        activate();
+        redis({"SADD", keys().stalled, "1", "other"});
+        redis({"PEXPIRE", lockOf("1"), "1000"});
+        CPPUNIT_ASSERT(renew({{"1", "token"}}).empty());
+        CPPUNIT_ASSERT(number({"PTTL", lockOf("1")}) > 4000);
+        CPPUNIT_ASSERT_EQUAL(std::int64_t{0}, number({"SISMEMBER", keys().stalled, "1"}));
+        CPPUNIT_ASSERT_EQUAL(std::int64_t{1}, number({"SISMEMBER", keys().stalled, "other"}));
+    }
+
+    void aRenewalTellsWhichLocksAreLost() {
+        for (int i = 0; i < 3; ++i) {
+            activate();
+        }
+        redis({"DEL", lockOf("1")});
+        redis({"SET", lockOf("3"), "somebody else", "PX", "1000"});
+        CPPUNIT_ASSERT((std::vector<std::size_t>{0, 2} ==
+                        renew({{"1", "token"}, {"2", "token"}, {"3", "token"}})));
+        CPPUNIT_ASSERT_EQUAL(std::int64_t{0}, number({"EXISTS", lockOf("1")}));
+        CPPUNIT_ASSERT(number({"PTTL", lockOf("3")}) <= 1000);
+    }
+
+    void theSameJobHeldTwiceLosesTheOldLockOnly() {
+        activate();
+        redis({"SET", lockOf("1"), "new"});
+        CPPUNIT_ASSERT((std::vector<std::size_t>{0} == renew({{"1", "token"}, {"1", "new"}})));
+        CPPUNIT_ASSERT((std::vector<std::size_t>{1} == renew({{"1", "new"}, {"1", "token"}})));
+    }
+
+    void progressIsStoredAndTold() {
+        activate();
+        CPPUNIT_ASSERT_EQUAL(0, backend().updateProgress(client(), "1", "{\"done\":5}"));
+        CPPUNIT_ASSERT_EQUAL(std::string("{\"done\":5}"), hash("1")["progress"]);
+        CPPUNIT_ASSERT_EQUAL(std::string("progress 1 data={\"done\":5}"), events().back());
+        CPPUNIT_ASSERT_EQUAL(-1, backend().updateProgress(client(), "99", "5"));
+        CPPUNIT_ASSERT_EQUAL(std::int64_t{0}, number({"EXISTS", keys().job("99")}));
+    }
+
+    void dataIsReplacedWithoutAnEvent() {
+        activate();
+        const Strings before = events();
+        CPPUNIT_ASSERT_EQUAL(0, backend().updateData(client(), "1", "[1]"));
+        CPPUNIT_ASSERT_EQUAL(std::string("[1]"), hash("1")["data"]);
+        CPPUNIT_ASSERT(before == events());
+        CPPUNIT_ASSERT_EQUAL(-1, backend().updateData(client(), "99", "[1]"));
+    }
+
+    void logsKeepTheirNewestRows() {
+        activate();
+        const std::string logs = keys().job("1") + ":logs";
+        for (int i = 1; i <= 3; ++i) {
+            CPPUNIT_ASSERT_EQUAL(std::int64_t{i},
+                                 backend().addLog(client(), "1", "row " + std::to_string(i), 0));
+        }
+        CPPUNIT_ASSERT_EQUAL(std::int64_t{2}, backend().addLog(client(), "1", "row 4", 2));
+        CPPUNIT_ASSERT((Strings{"row 3", "row 4"} == list(logs)));
+        CPPUNIT_ASSERT_EQUAL(std::int64_t{-1}, backend().addLog(client(), "99", "row", 0));
+    }
+
+private:
+    std::string lockOf(const std::string& id) { return keys().job(id) + ":lock"; }
+    /// Adds a job and claims it with "token".
+    void activate() {
+        addJob();
+        CPPUNIT_ASSERT_EQUAL(std::size_t{1}, claim(1).size());
+    }
+    /// Jobs 1 to 5 are active; 1 loses its hash, 2 its lock, 3 the lock to another, 4 its place in active.
+    void loseInFourWays() {
+        for (int i = 0; i < 5; ++i) {
+            activate();
+        }
+        redis({"DEL", keys().job("1")});
+        redis({"DEL", lockOf("2")});
+        redis({"SET", lockOf("3"), "somebody else"});
+        redis({"LREM", keys().active, "0", "4"});
+    }
+    AddItem plain() {
+        AddItem item;
+        item.name = "test";
+        item.data = "{}";
+        item.opts = "{\"attempts\":0}";
+        item.timestampMs = clock_.wallMs();
+        return item;
+    }
+    void addPrioritized(int priority) {
+        AddItem item = plain();
+        item.priority = priority;
+        backend().addJobs(client(), {item});
+    }
+    int retry(const RetryItem& item) { return retry(item, clock_.wallMs()); }
+    int retry(const RetryItem& item, std::int64_t nowMs) {
+        return backend().retryJobs(client(), {item}, nowMs).front();
+    }
+    int handBack(const HandBackItem& item) { return handBack(item, clock_.wallMs()); }
+    int handBack(const HandBackItem& item, std::int64_t nowMs) {
+        return backend().handBackJobs(client(), {item}, nowMs).front();
+    }
+    std::vector<std::size_t> renew(const std::vector<std::pair<std::string, std::string>>& locks) {
+        return backend().extendLocks(client(), locks, milliseconds(5000));
+    }
+    std::int64_t score(const std::string& key, const std::string& member) {
+        return static_cast<std::int64_t>(std::stod(text({"ZSCORE", key, member})));
+    }
+    Strings lastEvents(std::size_t count) {
+        const Strings seen = events();
+        return {seen.end() - static_cast<std::ptrdiff_t>(std::min(count, seen.size())), seen.end()};
+    }
+};
+
+CPPUNIT_TEST_SUITE_REGISTRATION(SettleScriptsTest);

@@ -1,0 +1,298 @@
+#include <chrono>
+
+#include <cppunit/extensions/HelperMacros.h>
+
+#include "drover/Exceptions.h"
+#include "support/WorkerFixture.h"
+
+namespace {
+
+using namespace drover;
+using namespace drover::test;
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+using SteadyClock = std::chrono::steady_clock;
+using Strings = std::vector<std::string>;
+
+const std::string kTooOften = "job stalled more than allowable limit";
+
+}  // namespace
+
+/// Jobs whose lock expired return to wait, and only so often: the script, and the thread that calls it.
+class StalledSweeperTest : public WorkerFixture {
+    CPPUNIT_TEST_SUITE(StalledSweeperTest);
+    CPPUNIT_TEST(aJobIsMarkedByOneCheckAndRecoveredByTheNext);
+    CPPUNIT_TEST(aCheckThatIsStillValidKeepsEverybodyAway);
+    CPPUNIT_TEST(aLiveLockIsLeftAlone);
+    CPPUNIT_TEST(manyJobsAreRecoveredInChunks);
+    CPPUNIT_TEST(aCheckThatBrokeOffIsFinishedByTheNext);
+    CPPUNIT_TEST(aPrioritizedJobReturnsToWait);
+    CPPUNIT_TEST(aPausedQueueGetsNoMarker);
+    CPPUNIT_TEST(aJobOverTheLimitIsMarkedToFail);
+    CPPUNIT_TEST(bothCountersCount);
+    CPPUNIT_TEST(aSchedulersJobIsNeverMarkedToFail);
+    CPPUNIT_TEST(anActiveIdWithoutHashIsDropped);
+    CPPUNIT_TEST(jobWithExpiredLockReturnsToWait);
+    CPPUNIT_TEST(jobStalledTooOftenFails);
+    CPPUNIT_TEST(anEffectThatIsThereIsNotFailed);
+    CPPUNIT_TEST(aKilledHoldersJobRunsWithinLockAndInterval);
+    CPPUNIT_TEST(theSweeperSurvivesAnOutage);
+    CPPUNIT_TEST(anotherQueueIsSweptAlthoughOneIsBroken);
+    CPPUNIT_TEST_SUITE_END();
+
+public:
+    void aJobIsMarkedByOneCheckAndRecoveredByTheNext() {
+        abandon(1);
+        CPPUNIT_ASSERT(check().recovered.empty());
+        CPPUNIT_ASSERT_EQUAL(std::int64_t{1}, number({"SISMEMBER", keys().stalled, "1"}));
+        redis({"DEL", keys().marker});
+        addJob();
+        const StalledResult second = check();
+        CPPUNIT_ASSERT(second.state == StalledResult::State::Done);
+        CPPUNIT_ASSERT((Strings{"1"} == second.recovered));
+        CPPUNIT_ASSERT((Strings{"2", "1"} == list(keys().wait)));
+        CPPUNIT_ASSERT_EQUAL(std::string("1"), hash("1")["stc"]);
+        CPPUNIT_ASSERT_EQUAL(std::size_t{0}, hash("1").count("atm"));
+        CPPUNIT_ASSERT_EQUAL(std::size_t{0}, hash("1").count("defa"));
+        CPPUNIT_ASSERT_EQUAL(std::string("0"), text({"ZSCORE", keys().marker, "0"}));
+        const Strings seen = events();
+        CPPUNIT_ASSERT_EQUAL(std::string("waiting 1 prev=active"), seen[seen.size() - 2]);
+        CPPUNIT_ASSERT_EQUAL(std::string("stalled 1"), seen.back());
+    }
+
+    void aCheckThatIsStillValidKeepsEverybodyAway() {
+        abandon(1);
+        check(false);
+        const std::int64_t left = number({"PTTL", keys().stalledCheck});
+        CPPUNIT_ASSERT(left > 25000 && left <= 30000);
+        CPPUNIT_ASSERT(check(false).state == StalledResult::State::NotDue);
+        CPPUNIT_ASSERT(stateOf("1") == JobState::Active);
+    }
+
+    void aLiveLockIsLeftAlone() {
+        addJob();
+        claim(1);
+        check();
+        CPPUNIT_ASSERT(check().recovered.empty());
+        CPPUNIT_ASSERT(stateOf("1") == JobState::Active);
+    }
+
+    void manyJobsAreRecoveredInChunks() {
+        abandon(250);
+        check();
+        StalledResult result = check();
+        CPPUNIT_ASSERT(result.state == StalledResult::State::More);
+        CPPUNIT_ASSERT_EQUAL(std::size_t{100}, result.recovered.size());
+        result = goOn();
+        CPPUNIT_ASSERT(result.state == StalledResult::State::More);
+        CPPUNIT_ASSERT_EQUAL(std::size_t{100}, result.recovered.size());
+        result = goOn();
+        CPPUNIT_ASSERT(result.state == StalledResult::State::Done);
+        CPPUNIT_ASSERT_EQUAL(std::size_t{50}, result.recovered.size());
+        CPPUNIT_ASSERT_EQUAL(std::int64_t{250}, number({"LLEN", keys().wait}));
+        CPPUNIT_ASSERT_EQUAL(std::int64_t{0}, number({"EXISTS", keys().active, keys().stalled}));
+    }
+
+    void aCheckThatBrokeOffIsFinishedByTheNext() {
+        abandon(250);
+        check();
+        CPPUNIT_ASSERT(check().state == StalledResult::State::More);
+        // Its caller died here. The next one, an interval later, takes the rest.
+        std::size_t recovered = 100;
+        StalledResult result = check();
+        recovered += result.recovered.size();
+        while (result.state == StalledResult::State::More) {
+            result = goOn();
+            recovered += result.recovered.size();
+        }
+        CPPUNIT_ASSERT_EQUAL(std::size_t{250}, recovered);
+    }
+
+    void aPrioritizedJobReturnsToWait() {
+        AddItem item;
+        item.name = "test";
+        item.data = "{}";
+        item.opts = "{}";
+        item.timestampMs = clock_.wallMs();
+        item.priority = 4;
+        backend().addJobs(client(), {item});
+        claim(1);
+        redis({"DEL", keys().job("1") + ":lock"});
+        check();
+        check();
+        CPPUNIT_ASSERT((Strings{"1"} == list(keys().wait)));
+    }
+
+    void aPausedQueueGetsNoMarker() {
+        abandon(1);
+        check();
+        redis({"HSET", keys().meta, "paused", "1"});
+        redis({"DEL", keys().marker});
+        CPPUNIT_ASSERT_EQUAL(std::size_t{1}, check().recovered.size());
+        CPPUNIT_ASSERT_EQUAL(std::int64_t{0}, number({"EXISTS", keys().marker}));
+    }
+
+    void aJobOverTheLimitIsMarkedToFail() {
+        stallAgain("");
+        stallAgain(kTooOften);
+        CPPUNIT_ASSERT_EQUAL(std::string("2"), hash("1")["stc"]);
+        CPPUNIT_ASSERT((Strings{"1"} == list(keys().wait)));
+    }
+
+    void bothCountersCount() {
+        abandon(1);
+        redis({"HSET", keys().job("1"), "stalledCounter", "4"});
+        check();
+        check();
+        CPPUNIT_ASSERT_EQUAL(std::string("5"), hash("1")["stc"]);
+        CPPUNIT_ASSERT_EQUAL(kTooOften, hash("1")["defa"]);
+    }
+
+    void aSchedulersJobIsNeverMarkedToFail() {
+        abandon(3);
+        for (const char* id : {"1", "2", "3"}) {
+            redis({"HSET", keys().job(id), "rjk", std::string("s") + id, "stc", "9"});
+        }
+        // By its record, by its place in the schedule; the third one's scheduler is gone.
+        redis({"HSET", keys().job("repeat:s1"), "name", "nightly"});
+        redis({"ZADD", keys().repeat, "1", "s2"});
+        check();
+        CPPUNIT_ASSERT_EQUAL(std::size_t{3}, check().recovered.size());
+        CPPUNIT_ASSERT_EQUAL(std::size_t{0}, hash("1").count("defa"));
+        CPPUNIT_ASSERT_EQUAL(std::size_t{0}, hash("2").count("defa"));
+        CPPUNIT_ASSERT_EQUAL(kTooOften, hash("3")["defa"]);
+    }
+
+    void anActiveIdWithoutHashIsDropped() {
+        abandon(1);
+        redis({"DEL", keys().job("1")});
+        check();
+        CPPUNIT_ASSERT(check().recovered.empty());
+        CPPUNIT_ASSERT_EQUAL(std::int64_t{0},
+                             number({"EXISTS", keys().job("1"), keys().active, keys().wait}));
+    }
+
+    void jobWithExpiredLockReturnsToWait() {
+        abandon(1);
+        sweep(milliseconds(100), 1);
+        eventually("recovered", [&] { return stateOf("1") == JobState::Waiting; });
+        CPPUNIT_ASSERT_EQUAL(std::string("1"), hash("1")["stc"]);
+    }
+
+    void jobStalledTooOftenFails() {
+        abandon(1);
+        redis({"HSET", keys().job("1"), "stc", "1"});
+        std::atomic<int> asked{0};
+        auto handler = std::make_shared<FakeHandler>(completeAll);
+        handler->outcomeOf = [&asked](RunningJob&) { ++asked; };
+        run(handler);
+        sweep(milliseconds(100), 1);
+        eventually("failed", [&] { return stateOf("1") == JobState::Failed; });
+        CPPUNIT_ASSERT_EQUAL(kTooOften, hash("1")["failedReason"]);
+        CPPUNIT_ASSERT_EQUAL(std::size_t{0}, handler->seen());
+        CPPUNIT_ASSERT_EQUAL(1, asked.load());
+        CPPUNIT_ASSERT_EQUAL(std::size_t{0}, hash("1").count("defa"));
+    }
+
+    void anEffectThatIsThereIsNotFailed() {
+        abandon(1);
+        redis({"HSET", keys().job("1"), "stc", "1"});
+        auto handler = std::make_shared<FakeHandler>(completeAll);
+        handler->outcomeOf = [](RunningJob& job) {
+            job.setOutcome({JobOutcome::Kind::Completed, "{\"seat\":7}", "", 0});
+        };
+        run(handler);
+        sweep(milliseconds(100), 1);
+        eventually("completed", [&] { return stateOf("1") == JobState::Completed; });
+        CPPUNIT_ASSERT_EQUAL(std::string("{\"seat\":7}"), hash("1")["returnvalue"]);
+        CPPUNIT_ASSERT_EQUAL(std::size_t{0}, handler->seen());
+    }
+
+    void aKilledHoldersJobRunsWithinLockAndInterval() {
+        constexpr milliseconds kLock(1000);
+        constexpr milliseconds kInterval(500);
+        auto handler = std::make_shared<FakeHandler>(completeAll);
+        sweep(kInterval, 10);
+        for (int i = 0; i < 10; ++i) {
+            addJob();
+        }
+        // Claimed by somebody who is never heard of again.
+        CPPUNIT_ASSERT_EQUAL(std::size_t{10}, claim(10, "dead", kLock).size());
+        const auto died = SteadyClock::now();
+        run(handler);
+        eventually("completed", [&] { return number({"ZCARD", keys().completed}) == 10; });
+        CPPUNIT_ASSERT(SteadyClock::now() - died >= kLock);
+        CPPUNIT_ASSERT(SteadyClock::now() - died < kLock + kInterval + seconds(1));
+        // Who stalled before runs alone.
+        for (const std::size_t size : handler->batches()) {
+            CPPUNIT_ASSERT_EQUAL(std::size_t{1}, size);
+        }
+    }
+
+    void theSweeperSurvivesAnOutage() {
+        RedisServer own;
+        server_ = &own;
+        RedisFixture::setUp();
+        addJob();
+        claim(1, "dead", milliseconds(300));
+        sweep(milliseconds(200), 10);
+        own.stop();
+        own.start();
+        eventually("recovered", [&] {
+            try {
+                return stateOf("1") == JobState::Waiting;
+            } catch (const RedisIoException&) {
+                return false;
+            }
+        });
+        sweeper_.reset();
+    }
+
+    void anotherQueueIsSweptAlthoughOneIsBroken() {
+        abandon(1);
+        const QueueBackend broken(QueueKeys("bull", "broken"));
+        redis({"SET", broken.keys().stalled, "a string"});
+        redis({"DEL", broken.keys().stalledCheck});
+        sweeper_ = std::make_unique<StalledSweeper>(
+            std::make_unique<RedisClient>(options(), scripts(), "stalled"), clock_);
+        sweeper_->watch(broken, milliseconds(50), 1);
+        sweeper_->watch(backend(), milliseconds(100), 1);
+        redis({"CONFIG", "RESETSTAT"});
+        sweeper_->start();
+        eventually("recovered", [&] { return stateOf("1") == JobState::Waiting; });
+        sweeper_.reset();
+    }
+
+private:
+    /// Adds jobs and makes them look as a killed worker leaves them: active, their locks expired.
+    void abandon(int count) {
+        for (int i = 0; i < count; ++i) {
+            const std::string id = addJob();
+            claim(1, "dead");
+            redis({"DEL", keys().job(id) + ":lock"});
+        }
+    }
+    /// One check; `expired`: as if the interval since the last one were over.
+    StalledResult check(bool expired = true) {
+        if (expired) {
+            redis({"DEL", keys().stalledCheck});
+        }
+        return backend().checkStalled(
+            client(), clock_.wallMs(), milliseconds(30000), 1, 100, false);
+    }
+    StalledResult goOn() {
+        return backend().checkStalled(client(), clock_.wallMs(), milliseconds(30000), 1, 100, true);
+    }
+    void stallAgain(const std::string& expectedDeferredFailure) {
+        if (number({"EXISTS", keys().job("1")}) == 0) {
+            addJob();
+        }
+        claim(1, "dead");
+        redis({"DEL", keys().job("1") + ":lock"});
+        check();
+        CPPUNIT_ASSERT_EQUAL(std::size_t{1}, check().recovered.size());
+        CPPUNIT_ASSERT_EQUAL(expectedDeferredFailure, hash("1")["defa"]);
+    }
+};
+
+CPPUNIT_TEST_SUITE_REGISTRATION(StalledSweeperTest);
