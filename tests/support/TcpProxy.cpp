@@ -31,9 +31,9 @@ void sendAll(Poco::Net::StreamSocket& to, const std::string& bytes) {
 
 }  // namespace
 
-TcpProxy::TcpProxy(int serverPort)
+TcpProxy::TcpProxy(int serverPort, int port)
     : serverPort_(serverPort),
-      listener_(Poco::Net::SocketAddress("127.0.0.1", 0)),
+      listener_(Poco::Net::SocketAddress("127.0.0.1", static_cast<Poco::UInt16>(port))),
       port_(listener_.address().port()),
       acceptor_([this] { acceptLoop(); }) {}
 

@@ -19,7 +19,8 @@ namespace drover::test {
 /// Threads: one of its own per connection; the methods may be called from any.
 class TcpProxy {
 public:
-    explicit TcpProxy(int serverPort);
+    /// `port` 0: any free one.
+    explicit TcpProxy(int serverPort, int port = 0);
     ~TcpProxy();
     TcpProxy(const TcpProxy&) = delete;
     TcpProxy& operator=(const TcpProxy&) = delete;

@@ -24,7 +24,8 @@ void MarkerWait::arm(std::int64_t nextDelayedMs, std::chrono::milliseconds drain
         return;
     }
     nextDelayedMs_ = nextDelayedMs;
-    std::chrono::milliseconds timeout = drainDelay;
+    // At least 1 ms: 0 would block for ever.
+    std::chrono::milliseconds timeout = std::max(drainDelay, std::chrono::milliseconds(1));
     if (nextDelayedMs > 0) {
         const std::chrono::milliseconds left(nextDelayedMs - clock_.wallMs());
         timeout = std::clamp(left, std::chrono::milliseconds(1), kLongestBlock);
@@ -103,8 +104,9 @@ void MarkerWait::disarm(RedisClient& commands) {
         if (const std::optional<Reply> reply = link.tryReceive(); reply && reply->size() >= 3) {
             backend_.restoreMarker(commands, reply->at(1).text(), reply->at(2).text());
         }
-    } catch (const RedisIoException&) {
-        // Nothing to restore then: other workers look by themselves after their own timeout.
+    } catch (const Exception&) {
+        // Nothing to restore then: other workers look by themselves after their own timeout. It is the end of the worker's
+        // thread, so nothing may leave it.
     }
     armed_ = false;
     redis_->drop();

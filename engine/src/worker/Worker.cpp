@@ -1,6 +1,7 @@
 #include "worker/Worker.h"
 
 #include <algorithm>
+#include <exception>
 #include <poll.h>
 
 #include <Poco/Logger.h>
@@ -21,6 +22,8 @@ constexpr int kMostPerCall = 256;
 constexpr std::chrono::seconds kQuarantine{5};
 /// The longest sleep of the loop: bounds what a forgotten wake-up could cost.
 constexpr std::chrono::seconds kLongestWait{1};
+/// The longest trust in a rate limiter's own word: somebody may lift it sooner. BullMQ: maximumRateLimitDelay.
+constexpr std::chrono::seconds kLongestLimit{30};
 /// A job without outcome is a defect of its handler: without a pause it would come back at once, for ever.
 constexpr std::int64_t kUndecidedDelayMs = 1000;
 constexpr std::int64_t kUnservedFirstMs = 1000;
@@ -164,7 +167,19 @@ void Worker::step() {
 void Worker::gather() {
     const Time now = clock_.monotonic();
     for (const auto& run : inbox_.take()) {
-        settle(run, now);
+        try {
+            settle(run, now);
+        } catch (const std::exception& error) {
+            // One outcome that cannot be worked out must not take the others with it, nor hold its job for ever.
+            logger().error("job %s of %s: %s; it is tried again in %Ld ms",
+                           run->job().id,
+                           run->job().queue,
+                           std::string(error.what()),
+                           static_cast<Poco::Int64>(kUndecidedDelayMs));
+            settlement_.handBack.push_back(
+                {run,
+                 {run->job().id, run->job().token, clock_.wallMs() + kUndecidedDelayMs, false}});
+        }
     }
     counters_.breakersClosed =
         std::all_of(served_.begin(), served_.end(), [](const Served& served) {
@@ -177,6 +192,10 @@ void Worker::settle(const std::shared_ptr<JobRun>& run, Time now) {
         // Said already when it was noticed; another worker has the job, whatever this one found is discarded.
         held_.remove(*run);
         ++counters_.lost;
+        if (Served* served = servedBy(run->pool)) {
+            served->breaker
+                .probeReturned();  // If it was the probe, it told nothing: another one may go.
+        }
         return;
     }
     run->settling = true;
@@ -313,8 +332,11 @@ void Worker::sendSettlements() {
                 items.push_back(pending[i].item);
             }
             std::vector<int> codes;
+            redis_.connection();  // Throws before anything is sent: the entries stay what they are.
             try {
                 codes = call(items);
+            } catch (const RedisBusyException&) {
+                throw;  // Refused as a whole: nothing was done.
             } catch (...) {
                 for (std::size_t i = 0; i < count; ++i) {
                     pending[i].sentBefore = true;
@@ -359,8 +381,11 @@ void Worker::advance(int claim) {
     request.lockDuration = settings_.lockDuration;
     request.workerName = settings_.workerName;
     AdvanceResult result;
+    redis_.connection();  // Throws before anything is sent: the outcomes stay what they are.
     try {
         result = backend_.advance(redis_, request, clock_.wallMs());
+    } catch (const RedisBusyException&) {
+        throw;  // Refused as a whole: nothing was done.
     } catch (...) {
         for (std::size_t i = 0; i < count; ++i) {
             settlement_.finish[i].sentBefore = true;
@@ -395,7 +420,8 @@ void Worker::advance(int claim) {
         lookAgain_ = true;
     }
     if (result.rateLimited.count() > 0) {
-        claimNotBefore_ = clock_.monotonic() + result.rateLimited;
+        claimNotBefore_ = clock_.monotonic() +
+                          std::min<std::chrono::milliseconds>(result.rateLimited, kLongestLimit);
         lookAgain_ = true;
     }
     if (lookAgain_ && count > 0 && static_cast<int>(held_.size() + result.jobs.size()) >= window_) {
@@ -503,6 +529,9 @@ void Worker::wait() {
         case MarkerWait::Woken::Later:
             nextDelayedMs_ = marker_.nextDelayedMs();
             progressed();
+            if (capacity(clock_.monotonic()) == 0) {
+                backend_.restoreMarker(redis_, "1", std::to_string(nextDelayedMs_));
+            }
             break;
         case MarkerWait::Woken::Look:
             progressed();

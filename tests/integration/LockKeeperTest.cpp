@@ -1,0 +1,259 @@
+#include <chrono>
+
+#include <cppunit/extensions/HelperMacros.h>
+
+#include "drover/Exceptions.h"
+#include "support/LogCapture.h"
+#include "support/WorkerFixture.h"
+
+namespace {
+
+using namespace drover;
+using namespace drover::test;
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+using SteadyClock = std::chrono::steady_clock;
+
+}  // namespace
+
+/// Locks are renewed from the claim until the outcome is told, and a lost one is noticed.
+class LockKeeperTest : public WorkerFixture {
+    CPPUNIT_TEST_SUITE(LockKeeperTest);
+    CPPUNIT_TEST(aLongJobKeepsItsLock);
+    CPPUNIT_TEST(locksAreKeptWhileDraining);
+    CPPUNIT_TEST(waitingJobsKeepTheirLocksToo);
+    CPPUNIT_TEST(aStolenLockSetsTheCancelToken);
+    CPPUNIT_TEST(theOutcomeOfAStolenJobIsDiscarded);
+    CPPUNIT_TEST(aLossOnlyTheFinishNoticesIsCountedOnce);
+    CPPUNIT_TEST(aLostProbeDoesNotKeepTheBreakerShut);
+    CPPUNIT_TEST(aRefusedRenewalIsNotALostLock);
+    CPPUNIT_TEST(renewalGoesOnAfterAnOutage);
+    CPPUNIT_TEST(aLockThatExpiredDuringAnOutageIsLost);
+    CPPUNIT_TEST(moreLocksThanOneCallTakesAreRenewed);
+    CPPUNIT_TEST(stopEndsAtOnce);
+    CPPUNIT_TEST_SUITE_END();
+
+public:
+    void tearDown() override {
+        hold_ = false;
+        WorkerFixture::tearDown();
+        own_.reset();
+    }
+
+    void aLongJobKeepsItsLock() {
+        startHolding(milliseconds(400));
+        // Three lock durations: without renewal it would be gone after one.
+        const auto until = SteadyClock::now() + milliseconds(1200);
+        while (SteadyClock::now() < until) {
+            CPPUNIT_ASSERT_EQUAL(std::int64_t{1}, number({"EXISTS", lockOf("1")}));
+        }
+        hold_ = false;
+        eventually("completed", [&] { return stateOf("1") == JobState::Completed; });
+        CPPUNIT_ASSERT(handler_->batches().size() == 1);
+    }
+
+    void locksAreKeptWhileDraining() {
+        startHolding(milliseconds(400));
+        worker_->drain();
+        const auto until = SteadyClock::now() + milliseconds(1000);
+        while (SteadyClock::now() < until) {
+            CPPUNIT_ASSERT_EQUAL(std::int64_t{1}, number({"EXISTS", lockOf("1")}));
+        }
+        CPPUNIT_ASSERT(!worker_->finished());
+        hold_ = false;
+        eventually("finished", [&] { return worker_->finished(); });
+        CPPUNIT_ASSERT(stateOf("1") == JobState::Completed);
+        CPPUNIT_ASSERT_EQUAL(std::uint64_t{0}, worker_->stats().lost);
+    }
+
+    void waitingJobsKeepTheirLocksToo() {
+        settings_.unstartedMax = seconds(30);
+        settings_.batchSize = 1;
+        addJob();
+        startHolding(milliseconds(400));
+        eventually("both held", [&] { return worker_->stats().held == 2; });
+        const auto until = SteadyClock::now() + milliseconds(1000);
+        while (SteadyClock::now() < until) {
+            CPPUNIT_ASSERT_EQUAL(std::int64_t{2}, number({"EXISTS", lockOf("1"), lockOf("2")}));
+        }
+    }
+
+    void aStolenLockSetsTheCancelToken() {
+        LogCapture log("worker");
+        startHolding(milliseconds(200));
+        redis({"SET", lockOf("1"), "thief"});
+        eventually("cancelled", [&] { return cancelled_ == CancelReason::Lost; });
+        CPPUNIT_ASSERT_EQUAL(std::size_t{1}, log.count("its lock is lost"));
+    }
+
+    void theOutcomeOfAStolenJobIsDiscarded() {
+        startHolding(milliseconds(200));
+        redis({"SET", lockOf("1"), "thief"});
+        eventually("cancelled", [&] { return cancelled_ == CancelReason::Lost; });
+        hold_ = false;
+        eventually("let go", [&] { return worker_->stats().held == 0; });
+        CPPUNIT_ASSERT_EQUAL(std::uint64_t{1}, worker_->stats().lost);
+        CPPUNIT_ASSERT_EQUAL(std::uint64_t{0}, worker_->stats().completed);
+        CPPUNIT_ASSERT(stateOf("1") == JobState::Active);
+        CPPUNIT_ASSERT_EQUAL(std::size_t{0}, hash("1").count("finishedOn"));
+        CPPUNIT_ASSERT_EQUAL(std::string("thief"), text({"GET", lockOf("1")}));
+    }
+
+    void aLossOnlyTheFinishNoticesIsCountedOnce() {
+        LogCapture log("worker");
+        startHolding(seconds(30));
+        redis({"SET", lockOf("1"), "thief"});
+        hold_ = false;
+        eventually("let go", [&] { return worker_->stats().held == 0; });
+        CPPUNIT_ASSERT_EQUAL(std::uint64_t{1}, worker_->stats().lost);
+        CPPUNIT_ASSERT_EQUAL(std::size_t{1}, log.count("the outcome is discarded"));
+        CPPUNIT_ASSERT_EQUAL(std::string("thief"), text({"GET", lockOf("1")}));
+    }
+
+    void aLostProbeDoesNotKeepTheBreakerShut() {
+        // The database is away; the one job that probes loses its lock; the next one must be allowed to probe.
+        std::atomic<int> calls{0};
+        std::atomic<bool> probing{false};
+        handler_ = std::make_shared<FakeHandler>([&](std::span<RunningJob* const> jobs) {
+            if (++calls == 1) {
+                jobs.front()->setOutcome({JobOutcome::Kind::Unavailable, "away", "", 0});
+                return;
+            }
+            if (calls == 2) {
+                probing = true;
+                while (hold_ &&
+                       jobs.front()->waitCancelled(milliseconds(2)) == CancelReason::None) {
+                }
+            }
+            completeAll(jobs);
+        });
+        settings_.lockDuration = milliseconds(200);
+        addJob();
+        run(handler_);
+        keepLocks(options());
+        eventually("probing", [&] { return probing.load(); });
+        redis({"SET", lockOf("1"), "thief"});
+        eventually("lost", [&] { return worker_->stats().lost == 1; });
+        const std::string next = addJob();
+        eventually("completed", [&] { return stateOf(next) == JobState::Completed; });
+    }
+
+    void aRefusedRenewalIsNotALostLock() {
+        useOwnServer();
+        LogCapture log("worker");
+        startHolding(milliseconds(600));
+        redis({"CONFIG", "SET", "maxmemory", "1"});
+        redis({"CONFIG", "RESETSTAT"});
+        eventually("refused", [&] {
+            return text({"INFO", "errorstats"}).find("errorstat_OOM:count=") != std::string::npos;
+        });
+        CPPUNIT_ASSERT(cancelled_ == CancelReason::None);
+        redis({"CONFIG", "SET", "maxmemory", "0"});
+        eventually("renewed", [&] { return number({"PTTL", lockOf("1")}) > 350; });
+        CPPUNIT_ASSERT(cancelled_ == CancelReason::None);
+        CPPUNIT_ASSERT_EQUAL(std::size_t{0}, log.count("its lock is lost"));
+        hold_ = false;
+        eventually("completed", [&] { return stateOf("1") == JobState::Completed; });
+    }
+
+    void renewalGoesOnAfterAnOutage() {
+        useOwnServer();
+        startHolding(milliseconds(6000));
+        own_->stop();
+        own_->start();
+        const auto back = SteadyClock::now();
+        eventually("renewed", [&] { return remaining() > 5500; });
+        CPPUNIT_ASSERT(SteadyClock::now() - back < milliseconds(4500));
+        CPPUNIT_ASSERT(cancelled_ == CancelReason::None);
+        hold_ = false;
+        eventually("completed", [&] { return stateOf("1") == JobState::Completed; });
+    }
+
+    void aLockThatExpiredDuringAnOutageIsLost() {
+        useOwnServer();
+        startHolding(milliseconds(300));
+        own_->freeze();
+        const auto until = SteadyClock::now() + milliseconds(700);
+        while (SteadyClock::now() < until) {
+            CPPUNIT_ASSERT(cancelled_ == CancelReason::None);
+        }
+        own_->thaw();
+        eventually("cancelled", [&] { return cancelled_ == CancelReason::Lost; });
+    }
+
+    void moreLocksThanOneCallTakesAreRenewed() {
+        settings_.concurrency = 1200;
+        settings_.threads = 1;
+        settings_.batchSize = 1000;
+        settings_.unstartedMax = seconds(30);
+        for (int i = 0; i < 1200; ++i) {
+            addJob();
+        }
+        handler_ = std::make_shared<FakeHandler>(
+            [this](std::span<RunningJob* const> jobs) { holdThenComplete(jobs); },
+            std::vector<std::string>{},
+            1000);
+        settings_.lockDuration = milliseconds(3000);
+        run(handler_);
+        keepLocks(options());
+        eventually("all held", [&] { return worker_->stats().held == 1200; });
+        redis({"SET", lockOf("1150"), "thief"});
+        const auto until = SteadyClock::now() + milliseconds(4000);
+        eventually("longer than a lock", [&] { return SteadyClock::now() > until; });
+        std::int64_t live = 0;
+        for (int i = 1; i <= 1200; ++i) {
+            live += number({"EXISTS", lockOf(std::to_string(i))});
+        }
+        CPPUNIT_ASSERT_EQUAL(std::int64_t{1200}, live);
+        hold_ = false;
+        eventually("done", [&] { return worker_->stats().held == 0; });
+        CPPUNIT_ASSERT_EQUAL(std::uint64_t{1199}, worker_->stats().completed);
+        CPPUNIT_ASSERT_EQUAL(std::uint64_t{1}, worker_->stats().lost);
+    }
+
+    void stopEndsAtOnce() {
+        startHolding(seconds(60));
+        const auto began = SteadyClock::now();
+        keeper_->stop();
+        CPPUNIT_ASSERT(SteadyClock::now() - began < milliseconds(500));
+    }
+
+private:
+    std::string lockOf(const std::string& id) { return keys().job(id) + ":lock"; }
+    std::int64_t remaining() {
+        try {
+            return number({"PTTL", lockOf("1")});
+        } catch (const RedisIoException&) {
+            return -1;
+        }
+    }
+    void useOwnServer() {
+        own_ = std::make_unique<RedisServer>();
+        server_ = own_.get();
+        RedisFixture::setUp();
+    }
+    void holdThenComplete(std::span<RunningJob* const> jobs) {
+        while (hold_) {
+            jobs.front()->waitCancelled(milliseconds(2));
+            cancelled_ = jobs.front()->cancelled();
+        }
+        completeAll(jobs);
+    }
+    /// Adds a job and has a worker run it until hold_ is taken back.
+    void startHolding(milliseconds lockDuration) {
+        settings_.lockDuration = lockDuration;
+        handler_ = std::make_shared<FakeHandler>(
+            [this](std::span<RunningJob* const> jobs) { holdThenComplete(jobs); });
+        addJob();
+        run(handler_);
+        keepLocks(options());
+        eventually("running", [&] { return handler_->seen() > 0; });
+    }
+
+    std::unique_ptr<RedisServer> own_;
+    std::shared_ptr<FakeHandler> handler_;
+    std::atomic<bool> hold_{true};
+    std::atomic<CancelReason> cancelled_{CancelReason::None};
+};
+
+CPPUNIT_TEST_SUITE_REGISTRATION(LockKeeperTest);

@@ -1,0 +1,346 @@
+#include <atomic>
+#include <chrono>
+#include <mutex>
+#include <set>
+
+#include <cppunit/extensions/HelperMacros.h>
+
+#include "drover/Exceptions.h"
+#include "support/LogCapture.h"
+#include "support/TcpProxy.h"
+#include "support/WorkerFixture.h"
+
+namespace {
+
+using namespace drover;
+using namespace drover::test;
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+using SteadyClock = std::chrono::steady_clock;
+
+/// Longer than the block timeout below, and than a command's deadline.
+constexpr milliseconds kOutage{2500};
+constexpr milliseconds kBlock{300};
+
+}  // namespace
+
+/// Redis goes away and comes back: a worker goes on by itself, loses no job and burns no attempt.
+class OutageTest : public WorkerFixture {
+    CPPUNIT_TEST_SUITE(OutageTest);
+    CPPUNIT_TEST(anIdleWorkerGoesOnAfterARestart);
+    CPPUNIT_TEST(anIdleWorkerGoesOnAfterAFreeze);
+    CPPUNIT_TEST(aWorkerThatStartedWithoutRedisBegins);
+    CPPUNIT_TEST(outcomesThatWereReadyMeanwhileAreToldAfterwards);
+    CPPUNIT_TEST(outcomesThatWereReadyDuringAFreezeAreToldAfterwards);
+    CPPUNIT_TEST(aLostReplyOfAFinishIsRecognised);
+    CPPUNIT_TEST(aLostReplyOfARetryIsRecognised);
+    CPPUNIT_TEST(aLostReplyOfAHandBackIsRecognised);
+    CPPUNIT_TEST(whatWasNeverSentIsStillALossWhenAnotherTookIt);
+    CPPUNIT_TEST(restartsUnderLoadLoseNothing);
+    CPPUNIT_TEST(aWorkerCanBeDrainedDuringAnOutage);
+    CPPUNIT_TEST(aWorkerCanBeStoppedDuringAnOutage);
+    CPPUNIT_TEST(aKeyOfAnotherTypeKeepsTheWorkerAwayWithoutSpinning);
+    CPPUNIT_TEST(aKilledBlockingConnectionIsReplaced);
+    CPPUNIT_TEST_SUITE_END();
+
+public:
+    void setUp() override {
+        own_ = std::make_unique<RedisServer>();
+        server_ = own_.get();
+        RedisFixture::setUp();
+        settings_.drainDelay = kBlock;
+        hold_ = true;
+    }
+    void tearDown() override {
+        hold_ = false;
+        own_->thaw();
+        WorkerFixture::tearDown();
+        proxy_.reset();
+        own_.reset();
+    }
+
+    void anIdleWorkerGoesOnAfterARestart() {
+        run(std::make_shared<FakeHandler>(completeAll));
+        untilBlocked();
+        own_->stop();
+        pass(kOutage);
+        own_->start();
+        goesOnWithinTwoSeconds();
+    }
+
+    void anIdleWorkerGoesOnAfterAFreeze() {
+        run(std::make_shared<FakeHandler>(completeAll));
+        untilBlocked();
+        own_->freeze();
+        pass(kOutage);
+        own_->thaw();
+        goesOnWithinTwoSeconds();
+    }
+
+    void aWorkerThatStartedWithoutRedisBegins() {
+        own_->stop();
+        run(std::make_shared<FakeHandler>(completeAll));
+        pass(milliseconds(1000));
+        CPPUNIT_ASSERT(!worker_->stats().redisHealthy);
+        own_->start();
+        goesOnWithinTwoSeconds();
+    }
+
+    void outcomesThatWereReadyMeanwhileAreToldAfterwards() {
+        holdTwenty();
+        own_->stop();
+        hold_ = false;
+        pass(kOutage);
+        CPPUNIT_ASSERT_EQUAL(std::size_t{20}, worker_->stats().held);
+        own_->start();
+        twentyAreDoneOnce();
+    }
+
+    void outcomesThatWereReadyDuringAFreezeAreToldAfterwards() {
+        holdTwenty();
+        own_->freeze();
+        hold_ = false;
+        pass(kOutage);
+        own_->thaw();
+        twentyAreDoneOnce();
+    }
+
+    void aLostReplyOfAFinishIsRecognised() {
+        LogCapture log("worker");
+        holdOneThroughProxy(JobOutcome{JobOutcome::Kind::Completed, "\"the-result\"", "", 0},
+                            "{\"attempts\":0}");
+        proxy_->loseReply("the-result");
+        hold_ = false;
+        eventually("told again", [&] { return worker_->stats().held == 0; });
+        CPPUNIT_ASSERT_EQUAL(1, proxy_->lost());
+        CPPUNIT_ASSERT(stateOf("1") == JobState::Completed);
+        CPPUNIT_ASSERT_EQUAL(std::string("1"), hash("1")["atm"]);
+        CPPUNIT_ASSERT_EQUAL(std::uint64_t{0}, worker_->stats().lost);
+        CPPUNIT_ASSERT_EQUAL(std::size_t{0}, log.count("the outcome is discarded"));
+        CPPUNIT_ASSERT_EQUAL(std::size_t{1}, log.count("whose reply was lost"));
+        goesOnWithinTwoSeconds();
+    }
+
+    void aLostReplyOfARetryIsRecognised() {
+        LogCapture log("worker");
+        holdOneThroughProxy(JobOutcome{JobOutcome::Kind::Failed, "the-reason", "", 0},
+                            "{\"attempts\":3,\"backoff\":{\"type\":\"fixed\",\"delay\":60000}}");
+        proxy_->loseReply("the-reason");
+        hold_ = false;
+        eventually("told again", [&] { return worker_->stats().held == 0; });
+        CPPUNIT_ASSERT_EQUAL(1, proxy_->lost());
+        CPPUNIT_ASSERT(stateOf("1") == JobState::Delayed);
+        CPPUNIT_ASSERT_EQUAL(std::string("1"), hash("1")["atm"]);
+        CPPUNIT_ASSERT_EQUAL(std::uint64_t{0}, worker_->stats().lost);
+        CPPUNIT_ASSERT_EQUAL(std::size_t{0}, log.count("the outcome is discarded"));
+    }
+
+    void aLostReplyOfAHandBackIsRecognised() {
+        LogCapture log("worker");
+        const std::int64_t until = clock_.wallMs() + 61234;
+        holdOneThroughProxy(JobOutcome{JobOutcome::Kind::Delayed, "", "", until},
+                            "{\"attempts\":0}");
+        proxy_->loseReply(std::to_string(until));
+        hold_ = false;
+        eventually("told again", [&] { return worker_->stats().held == 0; });
+        CPPUNIT_ASSERT_EQUAL(1, proxy_->lost());
+        CPPUNIT_ASSERT(stateOf("1") == JobState::Delayed);
+        CPPUNIT_ASSERT_EQUAL(std::string("1"), hash("1")["ats"]);
+        CPPUNIT_ASSERT_EQUAL(std::uint64_t{0}, worker_->stats().lost);
+        CPPUNIT_ASSERT_EQUAL(std::size_t{0}, log.count("the outcome is discarded"));
+    }
+
+    void whatWasNeverSentIsStillALossWhenAnotherTookIt() {
+        // The proxy is the only way to Redis, and it is gone when the outcome is ready: nothing was sent.
+        LogCapture log("worker");
+        holdOneThroughProxy(JobOutcome{JobOutcome::Kind::Completed, "1", "", 0}, "{}");
+        const int port = proxy_->port();
+        proxy_.reset();
+        hold_ = false;
+        pass(milliseconds(1000));
+        redis({"SET", keys().job("1") + ":lock", "thief"});
+        proxy_ = std::make_unique<TcpProxy>(own_->port(), port);
+        eventually("let go", [&] { return worker_->stats().held == 0; });
+        CPPUNIT_ASSERT_EQUAL(std::uint64_t{1}, worker_->stats().lost);
+        CPPUNIT_ASSERT_EQUAL(std::size_t{1}, log.count("the outcome is discarded"));
+    }
+
+    void restartsUnderLoadLoseNothing() {
+        constexpr int kJobs = 20000;
+        std::mutex mutex;
+        std::set<std::string> seen;
+        auto handler = std::make_shared<FakeHandler>([&](std::span<RunningJob* const> jobs) {
+            {
+                const std::lock_guard lock(mutex);
+                for (RunningJob* job : jobs) {
+                    seen.insert(job->job().id);
+                }
+            }
+            completeAll(jobs);
+        });
+        for (int added = 0; added < kJobs; added += 500) {
+            AddItem item;
+            item.name = "test";
+            item.data = "{}";
+            item.opts = "{\"attempts\":0}";
+            item.timestampMs = clock_.wallMs();
+            backend().addJobs(client(), std::vector<AddItem>(500, item));
+        }
+        settings_.lockDuration = milliseconds(1000);
+        run(handler);
+        keepLocks(options());
+        sweep(milliseconds(500), 10);
+        for (int restart = 0; restart < 3; ++restart) {
+            pass(milliseconds(150));
+            own_->stop();
+            own_->start();
+        }
+        eventually(
+            "all done",
+            [&] {
+                try {
+                    return number({"ZCARD", keys().completed}) == kJobs;
+                } catch (const RedisIoException&) {
+                    return false;
+                }
+            },
+            seconds(60));
+        CPPUNIT_ASSERT_EQUAL(std::int64_t{0},
+                             number({"EXISTS", keys().failed, keys().active, keys().wait}));
+        for (int id = 1; id <= kJobs; id += 97) {
+            CPPUNIT_ASSERT_EQUAL(std::string("1"), hash(std::to_string(id))["atm"]);
+        }
+        const std::lock_guard lock(mutex);
+        CPPUNIT_ASSERT_EQUAL(std::size_t{kJobs}, seen.size());
+    }
+
+    void aWorkerCanBeDrainedDuringAnOutage() {
+        run(std::make_shared<FakeHandler>(completeAll));
+        untilBlocked();
+        own_->stop();
+        worker_->drain();
+        eventually("finished", [&] { return worker_->finished(); });
+    }
+
+    void aWorkerCanBeStoppedDuringAnOutage() {
+        holdTwenty();
+        own_->freeze();
+        const auto began = SteadyClock::now();
+        worker_->stop();
+        CPPUNIT_ASSERT(SteadyClock::now() - began < seconds(5));
+        hold_ = false;
+    }
+
+    void aKeyOfAnotherTypeKeepsTheWorkerAwayWithoutSpinning() {
+        LogCapture log("worker");
+        redis({"SET", keys().wait, "a string"});
+        redis({"CONFIG", "RESETSTAT"});
+        run(std::make_shared<FakeHandler>(completeAll));
+        eventually("left alone", [&] { return log.count("left alone") == 1; });
+        pass(milliseconds(1500));
+        CPPUNIT_ASSERT_EQUAL(std::size_t{1}, log.count("left alone"));
+        CPPUNIT_ASSERT(
+            text({"INFO", "commandstats"}).find("cmdstat_evalsha:calls=1,") != std::string::npos ||
+            text({"INFO", "commandstats"}).find("cmdstat_evalsha:calls=2,") != std::string::npos);
+        // Cured, it works again after the quarantine.
+        redis({"DEL", keys().wait});
+        const std::string id = addJob();
+        eventually("completed", [&] { return stateOf(id) == JobState::Completed; });
+    }
+
+    void aKilledBlockingConnectionIsReplaced() {
+        settings_.drainDelay = seconds(5);
+        run(std::make_shared<FakeHandler>(completeAll));
+        untilBlocked();
+        redis({"CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes"});
+        goesOnWithinTwoSeconds();
+    }
+
+private:
+    /// Time that has to go by; there is no event to wait for.
+    static void pass(milliseconds duration) {
+        const auto until = SteadyClock::now() + duration;
+        eventually("time", [&] { return SteadyClock::now() >= until; });
+    }
+    /// Adds a job as soon as Redis answers us, and expects it done within 2 s.
+    void goesOnWithinTwoSeconds() {
+        const auto began = SteadyClock::now();
+        std::string id;
+        eventually("added", [&] {
+            try {
+                id = addJob();
+                return true;
+            } catch (const RedisIoException&) {
+                return false;
+            }
+        });
+        eventually("completed", [&] { return stateOf(id) == JobState::Completed; });
+        CPPUNIT_ASSERT(SteadyClock::now() - began < seconds(2));
+        CPPUNIT_ASSERT_EQUAL(std::string("1"), hash(id)["atm"]);
+        CPPUNIT_ASSERT_EQUAL(std::string("1"), hash(id)["ats"]);
+        CPPUNIT_ASSERT(worker_->stats().redisHealthy);
+    }
+    void holdTwenty() {
+        for (int i = 0; i < 20; ++i) {
+            addJob();
+        }
+        settings_.unstartedMax = seconds(60);
+        settings_.concurrency = 20;
+        settings_.batchSize = 20;
+        settings_.lockDuration = seconds(30);
+        handler_ = std::make_shared<FakeHandler>([this](std::span<RunningJob* const> jobs) {
+            while (hold_ && jobs.front()->waitCancelled(milliseconds(2)) == CancelReason::None) {
+            }
+            completeAll(jobs);
+        });
+        run(handler_);
+        eventually("held", [&] { return worker_->stats().held == 20; });
+    }
+    void twentyAreDoneOnce() {
+        const auto back = SteadyClock::now();
+        eventually("all told", [&] {
+            try {
+                return number({"ZCARD", keys().completed}) == 20;
+            } catch (const RedisIoException&) {
+                return false;
+            }
+        });
+        CPPUNIT_ASSERT(SteadyClock::now() - back < seconds(2));
+        eventually("let go", [&] { return worker_->stats().held == 0; });
+        CPPUNIT_ASSERT_EQUAL(std::size_t{20}, handler_->seen());
+        CPPUNIT_ASSERT_EQUAL(std::uint64_t{0}, worker_->stats().lost);
+        for (int id = 1; id <= 20; ++id) {
+            CPPUNIT_ASSERT_EQUAL(std::string("1"), hash(std::to_string(id))["atm"]);
+            CPPUNIT_ASSERT_EQUAL(std::string("1"), hash(std::to_string(id))["ats"]);
+        }
+    }
+    /// One job is held by a worker that reaches Redis only through the proxy; it will end with this outcome.
+    void holdOneThroughProxy(const JobOutcome& outcome, const std::string& opts) {
+        proxy_ = std::make_unique<TcpProxy>(own_->port());
+        RedisOptions through = options();
+        through.port = proxy_->port();
+        settings_.lockDuration = seconds(30);
+        handler_ = std::make_shared<FakeHandler>([this,
+                                                  outcome](std::span<RunningJob* const> jobs) {
+            while (hold_ && jobs.front()->waitCancelled(milliseconds(2)) == CancelReason::None) {
+            }
+            for (RunningJob* job : jobs) {
+                job->setOutcome(outcome);
+            }
+        });
+        // Known to the server before: an unknown script's first reply would be the one that gets lost.
+        claim(1);
+        backend().retryJobs(client(), {}, clock_.wallMs());
+        backend().handBackJobs(client(), {}, clock_.wallMs());
+        addJob("test", "{}", opts);
+        run(handler_, through);
+        eventually("running", [&] { return handler_->seen() == 1; });
+    }
+
+    std::unique_ptr<RedisServer> own_;
+    std::unique_ptr<TcpProxy> proxy_;
+    std::shared_ptr<FakeHandler> handler_;
+    std::atomic<bool> hold_{true};
+};
+
+CPPUNIT_TEST_SUITE_REGISTRATION(OutageTest);
