@@ -1,5 +1,7 @@
 #include "worker/JobRun.h"
 
+#include <Poco/Logger.h>
+
 #include "core/JsonText.h"
 #include "drover/Exceptions.h"
 
@@ -55,15 +57,26 @@ HostStatus JobRun::hostCall(Call call) {
         return call(*clients_.lease()) < 0 ? HostStatus::Lost : HostStatus::Ok;
     } catch (const RedisIoException&) {
         return HostStatus::Unavailable;
+    } catch (const Exception& error) {
+        // Nothing is thrown into a plugin.
+        Poco::Logger::get("worker").error("job %s of %s: %s", job_.id, job_.queue, error.message());
+        return HostStatus::Unavailable;
     }
 }
 
 HostStatus JobRun::updateProgress(std::string_view json) {
+    // One value that is none ends the event loop of every BullMQ client of the queue (contract section 5.2).
+    if (!isJson(json)) {
+        return HostStatus::Argument;
+    }
     return hostCall(
         [&](RedisClient& redis) { return backend_.updateProgress(redis, job_.id, json); });
 }
 
 HostStatus JobRun::updateData(std::string_view json) {
+    if (!isJson(json)) {
+        return HostStatus::Argument;
+    }
     return hostCall([&](RedisClient& redis) { return backend_.updateData(redis, job_.id, json); });
 }
 

@@ -37,7 +37,9 @@ FailureDecision decideFailure(const JobRun& run, double random) {
 
 std::string stacktraceOf(const JobRun& run, const std::string& pluginVersion) {
     rapidjson::Document earlier;
-    earlier.Parse(run.job().stacktrace.data(), run.job().stacktrace.size());
+    // Not recursive: the depth is whatever somebody wrote into the hash.
+    earlier.Parse<rapidjson::kParseIterativeFlag>(run.job().stacktrace.data(),
+                                                  run.job().stacktrace.size());
     std::vector<std::string> entries;
     // Node takes anything but an array for an empty one.
     if (!earlier.HasParseError() && earlier.IsArray()) {
