@@ -124,6 +124,10 @@ bool ConnectionGate::poll(milliseconds timeout) {
                                      events.data(),
                                      kEventsPerTurn,
                                      static_cast<int>(std::max(wait, milliseconds(0)).count()));
+        if (count > 0) {
+            // What a thread wrote before it armed a connection must be seen here; the kernel's order is not the language's.
+            const std::lock_guard lock(handOver_);
+        }
         for (int i = 0; i < count; ++i) {
             void* const who = events[static_cast<std::size_t>(i)].data.ptr;
             if (who == nullptr) {

@@ -48,6 +48,11 @@ std::optional<double> parseNumber(std::string_view text) {
     return whole && std::isfinite(value) ? std::optional(value) : std::nullopt;
 }
 
+/// Most integers are ids: a negative one is taken only where the route asks for it.
+std::int64_t leastOf(const Parameter& parameter) {
+    return parameter.minimum == std::numeric_limits<std::int64_t>::min() ? 0 : parameter.minimum;
+}
+
 /// What is wrong with a text for this parameter; empty: nothing.
 std::string textMistake(const Parameter& parameter, std::string_view text) {
     // NUL ends a text early in C interfaces behind us (pitfall P10).
@@ -79,8 +84,8 @@ std::string readMember(const Parameter& parameter, const rapidjson::Value& json,
                 return name + (json.IsUint64() ? " is too large" : " must be an integer number");
             }
             const std::int64_t value = json.GetInt64();
-            if (value < parameter.minimum) {
-                return name + " must not be less than " + std::to_string(parameter.minimum);
+            if (value < leastOf(parameter)) {
+                return name + " must not be less than " + std::to_string(leastOf(parameter));
             }
             if (value > parameter.maximum) {
                 return name + " must not be greater than " + std::to_string(parameter.maximum);
@@ -121,10 +126,7 @@ ParameterValue readText(const Parameter& parameter, const std::string& text) {
     switch (parameter.type) {
         case ParameterType::Integer: {
             const auto value = parseInteger(text);
-            // Ids are what paths hold: a negative number is taken only where the route asks for one.
-            const std::int64_t least = parameter.minimum == std::numeric_limits<std::int64_t>::min()
-                                           ? 0
-                                           : parameter.minimum;
+            const std::int64_t least = leastOf(parameter);
             if (!value || *value < least || *value > parameter.maximum) {
                 throw HttpError(400, "Validation failed (numeric string is expected)");
             }

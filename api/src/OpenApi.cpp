@@ -28,13 +28,10 @@ void schemaOf(JsonWriter& json, const Parameter& parameter) {
         case ParameterType::Integer: {
             member(json, "type", "integer");
             member(json, "format", "int64");
-            const bool text = parameter.in != Parameter::In::Body;
-            if (parameter.minimum != std::numeric_limits<std::int64_t>::min() || text) {
-                json.Key("minimum");
-                json.Int64(parameter.minimum == std::numeric_limits<std::int64_t>::min()
-                               ? 0
-                               : parameter.minimum);
-            }
+            json.Key("minimum");
+            json.Int64(parameter.minimum == std::numeric_limits<std::int64_t>::min()
+                           ? 0
+                           : parameter.minimum);
             if (parameter.maximum != std::numeric_limits<std::int64_t>::max()) {
                 json.Key("maximum");
                 json.Int64(parameter.maximum);

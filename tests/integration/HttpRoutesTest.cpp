@@ -119,6 +119,7 @@ public:
                    R"(["userId must be an integer number","property extra should not exist"])");
         assertBody("{}", R"(["userId should not be empty"])");
         assertBody(R"({"userId":1,"userId":2})", R"(["property userId must be given once"])");
+        assertBody(R"({"userId":-1})", R"(["userId must not be less than 0"])");
         assertBody(R"({"userId":1e3})", R"(["userId must be an integer number"])");
         assertBody(R"({"userId":9223372036854775808})", R"(["userId is too large"])");
         assertBody(R"({"userId":1,"note":"a\u0000b"})",
