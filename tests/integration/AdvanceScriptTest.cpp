@@ -416,6 +416,9 @@ public:
         claim(3);
         AdvanceRequest request;
         request.finish = {completed("1"), completed("2"), completed("3")};
+        for (FinishItem& item : request.finish) {
+            item.deduplicationId = "d" + item.id;
+        }
         advance(request);
         CPPUNIT_ASSERT_EQUAL(std::int64_t{0}, number({"EXISTS", owner + "1"}));
         CPPUNIT_ASSERT_EQUAL(std::string("2"), text({"GET", owner + "2"}));
