@@ -152,7 +152,9 @@ void Worker::step() {
     gather();
     handBackUnstarted();
     sendSettlements();
-    const int claim = capacity(clock_.monotonic());
+    // What this call finishes makes room for what it claims: the script does both, in that order.
+    const auto freed = static_cast<int>(std::min<std::size_t>(settlement_.finish.size(), kMostPerCall));
+    const int claim = capacity(clock_.monotonic(), freed);
     if (!settlement_.finish.empty() || (claim > 0 && lookAgain_)) {
         advance(claim);
         return;
@@ -498,7 +500,7 @@ void Worker::accept(std::vector<ClaimedJob> jobs) {
 
 void Worker::wait() {
     const Time now = clock_.monotonic();
-    const bool canClaim = capacity(now) > 0;
+    const bool canClaim = capacity(now, 0) > 0;
     if (canClaim) {
         marker_.arm(nextDelayedMs_, settings_.drainDelay);
     }
@@ -529,14 +531,14 @@ void Worker::wait() {
         case MarkerWait::Woken::Later:
             nextDelayedMs_ = marker_.nextDelayedMs();
             progressed();
-            if (capacity(clock_.monotonic()) == 0) {
+            if (capacity(clock_.monotonic(), 0) == 0) {
                 backend_.restoreMarker(redis_, "1", std::to_string(nextDelayedMs_));
             }
             break;
         case MarkerWait::Woken::Look:
             progressed();
             lookAgain_ = true;
-            if (capacity(clock_.monotonic()) == 0) {
+            if (capacity(clock_.monotonic(), 0) == 0) {
                 // It was armed while there was room and there is none now: the wake-up is for somebody else.
                 backend_.restoreMarker(redis_, "0", "0");
             }
@@ -556,11 +558,11 @@ void Worker::waitForRedis(Time until) {
     }
 }
 
-int Worker::capacity(Time now) {
+int Worker::capacity(Time now, int freed) {
     if (quiet_ || draining_ || stopping_ || now < claimNotBefore_) {
         return 0;
     }
-    const int room = std::min(window_ - static_cast<int>(held_.size()), kMostPerCall);
+    const int room = std::min(window_ - static_cast<int>(held_.size()) + freed, kMostPerCall);
     if (room <= 0) {
         return 0;
     }

@@ -90,7 +90,8 @@ private:
     void wait();
     void waitForRedis(Time until);
 
-    [[nodiscard]] int capacity(Time now);
+    /// How many jobs may be claimed now, if `freed` of those held are finished by the same call.
+    [[nodiscard]] int capacity(Time now, int freed);
     [[nodiscard]] Served* servedBy(const std::string& jobName);
     [[nodiscard]] Served* servedBy(const HandlerPool* pool);
     void release(const std::shared_ptr<JobRun>& run,
