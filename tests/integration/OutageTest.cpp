@@ -156,8 +156,10 @@ public:
         holdOneThroughProxy(JobOutcome{JobOutcome::Kind::Completed, "1", "", 0}, "{}");
         const int port = proxy_->port();
         proxy_.reset();
+        // Once the worker knows it. What it sends into a dead connection may have arrived, for all it can tell.
+        eventually("noticed", [&] { return !worker_->stats().redisHealthy; });
         hold_ = false;
-        pass(milliseconds(1000));
+        pass(milliseconds(500));
         redis({"SET", keys().job("1") + ":lock", "thief"});
         proxy_ = std::make_unique<TcpProxy>(own_->port(), port);
         eventually("let go", [&] { return worker_->stats().held == 0; });
