@@ -3,7 +3,6 @@
 #include <cppunit/extensions/HelperMacros.h>
 
 #include "drover/Exceptions.h"
-#include "support/LogCapture.h"
 #include "support/WorkerFixture.h"
 
 namespace {
@@ -79,11 +78,10 @@ public:
     }
 
     void aStolenLockSetsTheCancelToken() {
-        LogCapture log("worker");
         startHolding(milliseconds(200));
         redis({"SET", lockOf("1"), "thief"});
         eventually("cancelled", [&] { return cancelled_ == CancelReason::Lost; });
-        CPPUNIT_ASSERT_EQUAL(std::size_t{1}, log.count("its lock is lost"));
+        CPPUNIT_ASSERT_EQUAL(std::size_t{1}, log_->count("its lock is lost"));
     }
 
     void theOutcomeOfAStolenJobIsDiscarded() {
@@ -100,13 +98,12 @@ public:
     }
 
     void aLossOnlyTheFinishNoticesIsCountedOnce() {
-        LogCapture log("worker");
         startHolding(seconds(30));
         redis({"SET", lockOf("1"), "thief"});
         hold_ = false;
         eventually("let go", [&] { return worker_->stats().held == 0; });
         CPPUNIT_ASSERT_EQUAL(std::uint64_t{1}, worker_->stats().lost);
-        CPPUNIT_ASSERT_EQUAL(std::size_t{1}, log.count("the outcome is discarded"));
+        CPPUNIT_ASSERT_EQUAL(std::size_t{1}, log_->count("the outcome is discarded"));
         CPPUNIT_ASSERT_EQUAL(std::string("thief"), text({"GET", lockOf("1")}));
     }
 
@@ -140,7 +137,6 @@ public:
 
     void aRefusedRenewalIsNotALostLock() {
         useOwnServer();
-        LogCapture log("worker");
         startHolding(milliseconds(600));
         redis({"CONFIG", "SET", "maxmemory", "1"});
         redis({"CONFIG", "RESETSTAT"});
@@ -151,7 +147,7 @@ public:
         redis({"CONFIG", "SET", "maxmemory", "0"});
         eventually("renewed", [&] { return number({"PTTL", lockOf("1")}) > 350; });
         CPPUNIT_ASSERT(cancelled_ == CancelReason::None);
-        CPPUNIT_ASSERT_EQUAL(std::size_t{0}, log.count("its lock is lost"));
+        CPPUNIT_ASSERT_EQUAL(std::size_t{0}, log_->count("its lock is lost"));
         hold_ = false;
         eventually("completed", [&] { return stateOf("1") == JobState::Completed; });
     }

@@ -6,7 +6,6 @@
 #include <cppunit/extensions/HelperMacros.h>
 
 #include "drover/Exceptions.h"
-#include "support/LogCapture.h"
 #include "support/TcpProxy.h"
 #include "support/WorkerFixture.h"
 
@@ -47,7 +46,7 @@ public:
     void setUp() override {
         own_ = std::make_unique<RedisServer>();
         server_ = own_.get();
-        RedisFixture::setUp();
+        WorkerFixture::setUp();
         settings_.drainDelay = kBlock;
         hold_ = true;
     }
@@ -106,7 +105,6 @@ public:
     }
 
     void aLostReplyOfAFinishIsRecognised() {
-        LogCapture log("worker");
         holdOneThroughProxy(JobOutcome{JobOutcome::Kind::Completed, "\"the-result\"", "", 0},
                             "{\"attempts\":0}");
         proxy_->loseReply("the-result");
@@ -116,13 +114,12 @@ public:
         CPPUNIT_ASSERT(stateOf("1") == JobState::Completed);
         CPPUNIT_ASSERT_EQUAL(std::string("1"), hash("1")["atm"]);
         CPPUNIT_ASSERT_EQUAL(std::uint64_t{0}, worker_->stats().lost);
-        CPPUNIT_ASSERT_EQUAL(std::size_t{0}, log.count("the outcome is discarded"));
-        CPPUNIT_ASSERT_EQUAL(std::size_t{1}, log.count("whose reply was lost"));
+        CPPUNIT_ASSERT_EQUAL(std::size_t{0}, log_->count("the outcome is discarded"));
+        CPPUNIT_ASSERT_EQUAL(std::size_t{1}, log_->count("whose reply was lost"));
         goesOnWithinTwoSeconds();
     }
 
     void aLostReplyOfARetryIsRecognised() {
-        LogCapture log("worker");
         holdOneThroughProxy(JobOutcome{JobOutcome::Kind::Failed, "the-reason", "", 0},
                             "{\"attempts\":3,\"backoff\":{\"type\":\"fixed\",\"delay\":60000}}");
         proxy_->loseReply("the-reason");
@@ -132,11 +129,10 @@ public:
         CPPUNIT_ASSERT(stateOf("1") == JobState::Delayed);
         CPPUNIT_ASSERT_EQUAL(std::string("1"), hash("1")["atm"]);
         CPPUNIT_ASSERT_EQUAL(std::uint64_t{0}, worker_->stats().lost);
-        CPPUNIT_ASSERT_EQUAL(std::size_t{0}, log.count("the outcome is discarded"));
+        CPPUNIT_ASSERT_EQUAL(std::size_t{0}, log_->count("the outcome is discarded"));
     }
 
     void aLostReplyOfAHandBackIsRecognised() {
-        LogCapture log("worker");
         const std::int64_t until = clock_.wallMs() + 61234;
         holdOneThroughProxy(JobOutcome{JobOutcome::Kind::Delayed, "", "", until},
                             "{\"attempts\":0}");
@@ -147,12 +143,11 @@ public:
         CPPUNIT_ASSERT(stateOf("1") == JobState::Delayed);
         CPPUNIT_ASSERT_EQUAL(std::string("1"), hash("1")["ats"]);
         CPPUNIT_ASSERT_EQUAL(std::uint64_t{0}, worker_->stats().lost);
-        CPPUNIT_ASSERT_EQUAL(std::size_t{0}, log.count("the outcome is discarded"));
+        CPPUNIT_ASSERT_EQUAL(std::size_t{0}, log_->count("the outcome is discarded"));
     }
 
     void whatWasNeverSentIsStillALossWhenAnotherTookIt() {
         // The proxy is the only way to Redis, and it is gone when the outcome is ready: nothing was sent.
-        LogCapture log("worker");
         holdOneThroughProxy(JobOutcome{JobOutcome::Kind::Completed, "1", "", 0}, "{}");
         const int port = proxy_->port();
         proxy_.reset();
@@ -164,7 +159,7 @@ public:
         proxy_ = std::make_unique<TcpProxy>(own_->port(), port);
         eventually("let go", [&] { return worker_->stats().held == 0; });
         CPPUNIT_ASSERT_EQUAL(std::uint64_t{1}, worker_->stats().lost);
-        CPPUNIT_ASSERT_EQUAL(std::size_t{1}, log.count("the outcome is discarded"));
+        CPPUNIT_ASSERT_EQUAL(std::size_t{1}, log_->count("the outcome is discarded"));
     }
 
     void restartsUnderLoadLoseNothing() {
@@ -234,13 +229,12 @@ public:
     }
 
     void aKeyOfAnotherTypeKeepsTheWorkerAwayWithoutSpinning() {
-        LogCapture log("worker");
         redis({"SET", keys().wait, "a string"});
         redis({"CONFIG", "RESETSTAT"});
         run(std::make_shared<FakeHandler>(completeAll));
-        eventually("left alone", [&] { return log.count("left alone") == 1; });
+        eventually("left alone", [&] { return log_->count("left alone") == 1; });
         pass(milliseconds(1500));
-        CPPUNIT_ASSERT_EQUAL(std::size_t{1}, log.count("left alone"));
+        CPPUNIT_ASSERT_EQUAL(std::size_t{1}, log_->count("left alone"));
         CPPUNIT_ASSERT(
             text({"INFO", "commandstats"}).find("cmdstat_evalsha:calls=1,") != std::string::npos ||
             text({"INFO", "commandstats"}).find("cmdstat_evalsha:calls=2,") != std::string::npos);

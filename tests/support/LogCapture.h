@@ -13,20 +13,21 @@
 namespace drover::test {
 
 /// Collects what one logger says while it lives; the logger's own channel and level come back afterwards.
-/// Threads: lines arrive from any; count() from any.
+/// Threads: lines arrive from any; count() from any. Poco swaps a logger's channel without a lock, so threads that log to
+/// it begin after the constructor and end before the destructor.
 class LogCapture {
 public:
     explicit LogCapture(const std::string& logger)
         : logger_(Poco::Logger::get(logger)),
           lines_(new Lines),
-          channelBefore_(logger_.getChannel(), true),
+          channelBefore_(logger_.getChannel()),
           levelBefore_(logger_.getLevel()) {
-        logger_.setChannel(lines_.get());
+        logger_.setChannel(lines_);
         logger_.setLevel(Poco::Message::PRIO_DEBUG);
     }
     ~LogCapture() {
         logger_.setLevel(levelBefore_);
-        logger_.setChannel(channelBefore_.get());
+        logger_.setChannel(channelBefore_);
     }
     LogCapture(const LogCapture&) = delete;
     LogCapture& operator=(const LogCapture&) = delete;

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "support/FakeHandler.h"
+#include "support/LogCapture.h"
 #include "support/RedisFixture.h"
 #include "worker/LockKeeper.h"
 #include "worker/StalledSweeper.h"
@@ -23,11 +24,16 @@ inline void completeAll(std::span<RunningJob* const> jobs) {
 /// A worker on the test's queue, with its lock keeper and its sweeper if the test starts them.
 class WorkerFixture : public RedisFixture {
 public:
+    void setUp() override {
+        log_ = std::make_unique<LogCapture>("worker");
+        RedisFixture::setUp();
+    }
     void tearDown() override {
         // What watches goes before what it watches.
         keeper_.reset();
         sweeper_.reset();
         worker_.reset();
+        log_.reset();
         settings_ = WorkerSettings();
         RedisFixture::tearDown();
     }
@@ -69,6 +75,7 @@ protected:
         });
     }
 
+    std::unique_ptr<LogCapture> log_;  ///< What the logger "worker" says.
     WorkerSettings settings_;
     std::unique_ptr<Worker> worker_;
     std::unique_ptr<LockKeeper> keeper_;
