@@ -17,14 +17,17 @@
   ARGV[1]  job key prefix    ARGV[2]  now, ms    ARGV[3]  lock token of this claim    ARGV[4]  lock duration, ms
   ARGV[5]  most jobs to claim; 0: none    ARGV[6]  worker name or ""
   ARGV[7]  limiter max or ""    ARGV[8]  limiter duration, ms, or ""
-  ARGV[9…] ten per job to finish: id, lock token, "completed" or "failed", return value (JSON) or reason, stack trace
-           (JSON array) or "", keep count (-1: all), "<keep age in s, -1: none>,<keep limit>", attempts allowed,
-           deduplication id or "", attempts made, this one included
+  ARGV[9]  number of profiles: what jobs to finish have in common, mostly all of them
+  ARGV[10…] eight per profile: lock token, "completed" or "failed", keep count (-1: all), keep age in s (-1: none), keep
+           limit, attempts allowed, attempts made (this one included), deduplication id or ""
+           then four per job to finish: profile (from 1), id, return value (JSON) or reason, stack trace (JSON array) or ""
 
   Returns  { codes, jobs, ttl, next }
            codes: one per job to finish: 0 done; -1 no hash, -2 no lock, -6 another worker's lock, -3 not active,
                   -4 children pending, -9 children failed
-           jobs:  pairs: id, the fields and values of its hash before this claim, as HGETALL answers them
+           jobs:  six per job: id, name, data, opts, timestamp (false for one that its hash lacks), and the other fields
+                  with their values before this claim as a list of pairs, or "" if there are none but delay and
+                  priority of 0. Names of fields that every job has would double the reply.
            ttl:   ms for which the rate limiter is closed; 0: it is not
            next:  due time in ms of the earliest delayed job if nothing was claimed; 0: none
   Events   completed or failed (and retries-exhausted), waiting, active, drained
@@ -48,16 +51,26 @@ local workerMax, workerDuration = tonumber(ARGV[7]), tonumber(ARGV[8])
 
 local codes, finished = {}, 0
 
--- Ends the jobs of ARGV[9…]. Everything about a job is checked before anything of it is written: a script is not rolled
--- back. What can be asked or written for all of them at once is one command: each costs about a microsecond by itself.
+local profiles, firstJob = {}, 10 + 8 * tonumber(ARGV[9])
+for at = 10, firstJob - 1, 8 do
+  profiles[#profiles + 1] = {
+    token = ARGV[at], target = ARGV[at + 1], keepCount = tonumber(ARGV[at + 2]), keepAge = tonumber(ARGV[at + 3]),
+    keepLimit = tonumber(ARGV[at + 4]), attempts = tonumber(ARGV[at + 5]), made = ARGV[at + 6],
+    deduplication = ARGV[at + 7],
+  }
+end
+
+-- Ends the jobs of the arguments. Everything about a job is checked before anything of it is written: a script is not
+-- rolled back. What can be asked or written for all of them at once is one command: each costs about a microsecond by
+-- itself.
 local function finishAll()
-  local count = (#ARGV - 8) / 10
+  local count = (#ARGV - firstJob + 1) / 4
   local jobKeys, lockKeys, families = {}, {}, {}
   for n = 1, count do
-    local at = 9 + (n - 1) * 10
-    local jobKey = prefix .. ARGV[at]
+    local at = firstJob + (n - 1) * 4
+    local jobKey = prefix .. ARGV[at + 1]
     jobKeys[n], lockKeys[n] = jobKey, jobKey .. ':lock'
-    if ARGV[at + 2] == 'completed' then
+    if profiles[tonumber(ARGV[at])].target == 'completed' then
       families[#families + 1] = jobKey .. ':dependencies'
       families[#families + 1] = jobKey .. ':unsuccessful'
     end
@@ -68,9 +81,9 @@ local function finishAll()
   local released, gone = {}, {}
 
   for n = 1, count do
-    local at = 9 + (n - 1) * 10
-    local id, target, value, made = ARGV[at], ARGV[at + 2], ARGV[at + 3], tonumber(ARGV[at + 9])
-    local keepCount = tonumber(ARGV[at + 5])
+    local at = firstJob + (n - 1) * 4
+    local profile, id, value = profiles[tonumber(ARGV[at])], ARGV[at + 1], ARGV[at + 2]
+    local target, keepCount, made = profile.target, profile.keepCount, profile.made
     local jobKey = jobKeys[n]
     local code = 0
     if not allExist and redis.call('EXISTS', jobKey) == 0 then
@@ -79,7 +92,7 @@ local function finishAll()
       code = -4
     elseif anyFamily and target == 'completed' and redis.call('ZCARD', jobKey .. ':unsuccessful') ~= 0 then
       code = -9
-    elseif holders[n] ~= ARGV[at + 1] then
+    elseif holders[n] ~= profile.token then
       code = holders[n] and -6 or -2
     else
       released[#released + 1] = id
@@ -90,8 +103,8 @@ local function finishAll()
     codes[n] = code
     if code == 0 then
       finished = finished + 1
-      if ARGV[at + 8] ~= '' then
-        local ownerKey = prefix .. 'de:' .. ARGV[at + 8]
+      if profile.deduplication ~= '' then
+        local ownerKey = prefix .. 'de:' .. profile.deduplication
         if redis.call('GET', ownerKey) == id and redis.call('PTTL', ownerKey) <= 0 then redis.call('DEL', ownerKey) end
       end
       if keepCount == 0 then
@@ -99,23 +112,21 @@ local function finishAll()
       else
         redis.call('ZADD', keys[target], nowText, id)
         if target == 'completed' then
-          redis.call('HSET', jobKey, 'returnvalue', value, 'finishedOn', nowText, 'atm', ARGV[at + 9])
+          redis.call('HSET', jobKey, 'returnvalue', value, 'finishedOn', nowText, 'atm', made)
         else
-          redis.call('HSET', jobKey, 'failedReason', value, 'stacktrace', ARGV[at + 4], 'finishedOn', nowText, 'atm', ARGV[at + 9])
+          redis.call('HSET', jobKey, 'failedReason', value, 'stacktrace', ARGV[at + 3], 'finishedOn', nowText, 'atm', made)
           redis.call('HDEL', jobKey, 'defa')
         end
-        local keepAge, keepLimit = string.match(ARGV[at + 6], '^(%-?%d+),(%d+)$')
-        keepAge = tonumber(keepAge)
-        if keepAge >= 0 or keepCount > 0 then
-          keepFinished(keys[target], prefix, now, keepCount, keepAge, tonumber(keepLimit))
+        if profile.keepAge >= 0 or keepCount > 0 then
+          keepFinished(keys[target], prefix, now, keepCount, profile.keepAge, profile.keepLimit)
         end
       end
       if target == 'completed' then
         redis.call('XADD', keys.events, '*', 'event', 'completed', 'jobId', id, 'returnvalue', value, 'prev', 'active')
       else
         redis.call('XADD', keys.events, '*', 'event', 'failed', 'jobId', id, 'failedReason', value, 'prev', 'active')
-        if made >= tonumber(ARGV[at + 7]) then
-          redis.call('XADD', keys.events, '*', 'event', 'retries-exhausted', 'jobId', id, 'attemptsMade', ARGV[at + 9])
+        if tonumber(made) >= profile.attempts then
+          redis.call('XADD', keys.events, '*', 'event', 'retries-exhausted', 'jobId', id, 'attemptsMade', made)
         end
       end
     end
@@ -132,7 +143,7 @@ redis.call('LLEN', keys.active)
 redis.call('XLEN', keys.events)
 redis.call('ZCARD', keys.marker)
 
-if #ARGV > 8 then
+if #ARGV >= firstJob then
   redis.call('ZCARD', keys.completed)
   redis.call('ZCARD', keys.failed)
   trimEvents(keys.events, keys.meta)
@@ -190,11 +201,26 @@ local function claim()
         dropped = dropped + 1
       else
         local started, deferred = '1', false
+        local name, data, opts, timestamp, rest = false, false, false, false, ''
         for i = 1, #hash, 2 do
-          if hash[i] == 'ats' then
-            started = string.format('%.0f', (tonumber(hash[i + 1]) or 0) + 1)
-          elseif hash[i] == 'defa' then
-            deferred = true
+          local field, value = hash[i], hash[i + 1]
+          if field == 'name' then
+            name = value
+          elseif field == 'data' then
+            data = value
+          elseif field == 'opts' then
+            opts = value
+          elseif field == 'timestamp' then
+            timestamp = value
+          elseif value ~= '0' or (field ~= 'delay' and field ~= 'priority') then
+            if field == 'ats' then
+              started = string.format('%.0f', (tonumber(value) or 0) + 1)
+            elseif field == 'defa' then
+              deferred = true
+            end
+            if rest == '' then rest = {} end
+            rest[#rest + 1] = field
+            rest[#rest + 1] = value
           end
         end
         redis.call('SET', jobKey .. ':lock', token, 'PX', lockDuration)
@@ -205,8 +231,9 @@ local function claim()
           redis.call('HSET', jobKey, 'processedOn', nowText, 'ats', started)
         end
         claimed[#claimed + 1] = id
-        jobs[#jobs + 1] = id
-        jobs[#jobs + 1] = hash
+        local last = #jobs
+        jobs[last + 1], jobs[last + 2], jobs[last + 3], jobs[last + 4] = id, name, data, opts
+        jobs[last + 5], jobs[last + 6] = timestamp, rest
         if not deferred then counted = counted + 1 end
       end
     end

@@ -18,38 +18,23 @@ std::int64_t number(std::string_view digits) {
     return end == text.c_str() ? 0 : static_cast<std::int64_t>(parsed);
 }
 
-ClaimedJob claimedJob(const ReplyView& id,
-                      const ReplyView& hash,
-                      const AdvanceRequest& request,
-                      const std::string& queue,
-                      std::int64_t nowMs) {
-    ClaimedJob job;
-    job.id = id.text();
-    job.queue = queue;
-    job.token = request.token;
-    job.data = "{}";
-    job.opts = "{}";
-    job.processedOnMs = nowMs;
-    job.attemptsStarted = 1;
+/// How many elements of the reply tell about one claimed job.
+constexpr std::size_t kClaimWidth = 6;
+
+/// Fills in what a job has besides name, data, opts and timestamp.
+void readRest(ClaimedJob& job, const ReplyView& pairs) {
     bool veryOldName = false;
-    for (std::size_t i = 0; i + 1 < hash.size(); i += 2) {
-        const std::string_view field = hash.at(i).text();
-        const std::string_view value = hash.at(i + 1).text();
+    for (std::size_t i = 0; i + 1 < pairs.size(); i += 2) {
+        const std::string_view field = pairs.at(i).text();
+        const std::string_view value = pairs.at(i + 1).text();
         const auto integer = [value] { return static_cast<int>(number(value)); };
-        if (field == "name") {
-            job.name = value;
-        } else if (field == "data") {
-            job.data = value;
-        } else if (field == "opts") {
-            job.opts = value;
-        } else if (field == "timestamp") {
-            job.timestampMs = number(value);
-        } else if (field == "delay") {
+        if (field == "delay") {
             job.delayMs = number(value);
         } else if (field == "priority") {
             job.priority = integer();
         } else if (field == "ats") {
-            job.attemptsStarted = integer() + 1;  // The reply shows what stood before the script's own increment.
+            // The reply shows what stood before the script's own increment.
+            job.attemptsStarted = integer() + 1;
         } else if (field == "atm") {
             job.attemptsMade = veryOldName ? job.attemptsMade : integer();
         } else if (field == "attemptsMade") {
@@ -72,7 +57,67 @@ ClaimedJob claimedJob(const ReplyView& id,
             job.progress = value;
         }
     }
+}
+
+ClaimedJob claimedJob(const ReplyView& jobs,
+                      std::size_t at,
+                      const AdvanceRequest& request,
+                      const std::string& queue,
+                      std::int64_t nowMs) {
+    const auto orEmptyObject = [&jobs](std::size_t index) {
+        const ReplyView value = jobs.at(index);
+        return std::string(value.isNil() ? "{}" : value.text());
+    };
+    ClaimedJob job;
+    job.id = jobs.at(at).text();
+    job.queue = queue;
+    job.token = request.token;
+    job.name = jobs.at(at + 1).text();
+    job.data = orEmptyObject(at + 2);
+    job.opts = orEmptyObject(at + 3);
+    job.timestampMs = number(jobs.at(at + 4).text());
+    job.processedOnMs = nowMs;
+    job.attemptsStarted = 1;
+    readRest(job, jobs.at(at + 5));
     return job;
+}
+
+/// The index of the item's profile, from 0; appended to `profiles` if it is a new one.
+std::size_t profileOf(std::vector<const FinishItem*>& profiles, const FinishItem& item) {
+    // From the back: neighbours come from the same claim.
+    for (std::size_t i = profiles.size(); i-- > 0;) {
+        const FinishItem& known = *profiles[i];
+        if (known.token == item.token && known.completed == item.completed &&
+            known.keep == item.keep && known.attempts == item.attempts &&
+            known.attemptsMade == item.attemptsMade &&
+            known.deduplicationId == item.deduplicationId) {
+            return i;
+        }
+    }
+    profiles.push_back(&item);
+    return profiles.size() - 1;
+}
+
+/// Appends what the script has to know about the jobs to finish.
+void addFinishItems(Command& command, const std::vector<FinishItem>& items) {
+    std::vector<const FinishItem*> profiles;
+    std::vector<std::size_t> profileOfItem;
+    profileOfItem.reserve(items.size());
+    for (const FinishItem& item : items) {
+        profileOfItem.push_back(profileOf(profiles, item));
+    }
+    command.add(profiles.size());
+    for (const FinishItem* profile : profiles) {
+        command.add(profile->token).add(profile->completed ? "completed" : "failed");
+        command.add(profile->keep.count).add(profile->keep.ageSeconds).add(profile->keep.limit);
+        command.add(profile->attempts).add(profile->attemptsMade).add(profile->deduplicationId);
+    }
+    for (std::size_t i = 0; i < items.size(); ++i) {
+        command.add(profileOfItem[i] + 1)
+            .add(items[i].id)
+            .add(items[i].value)
+            .add(items[i].stacktrace);
+    }
 }
 
 }  // namespace
@@ -113,7 +158,7 @@ AdvanceResult QueueBackend::advance(RedisClient& redis,
                                     const AdvanceRequest& request,
                                     std::int64_t nowMs) const {
     Command command = redis.script("advance");
-    command.reserve(24 + request.finish.size() * 10);
+    command.reserve(40 + request.finish.size() * 4);
     command.add(keys_.wait)
         .add(keys_.active)
         .add(keys_.prioritized)
@@ -129,20 +174,14 @@ AdvanceResult QueueBackend::advance(RedisClient& redis,
     command.add(keys_.jobPrefix()).add(nowMs).add(request.token);
     command.add(static_cast<std::int64_t>(request.lockDuration.count()));
     command.add(request.claim).add(request.workerName).add("").add("");
-    for (const FinishItem& item : request.finish) {
-        command.add(item.id).add(item.token).add(item.completed ? "completed" : "failed").add(item.value);
-        command.add(item.stacktrace).add(item.keep.count);
-        command.own(std::to_string(item.keep.ageSeconds) + "," + std::to_string(item.keep.limit));
-        command.add(item.attempts).add(item.deduplicationId).add(item.attemptsMade);
-    }
+    addFinishItems(command, request.finish);
     const Reply reply = redis.run(command);
     AdvanceResult result;
     result.codes = codes(reply.at(0), request.finish.size(), "advance");
     const ReplyView jobs = reply.at(1);
-    result.jobs.reserve(jobs.size() / 2);
-    for (std::size_t i = 0; i + 1 < jobs.size(); i += 2) {
-        result.jobs.push_back(
-            claimedJob(jobs.at(i), jobs.at(i + 1), request, keys_.qualifiedName(), nowMs));
+    result.jobs.reserve(jobs.size() / kClaimWidth);
+    for (std::size_t at = 0; at + kClaimWidth <= jobs.size(); at += kClaimWidth) {
+        result.jobs.push_back(claimedJob(jobs, at, request, keys_.qualifiedName(), nowMs));
     }
     result.rateLimited = std::chrono::milliseconds(reply.at(2).integer());
     result.nextDelayedMs = reply.at(3).integer();
