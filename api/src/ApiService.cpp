@@ -82,12 +82,15 @@ public:
         context_.logger().information("listening on http://%s:%hu", host, main_->port());
     }
 
+    [[nodiscard]] bool stillBusy() const override { return leftBehind_; }
+
     void stop(milliseconds grace) override {
         const auto end = ConnectionGate::Clock::now() + grace;
         if (main_) {
             // A handler that would not end stands on the front: both stay until the process ends.
             if (main_->stop(grace) > 0) {
                 (void)front_.release();
+                leftBehind_ = true;
             }
             main_.reset();
         }
@@ -128,6 +131,7 @@ private:
 
     ServiceContext& context_;
     std::unique_ptr<HttpFront> front_;
+    bool leftBehind_ = false;  ///< stop() gave a handler up.
     std::unique_ptr<HttpServer> health_;
     std::unique_ptr<HttpServer> main_;
 };

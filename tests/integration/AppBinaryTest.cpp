@@ -51,6 +51,7 @@ class AppBinaryTest : public CppUnit::TestFixture {
     CPPUNIT_TEST(theLogIsJsonLinesWithoutSecrets);
     CPPUNIT_TEST(databaseCommandsWithoutUrlExitWith78);
     CPPUNIT_TEST(aLoadedPluginWorksItsQueueUntilTerm);
+    CPPUNIT_TEST(aHandlerThatDoesNotEndIsLeftBehind);
     CPPUNIT_TEST(keysOfALoadedPluginAreChecked);
     CPPUNIT_TEST_SUITE_END();
 
@@ -321,6 +322,37 @@ public:
         CPPUNIT_ASSERT_EQUAL(0, app_->wait());
     }
 
+    void aHandlerThatDoesNotEndIsLeftBehind() {
+        const std::string name = "stuck-" + std::to_string(getpid());
+        // The failpoint sleeps for five seconds where no cancel token is looked at.
+        app_->start({"run",
+                     "--set",
+                     "redis.port=" + std::to_string(RedisServer::shared().port()),
+                     "--set",
+                     "plugins.load=echo",
+                     "--set",
+                     "plugins.dir=" + kPlugins,
+                     "--set",
+                     "queue.echo.name=" + name,
+                     "--set",
+                     "shutdown.graceMs=300"},
+                    {{"DROVER_FAIL", "handler-not-begun,sleep"}});
+        app_->waitForLog("is running");
+        drover::RedisOptions redis;
+        redis.port = RedisServer::shared().port();
+        drover::Queue::Settings settings;
+        settings.name = name;
+        drover::Queue queue(redis, settings);
+        waitUntil([&] {
+            return queue.add({"echo", "{}", {}}).status == drover::AddResult::Status::Added;
+        });
+        waitUntil([&] { return queue.counts().active > 0; });
+        const auto began = std::chrono::steady_clock::now();
+        app_->signal(SIGTERM);
+        CPPUNIT_ASSERT_EQUAL(0, app_->wait());
+        CPPUNIT_ASSERT(std::chrono::steady_clock::now() - began < std::chrono::seconds(3));
+        assertHas(app_->err(), "a handler does not end within shutdown.graceMs");
+    }
     void keysOfALoadedPluginAreChecked() {
         const std::vector<std::string> dir = {
             "--set", "plugins.dir=" + kPlugins, "--set", "echo.nothing=1"};

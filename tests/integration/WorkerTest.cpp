@@ -27,6 +27,7 @@ class WorkerTest : public RedisFixture {
     CPPUNIT_TEST(failedJobIsRetriedAndThenFails);
     CPPUNIT_TEST(unrecoverableJobFailsAtOnce);
     CPPUNIT_TEST(unservedNameIsPutBackForAPeer);
+    CPPUNIT_TEST(jobsOfFlowsAndSchedulersAreLeftToAPeer);
     CPPUNIT_TEST(unavailableHandlerCostsNoAttemptAndProbesWithOneJob);
     CPPUNIT_TEST(jobsThatDoNotBeginInTimeAreHandedBackInOrder);
     CPPUNIT_TEST(drainHandsBackAndFinishes);
@@ -140,6 +141,20 @@ public:
         CPPUNIT_ASSERT_EQUAL(std::string("0"), fields["ats"]);
         CPPUNIT_ASSERT_EQUAL(std::string("1000"), fields["delay"]);
         CPPUNIT_ASSERT(worker_->stats().unserved >= 1);
+    }
+
+    void jobsOfFlowsAndSchedulersAreLeftToAPeer() {
+        const std::string child = addJob();
+        redis({"HSET", keys().job(child), "parentKey", "bull:other:7"});
+        const std::string scheduled = addJob();
+        redis({"HSET", keys().job(scheduled), "rjk", "nightly"});
+        auto handler = std::make_shared<FakeHandler>(completeAll);
+        run(handler);
+        eventually("delayed", [&] {
+            return stateOf(child) == JobState::Delayed && stateOf(scheduled) == JobState::Delayed;
+        });
+        CPPUNIT_ASSERT_EQUAL(std::size_t{0}, handler->seen());
+        CPPUNIT_ASSERT_EQUAL(std::string("0"), hash(child)["ats"]);
     }
 
     void unavailableHandlerCostsNoAttemptAndProbesWithOneJob() {

@@ -161,7 +161,8 @@ private:
     }
 
     void repairReplacesOnlyWhatIsBroken() {
-        CPPUNIT_ASSERT_EQUAL(std::string("\xC3\xA9t\xEF\xBF\xBD!"), drover::repairedUtf8("\xC3\xA9t\xE9!"));
+        CPPUNIT_ASSERT_EQUAL(std::string("\xC3\xA9t\xEF\xBF\xBD!"),
+                             drover::repairedUtf8("\xC3\xA9t\xE9!"));
         CPPUNIT_ASSERT_EQUAL(std::string("\xEF\xBF\xBD"), drover::repairedUtf8("\xE2\x82"));
     }
 };

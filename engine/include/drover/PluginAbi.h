@@ -52,13 +52,13 @@ typedef struct drover_job {
     int64_t delay_ms;         /* field delay */
     drover_bytes id;
     drover_bytes name;
-    drover_bytes queue;       /* qualified: "<prefix>:<queue>" */
-    drover_bytes data;        /* JSON, byte for byte as in Redis */
-    drover_bytes opts;        /* JSON, stored form (short names) */
-    drover_bytes parent_key;  /* "<prefix>:<queue>:<id>" of the parent job; empty: none */
-    drover_bytes scheduler;   /* id of the job scheduler that made it; empty: none */
+    drover_bytes queue;      /* qualified: "<prefix>:<queue>" */
+    drover_bytes data;       /* JSON, byte for byte as in Redis */
+    drover_bytes opts;       /* JSON, stored form (short names) */
+    drover_bytes parent_key; /* "<prefix>:<queue>:<id>" of the parent job; empty: none */
+    drover_bytes scheduler;  /* id of the job scheduler that made it; empty: none */
     drover_bytes deduplication_id;
-    drover_bytes progress;    /* JSON; empty: never set */
+    drover_bytes progress; /* JSON; empty: never set */
 } drover_job;
 
 /* One run of process() or outcome_of(); opaque, dies when that function returns. */
@@ -67,11 +67,13 @@ typedef struct drover_call drover_call;
 /* What host functions answer. */
 enum {
     DROVER_OK = 0,
-    DROVER_E_ARGUMENT = 1,     /* no such job index, not JSON, not UTF-8 */
-    DROVER_E_TWICE = 2,        /* this job has an outcome already; the first one stands */
-    DROVER_E_LOST = 3,         /* the job is not ours any more (lock lost, job removed): stop working on it */
-    DROVER_E_UNAVAILABLE = 4,  /* Redis cannot be reached now; nothing is known to have been written */
-    DROVER_E_UNSUPPORTED = 5   /* this host does not offer the function (yet) */
+    DROVER_E_ARGUMENT = 1, /* no such job index, not JSON, not UTF-8 */
+    DROVER_E_TWICE = 2,    /* this job has an outcome already; the first one stands */
+    DROVER_E_LOST =
+        3, /* the job is not ours any more (lock lost, job removed): stop working on it */
+    DROVER_E_UNAVAILABLE =
+        4, /* Redis cannot be reached now; nothing is known to have been written */
+    DROVER_E_UNSUPPORTED = 5 /* this host does not offer the function (yet) */
 };
 
 enum drover_log_level {
@@ -84,10 +86,10 @@ enum drover_log_level {
 /* Why a job's cancel token is set. */
 enum {
     DROVER_NOT_CANCELLED = 0,
-    DROVER_CANCELLED_LOST = 1,     /* the lock was lost: whatever is returned is discarded */
-    DROVER_CANCELLED_TIMEOUT = 2,  /* the handler's soft timeout passed */
-    DROVER_CANCELLED_REMOTE = 3,   /* somebody asked for it */
-    DROVER_CANCELLED_SHUTDOWN = 4  /* the process stops now and the grace time is over */
+    DROVER_CANCELLED_LOST = 1,    /* the lock was lost: whatever is returned is discarded */
+    DROVER_CANCELLED_TIMEOUT = 2, /* the handler's soft timeout passed */
+    DROVER_CANCELLED_REMOTE = 3,  /* somebody asked for it */
+    DROVER_CANCELLED_SHUTDOWN = 4 /* the process stops now and the grace time is over */
 };
 
 /* What the engine offers. `job` is an index into the array handed to process(); every function is thread-safe.
@@ -105,7 +107,8 @@ typedef struct drover_host_api {
     int32_t (*complete)(drover_call*, uint32_t job, drover_bytes result);
     /* The job's fault: the attempt counts, a retry follows by the job's backoff, or it fails for good.
      * `trace`: one line per nested exception, may be empty. `unrecoverable` != 0: no attempt will help. */
-    int32_t (*fail)(drover_call*, uint32_t job, drover_bytes reason, drover_bytes trace, int32_t unrecoverable);
+    int32_t (*fail)(
+        drover_call*, uint32_t job, drover_bytes reason, drover_bytes trace, int32_t unrecoverable);
     /* Infrastructure's fault: handed back, costs no attempt; the handler's breaker opens for at least retry_after_ms
      * (0: the engine's own backoff). */
     int32_t (*unavailable)(drover_call*, uint32_t job, drover_bytes reason, int64_t retry_after_ms);
@@ -128,7 +131,8 @@ typedef struct drover_host_api {
     /* Adds jobs with this job as parent. `children` is a JSON array of
      * {"queue": qualified name, "name": string, "data": any, "opts": object}; the sink receives the JSON array of their
      * ids. */
-    int32_t (*add_children)(drover_call*, uint32_t job, drover_bytes children, drover_sink, void* context);
+    int32_t (*add_children)(
+        drover_call*, uint32_t job, drover_bytes children, drover_sink, void* context);
     /* The results of finished children: JSON object, child job key to result. */
     int32_t (*children_values)(drover_call*, uint32_t job, drover_sink, void* context);
 
@@ -144,34 +148,40 @@ typedef struct drover_host_api {
     /* One line in the engine's log, with the plugin's name. May be called at any time, with any call or none. */
     void (*write_log)(const char* plugin, int32_t level, drover_bytes text);
     /* Extension point: a named request with bytes and an answer with bytes; DROVER_E_UNSUPPORTED for an unknown name. */
-    int32_t (*request)(drover_call*, uint32_t job, drover_bytes name, drover_bytes body, drover_sink, void* context);
+    int32_t (*request)(drover_call*,
+                       uint32_t job,
+                       drover_bytes name,
+                       drover_bytes body,
+                       drover_sink,
+                       void* context);
 } drover_host_api;
 
 enum drover_config_type {
     DROVER_CONFIG_STRING = 0,
-    DROVER_CONFIG_INT = 1,    /* int64, decimal */
+    DROVER_CONFIG_INT = 1, /* int64, decimal */
     DROVER_CONFIG_DOUBLE = 2,
-    DROVER_CONFIG_BOOL = 3,   /* "true" or "false" */
+    DROVER_CONFIG_BOOL = 3, /* "true" or "false" */
 };
 
 enum {
     DROVER_CONFIG_REQUIRED = 1,
-    DROVER_CONFIG_SECRET = 2,     /* never shown in a log, an error or `drover config show` */
-    DROVER_CONFIG_SHARED = 4,     /* `name` is the whole key ("database.url"), not one below the plugin's name */
-    DROVER_CONFIG_RELOADABLE = 8  /* a reload may change it: then `configure` is called */
+    DROVER_CONFIG_SECRET = 2, /* never shown in a log, an error or `drover config show` */
+    DROVER_CONFIG_SHARED =
+        4, /* `name` is the whole key ("database.url"), not one below the plugin's name */
+    DROVER_CONFIG_RELOADABLE = 8 /* a reload may change it: then `configure` is called */
 };
 
 /* A key of the plugin's configuration: `<plugin>.<name>` in .properties files. The engine checks type and range before
  * the plugin sees a value, and refuses keys below the plugin's name that it does not declare. */
 typedef struct drover_config_key {
     uint32_t struct_size;
-    int32_t type;               /* enum drover_config_type */
+    int32_t type; /* enum drover_config_type */
     uint32_t flags;
     uint32_t reserved;
-    int64_t minimum, maximum;   /* of an int, or of a double; both 0: no range */
-    const char* name;           /* the unit is in the name, as in "timeoutMs" */
-    const char* default_value;  /* as in a file; NULL: none */
-    const char* description;    /* one sentence */
+    int64_t minimum, maximum;  /* of an int, or of a double; both 0: no range */
+    const char* name;          /* the unit is in the name, as in "timeoutMs" */
+    const char* default_value; /* as in a file; NULL: none */
+    const char* description;   /* one sentence */
 } drover_config_key;
 
 /* The checked values, in the order of the declared keys; a key without value and default has size 0 and data NULL. */
@@ -184,13 +194,16 @@ typedef struct drover_config {
 /* One kind of jobs that a plugin can run. */
 typedef struct drover_handler {
     uint32_t struct_size;
-    uint32_t batch_max;            /* most jobs that process() takes at once; 1: a plain handler */
-    const char* name;              /* unique within the plugin */
-    const char* const* job_names;  /* the names it serves; count 0: every name that no other handler of the queue serves */
+    uint32_t batch_max; /* most jobs that process() takes at once; 1: a plain handler */
+    const char* name;   /* unique within the plugin */
+    const char* const*
+        job_names; /* the names it serves; count 0: every name that no other handler of the queue serves */
     uint32_t job_name_count;
     uint32_t reserved;
-    const char* default_queue;     /* alias under queue.* in the configuration, or else the queue's own name */
-    const char* default_options;   /* JSON object of queue settings, e.g. {"maxStalledCount": 10}; NULL: none */
+    const char*
+        default_queue; /* alias under queue.* in the configuration, or else the queue's own name */
+    const char*
+        default_options; /* JSON object of queue settings, e.g. {"maxStalledCount": 10}; NULL: none */
 
     /* Makes one instance; called on the thread that will use it. NULL: refused, with the reason in the sink. */
     void* (*create)(const drover_host_api*, const drover_config*, drover_sink error, void* context);
@@ -202,7 +215,11 @@ typedef struct drover_handler {
     void (*outcome_of)(void* instance, drover_call*, const drover_job*);
     /* Optional. The handler's own backoff, for jobs whose backoff type is not built in: ms to wait after
      * `attempts_made` failed attempts (counted from 1), 0 retries at once, -1 fails for good. */
-    int64_t (*backoff)(void* instance, const drover_job*, int32_t attempts_made, drover_bytes type, drover_bytes reason);
+    int64_t (*backoff)(void* instance,
+                       const drover_job*,
+                       int32_t attempts_made,
+                       drover_bytes type,
+                       drover_bytes reason);
     /* Optional. A reload changed reloadable keys; called between two process() calls of this instance. */
     void (*configure)(void* instance, const drover_config*);
 } drover_handler;
@@ -217,8 +234,8 @@ typedef struct drover_plugin_descriptor {
     const drover_config_key* const* config_keys;
     uint32_t config_key_count;
     uint32_t reserved;
-    const char* name;     /* [A-Za-z][A-Za-z0-9_-]{0,63}; also the prefix of its configuration keys */
-    const char* version;  /* shown in stack traces and lists */
+    const char* name; /* [A-Za-z][A-Za-z0-9_-]{0,63}; also the prefix of its configuration keys */
+    const char* version; /* shown in stack traces and lists */
     const char* description;
     /* Optional. Called once per process, before any create; != 0 refuses the plugin, with the reason in the sink. */
     int32_t (*init)(const drover_host_api*, const drover_config*, drover_sink error, void* context);

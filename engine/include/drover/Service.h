@@ -64,6 +64,8 @@ public:
     virtual void start() {}
     /// Stops within `grace`: what is in flight may end, then it is cut off.
     virtual void stop(std::chrono::milliseconds grace) { (void)grace; }
+    /// After stop(): whether something that was cut off still runs. The process then ends without destroying the service.
+    [[nodiscard]] virtual bool stillBusy() const { return false; }
 };
 
 /// What `drover_service()` returns.

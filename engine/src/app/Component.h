@@ -36,6 +36,9 @@ public:
     virtual void reload(const Configuration& config) { (void)config; }
     /// Ends: what runs may finish until `deadline`, then it is given up. Never throws.
     virtual void drain(Clock::time_point deadline) = 0;
+    /// After drain(): whether code that was given up still runs on threads of ours. They cannot be joined: the process
+    /// then ends without destroying anything.
+    [[nodiscard]] virtual bool stillBusy() const { return false; }
     /// Makes drain() return as soon as possible.
     virtual void stopNow() {}
     /// Must answer within milliseconds.

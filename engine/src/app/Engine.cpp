@@ -69,6 +69,15 @@ ExitCode Engine::run(const Assembly& assembly) {
     }
     serveRequests();
     drain();
+    const auto parts = started();
+    if (std::any_of(
+            parts.begin(), parts.end(), [](const Component* one) { return one->stillBusy(); })) {
+        // Destroying what a thread still uses would crash, waiting for it would be for ever.
+        logger().warning(
+            "a handler does not end within shutdown.graceMs; the process ends without it");
+        control.reset();
+        _exit(static_cast<int>(ExitCode::Ok));
+    }
     return ExitCode::Ok;
 }
 

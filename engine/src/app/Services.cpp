@@ -82,7 +82,7 @@ Queue& Services::queue(const std::string& alias) {
         producer.linger = settings.addLinger;
         found = queues_.emplace(alias, std::make_unique<Queue>(redis_, producer)).first;
         Queue& made = *found->second;
-        checks_.add("queue " + settings.name, [&made] {
+        checks_.add("producer " + settings.name, [&made] {
             return HealthReport{made.healthy(), made.healthy() ? "" : "redis is away"};
         });
     }
@@ -95,6 +95,12 @@ void Services::start() {
         ++started_;
         loaded.service->start();
     }
+}
+
+bool Services::stillBusy() const {
+    return std::any_of(services_.begin(), services_.end(), [](const Loaded& loaded) {
+        return loaded.service->stillBusy();
+    });
 }
 
 void Services::drain(Clock::time_point deadline) {

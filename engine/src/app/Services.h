@@ -35,6 +35,7 @@ public:
     [[nodiscard]] const std::string& name() const override { return name_; }
     void start() override;
     void drain(Clock::time_point deadline) override;
+    [[nodiscard]] bool stillBusy() const override;
     void stopNow() override { stopNow_ = true; }
     [[nodiscard]] HealthReports health() const override { return checks_.run(); }
 

@@ -13,6 +13,8 @@ namespace {
 
 /// How often drain() looks whether the workers are done.
 constexpr std::chrono::milliseconds kDrainPoll{5};
+/// How long handlers may take to notice that their jobs were cancelled at the end.
+constexpr std::chrono::milliseconds kCancelMoment{250};
 /// A worker whose blocking read has neither returned nor timed out for this much longer than it may last is stuck.
 constexpr std::chrono::milliseconds kProgressMargin{10000};
 
@@ -143,6 +145,16 @@ void Workers::drain(Component::Clock::time_point deadline) {
     }
     sweeper_.stop();
     keeper_.stop();
+    // Handlers that heard their cancel token get a moment to return; who does not is left behind.
+    const auto moment = Clock::now() + kCancelMoment;
+    while (stillBusy() && Clock::now() < moment) {
+        std::this_thread::sleep_for(kDrainPoll);
+    }
+}
+
+bool Workers::stillBusy() const {
+    return std::any_of(
+        workers_.begin(), workers_.end(), [](const auto& one) { return one->handlersBusy(); });
 }
 
 HealthReports Workers::health() const {

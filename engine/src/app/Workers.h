@@ -31,6 +31,7 @@ public:
     void resume() override;
     void reload(const Configuration& config) override;
     void drain(Component::Clock::time_point deadline) override;
+    [[nodiscard]] bool stillBusy() const override;
     void stopNow() override { stopNow_ = true; }
     [[nodiscard]] HealthReports health() const override;
 

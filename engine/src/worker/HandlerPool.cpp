@@ -93,12 +93,14 @@ void HandlerPool::run() {
                     return;
                 }
                 process(*instance, batch);
+                --atWork_;
                 inbox_.push(std::move(batch));
             }
         });
         if (normal) {
             return;
         }
+        --atWork_;
         inbox_.push(std::move(batch));
     }
 }
@@ -120,6 +122,7 @@ std::vector<std::shared_ptr<JobRun>> HandlerPool::nextBatch() {
             break;
         }
     }
+    atWork_ += batch.empty() ? 0 : 1;
     return batch;
 }
 

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <atomic>
 #include <condition_variable>
 #include <deque>
 #include <exception>
@@ -39,6 +40,9 @@ public:
     /// When the oldest job was claimed that no thread has begun; Time::max() if there is none.
     [[nodiscard]] Time oldestUnstarted() const;
 
+    /// Whether a handler is at work just now.
+    [[nodiscard]] bool busy() const { return atWork_ > 0; }
+
     [[nodiscard]] const HandlerType& type() const { return *type_; }
     /// How many jobs can run at once.
     [[nodiscard]] int slots() const { return threadCount_ * batchSize_; }
@@ -60,6 +64,7 @@ private:
     int ready_ = 0;
     std::exception_ptr refused_;
     bool stopping_ = false;
+    std::atomic<int> atWork_{0};
     std::vector<std::thread> threads_;
 };
 

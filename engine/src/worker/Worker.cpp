@@ -115,6 +115,11 @@ void Worker::stop() {
     }
 }
 
+bool Worker::handlersBusy() const {
+    return std::any_of(
+        served_.begin(), served_.end(), [](const Served& served) { return served.pool->busy(); });
+}
+
 Worker::Stats Worker::stats() const {
     Stats stats;
     stats.claimed = counters_.claimed;
@@ -153,7 +158,8 @@ void Worker::step() {
     handBackUnstarted();
     sendSettlements();
     // What this call finishes makes room for what it claims: the script does both, in that order.
-    const auto freed = static_cast<int>(std::min<std::size_t>(settlement_.finish.size(), kMostPerCall));
+    const auto freed =
+        static_cast<int>(std::min<std::size_t>(settlement_.finish.size(), kMostPerCall));
     const int claim = capacity(clock_.monotonic(), freed);
     if (!settlement_.finish.empty() || (claim > 0 && lookAgain_)) {
         advance(claim);
@@ -452,20 +458,27 @@ void Worker::accept(std::vector<ClaimedJob> jobs) {
         run->sequence = ++claims_;
         held_.add(run);
         const ClaimedJob& claimed = run->job();
-        Served* served = servedBy(claimed.name);
-        if (served == nullptr && claimed.deferredFailure) {
+        // Ending a flow's child without releasing its parent, or a scheduler's job without making the next one, would
+        // corrupt the queue silently: left to a peer that does both, like a name that nobody here serves.
+        const bool foreign = !claimed.parentKey.empty() || !claimed.scheduler.empty();
+        Served* served = foreign ? nullptr : servedBy(claimed.name);
+        if (served == nullptr && claimed.deferredFailure && !foreign) {
             run->setOutcome({JobOutcome::Kind::Unrecoverable, *claimed.deferredFailure, "", 0});
             settle(run, now);
         } else if (served == nullptr) {
             // A peer may have the plugin: delayed, so that the queue's own jobs go on, and without costing an attempt.
             const std::int64_t delay = unservedDelayMs(claimed.id);
             if (delay == kUnservedFirstMs) {
-                logger().warning(
-                    "job %s of %s: no handler here serves the name \"%s\"; put back for a peer "
-                    "that does",
-                    claimed.id,
-                    claimed.queue,
-                    claimed.name);
+                const std::string why =
+                    !claimed.parentKey.empty()
+                        ? "it is a child of a flow, which this version does not release"
+                    : !claimed.scheduler.empty()
+                        ? "it belongs to a job scheduler, whose next job this version does not make"
+                        : "no handler here serves the name \"" + claimed.name + "\"";
+                logger().warning("job %s of %s: %s; put back for a peer that does",
+                                 claimed.id,
+                                 claimed.queue,
+                                 why);
             }
             ++counters_.unserved;
             settlement_.handBack.push_back(

@@ -66,6 +66,9 @@ public:
     /// Ends the loop now: cancel tokens are set, what still runs stays active in Redis until its lock expires.
     void stop();
 
+    /// Whether a handler is inside process() or outcomeOf() on one of the worker's threads.
+    [[nodiscard]] bool handlersBusy() const;
+
     [[nodiscard]] const WorkerSettings& settings() const { return settings_; }
     [[nodiscard]] const QueueBackend& backend() const { return backend_; }
     [[nodiscard]] HeldJobs& held() { return held_; }
