@@ -29,7 +29,7 @@ drover::HandlerOptions reserveEvent() {
     options.queue = "reservation";
     options.batchMax = 500;
     // An innocent job can stall together with one that crashes the process.
-    options.defaultOptions = R"({"maxStalledCount": 10})";
+    options.defaultOptions = R"({"maxStalledCount": 10, "batchSize": 250, "concurrency": 1000})";
     return options;
 }
 
