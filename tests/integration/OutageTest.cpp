@@ -32,6 +32,7 @@ class OutageTest : public WorkerFixture {
     CPPUNIT_TEST(outcomesThatWereReadyMeanwhileAreToldAfterwards);
     CPPUNIT_TEST(outcomesThatWereReadyDuringAFreezeAreToldAfterwards);
     CPPUNIT_TEST(aLostReplyOfAFinishIsRecognised);
+    CPPUNIT_TEST(aLostReplyOfAClaimGivesItsJobsBack);
     CPPUNIT_TEST(aLostReplyOfARetryIsRecognised);
     CPPUNIT_TEST(aLostReplyOfAHandBackIsRecognised);
     CPPUNIT_TEST(whatWasNeverSentIsStillALossWhenAnotherTookIt);
@@ -117,6 +118,22 @@ public:
         CPPUNIT_ASSERT_EQUAL(std::size_t{0}, log_->count("the outcome is discarded"));
         CPPUNIT_ASSERT_EQUAL(std::size_t{1}, log_->count("whose reply was lost"));
         goesOnWithinTwoSeconds();
+    }
+
+    void aLostReplyOfAClaimGivesItsJobsBack() {
+        // One slot: the call that finishes the first job is the one that claims the second.
+        settings_.concurrency = 1;
+        holdOneThroughProxy(JobOutcome{JobOutcome::Kind::Completed, "\"the-result\"", "", 0},
+                            "{\"attempts\":0}");
+        addJob("test", "{}", "{\"attempts\":0}");
+        proxy_->loseReply("the-result");
+        hold_ = false;
+        // Long before the lock of 30 s expires, and not as a stalled job.
+        eventually("both done", [&] { return number({"ZCARD", keys().completed}) == 2; });
+        CPPUNIT_ASSERT_EQUAL(1, proxy_->lost());
+        CPPUNIT_ASSERT_EQUAL(std::size_t{1}, log_->count("jobs of a claim whose reply was lost"));
+        CPPUNIT_ASSERT_EQUAL(std::string("1"), hash("2")["ats"]);
+        CPPUNIT_ASSERT_EQUAL(std::size_t{0}, hash("2").count("stc"));
     }
 
     void aLostReplyOfARetryIsRecognised() {

@@ -227,6 +227,26 @@ std::vector<int> QueueBackend::handBackJobs(RedisClient& redis,
     return codes(redis.run(command), items.size(), "handBackJobs");
 }
 
+std::vector<std::string> QueueBackend::activeWithToken(RedisClient& redis,
+                                                       const std::string& token) const {
+    const Reply active = redis.call(Command{"LRANGE", keys_.active, "0", "-1"});
+    std::vector<std::string> held;
+    if (active.size() == 0) {
+        return held;
+    }
+    Command locks{"MGET"};
+    for (std::size_t i = 0; i < active.size(); ++i) {
+        locks.own(keys_.job(active.at(i).text()) + ":lock");
+    }
+    const Reply tokens = redis.call(locks);
+    for (std::size_t i = 0; i < tokens.size(); ++i) {
+        if (tokens.at(i).text() == token) {
+            held.emplace_back(active.at(i).text());
+        }
+    }
+    return held;
+}
+
 std::vector<std::size_t> QueueBackend::extendLocks(
     RedisClient& redis,
     const std::vector<std::pair<std::string, std::string>>& locks,

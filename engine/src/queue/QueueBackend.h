@@ -105,6 +105,9 @@ public:
     std::vector<int> handBackJobs(RedisClient& redis,
                                   const std::vector<HandBackItem>& items,
                                   std::int64_t nowMs) const;
+    /// The active jobs that are locked with this token, the newest first. Reads the whole active list: for recovery only.
+    [[nodiscard]] std::vector<std::string> activeWithToken(RedisClient& redis,
+                                                           const std::string& token) const;
     /// `locks`: id and token. Returns which of them are lost, as positions.
     std::vector<std::size_t> extendLocks(
         RedisClient& redis,

@@ -113,6 +113,8 @@ void Worker::stop() {
     if (thread_.joinable()) {
         thread_.join();
     }
+    // Once more: a claim that was in flight above has brought jobs since, and their handlers are waited for.
+    held_.cancelAll(CancelReason::Shutdown);
 }
 
 bool Worker::handlersBusy() const {
@@ -156,6 +158,10 @@ void Worker::loop() {
 void Worker::step() {
     gather();
     handBackUnstarted();
+    // The end does not wait for an outage: what a lost claim holds is then found as stalled by a peer.
+    if (!draining_ || held_.size() > 0) {
+        recoverClaims();
+    }
     sendSettlements();
     // What this call finishes makes room for what it claims: the script does both, in that order.
     const auto freed =
@@ -398,6 +404,9 @@ void Worker::advance(int claim) {
         for (std::size_t i = 0; i < count; ++i) {
             settlement_.finish[i].sentBefore = true;
         }
+        if (claim > 0) {
+            unansweredClaims_.push_back(request.token);
+        }
         throw;
     }
     progressed();
@@ -442,6 +451,25 @@ void Worker::advance(int claim) {
         }
     }
     accept(std::move(result.jobs));
+}
+
+void Worker::recoverClaims() {
+    // Nobody works on such jobs: without this they would wait until their locks expire, and count as stalled then.
+    while (!unansweredClaims_.empty()) {
+        const std::string token = unansweredClaims_.back();
+        std::vector<HandBackItem> items;
+        for (std::string& id : backend_.activeWithToken(redis_, token)) {
+            items.push_back({std::move(id), token, 0, true});
+        }
+        if (!items.empty()) {
+            backend_.handBackJobs(redis_, items, clock_.wallMs());
+            logger().information("%s: %z jobs of a claim whose reply was lost went back to wait",
+                                 backend_.keys().qualifiedName(),
+                                 items.size());
+            lookAgain_ = true;
+        }
+        unansweredClaims_.pop_back();
+    }
 }
 
 void Worker::accept(std::vector<ClaimedJob> jobs) {

@@ -87,6 +87,8 @@ private:
     void settle(const std::shared_ptr<JobRun>& run, Time now);
     void sendSettlements();
     void advance(int claim);
+    /// Gives back what a claim took whose reply was lost.
+    void recoverClaims();
     void accept(std::vector<ClaimedJob> jobs);
     void handBackUnstarted();
     void handBackUnstarted(Served& served);
@@ -119,7 +121,8 @@ private:
     std::size_t anyName_ =
         static_cast<std::size_t>(-1);  ///< Index of the handler without job names.
 
-    Settlement settlement_;                          ///< Outcomes that Redis does not know yet.
+    Settlement settlement_;                      ///< Outcomes that Redis does not know yet.
+    std::vector<std::string> unansweredClaims_;  ///< Their lock tokens: they may have taken jobs.
     std::unordered_map<std::string, int> unserved_;  ///< Job id to how often it was put back.
     std::string cachedOptionsText_;
     std::shared_ptr<const JobOptions> cachedOptions_;
