@@ -10,6 +10,7 @@
 //   job.METHOD       queue, job, args: [...]         any method of the Job that getJob(job) gives
 //   job.json         queue, job                      JSON.stringify(job) as a string, byte for byte; null if no such job
 //   job.waitUntilFinished   queue, job, ttl?
+//   flow.add         args: [flow]                    FlowProducer.add; the parent's id
 //   worker.start     worker, queue, opts?, behaviours: {JOB NAME or "*": behaviour}
 //   worker.METHOD    worker, args: [...]             any method of BullMQ's Worker: pause, resume, close, isRunning …
 //   worker.seen      worker, event?                  [{event, jobId, ...}] so far, in order
@@ -31,7 +32,7 @@
 const readline = require('node:readline');
 
 const [version, port] = process.argv.slice(2);
-const { Queue, QueueEvents, Worker, UnrecoverableError, DelayedError } = require(`bullmq-${version}`);
+const { FlowProducer, Queue, QueueEvents, Worker, UnrecoverableError, DelayedError } = require(`bullmq-${version}`);
 const IORedis = require('ioredis');
 
 const connection = { host: '127.0.0.1', port: Number(port) };
@@ -183,6 +184,15 @@ async function dump({ queue, prefix = 'bull' }) {
   return sorted(entries.filter(([, { type }]) => type !== 'none'));
 }
 
+async function addFlow({ args }) {
+  const producer = quiet(new FlowProducer({ connection }));
+  try {
+    return (await producer.add(...args)).job.id;
+  } finally {
+    await producer.close();
+  }
+}
+
 async function closeAll() {
   await Promise.allSettled([...workers.values()].map(({ worker }) => worker.close(true)));
   await Promise.allSettled([...subscriptions.values()].map(({ events }) => events.close()));
@@ -199,6 +209,7 @@ const operations = {
   },
   'job.waitUntilFinished': async (request) =>
     (await jobOf(request)).waitUntilFinished(subscriptionOf(request).events, request.ttl),
+  'flow.add': addFlow,
   'worker.start': startWorker,
   'worker.seen': (request) => workerOf(request).journal.seen(request),
   'worker.wait': (request) => workerOf(request).journal.wait(request),

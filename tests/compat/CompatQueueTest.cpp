@@ -1,0 +1,314 @@
+#include <cppunit/extensions/HelperMacros.h>
+
+#include "compat/CompatFixture.h"
+
+namespace {
+
+using namespace drover;
+using namespace drover::test;
+using std::chrono::milliseconds;
+
+constexpr Side kBoth[] = {Side::Ours, Side::Node};
+
+Side otherOf(Side side) {
+    return side == Side::Ours ? Side::Node : Side::Ours;
+}
+
+}  // namespace
+
+/// The queue as both sides ask about it: wake-ups, counts, states, workers, pause, and what is kept of finished jobs.
+class CompatQueue : public CompatFixture {
+    CPPUNIT_TEST_SUITE(CompatQueue);
+    CPPUNIT_TEST(aSleepingWorkerWakesAtOnce);
+    CPPUNIT_TEST(countsAndStatesAgreeInEveryState);
+    CPPUNIT_TEST(jobsAreListedInOrder);
+    CPPUNIT_TEST(ourWorkerIsListedOnceWithItsName);
+    CPPUNIT_TEST(aWorkerWithoutNameIsListedToo);
+    CPPUNIT_TEST(ourWorkerTakesNothingWhilePaused);
+    CPPUNIT_TEST(finishedJobsAreRemovedAtOnceIfToldSo);
+    CPPUNIT_TEST(onlyTheNewestFinishedJobsAreKept);
+    CPPUNIT_TEST(expiredFinishedJobsAreRemoved);
+    CPPUNIT_TEST_SUITE_END_ABSTRACT();
+
+public:
+    void aSleepingWorkerWakesAtOnce() {
+        for (const Side producer : kBoth) {
+            const Side consumer = otherOf(producer);
+            for (const char* opts : {"{}", R"({"priority":3})"}) {
+                startWorker(consumer);
+                untilIdle();
+                const std::string id = add(producer, "mail", "{}", opts);
+                untilState(id, "completed");
+                const std::int64_t took =
+                    std::stoll(field(id, "processedOn")) - std::stoll(field(id, "timestamp"));
+                // Its next poll would be 5 s away.
+                CPPUNIT_ASSERT_MESSAGE(std::to_string(took) + " ms", took < 500);
+                stopWorker(consumer);
+            }
+        }
+    }
+
+    void countsAndStatesAgreeInEveryState() {
+        expectCounts();
+        startWorker(Side::Ours);
+        const std::string completed = add(Side::Node, "mail");
+        untilState(completed, "completed");
+        const std::string failed = add(Side::Ours, "fail");
+        untilState(failed, "failed");
+        expectCounts();
+        const std::string active = add(Side::Node, "hold");
+        untilState(active, "active");
+        worker_->quiet(true);
+        std::vector<std::string> ids = {completed, failed, active};
+        for (const Side producer : kBoth) {
+            ids.push_back(add(producer, "mail"));
+            ids.push_back(add(producer, "mail", "{}", R"({"delay":60000})"));
+            ids.push_back(add(producer, "mail", "{}", R"({"priority":4})"));
+        }
+        const auto parent =
+            peer().call("flow.add",
+                        "\"args\": [{\"name\": \"sum\", \"queueName\": \"" + queueName() +
+                            "\", \"children\": [{\"name\": \"part\", \"queueName\": \"" +
+                            queueName() + "\"}]}]");
+        ids.emplace_back(parent.GetString());
+        ids.emplace_back("nobody");
+
+        const JobCounts counts = expectCounts();
+        CPPUNIT_ASSERT_EQUAL(std::int64_t{3}, counts.waiting);
+        CPPUNIT_ASSERT_EQUAL(std::int64_t{1}, counts.active);
+        CPPUNIT_ASSERT_EQUAL(std::int64_t{2}, counts.delayed);
+        CPPUNIT_ASSERT_EQUAL(std::int64_t{2}, counts.prioritized);
+        CPPUNIT_ASSERT_EQUAL(std::int64_t{1}, counts.waitingChildren);
+        CPPUNIT_ASSERT_EQUAL(std::int64_t{1}, counts.completed);
+        CPPUNIT_ASSERT_EQUAL(std::int64_t{1}, counts.failed);
+        for (const std::string& id : ids) {
+            CPPUNIT_ASSERT_EQUAL(nodeState(id), std::string(toString(queue().state(id))));
+        }
+        CPPUNIT_ASSERT_EQUAL(std::string("waiting-children"), nodeState(parent.GetString()));
+        CPPUNIT_ASSERT_EQUAL(std::string("unknown"), nodeState("nobody"));
+        release(Side::Ours);
+        untilState(active, "completed");
+        expectCounts();
+    }
+
+    void jobsAreListedInOrder() {
+        std::vector<std::string> waiting;
+        std::vector<std::string> delayed;
+        for (int i = 0; i < 6; ++i) {
+            const Side producer = i % 2 == 0 ? Side::Ours : Side::Node;
+            waiting.push_back(add(producer, "mail"));
+            delayed.push_back(add(
+                producer, "mail", "{}", "{\"delay\":" + std::to_string(60000 + 1000 * i) + "}"));
+        }
+        CPPUNIT_ASSERT_EQUAL(joined(waiting), listed("waiting", true));
+        CPPUNIT_ASSERT_EQUAL(joined(delayed), listed("delayed", true));
+        startWorker(Side::Ours);
+        eventually("all done", [&] { return number({"ZCARD", key("completed")}) == 6; });
+        CPPUNIT_ASSERT_EQUAL(std::string(), listed("waiting", true));
+
+        // What ended in one millisecond has no order: one at a time.
+        useQueue(queueName() + "-finished");
+        worker_.reset();
+        startWorker(Side::Ours);
+        std::vector<std::string> done;
+        for (int i = 0; i < 6; ++i) {
+            done.push_back(run(Side::Node, "mail", "{}"));
+        }
+        CPPUNIT_ASSERT_EQUAL(joined(done), listed("completed", true));
+        CPPUNIT_ASSERT_EQUAL(joined({done.rbegin(), done.rend()}), listed("completed", false));
+    }
+
+    void ourWorkerIsListedOnceWithItsName() {
+        settings_.workerName = "cashier";
+        startWorker(Side::Ours);
+        untilIdle();
+        const auto workers = node("queue.getWorkers");
+        CPPUNIT_ASSERT_EQUAL_MESSAGE(textOf(workers), 1u, workers.Size());
+        CPPUNIT_ASSERT_EQUAL(queueName(), std::string(workers[0]["name"].GetString()));
+        const std::string raw = workers[0]["rawname"].GetString();
+        CPPUNIT_ASSERT_EQUAL(std::string(":w:cashier"), raw.substr(raw.rfind(":w:")));
+        // Beside one of Node's, and gone when it stops.
+        startWorker(Side::Node, R"({"name": "clerk"})");
+        eventually("two workers", [&] { return node("queue.getWorkers").Size() == 2; });
+        stopWorker(Side::Ours);
+        eventually("one worker", [&] { return node("queue.getWorkers").Size() == 1; });
+    }
+
+    void aWorkerWithoutNameIsListedToo() {
+        startWorker(Side::Ours);
+        untilIdle();
+        const auto workers = node("queue.getWorkers");
+        CPPUNIT_ASSERT_EQUAL(1u, workers.Size());
+        CPPUNIT_ASSERT(std::string(workers[0]["rawname"].GetString()).find(":w:") ==
+                       std::string::npos);
+    }
+
+    void ourWorkerTakesNothingWhilePaused() {
+        std::vector<std::string> ids;
+        for (const Side producer : kBoth) {
+            ids.push_back(add(producer, "mail"));
+            ids.push_back(add(producer, "mail", "{}", R"({"priority":2})"));
+        }
+        node("queue.pause");
+        CPPUNIT_ASSERT(node("queue.isPaused").GetBool());
+        CPPUNIT_ASSERT_EQUAL(std::int64_t{0}, number({"EXISTS", key("marker")}));
+        if (!is548()) {
+            // That version has moved the list away: an add of ours would not follow it.
+            ids.push_back(add(Side::Ours, "mail"));
+            CPPUNIT_ASSERT_EQUAL(std::int64_t{0}, number({"EXISTS", key("marker")}));
+        }
+        expectCounts();
+        startWorker(Side::Ours);
+        untilIdle();  // It has looked, then.
+        CPPUNIT_ASSERT_EQUAL(std::uint64_t{0}, worker_->stats().claimed);
+        for (const std::string& id : ids) {
+            CPPUNIT_ASSERT_EQUAL(nodeState(id), std::string(toString(queue().state(id))));
+            CPPUNIT_ASSERT(nodeState(id) == "waiting" || nodeState(id) == "prioritized");
+        }
+        if (!is548()) {
+            // Due jobs leave delayed all the same, and go no further.
+            ids.push_back(add(Side::Node, "mail", "{}", R"({"delay":50})"));
+            untilState(ids.back(), "waiting");
+            CPPUNIT_ASSERT_EQUAL(std::uint64_t{0}, worker_->stats().claimed);
+        }
+        untilIdle();
+        const auto resumedAt = std::chrono::steady_clock::now();
+        node("queue.resume");
+        for (const std::string& id : ids) {
+            untilState(id, "completed");
+        }
+        // Its next poll would be 5 s away.
+        CPPUNIT_ASSERT(std::chrono::steady_clock::now() - resumedAt < milliseconds(2000));
+        CPPUNIT_ASSERT_EQUAL(ids.size(), seenByOurs().size());
+    }
+
+    void finishedJobsAreRemovedAtOnceIfToldSo() {
+        subscribe();
+        for (const Side consumer : kBoth) {
+            startWorker(consumer);
+            const std::string id =
+                add(otherOf(consumer), "mail", R"({"seat":7})", R"({"removeOnComplete":true})");
+            const auto event =
+                node("events.wait", "\"event\": \"completed\", \"job\": \"" + id + "\"");
+            CPPUNIT_ASSERT_EQUAL(std::string(R"({"seat":7})"), textOf(event["returnvalue"]));
+            const std::string failing =
+                add(otherOf(consumer), "fail", "{}", R"({"removeOnFail":true})");
+            node("events.wait", "\"event\": \"failed\", \"job\": \"" + failing + "\"");
+            untilNothingActive();
+            CPPUNIT_ASSERT_EQUAL(std::string("no such job"), jobJson(id));
+            CPPUNIT_ASSERT_EQUAL(std::string("no such job"), jobJson(failing));
+            CPPUNIT_ASSERT_EQUAL(std::int64_t{0},
+                                 number({"EXISTS",
+                                         key(id),
+                                         key(id + ":lock"),
+                                         key(failing),
+                                         key("completed"),
+                                         key("failed")}));
+            stopWorker(consumer);
+        }
+        CPPUNIT_ASSERT_EQUAL(std::size_t{0}, delivered("removed"));
+    }
+
+    void onlyTheNewestFinishedJobsAreKept() {
+        // Each side finishes some of one row: the count is the queue's.
+        for (const char* name : {"mail", "fail"}) {
+            std::vector<std::string> ids;
+            for (const Side consumer : kBoth) {
+                startWorker(consumer);
+                for (int i = 0; i < 3; ++i) {
+                    ids.push_back(run(otherOf(consumer),
+                                      name,
+                                      R"({"removeOnComplete":2,"removeOnFail":{"count":4}})"));
+                }
+                stopWorker(consumer);
+            }
+            const std::size_t kept = std::string(name) == "mail" ? 2 : 4;
+            const std::vector<std::string> newest(ids.end() - static_cast<std::ptrdiff_t>(kept),
+                                                  ids.end());
+            const char* state = kept == 2 ? "completed" : "failed";
+            CPPUNIT_ASSERT_EQUAL(joined(newest), listed(state, true));
+            for (std::size_t i = 0; i + kept < ids.size(); ++i) {
+                CPPUNIT_ASSERT_EQUAL(std::string("no such job"), jobJson(ids[i]));
+            }
+        }
+    }
+
+    void expiredFinishedJobsAreRemoved() {
+        for (const Side consumer : kBoth) {
+            startWorker(consumer);
+            const std::string old = add(otherOf(consumer), "mail");
+            untilState(old, "completed");
+            stopWorker(consumer);
+            startWorker(otherOf(consumer));
+            const std::string opts = R"({"delay":1100,"removeOnComplete":{"age":1}})";
+            const std::string next = add(consumer, "mail", "{}", opts);
+            untilState(next, "completed");
+            CPPUNIT_ASSERT_EQUAL(std::string("no such job"), jobJson(old));
+            stopWorker(otherOf(consumer));
+        }
+    }
+
+protected:
+    using CompatFixture::CompatFixture;
+
+private:
+    /// Both sides' counts, compared; returns ours.
+    JobCounts expectCounts() {
+        const JobCounts ours = queue().counts();
+        const auto nodes = node("queue.getJobCounts");
+        CPPUNIT_ASSERT_EQUAL(nodes["waiting"].GetInt64(), ours.waiting);
+        CPPUNIT_ASSERT_EQUAL(nodes["active"].GetInt64(), ours.active);
+        CPPUNIT_ASSERT_EQUAL(nodes["delayed"].GetInt64(), ours.delayed);
+        CPPUNIT_ASSERT_EQUAL(nodes["prioritized"].GetInt64(), ours.prioritized);
+        CPPUNIT_ASSERT_EQUAL(nodes["waiting-children"].GetInt64(), ours.waitingChildren);
+        CPPUNIT_ASSERT_EQUAL(nodes["completed"].GetInt64(), ours.completed);
+        CPPUNIT_ASSERT_EQUAL(nodes["failed"].GetInt64(), ours.failed);
+        if (is548()) {
+            CPPUNIT_ASSERT_EQUAL(nodes["paused"].GetInt64(), ours.paused);
+        }
+        return ours;
+    }
+
+    /// Ids of getJobs([state], 0, -1, ascending).
+    std::string listed(const std::string& state, bool ascending) {
+        const auto jobs =
+            node("queue.getJobs",
+                 "\"args\": [[\"" + state + "\"], 0, -1, " + (ascending ? "true" : "false") + "]");
+        std::vector<std::string> ids;
+        for (const auto& job : jobs.GetArray()) {
+            ids.emplace_back(job["id"].GetString());
+        }
+        return joined(ids);
+    }
+
+    /// Adds a job and waits until it has ended, and until another one would end in a later millisecond.
+    std::string run(Side producer, const std::string& name, const std::string& opts) {
+        const std::string id = add(producer, name, "{}", opts);
+        eventually("finished", [&] {
+            const std::string state = nodeState(id);
+            return state == "completed" || state == "failed";
+        });
+        const std::int64_t finishedOn = std::stoll(field(id, "finishedOn"));
+        eventually("the clock moved", [&] { return clock_.wallMs() > finishedOn; });
+        return id;
+    }
+};
+
+class CompatQueue670Test : public CompatQueue {
+    CPPUNIT_TEST_SUB_SUITE(CompatQueue670Test, CompatQueue);
+    CPPUNIT_TEST_SUITE_END();
+
+public:
+    CompatQueue670Test() : CompatQueue("6.7.0") {}
+};
+
+class CompatQueue548Test : public CompatQueue {
+    CPPUNIT_TEST_SUB_SUITE(CompatQueue548Test, CompatQueue);
+    CPPUNIT_TEST_SUITE_END();
+
+public:
+    CompatQueue548Test() : CompatQueue("5.48.1") {}
+};
+
+CPPUNIT_TEST_SUITE_REGISTRATION(CompatQueue670Test);
+CPPUNIT_TEST_SUITE_REGISTRATION(CompatQueue548Test);
