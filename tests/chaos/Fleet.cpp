@@ -1,0 +1,228 @@
+#include "chaos/Fleet.h"
+
+#include <cstdlib>
+#include <fstream>
+#include <iostream>
+#include <iterator>
+#include <stdexcept>
+#include <thread>
+#include <unistd.h>
+#include <utility>
+
+#include <cppunit/TestAssert.h>
+
+#include "store/DatabaseUrl.h"
+#include "support/PostgresServer.h"
+#include "support/RedisServer.h"
+
+namespace drover::test {
+
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+constexpr std::chrono::milliseconds kStartLimit{20000};
+const std::string kConf = DROVER_SOURCE_DIR "/conf";
+
+std::string contents(const std::string& path) {
+    std::ifstream file(path, std::ios::binary);
+    return {std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
+}
+
+store::SessionSettings sessionSettings(const std::string& url) {
+    store::SessionSettings settings;
+    settings.url = store::DatabaseUrl::parse(url);
+    settings.statementTimeout = std::chrono::seconds(30);
+    return settings;
+}
+
+/// A new database on the executable's cluster; its URL.
+std::string makeDatabase() {
+    static int number = 0;
+    const std::string name = "chaos_" + std::to_string(++number);
+    store::Session(sessionSettings(PostgresServer::shared().url()))
+        .execute("CREATE DATABASE " + name);
+    return PostgresServer::shared().url(name);
+}
+
+}  // namespace
+
+Fleet::Fleet(Settings settings)
+    : settings_(std::move(settings)),
+      databaseUrl_(makeDatabase()),
+      port_(freePort()),
+      queue_(RedisServer::shared().port()),
+      ledger_(sessionSettings(databaseUrl_)),
+      folder_(makeTempFolder("drover-chaos-")) {
+    queue_.reset();
+    loadDemoData();
+    std::vector<std::string> producer = {"run",
+                                         "--config",
+                                         kConf + "/producer.properties",
+                                         "--set",
+                                         "control.socket=" + pathOf("producer.sock"),
+                                         "--set",
+                                         "api.port=" + std::to_string(port_),
+                                         "--set",
+                                         "api.healthPort=0"};
+    if (!settings_.jobOptions.empty()) {
+        producer.insert(producer.end(),
+                        {"--set", "api.route.reserve.options=" + settings_.jobOptions});
+    }
+    producer_.start(commandLine("producer", producer), pathOf("producer.log"));
+    for (int i = 0; i < settings_.consumers; ++i) {
+        consumers_.push_back(std::make_unique<Consumer>());
+        consumers_.back()->name = "consumer-" + std::to_string(i + 1);
+        startConsumer(static_cast<std::size_t>(i));
+    }
+    producer_.waitUntil([this] { return accepts(port_); }, kStartLimit);
+    for (std::size_t i = 0; i < consumers_.size(); ++i) {
+        waitUntilReady(i);
+    }
+}
+
+Fleet::~Fleet() {
+    producer_.stop(9);
+    consumers_.clear();
+    if (exact_) {
+        removeTree(folder_);
+    } else {
+        std::cerr << "\n  the logs of the fleet are in " << folder_ << '\n';
+    }
+}
+
+void Fleet::loadDemoData() {
+    ServerProcess migrate;
+    migrate.start(
+        commandLine("migrate", {"db", "migrate", "--schema", DROVER_SOURCE_DIR "/schema"}),
+        pathOf("migrate.log"));
+    eventually(
+        "migrated", [&migrate] { return !migrate.running(); }, kStartLimit);
+    CPPUNIT_ASSERT_EQUAL_MESSAGE(contents(pathOf("migrate.log")), 0, migrate.stop(0));
+    ledger_.session().script(contents(DROVER_SOURCE_DIR "/schema/demo.sql"));
+}
+
+std::vector<std::int64_t> Fleet::addEvents(int count, std::int64_t seats) {
+    const store::Result rows = ledger_.session().execute(
+        "INSERT INTO events (name, date, location, max_tickets)"
+        " SELECT 'Event ' || n, now(), 'Hall', $1 FROM generate_series(1, $2) n RETURNING id",
+        store::Params().bigint(seats).bigint(count));
+    std::vector<std::int64_t> ids;
+    ids.reserve(static_cast<std::size_t>(rows.rows()));
+    for (int row = 0; row < rows.rows(); ++row) {
+        ids.push_back(rows.bigint(row, 0));
+    }
+    return ids;
+}
+
+std::vector<std::string> Fleet::commandLine(const std::string& name,
+                                            const std::vector<std::string>& words,
+                                            const std::string& failpoint) const {
+    const char* path = std::getenv("PATH");
+    std::vector<std::string> line = {"env",
+                                     "-i",
+                                     std::string("PATH=") + (path == nullptr ? "" : path),
+                                     "XDG_RUNTIME_DIR=" + folder_,
+                                     "DATABASE_URL=" + databaseUrl_,
+                                     "REDIS_HOST=127.0.0.1",
+                                     "REDIS_PORT=" + std::to_string(RedisServer::shared().port())};
+    if (!failpoint.empty()) {
+        line.push_back("DROVER_FAIL=" + failpoint);
+    }
+    line.emplace_back(DROVER_BINARY_DIR "/engine/drover");
+    line.insert(line.end(), words.begin(), words.end());
+    if (name != "migrate") {
+        line.insert(line.end(), {"--set", "plugins.dir=" DROVER_BINARY_DIR "/plugins"});
+    }
+    return line;
+}
+
+void Fleet::startConsumer(std::size_t index, const std::string& failpoint) {
+    Consumer& consumer = *consumers_.at(index);
+    consumer.process.start(commandLine(consumer.name,
+                                       {"run",
+                                        "--config",
+                                        kConf + "/consumer.properties",
+                                        "--set",
+                                        "control.socket=" + pathOf(consumer.name + ".sock"),
+                                        "--set",
+                                        "queue.reservation.lockDurationMs=" +
+                                            std::to_string(settings_.lockDuration.count()),
+                                        "--set",
+                                        "queue.reservation.stalledIntervalMs=" +
+                                            std::to_string(settings_.stalledInterval.count())},
+                                       failpoint),
+                           pathOf(consumer.name + ".log"));
+}
+
+void Fleet::waitUntilReady(std::size_t index) {
+    const Consumer& consumer = *consumers_.at(index);
+    const std::string health = std::string(DROVER_BINARY_DIR "/engine/drover health --set ") +
+                               "control.socket=" + pathOf(consumer.name + ".sock") +
+                               " >/dev/null 2>&1";
+    consumer.process.waitUntil([&health] { return std::system(health.c_str()) == 0; }, kStartLimit);
+}
+
+void Fleet::killConsumer(std::size_t index) {
+    consumers_.at(index)->process.stop(9);
+}
+
+void Fleet::killRandomConsumer(std::mt19937& random) {
+    const std::size_t index =
+        std::uniform_int_distribution<std::size_t>(0, consumers_.size() - 1)(random);
+    killConsumer(index);
+    startConsumer(index);
+}
+
+std::string Fleet::logOf(std::size_t index) const {
+    return contents(pathOf(consumers_.at(index)->name + ".log"));
+}
+
+std::vector<Answer> Fleet::postReservations(std::vector<Ask> asks, int clients) {
+    Load load(port_, std::move(asks), clients);
+    load.finish();
+    return load.answers();
+}
+
+std::unique_ptr<Load> Fleet::startLoad(std::vector<Ask> asks, int clients, int perSecond) const {
+    return std::make_unique<Load>(port_, std::move(asks), clients, perSecond);
+}
+
+Fleet::Milliseconds Fleet::waitUntilSettled(Milliseconds within) {
+    return eventually(
+        "all jobs are done", [this] { return queue_.idle(); }, within);
+}
+
+void Fleet::assertExact(const std::vector<Answer>& answers) {
+    ledger_.assertExact(answers);
+    queue_.assertEndings(ledger_.outcomes("RESERVED"), ledger_.outcomes("REJECTED"));
+    queue_.assertClean();
+    exact_ = true;
+}
+
+std::chrono::milliseconds eventually(const std::string& what,
+                                     const std::function<bool()>& holds,
+                                     std::chrono::milliseconds within) {
+    const auto began = Clock::now();
+    while (!holds()) {
+        CPPUNIT_ASSERT_MESSAGE("not within " + std::to_string(within.count()) + " ms: " + what,
+                               Clock::now() - began < within);
+        std::this_thread::sleep_for(std::chrono::milliseconds(5));
+    }
+    return std::chrono::duration_cast<std::chrono::milliseconds>(Clock::now() - began);
+}
+
+int countFrom(const char* environment, int otherwise) {
+    const char* text = std::getenv(environment);
+    return text == nullptr ? otherwise : std::stoi(text);
+}
+
+std::mt19937 seededRandom(const std::string& test) {
+    const char* given = std::getenv("DROVER_CHAOS_SEED");
+    const auto seed =
+        given == nullptr ? std::random_device{}() : static_cast<unsigned>(std::stoul(given));
+    std::cerr << "\n  " << test << ": DROVER_CHAOS_SEED=" << seed << '\n';
+    return std::mt19937(seed);
+}
+
+}  // namespace drover::test

@@ -1,0 +1,75 @@
+#pragma once
+
+#include <atomic>
+#include <chrono>
+#include <condition_variable>
+#include <cstdint>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <thread>
+#include <vector>
+
+namespace drover::test {
+
+/// A request for a seat.
+struct Ask {
+    std::int64_t eventId = 0;
+    std::int64_t userId = 0;
+};
+
+/// What a client got for its request.
+struct Answer {
+    Ask ask;
+    int status = 0;                ///< 0: no whole answer came.
+    std::string jobId;             ///< Of a 201.
+    std::int64_t timestampMs = 0;  ///< Of a 201.
+    std::chrono::steady_clock::time_point at;
+
+    [[nodiscard]] bool accepted() const { return status == 201; }
+};
+
+/// Clients that send each of a list of requests once, in its order, by POST /reservation/{eventId}/{userId}; each is a
+/// thread with one keep-alive connection. They start at once. What is refused is not sent again.
+/// Threads: the caller's one.
+class Load {
+public:
+    /// `perSecond` is the pace of all clients together; 0: as fast as the answers come. A time in which nobody could send
+    /// is not made up for.
+    Load(int port, std::vector<Ask> asks, int clients, int perSecond = 0);
+    ~Load();
+    Load(const Load&) = delete;
+    Load& operator=(const Load&) = delete;
+
+    /// Waits until everything is sent and answered.
+    void finish();
+    /// Sends nothing more; waits for what is under way.
+    void stop();
+
+    [[nodiscard]] std::size_t acceptedCount() const { return accepted_; }
+    /// All of them, in the order in which they came.
+    [[nodiscard]] std::vector<Answer> answers() const;
+    /// The first 201 that came after `time`.
+    [[nodiscard]] std::optional<Answer> firstAcceptedAfter(
+        std::chrono::steady_clock::time_point time) const;
+
+private:
+    void run();
+    /// The next request when its turn has come; none when all are sent or the load is stopped.
+    std::optional<Ask> next();
+
+    const int port_;
+    const std::vector<Ask> asks_;
+    const std::chrono::microseconds gap_;
+
+    mutable std::mutex mutex_;
+    std::condition_variable changed_;
+    std::size_t sent_ = 0;
+    std::chrono::steady_clock::time_point nextTurn_;
+    bool stopping_ = false;
+    std::vector<Answer> answers_;
+    std::atomic<std::size_t> accepted_{0};
+    std::vector<std::thread> clients_;
+};
+
+}  // namespace drover::test
