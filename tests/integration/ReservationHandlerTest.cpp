@@ -96,8 +96,9 @@ public:
         CPPUNIT_ASSERT_EQUAL(std::string("reservation"), std::string(plugin_->name));
         CPPUNIT_ASSERT_EQUAL(std::string("reserveEvent"), std::string(handler_->job_names[0]));
         CPPUNIT_ASSERT_EQUAL(std::string("reservation"), std::string(handler_->default_queue));
-        CPPUNIT_ASSERT_EQUAL(std::string(R"({"maxStalledCount": 10})"),
-                             std::string(handler_->default_options));
+        CPPUNIT_ASSERT_EQUAL(
+            std::string(R"({"maxStalledCount": 10, "batchSize": 250, "concurrency": 1000})"),
+            std::string(handler_->default_options));
         CPPUNIT_ASSERT_EQUAL(std::uint32_t{500}, handler_->batch_max);
         const drover_config_key& url = *plugin_->config_keys[0];
         CPPUNIT_ASSERT_EQUAL(std::string("database.url"), std::string(url.name));
