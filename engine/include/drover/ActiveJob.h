@@ -178,8 +178,9 @@ public:
     void addLog(std::string_view row) {
         check("addLog", host_->add_log(call_, index_, bytes(row)));
     }
-    /// Adds jobs with this job as parent. `children`: JSON array of
-    /// {"queue": qualified name, "name": string, "data": any, "opts": object}. Returns the JSON array of their ids.
+    /// Adds jobs with this job as parent; throws std::runtime_error where the engine has no flows, as in this version.
+    /// `children`: JSON array of {"queue": qualified name, "name": string, "data": any, "opts": object}. Returns the JSON
+    /// array of their ids.
     std::string addChildren(std::string_view children) {
         Received ids;
         check("addChildren",

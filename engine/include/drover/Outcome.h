@@ -16,8 +16,8 @@ struct Outcome {
         Unavailable,  ///< `text` is the reason; `ms` how long to wait at least, 0: the engine decides.
         Delayed,      ///< `ms` is the epoch time until which it waits.
         Wait,         ///< Back to the head of the queue.
-        WaitingChildren,  ///< Sleeps until its children are done, then runs again from the start.
-        RateLimited       ///< `ms` is how long the queue's limiter closes.
+        WaitingChildren,  ///< Sleeps until its children are done; this version's engine fails the job instead.
+        RateLimited       ///< `ms` is how long the queue's limiter closes; so far only this job waits.
     };
 
     Kind kind = Kind::Completed;
@@ -63,12 +63,14 @@ struct Outcome {
     return {.kind = Outcome::Kind::Wait};
 }
 
-/// Sleeps until its children are done, then runs again from the start.
+/// Sleeps until its children are done, then runs again from the start. An engine without flows, as this version's, fails
+/// the job as unrecoverable and says why.
 [[nodiscard]] inline Outcome waitForChildren() {
     return {.kind = Outcome::Kind::WaitingChildren};
 }
 
-/// Back to the head of the queue, whose limiter closes for `duration`.
+/// Back to the head of the queue, whose limiter closes for `duration`. An engine that cannot close the limiter, as this
+/// version's, delays the job alone.
 [[nodiscard]] inline Outcome rateLimited(std::chrono::milliseconds duration) {
     return {.kind = Outcome::Kind::RateLimited, .ms = duration.count()};
 }
