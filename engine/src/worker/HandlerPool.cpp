@@ -8,6 +8,16 @@
 
 namespace drover {
 
+namespace {
+
+/// Takes one off the count of busy threads however the handler's code is left; nextBatch() put it there.
+struct AtWork {
+    std::atomic<int>& count;
+    ~AtWork() { --count; }
+};
+
+}  // namespace
+
 HandlerPool::HandlerPool(std::shared_ptr<HandlerType> type,
                          int threads,
                          int batchSize,
@@ -92,15 +102,16 @@ void HandlerPool::run() {
                 if (batch.empty()) {
                     return;
                 }
-                process(*instance, batch);
-                --atWork_;
+                {
+                    const AtWork atWork{atWork_};
+                    process(*instance, batch);
+                }
                 inbox_.push(std::move(batch));
             }
         });
         if (normal) {
             return;
         }
-        --atWork_;
         inbox_.push(std::move(batch));
     }
 }
