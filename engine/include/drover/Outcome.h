@@ -17,7 +17,7 @@ struct Outcome {
         Delayed,      ///< `ms` is the epoch time until which it waits.
         Wait,         ///< Back to the head of the queue.
         WaitingChildren,  ///< Sleeps until its children are done; this version's engine fails the job instead.
-        RateLimited       ///< `ms` is how long the queue's limiter closes; so far only this job waits.
+        RateLimited  ///< `ms` is how long the queue's limiter closes; so far only this job waits.
     };
 
     Kind kind = Kind::Completed;
