@@ -65,52 +65,86 @@ end
 -- itself.
 local function finishAll()
   local count = (#ARGV - firstJob + 1) / 4
-  local jobKeys, lockKeys, families = {}, {}, {}
+  local jobKeys, lockKeys, below = {}, {}, {}
   for n = 1, count do
     local at = firstJob + (n - 1) * 4
-    local jobKey = prefix .. ARGV[at + 1]
+    local profile, jobKey = profiles[tonumber(ARGV[at])], prefix .. ARGV[at + 1]
     jobKeys[n], lockKeys[n] = jobKey, jobKey .. ':lock'
-    if profiles[tonumber(ARGV[at])].target == 'completed' then
-      families[#families + 1] = jobKey .. ':dependencies'
-      families[#families + 1] = jobKey .. ':unsuccessful'
+    if profile.keepCount == 0 then
+      addKeysBelow(below, jobKey)
+    elseif profile.target == 'completed' then
+      below[#below + 1] = jobKey .. ':dependencies'
+      below[#below + 1] = jobKey .. ':unsuccessful'
     end
   end
   local holders = redis.call('MGET', unpack(lockKeys))
   local allExist = redis.call('EXISTS', unpack(jobKeys)) == count
-  local anyFamily = #families > 0 and redis.call('EXISTS', unpack(families)) > 0
-  local released, gone = {}, {}
-
+  -- Mostly a job has its hash and nothing below: then nothing is asked for each, and little is written to the log.
+  local anyBelow = #below > 0 and redis.call('EXISTS', unpack(below)) > 0
+  local released, gone, ending = {}, {}, {}
   for n = 1, count do
     local at = firstJob + (n - 1) * 4
-    local profile, id, value = profiles[tonumber(ARGV[at])], ARGV[at + 1], ARGV[at + 2]
-    local target, keepCount, made = profile.target, profile.keepCount, profile.made
-    local jobKey = jobKeys[n]
+    local profile, id = profiles[tonumber(ARGV[at])], ARGV[at + 1]
     local code = 0
-    if not allExist and redis.call('EXISTS', jobKey) == 0 then
+    if not allExist and redis.call('EXISTS', jobKeys[n]) == 0 then
       code = -1
-    elseif anyFamily and target == 'completed' and redis.call('SCARD', jobKey .. ':dependencies') ~= 0 then
+    elseif anyBelow and profile.target == 'completed' and redis.call('SCARD', jobKeys[n] .. ':dependencies') ~= 0 then
       code = -4
-    elseif anyFamily and target == 'completed' and redis.call('ZCARD', jobKey .. ':unsuccessful') ~= 0 then
+    elseif anyBelow and profile.target == 'completed' and redis.call('ZCARD', jobKeys[n] .. ':unsuccessful') ~= 0 then
       code = -9
     elseif holders[n] ~= profile.token then
       code = holders[n] and -6 or -2
     else
       released[#released + 1] = id
       gone[#gone + 1] = lockKeys[n]
-      -- From the tail: the oldest active jobs are there, and those finish first.
-      if redis.call('LREM', keys.active, -1, id) == 0 then code = -3 end
+      ending[id] = true
     end
     codes[n] = code
-    if code == 0 then
+  end
+
+  -- The oldest active jobs finish first, mostly: those at the list's tail leave it at once, others one by one.
+  local tail, left = redis.call('LRANGE', keys.active, -count, -1), {}
+  local leaving = 0
+  for at = #tail, 1, -1 do
+    local id = tail[at]
+    if not ending[id] or left[id] then break end
+    left[id] = true
+    leaving = leaving + 1
+  end
+  if leaving > 0 then redis.call('RPOP', keys.active, leaving) end
+
+  -- Jobs kept without a rule enter their set together, at the latest before a rule is applied to it.
+  local kept = { completed = {}, failed = {} }
+  local function store(target)
+    if #kept[target] > 0 then redis.call('ZADD', keys[target], unpack(kept[target])) end
+    kept[target] = {}
+  end
+
+  for n = 1, count do
+    local at = firstJob + (n - 1) * 4
+    local profile, id, value = profiles[tonumber(ARGV[at])], ARGV[at + 1], ARGV[at + 2]
+    local target, keepCount, made = profile.target, profile.keepCount, profile.made
+    local jobKey = jobKeys[n]
+    if codes[n] == 0 then
+      if left[id] then
+        left[id] = nil
+      elseif redis.call('LREM', keys.active, -1, id) == 0 then
+        codes[n] = -3
+      end
+    end
+    if codes[n] == 0 then
       finished = finished + 1
       if profile.deduplication ~= '' then
         local ownerKey = prefix .. 'de:' .. profile.deduplication
         if redis.call('GET', ownerKey) == id and redis.call('PTTL', ownerKey) <= 0 then redis.call('DEL', ownerKey) end
       end
       if keepCount == 0 then
-        deleteJob(jobKey)
+        gone[#gone + 1] = jobKey
+        if anyBelow then addKeysBelow(gone, jobKey) end
       else
-        redis.call('ZADD', keys[target], nowText, id)
+        local entering = kept[target]
+        entering[#entering + 1] = nowText
+        entering[#entering + 1] = id
         if target == 'completed' then
           redis.call('HSET', jobKey, 'returnvalue', value, 'finishedOn', nowText, 'atm', made)
         else
@@ -118,6 +152,7 @@ local function finishAll()
           redis.call('HDEL', jobKey, 'defa')
         end
         if profile.keepAge >= 0 or keepCount > 0 then
+          store(target)
           keepFinished(keys[target], prefix, now, keepCount, profile.keepAge, profile.keepLimit)
         end
       end
@@ -131,6 +166,8 @@ local function finishAll()
       end
     end
   end
+  store('completed')
+  store('failed')
   if #released > 0 then
     redis.call('SREM', keys.stalled, unpack(released))
     redis.call('DEL', unpack(gone))

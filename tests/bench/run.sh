@@ -7,7 +7,7 @@ cd "$(dirname "$(readlink -f "$0")")/../.."
 parts=(script http sql nest_post nest_drain_seed nest_drain_insert bullmq_noop drover_post drover_drain drover_noop)
 turns=5
 jobs=50000 events=100 consumers=3   # What is drained.
-noop_jobs=40000                     # What an empty handler gets.
+noop_jobs=100000                    # What an empty handler gets.
 post_seconds=6
 
 case ${1:-} in
@@ -61,7 +61,7 @@ start_servers() {
   local as_postgres=()
   redis_port=$(free_port 6500)
   (cd "$folder" && exec redis-server --bind 127.0.0.1 --port "$redis_port" --dir . --appendonly yes \
-    --appendfsync everysec --save '' --maxmemory-policy noeviction >redis.log 2>&1) &
+    --appendfsync everysec --save '' --auto-aof-rewrite-percentage 0 --maxmemory-policy noeviction >redis.log 2>&1) &
   started+=($!)
   mkdir "$folder/postgres"
   if [[ $(id -u) == 0 ]]; then

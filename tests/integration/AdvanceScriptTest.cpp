@@ -38,10 +38,12 @@ class AdvanceScriptTest : public RedisFixture {
     CPPUNIT_TEST(eachOwnershipCodeIsTheContracts);
     CPPUNIT_TEST(refusedCompletionsKeepTheLock);
     CPPUNIT_TEST(oneRefusalDoesNotTouchItsNeighbours);
+    CPPUNIT_TEST(jobsFinishInAnyOrderAndOnlyOnce);
     CPPUNIT_TEST(keepNothing);
     CPPUNIT_TEST(keepByCount);
     CPPUNIT_TEST(keepByAgeWithLimit);
     CPPUNIT_TEST(keepByAgeAndCount);
+    CPPUNIT_TEST(aRuleAppliesToWhatFinishedBeforeItOnly);
     CPPUNIT_TEST(theDeduplicationOwnerIsReleased);
     CPPUNIT_TEST(theLastFinishIsDrained);
     CPPUNIT_TEST(aFinishWithADelayedJobLeftIsNotDrained);
@@ -141,7 +143,7 @@ public:
         request.finish = {completed("1")};
         const AdvanceResult result = advance(request);
         CPPUNIT_ASSERT_EQUAL(0, result.codes.front());
-        CPPUNIT_ASSERT_EQUAL(std::size_t{1}, result.jobs.size());
+        CPPUNIT_ASSERT_EQUAL(std::size_t{1}, result.claimed());
     }
 
     void theGlobalLimiterBoundsAClaimAndTellsHowLong() {
@@ -150,16 +152,16 @@ public:
             addJob();
         }
         const AdvanceResult first = advance(claimOf(10));
-        CPPUNIT_ASSERT_EQUAL(std::size_t{2}, first.jobs.size());
+        CPPUNIT_ASSERT_EQUAL(std::size_t{2}, first.claimed());
         CPPUNIT_ASSERT_EQUAL(std::string("2"), text({"GET", keys().limiter}));
         const std::int64_t left = number({"PTTL", keys().limiter});
         CPPUNIT_ASSERT(left > 4000 && left <= 5000);
         const AdvanceResult second = advance(claimOf(10));
-        CPPUNIT_ASSERT_EQUAL(std::size_t{0}, second.jobs.size());
+        CPPUNIT_ASSERT_EQUAL(std::size_t{0}, second.claimed());
         CPPUNIT_ASSERT(second.rateLimited > milliseconds(4000));
         CPPUNIT_ASSERT(second.rateLimited <= milliseconds(5000));
         redis({"DEL", keys().limiter});
-        CPPUNIT_ASSERT_EQUAL(std::size_t{2}, advance(claimOf(10)).jobs.size());
+        CPPUNIT_ASSERT_EQUAL(std::size_t{2}, advance(claimOf(10)).claimed());
     }
 
     void aDeferredFailureDoesNotCountForTheLimiter() {
@@ -175,7 +177,7 @@ public:
         addDelayed(1);
         redis({"HSET", keys().meta, "paused", "1"});
         redis({"DEL", keys().marker});
-        CPPUNIT_ASSERT_EQUAL(std::size_t{0}, advance(claimOf(1), later(100)).jobs.size());
+        CPPUNIT_ASSERT_EQUAL(std::size_t{0}, advance(claimOf(1), later(100)).claimed());
         CPPUNIT_ASSERT((Strings{"1"} == list(keys().wait)));
         CPPUNIT_ASSERT_EQUAL(std::string("0"), hash("1")["delay"]);
         CPPUNIT_ASSERT_EQUAL(std::string("waiting 1 prev=delayed"), events().back());
@@ -185,7 +187,7 @@ public:
     void promotionTakesAThousandAtATime() {
         std::vector<AddItem> items(1500, delayedItem(1));
         backend().addJobs(client(), items);
-        CPPUNIT_ASSERT_EQUAL(std::size_t{1}, advance(claimOf(1), later(100)).jobs.size());
+        CPPUNIT_ASSERT_EQUAL(std::size_t{1}, advance(claimOf(1), later(100)).claimed());
         CPPUNIT_ASSERT_EQUAL(std::int64_t{500}, number({"ZCARD", keys().delayed}));
         CPPUNIT_ASSERT_EQUAL(std::string("1"), list(keys().active).front());
         CPPUNIT_ASSERT_EQUAL(std::string("2"), list(keys().wait).back());
@@ -210,8 +212,8 @@ public:
         addDelayed(90000);
         CPPUNIT_ASSERT_EQUAL(due, advance(claimOf(1)).nextDelayedMs);
         // One millisecond early is too early.
-        CPPUNIT_ASSERT_EQUAL(std::size_t{0}, advance(claimOf(1), due - 1).jobs.size());
-        CPPUNIT_ASSERT_EQUAL(std::size_t{1}, advance(claimOf(1), due).jobs.size());
+        CPPUNIT_ASSERT_EQUAL(std::size_t{0}, advance(claimOf(1), due - 1).claimed());
+        CPPUNIT_ASSERT_EQUAL(std::size_t{1}, advance(claimOf(1), due).claimed());
     }
 
     void idsWithoutHashAreDroppedAndDoNotHideJobs() {
@@ -342,6 +344,30 @@ public:
         CPPUNIT_ASSERT((std::vector<int>{0, -2, 0} == advance(request).codes));
         CPPUNIT_ASSERT((Strings{"2"} == list(keys().active)));
         CPPUNIT_ASSERT_EQUAL(std::int64_t{2}, number({"ZCARD", keys().completed}));
+    }
+
+    void jobsFinishInAnyOrderAndOnlyOnce() {
+        for (int i = 0; i < 5; ++i) {
+            addJob();
+        }
+        claim(5);
+        AdvanceRequest request;
+        request.finish = {completed("4"), completed("1"), completed("4"), completed("2")};
+        CPPUNIT_ASSERT((std::vector<int>{0, 0, -3, 0} == advance(request).codes));
+        CPPUNIT_ASSERT((Strings{"5", "3"} == list(keys().active)));
+        CPPUNIT_ASSERT_EQUAL(std::int64_t{3}, number({"ZCARD", keys().completed}));
+    }
+
+    void aRuleAppliesToWhatFinishedBeforeItOnly() {
+        for (int i = 0; i < 4; ++i) {
+            addJob();
+        }
+        claim(4);
+        AdvanceRequest request;
+        request.finish = {completed("1"), completed("2"), completed("3"), completed("4")};
+        request.finish[2].keep.count = 1;
+        CPPUNIT_ASSERT((std::vector<int>{0, 0, 0, 0} == advance(request).codes));
+        CPPUNIT_ASSERT((Strings{"3", "4"} == finishedIds()));
     }
 
     void keepNothing() {

@@ -101,7 +101,7 @@ std::vector<ClaimedJob> RedisFixture::claim(int count,
     request.claim = count;
     request.token = token;
     request.lockDuration = lockDuration;
-    return backend_->advance(*client_, request, clock_.wallMs()).jobs;
+    return backend_->advance(*client_, request, clock_.wallMs()).jobs();
 }
 
 JobState RedisFixture::stateOf(const std::string& id) {

@@ -61,7 +61,7 @@ void readRest(ClaimedJob& job, const ReplyView& pairs) {
 
 ClaimedJob claimedJob(const ReplyView& jobs,
                       std::size_t at,
-                      const AdvanceRequest& request,
+                      const std::string& token,
                       const std::string& queue,
                       std::int64_t nowMs) {
     const auto orEmptyObject = [&jobs](std::size_t index) {
@@ -71,7 +71,7 @@ ClaimedJob claimedJob(const ReplyView& jobs,
     ClaimedJob job;
     job.id = jobs.at(at).text();
     job.queue = queue;
-    job.token = request.token;
+    job.token = token;
     job.name = jobs.at(at + 1).text();
     job.data = orEmptyObject(at + 2);
     job.opts = orEmptyObject(at + 3);
@@ -120,7 +120,50 @@ void addFinishItems(Command& command, const std::vector<FinishItem>& items) {
     }
 }
 
+/// One code per job that the script was told about.
+std::vector<int> codesOf(const ReplyView& reply,
+                         std::size_t expected,
+                         const std::string& operation,
+                         const std::string& queue) {
+    if (reply.size() != expected) {
+        throw ScriptException(
+            Poco::format("%s %s: %z codes for %z jobs", operation, queue, reply.size(), expected));
+    }
+    std::vector<int> codes;
+    codes.reserve(expected);
+    for (std::size_t i = 0; i < expected; ++i) {
+        codes.push_back(static_cast<int>(reply.at(i).integer()));
+    }
+    return codes;
+}
+
 }  // namespace
+
+AdvanceResult::AdvanceResult(Reply reply,
+                             const AdvanceRequest& request,
+                             const std::string& queue,
+                             std::int64_t nowMs)
+    : codes(codesOf(reply.at(0), request.finish.size(), "advance", queue)),
+      rateLimited(reply.at(2).integer()),
+      nextDelayedMs(reply.at(3).integer()),
+      reply_(std::move(reply)),
+      token_(request.token),
+      queue_(queue),
+      nowMs_(nowMs) {}
+
+std::size_t AdvanceResult::claimed() const {
+    return reply_.at(1).size() / kClaimWidth;
+}
+
+std::vector<ClaimedJob> AdvanceResult::jobs() const {
+    const ReplyView elements = reply_.at(1);
+    std::vector<ClaimedJob> jobs;
+    jobs.reserve(claimed());
+    for (std::size_t at = 0; at + kClaimWidth <= elements.size(); at += kClaimWidth) {
+        jobs.push_back(claimedJob(elements, at, token_, queue_, nowMs_));
+    }
+    return jobs;
+}
 
 std::vector<std::string> QueueBackend::addJobs(RedisClient& redis,
                                                const std::vector<AddItem>& items) const {
@@ -156,7 +199,8 @@ std::vector<std::string> QueueBackend::addJobs(RedisClient& redis,
 
 AdvanceResult QueueBackend::advance(RedisClient& redis,
                                     const AdvanceRequest& request,
-                                    std::int64_t nowMs) const {
+                                    std::int64_t nowMs,
+                                    const std::function<void()>& meanwhile) const {
     Command command = redis.script("advance");
     command.reserve(40 + request.finish.size() * 4);
     command.add(keys_.wait)
@@ -175,17 +219,7 @@ AdvanceResult QueueBackend::advance(RedisClient& redis,
     command.add(static_cast<std::int64_t>(request.lockDuration.count()));
     command.add(request.claim).add(request.workerName).add("").add("");
     addFinishItems(command, request.finish);
-    const Reply reply = redis.run(command);
-    AdvanceResult result;
-    result.codes = codes(reply.at(0), request.finish.size(), "advance");
-    const ReplyView jobs = reply.at(1);
-    result.jobs.reserve(jobs.size() / kClaimWidth);
-    for (std::size_t at = 0; at + kClaimWidth <= jobs.size(); at += kClaimWidth) {
-        result.jobs.push_back(claimedJob(jobs, at, request, keys_.qualifiedName(), nowMs));
-    }
-    result.rateLimited = std::chrono::milliseconds(reply.at(2).integer());
-    result.nextDelayedMs = reply.at(3).integer();
-    return result;
+    return AdvanceResult(redis.run(command, meanwhile), request, keys_.qualifiedName(), nowMs);
 }
 
 std::vector<int> QueueBackend::retryJobs(RedisClient& redis,
@@ -207,7 +241,7 @@ std::vector<int> QueueBackend::retryJobs(RedisClient& redis,
             .add(item.reason);
         command.add(item.stacktrace);
     }
-    return codes(redis.run(command), items.size(), "retryJobs");
+    return codesOf(redis.run(command), items.size(), "retryJobs", keys_.qualifiedName());
 }
 
 std::vector<int> QueueBackend::handBackJobs(RedisClient& redis,
@@ -224,7 +258,7 @@ std::vector<int> QueueBackend::handBackJobs(RedisClient& redis,
     for (const HandBackItem& item : items) {
         command.add(item.id).add(item.token).add(item.untilMs).add(item.uncountStart ? "1" : "");
     }
-    return codes(redis.run(command), items.size(), "handBackJobs");
+    return codesOf(redis.run(command), items.size(), "handBackJobs", keys_.qualifiedName());
 }
 
 std::vector<std::string> QueueBackend::activeWithToken(RedisClient& redis,
@@ -418,24 +452,6 @@ Command QueueBackend::blockOnMarker(std::chrono::milliseconds timeout) const {
     Command command{"BZPOPMIN", keys_.marker};
     command.own(Poco::format("%.3f", static_cast<double>(timeout.count()) / 1000.0));
     return command;
-}
-
-std::vector<int> QueueBackend::codes(const ReplyView& reply,
-                                     std::size_t expected,
-                                     const char* operation) const {
-    if (reply.size() != expected) {
-        throw ScriptException(Poco::format("%s %s: %z codes for %z jobs",
-                                           std::string(operation),
-                                           keys_.qualifiedName(),
-                                           reply.size(),
-                                           expected));
-    }
-    std::vector<int> result;
-    result.reserve(expected);
-    for (std::size_t i = 0; i < expected; ++i) {
-        result.push_back(static_cast<int>(reply.at(i).integer()));
-    }
-    return result;
 }
 
 }  // namespace drover

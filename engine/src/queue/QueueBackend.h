@@ -2,6 +2,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -69,11 +70,28 @@ struct AdvanceRequest {
     std::string workerName;
 };
 
-struct AdvanceResult {
+/// What `advance` answered. The jobs stay as they came until jobs() takes them apart, which can so wait until Redis has
+/// its next call.
+class AdvanceResult {
+public:
     std::vector<int> codes;  ///< One per finish item; 0 done, else a script code of the contract.
-    std::vector<ClaimedJob> jobs;
     std::chrono::milliseconds rateLimited{0};
     std::int64_t nextDelayedMs = 0;  ///< Epoch; 0: no delayed job, or something was claimed.
+
+    /// `queue` and `nowMs` go into the jobs. Throws ScriptException for a reply of another shape.
+    AdvanceResult(Reply reply,
+                  const AdvanceRequest& request,
+                  const std::string& queue,
+                  std::int64_t nowMs);
+
+    [[nodiscard]] std::size_t claimed() const;
+    [[nodiscard]] std::vector<ClaimedJob> jobs() const;
+
+private:
+    Reply reply_;
+    std::string token_;
+    std::string queue_;
+    std::int64_t nowMs_;
 };
 
 struct StalledResult {
@@ -95,9 +113,11 @@ public:
 
     /// Returns the ids, in order.
     std::vector<std::string> addJobs(RedisClient& redis, const std::vector<AddItem>& items) const;
+    /// `meanwhile` runs while Redis works on the call.
     AdvanceResult advance(RedisClient& redis,
                           const AdvanceRequest& request,
-                          std::int64_t nowMs) const;
+                          std::int64_t nowMs,
+                          const std::function<void()>& meanwhile = {}) const;
     std::vector<int> retryJobs(RedisClient& redis,
                                const std::vector<RetryItem>& items,
                                std::int64_t nowMs) const;
@@ -144,9 +164,6 @@ public:
     [[nodiscard]] Command blockOnMarker(std::chrono::milliseconds timeout) const;
 
 private:
-    [[nodiscard]] std::vector<int> codes(const ReplyView& reply,
-                                         std::size_t expected,
-                                         const char* operation) const;
     void addStateKeys(Command& command) const;
 
     QueueKeys keys_;

@@ -108,13 +108,19 @@ Command RedisClient::script(const std::string& name) const {
     return command;
 }
 
-Reply RedisClient::run(Command& command) {
-    return run(command, Clock::now() + options_.commandTimeout);
-}
-
-Reply RedisClient::run(Command& command, Clock::time_point deadline) {
+Reply RedisClient::run(Command& command, const std::function<void()>& meanwhile) {
     return guarded([&](Connection& link) {
-        Reply reply = link.call(command, deadline);
+        const auto deadline = Clock::now() + options_.commandTimeout;
+        link.send(command, deadline);
+        if (meanwhile) {
+            try {
+                meanwhile();
+            } catch (...) {
+                connection_.reset();  // Its reply would answer the next command.
+                throw;
+            }
+        }
+        Reply reply = link.receive(deadline);
         const std::string_view sha1 = command.args()[1];
         const Script& script = scripts_->bySha1(sha1);
         if (reply.isError() && classifyError(reply.text()) == ReplyClass::NoScript) {

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <atomic>
+#include <functional>
 #include <memory>
 #include <string>
 
@@ -34,8 +35,8 @@ public:
     /// Starts a script call: the first three arguments; the caller adds keys (as many as the script has) and arguments.
     [[nodiscard]] Command script(const std::string& name) const;
     /// Runs a command made by script(): by hash, and by text if Redis does not know it (a restart empties its cache).
-    Reply run(Command& command);
-    Reply run(Command& command, Clock::time_point deadline);
+    /// `meanwhile` runs while Redis works: between the last byte sent and the first one read.
+    Reply run(Command& command, const std::function<void()>& meanwhile = {});
 
     /// Forgets the connection; the next use opens a new one.
     void drop();

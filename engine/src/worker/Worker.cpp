@@ -171,6 +171,10 @@ void Worker::step() {
         advance(claim);
         return;
     }
+    if (answer_) {
+        takeIn();
+        return;
+    }
     if (draining_ && held_.size() == 0) {
         finished_ = true;
         return;
@@ -384,8 +388,8 @@ void Worker::sendSettlements() {
 }
 
 void Worker::advance(int claim) {
-    AdvanceRequest request;
     const std::size_t count = std::min<std::size_t>(settlement_.finish.size(), kMostPerCall);
+    AdvanceRequest request;
     request.finish.reserve(count);
     for (std::size_t i = 0; i < count; ++i) {
         request.finish.push_back(settlement_.finish[i].item);
@@ -394,10 +398,11 @@ void Worker::advance(int claim) {
     request.token = nextToken();
     request.lockDuration = settings_.lockDuration;
     request.workerName = settings_.workerName;
-    AdvanceResult result;
     redis_.connection();  // Throws before anything is sent: the outcomes stay what they are.
+    std::optional<AdvanceResult> result;
     try {
-        result = backend_.advance(redis_, request, clock_.wallMs());
+        // The jobs of the last call are taken in meanwhile.
+        result = backend_.advance(redis_, request, clock_.wallMs(), [this] { takeIn(); });
     } catch (const RedisBusyException&) {
         throw;  // Refused as a whole: nothing was done.
     } catch (...) {
@@ -413,35 +418,46 @@ void Worker::advance(int claim) {
     if (count > 0) {
         failpoint("finish-unread");
     }
-    // Released before the rest is looked at, and moved out: a refused completion comes back as another settlement.
-    std::vector<Settled<FinishItem>> sent(
-        std::make_move_iterator(settlement_.finish.begin()),
-        std::make_move_iterator(settlement_.finish.begin() + static_cast<std::ptrdiff_t>(count)));
-    settlement_.finish.erase(settlement_.finish.begin(),
-                             settlement_.finish.begin() + static_cast<std::ptrdiff_t>(count));
-    for (std::size_t i = 0; i < count; ++i) {
-        release(sent[i].run, result.codes[i], "moveToFinished", sent[i].sentBefore);
-        if (result.codes[i] == 0) {
-            ++(sent[i].item.completed ? counters_.completed : counters_.failed);
+    const bool full = claim > 0 && static_cast<int>(result->claimed()) == claim;
+    if (claim > 0) {
+        if (result->claimed() > 0) {
+            failpoint("claimed-unread");
+        }
+        lookAgain_ = full;
+        nextDelayedMs_ = result->nextDelayedMs;
+        if (nextDelayedMs_ > 0 && nextDelayedMs_ <= clock_.wallMs()) {
+            lookAgain_ = true;
+        }
+        if (result->rateLimited.count() > 0) {
+            claimNotBefore_ = clock_.monotonic() + std::min<std::chrono::milliseconds>(
+                                                       result->rateLimited, kLongestLimit);
+            lookAgain_ = true;
         }
     }
-    if (claim == 0) {
+    // What the call did may have added to the settlement: from here on its own entries are those of the answer.
+    const auto sent = settlement_.finish.begin();
+    answer_.emplace(Answer{std::move(*result),
+                           full,
+                           {std::make_move_iterator(sent),
+                            std::make_move_iterator(sent + static_cast<std::ptrdiff_t>(count))}});
+    settlement_.finish.erase(sent, sent + static_cast<std::ptrdiff_t>(count));
+}
+
+void Worker::takeIn() {
+    if (!answer_) {
         return;
     }
-    if (!result.jobs.empty()) {
-        failpoint("claimed-unread");
+    const Answer answer = std::move(*answer_);
+    answer_.reset();
+    for (std::size_t i = 0; i < answer.finished.size(); ++i) {
+        const auto& [run, item, sentBefore] = answer.finished[i];
+        release(run, answer.result.codes[i], "moveToFinished", sentBefore);
+        if (answer.result.codes[i] == 0) {
+            ++(item.completed ? counters_.completed : counters_.failed);
+        }
     }
-    lookAgain_ = static_cast<int>(result.jobs.size()) == claim;
-    nextDelayedMs_ = result.nextDelayedMs;
-    if (nextDelayedMs_ > 0 && nextDelayedMs_ <= clock_.wallMs()) {
-        lookAgain_ = true;
-    }
-    if (result.rateLimited.count() > 0) {
-        claimNotBefore_ = clock_.monotonic() +
-                          std::min<std::chrono::milliseconds>(result.rateLimited, kLongestLimit);
-        lookAgain_ = true;
-    }
-    if (lookAgain_ && count > 0 && static_cast<int>(held_.size() + result.jobs.size()) >= window_) {
+    if (answer.full && !answer.finished.empty() &&
+        static_cast<int>(held_.size() + answer.result.claimed()) >= window_) {
         // Everything that could be held was there: hold more ahead if the handlers are through with what they had.
         const bool starved = std::all_of(served_.begin(), served_.end(), [](const Served& served) {
             return served.pool->oldestUnstarted() == Time::max();
@@ -450,7 +466,7 @@ void Worker::advance(int claim) {
             window_ = std::min(window_ * 2, std::max(settings_.concurrency, 1));
         }
     }
-    accept(std::move(result.jobs));
+    accept(answer.result.jobs());
 }
 
 void Worker::recoverClaims() {
@@ -588,6 +604,7 @@ void Worker::wait() {
 }
 
 void Worker::waitForRedis(Time until) {
+    takeIn();
     while (!stopping_) {
         const auto left = ms(until - clock_.monotonic());
         if (left <= 0) {
@@ -603,7 +620,12 @@ int Worker::capacity(Time now, int freed) {
     if (quiet_ || draining_ || stopping_ || now < claimNotBefore_) {
         return 0;
     }
-    const int room = std::min(window_ - static_cast<int>(held_.size()) + freed, kMostPerCall);
+    // An answer that is not taken in yet has jobs to hold and others to let go.
+    const auto unread = answer_ ? static_cast<int>(answer_->result.claimed()) -
+                                      static_cast<int>(answer_->finished.size())
+                                : 0;
+    const int held = static_cast<int>(held_.size()) + unread;
+    const int room = std::min(window_ - held + freed, kMostPerCall);
     if (room <= 0) {
         return 0;
     }

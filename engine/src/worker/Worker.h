@@ -5,6 +5,7 @@
 #include <deque>
 #include <map>
 #include <memory>
+#include <optional>
 #include <random>
 #include <string>
 #include <thread>
@@ -81,12 +82,21 @@ private:
         Breaker breaker;
     };
 
+    /// The answer to a call of advance, until its jobs are held and the ones that it finished are let go.
+    struct Answer {
+        AdvanceResult result;
+        bool full;  ///< As many jobs as were asked for.
+        std::vector<Settled<FinishItem>> finished;
+    };
+
     void loop();
     void step();
     void gather();
     void settle(const std::shared_ptr<JobRun>& run, Time now);
     void sendSettlements();
     void advance(int claim);
+    /// Works through the last answer. Not done at once, but while Redis works on the next call.
+    void takeIn();
     /// Gives back what a claim took whose reply was lost.
     void recoverClaims();
     void accept(std::vector<ClaimedJob> jobs);
@@ -121,7 +131,8 @@ private:
     std::size_t anyName_ =
         static_cast<std::size_t>(-1);  ///< Index of the handler without job names.
 
-    Settlement settlement_;                      ///< Outcomes that Redis does not know yet.
+    Settlement settlement_;  ///< Outcomes that Redis does not know yet.
+    std::optional<Answer> answer_;
     std::vector<std::string> unansweredClaims_;  ///< Their lock tokens: they may have taken jobs.
     std::unordered_map<std::string, int> unserved_;  ///< Job id to how often it was put back.
     std::string cachedOptionsText_;
