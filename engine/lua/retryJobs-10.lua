@@ -10,31 +10,33 @@
   KEYS[7]  marker       zset    …:marker
   KEYS[8]  stalled      set     …:stalled
   KEYS[9]  pc           string  …:pc
-  KEYS[10] limiter      string  …:limiter (reserved)
-  ARGV[1]  job key prefix    ARGV[2]  now, ms
-  ARGV[3…]  six per job: id, lock token, backoff ms (0: at once), "1" for lifo, reason, stack trace (JSON array)
+  KEYS[10] paused       list    …:paused
+  ARGV[1]  job key prefix    ARGV[2]  now, ms    ARGV[3]  "on", "auto" or "off": whether 5.x clients share the queue
+  ARGV[4…]  six per job: id, lock token, backoff ms (0: at once), "1" for lifo, reason, stack trace (JSON array)
 
   Returns  one code per job: 0 done, -1 no hash, -2 no lock, -6 another worker's lock, -3 not active
   Events   per job: delayed, or waiting with prev active; before them the promotions that were due
 ]]
 local keys = {
   active = KEYS[1], wait = KEYS[2], prioritized = KEYS[3], delayed = KEYS[4], events = KEYS[5], meta = KEYS[6],
-  marker = KEYS[7], stalled = KEYS[8], pc = KEYS[9],
+  marker = KEYS[7], stalled = KEYS[8], pc = KEYS[9], paused = KEYS[10], prefix = ARGV[1],
 }
-local prefix, now = ARGV[1], tonumber(ARGV[2])
+local prefix, now, bullmq5 = ARGV[1], tonumber(ARGV[2]), ARGV[3]
 
---- @include "queueState"
 --- @include "events"
 --- @include "markers"
 --- @include "scores"
+--- @include "queueState"
 --- @include "locks"
+--- @include "storeJob"
 --- @include "promoteDelayed"
 
 local codes = {}
-local runnable = promoteDelayed(keys, prefix, now) > 0
+local queue = readQueue(keys, bullmq5)
+local runnable = promoteDelayed(keys, queue, now) > 0
 local delayedAny = false
 
-for at = 3, #ARGV, 6 do
+for at = 4, #ARGV, 6 do
   local id, token, backoff, lifo = ARGV[at], ARGV[at + 1], tonumber(ARGV[at + 2]), ARGV[at + 3] == '1'
   local jobKey = prefix .. id
   local code = -1
@@ -45,17 +47,11 @@ for at = 3, #ARGV, 6 do
     redis.call('HSET', jobKey, 'failedReason', ARGV[at + 4], 'stacktrace', ARGV[at + 5], 'atm', (tonumber(atm) or 0) + 1)
     priority = tonumber(priority) or 0
     if backoff > 0 then
-      local due = now + backoff
       redis.call('HSET', jobKey, 'delay', backoff)
-      redis.call('ZADD', keys.delayed, delayedScore(keys.delayed, due), id)
-      redis.call('XADD', keys.events, '*', 'event', 'delayed', 'jobId', id, 'delay', string.format('%.0f', due))
+      delayJob(keys, id, now + backoff)
       delayedAny = true
     else
-      if priority > 0 then
-        redis.call('ZADD', keys.prioritized, priorityScore(keys.pc, priority), id)
-      else
-        redis.call(lifo and 'RPUSH' or 'LPUSH', keys.wait, id)
-      end
+      enqueue(keys, queue, id, priority, lifo and 'RPUSH' or 'LPUSH')
       redis.call('XADD', keys.events, '*', 'event', 'waiting', 'jobId', id, 'prev', 'active')
       runnable = true
     end
@@ -63,7 +59,7 @@ for at = 3, #ARGV, 6 do
   codes[#codes + 1] = code
 end
 
-if runnable and not queueState(keys.meta, keys.active) then markJob(keys.marker) end
+if runnable and not readQueue(keys, bullmq5).closed then markJob(keys.marker) end
 if delayedAny then markDelayed(keys.marker, keys.delayed) end
 trimEvents(keys.events, keys.meta)
 return codes

@@ -186,7 +186,7 @@ public:
 
     void promotionTakesAThousandAtATime() {
         std::vector<AddItem> items(1500, delayedItem(1));
-        backend().addJobs(client(), items);
+        backend().addJobs(client(), items, clock_.wallMs());
         CPPUNIT_ASSERT_EQUAL(std::size_t{1}, advance(claimOf(1), later(100)).claimed());
         CPPUNIT_ASSERT_EQUAL(std::int64_t{500}, number({"ZCARD", keys().delayed}));
         CPPUNIT_ASSERT_EQUAL(std::string("1"), list(keys().active).front());
@@ -200,7 +200,7 @@ public:
     void aPromotedPriorityGoesToPrioritized() {
         AddItem item = delayedItem(1);
         item.priority = 3;
-        backend().addJobs(client(), {item});
+        backend().addJobs(client(), {item}, clock_.wallMs());
         redis({"HSET", keys().meta, "paused", "1"});
         advance(claimOf(1), later(100));
         CPPUNIT_ASSERT(stateOf("1") == JobState::Prioritized);
@@ -563,7 +563,7 @@ private:
     void addPrioritized(int priority) {
         AddItem item = delayedItem(0);
         item.priority = priority;
-        backend().addJobs(client(), {item});
+        backend().addJobs(client(), {item}, clock_.wallMs());
     }
     AddItem delayedItem(std::int64_t delayMs) {
         AddItem item;
@@ -577,7 +577,7 @@ private:
     /// Returns when it is due.
     std::int64_t addDelayed(std::int64_t delayMs) {
         const AddItem item = delayedItem(delayMs);
-        backend().addJobs(client(), {item});
+        backend().addJobs(client(), {item}, clock_.wallMs());
         return item.timestampMs + delayMs;
     }
 };

@@ -198,7 +198,7 @@ public:
             item.data = "{}";
             item.opts = "{\"attempts\":0}";
             item.timestampMs = clock_.wallMs();
-            backend().addJobs(client(), std::vector<AddItem>(500, item));
+            backend().addJobs(client(), std::vector<AddItem>(500, item), 0);
         }
         settings_.lockDuration = milliseconds(1000);
         run(handler);

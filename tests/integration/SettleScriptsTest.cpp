@@ -90,7 +90,7 @@ public:
         activate();
         AddItem item = plain();
         item.delayMs = 1;
-        backend().addJobs(client(), {item});
+        backend().addJobs(client(), {item}, clock_.wallMs());
         CPPUNIT_ASSERT_EQUAL(0,
                              retry({"1", "token", 0, false, "boom", "[]"}, clock_.wallMs() + 1000));
         CPPUNIT_ASSERT((Strings{"1", "2"} == list(keys().wait)));
@@ -283,7 +283,7 @@ private:
     void addPrioritized(int priority) {
         AddItem item = plain();
         item.priority = priority;
-        backend().addJobs(client(), {item});
+        backend().addJobs(client(), {item}, clock_.wallMs());
     }
     int retry(const RetryItem& item) { return retry(item, clock_.wallMs()); }
     int retry(const RetryItem& item, std::int64_t nowMs) {

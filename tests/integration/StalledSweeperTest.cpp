@@ -115,7 +115,7 @@ public:
         item.opts = "{}";
         item.timestampMs = clock_.wallMs();
         item.priority = 4;
-        backend().addJobs(client(), {item});
+        backend().addJobs(client(), {item}, clock_.wallMs());
         claim(1);
         redis({"DEL", keys().job("1") + ":lock"});
         check();

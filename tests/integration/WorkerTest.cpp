@@ -27,7 +27,9 @@ class WorkerTest : public RedisFixture {
     CPPUNIT_TEST(failedJobIsRetriedAndThenFails);
     CPPUNIT_TEST(unrecoverableJobFailsAtOnce);
     CPPUNIT_TEST(unservedNameIsPutBackForAPeer);
-    CPPUNIT_TEST(jobsOfFlowsAndSchedulersAreLeftToAPeer);
+    CPPUNIT_TEST(aHandlerAddsChildrenAndWaitsForThem);
+    CPPUNIT_TEST(wrongChildrenAreRefusedWhole);
+    CPPUNIT_TEST(anOutcomeThatRedisRefusesDoesNotHoldUpItsNeighbours);
     CPPUNIT_TEST(unavailableHandlerCostsNoAttemptAndProbesWithOneJob);
     CPPUNIT_TEST(jobsThatDoNotBeginInTimeAreHandedBackInOrder);
     CPPUNIT_TEST(drainHandsBackAndFinishes);
@@ -83,7 +85,7 @@ public:
         item.opts = "{\"attempts\":0,\"delay\":300}";
         item.timestampMs = clock_.wallMs();
         item.delayMs = 300;
-        const std::string id = backend().addJobs(client(), {item}).front();
+        const std::string id = backend().addJobs(client(), {item}, clock_.wallMs()).front().id;
         CPPUNIT_ASSERT_EQUAL(std::to_string((item.timestampMs + 300) * 4096),
                              scoreText(keys().delayed, id));
         eventually(
@@ -143,18 +145,72 @@ public:
         CPPUNIT_ASSERT(worker_->stats().unserved >= 1);
     }
 
-    void jobsOfFlowsAndSchedulersAreLeftToAPeer() {
-        const std::string child = addJob();
-        redis({"HSET", keys().job(child), "parentKey", "bull:other:7"});
-        const std::string scheduled = addJob();
-        redis({"HSET", keys().job(scheduled), "rjk", "nightly"});
-        auto handler = std::make_shared<FakeHandler>(completeAll);
-        run(handler);
-        eventually("delayed", [&] {
-            return stateOf(child) == JobState::Delayed && stateOf(scheduled) == JobState::Delayed;
-        });
-        CPPUNIT_ASSERT_EQUAL(std::size_t{0}, handler->seen());
-        CPPUNIT_ASSERT_EQUAL(std::string("0"), hash(child)["ats"]);
+    void aHandlerAddsChildrenAndWaitsForThem() {
+        const std::string parent = addJob("parent");
+        std::mutex mutex;
+        std::string ids;
+        std::string values;
+        run(std::make_shared<FakeHandler>([&](std::span<RunningJob* const> jobs) {
+            for (RunningJob* job : jobs) {
+                const std::lock_guard lock(mutex);
+                if (job->job().name == "child") {
+                    job->setOutcome({JobOutcome::Kind::Completed, job->job().data, "", 0});
+                } else if (ids.empty()) {
+                    CPPUNIT_ASSERT(
+                        job->addChildren(
+                            R"([{"name":"child","data":{"n":1}},{"name":"child","data":2}])",
+                            ids) == HostStatus::Ok);
+                    job->setOutcome({JobOutcome::Kind::WaitingChildren, "", "", 0});
+                } else {
+                    CPPUNIT_ASSERT(job->childrenValues(values) == HostStatus::Ok);
+                    job->setOutcome({JobOutcome::Kind::Completed, "null", "", 0});
+                }
+            }
+        }));
+        eventually("completed", [&] { return stateOf(parent) == JobState::Completed; });
+        CPPUNIT_ASSERT_EQUAL(std::string("[\"2\",\"3\"]"), ids);
+        const std::string first = "\"" + keys().job("2") + "\":{\"n\":1}";
+        const std::string second = "\"" + keys().job("3") + "\":2";
+        CPPUNIT_ASSERT(values == "{" + first + "," + second + "}" ||
+                       values == "{" + second + "," + first + "}");
+        CPPUNIT_ASSERT_EQUAL(std::string("2"), hash(parent)["ats"]);
+        CPPUNIT_ASSERT_EQUAL(std::string("1"), hash(parent)["atm"]);
+        CPPUNIT_ASSERT_EQUAL(std::int64_t{0},
+                             number({"EXISTS", keys().job(parent) + ":dependencies"}));
+    }
+
+    void wrongChildrenAreRefusedWhole() {
+        const std::string parent = addJob("parent");
+        std::atomic<int> refused{0};
+        run(std::make_shared<FakeHandler>([&](std::span<RunningJob* const> jobs) {
+            std::string ids;
+            for (const char* wrong :
+                 {"{}",
+                  "[1]",
+                  R"([{"data":1}])",
+                  R"([{"name":"child","queue":"no colon"}])",
+                  R"([{"name":"child"},{"name":"child","opts":{"priority":-1}}])",
+                  R"([{"name":"child","speed":1}])"}) {
+                refused += jobs[0]->addChildren(wrong, ids) == HostStatus::Argument ? 1 : 0;
+            }
+            jobs[0]->setOutcome({JobOutcome::Kind::Completed, "null", "", 0});
+        }));
+        eventually("completed", [&] { return stateOf(parent) == JobState::Completed; });
+        CPPUNIT_ASSERT_EQUAL(6, refused.load());
+        CPPUNIT_ASSERT_EQUAL(std::string("1"), text({"GET", keys().idCounter}));
+    }
+
+    void anOutcomeThatRedisRefusesDoesNotHoldUpItsNeighbours() {
+        for (int i = 0; i < 8; ++i) {
+            addJob();
+        }
+        // Ending job 3 means asking how many children it still has, and this key cannot tell.
+        redis({"SET", keys().job("3") + ":dependencies", "no set"});
+        run(std::make_shared<FakeHandler>(completeAll));
+        eventually("completed", [&] { return number({"ZCARD", keys().completed}) == 7; });
+        CPPUNIT_ASSERT(stateOf("3") == JobState::Active);
+        redis({"DEL", keys().job("3") + ":dependencies"});
+        eventually("the last one", [&] { return stateOf("3") == JobState::Completed; });
     }
 
     void unavailableHandlerCostsNoAttemptAndProbesWithOneJob() {
@@ -254,10 +310,12 @@ public:
                     0,
                     0,
                     "",
-                    false};
+                    false,
+                    "",
+                    ""};
         }
         for (int i = 0; i < 10; ++i) {
-            backend().addJobs(client(), items);
+            backend().addJobs(client(), items, clock_.wallMs());
         }
         auto handler = std::make_shared<FakeHandler>(completeAll);
         settings_.threads = 2;

@@ -91,7 +91,7 @@ std::string RedisFixture::addJob(const std::string& name,
     item.data = data;
     item.opts = opts;
     item.timestampMs = clock_.wallMs();
-    return backend_->addJobs(*client_, {item}).front();
+    return backend_->addJobs(*client_, {item}, clock_.wallMs()).front().id;
 }
 
 std::vector<ClaimedJob> RedisFixture::claim(int count,

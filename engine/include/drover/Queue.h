@@ -15,6 +15,14 @@ namespace drover {
 
 struct RedisOptions;
 
+/// Whether BullMQ 5.x clients share the queue: they move its waiting jobs to another list while it is paused, and lose
+/// what is added to the other one meanwhile. Source: contract section 9a.2.
+///
+/// On: always act as they do; the only setting that loses nothing next to them. Auto: as soon as a 5.x version in the
+/// queue's meta or the list `paused` is seen. It cannot see 5.x workers without a 5.x Queue object, nor 5.x clients whose
+/// version was overwritten by a newer client. Off: never.
+enum class Bullmq5 { Off, Auto, On };
+
 /// One job to add.
 struct NewJob {
     std::string name;
@@ -60,6 +68,7 @@ public:
         std::size_t maxWaiting =
             20000;  ///< Adds that may wait for the next call; more are Unavailable.
         std::size_t maxBatch = 512;  ///< Jobs per script call.
+        Bullmq5 bullmq5 = Bullmq5::Auto;
     };
 
     /// Throws Poco::InvalidArgumentException for a bad name. Connects lazily and in the background: Redis may be away.

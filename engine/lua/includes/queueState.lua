@@ -1,11 +1,53 @@
--- Whether jobs may be taken: not paused, and fewer active than the queue's global concurrency.
--- Returns closed, and the number of free slots (nil: no limit).
-local function queueState(metaKey, activeKey)
-  local meta = redis.call('HMGET', metaKey, 'paused', 'concurrency')
-  if meta[1] then return true, 0 end
-  if meta[2] then
-    local free = tonumber(meta[2]) - redis.call('LLEN', activeKey)
-    return free <= 0, math.max(free, 0)
+-- Puts what is in `paused` behind what is in `wait`, as one list under `wait`: nothing is lost, and the order is kept.
+local function joinInWait(keys)
+  if redis.call('EXISTS', keys.wait) == 0 then
+    if redis.call('EXISTS', keys.paused) == 1 then redis.call('RENAME', keys.paused, keys.wait) end
+    return
   end
-  return false, nil
+  local ids = redis.call('LRANGE', keys.paused, 0, -1)
+  for from = 1, #ids, 1000 do
+    redis.call('RPUSH', keys.wait, unpack(ids, from, math.min(from + 999, #ids)))
+  end
+  redis.call('DEL', keys.paused)
+end
+
+-- Puts everything that waits into `paused`: where 5.x clients look for it while the queue is paused.
+local function joinInPaused(keys)
+  if redis.call('EXISTS', keys.wait) == 1 then
+    joinInWait(keys)
+    redis.call('RENAME', keys.wait, keys.paused)
+  end
+end
+
+-- Whether the rules for queues shared with 5.x clients are in force. `bullmq5` is "on", "auto" or "off".
+local function isShared(keys, bullmq5, version)
+  if bullmq5 ~= 'auto' then return bullmq5 == 'on' end
+  return version and string.sub(version, 1, 9) == 'bullmq:5.' or redis.call('EXISTS', keys.paused) == 1
+end
+
+-- What decides whether jobs may be taken and where ready ones go: { paused, closed, free (slots left; nil: no limit), max
+-- and duration of the queue's limiter, five (shared with 5.x clients), ready (the list for jobs that may run) }.
+local function readQueue(keys, bullmq5)
+  local meta = redis.call('HMGET', keys.meta, 'paused', 'concurrency', 'max', 'duration', 'version')
+  local queue = { paused = meta[1] ~= false, max = tonumber(meta[3]), duration = tonumber(meta[4]), ready = keys.wait }
+  queue.closed = queue.paused
+  if meta[2] then
+    queue.free = math.max(tonumber(meta[2]) - redis.call('LLEN', keys.active), 0)
+    queue.closed = queue.closed or queue.free == 0
+  end
+  queue.five = isShared(keys, bullmq5, meta[5])
+  if queue.five and queue.paused then
+    joinInPaused(keys)
+    queue.ready = keys.paused
+  end
+  return queue
+end
+
+-- Puts a job where it can be taken. `push`: LPUSH behind the others, RPUSH before them; a priority has its own order.
+local function enqueue(keys, queue, id, priority, push)
+  if priority > 0 then
+    redis.call('ZADD', keys.prioritized, priorityScore(keys.pc, priority), id)
+  else
+    redis.call(push, queue.ready, id)
+  end
 end

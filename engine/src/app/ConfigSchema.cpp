@@ -141,10 +141,41 @@ std::vector<KeySpec> engineKeys() {
                            0,
                            1000000,
                            "How long an add under load waits for others to travel with it."));
-    keys.push_back(choice("queue.<alias>.bullmq5",
-                          {"on", "auto", "off"},
-                          "auto",
-                          "Whether BullMQ 5 clients share the queue."));
+    keys.push_back(
+        choice("queue.<alias>.bullmq5",
+               {"on", "auto", "off"},
+               "auto",
+               "Whether BullMQ 5 clients share the queue. `on` loses nothing next to them; "
+               "`auto` acts when it sees one, which it cannot for 5.x workers alone; no "
+               "setting keeps a 5.48 worker from running a job that is to be failed."));
+    keys.push_back(
+        integer("queue.<alias>.limiterMax",
+                0,
+                0,
+                1000000000,
+                "Most jobs that all workers of the queue start within limiterDurationMs; "
+                "0: no limit."));
+    keys.push_back(integer("queue.<alias>.limiterDurationMs",
+                           1000,
+                           1,
+                           kMaxMs,
+                           "The window that limiterMax counts in."));
+    keys.push_back(integer("queue.<alias>.metricsMaxDataPoints",
+                           0,
+                           0,
+                           1000000,
+                           "Minutes of throughput that are kept for dashboards; 0: none."));
+    keys.push_back(integer("queue.<alias>.maxStartedAttempts",
+                           0,
+                           0,
+                           1000000,
+                           "A job that was started more often fails unrun; 0: no limit."));
+    keys.push_back(
+        text("queue.<alias>.removeOnComplete",
+             "false",
+             "What is kept of completed jobs that do not say it themselves: false (all), "
+             "true (none), a count, or {\"age\": s, \"count\": n, \"limit\": n}."));
+    keys.push_back(text("queue.<alias>.removeOnFail", "false", "The same for failed jobs."));
     return keys;
 }
 

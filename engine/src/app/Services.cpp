@@ -80,6 +80,7 @@ Queue& Services::queue(const std::string& alias) {
         producer.name = settings.name;
         producer.addTimeout = settings.addTimeout;
         producer.linger = settings.addLinger;
+        producer.bullmq5 = bullmq5Of(settings);
         found = queues_.emplace(alias, std::make_unique<Queue>(redis_, producer)).first;
         Queue& made = *found->second;
         checks_.add("producer " + settings.name, [&made] {

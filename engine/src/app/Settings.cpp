@@ -73,6 +73,12 @@ void checkRedis(const Configuration& config, std::vector<std::string>& problems)
     }
 }
 
+/// As in the options of a job. Throws Poco::InvalidArgumentException.
+KeepJobs keepRule(const std::string& text) {
+    return JobOptions::parse("{\"removeOnComplete\":" + text + "}")
+        .removeOnComplete.value_or(KeepJobs{});
+}
+
 void checkQueue(const Configuration& config,
                 const std::string& alias,
                 std::vector<std::string>& problems) {
@@ -80,6 +86,17 @@ void checkQueue(const Configuration& config,
     if (name.text.empty() || name.text.find(':') != std::string::npos) {
         problems.push_back(name.origin + ": queue." + alias + ".name = \"" + name.text +
                            "\": expected a queue name, not empty and without ':'");
+    }
+    for (const char* setting : {"removeOnComplete", "removeOnFail"}) {
+        const ConfigValue rule = config.queueSetting(alias, setting);
+        try {
+            keepRule(rule.text);
+        } catch (const Poco::Exception&) {
+            problems.push_back(rule.origin + ": queue." + alias + "." + setting + " = \"" +
+                               rule.text +
+                               "\": expected true, false, a count, or an object with "
+                               "age, count and limit");
+        }
     }
 }
 
@@ -107,6 +124,12 @@ std::string runtimeFolder(const std::map<std::string, std::string>& environment)
     return access("/run/drover", W_OK) == 0 ? "/run/drover" : "/tmp";
 }
 
+Bullmq5 bullmq5Of(const QueueSettings& queue) {
+    return queue.bullmq5 == "on"     ? Bullmq5::On
+           : queue.bullmq5 == "auto" ? Bullmq5::Auto
+                                     : Bullmq5::Off;
+}
+
 QueueSettings Settings::queue(const Configuration& config, const std::string& alias) {
     const auto get = [&](const char* setting) { return config.queueSetting(alias, setting); };
     QueueSettings queue;
@@ -124,6 +147,12 @@ QueueSettings Settings::queue(const Configuration& config, const std::string& al
     queue.addTimeout = milliseconds(number(get("addTimeoutMs")));
     queue.addLinger = microseconds(number(get("addLingerUs")));
     queue.bullmq5 = get("bullmq5").text;
+    queue.limiterMax = number(get("limiterMax"));
+    queue.limiterDuration = milliseconds(number(get("limiterDurationMs")));
+    queue.metricsMaxDataPoints = number(get("metricsMaxDataPoints"));
+    queue.maxStartedAttempts = number(get("maxStartedAttempts"));
+    queue.removeOnComplete = keepRule(get("removeOnComplete").text);
+    queue.removeOnFail = keepRule(get("removeOnFail").text);
     return queue;
 }
 

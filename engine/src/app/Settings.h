@@ -6,6 +6,8 @@
 #include <vector>
 
 #include "app/Configuration.h"
+#include "drover/JobOptions.h"
+#include "drover/Queue.h"
 
 namespace drover {
 
@@ -37,7 +39,15 @@ struct QueueSettings {
     std::chrono::milliseconds addTimeout{0};
     std::chrono::microseconds addLinger{0};
     std::string bullmq5;  ///< "on", "auto" or "off".
+    int limiterMax = 0;   ///< 0: no limit.
+    std::chrono::milliseconds limiterDuration{0};
+    int metricsMaxDataPoints = 0;
+    int maxStartedAttempts = 0;
+    KeepJobs removeOnComplete;
+    KeepJobs removeOnFail;
 };
+
+[[nodiscard]] Bullmq5 bullmq5Of(const QueueSettings& queue);
 
 /// Keys: log.*.
 struct LogSettings {

@@ -38,6 +38,12 @@ WorkerSettings workerSettingsOf(const QueueSettings& queue, const std::string& p
     worker.maxStalledCount = queue.maxStalledCount;
     worker.unstartedMax = queue.unstartedMax;
     worker.drainDelay = queue.drainDelay;
+    worker.bullmq5 = bullmq5Of(queue);
+    worker.limiter = {queue.limiterMax, queue.limiterDuration};
+    worker.metricsPoints = queue.metricsMaxDataPoints;
+    worker.maxStartedAttempts = queue.maxStartedAttempts;
+    worker.keepCompleted = queue.removeOnComplete;
+    worker.keepFailed = queue.removeOnFail;
     return worker;
 }
 

@@ -88,7 +88,8 @@ public:
         } else if (peek() == '{' || peek() == '[') {
             skipNested();
         } else {
-            while (at_ < text_.size() && !isSpace(peek()) && peek() != ',' && peek() != '}') {
+            while (at_ < text_.size() && !isSpace(peek()) && peek() != ',' && peek() != '}' &&
+                   peek() != ']') {
                 ++at_;
             }
         }
@@ -296,6 +297,26 @@ std::optional<std::vector<JsonMember>> splitJsonObject(std::string_view text) {
         }
     }
     return members;
+}
+
+std::optional<std::vector<std::string_view>> splitJsonArray(std::string_view text) {
+    if (!isJsonArray(text)) {
+        return std::nullopt;
+    }
+    std::vector<std::string_view> values;
+    Cursor cursor(text);
+    cursor.skipSpace();
+    cursor.skip();  // [
+    cursor.skipSpace();
+    while (cursor.peek() != ']') {
+        values.push_back(cursor.value());
+        cursor.skipSpace();
+        if (cursor.peek() == ',') {
+            cursor.skip();
+            cursor.skipSpace();
+        }
+    }
+    return values;
 }
 
 std::optional<std::string> parseJsonString(std::string_view text) {

@@ -38,6 +38,9 @@ using JsonMember = std::pair<std::string, std::string_view>;
 /// std::nullopt if `text` is no JSON object.
 [[nodiscard]] std::optional<std::vector<JsonMember>> splitJsonObject(std::string_view text);
 
+/// The values of an array, as they stand in the text. std::nullopt if `text` is no JSON array.
+[[nodiscard]] std::optional<std::vector<std::string_view>> splitJsonArray(std::string_view text);
+
 /// The text of a JSON string value, unescaped; std::nullopt if `text` is no JSON string.
 [[nodiscard]] std::optional<std::string> parseJsonString(std::string_view text);
 

@@ -4,6 +4,7 @@
 
 #include <Poco/Logger.h>
 
+#include "core/Clock.h"
 #include "core/Guarded.h"
 #include "drover/Exceptions.h"
 
@@ -183,7 +184,10 @@ void AddCoalescer::send(Waiters waiters) {
                      std::make_move_iterator(waiter->items.end()));
     }
     try {
-        finish(waiters, AddResult::Status::Added, "", backend_.addJobs(*redis_, items));
+        finish(waiters,
+               AddResult::Status::Added,
+               "",
+               backend_.addJobs(*redis_, items, SystemClock().wallMs()));
     } catch (const RedisBusyException& error) {
         finish(waiters, AddResult::Status::Unavailable, error.message(), {});
     } catch (const RedisAuthException& error) {
@@ -199,7 +203,7 @@ void AddCoalescer::send(Waiters waiters) {
 void AddCoalescer::finish(const Waiters& waiters,
                           AddResult::Status status,
                           const std::string& message,
-                          const std::vector<std::string>& ids) {
+                          const std::vector<AddedId>& added) {
     std::size_t next = 0;
     const std::lock_guard lock(mutex_);
     for (const auto& waiter : waiters) {
@@ -207,7 +211,7 @@ void AddCoalescer::finish(const Waiters& waiters,
         waiter->results = all(count, status, message);
         if (status == AddResult::Status::Added) {
             for (std::size_t i = 0; i < count; ++i) {
-                waiter->results[i].id = ids[next++];
+                waiter->results[i].id = added[next++].id;
             }
         }
         waiter->phase = Waiter::Phase::Done;

@@ -56,7 +56,7 @@ private:
     void finish(const Waiters& waiters,
                 AddResult::Status status,
                 const std::string& message,
-                const std::vector<std::string>& ids);
+                const std::vector<AddedId>& added);
     void refuseQueued(const std::string& message);
 
     const QueueBackend backend_;

@@ -52,7 +52,7 @@ class Queue::Impl {
 public:
     Impl(const RedisOptions& redis, Settings settings)
         : settings_(std::move(settings)),
-          backend_(QueueKeys(settings_.prefix, settings_.name)),
+          backend_(QueueKeys(settings_.prefix, settings_.name), settings_.bullmq5),
           scripts_(std::make_shared<const ScriptRegistry>()),
           readers_(
               [this, redis] {

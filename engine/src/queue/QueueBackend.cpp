@@ -165,17 +165,63 @@ std::vector<ClaimedJob> AdvanceResult::jobs() const {
     return jobs;
 }
 
-std::vector<std::string> QueueBackend::addJobs(RedisClient& redis,
-                                               const std::vector<AddItem>& items) const {
-    Command command = redis.script("addJobs");
-    command.reserve(13 + items.size() * 8);
-    command.add(keys_.meta)
-        .add(keys_.idCounter)
-        .add(keys_.wait)
-        .add(keys_.delayed)
-        .add(keys_.prioritized);
-    command.add(keys_.marker).add(keys_.events).add(keys_.pc).add(keys_.active);
-    command.add(keys_.jobPrefix());
+bool AdvanceResult::sawBullmq5() const {
+    return reply_.at(4).integer() != 0;
+}
+
+QueueBackend::QueueBackend(QueueKeys keys, Bullmq5 bullmq5)
+    : keys_(std::move(keys)),
+      bullmq5_(bullmq5),
+      sawBullmq5_(std::make_shared<std::atomic<bool>>(false)) {}
+
+Command QueueBackend::callOf(
+    RedisClient& redis,
+    const std::string& script,
+    std::initializer_list<std::reference_wrapper<const std::string>> keys) {
+    Command command = redis.script(script);
+    for (const std::string& key : keys) {
+        command.add(key);
+    }
+    return command;
+}
+
+Command QueueBackend::stateCall(RedisClient& redis, const std::string& script) const {
+    return callOf(redis,
+                  script,
+                  {keys_.completed,
+                   keys_.failed,
+                   keys_.delayed,
+                   keys_.prioritized,
+                   keys_.active,
+                   keys_.wait,
+                   keys_.paused,
+                   keys_.waitingChildren});
+}
+
+const char* QueueBackend::bullmq5() const {
+    if (bullmq5_ == Bullmq5::Off) {
+        return "off";
+    }
+    return bullmq5_ == Bullmq5::On || *sawBullmq5_ ? "on" : "auto";
+}
+
+std::vector<AddedId> QueueBackend::addJobs(RedisClient& redis,
+                                           const std::vector<AddItem>& items,
+                                           std::int64_t nowMs) const {
+    Command command = callOf(redis,
+                             "addJobs",
+                             {keys_.meta,
+                              keys_.idCounter,
+                              keys_.wait,
+                              keys_.delayed,
+                              keys_.prioritized,
+                              keys_.marker,
+                              keys_.events,
+                              keys_.pc,
+                              keys_.active,
+                              keys_.paused});
+    command.reserve(16 + items.size() * 10);
+    command.add(keys_.jobPrefix()).add(bullmq5()).add(nowMs);
     for (const AddItem& item : items) {
         command.add(item.name)
             .add(item.data)
@@ -183,56 +229,81 @@ std::vector<std::string> QueueBackend::addJobs(RedisClient& redis,
             .add(item.timestampMs)
             .add(item.delayMs);
         command.add(item.priority).add(item.customId).add(item.lifo ? "1" : "");
+        command.add(item.parentKey).add(item.parent);
     }
     const Reply reply = redis.run(command);
     if (reply.size() != items.size()) {
         throw ScriptException(Poco::format(
             "addJobs %s: %z ids for %z jobs", keys_.qualifiedName(), reply.size(), items.size()));
     }
-    std::vector<std::string> ids;
-    ids.reserve(items.size());
+    std::vector<AddedId> added;
+    added.reserve(items.size());
     for (std::size_t i = 0; i < reply.size(); ++i) {
-        ids.emplace_back(reply.at(i).text());
+        const ReplyView one = reply.at(i);
+        if (one.isInteger()) {
+            added.push_back({"", static_cast<int>(one.integer())});
+        } else {
+            added.push_back({std::string(one.text()), 0});
+        }
     }
-    return ids;
+    return added;
 }
 
 AdvanceResult QueueBackend::advance(RedisClient& redis,
                                     const AdvanceRequest& request,
                                     std::int64_t nowMs,
                                     const std::function<void()>& meanwhile) const {
-    Command command = redis.script("advance");
+    Command command = callOf(redis,
+                             "advance",
+                             {keys_.wait,
+                              keys_.active,
+                              keys_.prioritized,
+                              keys_.delayed,
+                              keys_.completed,
+                              keys_.failed,
+                              keys_.events,
+                              keys_.meta,
+                              keys_.marker,
+                              keys_.limiter,
+                              keys_.pc,
+                              keys_.stalled,
+                              keys_.paused,
+                              keys_.idCounter});
     command.reserve(40 + request.finish.size() * 4);
-    command.add(keys_.wait)
-        .add(keys_.active)
-        .add(keys_.prioritized)
-        .add(keys_.delayed)
-        .add(keys_.completed);
-    command.add(keys_.failed)
-        .add(keys_.events)
-        .add(keys_.meta)
-        .add(keys_.marker)
-        .add(keys_.limiter)
-        .add(keys_.pc);
-    command.add(keys_.stalled).add(keys_.repeat);
     command.add(keys_.jobPrefix()).add(nowMs).add(request.token);
     command.add(static_cast<std::int64_t>(request.lockDuration.count()));
-    command.add(request.claim).add(request.workerName).add("").add("");
+    command.add(request.claim).add(request.workerName);
+    if (request.limiter.max > 0) {
+        command.add(request.limiter.max)
+            .add(static_cast<std::int64_t>(request.limiter.duration.count()));
+    } else {
+        command.add("").add("");
+    }
+    command.add(bullmq5()).add(request.metricsPoints);
     addFinishItems(command, request.finish);
-    return AdvanceResult(redis.run(command, meanwhile), request, keys_.qualifiedName(), nowMs);
+    AdvanceResult result(redis.run(command, meanwhile), request, keys_.qualifiedName(), nowMs);
+    if (result.sawBullmq5()) {
+        *sawBullmq5_ = true;
+    }
+    return result;
 }
 
 std::vector<int> QueueBackend::retryJobs(RedisClient& redis,
                                          const std::vector<RetryItem>& items,
                                          std::int64_t nowMs) const {
-    Command command = redis.script("retryJobs");
-    command.add(keys_.active)
-        .add(keys_.wait)
-        .add(keys_.prioritized)
-        .add(keys_.delayed)
-        .add(keys_.events);
-    command.add(keys_.meta).add(keys_.marker).add(keys_.stalled).add(keys_.pc).add(keys_.limiter);
-    command.add(keys_.jobPrefix()).add(nowMs);
+    Command command = callOf(redis,
+                             "retryJobs",
+                             {keys_.active,
+                              keys_.wait,
+                              keys_.prioritized,
+                              keys_.delayed,
+                              keys_.events,
+                              keys_.meta,
+                              keys_.marker,
+                              keys_.stalled,
+                              keys_.pc,
+                              keys_.paused});
+    command.add(keys_.jobPrefix()).add(nowMs).add(bullmq5());
     for (const RetryItem& item : items) {
         command.add(item.id)
             .add(item.token)
@@ -247,18 +318,54 @@ std::vector<int> QueueBackend::retryJobs(RedisClient& redis,
 std::vector<int> QueueBackend::handBackJobs(RedisClient& redis,
                                             const std::vector<HandBackItem>& items,
                                             std::int64_t nowMs) const {
-    Command command = redis.script("handBackJobs");
-    command.add(keys_.active)
-        .add(keys_.wait)
-        .add(keys_.prioritized)
-        .add(keys_.delayed)
-        .add(keys_.events);
-    command.add(keys_.meta).add(keys_.marker).add(keys_.stalled);
-    command.add(keys_.jobPrefix()).add(nowMs);
+    Command command = callOf(redis,
+                             "handBackJobs",
+                             {keys_.active,
+                              keys_.wait,
+                              keys_.prioritized,
+                              keys_.delayed,
+                              keys_.events,
+                              keys_.meta,
+                              keys_.marker,
+                              keys_.stalled,
+                              keys_.paused});
+    command.add(keys_.jobPrefix()).add(nowMs).add(bullmq5());
     for (const HandBackItem& item : items) {
         command.add(item.id).add(item.token).add(item.untilMs).add(item.uncountStart ? "1" : "");
     }
     return codesOf(redis.run(command), items.size(), "handBackJobs", keys_.qualifiedName());
+}
+
+std::vector<int> QueueBackend::moveToWaitingChildren(RedisClient& redis,
+                                                     const std::vector<ChildrenWaitItem>& items,
+                                                     std::int64_t nowMs) const {
+    Command command =
+        callOf(redis,
+               "moveToWaitingChildren",
+               {keys_.active, keys_.waitingChildren, keys_.events, keys_.stalled, keys_.meta});
+    command.add(keys_.jobPrefix()).add(nowMs);
+    for (const ChildrenWaitItem& item : items) {
+        command.add(item.id).add(item.token);
+    }
+    return codesOf(
+        redis.run(command), items.size(), "moveToWaitingChildren", keys_.qualifiedName());
+}
+
+void QueueBackend::rateLimit(RedisClient& redis, std::chrono::milliseconds duration) const {
+    // As many as a JavaScript number counts exactly: more than any limit.
+    redis.call(Command{"SET", keys_.limiter, "9007199254740991", "PX"}.add(
+        static_cast<std::int64_t>(duration.count())));
+}
+
+std::vector<std::pair<std::string, std::string>> QueueBackend::childrenValues(
+    RedisClient& redis, const std::string& id) const {
+    const std::string key = keys_.job(id) + ":processed";
+    const Reply reply = redis.call(Command{"HGETALL", key});
+    std::vector<std::pair<std::string, std::string>> values;
+    for (std::size_t i = 0; i + 1 < reply.size(); i += 2) {
+        values.emplace_back(reply.at(i).text(), reply.at(i + 1).text());
+    }
+    return values;
 }
 
 std::vector<std::string> QueueBackend::activeWithToken(RedisClient& redis,
@@ -313,18 +420,22 @@ StalledResult QueueBackend::checkStalled(RedisClient& redis,
                                          int maxStalledCount,
                                          int chunk,
                                          bool continuing) const {
-    Command command = redis.script("checkStalled");
-    command.add(keys_.stalled)
-        .add(keys_.wait)
-        .add(keys_.active)
-        .add(keys_.stalledCheck)
-        .add(keys_.meta);
-    command.add(keys_.marker).add(keys_.events).add(keys_.repeat);
+    Command command = callOf(redis,
+                             "checkStalled",
+                             {keys_.stalled,
+                              keys_.wait,
+                              keys_.active,
+                              keys_.stalledCheck,
+                              keys_.meta,
+                              keys_.marker,
+                              keys_.events,
+                              keys_.repeat,
+                              keys_.paused});
     command.add(keys_.jobPrefix())
         .add(nowMs)
         .add(static_cast<std::int64_t>(interval.count()))
         .add(maxStalledCount);
-    command.add(chunk).add(continuing ? "1" : "");
+    command.add(chunk).add(continuing ? "1" : "").add(bullmq5());
     const Reply reply = redis.run(command);
     StalledResult result;
     switch (reply.at(0).integer()) {
@@ -350,18 +461,8 @@ std::chrono::milliseconds QueueBackend::stalledCheckExpiresIn(RedisClient& redis
     return std::chrono::milliseconds(std::max<std::int64_t>(left, 0));
 }
 
-void QueueBackend::addStateKeys(Command& command) const {
-    command.add(keys_.completed)
-        .add(keys_.failed)
-        .add(keys_.delayed)
-        .add(keys_.prioritized)
-        .add(keys_.active);
-    command.add(keys_.wait).add(keys_.paused).add(keys_.waitingChildren);
-}
-
 JobCounts QueueBackend::counts(RedisClient& redis) const {
-    Command command = redis.script("getCounts");
-    addStateKeys(command);
+    Command command = stateCall(redis, "getCounts");
     const Reply reply = redis.run(command);
     JobCounts counts;
     counts.completed = reply.at(0).integer();
@@ -376,8 +477,7 @@ JobCounts QueueBackend::counts(RedisClient& redis) const {
 }
 
 JobState QueueBackend::state(RedisClient& redis, const std::string& id) const {
-    Command command = redis.script("getState");
-    addStateKeys(command);
+    Command command = stateCall(redis, "getState");
     command.add(id);
     static constexpr JobState kStates[] = {JobState::Unknown,
                                            JobState::Completed,

@@ -1,8 +1,11 @@
 #pragma once
 
+#include <atomic>
 #include <chrono>
 #include <cstdint>
 #include <functional>
+#include <initializer_list>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -28,6 +31,14 @@ struct AddItem {
     int priority = 0;
     std::string customId;  ///< Empty: from the counter.
     bool lifo = false;
+    std::string parentKey;  ///< Empty: none.
+    std::string parent;     ///< JSON {"id", "queueKey"[, "fpof" | "cpof" | "idof" | "rdof": true]}.
+};
+
+/// What addJobs() says of one job: its id, or a negative code of the contract and no id.
+struct AddedId {
+    std::string id;
+    int code = 0;
 };
 
 /// A job to end, with everything that the script needs to know.
@@ -62,12 +73,26 @@ struct HandBackItem {
         true;  ///< Whether attemptsStarted goes back too: it was never begun, or only the outage ended it.
 };
 
+/// A job that waits for its children.
+struct ChildrenWaitItem {
+    std::string id;
+    std::string token;
+};
+
+/// At most `max` jobs are started in `duration`; max 0: no limit. Counted in Redis, by all workers of the queue together.
+struct WorkerLimiter {
+    int max = 0;
+    std::chrono::milliseconds duration{0};
+};
+
 struct AdvanceRequest {
     std::vector<FinishItem> finish;
     int claim = 0;
     std::string token;  ///< For what is claimed.
     std::chrono::milliseconds lockDuration{0};
     std::string workerName;
+    WorkerLimiter limiter;
+    int metricsPoints = 0;  ///< Minutes of metrics that are kept; 0: none are counted.
 };
 
 /// What `advance` answered. The jobs stay as they came until jobs() takes them apart, which can so wait until Redis has
@@ -86,6 +111,8 @@ public:
 
     [[nodiscard]] std::size_t claimed() const;
     [[nodiscard]] std::vector<ClaimedJob> jobs() const;
+    /// Whether the claim saw that 5.x clients share the queue.
+    [[nodiscard]] bool sawBullmq5() const;
 
 private:
     Reply reply_;
@@ -102,17 +129,20 @@ struct StalledResult {
 
 /// Every operation on one queue in Redis: the only caller of scripts. Times come in as arguments.
 ///
-/// Stateless but for the keys: the connection is the caller's, so that each thread brings its own.
+/// Stateless but for the keys and for what it saw of 5.x clients: the connection is the caller's, so that each thread brings its own.
 /// Every method throws RedisIoException (or a child) when Redis is away and ScriptException when it answers nonsense.
 /// Threads: const, from any thread, each with its own client.
 class QueueBackend {
 public:
-    explicit QueueBackend(QueueKeys keys) : keys_(std::move(keys)) {}
+    explicit QueueBackend(QueueKeys keys, Bullmq5 bullmq5 = Bullmq5::Auto);
 
     [[nodiscard]] const QueueKeys& keys() const { return keys_; }
+    [[nodiscard]] Bullmq5 bullmq5Mode() const { return bullmq5_; }
 
-    /// Returns the ids, in order.
-    std::vector<std::string> addJobs(RedisClient& redis, const std::vector<AddItem>& items) const;
+    /// In order. `nowMs` counts for parents that an add releases.
+    std::vector<AddedId> addJobs(RedisClient& redis,
+                                 const std::vector<AddItem>& items,
+                                 std::int64_t nowMs) const;
     /// `meanwhile` runs while Redis works on the call.
     AdvanceResult advance(RedisClient& redis,
                           const AdvanceRequest& request,
@@ -125,6 +155,15 @@ public:
     std::vector<int> handBackJobs(RedisClient& redis,
                                   const std::vector<HandBackItem>& items,
                                   std::int64_t nowMs) const;
+    /// Codes as for a finish, and 1: no child is pending, nothing moved.
+    std::vector<int> moveToWaitingChildren(RedisClient& redis,
+                                           const std::vector<ChildrenWaitItem>& items,
+                                           std::int64_t nowMs) const;
+    /// Closes the queue's limiter for all workers that have one.
+    void rateLimit(RedisClient& redis, std::chrono::milliseconds duration) const;
+    /// Child job key to result (JSON), of the children that completed.
+    [[nodiscard]] std::vector<std::pair<std::string, std::string>> childrenValues(
+        RedisClient& redis, const std::string& id) const;
     /// The active jobs that are locked with this token, the newest first. Reads the whole active list: for recovery only.
     [[nodiscard]] std::vector<std::string> activeWithToken(RedisClient& redis,
                                                            const std::string& token) const;
@@ -164,9 +203,17 @@ public:
     [[nodiscard]] Command blockOnMarker(std::chrono::milliseconds timeout) const;
 
 private:
-    void addStateKeys(Command& command) const;
+    /// A call of a script with its keys; the arguments follow.
+    static Command callOf(RedisClient& redis,
+                          const std::string& script,
+                          std::initializer_list<std::reference_wrapper<const std::string>> keys);
+    [[nodiscard]] Command stateCall(RedisClient& redis, const std::string& script) const;
+    [[nodiscard]] const char* bullmq5() const;
 
     QueueKeys keys_;
+    Bullmq5 bullmq5_;
+    std::shared_ptr<std::atomic<bool>>
+        sawBullmq5_;  ///< Evidence, once seen, counts for this process.
 };
 
 }  // namespace drover

@@ -2,8 +2,10 @@
 
 #include <Poco/Logger.h>
 
+#include "core/Clock.h"
 #include "core/JsonText.h"
 #include "drover/Exceptions.h"
+#include "worker/ChildJobs.h"
 
 namespace drover {
 
@@ -85,12 +87,50 @@ HostStatus JobRun::addLog(std::string_view row) {
     return hostCall([&](RedisClient& redis) { return backend_.addLog(redis, job_.id, row, keep); });
 }
 
-HostStatus JobRun::addChildren(std::string_view /*childrenJson*/, std::string& /*ids*/) {
-    return HostStatus::Unsupported;
+HostStatus JobRun::addChildren(std::string_view childrenJson, std::string& ids) {
+    const std::int64_t nowMs = SystemClock().wallMs();
+    std::string problem;
+    const auto children = parseChildren(childrenJson, job_, nowMs, problem);
+    if (!children) {
+        Poco::Logger::get("worker").error(
+            "job %s of %s: add_children: %s", job_.id, job_.queue, problem);
+        return HostStatus::Argument;
+    }
+    ids = "[";
+    return hostCall([&](RedisClient& redis) {
+        // Neighbours for the same queue travel together.
+        for (std::size_t from = 0; from < children->size();) {
+            const ChildJob& first = (*children)[from];
+            std::vector<AddItem> items;
+            while (from < children->size() && (*children)[from].prefix == first.prefix &&
+                   (*children)[from].queue == first.queue) {
+                items.push_back((*children)[from++].item);
+            }
+            const QueueBackend queue(QueueKeys(first.prefix, first.queue), backend_.bullmq5Mode());
+            for (const AddedId& added : queue.addJobs(redis, items, nowMs)) {
+                if (added.code < 0) {
+                    return added.code;
+                }
+                ids += ids.size() > 1 ? "," : "";
+                appendJsonString(ids, added.id);
+            }
+        }
+        ids += "]";
+        return 0;
+    });
 }
 
-HostStatus JobRun::childrenValues(std::string& /*values*/) {
-    return HostStatus::Unsupported;
+HostStatus JobRun::childrenValues(std::string& values) {
+    return hostCall([&](RedisClient& redis) {
+        values = "{";
+        for (const auto& [child, value] : backend_.childrenValues(redis, job_.id)) {
+            values += values.size() > 1 ? "," : "";
+            appendJsonString(values, child);
+            values += ":" + value;
+        }
+        values += "}";
+        return 0;
+    });
 }
 
 }  // namespace drover

@@ -1,6 +1,7 @@
 #include "worker/Settlement.h"
 
 #include <algorithm>
+#include <random>
 #include <rapidjson/document.h>
 
 #include <Poco/Logger.h>
@@ -9,11 +10,104 @@
 
 namespace drover {
 
-FailureDecision decideFailure(const JobRun& run, double random) {
+namespace {
+
+/// A job without outcome is a defect of its handler: without a pause it would come back at once, for ever.
+constexpr std::int64_t kUndecidedDelayMs = 1000;
+
+}  // namespace
+
+void Settlement::giveBack(const std::shared_ptr<JobRun>& run,
+                          std::int64_t untilMs,
+                          bool uncountStart) {
+    handBack.push_back({run, {run->job().id, run->job().token, untilMs, uncountStart}});
+}
+
+void Settlement::end(const std::shared_ptr<JobRun>& run,
+                     bool completed,
+                     std::string value,
+                     std::string stacktrace) {
+    const ClaimedJob& job = run->job();
+    const auto& own = completed ? run->options().removeOnComplete : run->options().removeOnFail;
+    finish.push_back({run,
+                      {job.id,
+                       job.token,
+                       completed,
+                       std::move(value),
+                       std::move(stacktrace),
+                       own.value_or(completed ? settings_.keepCompleted : settings_.keepFailed),
+                       run->options().attempts,
+                       job.attemptsMade + 1,
+                       job.deduplicationId}});
+}
+
+void Settlement::fail(const std::shared_ptr<JobRun>& run, const std::string& pluginVersion) {
+    static thread_local std::minstd_rand random{std::random_device{}()};
+    const FailureDecision decision =
+        decideFailure(*run,
+                      std::uniform_real_distribution<double>(0.0, 1.0)(random),
+                      settings_.maxStartedAttempts);
+    std::string trace = stacktraceOf(*run, pluginVersion);
+    if (!decision.retry) {
+        end(run, false, run->outcome().text, std::move(trace));
+        return;
+    }
+    retry.push_back({run,
+                     {run->job().id,
+                      run->job().token,
+                      decision.backoffMs,
+                      run->options().lifo,
+                      run->outcome().text,
+                      std::move(trace)}});
+}
+
+void Settlement::add(const std::shared_ptr<JobRun>& run,
+                     const std::string& pluginVersion,
+                     std::int64_t nowMs) {
+    const ClaimedJob& job = run->job();
+    const JobOutcome& outcome = run->outcome();
+    switch (outcome.kind) {
+        case JobOutcome::Kind::Completed:
+            end(run, true, outcome.text.empty() ? "null" : outcome.text, "");
+            break;
+        case JobOutcome::Kind::Failed:
+        case JobOutcome::Kind::Unrecoverable:
+            fail(run, pluginVersion);
+            break;
+        case JobOutcome::Kind::Unavailable:
+            giveBack(run, 0, true);
+            break;
+        case JobOutcome::Kind::Delayed:
+            giveBack(run, std::max<std::int64_t>(outcome.ms, 1), false);
+            break;
+        case JobOutcome::Kind::RateLimited:
+            rateLimit = std::max(rateLimit, std::chrono::milliseconds(outcome.ms));
+            giveBack(run, 0, false);
+            break;
+        case JobOutcome::Kind::Wait:
+            giveBack(run, 0, false);
+            break;
+        case JobOutcome::Kind::WaitingChildren:
+            childrenWait.push_back({run, {job.id, job.token}});
+            break;
+        case JobOutcome::Kind::Unset:
+            Poco::Logger::get("worker").warning(
+                "job %s of %s came back from its handler without an outcome; it is tried again in "
+                "%Ld ms",
+                job.id,
+                job.queue,
+                static_cast<Poco::Int64>(kUndecidedDelayMs));
+            giveBack(run, nowMs + kUndecidedDelayMs, false);
+            break;
+    }
+}
+
+FailureDecision decideFailure(const JobRun& run, double random, int maxStartedAttempts) {
     const ClaimedJob& job = run.job();
     const JobOptions& options = run.options();
     if (run.outcome().kind == JobOutcome::Kind::Unrecoverable ||
-        job.attemptsMade + 1 >= options.attempts) {
+        job.attemptsMade + 1 >= options.attempts ||
+        (maxStartedAttempts > 0 && job.attemptsStarted >= maxStartedAttempts)) {
         return {};
     }
     if (!options.backoff) {

@@ -24,8 +24,6 @@ constexpr std::chrono::seconds kQuarantine{5};
 constexpr std::chrono::seconds kLongestWait{1};
 /// The longest trust in a rate limiter's own word: somebody may lift it sooner. BullMQ: maximumRateLimitDelay.
 constexpr std::chrono::seconds kLongestLimit{30};
-/// A job without outcome is a defect of its handler: without a pause it would come back at once, for ever.
-constexpr std::int64_t kUndecidedDelayMs = 1000;
 constexpr std::int64_t kUnservedFirstMs = 1000;
 constexpr std::int64_t kUnservedMostMs = 60000;
 
@@ -46,7 +44,7 @@ Worker::Worker(WorkerSettings settings,
                std::vector<std::shared_ptr<HandlerType>> handlers)
     : settings_(std::move(settings)),
       clock_(clock),
-      backend_(QueueKeys(settings_.prefix, settings_.queue)),
+      backend_(QueueKeys(settings_.prefix, settings_.queue), settings_.bullmq5),
       redis_(redis, scripts, "claim " + settings_.queue),
       hostClients_(
           [this, redis, scripts] {
@@ -59,32 +57,19 @@ Worker::Worker(WorkerSettings settings,
                                             "wait " + settings_.queue,
                                             backend_.keys().workerClientName(settings_.workerName)),
               clock),
+      router_(std::move(handlers), settings_.threads, settings_.batchSize, inbox_),
+      settlement_(settings_),
+      mostFinished_(kMostPerCall),
       tokenPrefix_(Poco::UUIDGenerator::defaultGenerator().createRandom().toString() + ":"),
-      lastProgress_(clock.monotonic()) {
-    int slots = 0;
-    for (auto& type : handlers) {
-        for (const std::string& name : type->jobNames()) {
-            byName_.emplace(name, served_.size());
-        }
-        if (type->jobNames().empty()) {
-            anyName_ = served_.size();
-        }
-        served_.push_back({std::make_unique<HandlerPool>(
-                               std::move(type), settings_.threads, settings_.batchSize, inbox_),
-                           Breaker()});
-        slots += served_.back().pool->slots();
-    }
-    window_ = std::clamp(slots * 2, 1, std::max(settings_.concurrency, 1));
-}
+      window_(std::clamp(router_.slots() * 2, 1, std::max(settings_.concurrency, 1))),
+      lastProgress_(clock.monotonic()) {}
 
 Worker::~Worker() {
     stop();
 }
 
 void Worker::start() {
-    for (Served& served : served_) {
-        served.pool->start();
-    }
+    router_.start();
     thread_ = std::thread([this] {
         while (!stopping_ && !finished_) {
             if (runGuarded("claim", [this] { loop(); })) {
@@ -115,11 +100,6 @@ void Worker::stop() {
     }
     // Once more: a claim that was in flight above has brought jobs since, and their handlers are waited for.
     held_.cancelAll(CancelReason::Shutdown);
-}
-
-bool Worker::handlersBusy() const {
-    return std::any_of(
-        served_.begin(), served_.end(), [](const Served& served) { return served.pool->busy(); });
 }
 
 Worker::Stats Worker::stats() const {
@@ -163,9 +143,14 @@ void Worker::step() {
         recoverClaims();
     }
     sendSettlements();
+    if (!setAside_.empty() && clock_.monotonic() >= setAsideUntil_) {
+        settlement_.finish.insert(settlement_.finish.end(),
+                                  std::make_move_iterator(setAside_.begin()),
+                                  std::make_move_iterator(setAside_.end()));
+        setAside_.clear();
+    }
     // What this call finishes makes room for what it claims: the script does both, in that order.
-    const auto freed =
-        static_cast<int>(std::min<std::size_t>(settlement_.finish.size(), kMostPerCall));
+    const auto freed = std::min(static_cast<int>(settlement_.finish.size()), mostFinished_);
     const int claim = capacity(clock_.monotonic(), freed);
     if (!settlement_.finish.empty() || (claim > 0 && lookAgain_)) {
         advance(claim);
@@ -193,150 +178,84 @@ void Worker::gather() {
                            run->job().id,
                            run->job().queue,
                            std::string(error.what()),
-                           static_cast<Poco::Int64>(kUndecidedDelayMs));
-            settlement_.handBack.push_back(
-                {run,
-                 {run->job().id, run->job().token, clock_.wallMs() + kUndecidedDelayMs, false}});
+                           static_cast<Poco::Int64>(kUnservedFirstMs));
+            settlement_.giveBack(run, clock_.wallMs() + kUnservedFirstMs, false);
         }
     }
-    counters_.breakersClosed =
-        std::all_of(served_.begin(), served_.end(), [](const Served& served) {
-            return served.breaker.closed();
-        });
+    counters_.breakersClosed = router_.breakersClosed();
 }
 
 void Worker::settle(const std::shared_ptr<JobRun>& run, Time now) {
+    HandlerRouter::Route* route = router_.byPool(run->pool);
     if (run->cancelled() == CancelReason::Lost) {
         // Said already when it was noticed; another worker has the job, whatever this one found is discarded.
         held_.remove(*run);
         ++counters_.lost;
-        if (Served* served = servedBy(run->pool)) {
-            served->breaker
-                .probeReturned();  // If it was the probe, it told nothing: another one may go.
+        if (route != nullptr) {
+            // If it was the probe, it told nothing: another one may go.
+            route->breaker.probeReturned();
         }
         return;
     }
     run->settling = true;
-    const ClaimedJob& job = run->job();
-    const JobOutcome& outcome = run->outcome();
-    const auto handBack = [&](std::int64_t untilMs, bool uncountStart) {
-        settlement_.handBack.push_back({run, {job.id, job.token, untilMs, uncountStart}});
-    };
-    const auto finish = [&](bool completed, std::string value, std::string stacktrace) {
-        const auto& keep =
-            completed ? run->options().removeOnComplete : run->options().removeOnFail;
-        settlement_.finish.push_back({run,
-                                      {job.id,
-                                       job.token,
-                                       completed,
-                                       std::move(value),
-                                       std::move(stacktrace),
-                                       keep.value_or(KeepJobs{}),
-                                       run->options().attempts,
-                                       job.attemptsMade + 1,
-                                       job.deduplicationId}});
-    };
-
-    Served* served = servedBy(run->pool);
-    if (served != nullptr) {
-        if (outcome.kind == JobOutcome::Kind::Unavailable) {
-            if (served->breaker.unavailable(std::chrono::milliseconds(outcome.ms), now)) {
-                logger().warning(
-                    "handler %s is unavailable: %s; claiming is paused, one job at a time probes",
-                    served->pool->type().name(),
-                    outcome.text);
-            }
-            handBackUnstarted(*served);
-        } else if (outcome.kind == JobOutcome::Kind::Unset) {
-            served->breaker.probeReturned();
-        } else if (const auto outage = served->breaker.worked(now); outage.count() > 0) {
-            logger().information("handler %s works again after %Ld ms",
-                                 served->pool->type().name(),
-                                 static_cast<Poco::Int64>(outage.count()));
-            lookAgain_ = true;
-        }
+    if (route != nullptr) {
+        tellBreaker(*route, run->outcome(), now);
     }
+    settlement_.add(
+        run, route == nullptr ? "drover" : route->pool->type().pluginVersion(), clock_.wallMs());
+}
 
-    switch (outcome.kind) {
-        case JobOutcome::Kind::Completed:
-            finish(true, outcome.text.empty() ? "null" : outcome.text, "");
-            break;
-        case JobOutcome::Kind::Failed:
-        case JobOutcome::Kind::Unrecoverable: {
-            static thread_local std::minstd_rand random{std::random_device{}()};
-            const FailureDecision decision =
-                decideFailure(*run, std::uniform_real_distribution<double>(0.0, 1.0)(random));
-            std::string trace = stacktraceOf(
-                *run, served == nullptr ? "drover" : served->pool->type().pluginVersion());
-            if (decision.retry) {
-                settlement_.retry.push_back({run,
-                                             {job.id,
-                                              job.token,
-                                              decision.backoffMs,
-                                              run->options().lifo,
-                                              outcome.text,
-                                              std::move(trace)}});
-            } else {
-                finish(false, outcome.text, std::move(trace));
-            }
-            break;
-        }
-        case JobOutcome::Kind::Unavailable:
-            handBack(0, true);
-            break;
-        case JobOutcome::Kind::Delayed:
-            handBack(std::max<std::int64_t>(outcome.ms, 1), false);
-            break;
-        case JobOutcome::Kind::RateLimited:
-            handBack(clock_.wallMs() + outcome.ms, false);
-            break;
-        case JobOutcome::Kind::Wait:
-            handBack(0, false);
-            break;
-        case JobOutcome::Kind::WaitingChildren:
-            run->overrideOutcome({JobOutcome::Kind::Unrecoverable,
-                                  "waiting for children is not supported by this version of drover",
-                                  "",
-                                  0});
-            settle(run, now);
-            break;
-        case JobOutcome::Kind::Unset:
+void Worker::tellBreaker(HandlerRouter::Route& route, const JobOutcome& outcome, Time now) {
+    if (outcome.kind == JobOutcome::Kind::Unavailable) {
+        if (route.breaker.unavailable(std::chrono::milliseconds(outcome.ms), now)) {
             logger().warning(
-                "job %s of %s came back from its handler without an outcome; it is tried again in "
-                "%Ld ms",
-                job.id,
-                job.queue,
-                static_cast<Poco::Int64>(kUndecidedDelayMs));
-            handBack(clock_.wallMs() + kUndecidedDelayMs, false);
-            break;
+                "handler %s is unavailable: %s; claiming is paused, one job at a time probes",
+                route.pool->type().name(),
+                outcome.text);
+        }
+        handBackUnstarted(*route.pool);
+    } else if (outcome.kind == JobOutcome::Kind::Unset) {
+        route.breaker.probeReturned();
+    } else if (const auto outage = route.breaker.worked(now); outage.count() > 0) {
+        logger().information("handler %s works again after %Ld ms",
+                             route.pool->type().name(),
+                             static_cast<Poco::Int64>(outage.count()));
+        lookAgain_ = true;
     }
 }
 
-void Worker::handBackUnstarted(Served& served) {
-    for (const auto& run : served.pool->takeUnstarted()) {
-        settlement_.handBack.push_back({run, {run->job().id, run->job().token, 0, true}});
+void Worker::handBackUnstarted(HandlerPool& pool) {
+    for (const auto& run : pool.takeUnstarted()) {
+        settlement_.giveBack(run, 0, true);
     }
 }
 
 void Worker::handBackUnstarted() {
     const Time now = clock_.monotonic();
     const bool all = draining_ || stopping_;
-    for (Served& served : served_) {
-        const Time oldest = served.pool->oldestUnstarted();
+    for (HandlerRouter::Route& route : router_.routes()) {
+        const Time oldest = route.pool->oldestUnstarted();
         if (oldest == Time::max() || (!all && now - oldest < settings_.unstartedMax)) {
             continue;
         }
         // Everything that waits, not just the oldest: what stayed behind would run after jobs that were claimed later.
-        handBackUnstarted(served);
+        handBackUnstarted(*route.pool);
         // Claimed more than the handlers get to: hold less ahead.
         window_ = std::clamp(window_ / 2,
-                             std::min(served.pool->slots(), settings_.concurrency),
+                             std::min(route.pool->slots(), settings_.concurrency),
                              std::max(settings_.concurrency, 1));
-        served.breaker.probeReturned();
+        route.breaker.probeReturned();
     }
 }
 
 void Worker::sendSettlements() {
+    if (settlement_.rateLimit.count() > 0) {
+        backend_.rateLimit(redis_, settlement_.rateLimit);
+        const auto closed =
+            std::min<std::chrono::milliseconds>(settlement_.rateLimit, kLongestLimit);
+        claimNotBefore_ = std::max(claimNotBefore_, clock_.monotonic() + closed);
+        settlement_.rateLimit = {};
+    }
     // A lost reply leaves it open whether the script ran: what is sent again says so.
     const auto send = [this](auto& pending,
                              auto call,
@@ -362,12 +281,16 @@ void Worker::sendSettlements() {
                 throw;
             }
             progressed();
-            for (std::size_t i = 0; i < count; ++i) {
-                release(pending[i].run, codes[i], operation, pending[i].sentBefore);
-                counter += codes[i] == 0 ? 1 : 0;
-            }
+            // Moved out: what Redis refused comes back as another settlement.
+            const std::vector<std::decay_t<decltype(pending.front())>> sent(
+                std::make_move_iterator(pending.begin()),
+                std::make_move_iterator(pending.begin() + static_cast<std::ptrdiff_t>(count)));
             pending.erase(pending.begin(), pending.begin() + static_cast<std::ptrdiff_t>(count));
             lookAgain_ = true;
+            for (std::size_t i = 0; i < count; ++i) {
+                release(sent[i].run, codes[i], operation, sent[i].sentBefore);
+                counter += codes[i] == 0 ? 1 : 0;
+            }
         }
     };
     send(
@@ -375,6 +298,13 @@ void Worker::sendSettlements() {
         [this](const auto& items) { return backend_.retryJobs(redis_, items, clock_.wallMs()); },
         "retryJob",
         counters_.retried);
+    send(
+        settlement_.childrenWait,
+        [this](const auto& items) {
+            return backend_.moveToWaitingChildren(redis_, items, clock_.wallMs());
+        },
+        "moveToWaitingChildren",
+        counters_.handedBack);
     // Each goes to the front: the newest first, so that the oldest ends up foremost.
     std::stable_sort(
         settlement_.handBack.begin(), settlement_.handBack.end(), [](const auto& a, const auto& b) {
@@ -388,7 +318,8 @@ void Worker::sendSettlements() {
 }
 
 void Worker::advance(int claim) {
-    const std::size_t count = std::min<std::size_t>(settlement_.finish.size(), kMostPerCall);
+    const std::size_t count =
+        std::min(settlement_.finish.size(), static_cast<std::size_t>(mostFinished_));
     AdvanceRequest request;
     request.finish.reserve(count);
     for (std::size_t i = 0; i < count; ++i) {
@@ -398,6 +329,8 @@ void Worker::advance(int claim) {
     request.token = nextToken();
     request.lockDuration = settings_.lockDuration;
     request.workerName = settings_.workerName;
+    request.limiter = settings_.limiter;
+    request.metricsPoints = settings_.metricsPoints;
     redis_.connection();  // Throws before anything is sent: the outcomes stay what they are.
     std::optional<AdvanceResult> result;
     try {
@@ -412,11 +345,20 @@ void Worker::advance(int claim) {
         if (claim > 0) {
             unansweredClaims_.push_back(request.token);
         }
-        throw;
+        try {
+            throw;
+        } catch (const ScriptException& error) {
+            if (count == 0) {
+                throw;
+            }
+            refused(count, error.message());
+            return;
+        }
     }
     progressed();
     if (count > 0) {
         failpoint("finish-unread");
+        mostFinished_ = std::min(mostFinished_ * 2, kMostPerCall);
     }
     const bool full = claim > 0 && static_cast<int>(result->claimed()) == claim;
     if (claim > 0) {
@@ -443,6 +385,23 @@ void Worker::advance(int claim) {
     settlement_.finish.erase(sent, sent + static_cast<std::ptrdiff_t>(count));
 }
 
+void Worker::refused(std::size_t count, const std::string& why) {
+    if (count > 1) {
+        mostFinished_ =
+            static_cast<int>(count / 2);  // One of them is at fault: the halves tell which.
+        return;
+    }
+    logger().error("job %s of %s: its outcome cannot be stored (%s); tried again in %Ld s",
+                   settlement_.finish.front().item.id,
+                   settings_.queue,
+                   why,
+                   static_cast<Poco::Int64>(kQuarantine.count()));
+    setAside_.push_back(std::move(settlement_.finish.front()));
+    settlement_.finish.erase(settlement_.finish.begin());
+    setAsideUntil_ = clock_.monotonic() + kQuarantine;
+    mostFinished_ = kMostPerCall;
+}
+
 void Worker::takeIn() {
     if (!answer_) {
         return;
@@ -459,10 +418,7 @@ void Worker::takeIn() {
     if (answer.full && !answer.finished.empty() &&
         static_cast<int>(held_.size() + answer.result.claimed()) >= window_) {
         // Everything that could be held was there: hold more ahead if the handlers are through with what they had.
-        const bool starved = std::all_of(served_.begin(), served_.end(), [](const Served& served) {
-            return served.pool->oldestUnstarted() == Time::max();
-        });
-        if (starved) {
+        if (router_.starved()) {
             window_ = std::min(window_ * 2, std::max(settings_.concurrency, 1));
         }
     }
@@ -494,7 +450,8 @@ void Worker::accept(std::vector<ClaimedJob> jobs) {
     }
     const Time now = clock_.monotonic();
     counters_.claimed += jobs.size();
-    std::vector<std::vector<std::shared_ptr<JobRun>>> perHandler(served_.size());
+    std::vector<std::shared_ptr<JobRun>> runs;
+    runs.reserve(jobs.size());
     for (ClaimedJob& job : jobs) {
         auto options = optionsOf(job);
         auto run = std::make_shared<JobRun>(
@@ -502,57 +459,41 @@ void Worker::accept(std::vector<ClaimedJob> jobs) {
         run->sequence = ++claims_;
         held_.add(run);
         const ClaimedJob& claimed = run->job();
-        // Ending a flow's child without releasing its parent, or a scheduler's job without making the next one, would
-        // corrupt the queue silently: left to a peer that does both, like a name that nobody here serves.
-        const bool foreign = !claimed.parentKey.empty() || !claimed.scheduler.empty();
-        Served* served = foreign ? nullptr : servedBy(claimed.name);
-        if (served == nullptr && claimed.deferredFailure && !foreign) {
-            run->setOutcome({JobOutcome::Kind::Unrecoverable, *claimed.deferredFailure, "", 0});
+        const bool served = router_.byName(claimed.name) != nullptr;
+        std::string unrun;
+        if (claimed.deferredFailure) {
+            unrun = *claimed.deferredFailure;
+        } else if (settings_.maxStartedAttempts > 0 &&
+                   claimed.attemptsStarted > settings_.maxStartedAttempts) {
+            unrun = "job started more than allowable limit";
+        }
+        if (!unrun.empty() && (!served || !claimed.deferredFailure)) {
+            run->setOutcome({JobOutcome::Kind::Unrecoverable, unrun, "", 0});
             settle(run, now);
-        } else if (served == nullptr) {
-            // A peer may have the plugin: delayed, so that the queue's own jobs go on, and without costing an attempt.
-            const std::int64_t delay = unservedDelayMs(claimed.id);
-            if (delay == kUnservedFirstMs) {
-                const std::string why =
-                    !claimed.parentKey.empty()
-                        ? "it is a child of a flow, which this version does not release"
-                    : !claimed.scheduler.empty()
-                        ? "it belongs to a job scheduler, whose next job this version does not make"
-                        : "no handler here serves the name \"" + claimed.name + "\"";
-                logger().warning("job %s of %s: %s; put back for a peer that does",
-                                 claimed.id,
-                                 claimed.queue,
-                                 why);
-            }
-            ++counters_.unserved;
-            settlement_.handBack.push_back(
-                {run, {claimed.id, claimed.token, clock_.wallMs() + delay, true}});
+        } else if (served && claimed.scheduler.empty()) {
+            runs.push_back(std::move(run));
         } else {
-            run->pool = served->pool.get();
-            perHandler[static_cast<std::size_t>(served - served_.data())].push_back(std::move(run));
+            putBackUnserved(run);
         }
     }
-    for (std::size_t i = 0; i < served_.size(); ++i) {
-        auto& runs = perHandler[i];
-        if (runs.empty()) {
-            continue;
-        }
-        Served& served = served_[i];
-        const int allowed = served.breaker.allowed(static_cast<int>(runs.size()), now);
-        for (std::size_t k = static_cast<std::size_t>(allowed); k < runs.size(); ++k) {
-            // Another handler of the queue works, this one does not: its jobs wait where they are in nobody's way.
-            settlement_.handBack.push_back({runs[k],
-                                            {runs[k]->job().id,
-                                             runs[k]->job().token,
-                                             clock_.wallMs() + kUnservedFirstMs,
-                                             true}});
-        }
-        runs.resize(static_cast<std::size_t>(allowed));
-        served.breaker.claimed(allowed);
-        if (!runs.empty()) {
-            served.pool->submit(std::move(runs));
-        }
+    for (const auto& run : router_.submit(std::move(runs), now)) {
+        // Another handler of the queue works, this one does not: its jobs wait where they are in nobody's way.
+        settlement_.giveBack(run, clock_.wallMs() + kUnservedFirstMs, true);
     }
+}
+
+void Worker::putBackUnserved(const std::shared_ptr<JobRun>& run) {
+    const ClaimedJob& job = run->job();
+    const std::int64_t delay = unservedDelayMs(job.id);
+    if (delay == kUnservedFirstMs) {
+        logger().warning(
+            "job %s of %s: no handler here serves the name \"%s\"; put back for a peer that does",
+            job.id,
+            job.queue,
+            job.name);
+    }
+    ++counters_.unserved;
+    settlement_.giveBack(run, clock_.wallMs() + delay, true);
 }
 
 void Worker::wait() {
@@ -571,12 +512,9 @@ void Worker::wait() {
     if (claimNotBefore_ > now) {
         until = std::min(until, claimNotBefore_);
     }
-    for (const Served& served : served_) {
-        until = std::min(until, served.breaker.nextChange());
-        const Time oldest = served.pool->oldestUnstarted();
-        if (oldest != Time::max()) {
-            until = std::min(until, oldest + settings_.unstartedMax);
-        }
+    until = std::min(until, router_.nextChange(settings_.unstartedMax));
+    if (!setAside_.empty()) {
+        until = std::min(until, setAsideUntil_);
     }
     pollfd fds[2] = {{inbox_.fd(), POLLIN, 0}, {marker_.fd(), POLLIN, 0}};
     const auto left = ms(until - now) + 1;  // Rounded up: rather late than in a loop of zero waits.
@@ -629,34 +567,18 @@ int Worker::capacity(Time now, int freed) {
     if (room <= 0) {
         return 0;
     }
-    int most = 0;
-    for (const Served& served : served_) {
-        most = std::max(most, served.breaker.allowed(room, now));
-    }
-    return most;
-}
-
-Worker::Served* Worker::servedBy(const std::string& jobName) {
-    const auto found = byName_.find(jobName);
-    if (found != byName_.end()) {
-        return &served_[found->second];
-    }
-    return anyName_ < served_.size() ? &served_[anyName_] : nullptr;
-}
-
-Worker::Served* Worker::servedBy(const HandlerPool* pool) {
-    for (Served& served : served_) {
-        if (served.pool.get() == pool) {
-            return &served;
-        }
-    }
-    return nullptr;
+    return router_.allowed(room, now);
 }
 
 void Worker::release(const std::shared_ptr<JobRun>& run,
                      int code,
                      const char* operation,
                      bool sentBefore) {
+    if (code > 0) {
+        // No child is pending any more: it runs again at once, and finds their results.
+        settlement_.giveBack(run, 0, false);
+        return;
+    }
     const std::optional<ErrorCode> error = errorCodeOf(code);
     if (!error) {
         held_.remove(*run);

@@ -2,11 +2,8 @@
 
 #include <atomic>
 #include <chrono>
-#include <deque>
-#include <map>
 #include <memory>
 #include <optional>
-#include <random>
 #include <string>
 #include <thread>
 #include <unordered_map>
@@ -16,8 +13,7 @@
 #include "core/HandlerType.h"
 #include "queue/ClientPool.h"
 #include "queue/QueueBackend.h"
-#include "worker/Breaker.h"
-#include "worker/HandlerPool.h"
+#include "worker/HandlerRouter.h"
 #include "worker/HeldJobs.h"
 #include "worker/MarkerWait.h"
 #include "worker/OutcomeInbox.h"
@@ -68,7 +64,7 @@ public:
     void stop();
 
     /// Whether a handler is inside process() or outcomeOf() on one of the worker's threads.
-    [[nodiscard]] bool handlersBusy() const;
+    [[nodiscard]] bool handlersBusy() const { return router_.busy(); }
 
     [[nodiscard]] const WorkerSettings& settings() const { return settings_; }
     [[nodiscard]] const QueueBackend& backend() const { return backend_; }
@@ -76,12 +72,6 @@ public:
     [[nodiscard]] Stats stats() const;
 
 private:
-    /// A handler of this queue with its threads and its breaker.
-    struct Served {
-        std::unique_ptr<HandlerPool> pool;
-        Breaker breaker;
-    };
-
     /// The answer to a call of advance, until its jobs are held and the ones that it finished are let go.
     struct Answer {
         AdvanceResult result;
@@ -101,14 +91,18 @@ private:
     void recoverClaims();
     void accept(std::vector<ClaimedJob> jobs);
     void handBackUnstarted();
-    void handBackUnstarted(Served& served);
+    void handBackUnstarted(HandlerPool& pool);
     void wait();
     void waitForRedis(Time until);
 
     /// How many jobs may be claimed now, if `freed` of those held are finished by the same call.
     [[nodiscard]] int capacity(Time now, int freed);
-    [[nodiscard]] Served* servedBy(const std::string& jobName);
-    [[nodiscard]] Served* servedBy(const HandlerPool* pool);
+    /// What the handler's breaker makes of an outcome.
+    void tellBreaker(HandlerRouter::Route& route, const JobOutcome& outcome, Time now);
+    /// A peer may serve what nobody here does: put back delayed, longer each time.
+    void putBackUnserved(const std::shared_ptr<JobRun>& run);
+    /// Redis refused a call with so many outcomes as a whole: one of them must not hold up its neighbours.
+    void refused(std::size_t count, const std::string& why);
     void release(const std::shared_ptr<JobRun>& run,
                  int code,
                  const char* operation,
@@ -126,12 +120,12 @@ private:
     MarkerWait marker_;
     OutcomeInbox inbox_;
     HeldJobs held_;
-    std::vector<Served> served_;
-    std::map<std::string, std::size_t> byName_;
-    std::size_t anyName_ =
-        static_cast<std::size_t>(-1);  ///< Index of the handler without job names.
+    HandlerRouter router_;
 
     Settlement settlement_;  ///< Outcomes that Redis does not know yet.
+    int mostFinished_;       ///< Outcomes per call; fewer while one of them is refused as a whole.
+    std::vector<Settled<FinishItem>> setAside_;  ///< Sent again at setAsideUntil_.
+    Time setAsideUntil_{};
     std::optional<Answer> answer_;
     std::vector<std::string> unansweredClaims_;  ///< Their lock tokens: they may have taken jobs.
     std::unordered_map<std::string, int> unserved_;  ///< Job id to how often it was put back.

@@ -3,6 +3,8 @@
 #include <chrono>
 #include <string>
 
+#include "queue/QueueBackend.h"
+
 namespace drover {
 
 /// How one queue is worked in this process. Source: queue.<alias>.*, worker.defaults.* and the plugin's own suggestions.
@@ -19,6 +21,12 @@ struct WorkerSettings {
     std::chrono::milliseconds unstartedMax{
         500};  ///< A claimed job that has not begun by then is handed back.
     std::chrono::milliseconds drainDelay{5000};  ///< Longest block when nothing is known to come.
+    Bullmq5 bullmq5 = Bullmq5::Auto;
+    WorkerLimiter limiter;
+    int metricsPoints = 0;       ///< Minutes of metrics that finishes keep; 0: none are counted.
+    int maxStartedAttempts = 0;  ///< A job that was started more often fails unrun; 0: no limit.
+    KeepJobs keepCompleted;      ///< For jobs without a rule of their own.
+    KeepJobs keepFailed;
 };
 
 }  // namespace drover

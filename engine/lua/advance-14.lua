@@ -13,16 +13,18 @@
   KEYS[10] limiter      string  …:limiter
   KEYS[11] pc           string  …:pc
   KEYS[12] stalled      set     …:stalled
-  KEYS[13] repeat       zset    …:repeat (reserved for scheduler iterations)
+  KEYS[13] paused       list    …:paused
+  KEYS[14] id           string  …:id
   ARGV[1]  job key prefix    ARGV[2]  now, ms    ARGV[3]  lock token of this claim    ARGV[4]  lock duration, ms
   ARGV[5]  most jobs to claim; 0: none    ARGV[6]  worker name or ""
   ARGV[7]  limiter max or ""    ARGV[8]  limiter duration, ms, or ""
-  ARGV[9]  number of profiles: what jobs to finish have in common, mostly all of them
-  ARGV[10…] eight per profile: lock token, "completed" or "failed", keep count (-1: all), keep age in s (-1: none), keep
+  ARGV[9]  "on", "auto" or "off": whether 5.x clients share the queue    ARGV[10] most data points of metrics; 0: none
+  ARGV[11] number of profiles: what jobs to finish have in common, mostly all of them
+  ARGV[12…] eight per profile: lock token, "completed" or "failed", keep count (-1: all), keep age in s (-1: none), keep
            limit, attempts allowed, attempts made (this one included), deduplication id or ""
            then four per job to finish: profile (from 1), id, return value (JSON) or reason, stack trace (JSON array) or ""
 
-  Returns  { codes, jobs, ttl, next }
+  Returns  { codes, jobs, ttl, next, five }
            codes: one per job to finish: 0 done; -1 no hash, -2 no lock, -6 another worker's lock, -3 not active,
                   -4 children pending, -9 children failed
            jobs:  six per job: id, name, data, opts, timestamp (false for one that its hash lacks), and the other fields
@@ -30,29 +32,39 @@
                   priority of 0. Names of fields that every job has would double the reply.
            ttl:   ms for which the rate limiter is closed; 0: it is not
            next:  due time in ms of the earliest delayed job if nothing was claimed; 0: none
-  Events   completed or failed (and retries-exhausted), waiting, active, drained
+           five:  1 if the claim saw that 5.x clients share the queue
+  Events   completed or failed (and retries-exhausted), waiting, delayed, added, active, drained; those of a released
+           parent in its own queue's stream
 ]]
 local keys = {
   wait = KEYS[1], active = KEYS[2], prioritized = KEYS[3], delayed = KEYS[4], completed = KEYS[5], failed = KEYS[6],
   events = KEYS[7], meta = KEYS[8], marker = KEYS[9], limiter = KEYS[10], pc = KEYS[11], stalled = KEYS[12],
+  paused = KEYS[13], id = KEYS[14], prefix = ARGV[1],
 }
 local prefix, now, token, lockDuration = ARGV[1], tonumber(ARGV[2]), ARGV[3], ARGV[4]
 -- Redis prints a Lua number with printf for each use as an argument: text that is at hand stays text.
 local nowText = ARGV[2]
 local claimMax, workerName = tonumber(ARGV[5]), ARGV[6]
 local workerMax, workerDuration = tonumber(ARGV[7]), tonumber(ARGV[8])
+local bullmq5, maxDataPoints = ARGV[9], tonumber(ARGV[10])
 
 --- @include "events"
 --- @include "markers"
 --- @include "scores"
+--- @include "queueState"
 --- @include "jobKeys"
+--- @include "storeJob"
+--- @include "deduplication"
+--- @include "parents"
 --- @include "retention"
+--- @include "failing"
+--- @include "metrics"
 --- @include "promoteDelayed"
 
 local codes, finished = {}, 0
 
-local profiles, firstJob = {}, 10 + 8 * tonumber(ARGV[9])
-for at = 10, firstJob - 1, 8 do
+local profiles, firstJob = {}, 12 + 8 * tonumber(ARGV[11])
+for at = 12, firstJob - 1, 8 do
   profiles[#profiles + 1] = {
     token = ARGV[at], target = ARGV[at + 1], keepCount = tonumber(ARGV[at + 2]), keepAge = tonumber(ARGV[at + 3]),
     keepLimit = tonumber(ARGV[at + 4]), attempts = tonumber(ARGV[at + 5]), made = ARGV[at + 6],
@@ -78,17 +90,20 @@ local function finishAll()
     end
   end
   local holders = redis.call('MGET', unpack(lockKeys))
-  local allExist = redis.call('EXISTS', unpack(jobKeys)) == count
   -- Mostly a job has its hash and nothing below: then nothing is asked for each, and little is written to the log.
   local anyBelow = #below > 0 and redis.call('EXISTS', unpack(below)) > 0
-  local released, gone, ending = {}, {}, {}
+  local released, gone, ending, parents = {}, {}, {}, {}
   for n = 1, count do
     local at = firstJob + (n - 1) * 4
     local profile, id = profiles[tonumber(ARGV[at])], ARGV[at + 1]
     local code = 0
-    if not allExist and redis.call('EXISTS', jobKeys[n]) == 0 then
+    -- Asked for each: a job can get a parent while it is active. Every job has a timestamp, mostly.
+    local values = redis.call('HMGET', jobKeys[n], 'timestamp', 'parentKey')
+    parents[n] = values[2]
+    if not values[1] and redis.call('EXISTS', jobKeys[n]) == 0 then
       code = -1
-    elseif anyBelow and profile.target == 'completed' and redis.call('SCARD', jobKeys[n] .. ':dependencies') ~= 0 then
+    elseif anyBelow and profile.target == 'completed' and redis.call('SCARD', jobKeys[n] .. ':dependencies') ~= 0 and
+      redis.call('HEXISTS', jobKeys[n], 'igdp') == 0 then
       code = -4
     elseif anyBelow and profile.target == 'completed' and redis.call('ZCARD', jobKeys[n] .. ':unsuccessful') ~= 0 then
       code = -9
@@ -114,7 +129,7 @@ local function finishAll()
   if leaving > 0 then redis.call('RPOP', keys.active, leaving) end
 
   -- Jobs kept without a rule enter their set together, at the latest before a rule is applied to it.
-  local kept = { completed = {}, failed = {} }
+  local kept, ended = { completed = {}, failed = {} }, { completed = 0, failed = 0 }
   local function store(target)
     if #kept[target] > 0 then redis.call('ZADD', keys[target], unpack(kept[target])) end
     kept[target] = {}
@@ -134,13 +149,15 @@ local function finishAll()
     end
     if codes[n] == 0 then
       finished = finished + 1
-      if profile.deduplication ~= '' then
-        local ownerKey = prefix .. 'de:' .. profile.deduplication
-        if redis.call('GET', ownerKey) == id and redis.call('PTTL', ownerKey) <= 0 then redis.call('DEL', ownerKey) end
-      end
+      ended[target] = ended[target] + 1
+      if profile.deduplication ~= '' then releaseDeduplication(keys, profile.deduplication, id, now, bullmq5) end
+      local parent = parents[n] and parentOf(parents[n], redis.call('HGET', jobKey, 'parent'))
+      if parent and target == 'completed' then childCompleted(jobKey, parent, value, now, bullmq5) end
+      if parent and target == 'failed' then childFailed(jobKey, parent, value, now, bullmq5) end
       if keepCount == 0 then
         gone[#gone + 1] = jobKey
         if anyBelow then addKeysBelow(gone, jobKey) end
+        if parent then childRemoved(jobKey, parent, bullmq5) end
       else
         local entering = kept[target]
         entering[#entering + 1] = nowText
@@ -153,7 +170,7 @@ local function finishAll()
         end
         if profile.keepAge >= 0 or keepCount > 0 then
           store(target)
-          keepFinished(keys[target], prefix, now, keepCount, profile.keepAge, profile.keepLimit)
+          keepFinished(keys, target, now, keepCount, profile.keepAge, profile.keepLimit, bullmq5)
         end
       end
       if target == 'completed' then
@@ -166,8 +183,10 @@ local function finishAll()
       end
     end
   end
-  store('completed')
-  store('failed')
+  for _, target in ipairs({ 'completed', 'failed' }) do
+    store(target)
+    if maxDataPoints > 0 and ended[target] > 0 then countMetric(keys, target, ended[target], now, maxDataPoints) end
+  end
   if #released > 0 then
     redis.call('SREM', keys.stalled, unpack(released))
     redis.call('DEL', unpack(gone))
@@ -203,17 +222,16 @@ local function takeIds(most)
   return ids
 end
 
--- Returns the claimed pairs, the limiter's ttl, and whether the queue let us look at all.
-local function claim()
-  local meta = redis.call('HMGET', keys.meta, 'paused', 'concurrency', 'max', 'duration')
-  local most, closed = claimMax, meta[1] and true or false
-  if meta[2] then
-    most = math.min(most, tonumber(meta[2]) - redis.call('LLEN', keys.active))
-    closed = closed or most <= 0
-  end
-  if promoteDelayed(keys, prefix, now) > 0 and not closed then markJob(keys.marker) end
+local five = 0
 
-  local limitMax = tonumber(meta[3]) or workerMax
+-- Returns what was claimed, the limiter's ttl, and whether the queue let us look at all.
+local function claim()
+  local queue = readQueue(keys, bullmq5)
+  local most = claimMax
+  if queue.five then five = 1 end
+  if promoteDelayed(keys, queue, now) > 0 and not queue.closed then markJob(keys.marker) end
+
+  local limitMax = queue.max or workerMax
   if limitMax then
     local started = tonumber(redis.call('GET', keys.limiter) or 0)
     if started >= limitMax then
@@ -224,7 +242,8 @@ local function claim()
     end
     most = math.min(most, limitMax - started)
   end
-  if closed then return {}, 0, false end
+  if queue.closed then return {}, 0, false end
+  if queue.free then most = math.min(most, queue.free) end
 
   local jobs, claimed, counted, dropped = {}, {}, 0, 0
   while #claimed < most and dropped < mostDropped do
@@ -282,7 +301,7 @@ local function claim()
     redis.call('LPUSH', keys.active, unpack(claimed))
     -- Unconditional: each worker that got a job wakes the next one.
     markJob(keys.marker)
-    local duration = workerDuration or tonumber(meta[4])
+    local duration = workerDuration or queue.duration
     if limitMax and counted > 0 and redis.call('INCRBY', keys.limiter, counted) == counted and duration then
       redis.call('PEXPIRE', keys.limiter, math.floor(math.abs(duration)))
     end
@@ -302,4 +321,4 @@ if finished > 0 and #jobs == 0 and looked and due == 0 and
   redis.call('EXISTS', keys.wait, keys.active, keys.prioritized) == 0 then
   redis.call('XADD', keys.events, '*', 'event', 'drained')
 end
-return { codes, jobs, ttl, due }
+return { codes, jobs, ttl, due, five }

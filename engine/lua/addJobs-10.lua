@@ -1,0 +1,121 @@
+--[[
+  Adds n jobs, in order: standard, prioritized or delayed, with a parent or without.
+
+  KEYS[1]  meta         hash    <prefix>:<queue>:meta
+  KEYS[2]  id           string  …:id
+  KEYS[3]  wait         list    …:wait
+  KEYS[4]  delayed      zset    …:delayed
+  KEYS[5]  prioritized  zset    …:prioritized
+  KEYS[6]  marker       zset    …:marker
+  KEYS[7]  events       stream  …:events
+  KEYS[8]  pc           string  …:pc
+  KEYS[9]  active       list    …:active
+  KEYS[10] paused       list    …:paused
+  ARGV[1]  job key prefix "<prefix>:<queue>:"
+  ARGV[2]  "on", "auto" or "off": whether 5.x clients share the queue    ARGV[3]  now, ms
+  ARGV[4…] ten per job: name, data, opts (stored JSON), timestamp ms, delay ms, priority, custom id or "", "1" for lifo,
+           key of the parent or "", parent (JSON) or ""
+
+  Returns  per job its id, or a negative number: -5 its parent does not exist, -7 it exists as a child of another parent.
+           Such a job does not take an id. A custom id that exists already is returned as it is.
+  Events   per job: added, then waiting or delayed; or duplicated
+]]
+local keys = {
+  meta = KEYS[1], id = KEYS[2], wait = KEYS[3], delayed = KEYS[4], prioritized = KEYS[5], marker = KEYS[6],
+  events = KEYS[7], pc = KEYS[8], active = KEYS[9], paused = KEYS[10], prefix = ARGV[1],
+}
+local prefix, bullmq5, now = ARGV[1], ARGV[2], tonumber(ARGV[3])
+local first, width = 4, 10
+
+--- @include "events"
+--- @include "markers"
+--- @include "scores"
+--- @include "queueState"
+--- @include "parents"
+
+-- Asked first: a key of another type ends the script here, before anything is written. The adds do not change the answer.
+local queue = readQueue(keys, bullmq5)
+redis.call('XLEN', keys.events)
+
+-- A job that exists already: nothing of it changes but the parent, which it gets if it has none that lives.
+local function adopt(id, parentKey, parentJson)
+  local jobKey = prefix .. id
+  local present = redis.call('HGET', jobKey, 'parentKey')
+  if parentKey ~= '' then
+    if present and present ~= parentKey and redis.call('EXISTS', present) == 1 then return -7 end
+    local parent = parentOf(parentKey, parentJson)
+    if redis.call('ZSCORE', prefix .. 'completed', id) then
+      redis.call('HSET', parentKey .. ':processed', jobKey, redis.call('HGET', jobKey, 'returnvalue') or 'null')
+      if not hasPendingChildren(parent) and waitsForChildren(parent) then releaseParent(parent, now, bullmq5) end
+    else
+      redis.call('SADD', parentKey .. ':dependencies', jobKey)
+    end
+    redis.call('HSET', jobKey, 'parentKey', parentKey, 'parent', parentJson)
+  end
+  redis.call('XADD', keys.events, '*', 'event', 'duplicated', 'jobId', id)
+  return id
+end
+
+local count = (#ARGV - first + 1) / width
+local ids, orphans = {}, 0
+for n = 1, count do
+  local parentKey = ARGV[first + (n - 1) * width + 8]
+  if parentKey ~= '' and redis.call('EXISTS', parentKey) == 0 then
+    ids[n] = -5
+    orphans = orphans + 1
+  end
+end
+local lastId = 0
+if count > orphans then lastId = redis.call('INCRBY', keys.id, count - orphans) - (count - orphans) end
+local left, right = {}, {}
+local runnable, delayedAny = false, false
+
+for n = 1, count do
+  local at = first + (n - 1) * width
+  local timestamp, delay, priority = ARGV[at + 3], ARGV[at + 4], ARGV[at + 5]
+  local id, parentKey = ARGV[at + 6], ARGV[at + 8]
+  local custom = id ~= ''
+  if not ids[n] then
+    lastId = lastId + 1
+    if not custom then id = string.format('%.0f', lastId) end
+    ids[n] = id
+  end
+  local jobKey = prefix .. id
+  if ids[n] == id and custom and redis.call('EXISTS', jobKey) == 1 then
+    ids[n] = adopt(id, parentKey, ARGV[at + 9])
+  elseif ids[n] == id then
+    redis.call('HSET', jobKey, 'name', ARGV[at], 'data', ARGV[at + 1], 'opts', ARGV[at + 2], 'timestamp', timestamp,
+      'delay', delay, 'priority', priority)
+    if parentKey ~= '' then redis.call('HSET', jobKey, 'parentKey', parentKey, 'parent', ARGV[at + 9]) end
+    redis.call('XADD', keys.events, '*', 'event', 'added', 'jobId', id, 'name', ARGV[at])
+    if tonumber(delay) > 0 then
+      local due = tonumber(timestamp) + tonumber(delay)
+      redis.call('ZADD', keys.delayed, delayedScore(keys.delayed, due), id)
+      redis.call('XADD', keys.events, '*', 'event', 'delayed', 'jobId', id, 'delay', string.format('%.0f', due))
+      delayedAny = true
+    else
+      if tonumber(priority) > 0 then
+        redis.call('ZADD', keys.prioritized, priorityScore(keys.pc, tonumber(priority)), id)
+      elseif ARGV[at + 7] == '1' then
+        right[#right + 1] = id
+      else
+        left[#left + 1] = id
+      end
+      redis.call('XADD', keys.events, '*', 'event', 'waiting', 'jobId', id)
+      runnable = true
+    end
+    if parentKey ~= '' then redis.call('SADD', parentKey .. ':dependencies', jobKey) end
+  end
+end
+
+-- The two ends do not meet, so each keeps its own order. Slices: Lua's stack bounds the values of one call.
+for from = 1, #left, 1000 do
+  redis.call('LPUSH', queue.ready, unpack(left, from, math.min(from + 999, #left)))
+end
+for from = 1, #right, 1000 do
+  redis.call('RPUSH', queue.ready, unpack(right, from, math.min(from + 999, #right)))
+end
+if runnable and not queue.closed then markJob(keys.marker) end
+if delayedAny then markDelayed(keys.marker, keys.delayed) end
+trimEvents(keys.events, keys.meta)
+return ids

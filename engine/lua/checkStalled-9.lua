@@ -1,0 +1,89 @@
+--[[
+  Finds active jobs whose lock expired, a chunk per call: one sweep over thousands would hold up the whole server.
+
+  KEYS[1]  stalled        set     <prefix>:<queue>:stalled
+  KEYS[2]  wait           list    …:wait
+  KEYS[3]  active         list    …:active
+  KEYS[4]  stalled-check  string  …:stalled-check
+  KEYS[5]  meta           hash    …:meta
+  KEYS[6]  marker         zset    …:marker
+  KEYS[7]  events         stream  …:events
+  KEYS[8]  repeat         zset    …:repeat
+  KEYS[9]  paused         list    …:paused
+  ARGV[1]  job key prefix    ARGV[2]  now, ms    ARGV[3]  stalled interval, ms    ARGV[4]  max stalled count
+  ARGV[5]  jobs per call     ARGV[6]  "1" if this call goes on with a check that the caller began
+  ARGV[7]  "on", "auto" or "off": whether 5.x clients share the queue
+
+  Returns  { state, ids }  state: 0 another check is still valid, nothing done; 1 call again with ARGV[6] = "1"; 2 done
+                           ids: jobs that went back to wait
+  Events   per job: waiting with prev active, stalled; or failed
+]]
+local keys = {
+  stalled = KEYS[1], wait = KEYS[2], active = KEYS[3], meta = KEYS[5], marker = KEYS[6], events = KEYS[7],
+  paused = KEYS[9], prefix = ARGV[1], pc = ARGV[1] .. 'pc', id = ARGV[1] .. 'id', failed = ARGV[1] .. 'failed',
+  completed = ARGV[1] .. 'completed', delayed = ARGV[1] .. 'delayed', prioritized = ARGV[1] .. 'prioritized',
+}
+local checkKey, repeatKey = KEYS[4], KEYS[8]
+local prefix, now, interval = ARGV[1], tonumber(ARGV[2]), ARGV[3]
+local maxStalled, chunk, bullmq5 = tonumber(ARGV[4]), tonumber(ARGV[5]), ARGV[7]
+
+--- @include "events"
+--- @include "markers"
+--- @include "scores"
+--- @include "queueState"
+--- @include "jobKeys"
+--- @include "storeJob"
+--- @include "deduplication"
+--- @include "parents"
+--- @include "retention"
+--- @include "failing"
+
+if ARGV[6] ~= '1' then
+  if not redis.call('SET', checkKey, ARGV[2], 'PX', interval, 'NX') then return { 0, {} } end
+  trimEvents(keys.events, keys.meta)
+end
+
+-- Whether it is in a finished set all the same: 5.48.1 leaves such jobs in active (contract section 9a.2, C9).
+local function isFinished(id, finishedOn)
+  return finishedOn and (redis.call('ZSCORE', keys.failed, id) or redis.call('ZSCORE', keys.completed, id))
+end
+
+local reason = 'job stalled more than allowable limit'
+local queue = readQueue(keys, bullmq5)
+local recovered = {}
+for _, id in ipairs(redis.call('SPOP', keys.stalled, chunk)) do
+  local jobKey = prefix .. id
+  -- From the tail: who stalled was claimed long ago.
+  if redis.call('EXISTS', jobKey .. ':lock') == 0 and redis.call('LREM', keys.active, -1, id) > 0 and
+    -- A job that was removed while it was active has nothing to run: a count would make a hash of its ghost.
+    redis.call('EXISTS', jobKey) == 1 then
+    local values = redis.call('HMGET', jobKey, 'stc', 'stalledCounter', 'rjk', 'finishedOn')
+    if not isFinished(id, values[4]) then
+      local count = math.max(tonumber(values[1]) or 0, tonumber(values[2]) or 0) + 1
+      redis.call('HSET', jobKey, 'stc', count)
+      if queue.five then redis.call('HSET', jobKey, 'stalledCounter', count) end
+      local scheduler = values[3]
+      local excess = count > maxStalled and not (scheduler and
+        (redis.call('EXISTS', prefix .. 'repeat:' .. scheduler) == 1 or redis.call('ZSCORE', repeatKey, scheduler)))
+      if excess and queue.five then
+        -- A 5.48.1 worker would run a job that is to be failed unrun (C7).
+        failJob(keys, id, reason, 'active', now, bullmq5)
+      else
+        if excess then redis.call('HSET', jobKey, 'defa', reason) end
+        redis.call('RPUSH', queue.ready, id)
+        redis.call('XADD', keys.events, '*', 'event', 'waiting', 'jobId', id, 'prev', 'active')
+        redis.call('XADD', keys.events, '*', 'event', 'stalled', 'jobId', id)
+        recovered[#recovered + 1] = id
+      end
+    end
+  end
+end
+if #recovered > 0 and not readQueue(keys, bullmq5).closed then markJob(keys.marker) end
+if redis.call('SCARD', keys.stalled) > 0 then return { 1, recovered } end
+
+-- Whoever does not renew its lock until the next check is stalled then.
+local active = redis.call('LRANGE', keys.active, 0, -1)
+for from = 1, #active, 1000 do
+  redis.call('SADD', keys.stalled, unpack(active, from, math.min(from + 999, #active)))
+end
+return { 2, recovered }

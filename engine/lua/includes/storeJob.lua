@@ -1,0 +1,32 @@
+-- Puts a job that may not run yet into delayed. Says so with its due time, ms.
+local function delayJob(keys, id, due)
+  redis.call('ZADD', keys.delayed, delayedScore(keys.delayed, due), id)
+  redis.call('XADD', keys.events, '*', 'event', 'delayed', 'jobId', id, 'delay', string.format('%.0f', due))
+end
+
+-- Stores a new job and puts it where it belongs. `job`: id, name, data, opts (JSON), timestamp, delay (ms, text), priority,
+-- lifo, and what it has of parentKey, parent (JSON), scheduler, deduplication. Returns whether it may run now.
+local function storeJob(keys, queue, job)
+  local fields = { 'name', job.name, 'data', job.data, 'opts', job.opts, 'timestamp', job.timestamp, 'delay', job.delay,
+    'priority', job.priority }
+  local function add(field, value)
+    if value and value ~= '' then
+      fields[#fields + 1] = field
+      fields[#fields + 1] = value
+    end
+  end
+  add('parentKey', job.parentKey)
+  add('parent', job.parent)
+  add('rjk', job.scheduler)
+  add('deid', job.deduplication)
+  redis.call('HSET', keys.prefix .. job.id, unpack(fields))
+  redis.call('XADD', keys.events, '*', 'event', 'added', 'jobId', job.id, 'name', job.name)
+  local delay = tonumber(job.delay)
+  if delay > 0 then
+    delayJob(keys, job.id, tonumber(job.timestamp) + delay)
+    return false
+  end
+  enqueue(keys, queue, job.id, tonumber(job.priority), job.lifo and 'RPUSH' or 'LPUSH')
+  redis.call('XADD', keys.events, '*', 'event', 'waiting', 'jobId', job.id)
+  return true
+end

@@ -1,0 +1,28 @@
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "core/ClaimedJob.h"
+#include "queue/QueueBackend.h"
+
+namespace drover {
+
+/// A child that a handler adds to its own job, ready for its queue.
+struct ChildJob {
+    std::string prefix;
+    std::string queue;
+    AddItem item;
+};
+
+/// Reads what a handler gave to add_children: a JSON array of {"queue": qualified name, "name": string, "data": any,
+/// "opts": object}. Without "queue" a child goes to its parent's own.
+/// std::nullopt, and why in `problem`, if it is anything else or an option is out of range.
+[[nodiscard]] std::optional<std::vector<ChildJob>> parseChildren(std::string_view json,
+                                                                 const ClaimedJob& parent,
+                                                                 std::int64_t nowMs,
+                                                                 std::string& problem);
+
+}  // namespace drover
