@@ -115,6 +115,8 @@ local function finishAll()
       ending[id] = true
     end
     codes[n] = code
+    -- It stays active, in the place that was meant for another.
+    if code == -4 or code == -9 then claimMax = claimMax - 1 end
   end
 
   -- The oldest active jobs finish first, mostly: those at the list's tail leave it at once, others one by one.

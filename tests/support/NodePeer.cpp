@@ -21,11 +21,6 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-std::string modulesFolder() {
-    const char* set = std::getenv("DROVER_NODE_MODULES");
-    return set != nullptr ? set : DROVER_SOURCE_DIR "/build/npm/compat/node_modules";
-}
-
 /// The environment of the child: ours, with NODE_PATH put in.
 std::vector<std::string> environmentWith(const std::string& modules) {
     std::vector<std::string> all;
@@ -55,9 +50,14 @@ int millisecondsUntil(Clock::time_point deadline) {
 
 }  // namespace
 
+std::string nodeModules() {
+    const char* set = std::getenv("DROVER_NODE_MODULES");
+    return set != nullptr ? set : DROVER_SOURCE_DIR "/build/npm/compat/node_modules";
+}
+
 NodePeer::NodePeer(const std::string& version, int redisPort) : version_(version) {
     const std::string node = findProgram("node");
-    const std::string modules = modulesFolder();
+    const std::string modules = nodeModules();
     if (access((modules + "/bullmq-" + version + "/package.json").c_str(), R_OK) != 0) {
         throw MissingService("BullMQ " + version + " is not in " + modules +
                              "; ./dev test installs it");

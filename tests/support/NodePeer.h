@@ -19,6 +19,9 @@ public:
     int code;          ///< BullMQ's script code (-1 no job …); 0 if the error carries none.
 };
 
+/// The folder that NODE_PATH must name for the packages of the compatibility tests.
+[[nodiscard]] std::string nodeModules();
+
 /// Real BullMQ in a Node process, driven over a pipe. tests/compat/peer.cjs lists the operations.
 ///
 /// One process holds one version of BullMQ and any number of its queues, workers and event readers, all on one Redis.

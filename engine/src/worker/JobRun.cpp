@@ -32,6 +32,7 @@ bool JobRun::setOutcome(JobOutcome outcome) {
 void JobRun::overrideOutcome(JobOutcome outcome) {
     const std::lock_guard lock(mutex_);
     outcome_ = std::move(outcome);
+    overridden_ = true;
 }
 
 void JobRun::cancel(CancelReason reason) {

@@ -52,6 +52,7 @@ public:
 
     /// Replaces the outcome: Redis refused the handler's (children pending). The worker's only.
     void overrideOutcome(JobOutcome outcome);
+    [[nodiscard]] bool overridden() const { return overridden_; }
 
     /// Its outcome is on the way to Redis, which may have dropped the lock already. Set by the claim loop.
     std::atomic<bool> settling{false};
@@ -76,6 +77,7 @@ private:
     std::condition_variable cancelledSignal_;
     std::atomic<CancelReason> cancelReason_{CancelReason::None};
     JobOutcome outcome_;
+    bool overridden_ = false;
 };
 
 }  // namespace drover

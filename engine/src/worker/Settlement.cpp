@@ -116,6 +116,10 @@ FailureDecision decideFailure(const JobRun& run, double random, int maxStartedAt
     if (options.backoff->isBuiltIn()) {
         return {true, options.backoff->delayAfter(job.attemptsMade + 1, random).count()};
     }
+    if (run.overridden()) {
+        return {true,
+                0};  // The handler was through with it before it failed: it could not be asked.
+    }
     if (!run.customBackoffMs) {
         Poco::Logger::get("worker").warning(
             "job %s of %s: its backoff type \"%s\" is neither built in nor known to its "

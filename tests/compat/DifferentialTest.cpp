@@ -1,0 +1,378 @@
+#include <algorithm>
+#include <array>
+#include <cstdio>
+#include <cstdlib>
+#include <iostream>
+#include <map>
+#include <random>
+#include <rapidjson/document.h>
+#include <regex>
+#include <set>
+#include <sstream>
+#include <thread>
+
+#include <cppunit/TestAssert.h>
+#include <cppunit/extensions/HelperMacros.h>
+
+#include "compat/CompatFixture.h"
+#include "core/JsonText.h"
+#include "support/ServerProcess.h"
+
+using namespace drover;
+using namespace drover::test;
+
+namespace {
+
+/// What differential.cjs tells about one script.
+struct Play {
+    int seed = 0;
+    bool ordered = false;
+    WorkerSettings settings;
+};
+
+int fromEnvironment(const char* name, int fallback) {
+    const char* set = std::getenv(name);
+    return set == nullptr ? fallback : std::atoi(set);
+}
+
+KeepJobs keepOf(const rapidjson::Value& settings, const char* name) {
+    KeepJobs keep;
+    if (settings.HasMember(name)) {
+        const auto& rule = settings[name];
+        keep.count = rule.HasMember("count") ? rule["count"].GetInt64() : -1;
+        keep.ageSeconds = rule.HasMember("age") ? rule["age"].GetInt64() : -1;
+    }
+    return keep;
+}
+
+Play playOf(const std::string& line) {
+    rapidjson::Document json;
+    json.Parse(line.c_str());
+    Play script;
+    script.seed = json["seed"].GetInt();
+    script.ordered = json["ordered"].GetBool();
+    const auto& settings = json["settings"];
+    if (settings.HasMember("metrics")) {
+        script.settings.metricsPoints = settings["metrics"].GetInt();
+    }
+    if (settings.HasMember("maxStartedAttempts")) {
+        script.settings.maxStartedAttempts = settings["maxStartedAttempts"].GetInt();
+    }
+    if (settings.HasMember("limiter")) {
+        script.settings.limiter = {
+            settings["limiter"]["max"].GetInt(),
+            std::chrono::milliseconds(settings["limiter"]["duration"].GetInt())};
+    }
+    script.settings.keepCompleted = keepOf(settings, "removeOnComplete");
+    script.settings.keepFailed = keepOf(settings, "removeOnFail");
+    return script;
+}
+
+/// The behaviours of differential.cjs.
+JobOutcome handle(RunningJob& job) {
+    using Kind = JobOutcome::Kind;
+    rapidjson::Document data;
+    data.Parse(job.job().data.c_str());
+    const std::string kind = data["kind"].GetString();
+    const int times = data.HasMember("times") ? data["times"].GetInt() : 0;
+    // Byte for byte, as a handler would pass it on.
+    std::string value = "null";
+    const auto members = splitJsonObject(job.job().data);
+    for (const auto& [name, text] : *members) {
+        value = name == "value" ? std::string(text) : value;
+    }
+    const bool first = job.job().attemptsStarted == 1;
+    const std::string attempt = std::to_string(job.job().attemptsMade + 1);
+    if (kind == "fail") {
+        return {Kind::Failed, "failed attempt " + attempt, "", 0};
+    }
+    if (kind == "flaky" && job.job().attemptsMade < times) {
+        return {Kind::Failed, "flaky attempt " + attempt, "", 0};
+    }
+    if (kind == "unrecoverable") {
+        return {Kind::Unrecoverable, "no attempt helps", "", 0};
+    }
+    if (kind == "report") {
+        job.updateProgress(value == "null" ? "0" : value);
+        job.addLog("row one");
+        job.addLog("row two");
+    } else if (kind == "update") {
+        std::string changed = job.job().data;
+        changed.replace(changed.find("\"update\""), 8, "\"complete\"");
+        job.updateData(changed);
+    } else if (kind == "wait" && first) {
+        return {Kind::Wait, "", "", 0};
+    } else if (kind == "delay" && first) {
+        return {Kind::Delayed, "", "", SystemClock().wallMs() + 20};
+    } else if (kind == "limit" && first) {
+        return {Kind::RateLimited, "", "", 20};
+    } else if (kind == "children") {
+        std::string values;
+        job.childrenValues(values);
+        const auto children = splitJsonObject(values);
+        if (children->empty()) {
+            std::string added = "[";
+            for (int n = 0; n < times; ++n) {
+                added += std::string(n > 0 ? "," : "") +
+                         R"({"name":"child","data":{"kind":"complete","value":)" +
+                         std::to_string(n) + "}}";
+            }
+            std::string ids;
+            job.addChildren(added + "]", ids);
+            return {Kind::WaitingChildren, "", "", 0};
+        }
+        value = std::to_string(children->size());
+    }
+    return {Kind::Completed, value, "", 0};
+}
+
+/// JSON with its members sorted: two clients agree on what it says, not on the order.
+std::string sorted(const rapidjson::Value& json) {
+    if (json.IsObject()) {
+        std::map<std::string, std::string> members;
+        for (const auto& member : json.GetObject()) {
+            members[member.name.GetString()] = sorted(member.value);
+        }
+        std::string text = "{";
+        for (const auto& [name, value] : members) {
+            text += jsonString(name) + ":" + value + ",";
+        }
+        return text + "}";
+    }
+    return textOf(json);
+}
+
+}  // namespace
+
+/// Random scripts of adds by a Node client, worked once by BullMQ 6.7.0 and once by us: every key and every event must be
+/// the same but for ids, times and tokens.
+///
+/// DROVER_DIFFERENTIAL_SCRIPTS: how many (60). DROVER_DIFFERENTIAL_SEED: the first one's seed; printed, so that a script
+/// can be worked again.
+class DifferentialTest : public WorkerFixture {
+    CPPUNIT_TEST_SUITE(DifferentialTest);
+    CPPUNIT_TEST(everyScriptEndsAsWithBullmq);
+    CPPUNIT_TEST_SUITE_END();
+
+public:
+    void everyScriptEndsAsWithBullmq() {
+        const int count = fromEnvironment("DROVER_DIFFERENTIAL_SCRIPTS", 60);
+        const int first = fromEnvironment("DROVER_DIFFERENTIAL_SEED",
+                                          static_cast<int>(std::random_device{}() % 1000000));
+        std::cerr << "\n" << count << " scripts, DROVER_DIFFERENTIAL_SEED=" << first << "\n";
+        std::vector<std::string> differences;
+        for (int at = 0; at < count; at += kAtOnce) {
+            compare(first + at, std::min(kAtOnce, count - at), differences);
+        }
+        if (!differences.empty()) {
+            CPPUNIT_FAIL(std::to_string(differences.size()) + " scripts differ, of them:\n" +
+                         joined({differences.begin(),
+                                 differences.begin() +
+                                     std::min<std::ptrdiff_t>(5, std::ssize(differences))}));
+        }
+    }
+
+private:
+    static constexpr int kAtOnce = 10;
+
+    void compare(int seed, int count, std::vector<std::string>& differences) {
+        redis({"FLUSHALL"});
+        const std::string range = std::to_string(seed) + " " + std::to_string(count);
+        node("add " + range + " node");
+        node("work " + range + " node");
+        std::vector<Play> plays;
+        std::istringstream lines(node("add " + range + " ours"));
+        for (std::string line; std::getline(lines, line);) {
+            plays.push_back(playOf(line));
+        }
+        CPPUNIT_ASSERT_EQUAL(static_cast<std::size_t>(count), plays.size());
+        work(plays);
+        for (const Play& script : plays) {
+            const std::string name = "d" + std::to_string(script.seed);
+            const auto theirs = dump(name + "-node", script.ordered);
+            const auto mine = dump(name + "-ours", script.ordered);
+            std::string text;
+            for (const std::string& line : onlyIn(theirs, mine)) {
+                text += "  BullMQ  " + line + "\n";
+            }
+            for (const std::string& line : onlyIn(mine, theirs)) {
+                text += "  ours    " + line + "\n";
+            }
+            if (!text.empty()) {
+                differences.push_back("script " + std::to_string(script.seed) +
+                                      (script.ordered ? " (ordered):\n" : " (timed):\n") + text);
+            }
+        }
+    }
+
+    /// Output of differential.cjs. Throws MissingService without Node or BullMQ.
+    std::string node(const std::string& arguments) {
+        const std::string command = "NODE_PATH=" + nodeModules() + " " + findProgram("node") + " " +
+                                    DROVER_SOURCE_DIR "/tests/compat/differential.cjs " +
+                                    std::to_string(server_->port()) + " " + arguments;
+        FILE* pipe = popen(command.c_str(), "r");
+        CPPUNIT_ASSERT(pipe != nullptr);
+        std::string output;
+        std::array<char, 4096> buffer{};
+        for (std::size_t n = 0; (n = fread(buffer.data(), 1, buffer.size(), pipe)) > 0;) {
+            output.append(buffer.data(), n);
+        }
+        CPPUNIT_ASSERT_EQUAL_MESSAGE(command, 0, pclose(pipe));
+        return output;
+    }
+
+    void work(const std::vector<Play>& all) {
+        std::vector<std::unique_ptr<Worker>> workers;
+        for (const Play& script : all) {
+            for (const char* suffix : {"-ours", "-ours-b"}) {
+                auto handler = std::make_shared<FakeHandler>([](std::span<RunningJob* const> jobs) {
+                    for (RunningJob* job : jobs) {
+                        // No two end in one millisecond: which is the newer one would be undecided.
+                        std::this_thread::sleep_for(std::chrono::milliseconds(2));
+                        job->setOutcome(handle(*job));
+                    }
+                });
+                handler->backoff = [](int attemptsMade) -> std::optional<std::int64_t> {
+                    return attemptsMade > 2 ? -1 : attemptsMade * 4;
+                };
+                WorkerSettings settings = script.settings;
+                settings.queue = "d" + std::to_string(script.seed) + suffix;
+                settings.concurrency = 1;
+                workers.push_back(std::make_unique<Worker>(
+                    settings,
+                    options(),
+                    scripts(),
+                    clock_,
+                    std::vector<std::shared_ptr<HandlerType>>{std::move(handler)}));
+                workers.back()->start();
+            }
+        }
+        int idle = 0;
+        eventually(
+            "every queue worked",
+            [&] {
+                bool nothing = true;
+                for (const auto& worker : workers) {
+                    const JobCounts left = worker->backend().counts(client());
+                    nothing = nothing &&
+                              left.waiting + left.active + left.delayed + left.prioritized == 0;
+                }
+                idle = nothing ? idle + 1 : 0;
+                return idle > 5;
+            },
+            std::chrono::seconds(60));
+    }
+
+    std::vector<std::string> textsOf(const std::vector<std::string>& command) {
+        const Reply reply = redis(command);
+        std::vector<std::string> texts;
+        for (std::size_t i = 0; i < reply.size(); ++i) {
+            texts.emplace_back(reply.at(i).text());
+        }
+        return texts;
+    }
+
+    /// Everything that stands under a script's queues, a line each, without what may differ.
+    std::vector<std::string> dump(const std::string& queue, bool ordered) {
+        std::vector<std::string> lines;
+        for (const std::string& key : textsOf({"KEYS", "bull:" + queue + "*"})) {
+            const std::string name = plain(key, queue);
+            const std::string type = text({"TYPE", key});
+            const auto line = [&](const std::string& what) {
+                lines.push_back(name + " " + plain(what, queue));
+            };
+            // What a worker happened to do last, who came first, and whether a minute or a window had just ended.
+            static const std::regex skipped(
+                ".*:(stalled|stalled-check|marker|meta|limiter|metrics:[a-z]+:data)");
+            if (std::regex_match(name, skipped) || (!ordered && name.ends_with(":pc"))) {
+                continue;
+            }
+            if (type == "string") {
+                line(text({"GET", key}) + (number({"PTTL", key}) > 0 ? " expires" : ""));
+            } else if (type == "list") {
+                for (const std::string& element : textsOf({"LRANGE", key, "0", "-1"})) {
+                    line(element);
+                }
+            } else if (type == "set") {
+                for (const std::string& member : textsOf({"SMEMBERS", key})) {
+                    line(member);
+                }
+            } else if (type == "zset") {
+                for (const std::string& member : textsOf({"ZRANGE", key, "0", "-1"})) {
+                    line(member);
+                }
+            } else if (type == "hash") {
+                const auto fields = textsOf({"HGETALL", key});
+                for (std::size_t i = 0; i + 1 < fields.size(); i += 2) {
+                    line(fieldText(fields[i], fields[i + 1]));
+                }
+            } else if (type == "stream") {
+                streamLines(key, queue, ordered, lines);
+            }
+        }
+        std::sort(lines.begin(), lines.end());
+        return lines;
+    }
+
+    static std::string fieldText(const std::string& field, const std::string& value) {
+        if (field == "prevTS" || field == "prevCount") {
+            return field;
+        }
+        rapidjson::Document json;
+        json.Parse<rapidjson::kParseFullPrecisionFlag>(value.c_str());
+        if (field == "stacktrace" && json.IsArray()) {
+            return field + " of " + std::to_string(json.Size());
+        }
+        if (field == "delay" && value != "0") {
+            return field + " some";  // With jitter.
+        }
+        return field + "=" +
+               (json.HasParseError() || !(json.IsObject() || json.IsArray()) ? value
+                                                                             : sorted(json));
+    }
+
+    /// In the order of the stream if the script is ordered, else in the order of each job's own events.
+    void streamLines(const std::string& key,
+                     const std::string& queue,
+                     bool ordered,
+                     std::vector<std::string>& lines) {
+        const Reply entries = redis({"XRANGE", key, "-", "+"});
+        std::map<std::string, int> positions;
+        for (std::size_t i = 0; i < entries.size(); ++i) {
+            const ReplyView fields = entries.at(i).at(1);
+            std::string entry;
+            std::string id;
+            for (std::size_t k = 0; k + 1 < fields.size(); k += 2) {
+                const std::string field(fields.at(k).text());
+                const std::string value(fields.at(k + 1).text());
+                id = field == "jobId" ? value : id;
+                entry += " " + field + "=" + (field == "delay" ? "some" : value);
+            }
+            if (!ordered && id.empty()) {
+                continue;  // When everything was done for a moment depends on time.
+            }
+            char position[16];
+            std::snprintf(position, sizeof(position), "%04d", ++positions[ordered ? "" : id]);
+            lines.push_back(plain(key, queue) + " " + (ordered ? "" : id + " ") + position +
+                            plain(entry, queue));
+        }
+    }
+
+    static std::string plain(std::string text, const std::string& queue) {
+        for (std::size_t at = 0; (at = text.find(queue, at)) != std::string::npos;) {
+            text.replace(at, queue.size(), "Q");
+        }
+        static const std::regex moment("1[789][0-9]{11}");
+        return std::regex_replace(text, moment, "TIME");
+    }
+
+    static std::vector<std::string> onlyIn(const std::vector<std::string>& these,
+                                           const std::vector<std::string>& others) {
+        std::vector<std::string> only;
+        std::set_difference(
+            these.begin(), these.end(), others.begin(), others.end(), std::back_inserter(only));
+        return only;
+    }
+};
+
+CPPUNIT_TEST_SUITE_REGISTRATION(DifferentialTest);
