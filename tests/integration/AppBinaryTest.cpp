@@ -52,6 +52,11 @@ class AppBinaryTest : public CppUnit::TestFixture {
     CPPUNIT_TEST(databaseCommandsWithoutUrlExitWith78);
     CPPUNIT_TEST(aLoadedPluginWorksItsQueueUntilTerm);
     CPPUNIT_TEST(aHandlerThatDoesNotEndIsLeftBehind);
+    CPPUNIT_TEST(aJobIsCancelledFromAnotherProcess);
+    CPPUNIT_TEST(aJobThatCannotBeCancelledExitsWith66);
+    CPPUNIT_TEST(cancelWithoutQueueNeedsExactlyOne);
+    CPPUNIT_TEST(cancelWithoutRedisExitsWith69);
+    CPPUNIT_TEST(theTimeoutOfAQueueCancelsItsJobs);
     CPPUNIT_TEST(keysOfALoadedPluginAreChecked);
     CPPUNIT_TEST_SUITE_END();
 
@@ -353,6 +358,68 @@ public:
         CPPUNIT_ASSERT(std::chrono::steady_clock::now() - began < std::chrono::seconds(3));
         assertHas(app_->err(), "a handler does not end within shutdown.graceMs");
     }
+
+    void aJobIsCancelledFromAnotherProcess() {
+        drover::Queue queue(redisOptions(), queueSettings("cancel"));
+        const std::string name = "queue.echo.name=" + queue.name();
+        startEcho({"--set", name, "--set", "queue.echo.lockDurationMs=400"});
+        const std::string id = addTo(queue, R"({"sleepMs":600000})");
+        waitUntil([&] { return queue.counts().active > 0; });
+        CPPUNIT_ASSERT_EQUAL(
+            0, client_.run(redisArgs({"job", "cancel", id, "--queue", "echo", "--set", name})));
+        assertHas(client_.out(), "job " + id + " of bull:" + queue.name() + ": is asked to be");
+        waitUntil([&] { return queue.state(id) == drover::JobState::Failed; });
+        CPPUNIT_ASSERT_EQUAL(std::string("cancelled"), *queue.job(id)->failedReason);
+        assertHas(app_->err(), "somebody cancels it");
+    }
+
+    void aJobThatCannotBeCancelledExitsWith66() {
+        drover::Queue queue(redisOptions(), queueSettings("waiting"));
+        const std::string id = addTo(queue, "{}");
+        CPPUNIT_ASSERT_EQUAL(
+            66, client_.run(redisArgs({"job", "cancel", id, "--queue", queue.name()})));
+        CPPUNIT_ASSERT_EQUAL("job " + id + " of bull:" + queue.name() +
+                                 ": is waiting: only an active job can be cancelled\n",
+                             client_.out());
+        CPPUNIT_ASSERT_EQUAL(
+            66, client_.run(redisArgs({"job", "cancel", "77", "--queue", queue.name(), "--json"})));
+        const rapidjson::Document answer = parsed(client_.out());
+        CPPUNIT_ASSERT(!answer["requested"].GetBool());
+        CPPUNIT_ASSERT_EQUAL(std::string("77"), std::string(answer["id"].GetString()));
+        CPPUNIT_ASSERT_EQUAL(std::string("unknown"), std::string(answer["state"].GetString()));
+    }
+
+    void cancelWithoutQueueNeedsExactlyOne() {
+        CPPUNIT_ASSERT_EQUAL(64, client_.run(redisArgs({"job", "cancel", "1"})));
+        assertHas(client_.err(), "needs --queue NAME: the configuration names no queue");
+        CPPUNIT_ASSERT_EQUAL(64, client_.run(redisArgs({"job", "cancel", "1", "--queue", "a:b"})));
+        std::vector<std::string> args = {"job", "cancel", "1", "--set", "queue.mail.name=nobodys"};
+        CPPUNIT_ASSERT_EQUAL(66, client_.run(redisArgs(args)));
+        assertHas(client_.out(), "job 1 of bull:nobodys: there is no such job");
+        args.insert(args.end(), {"--set", "queue.sms.name=others"});
+        CPPUNIT_ASSERT_EQUAL(64, client_.run(redisArgs(args)));
+        assertHas(client_.err(), "needs --queue NAME, one of mail, sms");
+    }
+
+    void cancelWithoutRedisExitsWith69() {
+        CPPUNIT_ASSERT_EQUAL(
+            69, client_.run({"job", "cancel", "1", "--queue", "q", "--set", "redis.port=1"}));
+        assertHas(client_.err(), "connect to Redis at 127.0.0.1:1");
+    }
+
+    void theTimeoutOfAQueueCancelsItsJobs() {
+        drover::Queue queue(redisOptions(), queueSettings("timeout"));
+        startEcho({"--set",
+                   "queue.echo.name=" + queue.name(),
+                   "--set",
+                   "worker.defaults.timeoutMs=600000",
+                   "--set",
+                   "queue.echo.timeoutMs=50"});
+        const std::string slow = addTo(queue, R"({"sleepMs":600000})");
+        waitUntil([&] { return queue.state(slow) == drover::JobState::Failed; });
+        CPPUNIT_ASSERT_EQUAL(std::string("cancelled"), *queue.job(slow)->failedReason);
+    }
+
     void keysOfALoadedPluginAreChecked() {
         const std::vector<std::string> dir = {
             "--set", "plugins.dir=" + kPlugins, "--set", "echo.nothing=1"};
@@ -377,6 +444,36 @@ private:
                                    std::chrono::steady_clock::now() < deadline);
             std::this_thread::sleep_for(std::chrono::milliseconds(5));
         }
+    }
+
+    static drover::RedisOptions redisOptions() {
+        drover::RedisOptions redis;
+        redis.port = RedisServer::shared().port();
+        return redis;
+    }
+    static drover::Queue::Settings queueSettings(const std::string& name) {
+        drover::Queue::Settings settings;
+        settings.name = name + "-" + std::to_string(getpid());
+        return settings;
+    }
+    static std::vector<std::string> redisArgs(std::vector<std::string> args) {
+        args.insert(args.end(),
+                    {"--set", "redis.port=" + std::to_string(RedisServer::shared().port())});
+        return args;
+    }
+    /// Adds a job for echo and returns its id.
+    static std::string addTo(drover::Queue& queue, const std::string& data) {
+        // The first add may find the connection not made yet.
+        drover::AddResult added;
+        waitUntil([&] {
+            added = queue.add({"echo", data, {}});
+            return added.status == drover::AddResult::Status::Added;
+        });
+        return added.id;
+    }
+    void startEcho(std::vector<std::string> args) {
+        args.insert(args.end(), {"--set", "plugins.load=echo", "--set", "plugins.dir=" + kPlugins});
+        startRunning(args);
     }
 
     void startRunning(std::vector<std::string> args = {}) {

@@ -56,6 +56,10 @@ class HandlerPoolTest : public WorkerFixture {
     CPPUNIT_TEST(aHandlerThatThrowsLosesNoJob);
     CPPUNIT_TEST(aJobWithoutOutcomeComesBackLater);
     CPPUNIT_TEST(theFirstOutcomeStands);
+    CPPUNIT_TEST(theTimeoutSetsTheTokenOfEachJobOfTheBatch);
+    CPPUNIT_TEST(waitingForTheTokenEndsAtTheTimeout);
+    CPPUNIT_TEST(theOutcomeAfterTheTimeoutCounts);
+    CPPUNIT_TEST(theTimeBeforeTheHandlerBeginsIsNotCounted);
     CPPUNIT_TEST(aCustomBackoffIsTheHandlersOwn);
     CPPUNIT_TEST(whatAnOldHandlerCannotBackOffFails);
     CPPUNIT_TEST(jobsOfTwoHandlersDoNotMix);
@@ -179,6 +183,85 @@ public:
         const std::string id = addJob();
         eventually("completed", [&] { return stateOf(id) == JobState::Completed; });
         CPPUNIT_ASSERT_EQUAL(1, accepted.load());
+    }
+
+    void theTimeoutSetsTheTokenOfEachJobOfTheBatch() {
+        settings_.timeout = milliseconds(100);
+        std::atomic<int> early{0};
+        std::atomic<int> timedOut{0};
+        addJob();
+        addJob();
+        run(std::make_shared<FakeHandler>([&](std::span<RunningJob* const> jobs) {
+            for (RunningJob* job : jobs) {
+                early += job->cancelled() != CancelReason::None ? 1 : 0;
+            }
+            while (jobs.front()->cancelled() == CancelReason::None) {
+            }
+            for (RunningJob* job : jobs) {
+                timedOut += job->cancelled() == CancelReason::Timeout ? 1 : 0;
+            }
+            completeAll(jobs);
+        }));
+        eventually("both done", [&] { return number({"ZCARD", keys().completed}) == 2; });
+        CPPUNIT_ASSERT_EQUAL(0, early.load());
+        CPPUNIT_ASSERT_EQUAL(2, timedOut.load());
+    }
+
+    void waitingForTheTokenEndsAtTheTimeout() {
+        settings_.timeout = milliseconds(100);
+        std::atomic<std::int64_t> took{0};
+        std::atomic<CancelReason> reason{CancelReason::None};
+        addJob();
+        run(std::make_shared<FakeHandler>([&](std::span<RunningJob* const> jobs) {
+            const auto began = SteadyClock::now();
+            reason = jobs.front()->waitCancelled(milliseconds::max());
+            took = std::chrono::duration_cast<milliseconds>(SteadyClock::now() - began).count();
+            completeAll(jobs);
+        }));
+        eventually("done", [&] { return number({"ZCARD", keys().completed}) == 1; });
+        CPPUNIT_ASSERT(reason == CancelReason::Timeout);
+        CPPUNIT_ASSERT_MESSAGE(std::to_string(took), took >= 90 && took < 5000);
+    }
+
+    void theOutcomeAfterTheTimeoutCounts() {
+        settings_.timeout = milliseconds(1);
+        addJob();
+        addJob("fail");
+        run(std::make_shared<FakeHandler>([](std::span<RunningJob* const> jobs) {
+            for (RunningJob* job : jobs) {
+                while (job->cancelled() != CancelReason::Timeout) {
+                }
+                const bool fails = job->job().name == "fail";
+                job->setOutcome({fails ? JobOutcome::Kind::Failed : JobOutcome::Kind::Completed,
+                                 fails ? "too late" : "1",
+                                 "",
+                                 0});
+            }
+        }));
+        eventually("completed", [&] { return stateOf("1") == JobState::Completed; });
+        eventually("failed", [&] { return stateOf("2") == JobState::Failed; });
+        CPPUNIT_ASSERT_EQUAL(std::string("too late"), hash("2")["failedReason"]);
+    }
+
+    void theTimeBeforeTheHandlerBeginsIsNotCounted() {
+        settings_.timeout = milliseconds(300);
+        settings_.batchSize = 1;
+        settings_.unstartedMax = std::chrono::seconds(30);
+        std::atomic<int> calls{0};
+        std::atomic<CancelReason> second{CancelReason::Lost};
+        addJob();
+        addJob();
+        run(std::make_shared<FakeHandler>([&](std::span<RunningJob* const> jobs) {
+            if (++calls == 1) {
+                // Both are claimed; the second one waits for as long as a job may take.
+                jobs.front()->waitCancelled(std::chrono::seconds(10));
+            } else {
+                second = jobs.front()->cancelled();
+            }
+            completeAll(jobs);
+        }));
+        eventually("both done", [&] { return number({"ZCARD", keys().completed}) == 2; });
+        CPPUNIT_ASSERT(second == CancelReason::None);
     }
 
     void aCustomBackoffIsTheHandlersOwn() {

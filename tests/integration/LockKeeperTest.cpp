@@ -3,6 +3,7 @@
 #include <cppunit/extensions/HelperMacros.h>
 
 #include "drover/Exceptions.h"
+#include "support/TcpProxy.h"
 #include "support/WorkerFixture.h"
 
 namespace {
@@ -29,6 +30,9 @@ class LockKeeperTest : public WorkerFixture {
     CPPUNIT_TEST(renewalGoesOnAfterAnOutage);
     CPPUNIT_TEST(aLockThatExpiredDuringAnOutageIsLost);
     CPPUNIT_TEST(moreLocksThanOneCallTakesAreRenewed);
+    CPPUNIT_TEST(aCancelFromOutsideSetsTheToken);
+    CPPUNIT_TEST(aCancelDuringAnOutageIsHeardAfterwards);
+    CPPUNIT_TEST(aLockLostAfterACancelIsLost);
     CPPUNIT_TEST(stopEndsAtOnce);
     CPPUNIT_TEST_SUITE_END();
 
@@ -205,6 +209,49 @@ public:
         hold_ = false;
         eventually("done", [&] { return worker_->stats().held == 0; });
         CPPUNIT_ASSERT_EQUAL(std::uint64_t{1199}, worker_->stats().completed);
+        CPPUNIT_ASSERT_EQUAL(std::uint64_t{1}, worker_->stats().lost);
+    }
+
+    void aCancelFromOutsideSetsTheToken() {
+        startHolding(milliseconds(200));
+        CPPUNIT_ASSERT(backend().cancelJob(client(), "1") == CancelRequest::Requested);
+        eventually("cancelled", [&] { return cancelled_ == CancelReason::Remote; });
+        // Told once, however many renewals read it; and the lock is kept, since the handler goes on.
+        eventually("forgotten", [&] { return number({"EXISTS", keys().cancel}) == 0; });
+        CPPUNIT_ASSERT_EQUAL(std::size_t{1}, log_->count("somebody cancels it"));
+        CPPUNIT_ASSERT_EQUAL(std::int64_t{1}, number({"EXISTS", lockOf("1")}));
+        hold_ = false;
+        eventually("completed", [&] { return stateOf("1") == JobState::Completed; });
+    }
+
+    void aCancelDuringAnOutageIsHeardAfterwards() {
+        useOwnServer();
+        TcpProxy proxy(own_->port());
+        RedisOptions through = options();
+        through.port = proxy.port();
+        settings_.lockDuration = milliseconds(1000);
+        handler_ = std::make_shared<FakeHandler>(
+            [this](std::span<RunningJob* const> jobs) { holdThenComplete(jobs); });
+        addJob();
+        run(handler_);
+        eventually("running", [&] { return handler_->seen() > 0; });
+        CPPUNIT_ASSERT(backend().cancelJob(client(), "1") == CancelRequest::Requested);
+        // The script is known then: what is lost is the answer that tells of the cancel.
+        backend().extendLocks(client(), {}, seconds(1));
+        proxy.loseReply("EVALSHA");
+        keepLocks(through);
+        eventually("the first answer is lost", [&] { return proxy.lost() == 1; });
+        eventually("cancelled", [&] { return cancelled_ == CancelReason::Remote; });
+    }
+
+    void aLockLostAfterACancelIsLost() {
+        startHolding(milliseconds(200));
+        backend().cancelJob(client(), "1");
+        eventually("cancelled", [&] { return cancelled_ == CancelReason::Remote; });
+        redis({"SET", lockOf("1"), "thief"});
+        eventually("lost", [&] { return cancelled_ == CancelReason::Lost; });
+        hold_ = false;
+        eventually("let go", [&] { return worker_->stats().held == 0; });
         CPPUNIT_ASSERT_EQUAL(std::uint64_t{1}, worker_->stats().lost);
     }
 

@@ -8,6 +8,7 @@ namespace {
 using namespace drover;
 using namespace drover::test;
 using std::chrono::milliseconds;
+using std::chrono::seconds;
 using Strings = std::vector<std::string>;
 
 constexpr std::int64_t kUnit = 4294967296;  // 2^32: the share of one priority in a score.
@@ -34,6 +35,10 @@ class SettleScriptsTest : public RedisFixture {
     CPPUNIT_TEST(aRenewalKeepsTheLockAndClearsTheMark);
     CPPUNIT_TEST(aRenewalTellsWhichLocksAreLost);
     CPPUNIT_TEST(theSameJobHeldTwiceLosesTheOldLockOnly);
+    CPPUNIT_TEST(aRenewalTellsWhichJobsAreCancelled);
+    CPPUNIT_TEST(aCancelIsMeantForOneClaim);
+    CPPUNIT_TEST(onlyAHeldJobCanBeCancelled);
+    CPPUNIT_TEST(aCancelLeavesNothingBehind);
     CPPUNIT_TEST(progressIsStoredAndTold);
     CPPUNIT_TEST(dataIsReplacedWithoutAnEvent);
     CPPUNIT_TEST(logsKeepTheirNewestRows);
@@ -225,6 +230,60 @@ public:
         CPPUNIT_ASSERT((std::vector<std::size_t>{1} == renew({{"1", "new"}, {"1", "token"}})));
     }
 
+    void aRenewalTellsWhichJobsAreCancelled() {
+        addJob();
+        addJob();
+        claim(2, "t");
+        CPPUNIT_ASSERT(backend().cancelJob(client(), "2") == CancelRequest::Requested);
+        const RenewResult told = renewal({{"1", "t"}, {"2", "t"}});
+        CPPUNIT_ASSERT(told.lost.empty());
+        CPPUNIT_ASSERT((told.cancelled == std::vector<std::size_t>{1}));
+        CPPUNIT_ASSERT(number({"PTTL", keys().job("2") + ":lock"}) > 4000);
+        // Again: the answer may have been lost on its way.
+        CPPUNIT_ASSERT((renewal({{"2", "t"}}).cancelled == std::vector<std::size_t>{0}));
+    }
+
+    void aCancelIsMeantForOneClaim() {
+        addJob();
+        claim(1, "first");
+        CPPUNIT_ASSERT(backend().cancelJob(client(), "1") == CancelRequest::Requested);
+        CPPUNIT_ASSERT_EQUAL(0, handBack({"1", "first", 0, false}));
+        claim(1, "second");
+        const RenewResult told = renewal({{"1", "second"}});
+        CPPUNIT_ASSERT(told.lost.empty());
+        CPPUNIT_ASSERT(told.cancelled.empty());
+    }
+
+    void onlyAHeldJobCanBeCancelled() {
+        addJob();
+        CPPUNIT_ASSERT(backend().cancelJob(client(), "1") == CancelRequest::NotHeld);
+        CPPUNIT_ASSERT(backend().cancelJob(client(), "2") == CancelRequest::Unknown);
+        claim(1, "t");
+        redis({"DEL", keys().job("1") + ":lock"});
+        CPPUNIT_ASSERT(backend().cancelJob(client(), "1") == CancelRequest::NotHeld);
+        CPPUNIT_ASSERT_EQUAL(std::int64_t{0}, number({"EXISTS", keys().cancel}));
+    }
+
+    void aCancelLeavesNothingBehind() {
+        addJob();
+        addJob();
+        claim(1, "gone", seconds(30));
+        claim(1, "held", seconds(20));
+        backend().cancelJob(client(), "1");
+        CPPUNIT_ASSERT_EQUAL(0, handBack({"1", "gone", clock_.wallMs() + 60000, false}));
+        backend().cancelJob(client(), "2");
+        // The request for the claim that ended went with the next one.
+        CPPUNIT_ASSERT_EQUAL(std::int64_t{1}, number({"HLEN", keys().cancel}));
+        const std::int64_t left = number({"PTTL", keys().cancel});
+        CPPUNIT_ASSERT_MESSAGE(std::to_string(left), left > 0 && left <= 30000);
+        // At the longest until the lock expires: nobody asks for it later.
+        redis({"DEL", keys().cancel});
+        addJob();
+        claim(1, "brief", milliseconds(50));
+        CPPUNIT_ASSERT(backend().cancelJob(client(), "3") == CancelRequest::Requested);
+        eventually("expired", [&] { return number({"EXISTS", keys().cancel}) == 0; });
+    }
+
     void progressIsStoredAndTold() {
         activate();
         CPPUNIT_ASSERT_EQUAL(0, backend().updateProgress(client(), "1", "{\"done\":5}"));
@@ -294,6 +353,9 @@ private:
         return backend().handBackJobs(client(), {item}, nowMs).front();
     }
     std::vector<std::size_t> renew(const std::vector<std::pair<std::string, std::string>>& locks) {
+        return renewal(locks).lost;
+    }
+    RenewResult renewal(const std::vector<std::pair<std::string, std::string>>& locks) {
         return backend().extendLocks(client(), locks, milliseconds(5000));
     }
     std::int64_t score(const std::string& key, const std::string& member) {

@@ -49,6 +49,9 @@ public:
         CPPUNIT_ASSERT_EQUAL(std::string("-e"), line.sources.envFile);
         CPPUNIT_ASSERT(line.json);
         CPPUNIT_ASSERT_EQUAL(std::string("version"), CommandLine::parse({"--version"}).command);
+        const CommandLine cancel = CommandLine::parse({"job", "cancel", "--queue", "mail", "42"});
+        CPPUNIT_ASSERT_EQUAL(std::string("mail"), cancel.queue);
+        CPPUNIT_ASSERT((cancel.arguments == Args{"42"}));
     }
 
     void whatIsWrongIsNamedWithTheNearest() {
@@ -60,6 +63,9 @@ public:
             {{"config"}, "config needs a verb: check, show"},
             {{"db"}, "db needs a verb: migrate, status"},
             {{"run", "now"}, "run takes no now"},
+            {{"job", "cancel"}, "job cancel needs ID"},
+            {{"job", "cancel", "1", "2"}, "job cancel takes no 2"},
+            {{"job", "cancl", "1"}, "unknown command job cancl; did you mean job cancel?"},
             {{"run", "--confg", "x"}, "run: unknown option --confg; did you mean --config?"},
             {{"run", "--json"}, "run: unknown option --json"},
             {{"run", "--config"}, "--config needs an argument: --config FILE"},
@@ -80,8 +86,10 @@ public:
     void everyCommandHasHelp() {
         for (const drover::CommandSpec& command : CommandLine::commands()) {
             const std::string usage = CommandLine::usage(command.name);
-            CPPUNIT_ASSERT_EQUAL(std::size_t{0},
-                                 usage.find("drover " + command.name + ": " + command.summary));
+            CPPUNIT_ASSERT_EQUAL(
+                std::size_t{0},
+                usage.find("drover " + command.name + (command.argument.empty() ? "" : " ") +
+                           command.argument + ": " + command.summary));
             for (const std::string& option : command.options) {
                 CPPUNIT_ASSERT(usage.find("--" + option) != std::string::npos);
             }

@@ -47,6 +47,10 @@ const std::vector<Option>& options() {
          "FOLDER",
          "the numbered .sql files; default: ./schema",
          [](CommandLine& line, const std::string& value) { line.schemaFolder = value; }},
+        {"queue",
+         "NAME",
+         "the queue, by its name or its alias; default: the only one that is configured",
+         [](CommandLine& line, const std::string& value) { line.queue = value; }},
         {"help",
          nullptr,
          "tells what the command does",
@@ -151,6 +155,14 @@ const std::vector<CommandSpec>& CommandLine::commands() {
         {"db status",
          "lists the changes of the schema",
          {"config", "set", "env-file", "schema", "json"}},
+        {"job cancel",
+         "sets the cancel token of an active job, whichever process works on it",
+         {"config", "set", "env-file", "queue", "json"},
+         "ID",
+         "The job's worker hears of it when it renews the job's lock: after half of lockDurationMs "
+         "at the latest.\nThe outcome of the job stays what its handler returns; a handler that "
+         "never looks at its token is not stopped.\nWorkers of BullMQ do not listen. Exit code 66: "
+         "there is no such job, or it is not active.\n"},
         {"version", "prints version and build", {"json"}},
         {"help", "explains a command", {}},
     };
@@ -199,10 +211,14 @@ CommandLine CommandLine::parse(const std::vector<std::string>& args) {
             line.arguments.push_back(args[i]);
         }
     }
-    if (!line.arguments.empty() && line.command != "help") {
+    const std::size_t taken = command == nullptr || command->argument.empty() ? 0 : 1;
+    if (line.arguments.size() > taken && line.command != "help") {
         throw UsageException(
             (line.command.empty() ? "options follow the command: " : line.command + " takes no ") +
-            line.arguments[0]);
+            line.arguments[taken]);
+    }
+    if (line.arguments.size() < taken && !line.help) {
+        throw UsageException(line.command + " needs " + command->argument);
     }
     if (line.command.empty() && !line.help) {
         throw UsageException("a command is missing");
@@ -213,7 +229,9 @@ CommandLine CommandLine::parse(const std::vector<std::string>& args) {
 std::string CommandLine::usage(const std::string& topic) {
     std::string text;
     if (const CommandSpec* command = topic.empty() ? nullptr : find(topic)) {
-        text = "drover " + command->name + ": " + command->summary + "\n\n";
+        text = "drover " + command->name + (command->argument.empty() ? "" : " ") +
+               command->argument + ": " + command->summary + "\n\n" + command->details +
+               (command->details.empty() ? "" : "\n");
         std::vector<std::string> names = command->options;
         names.emplace_back("help");
         for (const std::string& name : names) {

@@ -17,6 +17,8 @@ struct CommandSpec {
     std::string name;  ///< "config check".
     std::string summary;
     std::vector<std::string> options;  ///< Names of the options that it takes, without "--".
+    std::string argument{};            ///< The one word that it needs: "ID"; empty: none.
+    std::string details{};             ///< More sentences for its --help; may be empty.
 };
 
 /// A parsed command line.
@@ -27,9 +29,10 @@ struct CommandLine {
     bool reference = false;
     std::string socket;
     std::string schemaFolder;
+    std::string queue;
     ConfigSources sources;  ///< Without the environment.
     std::vector<std::string>
-        arguments;  ///< Words after a command that takes some: `help config check`.
+        arguments;  ///< Words after a command that takes some: `help config check`, `job cancel 42`.
 
     /// `args` without the program's name. Throws UsageException.
     [[nodiscard]] static CommandLine parse(const std::vector<std::string>& args);

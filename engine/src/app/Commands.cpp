@@ -13,6 +13,7 @@
 #include "app/DatabaseCommand.h"
 #include "app/Engine.h"
 #include "app/HealthCommand.h"
+#include "app/JobCommand.h"
 #include "app/JsonWriter.h"
 #include "app/Logging.h"
 #include "app/Settings.h"
@@ -197,6 +198,9 @@ ExitCode dispatch(const CommandLine& line,
     }
     // What follows needs a few keys of the engine's only; those of plugins are none of its business.
     const Configuration config(line.sources);
+    if (line.command == "job cancel") {
+        return jobCommand(line, config, out);
+    }
     return line.command == "health" ? healthCommand(line, environment, config, out)
                                     : databaseCommand(line, config, out);
 }

@@ -317,6 +317,12 @@ const std::vector<KeySpec>& workerSettings() {
                 0,
                 kMaxMs,
                 "How long a claimed job may wait for a thread before it is handed back."),
+        integer("timeoutMs",
+                0,
+                0,
+                kMaxMs,
+                "How long a handler may work on a job before its cancel token is set; 0: no limit. "
+                "What it then returns counts as ever."),
         integer("drainDelayMs",
                 5000,
                 10,

@@ -44,21 +44,8 @@ std::string socketPath(const Configuration& config) {
            std::to_string(getpid()) + ".sock";
 }
 
-RedisSettings readRedis(const Configuration& config) {
-    RedisSettings redis;
-    redis.host = config.text("redis.host");
-    redis.port = static_cast<int>(config.integer("redis.port"));
-    redis.user = config.text("redis.user");
-    redis.password = config.text("redis.password");
-    redis.db = static_cast<int>(config.integer("redis.db"));
-    redis.prefix = config.text("redis.prefix");
-    redis.connectTimeout = milliseconds(config.integer("redis.connectTimeoutMs"));
-    redis.commandTimeout = milliseconds(config.integer("redis.commandTimeoutMs"));
-    return redis;
-}
-
 void checkRedis(const Configuration& config, std::vector<std::string>& problems) {
-    const RedisSettings redis = readRedis(config);
+    const RedisSettings redis = Settings::redisServer(config);
     if (redis.host.empty() || redis.host.find_first_of(" /") != std::string::npos) {
         report(problems, config, "redis.host", "expected a host name or an address");
     } else if (std::count(redis.host.begin(), redis.host.end(), ':') == 1) {
@@ -130,6 +117,19 @@ Bullmq5 bullmq5Of(const QueueSettings& queue) {
                                      : Bullmq5::Off;
 }
 
+RedisSettings Settings::redisServer(const Configuration& config) {
+    RedisSettings redis;
+    redis.host = config.text("redis.host");
+    redis.port = static_cast<int>(config.integer("redis.port"));
+    redis.user = config.text("redis.user");
+    redis.password = config.text("redis.password");
+    redis.db = static_cast<int>(config.integer("redis.db"));
+    redis.prefix = config.text("redis.prefix");
+    redis.connectTimeout = milliseconds(config.integer("redis.connectTimeoutMs"));
+    redis.commandTimeout = milliseconds(config.integer("redis.commandTimeoutMs"));
+    return redis;
+}
+
 QueueSettings Settings::queue(const Configuration& config, const std::string& alias) {
     const auto get = [&](const char* setting) { return config.queueSetting(alias, setting); };
     QueueSettings queue;
@@ -142,6 +142,7 @@ QueueSettings Settings::queue(const Configuration& config, const std::string& al
     queue.stalledInterval = milliseconds(number(get("stalledIntervalMs")));
     queue.maxStalledCount = number(get("maxStalledCount"));
     queue.unstartedMax = milliseconds(number(get("unstartedMaxMs")));
+    queue.timeout = milliseconds(number(get("timeoutMs")));
     queue.drainDelay = milliseconds(number(get("drainDelayMs")));
     queue.workerName = get("workerName").text;
     queue.addTimeout = milliseconds(number(get("addTimeoutMs")));
@@ -193,7 +194,7 @@ Settings Settings::read(const Configuration& config) {
     }
     Settings settings;
     settings.environment = config.text("environment");
-    settings.redis = readRedis(config);
+    settings.redis = redisServer(config);
     settings.plugins = plugin(config);
     settings.log = logging(config);
     settings.startupTimeout = milliseconds(config.integer("startup.timeoutMs"));

@@ -34,6 +34,7 @@ struct QueueSettings {
     std::chrono::milliseconds stalledInterval{0};
     int maxStalledCount = 0;
     std::chrono::milliseconds unstartedMax{0};
+    std::chrono::milliseconds timeout{0};  ///< 0: none.
     std::chrono::milliseconds drainDelay{0};
     std::string workerName;  ///< Empty: the engine makes one up.
     std::chrono::milliseconds addTimeout{0};
@@ -77,6 +78,7 @@ struct Settings {
     /// What read() would say, one problem each.
     [[nodiscard]] static std::vector<std::string> check(const Configuration& config);
 
+    [[nodiscard]] static RedisSettings redisServer(const Configuration& config);
     /// For a queue that is no alias too: it is worked under its own name with the defaults.
     [[nodiscard]] static QueueSettings queue(const Configuration& config, const std::string& alias);
     [[nodiscard]] static LogSettings logging(const Configuration& config);

@@ -37,6 +37,7 @@ WorkerSettings workerSettingsOf(const QueueSettings& queue, const std::string& p
     worker.stalledInterval = queue.stalledInterval;
     worker.maxStalledCount = queue.maxStalledCount;
     worker.unstartedMax = queue.unstartedMax;
+    worker.timeout = queue.timeout;
     worker.drainDelay = queue.drainDelay;
     worker.bullmq5 = bullmq5Of(queue);
     worker.limiter = {queue.limiterMax, queue.limiterDuration};

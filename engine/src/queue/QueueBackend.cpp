@@ -388,30 +388,47 @@ std::vector<std::string> QueueBackend::activeWithToken(RedisClient& redis,
     return held;
 }
 
-std::vector<std::size_t> QueueBackend::extendLocks(
-    RedisClient& redis,
-    const std::vector<std::pair<std::string, std::string>>& locks,
-    std::chrono::milliseconds duration) const {
+RenewResult QueueBackend::extendLocks(RedisClient& redis,
+                                      const std::vector<std::pair<std::string, std::string>>& locks,
+                                      std::chrono::milliseconds duration) const {
     Command command = redis.script("extendLocks");
     command.add(keys_.stalled)
+        .add(keys_.cancel)
         .add(keys_.jobPrefix())
         .add(static_cast<std::int64_t>(duration.count()));
     for (const auto& [id, token] : locks) {
         command.add(id).add(token);
     }
     const Reply reply = redis.run(command);
-    std::vector<std::size_t> lost;
-    for (std::size_t i = 0; i < reply.size(); ++i) {
-        const std::int64_t position = reply.at(i).integer();
-        if (position < 0 || position >= static_cast<std::int64_t>(locks.size())) {
-            throw ScriptException(Poco::format("extendLocks %s: lock %?d of %z is said to be lost",
-                                               keys_.qualifiedName(),
-                                               position,
-                                               locks.size()));
+    const auto positions = [&](const ReplyView& list) {
+        std::vector<std::size_t> found;
+        for (std::size_t i = 0; i < list.size(); ++i) {
+            const std::int64_t position = list.at(i).integer();
+            if (position < 0 || position >= static_cast<std::int64_t>(locks.size())) {
+                throw ScriptException(Poco::format("extendLocks %s: it tells about lock %?d of %z",
+                                                   keys_.qualifiedName(),
+                                                   position,
+                                                   locks.size()));
+            }
+            found.push_back(static_cast<std::size_t>(position));
         }
-        lost.push_back(static_cast<std::size_t>(position));
+        return found;
+    };
+    return {positions(reply.at(0)), positions(reply.at(1))};
+}
+
+CancelRequest QueueBackend::cancelJob(RedisClient& redis, const std::string& id) const {
+    Command command = redis.script("cancelJob");
+    command.own(keys_.job(id)).own(keys_.job(id) + ":lock").add(keys_.cancel);
+    command.add(keys_.jobPrefix()).add(id);
+    switch (redis.run(command).integer()) {
+        case 0:
+            return CancelRequest::Requested;
+        case -1:
+            return CancelRequest::Unknown;
+        default:
+            return CancelRequest::NotHeld;
     }
-    return lost;
 }
 
 StalledResult QueueBackend::checkStalled(RedisClient& redis,

@@ -121,6 +121,19 @@ private:
     std::int64_t nowMs_;
 };
 
+/// What a renewal of locks found out; both hold positions in what was asked.
+struct RenewResult {
+    std::vector<std::size_t> lost;
+    std::vector<std::size_t>
+        cancelled;  ///< Somebody asked for the job to be cancelled. Their locks are renewed.
+};
+
+enum class CancelRequest {
+    Requested,  ///< The holder hears of it when it renews the lock.
+    NotHeld,    ///< No worker has the job.
+    Unknown     ///< There is no such job.
+};
+
 struct StalledResult {
     enum class State { NotDue, More, Done };
     State state = State::NotDue;
@@ -167,11 +180,12 @@ public:
     /// The active jobs that are locked with this token, the newest first. Reads the whole active list: for recovery only.
     [[nodiscard]] std::vector<std::string> activeWithToken(RedisClient& redis,
                                                            const std::string& token) const;
-    /// `locks`: id and token. Returns which of them are lost, as positions.
-    std::vector<std::size_t> extendLocks(
-        RedisClient& redis,
-        const std::vector<std::pair<std::string, std::string>>& locks,
-        std::chrono::milliseconds duration) const;
+    /// `locks`: id and token.
+    RenewResult extendLocks(RedisClient& redis,
+                            const std::vector<std::pair<std::string, std::string>>& locks,
+                            std::chrono::milliseconds duration) const;
+    /// Asks the worker that holds the job to set its cancel token. A worker of BullMQ does not listen.
+    CancelRequest cancelJob(RedisClient& redis, const std::string& id) const;
     StalledResult checkStalled(RedisClient& redis,
                                std::int64_t nowMs,
                                std::chrono::milliseconds interval,

@@ -40,6 +40,7 @@ QueueKeys::QueueKeys(std::string qualifiedName, std::string prefix, std::string 
       stalled(qualifiedName + ":stalled"),
       stalledCheck(qualifiedName + ":stalled-check"),
       repeat(qualifiedName + ":repeat"),
+      cancel(qualifiedName + ":drover:cancel"),
       qualifiedName_(qualifiedName),
       jobPrefix_(qualifiedName + ":"),
       prefix_(std::move(prefix)),

@@ -23,9 +23,13 @@ public:
     const std::string wait, paused, active, prioritized, delayed, waitingChildren, completed,
         failed;
     const std::string idCounter, meta, events, marker, pc, limiter, stalled, stalledCheck, repeat;
+    /// Ours alone: two segments below the queue, which no BullMQ call touches (contract section 1.7).
+    const std::string cancel;
 
     /// What CLIENT LIST shows for a worker's blocking connection: `<prefix>:<base64(queue)>[:w:<name>]`.
     [[nodiscard]] std::string workerClientName(std::string_view workerName) const;
+    /// The same for a reader of events: `<prefix>:<base64(queue)>:qe`.
+    [[nodiscard]] std::string eventsClientName() const { return workerClientName("") + ":qe"; }
 
 private:
     QueueKeys(std::string qualifiedName, std::string prefix, std::string queue);

@@ -21,10 +21,12 @@ struct AtWork {
 HandlerPool::HandlerPool(std::shared_ptr<HandlerType> type,
                          int threads,
                          int batchSize,
+                         std::chrono::milliseconds timeout,
                          OutcomeInbox& inbox)
     : type_(std::move(type)),
       threadCount_(std::max(threads, 1)),
       batchSize_(std::clamp(batchSize, 1, static_cast<int>(std::max(type_->batchMax(), 1U)))),
+      timeout_(timeout),
       inbox_(inbox) {}
 
 HandlerPool::~HandlerPool() {
@@ -151,6 +153,9 @@ void HandlerPool::process(HandlerInstance& instance,
     jobs.reserve(batch.size());
     for (const auto& run : batch) {
         jobs.push_back(run.get());
+        if (timeout_.count() > 0) {
+            run->limitTo(timeout_);
+        }
     }
     instance.process(jobs);
     for (const auto& run : batch) {

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <atomic>
+#include <chrono>
 #include <condition_variable>
 #include <deque>
 #include <exception>
@@ -25,7 +26,12 @@ class HandlerPool {
 public:
     using Time = JobRun::Time;
 
-    HandlerPool(std::shared_ptr<HandlerType> type, int threads, int batchSize, OutcomeInbox& inbox);
+    /// `timeout`: how long a job may take before its cancel token says so; 0: no limit.
+    HandlerPool(std::shared_ptr<HandlerType> type,
+                int threads,
+                int batchSize,
+                std::chrono::milliseconds timeout,
+                OutcomeInbox& inbox);
     /// Joins the threads; what was not begun is dropped (the worker took it back before).
     ~HandlerPool();
     HandlerPool(const HandlerPool&) = delete;
@@ -56,6 +62,7 @@ private:
     const std::shared_ptr<HandlerType> type_;
     const int threadCount_;
     const int batchSize_;
+    const std::chrono::milliseconds timeout_;
     OutcomeInbox& inbox_;
 
     mutable std::mutex mutex_;

@@ -7,6 +7,7 @@ namespace drover {
 HandlerRouter::HandlerRouter(std::vector<std::shared_ptr<HandlerType>> handlers,
                              int threads,
                              int batchSize,
+                             std::chrono::milliseconds timeout,
                              OutcomeInbox& inbox) {
     for (auto& type : handlers) {
         for (const std::string& name : type->jobNames()) {
@@ -16,7 +17,8 @@ HandlerRouter::HandlerRouter(std::vector<std::shared_ptr<HandlerType>> handlers,
             anyName_ = routes_.size();
         }
         routes_.push_back(
-            {std::make_unique<HandlerPool>(std::move(type), threads, batchSize, inbox), Breaker()});
+            {std::make_unique<HandlerPool>(std::move(type), threads, batchSize, timeout, inbox),
+             Breaker()});
     }
 }
 

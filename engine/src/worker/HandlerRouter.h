@@ -27,6 +27,7 @@ public:
     HandlerRouter(std::vector<std::shared_ptr<HandlerType>> handlers,
                   int threads,
                   int batchSize,
+                  std::chrono::milliseconds timeout,
                   OutcomeInbox& inbox);
 
     /// Makes the handlers' instances. Throws PluginException if a plugin refuses.

@@ -39,13 +39,13 @@ public:
         }
         return locks;
     }
-    /// Sets the cancel token of the run that has this lock; false if it is not held any more or its outcome is on the way.
-    bool markLost(const std::string& id, const std::string& token) {
+    /// Sets the cancel token of the run that has this lock; false if it is not held any more, its outcome is on the way,
+    /// or the token says so already.
+    bool cancel(const std::string& id, const std::string& token, CancelReason reason) {
         const std::lock_guard lock(mutex_);
         for (const auto& [key, run] : runs_) {
             if (run->job().id == id && run->job().token == token && !run->settling) {
-                run->cancel(CancelReason::Lost);
-                return true;
+                return run->cancel(reason);
             }
         }
         return false;

@@ -1,5 +1,7 @@
 #include "worker/JobRun.h"
 
+#include <algorithm>
+
 #include <Poco/Logger.h>
 
 #include "core/Clock.h"
@@ -8,6 +10,13 @@
 #include "worker/ChildJobs.h"
 
 namespace drover {
+
+namespace {
+
+/// "For ever" must not overflow the clock.
+constexpr std::chrono::milliseconds kLongestWait = std::chrono::hours(24 * 365);
+
+}  // namespace
 
 JobRun::JobRun(ClaimedJob job,
                std::shared_ptr<const JobOptions> options,
@@ -35,20 +44,40 @@ void JobRun::overrideOutcome(JobOutcome outcome) {
     overridden_ = true;
 }
 
-void JobRun::cancel(CancelReason reason) {
+bool JobRun::cancel(CancelReason reason) {
     {
         const std::lock_guard lock(mutex_);
-        CancelReason none = CancelReason::None;
-        cancelReason_.compare_exchange_strong(none, reason);
+        const CancelReason before = cancelReason_;
+        if (before == reason || (before != CancelReason::None && reason != CancelReason::Lost)) {
+            return false;
+        }
+        cancelReason_ = reason;
     }
     cancelledSignal_.notify_all();
+    return true;
+}
+
+void JobRun::limitTo(std::chrono::milliseconds timeout) {
+    limit_ = std::chrono::steady_clock::now() + timeout;
+}
+
+CancelReason JobRun::cancelled() const {
+    const CancelReason reason = cancelReason_;
+    if (reason != CancelReason::None) {
+        return reason;
+    }
+    const Time limit = limit_;
+    return limit != Time::max() && std::chrono::steady_clock::now() >= limit ? CancelReason::Timeout
+                                                                             : CancelReason::None;
 }
 
 CancelReason JobRun::waitCancelled(std::chrono::milliseconds timeout) {
+    const Time until =
+        std::min(std::chrono::steady_clock::now() + std::min(timeout, kLongestWait), limit_.load());
     std::unique_lock lock(mutex_);
-    cancelledSignal_.wait_for(
-        lock, timeout, [this] { return cancelReason_ != CancelReason::None; });
-    return cancelReason_;
+    cancelledSignal_.wait_until(
+        lock, until, [this] { return cancelReason_ != CancelReason::None; });
+    return cancelled();
 }
 
 template <typename Call>

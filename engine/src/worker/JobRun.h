@@ -32,7 +32,7 @@ public:
 
     [[nodiscard]] const ClaimedJob& job() const override { return job_; }
     bool setOutcome(JobOutcome outcome) override;
-    [[nodiscard]] CancelReason cancelled() const override { return cancelReason_; }
+    [[nodiscard]] CancelReason cancelled() const override;
     CancelReason waitCancelled(std::chrono::milliseconds timeout) override;
     HostStatus updateProgress(std::string_view json) override;
     HostStatus updateData(std::string_view json) override;
@@ -40,8 +40,12 @@ public:
     HostStatus addChildren(std::string_view childrenJson, std::string& ids) override;
     HostStatus childrenValues(std::string& values) override;
 
-    /// Sets the token; the first reason stands.
-    void cancel(CancelReason reason);
+    /// Sets the token; the first reason stands, but for a lost lock: it overrides the others, since whatever is returned
+    /// is discarded then. Returns whether the token says something new.
+    bool cancel(CancelReason reason);
+    /// From now on the token is set after this time, unless it is set before. Nobody's thread waits for it: the token finds
+    /// out when it is asked.
+    void limitTo(std::chrono::milliseconds timeout);
     /// The outcome, once the handler is through with it.
     [[nodiscard]] const JobOutcome& outcome() const { return outcome_; }
 
@@ -76,6 +80,7 @@ private:
     mutable std::mutex mutex_;
     std::condition_variable cancelledSignal_;
     std::atomic<CancelReason> cancelReason_{CancelReason::None};
+    std::atomic<Time> limit_{Time::max()};
     JobOutcome outcome_;
     bool overridden_ = false;
 };

@@ -85,15 +85,22 @@ void LockKeeper::renew(const Watched& watched) {
         const auto begin = locks.begin() + static_cast<std::ptrdiff_t>(from);
         const auto end = locks.begin() +
                          static_cast<std::ptrdiff_t>(std::min(from + kLocksPerCall, locks.size()));
-        for (const std::size_t position :
-             watched.backend->extendLocks(*redis_, {begin, end}, watched.lockDuration)) {
+        const std::string& queue = watched.backend->keys().qualifiedName();
+        const RenewResult result =
+            watched.backend->extendLocks(*redis_, {begin, end}, watched.lockDuration);
+        for (const std::size_t position : result.cancelled) {
+            const auto& [id, token] = locks[from + position];
+            if (watched.held->cancel(id, token, CancelReason::Remote)) {
+                Poco::Logger::get("worker").information(
+                    "job %s of %s: somebody cancels it; its cancel token is set", id, queue);
+            }
+        }
+        for (const std::size_t position : result.lost) {
             const auto& [id, token] = locks[from + position];
             // A job that ended between the list and the call has no lock any more either: it is not held, not lost.
-            if (watched.held->markLost(id, token)) {
+            if (watched.held->cancel(id, token, CancelReason::Lost)) {
                 Poco::Logger::get("worker").warning(
-                    "job %s of %s: its lock is lost; its cancel token is set",
-                    id,
-                    watched.backend->keys().qualifiedName());
+                    "job %s of %s: its lock is lost; its cancel token is set", id, queue);
             }
         }
     }

@@ -17,8 +17,8 @@ namespace drover {
 /// also while draining.
 ///
 /// Renews at half the lock duration: one lost round trip then still leaves time before a job counts as stalled. A lock
-/// that is gone sets the job's cancel token; a renewal that Redis refuses or does not answer is tried again and loses
-/// nothing.
+/// that is gone sets the job's cancel token, and so does somebody's wish to cancel the job, which the renewal reads; a
+/// renewal that Redis refuses or does not answer is tried again and loses nothing.
 /// Threads: one of its own; watch() and stop() from any.
 class LockKeeper {
 public:

@@ -20,6 +20,8 @@ struct WorkerSettings {
     int maxStalledCount = 1;
     std::chrono::milliseconds unstartedMax{
         500};  ///< A claimed job that has not begun by then is handed back.
+    std::chrono::milliseconds timeout{
+        0};  ///< A handler's soft limit per job: then the cancel token is set. 0: none.
     std::chrono::milliseconds drainDelay{5000};  ///< Longest block when nothing is known to come.
     Bullmq5 bullmq5 = Bullmq5::Auto;
     WorkerLimiter limiter;

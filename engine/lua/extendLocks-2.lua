@@ -1,0 +1,35 @@
+--[[
+  Keeps the locks of active jobs, takes the jobs off the stalled set, and tells which of them somebody wants cancelled.
+
+  KEYS[1]  stalled  set   <prefix>:<queue>:stalled
+  KEYS[2]  cancel   hash  …:drover:cancel, job id to lock token; see cancelJob
+  ARGV[1]  job key prefix "<prefix>:<queue>:"    ARGV[2]  lock duration, ms
+  ARGV[3…]  pairs: job id, lock token
+
+  Returns  { lost, cancelled }: positions (from 0) of pairs; not ids, since one job may be in the list twice: claimed again
+           before the first claim's loss was noticed
+           lost:      the lock is gone or another worker's
+           cancelled: to be cancelled, their locks are renewed. Told at each renewal until the request expires, so that a
+                      lost reply costs nothing
+  Events   none
+]]
+local stalledKey, cancelKey = KEYS[1], KEYS[2]
+local prefix, duration = ARGV[1], ARGV[2]
+local anyRequest = redis.call('EXISTS', cancelKey) == 1
+local lost, cancelled, renewed = {}, {}, {}
+for i = 3, #ARGV, 2 do
+  local id, token = ARGV[i], ARGV[i + 1]
+  local lockKey = prefix .. id .. ':lock'
+  if redis.call('GET', lockKey) == token then
+    redis.call('SET', lockKey, token, 'PX', duration)
+    renewed[#renewed + 1] = id
+    if anyRequest and redis.call('HGET', cancelKey, id) == token then cancelled[#cancelled + 1] = (i - 3) / 2 end
+  else
+    lost[#lost + 1] = (i - 3) / 2
+  end
+end
+-- In slices: Lua's stack bounds how many values one call can take.
+for from = 1, #renewed, 1000 do
+  redis.call('SREM', stalledKey, unpack(renewed, from, math.min(from + 999, #renewed)))
+end
+return { lost, cancelled }
