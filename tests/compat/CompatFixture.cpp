@@ -54,11 +54,12 @@ void CompatFixture::tearDown() {
     peer_.reset();
 }
 
-void CompatFixture::useQueue(const std::string& name) {
+void CompatFixture::useQueue(const std::string& name, Bullmq5 mode) {
     queueName_ = name;
     Queue::Settings settings;
     settings.name = name;
     settings.addTimeout = std::chrono::seconds(10);
+    settings.bullmq5 = mode;
     queue_ = std::make_unique<Queue>(options(), settings);
 }
 

@@ -43,7 +43,7 @@ protected:
     [[nodiscard]] bool is548() const { return version_ == "5.48.1"; }
 
     /// Everything below is about this queue from now on.
-    void useQueue(const std::string& name);
+    void useQueue(const std::string& name, Bullmq5 mode = Bullmq5::Auto);
     [[nodiscard]] const std::string& queueName() const { return queueName_; }
     [[nodiscard]] Queue& queue() { return *queue_; }
 

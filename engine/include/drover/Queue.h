@@ -15,13 +15,25 @@ namespace drover {
 
 struct RedisOptions;
 
-/// Whether BullMQ 5.x clients share the queue: they move its waiting jobs to another list while it is paused, and lose
-/// what is added to the other one meanwhile. Source: contract section 9a.2.
+/// Whether clients of BullMQ 5.x (5.48.1, 5.81.5) share a queue. They keep what waits in a paused queue in a list of its
+/// own, `<prefix>:<queue>:paused`, and overwrite the one list by the other when they pause and resume; 6.x clients do not.
+/// Source: contract section 9a.2.
 ///
-/// On: always act as they do; the only setting that loses nothing next to them. Auto: as soon as a 5.x version in the
-/// queue's meta or the list `paused` is seen. It cannot see 5.x workers without a 5.x Queue object, nor 5.x clients whose
-/// version was overwritten by a newer client. Off: never.
-enum class Bullmq5 { Off, Auto, On };
+/// What cannot be prevented:
+/// - In Auto, jobs that wait may drop out of all lists when nothing in Redis tells of 5.x clients in time: after a 6.x
+///   Queue object wrote its own version over theirs while no `paused` list existed; in a queue that was paused in the way
+///   of 6.x before the first 5.x client came; where there are 5.x workers and no 5.x Queue object.
+/// - In every mode, jobs drop out of all lists while 6.x clients add to, pause or work a queue that 5.x clients pause and
+///   resume. Their hashes stay.
+/// - In On, 6.x clients count no waiting jobs while the queue is paused.
+/// - 5.48.1 runs jobs that 6.x has marked to be failed unrun, and deletes deduplication keys of other jobs, so that a
+///   second job of one deduplication id may run.
+/// - The queue's own rate limit does not bind workers of 5.48.1.
+enum class Bullmq5 {
+    Off,   ///< None does: the form of 6.x.
+    Auto,  ///< As Redis shows: a `paused` list exists, or 5.x wrote its version last, or either was seen before.
+    On     ///< They may come at any time. The only mode that loses nothing to them.
+};
 
 /// One job to add.
 struct NewJob {
@@ -50,6 +62,12 @@ struct AddResult {
 struct JobCounts {
     std::int64_t waiting = 0, active = 0, delayed = 0, prioritized = 0, waitingChildren = 0,
                  completed = 0, failed = 0, paused = 0;
+};
+
+/// At most `max` jobs begin within `duration`, counted by all workers of the queue together.
+struct RateLimit {
+    int max = 1;
+    std::chrono::milliseconds duration{1000};
 };
 
 /// A queue as a producer and an observer see it.
@@ -94,6 +112,31 @@ public:
     /// std::nullopt: no such job.
     [[nodiscard]] std::optional<Job> job(const std::string& id);
     [[nodiscard]] JobState state(const std::string& id);
+
+    // How the queue is worked, by every client. Each throws RedisIoException when Redis is away: it may have been done.
+
+    /// No worker takes a job until resume(); what runs goes on, and adds are taken. Event `paused`, each time.
+    void pause();
+    void resume();
+    [[nodiscard]] bool isPaused();
+
+    /// How many jobs of the queue may be active at once, in all workers together. A worker looks at it when it takes a job:
+    /// more that are active already go on. Throws Poco::InvalidArgumentException below 1.
+    void setGlobalConcurrency(int jobs);
+    void removeGlobalConcurrency();
+
+    /// Goes before the `max` of a worker's own limit; the worker's own duration goes before this one.
+    /// Throws Poco::InvalidArgumentException for a max or a duration below 1.
+    void setGlobalRateLimit(const RateLimit& limit);
+    void removeGlobalRateLimit();
+    /// No job begins for this long, in workers for which there is a limit, their own or the queue's; others go on.
+    /// Throws Poco::InvalidArgumentException below 1 ms.
+    void rateLimit(std::chrono::milliseconds duration);
+    /// For how many ms no job begins: 0 while fewer than `max` have begun in the window, `max` absent: than the queue's own
+    /// limit. Without any limit what is left of the window: -2 there is none, -1 it has no end.
+    [[nodiscard]] std::int64_t rateLimitTtl(std::optional<int> max = std::nullopt);
+    /// Ends the window: jobs may begin at once.
+    void removeRateLimitKey();
 
     /// Whether Redis answered the last time it was asked; what /readyz shows.
     [[nodiscard]] bool healthy() const;

@@ -1,6 +1,9 @@
 #include "drover/Queue.h"
 
 #include <algorithm>
+#include <string>
+
+#include <Poco/Exception.h>
 
 #include "core/Clock.h"
 #include "core/JobName.h"
@@ -31,6 +34,13 @@ std::string problemOf(const NewJob& job) {
         }
     }
     return optionsError(job.opts);
+}
+
+void requireAtLeastOne(const std::string& what, std::int64_t value) {
+    if (value < 1) {
+        throw Poco::InvalidArgumentException(what + " must be at least 1, not " +
+                                             std::to_string(value));
+    }
 }
 
 AddItem itemOf(NewJob job, std::int64_t nowMs) {
@@ -135,6 +145,43 @@ std::optional<Job> Queue::job(const std::string& id) {
 }
 JobState Queue::state(const std::string& id) {
     return impl_->backend_.state(*impl_->readers_.lease(), id);
+}
+
+void Queue::pause() {
+    impl_->backend_.pause(*impl_->readers_.lease());
+}
+void Queue::resume() {
+    impl_->backend_.resume(*impl_->readers_.lease());
+}
+bool Queue::isPaused() {
+    return impl_->backend_.isPaused(*impl_->readers_.lease());
+}
+
+void Queue::setGlobalConcurrency(int jobs) {
+    requireAtLeastOne("the concurrency", jobs);
+    impl_->backend_.setConcurrency(*impl_->readers_.lease(), jobs);
+}
+void Queue::removeGlobalConcurrency() {
+    impl_->backend_.setConcurrency(*impl_->readers_.lease(), std::nullopt);
+}
+
+void Queue::setGlobalRateLimit(const RateLimit& limit) {
+    requireAtLeastOne("max", limit.max);
+    requireAtLeastOne("the duration", limit.duration.count());
+    impl_->backend_.setRateLimit(*impl_->readers_.lease(), limit);
+}
+void Queue::removeGlobalRateLimit() {
+    impl_->backend_.setRateLimit(*impl_->readers_.lease(), std::nullopt);
+}
+void Queue::rateLimit(std::chrono::milliseconds duration) {
+    requireAtLeastOne("the duration", duration.count());
+    impl_->backend_.rateLimit(*impl_->readers_.lease(), duration);
+}
+std::int64_t Queue::rateLimitTtl(std::optional<int> max) {
+    return impl_->backend_.rateLimitTtl(*impl_->readers_.lease(), max);
+}
+void Queue::removeRateLimitKey() {
+    impl_->backend_.removeRateLimitKey(*impl_->readers_.lease());
 }
 
 bool Queue::healthy() const {

@@ -571,4 +571,60 @@ Command QueueBackend::blockOnMarker(std::chrono::milliseconds timeout) const {
     return command;
 }
 
+void QueueBackend::pause(RedisClient& redis) const {
+    Command command = redis.script("pause");
+    command.add(keys_.wait).add(keys_.paused).add(keys_.meta).add(keys_.marker).add(keys_.events);
+    command.add(bullmq5());
+    if (redis.run(command).integer() == 1) {
+        *sawBullmq5_ = true;
+    }
+}
+
+void QueueBackend::resume(RedisClient& redis) const {
+    Command command = redis.script("resume");
+    command.add(keys_.wait).add(keys_.paused).add(keys_.meta).add(keys_.marker).add(keys_.events);
+    command.add(keys_.prioritized).add(keys_.delayed);
+    if (redis.run(command).integer() == 1) {
+        *sawBullmq5_ = true;
+    }
+}
+
+bool QueueBackend::isPaused(RedisClient& redis) const {
+    return redis.call(Command{"HEXISTS", keys_.meta, "paused"}).integer() == 1;
+}
+
+void QueueBackend::setConcurrency(RedisClient& redis, std::optional<int> jobs) const {
+    if (jobs) {
+        redis.call(Command{"HSET", keys_.meta, "concurrency"}.add(*jobs));
+    } else {
+        redis.call(Command{"HDEL", keys_.meta, "concurrency"});
+    }
+}
+
+void QueueBackend::setRateLimit(RedisClient& redis, const std::optional<RateLimit>& limit) const {
+    if (limit) {
+        const auto duration = static_cast<std::int64_t>(limit->duration.count());
+        redis.call(
+            Command{"HSET", keys_.meta, "max"}.add(limit->max).add("duration").add(duration));
+    } else {
+        redis.call(Command{"HDEL", keys_.meta, "max", "duration"});
+    }
+}
+
+void QueueBackend::rateLimit(RedisClient& redis, std::chrono::milliseconds duration) const {
+    // JavaScript's greatest safe integer: no limit is as high.
+    redis.call(Command{"SET", keys_.limiter, "9007199254740991", "PX"}.add(
+        static_cast<std::int64_t>(duration.count())));
+}
+
+std::int64_t QueueBackend::rateLimitTtl(RedisClient& redis, std::optional<int> max) const {
+    Command command = redis.script("getRateLimitTtl");
+    command.add(keys_.meta).add(keys_.limiter).own(max ? std::to_string(*max) : "");
+    return redis.run(command).integer();
+}
+
+void QueueBackend::removeRateLimitKey(RedisClient& redis) const {
+    redis.call(Command{"DEL", keys_.limiter});
+}
+
 }  // namespace drover

@@ -216,6 +216,17 @@ public:
     /// BZPOPMIN on the marker, for a connection of its own.
     [[nodiscard]] Command blockOnMarker(std::chrono::milliseconds timeout) const;
 
+    void pause(RedisClient& redis) const;
+    void resume(RedisClient& redis) const;
+    [[nodiscard]] bool isPaused(RedisClient& redis) const;
+    /// std::nullopt: without limit.
+    void setConcurrency(RedisClient& redis, std::optional<int> jobs) const;
+    void setRateLimit(RedisClient& redis, const std::optional<RateLimit>& limit) const;
+    /// Lets no limited worker begin a job for this long.
+    void rateLimit(RedisClient& redis, std::chrono::milliseconds duration) const;
+    [[nodiscard]] std::int64_t rateLimitTtl(RedisClient& redis, std::optional<int> max) const;
+    void removeRateLimitKey(RedisClient& redis) const;
+
 private:
     /// A call of a script with its keys; the arguments follow.
     static Command callOf(RedisClient& redis,

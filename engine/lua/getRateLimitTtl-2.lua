@@ -1,0 +1,14 @@
+--[[
+  How long the rate limiter keeps jobs from being claimed.
+
+  KEYS[1]  meta     hash    <prefix>:<queue>:meta
+  KEYS[2]  limiter  string  …:limiter
+  ARGV[1]  the most jobs in a window, or "": the queue's own limit
+
+  Returns  ms, 0 while fewer than the most have begun. Without any limit the PTTL of the counter as it is: -2 there is none
+  Events   none
+]]
+local most = tonumber(ARGV[1]) or tonumber(redis.call('HGET', KEYS[1], 'max'))
+local ttl = redis.call('PTTL', KEYS[2])
+if most and (tonumber(redis.call('GET', KEYS[2])) or 0) < most then return 0 end
+return ttl

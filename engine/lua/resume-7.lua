@@ -1,0 +1,31 @@
+--[[
+  Resumes a paused queue. What 5.x clients put into `paused` comes back as a whole: a rest of it in a queue that is not
+  paused any more would be overwritten by their next pause.
+
+  KEYS[1]  wait         list    <prefix>:<queue>:wait
+  KEYS[2]  paused       list    …:paused
+  KEYS[3]  meta         hash    …:meta
+  KEYS[4]  marker       zset    …:marker
+  KEYS[5]  events       stream  …:events
+  KEYS[6]  prioritized  zset    …:prioritized
+  KEYS[7]  delayed      zset    …:delayed
+
+  Returns  1 if there was a `paused` list, so that 5.x clients share the queue; else 0
+  Events   resumed
+]]
+local keys = { wait = KEYS[1], paused = KEYS[2], meta = KEYS[3], marker = KEYS[4], events = KEYS[5] }
+
+--- @include "queueState"
+--- @include "markers"
+
+local shared = redis.call('EXISTS', keys.paused)
+joinInWait(keys)
+redis.call('HDEL', keys.meta, 'paused')
+-- Also when the queue is full: who finishes a job then finds the rest.
+if redis.call('EXISTS', keys.wait, KEYS[6]) > 0 then
+  markJob(keys.marker)
+else
+  markDelayed(keys.marker, KEYS[7])
+end
+redis.call('XADD', keys.events, '*', 'event', 'resumed')
+return shared
