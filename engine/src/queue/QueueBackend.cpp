@@ -611,12 +611,6 @@ void QueueBackend::setRateLimit(RedisClient& redis, const std::optional<RateLimi
     }
 }
 
-void QueueBackend::rateLimit(RedisClient& redis, std::chrono::milliseconds duration) const {
-    // JavaScript's greatest safe integer: no limit is as high.
-    redis.call(Command{"SET", keys_.limiter, "9007199254740991", "PX"}.add(
-        static_cast<std::int64_t>(duration.count())));
-}
-
 std::int64_t QueueBackend::rateLimitTtl(RedisClient& redis, std::optional<int> max) const {
     Command command = redis.script("getRateLimitTtl");
     command.add(keys_.meta).add(keys_.limiter).own(max ? std::to_string(*max) : "");

@@ -222,8 +222,6 @@ public:
     /// std::nullopt: without limit.
     void setConcurrency(RedisClient& redis, std::optional<int> jobs) const;
     void setRateLimit(RedisClient& redis, const std::optional<RateLimit>& limit) const;
-    /// Lets no limited worker begin a job for this long.
-    void rateLimit(RedisClient& redis, std::chrono::milliseconds duration) const;
     [[nodiscard]] std::int64_t rateLimitTtl(RedisClient& redis, std::optional<int> max) const;
     void removeRateLimitKey(RedisClient& redis) const;
 

@@ -4,6 +4,7 @@
 #include <mutex>
 #include <vector>
 
+#include "core/WakeSignal.h"
 #include "worker/JobRun.h"
 
 namespace drover {
@@ -12,21 +13,16 @@ namespace drover {
 /// Threads: push() and wake() from any, take() from one.
 class OutcomeInbox {
 public:
-    OutcomeInbox();
-    ~OutcomeInbox();
-    OutcomeInbox(const OutcomeInbox&) = delete;
-    OutcomeInbox& operator=(const OutcomeInbox&) = delete;
-
     void push(std::vector<std::shared_ptr<JobRun>> runs);
     /// Makes the descriptor readable without an outcome: something else changed.
-    void wake();
+    void wake() { signal_.raise(); }
     /// Everything that lies there; clears the signal first, so that nothing is missed.
     std::vector<std::shared_ptr<JobRun>> take();
     /// Readable while there is something to take.
-    [[nodiscard]] int fd() const { return fd_; }
+    [[nodiscard]] int fd() const { return signal_.fd(); }
 
 private:
-    int fd_;
+    WakeSignal signal_;
     std::mutex mutex_;
     std::vector<std::shared_ptr<JobRun>> runs_;
 };

@@ -1,0 +1,115 @@
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace drover {
+
+struct RedisOptions;
+
+/// One entry of a queue's event stream: raw, with a typed view of what is known.
+///
+/// A value. Source: BullMQ, stream `<prefix>:<queue>:events`; the first field is `event`, all values are text.
+struct QueueEvent {
+    enum class Type {
+        Added,
+        Waiting,
+        Delayed,
+        WaitingChildren,
+        Active,
+        Progress,
+        Completed,
+        Failed,
+        RetriesExhausted,
+        Stalled,
+        Drained,
+        Paused,
+        Resumed,
+        Cleaned,
+        Removed,
+        Duplicated,
+        Deduplicated,
+        Other  ///< Of another version, or somebody's own: `name` and `fields` tell.
+    };
+
+    std::string id;    ///< "<ms>-<n>". Where a later reader goes on: Settings::after.
+    std::string name;  ///< As in the stream: "waiting-children".
+    Type type = Type::Other;
+    std::vector<std::pair<std::string, std::string>> fields;  ///< All but `event`, in their order.
+
+    /// std::nullopt: the entry has no such field.
+    [[nodiscard]] std::optional<std::string_view> field(std::string_view name) const;
+
+    // The fields of known events. Text that is absent is empty; a number that is absent or none is std::nullopt.
+    [[nodiscard]] std::string_view jobId() const;    ///< Empty: it is about the whole queue.
+    [[nodiscard]] std::string_view jobName() const;  ///< Added.
+    [[nodiscard]] std::string_view prev()
+        const;  ///< The state left: "waiting", "active", "delayed" …
+    [[nodiscard]] std::optional<std::int64_t> dueMs() const;         ///< Delayed: epoch.
+    [[nodiscard]] std::string_view progress() const;                 ///< Progress: JSON text.
+    [[nodiscard]] std::string_view returnValue() const;              ///< Completed: JSON text.
+    [[nodiscard]] std::string_view failedReason() const;             ///< Failed.
+    [[nodiscard]] std::optional<std::int64_t> attemptsMade() const;  ///< RetriesExhausted.
+    [[nodiscard]] std::optional<std::int64_t> count() const;         ///< Cleaned.
+    [[nodiscard]] std::string_view deduplicationId() const;          ///< Deduplicated.
+    [[nodiscard]] std::string_view deduplicatedJobId() const;  ///< Deduplicated: who was not added.
+};
+
+/// Reads the events of one queue and tells a listener, in the order of the stream.
+///
+/// An outage of Redis is waited out: reading then goes on after the last entry told, and so does a reader of a later
+/// process that is given that entry's id. Entries that the stream lost meanwhile (its length is bounded, `obliterate`
+/// deletes it) are not told. A stream that was begun anew with lower ids, as after a restore of Redis from a copy, is
+/// told from its beginning.
+/// Threads: the listener is called from one thread that belongs to this object, never from two at once and never after
+/// stop() has returned. Every method may be called from any thread, stop() also from the listener.
+/// Wire: a connection of its own that CLIENT LIST shows as `<prefix>:<base64(queue)>:qe`; XREAD BLOCK.
+class QueueEvents {
+public:
+    /// What it throws is logged, and reading goes on. What it does takes time from reading: entries wait in Redis.
+    using Listener = std::function<void(const QueueEvent&)>;
+
+    struct Settings {
+        std::string prefix = "bull";
+        std::string name;         ///< The queue. Not empty, no ':'.
+        std::string after = "$";  ///< Id of the last entry that is known already; "$": what comes
+                                  ///< from now on; "0": all that is there.
+        std::chrono::milliseconds blockTimeout{10000};  ///< How long one XREAD waits.
+    };
+
+    /// Begins at once, in the background: Redis may be away. Throws Poco::InvalidArgumentException for a bad queue name or
+    /// id, or a timeout below 1 ms.
+    QueueEvents(const RedisOptions& redis, Settings settings, Listener listener);
+    /// stop(). Not from the listener.
+    ~QueueEvents();
+    QueueEvents(const QueueEvents&) = delete;
+    QueueEvents& operator=(const QueueEvents&) = delete;
+
+    /// Waits until the first entry to tell is settled, for "$" by a look at the stream: what is added after that is told.
+    /// False if Redis did not answer in time; it is tried further.
+    bool waitUntilReady(std::chrono::milliseconds patience);
+
+    /// After which entry reading goes on: that of the last call of the listener that has returned, else where it began.
+    /// Empty until waitUntilReady() would return true.
+    [[nodiscard]] std::string lastId() const;
+
+    /// Whether Redis answered the last time it was asked.
+    [[nodiscard]] bool healthy() const;
+
+    /// Ends the thread: at once while it waits for entries; else after the listener's call, or a connection attempt with
+    /// its own timeouts. From the listener it returns before that.
+    void stop();
+
+private:
+    class Impl;
+    std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace drover

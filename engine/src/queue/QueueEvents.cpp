@@ -1,0 +1,387 @@
+#include "drover/QueueEvents.h"
+
+#include <algorithm>
+#include <array>
+#include <atomic>
+#include <charconv>
+#include <condition_variable>
+#include <cstdlib>
+#include <mutex>
+#include <poll.h>
+#include <thread>
+
+#include <Poco/Exception.h>
+#include <Poco/Logger.h>
+
+#include "core/Guarded.h"
+#include "core/WakeSignal.h"
+#include "drover/Exceptions.h"
+#include "queue/QueueKeys.h"
+#include "redis/RedisClient.h"
+
+namespace drover {
+
+namespace {
+
+using Clock = std::chrono::steady_clock;
+using Type = QueueEvent::Type;
+
+/// Bounds a reply after a long outage.
+constexpr int kEntriesPerRead = 1000;
+/// How much later than the block's own timeout a reply may come before the connection counts as dead.
+constexpr std::chrono::milliseconds kMargin{1000};
+/// How long a stream is left alone whose key answers with an error that no repetition cures.
+constexpr std::chrono::milliseconds kQuarantine{5000};
+constexpr std::chrono::milliseconds kShortestPause{10};
+constexpr const char* kBeginning = "0-0";
+
+constexpr std::array<std::pair<std::string_view, Type>, 17> kTypes = {{
+    {"added", Type::Added},
+    {"waiting", Type::Waiting},
+    {"delayed", Type::Delayed},
+    {"waiting-children", Type::WaitingChildren},
+    {"active", Type::Active},
+    {"progress", Type::Progress},
+    {"completed", Type::Completed},
+    {"failed", Type::Failed},
+    {"retries-exhausted", Type::RetriesExhausted},
+    {"stalled", Type::Stalled},
+    {"drained", Type::Drained},
+    {"paused", Type::Paused},
+    {"resumed", Type::Resumed},
+    {"cleaned", Type::Cleaned},
+    {"removed", Type::Removed},
+    {"duplicated", Type::Duplicated},
+    {"deduplicated", Type::Deduplicated},
+}};
+
+Type typeOf(std::string_view name) {
+    const auto known = std::find_if(
+        kTypes.begin(), kTypes.end(), [name](const auto& one) { return one.first == name; });
+    return known == kTypes.end() ? Type::Other : known->second;
+}
+
+Poco::Logger& logger() {
+    return Poco::Logger::get("events");
+}
+
+/// An id of the stream as numbers, so that two can be compared; std::nullopt: it is none.
+std::optional<std::pair<std::uint64_t, std::uint64_t>> parsedId(std::string_view id) {
+    std::pair<std::uint64_t, std::uint64_t> parsed{0, 0};
+    const char* const end = id.data() + id.size();
+    auto read = std::from_chars(id.data(), end, parsed.first);
+    if (read.ec != std::errc()) {
+        return std::nullopt;
+    }
+    if (read.ptr != end && *read.ptr == '-') {
+        read = std::from_chars(read.ptr + 1, end, parsed.second);
+    }
+    return read.ec == std::errc() && read.ptr == end ? std::optional(parsed) : std::nullopt;
+}
+
+QueueEvent eventOf(const ReplyView& entry) {
+    QueueEvent event;
+    event.id = entry.at(0).text();
+    const ReplyView fields = entry.at(1);
+    for (std::size_t i = 0; i + 1 < fields.size(); i += 2) {
+        const std::string_view name = fields.at(i).text();
+        const std::string_view value = fields.at(i + 1).text();
+        if (name == "event" && event.name.empty()) {
+            event.name = value;
+        } else {
+            event.fields.emplace_back(name, value);
+        }
+    }
+    event.type = typeOf(event.name);
+    return event;
+}
+
+}  // namespace
+
+std::optional<std::string_view> QueueEvent::field(std::string_view wanted) const {
+    for (const auto& [key, value] : fields) {
+        if (key == wanted) {
+            return value;
+        }
+    }
+    return std::nullopt;
+}
+
+namespace {
+
+std::string_view textOf(const QueueEvent& event, std::string_view name) {
+    return event.field(name).value_or(std::string_view());
+}
+
+std::optional<std::int64_t> numberOf(const QueueEvent& event, std::string_view name) {
+    const std::string text(textOf(event, name));
+    char* end = nullptr;
+    // As Node reads it: a due time of a custom clock may have a fraction.
+    const double number = std::strtod(text.c_str(), &end);
+    const bool whole = !text.empty() && *end == '\0' && std::abs(number) < 9.2e18;
+    return whole ? std::optional(static_cast<std::int64_t>(number)) : std::nullopt;
+}
+
+}  // namespace
+
+std::string_view QueueEvent::jobId() const {
+    return textOf(*this, "jobId");
+}
+std::string_view QueueEvent::jobName() const {
+    return textOf(*this, "name");
+}
+std::string_view QueueEvent::prev() const {
+    return textOf(*this, "prev");
+}
+std::optional<std::int64_t> QueueEvent::dueMs() const {
+    return numberOf(*this, "delay");
+}
+std::string_view QueueEvent::progress() const {
+    return textOf(*this, "data");
+}
+std::string_view QueueEvent::returnValue() const {
+    return textOf(*this, "returnvalue");
+}
+std::string_view QueueEvent::failedReason() const {
+    return textOf(*this, "failedReason");
+}
+std::optional<std::int64_t> QueueEvent::attemptsMade() const {
+    return numberOf(*this, "attemptsMade");
+}
+std::optional<std::int64_t> QueueEvent::count() const {
+    return numberOf(*this, "count");
+}
+std::string_view QueueEvent::deduplicationId() const {
+    return textOf(*this, "deduplicationId");
+}
+std::string_view QueueEvent::deduplicatedJobId() const {
+    return textOf(*this, "deduplicatedJobId");
+}
+
+class QueueEvents::Impl {
+public:
+    Impl(const RedisOptions& redis, Settings settings, Listener listener)
+        : settings_(std::move(settings)),
+          listener_(std::move(listener)),
+          keys_(settings_.prefix, settings_.name),
+          redis_(redis,
+                 std::make_shared<ScriptRegistry>(),
+                 "events " + settings_.name,
+                 keys_.eventsClientName()) {
+        if (settings_.after != "$" && !parsedId(settings_.after)) {
+            throw Poco::InvalidArgumentException("\"" + settings_.after +
+                                                 "\" is neither \"$\" nor an id of a stream");
+        }
+        if (settings_.blockTimeout.count() < 1) {
+            // 0 would block for ever: a connection that died without a word would never be noticed.
+            throw Poco::InvalidArgumentException("blockTimeout must be at least 1 ms");
+        }
+        if (settings_.after != "$") {
+            position_ = settings_.after;
+        }
+        thread_ = std::thread([this] {
+            reader_ = std::this_thread::get_id();
+            while (!stopping_ && !runGuarded("queue-events", [this] { loop(); })) {
+                pause(kQuarantine);
+            }
+        });
+    }
+    ~Impl() { stop(); }
+
+    void stop() {
+        stopping_ = true;
+        wake_.raise();
+        if (std::this_thread::get_id() == reader_) {
+            return;
+        }
+        const std::lock_guard lock(joining_);
+        if (thread_.joinable()) {
+            thread_.join();
+        }
+    }
+
+    bool waitUntilReady(std::chrono::milliseconds patience) {
+        std::unique_lock lock(mutex_);
+        return moved_.wait_for(lock, patience, [this] { return !position_.empty(); });
+    }
+
+    std::string lastId() const {
+        const std::lock_guard lock(mutex_);
+        return position_;
+    }
+
+    bool healthy() const { return redis_.healthy(); }
+
+private:
+    void loop() {
+        while (!stopping_) {
+            try {
+                if (lastId().empty()) {
+                    moveTo(newestId());
+                }
+                read();
+            } catch (const RedisIoException&) {
+                // Logged when the outage began.
+                pause(std::max(std::chrono::duration_cast<std::chrono::milliseconds>(
+                                   redis_.nextAttempt() - Clock::now()),
+                               kShortestPause));
+            } catch (const Exception& error) {
+                logger().error("events of %s: %s; left alone for %Ld s",
+                               keys_.qualifiedName(),
+                               error.message(),
+                               static_cast<Poco::Int64>(kQuarantine.count() / 1000));
+                pause(kQuarantine);
+            }
+        }
+        redis_.drop();
+    }
+
+    /// The id of the last entry there is, which "$" means; asked for once, since XREAD would take it anew each time it is
+    /// called and miss what came between two calls.
+    std::string newestId() {
+        const Reply newest =
+            redis_.call(Command{"XREVRANGE", keys_.events, "+", "-", "COUNT", "1"});
+        return newest.size() == 0 ? kBeginning : std::string(newest.at(0).at(0).text());
+    }
+
+    /// One XREAD, and the listener's calls for what it brought.
+    void read() {
+        Command command{"XREAD", "COUNT"};
+        command.add(kEntriesPerRead).add("BLOCK");
+        command.add(static_cast<std::int64_t>(settings_.blockTimeout.count()));
+        command.add("STREAMS").add(keys_.events).own(lastId());
+        const std::optional<Reply> reply = ask(command);
+        if (!reply) {
+            return;
+        }
+        if (reply->isError()) {
+            refused(reply->text());
+        }
+        if (reply->size() == 0) {
+            lookForANewStream();
+            return;
+        }
+        const ReplyView entries = reply->at(0).at(1);
+        for (std::size_t i = 0; i < entries.size() && !stopping_; ++i) {
+            tell(eventOf(entries.at(i)));
+        }
+    }
+
+    /// std::nullopt: stop() came first.
+    std::optional<Reply> ask(const Command& command) {
+        Connection& link = redis_.connection();
+        try {
+            link.send(command, Clock::now() + redis_.options().commandTimeout);
+            const auto deadline = Clock::now() + settings_.blockTimeout + kMargin;
+            while (true) {
+                if (std::optional<Reply> reply = link.tryReceive()) {
+                    return reply;
+                }
+                const auto left = deadline - Clock::now();
+                if (left <= left.zero()) {
+                    throw RedisTimeoutException("no answer to XREAD within its timeout");
+                }
+                waitFor(link.fd(), std::chrono::ceil<std::chrono::milliseconds>(left));
+                if (stopping_) {
+                    return std::nullopt;
+                }
+            }
+        } catch (const RedisIoException& error) {
+            redis_.fail(error.message());
+            throw;
+        }
+    }
+
+    [[noreturn]] void refused(std::string_view error) {
+        try {
+            throwError("XREAD " + keys_.events, error);
+        } catch (const RedisIoException& refusal) {
+            redis_.fail(refusal.message());
+            throw;
+        }
+    }
+
+    /// Nothing newer came: perhaps since the stream is another one now, whose ids are lower.
+    void lookForANewStream() {
+        const Reply info = redis_.connection().call(Command{"XINFO", "STREAM", keys_.events});
+        // Most likely there is no stream: it was deleted, or nobody ever added a job.
+        for (std::size_t i = 0; !info.isError() && i + 1 < info.size(); i += 2) {
+            if (info.at(i).text() == "last-generated-id" &&
+                parsedId(info.at(i + 1).text()) < parsedId(lastId())) {
+                logger().warning("events of %s: the stream begins anew, at %s after %s",
+                                 keys_.qualifiedName(),
+                                 std::string(info.at(i + 1).text()),
+                                 lastId());
+                moveTo(kBeginning);
+                return;
+            }
+        }
+    }
+
+    void tell(const QueueEvent& event) {
+        try {
+            listener_(event);
+        } catch (const Poco::Exception& error) {
+            listenerFailed(event, error.displayText());
+        } catch (const std::exception& error) {
+            listenerFailed(event, error.what());
+        } catch (...) {
+            listenerFailed(event, "an exception that is no std::exception");
+        }
+        moveTo(event.id);
+    }
+
+    void listenerFailed(const QueueEvent& event, const std::string& why) {
+        logger().error(
+            "events of %s: the listener threw for %s: %s", keys_.qualifiedName(), event.id, why);
+    }
+
+    void moveTo(std::string id) {
+        {
+            const std::lock_guard lock(mutex_);
+            position_ = std::move(id);
+        }
+        moved_.notify_all();
+    }
+
+    /// Until there is something to read, the time is over, or stop() is called.
+    void waitFor(int fd, std::chrono::milliseconds time) {
+        pollfd waited[2] = {{wake_.fd(), POLLIN, 0}, {fd, POLLIN, 0}};
+        poll(waited,
+             fd < 0 ? 1 : 2,
+             static_cast<int>(std::clamp<std::int64_t>(time.count(), 0, 1000000)));
+    }
+    void pause(std::chrono::milliseconds time) { waitFor(-1, time); }
+
+    const Settings settings_;
+    const Listener listener_;
+    const QueueKeys keys_;
+    RedisClient redis_;  // The thread's, but for healthy().
+    WakeSignal wake_;
+    std::atomic<bool> stopping_{false};
+    mutable std::mutex mutex_;
+    std::condition_variable moved_;
+    std::string position_;
+    std::atomic<std::thread::id> reader_{};
+    std::mutex joining_;
+    std::thread thread_;
+};
+
+QueueEvents::QueueEvents(const RedisOptions& redis, Settings settings, Listener listener)
+    : impl_(std::make_unique<Impl>(redis, std::move(settings), std::move(listener))) {}
+QueueEvents::~QueueEvents() = default;
+
+bool QueueEvents::waitUntilReady(std::chrono::milliseconds patience) {
+    return impl_->waitUntilReady(patience);
+}
+std::string QueueEvents::lastId() const {
+    return impl_->lastId();
+}
+bool QueueEvents::healthy() const {
+    return impl_->healthy();
+}
+void QueueEvents::stop() {
+    impl_->stop();
+}
+
+}  // namespace drover

@@ -1,0 +1,588 @@
+#include <atomic>
+#include <mutex>
+#include <thread>
+
+#include <Poco/Exception.h>
+#include <cppunit/extensions/HelperMacros.h>
+
+#include "drover/Queue.h"
+#include "drover/QueueEvents.h"
+#include "support/TcpProxy.h"
+#include "support/WorkerFixture.h"
+
+namespace {
+
+using namespace drover;
+using namespace drover::test;
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+using SteadyClock = std::chrono::steady_clock;
+using Type = QueueEvent::Type;
+using Strings = std::vector<std::string>;
+
+}  // namespace
+
+/// Our reader of events: what it tells, from where, and what it survives.
+class QueueEventsTest : public WorkerFixture {
+    CPPUNIT_TEST_SUITE(QueueEventsTest);
+    CPPUNIT_TEST(everyEventOfTheEngineIsTold);
+    CPPUNIT_TEST(knownEventsAreTyped);
+    CPPUNIT_TEST(c251_unknownNamesAndExtraFieldsAreTold);
+    CPPUNIT_TEST(itBeginsNow);
+    CPPUNIT_TEST(itBeginsWhereItIsTold);
+    CPPUNIT_TEST(manyEntriesOfAnInstantAreToldInOrder);
+    CPPUNIT_TEST(anOutageLongerThanTheBlockLosesNothing);
+    CPPUNIT_TEST(aServerThatDoesNotAnswerIsNoticed);
+    CPPUNIT_TEST(itStartsWhileRedisIsAway);
+    CPPUNIT_TEST(anotherReaderGoesOnAfterTheLastId);
+    CPPUNIT_TEST(c252_aTrimmedStreamGoesOnWithWhatIsLeft);
+    CPPUNIT_TEST(c252_aDeletedStreamGoesOnWhenItComesAgain);
+    CPPUNIT_TEST(aStreamWithLowerIdsIsToldFromItsBeginning);
+    CPPUNIT_TEST(aDeletedNewestEntryIsNoNewStream);
+    CPPUNIT_TEST(aKeyOfAnotherTypeIsSurvived);
+    CPPUNIT_TEST(aListenerThatThrowsMissesNothingElse);
+    CPPUNIT_TEST(stopEndsAWaitAtOnce);
+    CPPUNIT_TEST(stopEndsAnOutageAtOnce);
+    CPPUNIT_TEST(theListenerMayStop);
+    CPPUNIT_TEST(nothingIsToldAfterStop);
+    CPPUNIT_TEST(itsConnectionHasItsName);
+    CPPUNIT_TEST(badSettingsAreRefused);
+    CPPUNIT_TEST_SUITE_END();
+
+public:
+    void setUp() override {
+        eventsLog_ = std::make_unique<LogCapture>("events");
+        WorkerFixture::setUp();
+    }
+    void tearDown() override {
+        reader_.reset();
+        told_.clear();
+        WorkerFixture::tearDown();
+        eventsLog_.reset();
+        proxy_.reset();
+        own_.reset();
+    }
+
+    void everyEventOfTheEngineIsTold() {
+        read();
+        Queue queue = makeQueue();
+        settings_.lockDuration = milliseconds(100);
+        queue.pause();
+        for (const char* opts : {R"({"jobId":"a:b:c"})",
+                                 R"({"jobId":"a:b:c"})",
+                                 R"({"priority":3})",
+                                 R"({"delay":1})",
+                                 R"({"attempts":2,"backoff":1})"}) {
+            const AddResult added = queue.add({"test", "{}", JobOptions::parse(opts)});
+            CPPUNIT_ASSERT_MESSAGE(added.message, added.status == AddResult::Status::Added);
+        }
+        const std::string parent = addJob("parent");
+        redis({"SADD", keys().job(parent) + ":dependencies", "bull:elsewhere:1"});
+        // One that stalled.
+        const std::string stalled = addJob("stalled");
+        redis({"LREM", keys().wait, "1", stalled});
+        redis({"LPUSH", keys().active, stalled});
+        redis({"SADD", keys().stalled, stalled});
+        sweep(milliseconds(100), 5);
+        eventually("stalled", [&] { return counted("stalled") == 1; });
+        queue.resume();
+        run(std::make_shared<FakeHandler>([](std::span<RunningJob* const> jobs) {
+            for (RunningJob* job : jobs) {
+                if (job->job().name == "parent") {
+                    job->setOutcome({JobOutcome::Kind::WaitingChildren, "", "", 0});
+                    continue;
+                }
+                const bool fails = job->job().attemptsMade < 2 && job->job().id == "5";
+                if (!fails) {
+                    job->updateProgress(R"({"half":true})");
+                }
+                job->setOutcome({fails ? JobOutcome::Kind::Failed : JobOutcome::Kind::Completed,
+                                 fails ? "no" : "{\"ok\":1}",
+                                 "",
+                                 0});
+            }
+        }));
+        eventually("all ended",
+                   [&] { return queue.counts().completed + queue.counts().failed == 5; });
+        eventually("drained", [&] { return counted("drained") >= 1; });
+        worker_.reset();
+        sweeper_.reset();
+        for (const char* name : {"added",
+                                 "waiting",
+                                 "delayed",
+                                 "active",
+                                 "progress",
+                                 "completed",
+                                 "failed",
+                                 "stalled",
+                                 "drained",
+                                 "retries-exhausted",
+                                 "duplicated",
+                                 "waiting-children",
+                                 "paused",
+                                 "resumed"}) {
+            eventually(name, [&] { return counted(name) >= 1; });
+        }
+        eventually("all told", [&] { return told().size() == events().size(); });
+        CPPUNIT_ASSERT(lines() == events());
+        for (const QueueEvent& event : told()) {
+            CPPUNIT_ASSERT_MESSAGE(event.name, event.type != Type::Other);
+        }
+    }
+
+    void knownEventsAreTyped() {
+        read();
+        Queue queue = makeQueue();
+        const std::int64_t before = clock_.wallMs();
+        const AddResult added =
+            queue.add({"mail", "{}", JobOptions::parse(R"({"delay":50,"attempts":1})")});
+        run(std::make_shared<FakeHandler>([](std::span<RunningJob* const> jobs) {
+            jobs.front()->updateProgress("[1,2]");
+            jobs.front()->setOutcome({JobOutcome::Kind::Failed, "no \"seat\"", "", 0});
+        }));
+        eventually("exhausted", [&] { return counted("retries-exhausted") == 1; });
+        const QueueEvent first = only(Type::Added);
+        CPPUNIT_ASSERT_EQUAL(added.id, std::string(first.jobId()));
+        CPPUNIT_ASSERT_EQUAL(std::string("mail"), std::string(first.jobName()));
+        CPPUNIT_ASSERT(first.prev().empty());
+        CPPUNIT_ASSERT(!first.dueMs() && !first.count() && !first.attemptsMade());
+        CPPUNIT_ASSERT_EQUAL(added.timestampMs + 50, *only(Type::Delayed).dueMs());
+        CPPUNIT_ASSERT(*only(Type::Delayed).dueMs() >= before + 50);
+        CPPUNIT_ASSERT_EQUAL(std::string("delayed"), std::string(only(Type::Waiting).prev()));
+        CPPUNIT_ASSERT_EQUAL(std::string("[1,2]"), std::string(only(Type::Progress).progress()));
+        CPPUNIT_ASSERT_EQUAL(std::string("no \"seat\""),
+                             std::string(only(Type::Failed).failedReason()));
+        CPPUNIT_ASSERT_EQUAL(std::int64_t{1}, *only(Type::RetriesExhausted).attemptsMade());
+        CPPUNIT_ASSERT(only(Type::RetriesExhausted).returnValue().empty());
+
+        emit({"event", "cleaned", "count", "12"});
+        emit({"event",
+              "deduplicated",
+              "jobId",
+              "1",
+              "deduplicationId",
+              "d",
+              "deduplicatedJobId",
+              "2"});
+        emit({"event", "completed", "jobId", "9", "returnvalue", "{\"a\":1}", "prev", "active"});
+        eventually("told", [&] { return counted("completed") == 1; });
+        CPPUNIT_ASSERT_EQUAL(std::int64_t{12}, *only(Type::Cleaned).count());
+        CPPUNIT_ASSERT(only(Type::Cleaned).jobId().empty());
+        CPPUNIT_ASSERT_EQUAL(std::string("d"),
+                             std::string(only(Type::Deduplicated).deduplicationId()));
+        CPPUNIT_ASSERT_EQUAL(std::string("2"),
+                             std::string(only(Type::Deduplicated).deduplicatedJobId()));
+        CPPUNIT_ASSERT_EQUAL(std::string("{\"a\":1}"),
+                             std::string(only(Type::Completed).returnValue()));
+    }
+
+    void c251_unknownNamesAndExtraFieldsAreTold() {
+        read();
+        emit({"event", "debounced", "jobId", "1", "debounceId", "d"});
+        emit({"event", "waiting", "jobId", "1", "of", "tomorrow", "event", "twice"});
+        emit({"event", "delayed", "jobId", "2", "delay", "soon"});
+        emit({"seat", "12"});
+        emit({"event", "", "jobId", ""});
+        eventually("told", [&] { return told().size() == 5; });
+        const std::vector<QueueEvent> all = told();
+        CPPUNIT_ASSERT(all[0].type == Type::Other);
+        CPPUNIT_ASSERT_EQUAL(std::string("debounced"), all[0].name);
+        CPPUNIT_ASSERT_EQUAL(std::string("d"), std::string(*all[0].field("debounceId")));
+        CPPUNIT_ASSERT(all[1].type == Type::Waiting);
+        CPPUNIT_ASSERT_EQUAL(std::string("tomorrow"), std::string(*all[1].field("of")));
+        CPPUNIT_ASSERT_EQUAL(std::string("twice"), std::string(*all[1].field("event")));
+        CPPUNIT_ASSERT(!all[1].field("nothing"));
+        CPPUNIT_ASSERT(all[2].type == Type::Delayed && !all[2].dueMs());
+        CPPUNIT_ASSERT(all[3].name.empty() && all[3].type == Type::Other);
+        CPPUNIT_ASSERT_EQUAL(std::string("12"), std::string(*all[3].field("seat")));
+        CPPUNIT_ASSERT(all[4].name.empty());
+    }
+
+    void itBeginsNow() {
+        addJob("before");
+        read("$", milliseconds(5));
+        // Many timeouts of the block later, and between two of them.
+        for (int i = 0; i < 20; ++i) {
+            emit({"event", "progress", "jobId", std::to_string(i), "data", "1"});
+            const auto until = SteadyClock::now() + milliseconds(i);
+            eventually("a while", [&] { return SteadyClock::now() > until; });
+        }
+        eventually("told", [&] { return told().size() == 20; });
+        for (int i = 0; i < 20; ++i) {
+            CPPUNIT_ASSERT_EQUAL(std::to_string(i),
+                                 std::string(told()[static_cast<std::size_t>(i)].jobId()));
+        }
+    }
+
+    void itBeginsWhereItIsTold() {
+        addJob();
+        const std::string second = emit({"event", "paused"});
+        emit({"event", "resumed"});
+        read(second);
+        eventually("told", [&] { return told().size() == 1; });
+        CPPUNIT_ASSERT(told()[0].type == Type::Resumed);
+        reader_.reset();
+        told_.clear();
+        read("0");
+        eventually("all told", [&] { return told().size() == 4; });
+        CPPUNIT_ASSERT(lines() == events());
+    }
+
+    void manyEntriesOfAnInstantAreToldInOrder() {
+        read();
+        redis({"EVAL",
+               "for i = 1, 2500 do redis.call('XADD', KEYS[1], '*', 'event', 'n', 'jobId', i) end",
+               "1",
+               keys().events});
+        eventually("told", [&] { return told().size() == 2500; });
+        CPPUNIT_ASSERT(lines() == events());
+        CPPUNIT_ASSERT_EQUAL(told().back().id, reader_->lastId());
+    }
+
+    void anOutageLongerThanTheBlockLosesNothing() {
+        useOwnServer();
+        proxy_ = std::make_unique<TcpProxy>(own_->port());
+        const int port = proxy_->port();
+        read("$", milliseconds(100), port);
+        emit({"event", "n", "jobId", "1"});
+        eventually("told", [&] { return told().size() == 1; });
+        proxy_.reset();
+        eventually("noticed", [&] { return !reader_->healthy(); });
+        emit({"event", "n", "jobId", "2"});
+        // Several blocks long, and several attempts to connect.
+        const auto until = SteadyClock::now() + milliseconds(1500);
+        eventually("a while", [&] { return SteadyClock::now() > until; });
+        emit({"event", "n", "jobId", "3"});
+        CPPUNIT_ASSERT_EQUAL(std::size_t{1}, told().size());
+        proxy_ = std::make_unique<TcpProxy>(own_->port(), port);
+        eventually("told", [&] { return told().size() == 3; });
+        CPPUNIT_ASSERT(lines() == events());
+        CPPUNIT_ASSERT(reader_->healthy());
+        // And after a restart of the server.
+        own_->stop();
+        own_->start();
+        emitOnceItIsBack("4");
+        eventually("told", [&] { return told().size() == 4; });
+    }
+
+    void aServerThatDoesNotAnswerIsNoticed() {
+        useOwnServer();
+        read("$", milliseconds(100));
+        CPPUNIT_ASSERT(reader_->healthy());
+        own_->freeze();
+        // It would wait for ever for an answer that never comes.
+        eventually("noticed", [&] { return !reader_->healthy(); });
+        own_->thaw();
+        emit({"event", "n", "jobId", "1"});
+        eventually("told", [&] { return told().size() == 1; });
+    }
+
+    void itStartsWhileRedisIsAway() {
+        useOwnServer();
+        addJob();
+        own_->stop();
+        begin("$", milliseconds(100), own_->port());
+        CPPUNIT_ASSERT(!reader_->waitUntilReady(milliseconds(50)));
+        CPPUNIT_ASSERT(reader_->lastId().empty());
+        own_->start();
+        CPPUNIT_ASSERT(reader_->waitUntilReady(seconds(10)));
+        emitOnceItIsBack("1");
+        eventually("told", [&] { return told().size() == 1; });
+    }
+
+    void anotherReaderGoesOnAfterTheLastId() {
+        read();
+        emit({"event", "n", "jobId", "1"});
+        eventually("told", [&] { return told().size() == 1; });
+        reader_->stop();
+        const std::string last = reader_->lastId();
+        CPPUNIT_ASSERT_EQUAL(told()[0].id, last);
+        emit({"event", "n", "jobId", "2"});
+        read(last);
+        emit({"event", "n", "jobId", "3"});
+        eventually("told", [&] { return told().size() == 3; });
+        CPPUNIT_ASSERT(lines() == events());
+    }
+
+    void c252_aTrimmedStreamGoesOnWithWhatIsLeft() {
+        read();
+        emit({"event", "n", "jobId", "1"});
+        eventually("told", [&] { return told().size() == 1; });
+        const std::string last = reader_->lastId();
+        // Under the reader, down to nothing.
+        redis({"XTRIM", keys().events, "MAXLEN", "0"});
+        emit({"event", "n", "jobId", "2"});
+        eventually("told", [&] { return told().size() == 2; });
+        // And what a reader that comes back has missed is gone.
+        emit({"event", "n", "jobId", "3"});
+        redis({"XTRIM", keys().events, "MAXLEN", "1"});
+        read(last);
+        eventually("told", [&] { return jobIds().back() == "3"; });
+        CPPUNIT_ASSERT_EQUAL(std::string("3"), std::string(told().back().jobId()));
+    }
+
+    void c252_aDeletedStreamGoesOnWhenItComesAgain() {
+        read("$", milliseconds(50));
+        emit({"event", "n", "jobId", "1"});
+        eventually("told", [&] { return told().size() == 1; });
+        redis({"DEL", keys().events});
+        untilBlockTimedOut();
+        emit({"event", "n", "jobId", "2"});
+        eventually("told", [&] { return told().size() == 2; });
+        CPPUNIT_ASSERT_EQUAL(std::size_t{0}, eventsLog_->count("begins anew"));
+        CPPUNIT_ASSERT((jobIds() == Strings{"1", "2"}));
+    }
+
+    void aStreamWithLowerIdsIsToldFromItsBeginning() {
+        read("$", milliseconds(50));
+        emit({"event", "n", "jobId", "1"});
+        eventually("told", [&] { return told().size() == 1; });
+        redis({"DEL", keys().events});
+        redis({"XADD", keys().events, "5-1", "event", "n", "jobId", "2"});
+        redis({"XADD", keys().events, "5-2", "event", "n", "jobId", "3"});
+        eventually("told", [&] { return told().size() == 3; });
+        CPPUNIT_ASSERT((jobIds() == Strings{"1", "2", "3"}));
+        CPPUNIT_ASSERT_EQUAL(std::string("5-2"), reader_->lastId());
+        CPPUNIT_ASSERT_EQUAL(std::size_t{1}, eventsLog_->count("begins anew"));
+    }
+
+    void aDeletedNewestEntryIsNoNewStream() {
+        read("$", milliseconds(50));
+        emit({"event", "n", "jobId", "1"});
+        const std::string second = emit({"event", "n", "jobId", "2"});
+        eventually("told", [&] { return told().size() == 2; });
+        redis({"XDEL", keys().events, second});
+        untilBlockTimedOut();
+        emit({"event", "n", "jobId", "3"});
+        eventually("told", [&] { return jobIds().back() == "3"; });
+        CPPUNIT_ASSERT((jobIds() == Strings{"1", "2", "3"}));
+    }
+
+    void aKeyOfAnotherTypeIsSurvived() {
+        redis({"SET", keys().events, "no stream"});
+        begin("0", milliseconds(50), server_->port());
+        eventually("logged", [&] { return eventsLog_->count("left alone") == 1; });
+        reader_->stop();
+    }
+
+    void aListenerThatThrowsMissesNothingElse() {
+        throwFor_ = "2";
+        read();
+        for (const char* id : {"1", "2", "3"}) {
+            emit({"event", "n", "jobId", id});
+        }
+        eventually("told", [&] { return told().size() == 3; });
+        CPPUNIT_ASSERT((jobIds() == Strings{"1", "2", "3"}));
+        CPPUNIT_ASSERT_EQUAL(std::size_t{1}, eventsLog_->count("the listener threw"));
+        CPPUNIT_ASSERT_EQUAL(std::size_t{1}, eventsLog_->count("not me"));
+    }
+
+    void stopEndsAWaitAtOnce() {
+        read("$", seconds(60));
+        untilBlockedOn("xread");
+        const auto began = SteadyClock::now();
+        reader_->stop();
+        CPPUNIT_ASSERT(SteadyClock::now() - began < milliseconds(500));
+        reader_->stop();
+    }
+
+    void stopEndsAnOutageAtOnce() {
+        useOwnServer();
+        read();
+        own_->stop();
+        eventually("noticed", [&] { return !reader_->healthy(); });
+        const auto began = SteadyClock::now();
+        reader_->stop();
+        CPPUNIT_ASSERT(SteadyClock::now() - began < milliseconds(500));
+    }
+
+    void theListenerMayStop() {
+        stopFor_ = "1";
+        read();
+        emit({"event", "n", "jobId", "1"});
+        emit({"event", "n", "jobId", "2"});
+        eventually("told", [&] { return told().size() == 1; });
+        reader_->stop();
+        CPPUNIT_ASSERT((jobIds() == Strings{"1"}));
+        CPPUNIT_ASSERT_EQUAL(told()[0].id, reader_->lastId());
+    }
+
+    void nothingIsToldAfterStop() {
+        read();
+        std::atomic<bool> more{true};
+        std::thread writer([&] {
+            RedisClient own(options(), scripts(), "writer");
+            while (more) {
+                own.call(Command{"XADD", keys().events, "*", "event", "n", "jobId", "1"});
+            }
+        });
+        eventually("told", [&] { return told().size() > 100; });
+        reader_->stop();
+        const std::size_t then = told().size();
+        const std::string last = reader_->lastId();
+        const std::size_t written = events().size();
+        eventually("more came", [&] { return events().size() > written + 100; });
+        more = false;
+        writer.join();
+        CPPUNIT_ASSERT_EQUAL(then, told().size());
+        CPPUNIT_ASSERT_EQUAL(told().back().id, last);
+    }
+
+    void itsConnectionHasItsName() {
+        read();
+        const std::string name = " name=" + keys().workerClientName("") + ":qe ";
+        CPPUNIT_ASSERT(text({"CLIENT", "LIST"}).find(name) != std::string::npos);
+        reader_->stop();
+        eventually("gone", [&] {
+            return text({"CLIENT", "LIST"}).find(name) == std::string::npos;
+        });
+    }
+
+    void badSettingsAreRefused() {
+        const auto make = [this](const std::string& name, const std::string& after, int block) {
+            QueueEvents::Settings settings;
+            settings.name = name;
+            settings.after = after;
+            settings.blockTimeout = milliseconds(block);
+            QueueEvents reader(options(), settings, [](const QueueEvent&) {});
+        };
+        make("q", "17-3", 1);
+        for (const char* name : {"", "a:b"}) {
+            CPPUNIT_ASSERT_THROW(make(name, "$", 100), Poco::InvalidArgumentException);
+        }
+        for (const char* after :
+             {"", "-", "1-", "now", "1-2-3", "$1", "-1", "1 ", "99999999999999999999"}) {
+            CPPUNIT_ASSERT_THROW_MESSAGE(
+                after, make("q", after, 100), Poco::InvalidArgumentException);
+        }
+        CPPUNIT_ASSERT_THROW(make("q", "$", 0), Poco::InvalidArgumentException);
+    }
+
+private:
+    void useOwnServer() {
+        own_ = std::make_unique<RedisServer>();
+        server_ = own_.get();
+        RedisFixture::setUp();
+    }
+    [[nodiscard]] std::string name() const { return keys().qualifiedName().substr(5); }
+    Queue makeQueue() {
+        Queue::Settings settings;
+        settings.name = name();
+        settings.addTimeout = seconds(10);
+        return {options(), settings};
+    }
+
+    void begin(const std::string& after, milliseconds block, int port) {
+        reader_.reset();
+        RedisOptions through = options();
+        through.port = port;
+        QueueEvents::Settings settings;
+        settings.name = name();
+        settings.after = after;
+        settings.blockTimeout = block;
+        reader_ = std::make_unique<QueueEvents>(
+            through, settings, [this](const QueueEvent& event) { hear(event); });
+    }
+    /// Starts the reader and waits until nothing can be missed.
+    void read(const std::string& after = "$",
+              milliseconds block = milliseconds(500),
+              int port = 0) {
+        begin(after, block, port == 0 ? server_->port() : port);
+        CPPUNIT_ASSERT(reader_->waitUntilReady(seconds(10)));
+        eventually("connected", [this] { return reader_->healthy(); });
+    }
+    void hear(const QueueEvent& event) {
+        {
+            const std::lock_guard lock(mutex_);
+            told_.push_back(event);
+        }
+        if (!throwFor_.empty() && event.jobId() == throwFor_) {
+            throw std::runtime_error("not me");
+        }
+        if (!stopFor_.empty() && event.jobId() == stopFor_) {
+            reader_->stop();
+        }
+    }
+    std::vector<QueueEvent> told() {
+        const std::lock_guard lock(mutex_);
+        return told_;
+    }
+    QueueEvent only(Type type) {
+        std::vector<QueueEvent> found;
+        for (const QueueEvent& event : told()) {
+            if (event.type == type) {
+                found.push_back(event);
+            }
+        }
+        CPPUNIT_ASSERT_EQUAL(std::size_t{1}, found.size());
+        return found.front();
+    }
+    std::size_t counted(const std::string& name) {
+        std::size_t count = 0;
+        for (const QueueEvent& event : told()) {
+            count += event.name == name ? 1 : 0;
+        }
+        return count;
+    }
+    Strings jobIds() {
+        Strings ids;
+        for (const QueueEvent& event : told()) {
+            ids.emplace_back(event.jobId());
+        }
+        return ids;
+    }
+    /// What was told, in the form of events().
+    Strings lines() {
+        Strings all;
+        for (const QueueEvent& event : told()) {
+            std::string line = event.name;
+            for (const auto& [field, value] : event.fields) {
+                line += field == "jobId" ? " " + value : " " + field + "=" + value;
+            }
+            all.push_back(line);
+        }
+        return all;
+    }
+    std::string emit(const Strings& fields) {
+        Strings command = {"XADD", keys().events, "*"};
+        command.insert(command.end(), fields.begin(), fields.end());
+        return text(command);
+    }
+    void emitOnceItIsBack(const std::string& jobId) {
+        eventually("Redis is back", [&] {
+            try {
+                emit({"event", "n", "jobId", jobId});
+                return true;
+            } catch (const Poco::Exception&) {
+                return false;
+            }
+        });
+    }
+    /// Waits until the reader sleeps in another XREAD than now.
+    void untilBlockTimedOut() {
+        const std::int64_t then = reads();
+        eventually("another block", [&] { return reads() > then + 1; });
+    }
+    std::int64_t reads() {
+        const std::string stats = text({"INFO", "commandstats"});
+        const std::string mark = "cmdstat_xread:calls=";
+        const std::size_t at = stats.find(mark);
+        return at == std::string::npos ? 0 : std::stoll(stats.substr(at + mark.size()));
+    }
+    void untilBlockedOn(const std::string& command) {
+        eventually("blocked", [&] {
+            return text({"CLIENT", "LIST"}).find("cmd=" + command) != std::string::npos;
+        });
+    }
+
+    std::unique_ptr<LogCapture> eventsLog_;
+    std::unique_ptr<RedisServer> own_;
+    std::unique_ptr<TcpProxy> proxy_;
+    std::mutex mutex_;
+    std::vector<QueueEvent> told_;
+    std::string throwFor_;
+    std::string stopFor_;
+    std::unique_ptr<QueueEvents> reader_;
+};
+
+CPPUNIT_TEST_SUITE_REGISTRATION(QueueEventsTest);
