@@ -6,7 +6,8 @@ FROM debian:12-slim AS build
 # The list of `build_packages` in ./dev; a test compares them.
 RUN apt-get update \
     && apt-get install -y --no-install-recommends \
-       g++ cmake ninja-build pkg-config libpoco-dev libhiredis-dev rapidjson-dev libpq-dev \
+       g++ cmake ninja-build pkg-config libpoco-dev libhiredis-dev libhowardhinnant-date-dev \
+       rapidjson-dev libpq-dev \
     && rm -rf /var/lib/apt/lists/*
 WORKDIR /src
 COPY CMakeLists.txt CMakePresets.json ./
@@ -34,7 +35,8 @@ RUN npm ci --ignore-scripts --no-audit --no-fund
 FROM debian:12-slim
 RUN apt-get update \
     && apt-get install -y --no-install-recommends \
-       libpocofoundation80 libpoconet80 libpocoutil80 libpocodata80 libpocodatapostgresql80 libhiredis0.14 libpq5 \
+       libpocofoundation80 libpoconet80 libpocoutil80 libpocodata80 libpocodatapostgresql80 libhiredis0.14 libdate-tz3 \
+       tzdata libpq5 \
     && rm -rf /var/lib/apt/lists/*
 RUN useradd --system --uid 10001 --no-create-home --home-dir /nonexistent --shell /usr/sbin/nologin drover \
     && install -d -o drover -g drover -m 700 /run/drover

@@ -21,6 +21,7 @@
 //   events.wait      queue, event, job?, timeoutMs?  the first such event, past or to come
 //   keys.dump        queue, prefix?                  {suffix: {type, value, ttlMs}} of every key of the queue, sorted
 //   keys.call        args: ["HGETALL", "key"]        any Redis command
+//   cron.cases       seed, count                     what BullMQ's cron-parser makes of random patterns, see cron-cases.cjs
 //   close                                            closes all; the process then ends when its stdin does
 //
 // Behaviours: {"do": "echo"} returns the data · {"do": "return", "value"} · {"do": "fail", "times"?, "message"?} fails the
@@ -34,6 +35,7 @@ const readline = require('node:readline');
 const [version, port] = process.argv.slice(2);
 const { FlowProducer, Queue, QueueEvents, Worker, UnrecoverableError, DelayedError } = require(`bullmq-${version}`);
 const IORedis = require('ioredis');
+const { cases } = require('./cron-cases.cjs');
 
 const connection = { host: '127.0.0.1', port: Number(port) };
 const queues = new Map();
@@ -227,6 +229,11 @@ const operations = {
   'events.wait': (request) => subscriptionOf(request).journal.wait(request),
   'keys.dump': dump,
   'keys.call': ({ args }) => redis.call(...args.map(String)),
+  'cron.cases': ({ seed, count }) => {
+    const folder = require.resolve(`bullmq-${version}`);
+    const { CronExpressionParser } = require(require.resolve('cron-parser', { paths: [folder] }));
+    return cases(CronExpressionParser, seed, count);
+  },
   close: closeAll,
 };
 

@@ -27,6 +27,7 @@ const std::map<std::string, std::set<std::string>> kAllowed = {
 /// Libraries that only the named folders may include.
 const std::map<std::string, std::set<std::string>> kOwners = {
     {"hiredis/", {"engine/src/redis"}},
+    {"date/", {"engine/src/core"}},
     {"libpq-fe.h", {"engine/src/store"}},
     {"Poco/Data/", {"engine/src/store"}},
 };

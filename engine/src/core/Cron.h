@@ -1,0 +1,59 @@
+#pragma once
+
+#include <bitset>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "core/TimeZone.h"
+
+namespace drover {
+
+/// A cron pattern, and the moments that it names.
+///
+/// Six fields: second 0-59, minute 0-59, hour 0-23, day of month 1-31, month 1-12 or JAN-DEC, day of week 0-7 (0 and 7 are
+/// Sunday) or SUN-SAT. Fields left out at the front are 0 for the second and * for the others, so that five fields begin
+/// with the minute.
+///   * ?        every value            a-b    a range, upwards     a,b,c  a list, no value twice
+///   x/n        every nth: of a range, of *, or from a number on
+///   L          day of month: the last one; 5L in day of week: the last Friday of the month
+///   1#2        day of week: the second Monday of the month
+///   H H(a-b)   one value of the field or range, drawn by the seed; H/n and H(a-b)/n: every nth from a drawn one on
+/// A day matches by either of day of month and day of week if both are restricted (are not exactly * or ?).
+/// Instead of fields: @secondly @minutely @hourly @daily @weekly @monthly @yearly @annually @weekdays @weekends.
+///
+/// Source: the grammar and the moments are those of cron-parser 5.10, which BullMQ 6 uses. With H it draws anew at each
+/// evaluation unless it has a hash seed, and BullMQ gives it none; here the same seed always draws the same values, those
+/// that cron-parser draws with it as its hash seed.
+/// Refused although cron-parser takes it: characters of no meaning beside H(a-b) or H/n, where it stops looking.
+/// Threads: immutable.
+class Cron {
+public:
+    /// Throws Poco::InvalidArgumentException that names the field, what is wrong with it, and what would be right.
+    explicit Cron(std::string_view pattern, std::string_view seed = {});
+
+    /// The first matching moment strictly after `afterMs` (epoch), on the clock of `zone`; std::nullopt if there is none.
+    ///
+    /// Where clocks are set forward, what falls into the gap runs an hour later on the clock; where they are set back,
+    /// the repeated hour does not run a second time, unless every hour runs. As in cron-parser, a gap at midnight is
+    /// skipped when the search comes from an earlier day. Where it fails at clocks that are set back by less than an hour
+    /// (Australia/Lord_Howe), the repeated part is skipped.
+    [[nodiscard]] std::optional<std::int64_t> next(std::int64_t afterMs,
+                                                   const TimeZone& zone) const;
+
+private:
+    class Parser;
+    class Walk;
+
+    std::bitset<60> seconds_, minutes_;
+    std::bitset<24> hours_;
+    std::bitset<32> days_;
+    std::bitset<13> months_;
+    std::bitset<7> weekdays_, lastWeekdays_;
+    int weekOfMonth_ = 0;  ///< Of the day of week; 0: every week.
+    bool lastDay_ = false;
+    bool anyDay_ = false, anyWeekday_ = false;  ///< The field is exactly * or ?.
+};
+
+}  // namespace drover

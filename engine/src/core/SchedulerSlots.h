@@ -1,0 +1,52 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace drover {
+
+/// When a job scheduler runs. Times are epoch milliseconds; 0 and empty stand for "not given".
+///
+/// Source: BullMQ `opts.repeat` of a scheduler's job, and its record: {"every" | "pattern", "tz"?, "limit"?, "startDate"?,
+/// "endDate"?, "offset"?, "count"?}.
+struct Schedule {
+    std::int64_t everyMs = 0;  ///< Either this …
+    std::string pattern;       ///< … or a cron pattern.
+    std::string tz;            ///< Empty: the zone of this process.
+    std::int64_t limit = 0;    ///< Most runs.
+    std::int64_t startMs = 0, endMs = 0;
+    std::int64_t offsetMs = 0;  ///< Of `every`: how far behind the multiples of `every` it runs.
+    std::int64_t count = 0;     ///< Runs so far.
+    bool immediately = false;   ///< Of `pattern`: the first run is now.
+};
+
+/// Reads `opts.repeat`. Tolerates numbers that came as text and dates that came as ISO 8601; what is of another type counts
+/// as not given. std::nullopt if `json` is no object.
+[[nodiscard]] std::optional<Schedule> parseSchedule(std::string_view json);
+
+/// Whether there is no further run: `limit` runs were made, or the end is past.
+[[nodiscard]] bool isOver(const Schedule& schedule, std::int64_t nowMs);
+
+/// The run after the one at `previousMs` (0: none yet): strictly after it, after now and after the start. std::nullopt if
+/// the pattern never matches again before the end. `seed` draws what H stands for: the scheduler's id.
+/// Throws Poco::InvalidArgumentException for a pattern or a time zone that is none.
+[[nodiscard]] std::optional<std::int64_t> nextCron(const Schedule& schedule,
+                                                   std::string_view seed,
+                                                   std::int64_t previousMs,
+                                                   std::int64_t nowMs);
+
+/// The first run of an `every` schedule: at its start, else at its offset, else now.
+[[nodiscard]] std::int64_t firstEvery(const Schedule& schedule, std::int64_t nowMs);
+
+/// The run after the one at `previousMs`; if that is past, the next one that keeps the offset. Runs left out are not
+/// made up for. The iteration script computes the same.
+[[nodiscard]] std::int64_t nextEvery(const Schedule& schedule,
+                                     std::int64_t previousMs,
+                                     std::int64_t nowMs);
+
+/// The offset that a run at `dueMs` gives a schedule without one.
+[[nodiscard]] std::int64_t offsetOf(std::int64_t dueMs, std::int64_t everyMs);
+
+}  // namespace drover

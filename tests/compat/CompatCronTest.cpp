@@ -1,0 +1,146 @@
+#include <cstdlib>
+#include <iostream>
+#include <random>
+#include <string>
+#include <vector>
+
+#include <Poco/Exception.h>
+#include <cppunit/extensions/HelperMacros.h>
+
+#include "core/Cron.h"
+#include "support/NodePeer.h"
+#include "support/RedisServer.h"
+
+namespace {
+
+using namespace drover;
+using namespace drover::test;
+
+/// A pattern, where the search begins, and what came of it: up to three moments, and what ended it earlier.
+struct CronCase {
+    std::string pattern, zone, seed;
+    std::int64_t base = 0;
+    std::vector<std::int64_t> answers;
+    std::string error;
+};
+
+CronCase caseOf(const rapidjson::Value& value) {
+    CronCase one;
+    one.pattern = value["pattern"].GetString();
+    one.zone = value["zone"].GetString();
+    one.seed = value["seed"].GetString();
+    one.base = value["base"].GetInt64();
+    for (const rapidjson::Value& answer : value["answers"].GetArray()) {
+        one.answers.push_back(answer.GetInt64());
+    }
+    if (value.HasMember("error")) {
+        one.error = value["error"].GetString();
+    }
+    return one;
+}
+
+/// The same case with our answers.
+CronCase ours(CronCase one) {
+    one.answers.clear();
+    one.error.clear();
+    try {
+        const Cron cron(one.pattern, one.seed);
+        const TimeZone zone = TimeZone::named(one.zone);
+        for (std::int64_t from = one.base; one.answers.size() < 3;) {
+            const auto next = cron.next(from, zone);
+            if (!next) {
+                one.error = "never again";
+                break;
+            }
+            one.answers.push_back(from = *next);
+        }
+    } catch (const Poco::InvalidArgumentException& error) {
+        one.error = error.message();
+    }
+    return one;
+}
+
+std::string told(const CronCase& one) {
+    std::string text;
+    for (const std::int64_t answer : one.answers) {
+        text += std::to_string(answer) + ' ';
+    }
+    return text + one.error;
+}
+
+/// Whether clocks go back by less than an hour between two moments.
+bool clocksGoBackALittle(const TimeZone& zone, std::int64_t fromMs, std::int64_t toMs) {
+    std::int64_t before = zone.offsetAt(fromMs / 1000);
+    for (std::int64_t at = fromMs; at < toMs;) {
+        at = std::min<std::int64_t>(at + 86400000, toMs);
+        const std::int64_t offset = zone.offsetAt(at / 1000);
+        if (offset < before && before - offset < 3600) {
+            return true;
+        }
+        before = offset;
+    }
+    return false;
+}
+
+/// Where clocks go back by less than an hour cron-parser finds nothing, or what is past; we go on. Up to there we agree.
+bool givesUpWhereWeGoOn(const CronCase& theirs, const CronCase& mine) {
+    std::size_t same = 0;
+    std::int64_t from = theirs.base;
+    while (same < theirs.answers.size() && theirs.answers[same] == mine.answers[same]) {
+        from = theirs.answers[same++];
+    }
+    const bool gaveUp = same < theirs.answers.size()
+                            ? theirs.answers[same] <= from
+                            : theirs.error.find("loop limit exceeded") != std::string::npos;
+    return gaveUp && mine.answers.size() == 3 &&
+           clocksGoBackALittle(TimeZone::named(theirs.zone), from, mine.answers[same]);
+}
+
+}  // namespace
+
+/// Our cron against the cron-parser that BullMQ 6.7.0 brings, on random patterns, moments and zones.
+class CompatCronTest : public CppUnit::TestFixture {
+    CPPUNIT_TEST_SUITE(CompatCronTest);
+    CPPUNIT_TEST(tenThousandPatternsGiveTheSameMomentsOrAreRefusedByBoth);
+    CPPUNIT_TEST_SUITE_END();
+
+public:
+    /// DROVER_CRON_SEED repeats a run.
+    void tenThousandPatternsGiveTheSameMomentsOrAreRefusedByBoth() {
+        const char* const given = std::getenv("DROVER_CRON_SEED");
+        const auto first = given != nullptr
+                               ? static_cast<std::uint32_t>(std::strtoul(given, nullptr, 10))
+                               : static_cast<std::uint32_t>(std::random_device()());
+        std::cout << "\ncron cases: DROVER_CRON_SEED=" << first << std::endl;
+        NodePeer peer("6.7.0", RedisServer::shared().port());
+        int refused = 0, gaveUp = 0, answered = 0;
+        for (std::uint32_t part = 0; part < 10; ++part) {
+            const auto cases =
+                peer.call("cron.cases",
+                          "\"seed\": " + std::to_string(first + part) + ", \"count\": 1000",
+                          std::chrono::minutes(2));
+            for (const rapidjson::Value& value : cases.GetArray()) {
+                const CronCase theirs = caseOf(value);
+                const CronCase mine = ours(theirs);
+                if (theirs.answers == mine.answers && theirs.error.empty() == mine.error.empty()) {
+                    ++(theirs.error.empty() ? answered : refused);
+                } else if (givesUpWhereWeGoOn(theirs, mine)) {
+                    ++gaveUp;
+                } else {
+                    CPPUNIT_FAIL("pattern \"" + theirs.pattern + "\", base " +
+                                 std::to_string(theirs.base) + ", zone " + theirs.zone + ", seed " +
+                                 theirs.seed + "\ncron-parser: " + told(theirs) +
+                                 "\nours:        " + told(mine));
+                }
+            }
+        }
+        std::cout << answered << " with the same moments, " << refused << " refused by both, "
+                  << gaveUp << " where cron-parser gives up at half an hour set back" << std::endl;
+        CPPUNIT_ASSERT_EQUAL(10000, answered + refused + gaveUp);
+        CPPUNIT_ASSERT(answered > 6000);
+        CPPUNIT_ASSERT(refused > 1000);
+        CPPUNIT_ASSERT(gaveUp < 100);
+    }
+};
+
+CPPUNIT_TEST_SUITE_REGISTRATION(CompatCronTest);

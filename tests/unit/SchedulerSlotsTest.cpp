@@ -1,0 +1,138 @@
+#include <string>
+
+#include <Poco/Exception.h>
+#include <cppunit/extensions/HelperMacros.h>
+
+#include "core/SchedulerSlots.h"
+
+namespace {
+
+using namespace drover;
+
+// 2026-03-28T23:30:00Z
+constexpr std::int64_t kNow = 1774740600000;
+constexpr std::int64_t kMinute = 60000;
+
+Schedule cron(const std::string& pattern) {
+    Schedule schedule;
+    schedule.pattern = pattern;
+    schedule.tz = "UTC";
+    return schedule;
+}
+
+Schedule every(std::int64_t period, std::int64_t offset = 0) {
+    Schedule schedule;
+    schedule.everyMs = period;
+    schedule.offsetMs = offset;
+    return schedule;
+}
+
+}  // namespace
+
+/// The runs of a scheduler, from what its record says.
+class SchedulerSlotsTest : public CppUnit::TestFixture {
+    CPPUNIT_TEST_SUITE(SchedulerSlotsTest);
+    CPPUNIT_TEST(c143_cronKeepsBetweenItsStartAndItsEnd);
+    CPPUNIT_TEST(cronGoesOnFromTheLaterOfNowAndThePreviousRun);
+    CPPUNIT_TEST(immediatelyIsTheFirstRunAlone);
+    CPPUNIT_TEST(aBadPatternOrZoneIsNamed);
+    CPPUNIT_TEST(everyFollowsItsPreviousRun);
+    CPPUNIT_TEST(everyLeavesOutWhatIsPastAndKeepsItsOffset);
+    CPPUNIT_TEST(everyBeginsAtItsStartOrItsOffsetOrNow);
+    CPPUNIT_TEST(limitAndEndAreOver);
+    CPPUNIT_TEST(repeatOptionsAreReadAsTheyAreStored);
+    CPPUNIT_TEST_SUITE_END();
+
+public:
+    void c143_cronKeepsBetweenItsStartAndItsEnd() {
+        Schedule schedule = cron("*/10 * * * *");
+        schedule.endMs = kNow + 9 * kMinute;
+        CPPUNIT_ASSERT(!nextCron(schedule, "", 0, kNow));
+        schedule.endMs = kNow + 10 * kMinute;
+        CPPUNIT_ASSERT_EQUAL(schedule.endMs, nextCron(schedule, "", 0, kNow).value());
+        schedule.endMs = 0;
+        schedule.startMs = kNow + 60 * kMinute;
+        CPPUNIT_ASSERT_EQUAL(kNow + 70 * kMinute, nextCron(schedule, "", 0, kNow).value());
+    }
+
+    void cronGoesOnFromTheLaterOfNowAndThePreviousRun() {
+        const Schedule schedule = cron("*/10 * * * *");
+        const std::int64_t ahead = kNow + 10 * kMinute;
+        CPPUNIT_ASSERT_EQUAL(ahead + 10 * kMinute, nextCron(schedule, "", ahead, kNow).value());
+        CPPUNIT_ASSERT_EQUAL(ahead, nextCron(schedule, "", kNow - 3000 * kMinute, kNow).value());
+    }
+
+    void immediatelyIsTheFirstRunAlone() {
+        Schedule schedule = cron("*/10 * * * *");
+        schedule.immediately = true;
+        CPPUNIT_ASSERT_EQUAL(kNow + 1, nextCron(schedule, "", 0, kNow + 1).value());
+        CPPUNIT_ASSERT_EQUAL(kNow + 10 * kMinute,
+                             nextCron(schedule, "", kNow + 1, kNow + 1).value());
+    }
+
+    void aBadPatternOrZoneIsNamed() {
+        CPPUNIT_ASSERT_THROW(static_cast<void>(nextCron(cron("61 * * * *"), "", 0, kNow)),
+                             Poco::InvalidArgumentException);
+        Schedule schedule = cron("* * * * *");
+        schedule.tz = "Mars/Olympus";
+        CPPUNIT_ASSERT_THROW(static_cast<void>(nextCron(schedule, "", 0, kNow)),
+                             Poco::InvalidArgumentException);
+    }
+
+    void everyFollowsItsPreviousRun() {
+        CPPUNIT_ASSERT_EQUAL(std::int64_t{12000}, nextEvery(every(2000), 10000, 10050));
+        CPPUNIT_ASSERT_EQUAL(std::int64_t{12000}, nextEvery(every(2000), 10000, 12000));
+        CPPUNIT_ASSERT_EQUAL(std::int64_t{12345}, nextEvery(every(2000, 345), 10345, 10350));
+    }
+
+    void everyLeavesOutWhatIsPastAndKeepsItsOffset() {
+        CPPUNIT_ASSERT_EQUAL(std::int64_t{23000}, nextEvery(every(10000, 3000), 3000, 20001));
+        CPPUNIT_ASSERT_EQUAL(std::int64_t{33000}, nextEvery(every(10000, 3000), 3000, 23000));
+        CPPUNIT_ASSERT_EQUAL(std::int64_t{33000}, nextEvery(every(10000, 3000), 3000, 29999));
+        CPPUNIT_ASSERT_EQUAL(std::int64_t{30000}, nextEvery(every(10000), 3000, 20001));
+    }
+
+    void everyBeginsAtItsStartOrItsOffsetOrNow() {
+        CPPUNIT_ASSERT_EQUAL(std::int64_t{20500}, firstEvery(every(10000), 20500));
+        CPPUNIT_ASSERT_EQUAL(std::int64_t{23000}, firstEvery(every(10000, 3000), 20500));
+        CPPUNIT_ASSERT_EQUAL(std::int64_t{33000}, firstEvery(every(10000, 3000), 23000));
+        Schedule later = every(10000, 3000);
+        later.startMs = 41000;
+        CPPUNIT_ASSERT_EQUAL(std::int64_t{41000}, firstEvery(later, 20500));
+        CPPUNIT_ASSERT_EQUAL(std::int64_t{50000}, firstEvery(later, 50000));
+        CPPUNIT_ASSERT_EQUAL(std::int64_t{1000}, offsetOf(41000, 10000));
+    }
+
+    void limitAndEndAreOver() {
+        Schedule schedule = every(10);
+        CPPUNIT_ASSERT(!isOver(schedule, kNow));
+        schedule.limit = 2;
+        schedule.count = 1;
+        CPPUNIT_ASSERT(!isOver(schedule, kNow));
+        schedule.count = 2;
+        CPPUNIT_ASSERT(isOver(schedule, kNow));
+        schedule.limit = 0;
+        schedule.endMs = kNow;
+        CPPUNIT_ASSERT(!isOver(schedule, kNow));
+        CPPUNIT_ASSERT(isOver(schedule, kNow + 1));
+    }
+
+    void repeatOptionsAreReadAsTheyAreStored() {
+        const auto schedule = parseSchedule(
+            R"({"pattern":"* * * * *","tz":"Asia\/Kolkata","limit":5,"count":"3","offset":0,)"
+            R"("startDate":1774740600000,"endDate":"2026-03-28T23:30:00.000Z"})");
+        CPPUNIT_ASSERT(schedule.has_value());
+        CPPUNIT_ASSERT_EQUAL(std::string("* * * * *"), schedule->pattern);
+        CPPUNIT_ASSERT_EQUAL(std::string("Asia/Kolkata"), schedule->tz);
+        CPPUNIT_ASSERT_EQUAL(std::int64_t{0}, schedule->everyMs);
+        CPPUNIT_ASSERT_EQUAL(std::int64_t{5}, schedule->limit);
+        CPPUNIT_ASSERT_EQUAL(std::int64_t{3}, schedule->count);
+        CPPUNIT_ASSERT_EQUAL(kNow, schedule->startMs);
+        CPPUNIT_ASSERT_EQUAL(kNow, schedule->endMs);
+        CPPUNIT_ASSERT_EQUAL(std::int64_t{250}, parseSchedule(R"({"every":250})")->everyMs);
+        CPPUNIT_ASSERT(!parseSchedule("[]"));
+        CPPUNIT_ASSERT(!parseSchedule("{"));
+    }
+};
+
+CPPUNIT_TEST_SUITE_REGISTRATION(SchedulerSlotsTest);
