@@ -3,6 +3,7 @@
 #include <Poco/Format.h>
 
 #include "core/JobHash.h"
+#include "core/JsonText.h"
 #include "core/Version.h"
 #include "drover/Exceptions.h"
 
@@ -619,6 +620,41 @@ std::int64_t QueueBackend::rateLimitTtl(RedisClient& redis, std::optional<int> m
 
 void QueueBackend::removeRateLimitKey(RedisClient& redis) const {
     redis.call(Command{"DEL", keys_.limiter});
+}
+
+SchedulerResult QueueBackend::iterateScheduler(RedisClient& redis,
+                                               const SchedulerItem& item,
+                                               std::int64_t nowMs) const {
+    Command command = callOf(redis,
+                             "iterateScheduler",
+                             {keys_.wait,
+                              keys_.paused,
+                              keys_.active,
+                              keys_.prioritized,
+                              keys_.delayed,
+                              keys_.events,
+                              keys_.meta,
+                              keys_.marker,
+                              keys_.pc,
+                              keys_.idCounter,
+                              keys_.repeat});
+    const auto orNothing = [](std::optional<std::int64_t> number) {
+        return number ? std::to_string(*number) : std::string();
+    };
+    const auto orNone = [](std::int64_t number) {
+        return number > 0 ? std::to_string(number) : std::string();
+    };
+    command.add(keys_.jobPrefix()).add(bullmq5()).add(nowMs);
+    command.add(item.scheduler).add(item.takenId).add(item.pattern ? "pattern" : "every");
+    command.own(orNone(item.everyMs)).own(orNothing(item.offsetMs)).own(orNone(item.prevMillis));
+    command.own(orNothing(item.nextByPatternMs)).add(item.priority).add(item.lifo ? "1" : "");
+    command.add(item.optsMembers).add(item.repeatMembers);
+    std::string idStart = jsonString("repeat:" + item.scheduler + ":");
+    idStart.pop_back();
+    command.own(std::move(idStart));
+    const Reply reply = redis.run(command);
+    return {static_cast<SchedulerResult::Code>(reply.at(0).integer()),
+            std::string(reply.at(1).text())};
 }
 
 }  // namespace drover

@@ -140,6 +140,26 @@ struct StalledResult {
     std::vector<std::string> recovered;
 };
 
+/// A scheduler's job that was taken, and what of it the next one gets.
+struct SchedulerItem {
+    std::string scheduler;  ///< Id.
+    std::string takenId;
+    bool pattern = false;  ///< Its kind by its own opts.
+    std::int64_t everyMs = 0;
+    std::optional<std::int64_t> offsetMs;
+    std::int64_t prevMillis = 0;
+    std::optional<std::int64_t> nextByPatternMs;
+    int priority = 0;
+    bool lifo = false;
+    std::string optsMembers, repeatMembers;  ///< JSON members, each with a comma behind it.
+};
+
+struct SchedulerResult {
+    enum class Code { Legacy = -1, Nothing = 0, Made = 1, Exists = 2 };
+    Code code = Code::Nothing;
+    std::string nextId;
+};
+
 /// Every operation on one queue in Redis: the only caller of scripts. Times come in as arguments.
 ///
 /// Stateless but for the keys and for what it saw of 5.x clients: the connection is the caller's, so that each thread brings its own.
@@ -224,6 +244,10 @@ public:
     void setRateLimit(RedisClient& redis, const std::optional<RateLimit>& limit) const;
     [[nodiscard]] std::int64_t rateLimitTtl(RedisClient& redis, std::optional<int> max) const;
     void removeRateLimitKey(RedisClient& redis) const;
+    /// Makes the next job of a scheduler, once for each job taken.
+    SchedulerResult iterateScheduler(RedisClient& redis,
+                                     const SchedulerItem& item,
+                                     std::int64_t nowMs) const;
 
 private:
     /// A call of a script with its keys; the arguments follow.

@@ -1,0 +1,112 @@
+--[[
+  Makes the next job of a scheduler, for a worker that has just taken the present one. Asked twice for the same job, it
+  makes one.
+
+  KEYS[1]  wait         list    <prefix>:<queue>:wait
+  KEYS[2]  paused       list    …:paused
+  KEYS[3]  active       list    …:active
+  KEYS[4]  prioritized  zset    …:prioritized
+  KEYS[5]  delayed      zset    …:delayed
+  KEYS[6]  events       stream  …:events
+  KEYS[7]  meta         hash    …:meta
+  KEYS[8]  marker       zset    …:marker
+  KEYS[9]  pc           string  …:pc
+  KEYS[10] id           string  …:id
+  KEYS[11] repeat       zset    …:repeat
+  ARGV[1]  job key prefix    ARGV[2]  "on", "auto" or "off": whether 5.x clients share the queue    ARGV[3]  now, ms
+  ARGV[4]  scheduler id    ARGV[5]  id of the job that was taken
+  ARGV[6]  its kind: "every" or "pattern"
+  ARGV[7]  its opts.repeat.every, ms, or ""    ARGV[8]  its opts.repeat.offset, ms, or ""
+  ARGV[9]  its opts.prevMillis or ""    ARGV[10]  the pattern's next run, ms, or "": there is none
+  ARGV[11] priority    ARGV[12] "1" for lifo
+  ARGV[13] members of its opts for the next job, each with a comma behind it; without jobId, delay, timestamp, prevMillis,
+           repeat
+  ARGV[14] members of opts.repeat, likewise, without offset
+  ARGV[15] 'repeat:<scheduler id>:' in JSON, with the opening quote alone
+
+  Returns  { code, id of the next job or "" }: 1 made; 0 nothing to do: the scheduler is gone, has another next run, or the
+           pattern has none; 2 a job of that id exists already: the scheduler does not go on; -1 a repeatable job of 5.x
+           without a scheduler's record
+  Events   added, then waiting or delayed; or duplicated
+]]
+local keys = {
+  wait = KEYS[1], paused = KEYS[2], active = KEYS[3], prioritized = KEYS[4], delayed = KEYS[5], events = KEYS[6],
+  meta = KEYS[7], marker = KEYS[8], pc = KEYS[9], prefix = ARGV[1],
+}
+local idKey, repeatKey = KEYS[10], KEYS[11]
+local now, scheduler, takenId, jobKind = tonumber(ARGV[3]), ARGV[4], ARGV[5], ARGV[6]
+local jobEvery, jobOffset, prevMillis, nextByPattern = tonumber(ARGV[7]), ARGV[8], ARGV[9], tonumber(ARGV[10])
+
+--- @include "events"
+--- @include "markers"
+--- @include "scores"
+--- @include "queueState"
+--- @include "storeJob"
+
+local previous = tonumber(redis.call('ZSCORE', repeatKey, scheduler))
+if not previous then return { 0, '' } end
+local recordKey = keys.prefix .. 'repeat:' .. scheduler
+local record = redis.call('HMGET', recordKey, 'ic', 'name', 'data', 'every', 'pattern', 'offset')
+if not record[1] then return { -1, '' } end
+local idStart = 'repeat:' .. scheduler .. ':'
+if takenId ~= idStart .. string.format('%.0f', previous) then return { 0, '' } end
+
+-- A record of 5.48 keeps the members of an earlier kind: the job tells which one it is.
+local every = tonumber(record[4]) or jobEvery
+if jobKind == 'pattern' and record[5] or every == 0 then every = nil end
+
+-- A key of another type ends the script here, before anything is written.
+redis.call('XLEN', keys.events)
+redis.call('ZCARD', keys.delayed)
+redis.call('ZCARD', keys.marker)
+local queue = readQueue(keys, ARGV[2])
+local offset = tonumber(record[6]) or 0
+local due = nextByPattern
+if every then
+  -- 5.48 names its jobs by the period that they belong to, and runs them by their offset later.
+  local byPeriod = queue.five and tonumber(prevMillis) == previous and previous % every == 0 and
+    (tonumber(jobOffset) or 0) > 0
+  if byPeriod then
+    offset = tonumber(jobOffset)
+    previous = previous + offset
+  end
+  due = previous + every
+  if due < now then
+    due = now - now % every + offset
+    if due <= now then due = due + every end
+  end
+  if byPeriod then redis.call('HSET', recordKey, 'offset', string.format('%.0f', due % every)) end
+end
+if not due then return { 0, '' } end
+
+local dueText = string.format('%.0f', due)
+local id = idStart .. dueText
+if redis.call('EXISTS', keys.prefix .. id) == 1 then
+  redis.call('XADD', keys.events, '*', 'event', 'duplicated', 'jobId', id)
+  trimEvents(keys.events, keys.meta)
+  return { 2, id }
+end
+redis.call('ZADD', repeatKey, dueText, scheduler)
+redis.call('HINCRBY', recordKey, 'ic', 1)
+redis.call('INCR', idKey)
+
+local shared = every and queue.five
+if shared then jobOffset = string.format('%.0f', (offset > 0 and offset or due) % every) end
+local delay = string.format('%.0f', math.max(due - now, 0))
+local opts = '{' .. ARGV[13] .. '"jobId":' .. ARGV[15] .. dueText .. '","delay":' .. delay .. ',"timestamp":' .. ARGV[3]
+if shared or not every then opts = opts .. ',"prevMillis":' .. dueText end
+opts = opts .. ',"repeat":{' .. ARGV[14]
+if jobOffset ~= '' then opts = opts .. '"offset":' .. jobOffset .. ',' end
+opts = string.sub(opts, 1, -2) .. '}}'
+
+local runnable = storeJob(keys, queue, {
+  id = id, name = record[2] or scheduler, data = record[3] or '{}', opts = opts, timestamp = ARGV[3], delay = delay,
+  priority = ARGV[11], lifo = ARGV[12] == '1', scheduler = scheduler,
+})
+if not runnable then
+  markDelayed(keys.marker, keys.delayed)
+elseif not queue.closed then
+  markJob(keys.marker)
+end
+trimEvents(keys.events, keys.meta)
+return { 1, id }

@@ -1,0 +1,119 @@
+#include "worker/JobScheduler.h"
+
+#include <cstdlib>
+
+#include <Poco/Exception.h>
+#include <Poco/Logger.h>
+
+#include "core/JsonText.h"
+#include "core/SchedulerSlots.h"
+
+namespace drover {
+
+namespace {
+
+/// The whole part of a JSON number; 0 for anything else.
+std::int64_t wholeNumber(std::string_view json) {
+    return static_cast<std::int64_t>(std::strtod(std::string(json).c_str(), nullptr));
+}
+
+void appendMember(std::string& out, std::string_view name, std::string_view value) {
+    appendJsonString(out, name);
+    out.append(":").append(value).append(",");
+}
+
+/// The job's opts.repeat for the script: what the next job takes over, with the count raised.
+void takeRepeat(std::string_view json, const Schedule& schedule, SchedulerItem& item) {
+    item.pattern = schedule.everyMs == 0 && !schedule.pattern.empty();
+    item.everyMs = schedule.everyMs;
+    const auto members = splitJsonObject(json);
+    for (const auto& [name, value] : *members) {
+        if (name == "offset") {
+            item.offsetMs = schedule.offsetMs;
+        } else if (name != "count") {
+            appendMember(item.repeatMembers, name, value);
+        }
+    }
+    appendMember(item.repeatMembers, "count", std::to_string(schedule.count + 1));
+}
+
+}  // namespace
+
+Iteration JobScheduler::tryToIterate(RedisClient& redis,
+                                     const ClaimedJob& job,
+                                     std::int64_t nowMs) const {
+    const auto members = splitJsonObject(job.opts);
+    if (!members) {
+        return {Iteration::State::Failed, "its job's opts are no JSON object"};
+    }
+    SchedulerItem item;
+    item.scheduler = job.scheduler;
+    item.takenId = job.id;
+    std::optional<Schedule> schedule;
+    for (const auto& [name, value] : *members) {
+        if (name == "repeat") {
+            schedule = parseSchedule(value);
+            if (schedule) {
+                takeRepeat(value, *schedule, item);
+            }
+        } else if (name == "prevMillis") {
+            item.prevMillis = wholeNumber(value);
+        } else if (name != "jobId" && name != "delay" && name != "timestamp") {
+            appendMember(item.optsMembers, name, value);
+            if (name == "priority") {
+                item.priority = static_cast<int>(wholeNumber(value));
+            } else if (name == "lifo") {
+                item.lifo = value == "true";
+            }
+        }
+    }
+    if (!schedule) {
+        return {Iteration::State::Failed, "its job's opts have no repeat"};
+    }
+    if (isOver(*schedule, nowMs)) {
+        return {Iteration::State::Nothing, ""};
+    }
+    try {
+        if (item.pattern) {
+            item.nextByPatternMs = nextCron(*schedule, job.scheduler, item.prevMillis, nowMs);
+        }
+    } catch (const Poco::InvalidArgumentException& error) {
+        return {Iteration::State::Failed, error.message()};
+    }
+    const SchedulerResult result = backend_.iterateScheduler(redis, item, nowMs);
+    switch (result.code) {
+        case SchedulerResult::Code::Made:
+            return {Iteration::State::Done, result.nextId};
+        case SchedulerResult::Code::Nothing:
+            return {Iteration::State::Nothing, ""};
+        case SchedulerResult::Code::Legacy:
+            return {Iteration::State::Legacy, ""};
+        case SchedulerResult::Code::Exists:
+            break;
+    }
+    return {Iteration::State::Failed, "its next job " + result.nextId + " exists already"};
+}
+
+Iteration JobScheduler::iterate(RedisClient& redis, const ClaimedJob& job, std::int64_t nowMs) {
+    Iteration iteration = tryToIterate(redis, job, nowMs);
+    Poco::Logger& logger = Poco::Logger::get("worker");
+    if (iteration.state == Iteration::State::Legacy && isNews(job.scheduler)) {
+        logger.warning(
+            "job %s of %s: \"%s\" is a repeatable job of 5.x without a scheduler; it runs, and is "
+            "not repeated from here",
+            job.id,
+            job.queue,
+            job.scheduler);
+    } else if (iteration.state == Iteration::State::Failed && isNews(job.scheduler)) {
+        logger.error(
+            "scheduler \"%s\" of %s stands still: %s", job.scheduler, job.queue, iteration.text);
+    }
+    return iteration;
+}
+
+bool JobScheduler::isNews(const std::string& scheduler) {
+    const std::lock_guard lock(mutex_);
+    return told_.insert(scheduler).second;
+}
+
+}  // namespace drover
