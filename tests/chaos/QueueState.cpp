@@ -28,8 +28,9 @@ std::string join(const std::vector<std::string>& words) {
 
 }  // namespace
 
-QueueState::QueueState(int port)
-    : client_(optionsFor(port), std::make_shared<const ScriptRegistry>(), "chaos") {}
+QueueState::QueueState(int port, const std::string& queue)
+    : keys_("bull", queue),
+      client_(optionsFor(port), std::make_shared<const ScriptRegistry>(), "chaos") {}
 
 Reply QueueState::call(const std::vector<std::string>& args) {
     Command command;

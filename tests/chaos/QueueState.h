@@ -11,10 +11,10 @@
 
 namespace drover::test {
 
-/// What Redis says about the queue of reservations, read by a client of the test's own.
+/// What Redis says about a queue, the one of reservations by default, read by a client of the test's own.
 class QueueState {
 public:
-    explicit QueueState(int port);
+    explicit QueueState(int port, const std::string& queue = "reservation-queue");
 
     /// Empties the server, and keeps every event that is to come.
     void reset();
@@ -34,7 +34,7 @@ private:
     Reply call(const std::vector<std::string>& args);
     std::set<std::string> members(const std::string& key);
 
-    QueueKeys keys_{"bull", "reservation-queue"};
+    QueueKeys keys_;
     RedisClient client_;
 };
 

@@ -57,6 +57,7 @@ Worker::Worker(WorkerSettings settings,
                                             "wait " + settings_.queue,
                                             backend_.keys().workerClientName(settings_.workerName)),
               clock),
+      scheduler_(backend_),
       router_(
           std::move(handlers), settings_.threads, settings_.batchSize, settings_.timeout, inbox_),
       settlement_(settings_),
@@ -468,18 +469,36 @@ void Worker::accept(std::vector<ClaimedJob> jobs) {
                    claimed.attemptsStarted > settings_.maxStartedAttempts) {
             unrun = "job started more than allowable limit";
         }
-        if (!unrun.empty() && (!served || !claimed.deferredFailure)) {
+        const bool endsHere = !unrun.empty() && (!served || !claimed.deferredFailure);
+        if (!served && !endsHere) {
+            putBackUnserved(run);
+        } else if (!claimed.scheduler.empty() && !iterate(claimed)) {
+            settlement_.giveBack(run, clock_.wallMs() + kUnservedFirstMs, true);
+        } else if (endsHere) {
             run->setOutcome({JobOutcome::Kind::Unrecoverable, unrun, "", 0});
             settle(run, now);
-        } else if (served && claimed.scheduler.empty()) {
-            runs.push_back(std::move(run));
         } else {
-            putBackUnserved(run);
+            runs.push_back(std::move(run));
         }
     }
     for (const auto& run : router_.submit(std::move(runs), now)) {
         // Another handler of the queue works, this one does not: its jobs wait where they are in nobody's way.
         settlement_.giveBack(run, clock_.wallMs() + kUnservedFirstMs, true);
+    }
+}
+
+bool Worker::iterate(const ClaimedJob& job) {
+    try {
+        // Not the claim's own connection: a call may be under way on it.
+        scheduler_.iterate(*hostClients_.lease(), job, clock_.wallMs());
+        return true;
+    } catch (const RedisIoException& error) {
+        logger().warning(
+            "job %s of %s: the next job of its scheduler could not be made (%s); put back",
+            job.id,
+            job.queue,
+            error.message());
+        return false;
     }
 }
 

@@ -15,6 +15,7 @@
 #include "queue/QueueBackend.h"
 #include "worker/HandlerRouter.h"
 #include "worker/HeldJobs.h"
+#include "worker/JobScheduler.h"
 #include "worker/MarkerWait.h"
 #include "worker/OutcomeInbox.h"
 #include "worker/Settlement.h"
@@ -99,6 +100,8 @@ private:
     [[nodiscard]] int capacity(Time now, int freed);
     /// What the handler's breaker makes of an outcome.
     void tellBreaker(HandlerRouter::Route& route, const JobOutcome& outcome, Time now);
+    /// Makes the next job of the scheduler that this one belongs to; false if that must be tried again.
+    [[nodiscard]] bool iterate(const ClaimedJob& job);
     /// A peer may serve what nobody here does: put back delayed, longer each time.
     void putBackUnserved(const std::shared_ptr<JobRun>& run);
     /// Redis refused a call with so many outcomes as a whole: one of them must not hold up its neighbours.
@@ -120,6 +123,7 @@ private:
     MarkerWait marker_;
     OutcomeInbox inbox_;
     HeldJobs held_;
+    JobScheduler scheduler_;
     HandlerRouter router_;
 
     Settlement settlement_;  ///< Outcomes that Redis does not know yet.
