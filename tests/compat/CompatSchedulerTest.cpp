@@ -371,6 +371,7 @@ public:
         runNodes();
         const std::int64_t ours = runOurs(dueOf(next()) + 5);
         const auto opts = optsOf(ours);
+        CPPUNIT_ASSERT(opts.HasMember("prevMillis") && opts["repeat"].HasMember("offset"));
         CPPUNIT_ASSERT_EQUAL(ours, opts["prevMillis"].GetInt64());
         CPPUNIT_ASSERT_EQUAL(field("repeat:beat", "offset"),
                              std::to_string(opts["repeat"]["offset"].GetInt64()));

@@ -6,7 +6,7 @@
 
 const ZONES = ['Europe/Madrid', 'America/New_York', 'Australia/Lord_Howe', 'Asia/Kolkata', 'UTC', 'America/Santiago'];
 const FIRST = Date.UTC(2016, 0, 1);
-const LAST = Date.UTC(2035, 0, 1);
+const LAST = Date.UTC(2045, 0, 1);
 const DAY = 86400000;
 const MONTHS = ['JAN', 'feb', 'Mar', 'APR', 'MAY', 'JUN', 'jul', 'AUG', 'SEP', 'OCT', 'NOV', 'DEC'];
 const WEEKDAYS = ['SUN', 'mon', 'TUE', 'Wed', 'THU', 'FRI', 'SAT'];
@@ -90,10 +90,8 @@ function patterns({ between, chance, pick }) {
 
   const garble = (text) => {
     const at = between(0, text.length);
-    const noise = ['/', '-', ',', '*', '?', '7', '99', ' ', '1-5', '0', '\t'];
-    // Beside H(a-b) and H/n cron-parser does not look at characters: there we are stricter.
-    if (!text.includes('H')) noise.push('H', 'L', '5L', 'W', '#', '(', ')', 'x', 'JAN');
-    return text.slice(0, at) + pick(noise) + text.slice(at + between(0, 1));
+    return text.slice(0, at) + pick(['L', 'W', '#', '/', '-', ',', '*', '?', 'H', '(', ')', '7', '99', ' ', 'x', 'JAN', '1-5',
+      '0', '5L', '\t']) + text.slice(at + between(0, 1));
   };
 
   return () => {
@@ -104,7 +102,8 @@ function patterns({ between, chance, pick }) {
     const count = chance(0.03) ? between(1, 4) : chance(0.6) ? 5 : 6;
     const text = fields.slice(6 - count).join(' ');
     if (chance(0.01)) return `${text} *${' *'.repeat(6 - count)}`;
-    return chance(0.06) ? garble(text) : text;
+    // Beside H(a-b) and H/n cron-parser does not look at characters: there we are stricter.
+    return chance(0.08) && !text.includes('H') ? garble(text) : text;
   };
 }
 

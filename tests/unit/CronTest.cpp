@@ -111,6 +111,7 @@ class CronTest : public CppUnit::TestFixture {
     CPPUNIT_TEST(aDayThatNeverComesHasNoNext);
     CPPUNIT_TEST(refusalsSayWhatWouldBeRight);
     CPPUNIT_TEST(zonesHaveNamesOrAFixedDistance);
+    CPPUNIT_TEST(clocksChangeAfter2037AsBefore);
     CPPUNIT_TEST(theEnvironmentNamesTheLocalZone);
     CPPUNIT_TEST_SUITE_END();
 
@@ -285,6 +286,14 @@ public:
         CPPUNIT_ASSERT_EQUAL(std::int64_t{-19800}, TimeZone::named("UTC-5:30").offsetAt(summer));
         CPPUNIT_ASSERT_THROW(TimeZone::named("Europe/Atlantis"), Poco::InvalidArgumentException);
         CPPUNIT_ASSERT_THROW(TimeZone::named(""), Poco::InvalidArgumentException);
+    }
+
+    void clocksChangeAfter2037AsBefore() {
+        expect("2040-07-01T00:30:00Z", "30 2 * * *", "2040-06-30T12:00Z", "Europe/Madrid");
+        expect("2040-12-01T01:30:00Z", "30 2 * * *", "2040-11-30T12:00Z", "Europe/Madrid");
+        // The gap of 30 March 2059.
+        expect("2059-03-30T01:30:00Z", "30 2 * * *", "2059-03-29T12:00Z", "Europe/Madrid");
+        expect("2044-07-01T06:30:00Z", "30 2 * * *", "2044-06-30T12:00Z", "America/Santiago");
     }
 
     void theEnvironmentNamesTheLocalZone() {

@@ -45,7 +45,9 @@ private:
     void setLocal(std::int64_t localSeconds);
     [[nodiscard]] std::int64_t local() const { return utc_ + offset_; }
     [[nodiscard]] std::int64_t midnight() const { return local() - secondOfDay(); }
-    [[nodiscard]] std::int64_t secondOfDay() const { return hour_ * 3600 + minute_ * 60 + second_; }
+    [[nodiscard]] std::int64_t secondOfDay() const {
+        return (std::int64_t{hour_} * 60 + minute_) * 60 + second_;
+    }
 
     void nextMonth();
     void nextDay();
@@ -54,9 +56,12 @@ private:
     template <typename Step>
     void stepOnTheClock(Step step);
 
-    void setHour(int hour) { setLocal(midnight() + hour * 3600 + minute_ * 60 + second_); }
-    void setMinute(int minute) { setLocal(midnight() + hour_ * 3600 + minute * 60 + second_); }
-    void setSecond(int second) { setLocal(midnight() + hour_ * 3600 + minute_ * 60 + second); }
+    void setClock(std::int64_t hour, std::int64_t minute, std::int64_t second) {
+        setLocal(midnight() + (hour * 60 + minute) * 60 + second);
+    }
+    void setHour(int hour) { setClock(hour, minute_, second_); }
+    void setMinute(int minute) { setClock(hour_, minute, second_); }
+    void setSecond(int second) { setClock(hour_, minute_, second); }
 
     [[nodiscard]] bool dayMatches() const;
     bool hourMatches();
@@ -134,7 +139,7 @@ void Cron::Walk::nextHour() {
         for (std::int64_t hours = 1; hours == 1 || utc_ <= before; ++hours) {
             // Clocks set back by less than an hour: the start of that hour is behind us, so one more is gone.
             moveTo(before + hours * 3600);
-            setLocal(midnight() + hour_ * 3600);
+            setClock(hour_, 0, 0);
         }
     });
 }

@@ -36,7 +36,8 @@ constexpr std::string_view kWeekdays[] = {"sun", "mon", "tue", "wed", "thu", "fr
 constexpr int kDaysInMonth[] = {31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
 constexpr std::size_t kLongest = 1024;
 
-enum Field { Second, Minute, Hour, Day, Month, Weekday, kFields };
+enum Field { Second, Minute, Hour, Day, Month, Weekday };
+constexpr std::size_t kFields = 6;
 struct FieldRule {
     const char* name;
     int min, max;
@@ -385,11 +386,13 @@ std::string Cron::Parser::draw(Field field, const std::smatch& match, double fra
         if (step <= 0) {
             fail(field, quoted(match.str()) + ": a step is at least 1");
         }
-        for (double value = std::floor(min / step) * step + std::floor(fraction * step);
+        const double offset = std::floor(fraction * step);
+        const int width = wholePart(std::min(step, 1000.0));
+        for (int value = offset <= max ? min / width * width + wholePart(offset) : max + 1;
              value <= max;
-             value += step) {
+             value += width) {
             if (value >= min) {
-                list += (list.empty() ? "" : ",") + std::to_string(wholePart(value));
+                list += (list.empty() ? "" : ",") + std::to_string(value);
             }
         }
     }

@@ -66,8 +66,7 @@ std::optional<Schedule> parseSchedule(std::string_view json) {
     schedule.endMs = numberIn(document, "endDate");
     schedule.offsetMs = numberIn(document, "offset");
     schedule.count = numberIn(document, "count");
-    const auto immediately = document.FindMember("immediately");
-    schedule.immediately = immediately != document.MemberEnd() && immediately->value.IsTrue();
+    schedule.immediately = document.HasMember("immediately") && document["immediately"].IsTrue();
     return schedule;
 }
 

@@ -45,6 +45,20 @@ std::optional<std::int64_t> fixedOffsetOf(const std::string& name) {
     return match[2] == "-" ? -seconds : seconds;
 }
 
+/// The same moment of a year whose clock changes are listed: in it the month begins with the same weekday, and clocks
+/// change by weekdays. The library does not read the rule that the database has for the time after its list.
+date::sys_seconds listed(date::sys_seconds utc) {
+    const date::sys_days day = date::floor<date::days>(utc);
+    const date::year_month_day date(day);
+    const date::sys_days month = date.year() / date.month() / 1;
+    for (date::year year(2037);; --year) {
+        const date::sys_days alike = year / date.month() / 1;
+        if (date::weekday(alike) == date::weekday(month)) {
+            return utc - (month - alike);
+        }
+    }
+}
+
 }  // namespace
 
 TimeZone TimeZone::named(const std::string& name) {
@@ -84,7 +98,12 @@ std::int64_t TimeZone::offsetAt(std::int64_t utcSeconds) const {
     if (zone_ == nullptr) {
         return fixedOffset_;
     }
-    return zone_->get_info(date::sys_seconds(std::chrono::seconds(utcSeconds))).offset.count();
+    static constexpr date::sys_seconds kListEnds = date::sys_days(date::year(2038) / 1 / 1);
+    const date::sys_seconds utc{std::chrono::seconds(utcSeconds)};
+    const date::sys_info info = zone_->get_info(utc);
+    // Some zones, as Morocco, are listed further.
+    const bool isListed = utc < kListEnds || info.end < date::sys_days(date::year(9999) / 1 / 1);
+    return (isListed ? info : zone_->get_info(listed(utc))).offset.count();
 }
 
 }  // namespace drover

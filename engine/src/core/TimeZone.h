@@ -11,8 +11,7 @@ namespace drover {
 
 /// A time zone of the system's database (package tzdata), by its name there, or a fixed distance from UTC.
 ///
-/// Up to the end of 2037 the offsets are those of the database; after that the zone's last known offset holds, since the
-/// library underneath does not read the rule that follows the table.
+/// The database lists clock changes up to 2037; later ones are taken from the years before, by weekday.
 /// Threads: immutable.
 class TimeZone {
 public:
