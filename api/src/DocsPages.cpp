@@ -104,8 +104,11 @@ std::optional<Response> DocsPages::answer(const std::string& path) {
 Response DocsPages::page() const {
     std::error_code ignored;  // A folder that cannot be read is as good as missing.
     const std::string title = escapedHtml(title_);
+    std::string head;
     std::string body;
     if (folder_.empty() || !std::filesystem::exists(folder_ + "/swagger-ui-bundle.js", ignored)) {
+        // Without an icon of its own a browser asks for /favicon.ico, and logs that there is none.
+        head = "<link rel=\"icon\" href=\"data:,\">\n";
         body = "<h1>" + title +
                "</h1>\n<p>The OpenAPI document is at <a href=\"/api-json\">/api-json</a>.</p>\n"
                "<p>Swagger UI is not installed. Run <code>npm ci --ignore-scripts --prefix "
@@ -113,6 +116,9 @@ Response DocsPages::page() const {
                "<code>api.docsDir</code> "
                "to <code>api/web/node_modules/swagger-ui-dist</code>.</p>\n";
     } else {
+        head =
+            "<link rel=\"icon\" type=\"image/png\" href=\"/api/favicon-32x32.png\">\n"
+            "<link rel=\"stylesheet\" href=\"/api/swagger-ui.css\">\n";
         body =
             "<div id=\"swagger-ui\"></div>\n<script src=\"/api/swagger-ui-bundle.js\"></script>\n"
             "<script src=\"/api/swagger-ui-standalone-preset.js\"></script>\n<script "
@@ -120,8 +126,7 @@ Response DocsPages::page() const {
     }
     Response response = withType(
         "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n<title>" + title +
-            "</title>\n<link rel=\"stylesheet\" href=\"/api/swagger-ui.css\">\n</head>\n<body>\n" +
-            body + "</body>\n</html>\n",
+            "</title>\n" + head + "</head>\n<body>\n" + body + "</body>\n</html>\n",
         "text/html; charset=utf-8");
     response.headers.emplace_back("Content-Security-Policy",
                                   "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src "

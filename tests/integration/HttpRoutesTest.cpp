@@ -205,7 +205,9 @@ public:
         std::filesystem::create_directory(folder);
         write(parent + "/secret.js", "secret");
         write(folder + "/swagger-ui-bundle.js", "var bundle;");
+        write(folder + "/swagger-ui-standalone-preset.js", "var preset;");
         write(folder + "/swagger-ui.css", "body {}");
+        write(folder + "/favicon-32x32.png", "icon");
         write(folder + "/package.json", "{}");
         write(folder + "/.hidden.js", "hidden");
         useDocs(folder);
@@ -223,6 +225,7 @@ public:
                              ask(request("GET /api/swagger-ui.css")).header("content-type"));
         CPPUNIT_ASSERT(ask(request("GET /api/start.js")).body.find("/api-json") !=
                        std::string::npos);
+        assertBrowserFindsWhatItAsksFor(page.body);
         for (const char* path : {"/api/../secret.js",
                                  "/api/%2e%2e/secret.js",
                                  "/api/..%2fsecret.js",
@@ -245,6 +248,7 @@ public:
         CPPUNIT_ASSERT_EQUAL(200, page.status);
         CPPUNIT_ASSERT(page.body.find("npm ci --ignore-scripts --prefix api/web") !=
                        std::string::npos);
+        assertBrowserFindsWhatItAsksFor(page.body);
     }
 
     void pagesAreNotServedInProduction() {
@@ -290,6 +294,21 @@ private:
         CPPUNIT_ASSERT_EQUAL(
             "{\"message\":" + messages + R"(,"error":"Bad Request","statusCode":400})",
             answer.body);
+    }
+
+    /// The page names an icon, since a browser asks for /favicon.ico otherwise, and all that it names is served.
+    void assertBrowserFindsWhatItAsksFor(const std::string& page) {
+        CPPUNIT_ASSERT(page.find("<link rel=\"icon\"") != std::string::npos);
+        for (const std::string attribute : {"href=\"", "src=\""}) {
+            for (auto at = page.find(attribute); at != std::string::npos;
+                 at = page.find(attribute, at + 1)) {
+                const auto begin = at + attribute.size();
+                const std::string link = page.substr(begin, page.find('"', begin) - begin);
+                if (link.front() == '/') {
+                    CPPUNIT_ASSERT_EQUAL_MESSAGE(link, 200, ask(request("GET " + link)).status);
+                }
+            }
+        }
     }
 
     void useDocs(const std::string& folder) {
