@@ -6,6 +6,8 @@
 
 #include <cppunit/TestAssert.h>
 
+#include "support/OrphanScan.h"
+
 namespace drover::test {
 
 namespace {
@@ -49,9 +51,34 @@ void CompatFixture::setUp() {
 }
 
 void CompatFixture::tearDown() {
-    WorkerFixture::tearDown();
+    keeper_.reset();
+    sweeper_.reset();
+    worker_.reset();
     queue_.reset();
-    peer_.reset();
+    std::string left;
+    if (peer_ != nullptr) {
+        peer_.reset();
+        // The server may still be at what the peer sent last.
+        const auto deadline = clock_.monotonic() + std::chrono::seconds(1);
+        do {
+            left = orphans();
+        } while (!left.empty() && clock_.monotonic() < deadline);
+    }
+    WorkerFixture::tearDown();
+    CPPUNIT_ASSERT_EQUAL_MESSAGE("left over", std::string(), left);
+}
+
+std::string CompatFixture::orphans() {
+    // The fixture's own queue and those that the test named after it.
+    std::vector<std::string> found;
+    for (const char* more : {":*", "-*"}) {
+        for (const std::string& orphan : findOrphans(client(), keys().qualifiedName() + more)) {
+            if (left_.count(orphan) == 0) {
+                found.push_back(orphan);
+            }
+        }
+    }
+    return joined(found);
 }
 
 void CompatFixture::useQueue(const std::string& name, Bullmq5 mode) {
@@ -102,6 +129,7 @@ void CompatFixture::startWorker(Side side, const std::string& opts) {
             process(*job);
         }
     });
+    handler->backoff = backoff_;
     worker_ = std::make_unique<Worker>(settings_,
                                        options(),
                                        scripts(),
@@ -126,6 +154,9 @@ void CompatFixture::process(RunningJob& running) {
         const std::lock_guard lock(mutex_);
         seen_.push_back(
             {job.id, job.name, job.data, job.attemptsMade, job.attemptsStarted, clock_.wallMs()});
+    }
+    if (const auto own = behaviours_.find(job.name); own != behaviours_.end()) {
+        return own->second(running);
     }
     const auto fail = [&](JobOutcome::Kind kind) {
         running.setOutcome({kind, "told to fail", "Error: told to fail", 0});

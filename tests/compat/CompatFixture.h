@@ -1,9 +1,12 @@
 #pragma once
 
 #include <atomic>
+#include <functional>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <rapidjson/document.h>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -32,6 +35,8 @@ struct SeenJob {
 /// The workers of both sides behave alike, by the name of the job: "fail" always fails, "flaky" fails its first attempt,
 /// "twice" its first two, "unrecoverable" throws for good, "progress" reports {"half":true}, "hold" waits for release();
 /// every other name returns its data. What fails says "told to fail".
+///
+/// After each test nothing may be left over in Redis, see findOrphans.
 class CompatFixture : public WorkerFixture {
 public:
     void setUp() override;
@@ -40,6 +45,8 @@ public:
 protected:
     explicit CompatFixture(std::string version) : version_(std::move(version)) {}
 
+    [[nodiscard]] bool is670() const { return version_ == "6.7.0"; }
+    [[nodiscard]] bool is581() const { return version_ == "5.81.5"; }
     [[nodiscard]] bool is548() const { return version_ == "5.48.1"; }
 
     /// Everything below is about this queue from now on.
@@ -67,6 +74,10 @@ protected:
     /// Ids of the jobs that the side's worker began, in order.
     std::vector<std::string> begun(Side side);
     [[nodiscard]] std::vector<SeenJob> seenByOurs() const;
+    /// What our handler does with jobs of a name, in place of what the class says. To be set before the worker starts.
+    std::map<std::string, std::function<void(RunningJob&)>> behaviours_;
+    /// Our handler's own backoff.
+    std::function<std::optional<std::int64_t>(int attemptsMade)> backoff_;
 
     /// The state as BullMQ tells it.
     std::string nodeState(const std::string& id);
@@ -82,6 +93,9 @@ protected:
     /// Waits until no job is on its way to or from a worker.
     void untilNothingActive();
 
+    /// The test itself has made this orphan, as findOrphans words it without the queue's "bull:<queue>:".
+    void leaves(const std::string& orphan) { left_.insert("bull:" + queueName_ + ":" + orphan); }
+
     /// The events that BullMQ's QueueEvents delivered; subscribe() comes first.
     void subscribe() { node("events.subscribe"); }
     std::vector<std::string> deliveredEvents();
@@ -90,6 +104,8 @@ protected:
 
 private:
     void process(RunningJob& job);
+    /// All queues of this test, without what the test says it leaves.
+    std::string orphans();
 
     const std::string version_;
     std::string queueName_;
@@ -98,6 +114,7 @@ private:
     std::atomic<int> released_{0};
     mutable std::mutex mutex_;
     std::vector<SeenJob> seen_;
+    std::set<std::string> left_;
 };
 
 /// JSON text of a value.

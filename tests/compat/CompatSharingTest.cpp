@@ -220,7 +220,8 @@ public:
             settings_.lockDuration = milliseconds(300);
             startWorker(Side::Ours);
             const std::string id = add(Side::Node, "hold", "{}", R"({"attempts":3})");
-            untilState(id, "active");
+            eventually("it began",
+                       [&] { return !seenByOurs().empty() && seenByOurs().back().id == id; });
             worker_.reset();
             if (checker == Side::Ours) {
                 sweep(milliseconds(200), 0);

@@ -10,7 +10,7 @@ using drover::test::NodePeer;
 using drover::test::PeerError;
 using drover::test::RedisServer;
 
-/// The tool itself: real BullMQ of both versions, driven from C++ on a real Redis.
+/// The tool itself: real BullMQ of its versions, driven from C++ on a real Redis.
 class NodePeerTest : public CppUnit::TestFixture {
     CPPUNIT_TEST_SUITE(NodePeerTest);
     CPPUNIT_TEST(eachVersionRunsTheJobsOfTheOther);

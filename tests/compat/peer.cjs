@@ -22,12 +22,14 @@
 //   keys.dump        queue, prefix?                  {suffix: {type, value, ttlMs}} of every key of the queue, sorted
 //   keys.call        args: ["HGETALL", "key"]        any Redis command
 //   cron.cases       seed, count                     what BullMQ's cron-parser makes of random patterns, see cron-cases.cjs
+//   monitor.start                                    every command that the server gets from now on
+//   monitor.seen     command                         [[name, arguments...]] of that command so far, in order
 //   close                                            closes all; the process then ends when its stdin does
 //
 // Behaviours: {"do": "echo"} returns the data · {"do": "return", "value"} · {"do": "fail", "times"?, "message"?} fails the
 // first `times` attempts (default all), then echoes · {"do": "unrecoverable", "message"?} · {"do": "sleep", "ms"} then echoes
 // · {"do": "hold"} waits for worker.release · {"do": "delay", "ms"} moves itself to delayed once, then echoes
-// · {"do": "progress", "value"} reports progress, then echoes.
+// · {"do": "progress", "value"} reports progress, then echoes · {"do": "children"} returns the values of its children.
 'use strict';
 
 const readline = require('node:readline');
@@ -108,6 +110,7 @@ function processor(behaviours, held) {
         await job.moveToDelayed(Date.now() + behaviour.ms, token);
         throw new DelayedError();
       case 'progress': await job.updateProgress(behaviour.value); return job.data;
+      case 'children': return job.getChildrenValues();
       default: throw new Error(`behaviour '${behaviour.do}' is unknown`);
     }
   };
@@ -195,6 +198,14 @@ async function addFlow({ args }) {
   }
 }
 
+const commands = [];
+
+async function startMonitor() {
+  const monitor = await redis.monitor();
+  monitor.on('monitor', (time, args) => commands.push(args));
+  return true;
+}
+
 async function closeAll() {
   await Promise.allSettled([...workers.values()].map(({ worker }) => worker.close(true)));
   await Promise.allSettled([...subscriptions.values()].map(({ events }) => events.close()));
@@ -234,6 +245,8 @@ const operations = {
     const { CronExpressionParser } = require(require.resolve('cron-parser', { paths: [folder] }));
     return cases(CronExpressionParser, seed, count);
   },
+  'monitor.start': startMonitor,
+  'monitor.seen': ({ command }) => commands.filter(([name]) => name.toUpperCase() === command),
   close: closeAll,
 };
 

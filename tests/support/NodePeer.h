@@ -31,7 +31,7 @@ class NodePeer {
 public:
     using Milliseconds = std::chrono::milliseconds;
 
-    /// `version`: "6.7.0" or "5.48.1".
+    /// `version`: "6.7.0", "5.81.5" or "5.48.1".
     /// Throws MissingService if Node or the package is not installed (`./dev test` installs both).
     NodePeer(const std::string& version, int redisPort);
     ~NodePeer();

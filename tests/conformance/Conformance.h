@@ -1,0 +1,63 @@
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "compat/CompatFixture.h"
+#include "conformance/Statements.h"
+
+namespace drover::test {
+
+inline constexpr Side kBoth[] = {Side::Ours, Side::Node};
+inline Side otherOf(Side side) {
+    return side == Side::Ours ? Side::Node : Side::Ours;
+}
+
+/// A section of the contract's list: the words that its statements share.
+class Conformance : public CompatFixture {
+public:
+    explicit Conformance(std::string version) : CompatFixture(std::move(version)) {}
+
+protected:
+    /// The job's fields in the queue of now.
+    std::map<std::string, std::string> fieldsOf(const std::string& id);
+    /// The members of a zset, lowest score first.
+    std::vector<std::string> members(const std::string& set);
+    double scoreOf(const std::string& set, const std::string& id);
+    /// How many of these keys of the queue exist.
+    std::int64_t existing(const std::vector<std::string>& suffixes);
+
+    /// The stream, a line for each entry: "waiting 1 prev=active".
+    std::vector<std::string> streamed();
+    /// The lines of one job, joined by " | ", without its id.
+    std::string eventsOf(const std::string& id);
+    std::int64_t countOf(const std::string& line);
+    void untilStreamed(const std::string& line);
+
+    /// Waits until `count` workers sleep on a marker.
+    void untilAsleep(int count = 1);
+    /// The job began when it was due and not at some later poll of a sleeping worker, which would be 5 s away.
+    void expectPrompt(const std::string& id, std::int64_t delayMs = 0);
+    /// Waits for a later millisecond, so that what comes next has another score.
+    void nextMillisecond();
+    /// Adds, and waits until it has completed or failed.
+    std::string run(Side producer,
+                    const std::string& name,
+                    const std::string& data = "{}",
+                    const std::string& opts = "{}");
+    /// "(none)" if the hash has no such field.
+    std::string fieldOrNone(const std::string& id, const std::string& name);
+
+    /// One call of advance that finishes one job, and claims `claim` others under "next". Returns its code.
+    int finish(const std::string& id,
+               const std::string& token,
+               bool completed = true,
+               int claim = 0);
+    /// A worker of Node's that takes nothing, but whose stalled checks run.
+    void nodeChecks(int intervalMs, int maxStalledCount = 1);
+};
+
+}  // namespace drover::test

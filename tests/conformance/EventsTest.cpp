@@ -1,0 +1,238 @@
+#include <algorithm>
+
+#include <cppunit/TestAssert.h>
+
+#include "conformance/Conformance.h"
+#include "plugin/HostApi.h"
+
+namespace {
+
+using namespace drover;
+using namespace drover::test;
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+
+}  // namespace
+
+/// 8.O: events, and workers as others see them.
+class EventsSection : public Conformance {
+public:
+    using Conformance::Conformance;
+
+    void c249_nodeDeliversEachEventOfOurs() {
+        subscribe();
+        startWorker(Side::Ours);
+        const std::string progressed = add(Side::Ours, "progress");
+        expectDelivered("added", progressed, R"({"jobId":"1","name":"progress"})");
+        expectDelivered("waiting", progressed, R"({"jobId":"1"})");
+        expectDelivered("active", progressed, R"({"jobId":"1","prev":"waiting"})");
+        expectDelivered("progress", progressed, R"({"jobId":"1","data":{"half":true}})");
+        expectDelivered(
+            "completed", progressed, R"({"jobId":"1","returnvalue":{},"prev":"active"})");
+        node("events.wait", "\"event\": \"drained\"");
+
+        const std::string failed = add(Side::Ours, "fail");
+        expectDelivered(
+            "failed", failed, R"({"jobId":"2","failedReason":"told to fail","prev":"active"})");
+        expectDelivered("retries-exhausted", failed, R"({"jobId":"2","attemptsMade":"1"})");
+
+        const std::string delayed = add(Side::Ours, "mail", "{}", R"({"delay":100})");
+        const auto due = node("events.wait", R"("event": "delayed", "job": 3)");
+        CPPUNIT_ASSERT(due.HasMember("delay"));
+        untilState(delayed, "completed");
+        CPPUNIT_ASSERT_EQUAL(std::string(R"({"jobId":"3","prev":"delayed"})"),
+                             fieldsDelivered("waiting", delayed, 0));
+
+        const std::string retried = add(Side::Ours, "flaky", "{}", R"({"attempts":2})");
+        untilState(retried, "completed");
+        CPPUNIT_ASSERT_EQUAL(std::string(R"({"jobId":"4","prev":"active"})"),
+                             fieldsDelivered("waiting", retried, 1));
+
+        const std::string custom = R"({"jobId":"mine"})";
+        add(Side::Ours, "mail", "{}", custom);
+        add(Side::Ours, "mail", "{}", custom);
+        expectDelivered("duplicated", "mine", custom);
+
+        settings_.lockDuration = milliseconds(200);
+        stopWorker(Side::Ours);
+        startWorker(Side::Ours);
+        const std::string stalled = add(Side::Ours, "hold");
+        untilState(stalled, "active");
+        worker_.reset();
+        sweep(milliseconds(150), 1);
+        expectDelivered("stalled", stalled, "{\"jobId\":\"" + stalled + "\"}");
+    }
+
+    void c250_resultsAndProgressAreAlwaysJson() {
+        // Node's reader ends for good at the first one that is not.
+        subscribe();
+        behaviours_["odd"] = [](RunningJob& job) {
+            RunningJob* const jobs[] = {&job};
+            drover_call call{jobs};
+            const auto bytes = [](std::string_view text) {
+                return drover_bytes{text.data(), text.size()};
+            };
+            for (const char* text : {"half done", "{", "[1,]"}) {
+                CPPUNIT_ASSERT_EQUAL(+DROVER_E_ARGUMENT,
+                                     hostApi().update_progress(&call, 0, bytes(text)));
+                CPPUNIT_ASSERT_EQUAL(+DROVER_E_ARGUMENT, hostApi().complete(&call, 0, bytes(text)));
+            }
+            CPPUNIT_ASSERT_EQUAL(+DROVER_OK,
+                                 hostApi().update_progress(&call, 0, bytes("\"half done\"")));
+            CPPUNIT_ASSERT_EQUAL(+DROVER_OK, hostApi().complete(&call, 0, bytes("\"done\"")));
+        };
+        startWorker(Side::Ours);
+        const std::string odd = run(Side::Node, "odd");
+        CPPUNIT_ASSERT_EQUAL(std::string("\"half done\""), field(odd, "progress"));
+        CPPUNIT_ASSERT_EQUAL(std::string("\"done\""), field(odd, "returnvalue"));
+        const std::string next = run(Side::Node, "mail");
+        node("events.wait", "\"event\": \"completed\", \"job\": " + next);
+    }
+
+    void c253_theDelayedEventHasTheDueTime() {
+        subscribe();
+        const std::string id =
+            add(Side::Ours, "mail", "{}", R"({"delay":60000,"timestamp":1700000000000})");
+        const auto event = node("events.wait", "\"event\": \"delayed\", \"job\": \"" + id + "\"");
+        // 5.48.1 hands it on as the text that it is in the stream.
+        const rapidjson::Value& due = event["delay"];
+        CPPUNIT_ASSERT_EQUAL(
+            std::int64_t{1700000060000},
+            std::int64_t{due.IsString() ? std::stoll(due.GetString()) : due.GetInt64()});
+        startWorker(Side::Ours);
+        const std::string retried =
+            add(Side::Node, "fail", "{}", R"({"attempts":2,"backoff":60000})");
+        untilState(retried, "delayed");
+        const std::int64_t until = static_cast<std::int64_t>(scoreOf("delayed", retried) / 4096);
+        CPPUNIT_ASSERT_EQUAL(std::int64_t{1},
+                             countOf("delayed " + retried + " delay=" + std::to_string(until)));
+    }
+
+    void c254_nodeListsOurWorkerOnce() {
+        settings_.workerName = "cashier";
+        startWorker(Side::Ours);
+        untilAsleep();
+        const auto workers = node("queue.getWorkers");
+        CPPUNIT_ASSERT_EQUAL_MESSAGE(textOf(workers), 1u, workers.Size());
+        CPPUNIT_ASSERT_EQUAL(queueName(), std::string(workers[0]["name"].GetString()));
+        const std::string raw = workers[0]["rawname"].GetString();
+        CPPUNIT_ASSERT_EQUAL(std::string(":w:cashier"), raw.substr(raw.rfind(":w:")));
+        startWorker(Side::Node, R"({"name": "clerk"})");
+        eventually("two workers", [&] { return node("queue.getWorkers").Size() == 2; });
+        stopWorker(Side::Ours);
+        eventually("one worker", [&] { return node("queue.getWorkers").Size() == 1; });
+    }
+
+    void c256_aStopLetsWhatRunsEndAndNodeGoesOn() {
+        settings_.concurrency = 1;
+        settings_.batchSize = 1;
+        startWorker(Side::Ours);
+        const std::string running = add(Side::Node, "hold");
+        untilState(running, "active");
+        const std::string next = add(Side::Node, "mail");
+        worker_->drain();
+        release(Side::Ours);
+        eventually("ours is done", [&] { return worker_->finished(); });
+        CPPUNIT_ASSERT_EQUAL(std::string("completed"), nodeState(running));
+        CPPUNIT_ASSERT_EQUAL(std::string("waiting"), nodeState(next));
+        CPPUNIT_ASSERT_EQUAL(std::size_t{1}, seenByOurs().size());
+        CPPUNIT_ASSERT_EQUAL(0.0, scoreOf("marker", "0"));
+        startWorker(Side::Node);
+        untilState(next, "completed");
+
+        // The same with Node's worker asleep beside it: what ours gives up wakes it.
+        worker_.reset();
+        startWorker(Side::Ours);
+        const std::string held = add(Side::Ours, "hold");
+        eventually("somebody runs it",
+                   [&] { return begun(Side::Ours).size() + begun(Side::Node).size() == 3; });
+        release(begun(Side::Ours).size() == 2 ? Side::Ours : Side::Node);
+        untilState(held, "completed");
+    }
+
+    void c257_nodeRecoversTheJobOfOurKilledWorker() {
+        settings_.lockDuration = milliseconds(700);
+        startWorker(Side::Ours);
+        const std::string id = add(Side::Node, "hold", R"({"seat":7})");
+        untilState(id, "active");
+        worker_.reset();  // Nothing is said about the job: its lock stays.
+        CPPUNIT_ASSERT_EQUAL(std::int64_t{1}, existing({id + ":lock"}));
+        const auto killedAt = std::chrono::steady_clock::now();
+        startWorker(Side::Node, R"({"stalledInterval": 300})");
+        node("worker.wait", "\"worker\": \"w\", \"event\": \"active\", \"job\": \"" + id + "\"");
+        // Lock and two intervals (the first may just have passed), and something for a slow machine.
+        CPPUNIT_ASSERT(std::chrono::steady_clock::now() - killedAt <
+                       milliseconds(700 + 2 * 300 + 2000));
+        release(Side::Node);
+        untilState(id, "completed");
+        CPPUNIT_ASSERT_EQUAL(std::string("2"), field(id, "ats"));
+        CPPUNIT_ASSERT_EQUAL(std::string("1"), field(id, "atm"));
+    }
+
+    void c258_weHoldNoMoreThanOurConcurrency() {
+        settings_.concurrency = 5;
+        settings_.threads = 8;
+        settings_.batchSize = 2;
+        std::vector<NewJob> jobs(200, {"slow", "{}", {}});
+        behaviours_["slow"] = [](RunningJob& job) {
+            job.waitCancelled(milliseconds(3));
+            job.setOutcome({JobOutcome::Kind::Completed, "{}", "", 0});
+        };
+        queue().addBulk(jobs, std::chrono::steady_clock::now() + seconds(10));
+        startWorker(Side::Ours);
+        std::int64_t most = 0;
+        eventually("all completed", [&] {
+            most = std::max(most, number({"LLEN", key("active")}));
+            return number({"ZCARD", key("completed")}) == 200;
+        });
+        CPPUNIT_ASSERT_MESSAGE(std::to_string(most), most >= 2 && most <= 5);
+        int active = 0;
+        for (const std::string& line : streamed()) {
+            active += line.rfind("active ", 0) == 0 ? 1 : line.rfind("completed ", 0) == 0 ? -1 : 0;
+            CPPUNIT_ASSERT(active <= 5);
+        }
+    }
+
+private:
+    /// The fields of the job's event number `index` of that name, without what the reader adds.
+    std::string fieldsDelivered(const std::string& event,
+                                const std::string& id,
+                                rapidjson::SizeType index) {
+        const std::string which = "\"event\": \"" + event + "\", \"job\": \"" + id + "\"";
+        node("events.wait", which);
+        rapidjson::Document seen;
+        eventually("event " + event, [&] {
+            seen = node("events.seen", which);
+            return seen.Size() > index;
+        });
+        rapidjson::Value& found = seen[index];
+        found.RemoveMember("event");
+        found.RemoveMember("id");
+        return textOf(found);
+    }
+
+    void expectDelivered(const std::string& event,
+                         const std::string& id,
+                         const std::string& fields) {
+        rapidjson::Document wanted;
+        wanted.Parse(fields.c_str());
+        rapidjson::Document got;
+        const std::string text = fieldsDelivered(event, id, 0);
+        got.Parse(text.c_str());
+        CPPUNIT_ASSERT_MESSAGE(event + " " + text, wanted == got);
+    }
+};
+
+namespace {
+
+const SectionSuites<EventsSection> registered(
+    "O",
+    {STATEMENT(EventsSection, c249_nodeDeliversEachEventOfOurs),
+     STATEMENT(EventsSection, c250_resultsAndProgressAreAlwaysJson),
+     STATEMENT(EventsSection, c253_theDelayedEventHasTheDueTime),
+     STATEMENT(EventsSection, c254_nodeListsOurWorkerOnce),
+     STATEMENT(EventsSection, c256_aStopLetsWhatRunsEndAndNodeGoesOn),
+     STATEMENT(EventsSection, c257_nodeRecoversTheJobOfOurKilledWorker),
+     STATEMENT(EventsSection, c258_weHoldNoMoreThanOurConcurrency)});
+
+}  // namespace
