@@ -39,7 +39,8 @@ class CompatControl : public CompatFixture {
 public:
     void setUp() override {
         CompatFixture::setUp();
-        useQueue(queueName(), isFive() ? Bullmq5::On : Bullmq5::Off);
+        bullmq5_ = isFive() ? Bullmq5::On : Bullmq5::Off;
+        useQueue(queueName());
         settings_.drainDelay = milliseconds(20);
     }
 
@@ -230,7 +231,7 @@ public:
             eventually("told twice", [&] { return delivered("paused") == 2; });
             resume(pauser);
             CPPUNIT_ASSERT(list(key("wait")) == waiting);
-            useQueue(queueName() + "-again", isFive() ? Bullmq5::On : Bullmq5::Off);
+            useQueue(queueName() + "-again");
         }
     }
 

@@ -81,12 +81,12 @@ std::string CompatFixture::orphans() {
     return joined(found);
 }
 
-void CompatFixture::useQueue(const std::string& name, Bullmq5 mode) {
+void CompatFixture::useQueue(const std::string& name) {
     queueName_ = name;
     Queue::Settings settings;
     settings.name = name;
     settings.addTimeout = std::chrono::seconds(10);
-    settings.bullmq5 = mode;
+    settings.bullmq5 = bullmq5_;
     queue_ = std::make_unique<Queue>(options(), settings);
 }
 
@@ -124,6 +124,7 @@ void CompatFixture::startWorker(Side side, const std::string& opts) {
     }
     settings_.prefix = "bull";
     settings_.queue = queueName_;
+    settings_.bullmq5 = bullmq5_;
     auto handler = std::make_shared<FakeHandler>([this](std::span<RunningJob* const> jobs) {
         for (RunningJob* job : jobs) {
             process(*job);

@@ -49,8 +49,10 @@ protected:
     [[nodiscard]] bool is581() const { return version_ == "5.81.5"; }
     [[nodiscard]] bool is548() const { return version_ == "5.48.1"; }
 
+    /// Whether our side knows of 5.x clients. To be set before useQueue() and startWorker().
+    Bullmq5 bullmq5_ = Bullmq5::Auto;
     /// Everything below is about this queue from now on.
-    void useQueue(const std::string& name, Bullmq5 mode = Bullmq5::Auto);
+    void useQueue(const std::string& name);
     [[nodiscard]] const std::string& queueName() const { return queueName_; }
     [[nodiscard]] Queue& queue() { return *queue_; }
 

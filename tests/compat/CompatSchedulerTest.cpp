@@ -115,7 +115,9 @@ public:
 
 protected:
     CompatScheduler(std::string version, Bullmq5 bullmq5)
-        : CompatFixture(std::move(version)), bullmq5_(bullmq5) {}
+        : CompatFixture(std::move(version)) {
+        bullmq5_ = bullmq5;
+    }
 
     /// Its first job is delayed for long.
     static constexpr const char* kSlow = R"({"pattern": "0 0 1 1 *", "tz": "UTC"})";
@@ -198,7 +200,6 @@ protected:
     }
 
 private:
-    const Bullmq5 bullmq5_;
 };
 
 class CompatScheduler670Test : public CompatScheduler {

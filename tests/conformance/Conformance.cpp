@@ -6,6 +6,28 @@
 
 namespace drover::test {
 
+void Conformance::share(Bullmq5 mode) {
+    bullmq5_ = mode;
+    useQueue(queueName());
+}
+
+QueueBackend& Conformance::ours() {
+    if (ours_ == nullptr || ours_->bullmq5Mode() != bullmq5_ ||
+        ours_->keys().qualifiedName() != "bull:" + queueName()) {
+        sweeper_.reset();  // It may look at the old one.
+        ours_ = std::make_unique<QueueBackend>(QueueKeys("bull", queueName()), bullmq5_);
+    }
+    return *ours_;
+}
+
+void Conformance::weCheck(int intervalMs, int maxStalledCount) {
+    const QueueBackend& backend = ours();
+    sweeper_ = std::make_unique<StalledSweeper>(
+        std::make_unique<RedisClient>(options(), scripts(), "stalled"), clock_);
+    sweeper_->watch(backend, std::chrono::milliseconds(intervalMs), maxStalledCount);
+    sweeper_->start();
+}
+
 std::map<std::string, std::string> Conformance::fieldsOf(const std::string& id) {
     const Reply reply = redis({"HGETALL", key(id)});
     std::map<std::string, std::string> fields;
@@ -135,7 +157,7 @@ int Conformance::finish(const std::string& id,
     request.claim = claim;
     request.token = "next";
     request.lockDuration = std::chrono::seconds(10);
-    return backend().advance(client(), request, clock_.wallMs()).codes.at(0);
+    return ours().advance(client(), request, clock_.wallMs()).codes.at(0);
 }
 
 void Conformance::nodeChecks(int intervalMs, int maxStalledCount) {

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <map>
+#include <memory>
 #include <string>
 #include <utility>
 #include <vector>
@@ -16,12 +17,21 @@ inline Side otherOf(Side side) {
     return side == Side::Ours ? Side::Node : Side::Ours;
 }
 
-/// A section of the contract's list: the words that its statements share.
+/// A section of the contract's list: the words that its statements share. As the list has it, our side does not know of 5.x
+/// clients unless a statement says so.
 class Conformance : public CompatFixture {
 public:
-    explicit Conformance(std::string version) : CompatFixture(std::move(version)) {}
+    explicit Conformance(std::string version) : CompatFixture(std::move(version)) {
+        bullmq5_ = Bullmq5::Off;
+    }
 
 protected:
+    /// From now on our side, whole, knows of 5.x clients or does not.
+    void share(Bullmq5 mode);
+    /// Our operations on the queue of now.
+    QueueBackend& ours();
+    /// Our stalled checks.
+    void weCheck(int intervalMs, int maxStalledCount = 1);
     /// The job's fields in the queue of now.
     std::map<std::string, std::string> fieldsOf(const std::string& id);
     /// The members of a zset, lowest score first.
@@ -58,6 +68,9 @@ protected:
                int claim = 0);
     /// A worker of Node's that takes nothing, but whose stalled checks run.
     void nodeChecks(int intervalMs, int maxStalledCount = 1);
+
+private:
+    std::unique_ptr<QueueBackend> ours_;
 };
 
 }  // namespace drover::test

@@ -59,7 +59,7 @@ public:
         const std::string stalled = add(Side::Ours, "hold");
         untilState(stalled, "active");
         worker_.reset();
-        sweep(milliseconds(150), 1);
+        weCheck(150, 1);
         expectDelivered("stalled", stalled, "{\"jobId\":\"" + stalled + "\"}");
     }
 

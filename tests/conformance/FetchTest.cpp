@@ -29,7 +29,7 @@ public:
         CPPUNIT_ASSERT_EQUAL(second + "\n" + first, joined(list(key("active"))));
         for (const std::string& id : {first, second}) {
             const std::string token = text({"GET", key(id + ":lock")});
-            CPPUNIT_ASSERT_EQUAL(id, joined(backend().activeWithToken(client(), token)));
+            CPPUNIT_ASSERT_EQUAL(id, joined(ours().activeWithToken(client(), token)));
             const std::int64_t ttl = number({"PTTL", key(id + ":lock")});
             CPPUNIT_ASSERT(ttl > 0 && ttl <= 5000);
             CPPUNIT_ASSERT_EQUAL(std::string("1"), field(id, "ats"));

@@ -255,6 +255,65 @@ public:
         CPPUNIT_ASSERT_EQUAL(std::string("1"), field(id, "atm"));
     }
 
+    void c113_theFirstFinishMakesNoPoint() {
+        settings_.metricsPoints = 10;
+        startWorker(Side::Ours);
+        for (const char* set : {"completed", "failed"}) {
+            const std::string id = run(Side::Node, set == std::string("failed") ? "fail" : "mail");
+            const std::string metrics = std::string("metrics:") + set;
+            CPPUNIT_ASSERT_EQUAL(std::string("1"), field(metrics, "count"));
+            CPPUNIT_ASSERT_EQUAL(std::string("0"), field(metrics, "prevCount"));
+            CPPUNIT_ASSERT_EQUAL(field(id, "finishedOn"), field(metrics, "prevTS"));
+            CPPUNIT_ASSERT_EQUAL(std::int64_t{0}, existing({metrics + ":data"}));
+        }
+        run(Side::Node, "mail");
+        CPPUNIT_ASSERT_EQUAL(std::string("2"), field("metrics:completed", "count"));
+    }
+
+    void c114_aPointPerMinute() {
+        settings_.metricsPoints = 3;
+        startWorker(Side::Ours);
+        measured(0);
+        measured(1);
+        CPPUNIT_ASSERT_EQUAL(std::string("1"), joined(list(key("metrics:completed:data"))));
+        // Two more in this minute, and nothing for three.
+        run(Side::Node, "mail");
+        CPPUNIT_ASSERT_EQUAL(std::string("1"), joined(list(key("metrics:completed:data"))));
+        measured(3);
+        CPPUNIT_ASSERT_EQUAL(std::string("0\n0\n2"), joined(list(key("metrics:completed:data"))));
+        CPPUNIT_ASSERT_EQUAL(std::string("4"), field("metrics:completed", "count"));
+        CPPUNIT_ASSERT_EQUAL(std::string("3"), field("metrics:completed", "prevCount"));
+        measured(1);
+        CPPUNIT_ASSERT_EQUAL(std::string("1\n0\n0"), joined(list(key("metrics:completed:data"))));
+        // After a long silence there are only zeros.
+        measured(1000);
+        CPPUNIT_ASSERT_EQUAL(std::string("0\n0\n1"), joined(list(key("metrics:completed:data"))));
+    }
+
+    void c115_nodeReadsOurMetricsAndGoesOnWithThem() {
+        settings_.metricsPoints = 10;
+        startWorker(Side::Ours);
+        measured(0);
+        measured(1);
+        measured(2);
+        const auto metrics = node("queue.getMetrics", R"("args": ["completed"])");
+        CPPUNIT_ASSERT_EQUAL(3, metrics["meta"]["count"].GetInt());
+        CPPUNIT_ASSERT_EQUAL(2, metrics["meta"]["prevCount"].GetInt());
+        CPPUNIT_ASSERT_EQUAL(std::stoll(field("metrics:completed", "prevTS")),
+                             static_cast<long long>(metrics["meta"]["prevTS"].GetInt64()));
+        CPPUNIT_ASSERT_EQUAL(3, metrics["count"].GetInt());
+        std::vector<std::string> points;
+        for (const auto& point : metrics["data"].GetArray()) {
+            points.push_back(point.IsString() ? point.GetString() : std::to_string(point.GetInt()));
+        }
+        CPPUNIT_ASSERT_EQUAL(std::string("0\n1\n1"), joined(points));
+        stopWorker(Side::Ours);
+        startWorker(Side::Node, R"({"metrics": {"maxDataPoints": 10}})");
+        measured(1);
+        CPPUNIT_ASSERT_EQUAL(std::string("1\n0\n1\n1"),
+                             joined(list(key("metrics:completed:data"))));
+    }
+
     void c116_aFinishTrimsTheStream() {
         add(Side::Node, "mail");
         claim(1);
@@ -269,6 +328,18 @@ public:
     }
 
 private:
+    /// A job that completes so many minutes after the last one that was measured.
+    void measured(int minutes) {
+        if (minutes > 0) {
+            const std::int64_t last = std::stoll(field("metrics:completed", "prevTS"));
+            redis({"HSET",
+                   key("metrics:completed"),
+                   "prevTS",
+                   std::to_string(last - 60000LL * minutes)});
+        }
+        run(Side::Node, "mail");
+    }
+
     /// Makes a finished job an hour old.
     void age(const std::string& set, const std::string& id) {
         redis({"ZINCRBY", key(set), "-3600000", id});
@@ -298,6 +369,9 @@ const SectionSuites<FinishSection> registered(
      STATEMENT(FinishSection, c110_theNewestTracesAreKept),
      STATEMENT(FinishSection, c111_pendingChildrenRefuseACompletion),
      STATEMENT(FinishSection, c112_failedChildrenFailTheJob),
+     STATEMENT(FinishSection, c113_theFirstFinishMakesNoPoint),
+     STATEMENT(FinishSection, c114_aPointPerMinute),
+     STATEMENT(FinishSection, c115_nodeReadsOurMetricsAndGoesOnWithThem),
      STATEMENT(FinishSection, c116_aFinishTrimsTheStream)});
 
 }  // namespace

@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <atomic>
 
 #include <cppunit/TestAssert.h>
@@ -15,6 +16,101 @@ using namespace drover::test;
 class LimitSection : public Conformance {
 public:
     using Conformance::Conformance;
+
+    void c153_aLimitHoldsForBothSidesTogether() {
+        limit(2, 1000);
+        startWorker(Side::Ours);
+        startWorker(Side::Node, R"({"concurrency": 5, "limiter": {"max": 2, "duration": 1000}})");
+        for (int i = 0; i < 8; ++i) {
+            add(otherOf(i % 2 == 0 ? Side::Ours : Side::Node), "mail");
+        }
+        eventually(
+            "all completed",
+            [&] {
+                return number({"ZCARD", key("completed")}) == 8;
+            },
+            std::chrono::seconds(20));
+        std::vector<std::int64_t> starts;
+        for (int n = 1; n <= 8; ++n) {
+            starts.push_back(std::stoll(field(std::to_string(n), "processedOn")));
+        }
+        std::sort(starts.begin(), starts.end());
+        // Four windows of two. A window begins with its first job: the third one after it is in another window.
+        for (std::size_t i = 0; i + 2 < starts.size(); i += 2) {
+            CPPUNIT_ASSERT_MESSAGE(std::to_string(starts[i + 2] - starts[i]),
+                                   starts[i + 2] - starts[i] >= 950);
+        }
+    }
+
+    void c154_theWindowIsNotMovedByLaterJobs() {
+        limit(5, 60000);
+        startWorker(Side::Ours);
+        run(Side::Node, "mail");
+        CPPUNIT_ASSERT_EQUAL(std::string("1"), text({"GET", key("limiter")}));
+        const std::int64_t ttl = number({"PTTL", key("limiter")});
+        CPPUNIT_ASSERT(ttl > 50000 && ttl <= 60000);
+        redis({"PEXPIRE", key("limiter"), "20000"});
+        run(Side::Node, "mail");
+        CPPUNIT_ASSERT_EQUAL(std::string("2"), text({"GET", key("limiter")}));
+        CPPUNIT_ASSERT(number({"PTTL", key("limiter")}) <= 20000);
+    }
+
+    void c155_jobsThatFailUnrunDoNotCount() {
+        limit(5, 60000);
+        const std::string id = add(Side::Node, "mail");
+        redis({"HSET", key(id), "defa", "child failed"});
+        startWorker(Side::Ours);
+        untilState(id, "failed");
+        CPPUNIT_ASSERT_EQUAL(std::int64_t{0}, existing({"limiter"}));
+        run(Side::Node, "mail");
+        CPPUNIT_ASSERT_EQUAL(std::string("1"), text({"GET", key("limiter")}));
+    }
+
+    void c156_theQueuesMaximumAndTheWorkersDuration() {
+        node("queue.setGlobalRateLimit", R"("args": [1, 60000])");
+        limit(100, 700);
+        startWorker(Side::Ours);
+        std::vector<std::string> ids;
+        for (int i = 0; i < 3; ++i) {
+            ids.push_back(add(Side::Node, "mail"));
+        }
+        eventually("all completed", [&] { return number({"ZCARD", key("completed")}) == 3; });
+        for (std::size_t i = 0; i + 1 < ids.size(); ++i) {
+            const std::int64_t between = std::stoll(field(ids[i + 1], "processedOn")) -
+                                         std::stoll(field(ids[i], "processedOn"));
+            CPPUNIT_ASSERT_MESSAGE(std::to_string(between), between >= 650 && between < 5000);
+        }
+        stopWorker(Side::Ours);
+        // Without a limiter of the worker's own the queue's duration counts.
+        limit(0, 0);
+        redis({"DEL", key("limiter")});
+        startWorker(Side::Ours);
+        run(Side::Node, "mail");
+        const std::int64_t ttl = number({"PTTL", key("limiter")});
+        CPPUNIT_ASSERT(ttl > 50000 && ttl <= 60000);
+    }
+
+    void c157_aLimitByHandStopsWorkersWithALimiter() {
+        for (const Side worker : kBoth) {
+            for (const bool limited : {true, false}) {
+                if (worker == Side::Ours) {
+                    node("queue.rateLimit", R"("args": [800])");
+                } else {
+                    ours().rateLimit(client(), std::chrono::milliseconds(800));
+                }
+                const std::int64_t closed = clock_.wallMs();
+                limit(limited ? 100 : 0, 1000);
+                startWorker(worker,
+                            limited ? R"({"limiter": {"max": 100, "duration": 1000}})" : "{}");
+                const std::string id = run(otherOf(worker), "mail");
+                const std::int64_t waited = std::stoll(field(id, "processedOn")) - closed;
+                CPPUNIT_ASSERT_MESSAGE(std::string(nameOf(worker)) + " " + std::to_string(waited),
+                                       limited ? waited >= 750 && waited < 5000 : waited < 750);
+                stopWorker(worker);
+                redis({"DEL", key("limiter")});
+            }
+        }
+    }
 
     void c158_aRateLimitedJobIsInFrontAndUncounted() {
         std::atomic<int> begins{0};
@@ -38,6 +134,16 @@ public:
                                seen[1].startedAtMs - seen[0].startedAtMs >= 650);
         CPPUNIT_ASSERT_EQUAL(std::string("1"), field(id, "atm"));
         CPPUNIT_ASSERT_EQUAL(std::string("2"), field(id, "ats"));
+    }
+
+    void c159_nodeReadsTheTimeOfOurCounter() {
+        limit(2, 60000);
+        startWorker(Side::Ours);
+        run(Side::Node, "mail");
+        CPPUNIT_ASSERT_EQUAL(0, node("queue.getRateLimitTtl", R"("args": [2])").GetInt());
+        run(Side::Node, "mail");
+        const int ttl = node("queue.getRateLimitTtl", R"("args": [2])").GetInt();
+        CPPUNIT_ASSERT_MESSAGE(std::to_string(ttl), ttl > 50000 && ttl <= 60000);
     }
 
     void c160_globalConcurrencyHoldsForBothSides() {
@@ -118,13 +224,25 @@ public:
         node("queue.resume");
         untilState(next, "completed");
     }
+
+private:
+    /// For workers of ours that are yet to start.
+    void limit(int max, int durationMs) {
+        settings_.limiter = {max, std::chrono::milliseconds(durationMs)};
+    }
 };
 
 namespace {
 
 const SectionSuites<LimitSection> registered(
     "J",
-    {STATEMENT(LimitSection, c158_aRateLimitedJobIsInFrontAndUncounted),
+    {STATEMENT(LimitSection, c153_aLimitHoldsForBothSidesTogether),
+     STATEMENT(LimitSection, c154_theWindowIsNotMovedByLaterJobs),
+     STATEMENT(LimitSection, c155_jobsThatFailUnrunDoNotCount),
+     STATEMENT(LimitSection, c156_theQueuesMaximumAndTheWorkersDuration),
+     STATEMENT(LimitSection, c157_aLimitByHandStopsWorkersWithALimiter),
+     STATEMENT(LimitSection, c158_aRateLimitedJobIsInFrontAndUncounted),
+     STATEMENT(LimitSection, c159_nodeReadsTheTimeOfOurCounter),
      STATEMENT(LimitSection, c160_globalConcurrencyHoldsForBothSides),
      STATEMENT(LimitSection, c161_withoutGlobalConcurrencyTheyRunSideBySide),
      STATEMENT(LimitSection, c162_nodeCallsAQueueFullThatWeFill),

@@ -88,7 +88,7 @@ public:
         items[1].lifo = true;
         items[2].id = prioritized;
         items[2].token = "prioritized";
-        for (const int code : backend().retryJobs(client(), items, clock_.wallMs())) {
+        for (const int code : ours().retryJobs(client(), items, clock_.wallMs())) {
             CPPUNIT_ASSERT_EQUAL(0, code);
         }
         CPPUNIT_ASSERT_EQUAL(joined({plain, waiting, lifo}), joined(list(key("wait"))));
@@ -208,6 +208,23 @@ public:
         }
     }
 
+    void c127_startsAreLimited() {
+        settings_.maxStartedAttempts = 2;
+        startWorker(Side::Ours);
+        // A second failure is the last, whatever the job allows.
+        const std::string failing = add(Side::Node, "fail", "{}", R"({"attempts":5})");
+        untilState(failing, "failed");
+        CPPUNIT_ASSERT_EQUAL(std::string("2"), field(failing, "ats"));
+        CPPUNIT_ASSERT_EQUAL(std::string("told to fail"), field(failing, "failedReason"));
+        // A third start fails unrun.
+        const std::string started = add(Side::Node, "mail", "{}", R"({"attempts":5,"delay":300})");
+        redis({"HSET", key(started), "ats", "2"});
+        untilState(started, "failed");
+        CPPUNIT_ASSERT_EQUAL(std::string("job started more than allowable limit"),
+                             field(started, "failedReason"));
+        CPPUNIT_ASSERT_EQUAL(joined({failing, failing}), joined(begun(Side::Ours)));
+    }
+
     void c128_reasonAndTraceAreThereWhenTheJobLeavesActive() {
         // Whoever sees the job outside of active sees why it failed: looked at in one moment.
         const std::string look =
@@ -250,7 +267,7 @@ private:
         item.id = id;
         item.token = "token";
         item.uncountStart = false;
-        return backend().handBackJobs(client(), {item}, clock_.wallMs()).at(0);
+        return ours().handBackJobs(client(), {item}, clock_.wallMs()).at(0);
     }
 
     std::atomic<int> failures_{0};
@@ -270,6 +287,7 @@ const SectionSuites<RetrySection> registered(
      STATEMENT(RetrySection, c124_waitPutsTheJobInFront),
      STATEMENT(RetrySection, c125_waitPutsAPrioritizedJobInFrontOfItsPriority),
      STATEMENT(RetrySection, c126_theHandlersOwnBackoffDecides),
+     STATEMENT(RetrySection, c127_startsAreLimited),
      STATEMENT(RetrySection, c128_reasonAndTraceAreThereWhenTheJobLeavesActive)});
 
 }  // namespace

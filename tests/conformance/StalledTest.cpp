@@ -35,7 +35,7 @@ public:
     void c145_weRecoverAJobOfNodesThatIsNotRenewed() {
         const std::string id = abandonedByNode("{}");
         const std::string waiting = add(Side::Ours, "mail");
-        sweep(milliseconds(200), 1);
+        weCheck(200, 1);
         eventually("it waits", [&] { return number({"LLEN", key("wait")}) == 2; });
         CPPUNIT_ASSERT_EQUAL(joined({waiting, id}), joined(list(key("wait"))));
         CPPUNIT_ASSERT_EQUAL(std::string("1"), field(id, "stc"));
@@ -52,7 +52,7 @@ public:
         redis({"SADD", key("stalled"), id});
         redis({"SET", key("stalled-check"), "1", "PX", "1500"});
         CPPUNIT_ASSERT(
-            backend()
+            ours()
                 .checkStalled(client(), clock_.wallMs(), milliseconds(100), 1, 100, false)
                 .state == StalledResult::State::NotDue);
         node("monitor.start");
@@ -69,7 +69,7 @@ public:
     }
 
     void c147_theChecksKeyLivesForTheInterval() {
-        sweep(milliseconds(40000), 1);
+        weCheck(40000, 1);
         eventually("a check", [&] { return existing({"stalled-check"}) == 1; });
         const std::int64_t ours = number({"PTTL", key("stalled-check")});
         CPPUNIT_ASSERT_MESSAGE(std::to_string(ours), ours > 30000 && ours <= 40000);
@@ -94,7 +94,7 @@ public:
 
         // Our check, Node's worker.
         const std::string second = abandonedByOurs(R"({"attempts":3})");
-        sweep(milliseconds(200), 0);
+        weCheck(200, 0);
         untilState(second, "waiting");
         sweeper_.reset();
         CPPUNIT_ASSERT_EQUAL(std::string(kTooOften), field(second, "defa"));
@@ -111,7 +111,7 @@ public:
             redis({"DEL", key(id + ":lock"), key("stalled-check")});
             redis({"SADD", key("stalled"), id});
             const StalledResult result =
-                backend().checkStalled(client(), clock_.wallMs(), milliseconds(100), 0, 100, false);
+                ours().checkStalled(client(), clock_.wallMs(), milliseconds(100), 0, 100, false);
             CPPUNIT_ASSERT_EQUAL(id, joined(result.recovered));
             CPPUNIT_ASSERT_EQUAL(std::to_string(stalls), field(id, "stc"));
             CPPUNIT_ASSERT_EQUAL(std::string("(none)"), fieldOrNone(id, "defa"));
@@ -132,7 +132,7 @@ public:
         untilState(first, "completed");
         stopWorker(Side::Ours);
         const std::string second = abandonedByOurs(R"({"priority":4})");
-        sweep(milliseconds(200), 1);
+        weCheck(200, 1);
         untilState(second, "waiting");
         CPPUNIT_ASSERT_EQUAL(second, joined(list(key("wait"))));
         CPPUNIT_ASSERT_EQUAL(std::int64_t{0}, existing({"prioritized"}));
@@ -142,7 +142,7 @@ public:
         const std::string id = add(Side::Node, "mail");
         claim(1, "token", std::chrono::seconds(60));
         redis({"SADD", key("stalled"), id});
-        CPPUNIT_ASSERT(backend()
+        CPPUNIT_ASSERT(ours()
                            .checkStalled(client(), clock_.wallMs(), milliseconds(1), 0, 100, false)
                            .recovered.empty());
         CPPUNIT_ASSERT_EQUAL(std::string("active"), nodeState(id));

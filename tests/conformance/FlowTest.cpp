@@ -1,0 +1,383 @@
+#include <atomic>
+
+#include <cppunit/TestAssert.h>
+
+#include "conformance/Conformance.h"
+#include "plugin/HostApi.h"
+
+namespace {
+
+using namespace drover;
+using namespace drover::test;
+
+constexpr double kPriorityStep = 4294967296.0;  // 2^32
+
+}  // namespace
+
+/// 8.N: parents and children. Node's FlowProducer makes the flows: a parent "p" in a queue of its own, its children in the
+/// queue that is worked.
+class FlowSection : public Conformance {
+public:
+    using Conformance::Conformance;
+
+    void setUp() override {
+        Conformance::setUp();
+        // One child may be held while others end.
+        settings_.threads = 2;
+        settings_.batchSize = 1;
+    }
+
+    void c227_nodeEndsOneChild() {
+        flow("{}", {child("c1"), child("c2", "hold")});
+        startWorker(Side::Node);
+        untilState("c1", "completed");
+        CPPUNIT_ASSERT_EQUAL(key("c2"), joined(dependencies()));
+        CPPUNIT_ASSERT_EQUAL(std::string(R"({"of":"c1"})"), processed("c1"));
+        CPPUNIT_ASSERT_EQUAL(std::string("waiting-children"), parentState());
+        eventually("it holds", [&] { return begun(Side::Node).size() == 2; });
+        release(Side::Node);
+        untilState("c2", "completed");
+    }
+
+    void c228_weEndTheLastChild() {
+        const std::string before =
+            peer()
+                .call("queue.add", parentQueue() + R"(, "args": ["mail", {}, {}])")["id"]
+                .GetString();
+        redis({"DEL", pkey("marker")});
+        flow("{}", {child("c1"), child("c2", "hold")});
+        startWorker(Side::Ours);
+        untilState("c1", "completed");
+        CPPUNIT_ASSERT_EQUAL(std::string("waiting-children"), parentState());
+        CPPUNIT_ASSERT_EQUAL(key("c2"), joined(dependencies()));
+        release(Side::Ours);
+        untilState("c2", "completed");
+        CPPUNIT_ASSERT_EQUAL(joined({before, "p"}), joined(list(pkey("wait"))));
+        CPPUNIT_ASSERT_EQUAL(std::string("0"), text({"ZSCORE", pkey("marker"), "0"}));
+        CPPUNIT_ASSERT_EQUAL(
+            std::string("added name=sum | waiting-children | waiting prev=waiting-children"),
+            parentEvents());
+        CPPUNIT_ASSERT(dependencies().empty());
+        CPPUNIT_ASSERT_EQUAL(std::int64_t{0}, number({"EXISTS", pkey("waiting-children")}));
+    }
+
+    void c229_eitherSideReadsTheOthersResults() {
+        flow("{}", {child("c1"), child("c2")});
+        startWorker(Side::Ours);
+        untilParent("waiting");
+        peer().call(
+            "worker.start",
+            parentQueue() + R"(, "worker": "parents", "behaviours": {"*": {"do": "children"}})");
+        untilParent("completed");
+        peer().call("worker.close", R"("worker": "parents")");
+        expectBoth(text({"HGET", pkey("p"), "returnvalue"}));
+        stopWorker(Side::Ours);
+
+        // Node ends the children, ours the parent.
+        const std::string children = queueName();
+        flow("{}", {child("d1"), child("d2")}, "q");
+        startWorker(Side::Node);
+        untilParent("waiting", "q");
+        behaviours_["sum"] = [](RunningJob& job) {
+            std::string values;
+            CPPUNIT_ASSERT(job.childrenValues(values) == HostStatus::Ok);
+            job.setOutcome({JobOutcome::Kind::Completed, values, "", 0});
+        };
+        useQueue(children + "-parent");
+        startWorker(Side::Ours);
+        untilState("q", "completed");
+        rapidjson::Document values;
+        values.Parse(field("q", "returnvalue").c_str());
+        CPPUNIT_ASSERT_EQUAL(2u, values.MemberCount());
+        CPPUNIT_ASSERT_EQUAL(std::string(R"({"of":"d2"})"),
+                             textOf(values[("bull:" + children + ":d2").c_str()]));
+    }
+
+    void c230_aReleasedParentsDelayAndPriorityCount() {
+        flow(R"({"delay":60000})", {child("c1")});
+        flow(R"({"priority":7})", {child("d1")}, "q");
+        startWorker(Side::Ours);
+        untilParent("delayed");
+        const std::string due = text({"ZSCORE", pkey("delayed"), "p"});
+        CPPUNIT_ASSERT_EQUAL(0LL, std::stoll(due) % 4096);
+        const std::int64_t dueMs = std::stoll(due) / 4096;
+        CPPUNIT_ASSERT(dueMs > clock_.wallMs() + 50000 && dueMs <= clock_.wallMs() + 60000);
+        CPPUNIT_ASSERT_EQUAL(
+            "added name=sum | waiting-children | delayed delay=" + std::to_string(dueMs),
+            parentEvents());
+        CPPUNIT_ASSERT_EQUAL(std::to_string(dueMs), text({"ZSCORE", pkey("marker"), "1"}));
+        untilParent("prioritized", "q");
+        CPPUNIT_ASSERT_EQUAL(7 * kPriorityStep + 1,
+                             std::stod(text({"ZSCORE", pkey("prioritized"), "q"})));
+    }
+
+    void c231_aFailedChildFailsItsParent() {
+        // Whoever takes the parent fails it, unrun.
+        for (const Side worker : kBoth) {
+            const std::string base = queueName();
+            flow(R"({"attempts":3})",
+                 {child("c1", "fail", R"("failParentOnFailure":true)"),
+                  child("c2", "mail", R"("delay":60000)")});
+            startWorker(Side::Ours);
+            untilParent("waiting");
+            const std::string reason = "child " + key("c1") + " failed";
+            CPPUNIT_ASSERT_EQUAL(reason, text({"HGET", pkey("p"), "defa"}));
+            CPPUNIT_ASSERT_EQUAL(text({"HGET", key("c1"), "finishedOn"}),
+                                 text({"ZSCORE", pkey("p:unsuccessful"), key("c1")}));
+            CPPUNIT_ASSERT_EQUAL(key("c2"), joined(dependencies()));
+            stopWorker(Side::Ours);
+            const std::size_t seen = seenByOurs().size();
+            useQueue(base + "-parent");
+            startWorker(worker);
+            untilState("p", "failed");
+            CPPUNIT_ASSERT_EQUAL(reason, field("p", "failedReason"));
+            CPPUNIT_ASSERT_EQUAL(std::string("(none)"), fieldOrNone("p", "defa"));
+            CPPUNIT_ASSERT_EQUAL(seen, seenByOurs().size());
+            stopWorker(worker);
+            useQueue(base + "-again");
+        }
+    }
+
+    void c232_soItGoesUpTheChain() {
+        const std::string q = queueName();
+        peer().call(
+            "flow.add",
+            R"("args": [{"name": "top", "queueName": ")" + q +
+                R"(", "opts": {"jobId": "top"}, "children": [{"name": "middle", "queueName": ")" +
+                q +
+                R"(", "opts": {"jobId": "middle", "failParentOnFailure": true}, "children": [)" +
+                R"({"name": "fail", "queueName": ")" + q +
+                R"(", "opts": {"jobId": "leaf", "failParentOnFailure": true}}]}]}])");
+        startWorker(Side::Ours);
+        for (const char* id : {"leaf", "middle", "top"}) {
+            untilState(id, "failed");
+        }
+        CPPUNIT_ASSERT_EQUAL("child " + key("leaf") + " failed", field("middle", "failedReason"));
+        CPPUNIT_ASSERT_EQUAL("child " + key("middle") + " failed", field("top", "failedReason"));
+        CPPUNIT_ASSERT_EQUAL(std::string("leaf"), joined(begun(Side::Ours)));
+        // Level by level: each was released, taken and failed before the next one.
+        CPPUNIT_ASSERT_EQUAL(
+            "added name=top | waiting-children | waiting prev=waiting-children | active "
+            "prev=waiting | failed failedReason=child " +
+                key("middle") + " failed prev=active | retries-exhausted attemptsMade=1",
+            eventsOf("top"));
+    }
+
+    void c233_theParentContinuesAtTheFirstFailure() {
+        flow("{}",
+             {child("c1", "fail", R"("continueParentOnFailure":true)"),
+              child("c2", "mail", R"("delay":60000)")});
+        startWorker(Side::Ours);
+        untilParent("waiting");
+        CPPUNIT_ASSERT_EQUAL(std::string("told to fail"),
+                             text({"HGET", pkey("p:failed"), key("c1")}));
+        CPPUNIT_ASSERT_EQUAL(key("c2"), joined(dependencies()));
+        CPPUNIT_ASSERT_EQUAL(std::int64_t{0}, number({"HEXISTS", pkey("p"), "defa"}));
+        CPPUNIT_ASSERT_EQUAL(
+            std::string("added name=sum | waiting-children | waiting prev=waiting-children"),
+            parentEvents());
+    }
+
+    void c234_anIgnoredFailureIsRecorded() {
+        flow("{}",
+             {child("c1", "fail", R"("ignoreDependencyOnFailure":true)"), child("c2", "hold")});
+        startWorker(Side::Ours);
+        untilState("c1", "failed");
+        CPPUNIT_ASSERT_EQUAL(std::string("waiting-children"), parentState());
+        CPPUNIT_ASSERT_EQUAL(key("c2"), joined(dependencies()));
+        release(Side::Ours);
+        untilParent("waiting");
+        CPPUNIT_ASSERT_EQUAL(std::string("told to fail"),
+                             text({"HGET", pkey("p:failed"), key("c1")}));
+        if (!is548()) {
+            CPPUNIT_ASSERT_EQUAL("{\"" + key("c1") + "\":\"told to fail\"}",
+                                 textOf(peer().call("job.getIgnoredChildrenFailures",
+                                                    parentQueue() + R"(, "job": "p")")));
+        }
+        // As the last one it releases the parent, too.
+        flow("{}", {child("d1", "fail", R"("ignoreDependencyOnFailure":true)")}, "q");
+        untilParent("waiting", "q");
+    }
+
+    void c235_aRemovedDependencyIsDropped() {
+        flow("{}",
+             {child("c1", "fail", R"("removeDependencyOnFailure":true)"), child("c2", "hold")});
+        startWorker(Side::Ours);
+        untilState("c1", "failed");
+        CPPUNIT_ASSERT_EQUAL(key("c2"), joined(dependencies()));
+        CPPUNIT_ASSERT_EQUAL(std::string("waiting-children"), parentState());
+        release(Side::Ours);
+        untilParent("waiting");
+        CPPUNIT_ASSERT_EQUAL(std::int64_t{0},
+                             number({"EXISTS", pkey("p:failed"), pkey("p:unsuccessful")}));
+    }
+
+    void c236_withoutAPolicyTheParentWaitsOn() {
+        flow("{}", {child("c1", "fail"), child("c2")});
+        startWorker(Side::Ours);
+        untilState("c1", "failed");
+        untilState("c2", "completed");
+        CPPUNIT_ASSERT_EQUAL(std::string("waiting-children"), parentState());
+        CPPUNIT_ASSERT_EQUAL(key("c1"), joined(dependencies()));
+    }
+
+    void c237_aFailedChildThatIsRemovedReleasesTheParent() {
+        flow("{}", {child("c1", "fail", R"("removeOnFail":true)"), child("c2")});
+        startWorker(Side::Ours);
+        untilParent("waiting");
+        CPPUNIT_ASSERT(dependencies().empty());
+        CPPUNIT_ASSERT_EQUAL(std::int64_t{0}, existing({"c1"}));
+    }
+
+    void c238_repeatedAttemptsDoNotConcernTheParent() {
+        flow("{}",
+             {child("c1", "fail", R"("failParentOnFailure":true,"attempts":3,"backoff":60000)"),
+              child("c2", "twice", R"("failParentOnFailure":true,"attempts":3)")});
+        startWorker(Side::Ours);
+        untilState("c1", "delayed");
+        untilState("c2", "completed");
+        CPPUNIT_ASSERT_EQUAL(std::string("waiting-children"), parentState());
+        CPPUNIT_ASSERT_EQUAL(key("c1"), joined(dependencies()));
+        CPPUNIT_ASSERT_EQUAL(std::int64_t{0}, number({"EXISTS", pkey("p:unsuccessful")}));
+        CPPUNIT_ASSERT_EQUAL(std::string("added name=sum | waiting-children"), parentEvents());
+    }
+
+    void c240_aChildFromTheHandlerHoldsTheCompletionOff() {
+        // Without waiting: the completion is refused, which is a failed attempt.
+        behaviours_["hasty"] = [](RunningJob& job) {
+            std::string ids;
+            CPPUNIT_ASSERT(job.addChildren(R"([{"name":"late","data":{},"opts":{"delay":60000}}])",
+                                           ids) == HostStatus::Ok);
+            job.setOutcome({JobOutcome::Kind::Completed, "{}", "", 0});
+        };
+        // As it should be: it waits, and sees the result when it runs again.
+        behaviours_["sum"] = [](RunningJob& job) {
+            std::string values;
+            CPPUNIT_ASSERT(job.childrenValues(values) == HostStatus::Ok);
+            if (values != "{}") {
+                job.setOutcome({JobOutcome::Kind::Completed, values, "", 0});
+                return;
+            }
+            std::string ids;
+            CPPUNIT_ASSERT(
+                job.addChildren(R"([{"name":"mail","data":{"n":1},"opts":{"delay":200}}])", ids) ==
+                HostStatus::Ok);
+            job.setOutcome({JobOutcome::Kind::WaitingChildren, "", "", 0});
+        };
+        startWorker(Side::Ours);
+        const std::string hasty = add(Side::Node, "hasty");
+        untilState(hasty, "failed");
+        CPPUNIT_ASSERT(field(hasty, "failedReason").find("pending dependencies") !=
+                       std::string::npos);
+        CPPUNIT_ASSERT_EQUAL(std::int64_t{1}, number({"SCARD", key(hasty + ":dependencies")}));
+
+        const std::string sum = add(Side::Node, "sum");
+        untilState(sum, "completed");
+        CPPUNIT_ASSERT(field(sum, "returnvalue").find(R"({"n":1})") != std::string::npos);
+        CPPUNIT_ASSERT_EQUAL(std::string("2"), field(sum, "ats"));
+        CPPUNIT_ASSERT_EQUAL(std::string("1"), field(sum, "atm"));
+        CPPUNIT_ASSERT(eventsOf(sum).find("waiting-children prev=active | waiting "
+                                          "prev=waiting-children") != std::string::npos);
+    }
+
+    void c241_waitingForNoChildrenIsNotWaiting() {
+        const std::string id = add(Side::Node, "mail");
+        CPPUNIT_ASSERT_EQUAL(id, claim(1).at(0).id);
+        CPPUNIT_ASSERT_EQUAL(
+            1, ours().moveToWaitingChildren(client(), {{id, "token"}}, clock_.wallMs()).at(0));
+        CPPUNIT_ASSERT_EQUAL(std::string("active"), nodeState(id));
+        CPPUNIT_ASSERT_EQUAL(std::string("token"), text({"GET", key(id + ":lock")}));
+        CPPUNIT_ASSERT_EQUAL(std::int64_t{0}, existing({"waiting-children"}));
+    }
+
+private:
+    static std::string child(const std::string& id,
+                             const std::string& name = "mail",
+                             const std::string& opts = "") {
+        return R"({"name": ")" + name + R"(", "data": {"of": ")" + id +
+               R"("}, "queueName": "CHILDREN", "opts": {"jobId": ")" + id + "\"" +
+               (opts.empty() ? "" : ", " + opts) + "}}";
+    }
+
+    void flow(const std::string& opts,
+              const std::vector<std::string>& children,
+              const std::string& id = "p") {
+        std::string all;
+        for (const std::string& one : children) {
+            all += (all.empty() ? "" : ", ") + one;
+        }
+        for (std::size_t at = all.find("CHILDREN"); at != std::string::npos;
+             at = all.find("CHILDREN")) {
+            all.replace(at, 8, queueName());
+        }
+        parents_ = queueName() + "-parent";
+        peer().call("flow.add",
+                    R"("args": [{"name": "sum", "queueName": ")" + parents_ +
+                        R"(", "opts": {"jobId": ")" + id + "\"" +
+                        (opts == "{}" ? "}" : ", " + opts.substr(1)) + R"(, "children": [)" + all +
+                        "]}]");
+    }
+
+    [[nodiscard]] std::string pkey(const std::string& suffix) const {
+        return "bull:" + parents_ + ":" + suffix;
+    }
+    [[nodiscard]] std::string parentQueue() { return "\"queue\": \"" + queueName() + "-parent\""; }
+    std::string parentState(const std::string& id = "p") {
+        return peer()
+            .call("queue.getJobState", "\"queue\": \"" + parents_ + R"(", "args": [")" + id + "\"]")
+            .GetString();
+    }
+    void untilParent(const std::string& state, const std::string& id = "p") {
+        eventually("the parent is " + state, [&] { return parentState(id) == state; });
+    }
+    std::vector<std::string> dependencies() {
+        const Reply reply = redis({"SMEMBERS", pkey("p:dependencies")});
+        std::vector<std::string> keys;
+        for (std::size_t i = 0; i < reply.size(); ++i) {
+            keys.emplace_back(reply.at(i).text());
+        }
+        return keys;
+    }
+    std::string processed(const std::string& id) {
+        return text({"HGET", pkey("p:processed"), key(id)});
+    }
+    std::string parentEvents() {
+        const std::string children = queueName();
+        useQueue(parents_);
+        const std::string events = eventsOf("p");
+        useQueue(children);
+        return events;
+    }
+    void expectBoth(const std::string& json) {
+        rapidjson::Document values;
+        values.Parse(json.c_str());
+        CPPUNIT_ASSERT_EQUAL_MESSAGE(json, 2u, values.MemberCount());
+        for (const char* id : {"c1", "c2"}) {
+            CPPUNIT_ASSERT_EQUAL(std::string(R"({"of":")") + id + "\"}",
+                                 textOf(values[key(id).c_str()]));
+        }
+    }
+
+    std::string parents_;
+};
+
+namespace {
+
+const SectionSuites<FlowSection> registered(
+    "N",
+    {STATEMENT(FlowSection, c227_nodeEndsOneChild),
+     STATEMENT(FlowSection, c228_weEndTheLastChild),
+     STATEMENT(FlowSection, c229_eitherSideReadsTheOthersResults),
+     STATEMENT(FlowSection, c230_aReleasedParentsDelayAndPriorityCount),
+     STATEMENT(FlowSection, c231_aFailedChildFailsItsParent),
+     STATEMENT(FlowSection, c232_soItGoesUpTheChain),
+     STATEMENT(FlowSection, c233_theParentContinuesAtTheFirstFailure),
+     STATEMENT(FlowSection, c234_anIgnoredFailureIsRecorded),
+     STATEMENT(FlowSection, c235_aRemovedDependencyIsDropped),
+     STATEMENT(FlowSection, c236_withoutAPolicyTheParentWaitsOn),
+     STATEMENT(FlowSection, c237_aFailedChildThatIsRemovedReleasesTheParent),
+     STATEMENT(FlowSection, c238_repeatedAttemptsDoNotConcernTheParent),
+     STATEMENT(FlowSection, c240_aChildFromTheHandlerHoldsTheCompletionOff),
+     STATEMENT(FlowSection, c241_waitingForNoChildrenIsNotWaiting)});
+
+}  // namespace
