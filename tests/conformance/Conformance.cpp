@@ -153,6 +153,8 @@ int Conformance::finish(const std::string& id,
     item.completed = completed;
     item.value = completed ? "{\"done\":1}" : "broken";
     item.stacktrace = "[]";
+    const Reply owned = redis({"HGET", key(id), "deid"});
+    item.deduplicationId = owned.isNil() ? "" : owned.text();
     request.finish.push_back(item);
     request.claim = claim;
     request.token = "next";

@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <atomic>
 
 #include <cppunit/TestAssert.h>
 
@@ -280,6 +281,22 @@ public:
         CPPUNIT_ASSERT_EQUAL(three, joined(list(key("wait"))));
     }
 
+    void c092_theNextIterationExistsBeforeOurHandlerStarts() {
+        std::atomic<std::int64_t> pending{-1};
+        RedisClient probe(options(), scripts(), "probe");
+        behaviours_["tick"] = [&](RunningJob& job) {
+            Command count;
+            count.add("ZCARD").add(key("delayed"));
+            pending = probe.call(count).integer();
+            job.setOutcome({JobOutcome::Kind::Completed, "{}", "", 0});
+        };
+        startWorker(Side::Ours);
+        node("queue.upsertJobScheduler",
+             R"("args": ["tick", {"every": 3600000}, {"name": "tick"}])");
+        eventually("it ran", [&] { return pending >= 0; });
+        CPPUNIT_ASSERT_EQUAL(std::int64_t{1}, pending.load());
+    }
+
     void c093_aDeferredFailureFailsUnrun() {
         const std::string reason = "child bull:other:1 failed";
         const std::string id = add(Side::Node, "mail", "{}", R"({"attempts":3})");
@@ -316,6 +333,7 @@ const SectionSuites<FetchSection> registered(
      STATEMENT(FetchSection, c089_aJobThatWeLostIsFinishedOnce),
      STATEMENT(FetchSection, c090_idsWithoutAJobStopNothing),
      STATEMENT(FetchSection, c091_aChainedFetchShowsNoJobWithoutLock),
+     STATEMENT(FetchSection, c092_theNextIterationExistsBeforeOurHandlerStarts),
      STATEMENT(FetchSection, c093_aDeferredFailureFailsUnrun)});
 
 }  // namespace

@@ -1,0 +1,320 @@
+#include <algorithm>
+
+#include <cppunit/TestAssert.h>
+
+#include "conformance/Conformance.h"
+
+namespace {
+
+using namespace drover;
+using namespace drover::test;
+
+}  // namespace
+
+/// 8.M: job schedulers. Node makes them; whoever takes one of their jobs plans the next one.
+class SchedulerSection : public Conformance {
+public:
+    using Conformance::Conformance;
+
+    void c206_eitherSideMakesTheNextIterationOnePeriodLater() {
+        upsert(R"({"every": 700})");
+        for (const Side worker : {Side::Ours, Side::Node, Side::Ours}) {
+            startWorker(worker);
+            const std::int64_t before = number({"ZCARD", key("completed")});
+            eventually("two more ran", [&] {
+                return number({"ZCARD", key("completed")}) >= before + 2;
+            });
+            stopWorker(worker);
+        }
+        const std::vector<std::int64_t> slots = runs();
+        for (std::size_t i = 0; i + 1 < slots.size(); ++i) {
+            CPPUNIT_ASSERT_EQUAL(std::int64_t{700}, slots[i + 1] - slots[i]);
+        }
+        expectOnePending(slots.back() + 700);
+    }
+
+    void c207_afterMissedPeriodsOneJobFollowsInPhase() {
+        upsert(R"({"every": 400})");
+        const std::int64_t first = nextRun();
+        eventually("periods passed", [&] { return clock_.wallMs() > first + 1500; });
+        startWorker(Side::Ours);
+        eventually("it ran", [&] { return number({"ZCARD", key("completed")}) == 1; });
+        stopWorker(Side::Ours);
+        const std::int64_t next = nextRun();
+        CPPUNIT_ASSERT(next > first + 1500);
+        CPPUNIT_ASSERT_EQUAL(std::int64_t{0}, (next - first) % 400);
+        expectOnePending(next);
+    }
+
+    void c208_anOffsetShiftsThePhase() {
+        upsert(R"({"every": 600, "offset": 200})");
+        startWorker(Side::Ours);
+        eventually("three ran", [&] { return number({"ZCARD", key("completed")}) >= 3; });
+        stopWorker(Side::Ours);
+        for (const std::int64_t slot : runs()) {
+            CPPUNIT_ASSERT_EQUAL(std::int64_t{200}, slot % 600);
+        }
+        expectOnePending(runs().back() + 600);
+    }
+
+    void c209_aStartDateSetsFirstRunAndPhase() {
+        const std::int64_t start = clock_.wallMs() + 900;
+        upsert("{\"every\": 500, \"startDate\": " + std::to_string(start) + "}");
+        startWorker(Side::Ours);
+        eventually("three ran", [&] { return number({"ZCARD", key("completed")}) >= 3; });
+        stopWorker(Side::Ours);
+        const std::vector<std::int64_t> slots = runs();
+        CPPUNIT_ASSERT_EQUAL(start, slots[0]);
+        CPPUNIT_ASSERT_EQUAL(start + 500, slots[1]);
+        CPPUNIT_ASSERT_EQUAL(start + 1000, slots[2]);
+    }
+
+    void c210_eitherSideComputesTheOthersCronRuns() {
+        upsert(R"({"pattern": "* * * * * *"})");
+        for (const Side worker : {Side::Ours, Side::Node, Side::Ours}) {
+            startWorker(worker);
+            const std::int64_t before = number({"ZCARD", key("completed")});
+            eventually("two more ran", [&] {
+                return number({"ZCARD", key("completed")}) >= before + 2;
+            });
+            stopWorker(worker);
+        }
+        const std::vector<std::int64_t> slots = runs();
+        for (std::size_t i = 0; i < slots.size(); ++i) {
+            CPPUNIT_ASSERT_EQUAL(std::int64_t{0}, slots[i] % 1000);
+            CPPUNIT_ASSERT(i == 0 || slots[i] - slots[i - 1] == 1000);
+        }
+        // Patterns whose next run is far: the same run by either side.
+        for (const char* pattern : {"30 2 * * *", "0 0 L * *", "0 0 13 * 5", "*/7 3-5 * * 1-5"}) {
+            expectSameNextRun("{\"pattern\": \"" + std::string(pattern) + R"(", "tz": "UTC"})");
+        }
+    }
+
+    void c211_theTimeZoneIsTheSchedulers() {
+        for (const char* zone :
+             {"America/New_York", "Asia/Kolkata", "Pacific/Auckland", "Europe/Madrid"}) {
+            expectSameNextRun("{\"pattern\": \"15 9 * * *\", \"tz\": \"" + std::string(zone) +
+                              "\"}");
+        }
+    }
+
+    void c212_aLimitOfTwoMakesTwoJobs() {
+        upsert(R"({"every": 300, "limit": 2})");
+        startWorker(Side::Ours);
+        eventually("both ran", [&] { return number({"ZCARD", key("completed")}) == 2; });
+        untilNothingActive();
+        CPPUNIT_ASSERT_EQUAL(std::int64_t{0}, existing({"delayed", "wait", "prioritized"}));
+        CPPUNIT_ASSERT_EQUAL(std::string("tick"), joined(members("repeat")));
+    }
+
+    void c213_anEndDateEndsIt() {
+        const std::int64_t end = clock_.wallMs() + 1200;
+        upsert("{\"every\": 400, \"endDate\": " + std::to_string(end) + "}");
+        startWorker(Side::Ours);
+        eventually("nothing is pending", [&] {
+            return clock_.wallMs() > end &&
+                   existing({"delayed", "wait", "active", "prioritized"}) == 0;
+        });
+        const std::size_t ran = runs().size();
+        CPPUNIT_ASSERT_MESSAGE(std::to_string(ran), ran >= 2 && ran <= 5);
+    }
+
+    void c214_immediatelyMeansNowAndThenByThePattern() {
+        const std::int64_t before = clock_.wallMs();
+        upsert(R"({"pattern": "0 0 3 1 1 *", "immediately": true, "tz": "UTC"})");
+        startWorker(Side::Ours);
+        eventually("it ran", [&] { return number({"ZCARD", key("completed")}) == 1; });
+        CPPUNIT_ASSERT(runs()[0] >= before - 1000 && runs()[0] <= clock_.wallMs());
+        const std::int64_t next = nextRun();
+        // The third hour of a year's first day.
+        CPPUNIT_ASSERT_EQUAL(std::int64_t{3 * 3600000}, next % 86400000);
+        CPPUNIT_ASSERT(next > clock_.wallMs());
+        expectOnePending(next);
+    }
+
+    void c215_iterationsAreCounted() {
+        upsert(R"({"every": 300})");
+        startWorker(Side::Ours);
+        eventually("three ran", [&] { return number({"ZCARD", key("completed")}) >= 3; });
+        stopWorker(Side::Ours);
+        const std::vector<std::int64_t> slots = runs();
+        for (std::size_t i = 0; i < slots.size(); ++i) {
+            rapidjson::Document opts;
+            opts.Parse(field("repeat:tick:" + std::to_string(slots[i]), "opts").c_str());
+            CPPUNIT_ASSERT_EQUAL(static_cast<int>(i) + 1, opts["repeat"]["count"].GetInt());
+        }
+        CPPUNIT_ASSERT_EQUAL(std::to_string(slots.size() + 1), field("repeat:tick", "ic"));
+    }
+
+    void c218_retriesMakeNoIterations() {
+        upsert(R"({"every": 3600000})", R"({"name": "fail", "opts": {"attempts": 3}})");
+        startWorker(Side::Ours);
+        eventually("it failed", [&] { return number({"ZCARD", key("failed")}) == 1; });
+        CPPUNIT_ASSERT_EQUAL(std::size_t{3}, seenByOurs().size());
+        CPPUNIT_ASSERT_EQUAL(std::string("2"), field("repeat:tick", "ic"));
+        expectOnePending(nextRun());
+    }
+
+    void c220_aRemovedSchedulerMakesNoMore() {
+        upsert(R"({"every": 3600000})", R"({"name": "hold"})");
+        startWorker(Side::Ours);
+        eventually("it runs", [&] { return seenByOurs().size() == 1; });
+        expectOnePending(nextRun());
+        CPPUNIT_ASSERT(node("queue.removeJobScheduler", R"("args": ["tick"])").GetBool());
+        release(Side::Ours);
+        eventually("it ended", [&] { return number({"ZCARD", key("completed")}) == 1; });
+        CPPUNIT_ASSERT_EQUAL(std::int64_t{0},
+                             existing({"delayed", "wait", "repeat", "repeat:tick"}));
+        stopWorker(Side::Ours);
+
+        // Removed before its waiting job is taken.
+        upsert(R"({"every": 7200000})");
+        CPPUNIT_ASSERT_EQUAL(std::int64_t{1}, number({"LLEN", key("wait")}));
+        CPPUNIT_ASSERT(node("queue.removeJobScheduler", R"("args": ["tick"])").GetBool());
+        startWorker(Side::Ours);
+        eventually("it ended", [&] { return number({"ZCARD", key("completed")}) == 2; });
+        CPPUNIT_ASSERT_EQUAL(std::int64_t{0},
+                             existing({"delayed", "wait", "repeat", "repeat:tick"}));
+    }
+
+    void c223_twoWorkersMakeOneNextIteration() {
+        startWorker(Side::Ours);
+        startWorker(Side::Node, R"({"concurrency": 3})");
+        upsert(R"({"every": 100})");
+        eventually(
+            "many ran",
+            [&] {
+                return number({"ZCARD", key("completed")}) >= 30;
+            },
+            std::chrono::seconds(30));
+        stopWorker(Side::Ours);
+        stopWorker(Side::Node);
+        const std::vector<std::int64_t> slots = runs();
+        for (std::size_t i = 0; i + 1 < slots.size(); ++i) {
+            CPPUNIT_ASSERT_EQUAL(std::int64_t{0}, (slots[i + 1] - slots[i]) % 100);
+            CPPUNIT_ASSERT(slots[i + 1] > slots[i]);
+        }
+        CPPUNIT_ASSERT_EQUAL(slots.size(), begun(Side::Ours).size() + begun(Side::Node).size());
+        CPPUNIT_ASSERT_EQUAL(std::to_string(slots.size() + 1), field("repeat:tick", "ic"));
+        CPPUNIT_ASSERT_EQUAL(std::int64_t{1},
+                             number({"ZCARD", key("delayed")}) + number({"LLEN", key("wait")}));
+    }
+
+    void c224_theNextHasTheRecordsDataAndTheJobsOptions() {
+        upsert(R"({"every": 3600000})",
+               R"({"name": "tick", "data": {"n": 1}, "opts": {"attempts": 4}})");
+        redis({"HSET",
+               key("repeat:tick"),
+               "name",
+               "tock",
+               "data",
+               R"({"n":2})",
+               "opts",
+               R"({"attempts":9})"});
+        startWorker(Side::Ours);
+        eventually("it ran", [&] { return number({"ZCARD", key("completed")}) == 1; });
+        const auto next = fieldsOf(pendingJob());
+        CPPUNIT_ASSERT_EQUAL(std::string("tock"), next.at("name"));
+        CPPUNIT_ASSERT_EQUAL(std::string(R"({"n":2})"), next.at("data"));
+        rapidjson::Document opts;
+        opts.Parse(next.at("opts").c_str());
+        CPPUNIT_ASSERT_EQUAL(4, opts["attempts"].GetInt());
+    }
+
+    void c225_aStalledJobMakesNoSecondIteration() {
+        upsert(R"({"every": 3600000})", R"({"name": "hold"})");
+        settings_.lockDuration = std::chrono::milliseconds(300);
+        startWorker(Side::Ours);
+        eventually("it began", [&] { return seenByOurs().size() == 1; });
+        const std::int64_t next = nextRun();
+        worker_.reset();
+        weCheck(200);
+        eventually("it waits", [&] { return number({"LLEN", key("wait")}) == 1; });
+        sweeper_.reset();
+        startWorker(Side::Ours);
+        eventually("it began again", [&] { return seenByOurs().size() == 2; });
+        release(Side::Ours);
+        eventually("it ended", [&] { return number({"ZCARD", key("completed")}) == 1; });
+        CPPUNIT_ASSERT_EQUAL(next, nextRun());
+        CPPUNIT_ASSERT_EQUAL(std::string("2"), field("repeat:tick", "ic"));
+        expectOnePending(next);
+    }
+
+private:
+    void upsert(const std::string& repeat, const std::string& job = R"({"name": "mail"})") {
+        node("queue.upsertJobScheduler", "\"args\": [\"tick\", " + repeat + ", " + job + "]");
+    }
+
+    std::int64_t nextRun() { return std::stoll(text({"ZSCORE", key("repeat"), "tick"})); }
+
+    /// The slots that ran, by their ids, in order.
+    std::vector<std::int64_t> runs() {
+        std::vector<std::int64_t> slots;
+        for (const std::string& id : members("completed")) {
+            slots.push_back(std::stoll(id.substr(id.rfind(':') + 1)));
+        }
+        std::sort(slots.begin(), slots.end());
+        return slots;
+    }
+
+    std::string pendingJob() {
+        const std::vector<std::string> delayed = members("delayed");
+        CPPUNIT_ASSERT_EQUAL(std::size_t{1}, delayed.size());
+        return delayed[0];
+    }
+
+    /// One job is to come, that of the scheduler's slot, and due then.
+    void expectOnePending(std::int64_t slot) {
+        CPPUNIT_ASSERT_EQUAL(slot, nextRun());
+        std::vector<std::string> waiting = list(key("wait"));
+        if (waiting.empty()) {
+            const std::string id = pendingJob();
+            CPPUNIT_ASSERT_EQUAL("repeat:tick:" + std::to_string(slot), id);
+            CPPUNIT_ASSERT_EQUAL(slot, static_cast<std::int64_t>(scoreOf("delayed", id) / 4096));
+        } else {
+            CPPUNIT_ASSERT_EQUAL("repeat:tick:" + std::to_string(slot), joined(waiting));
+            CPPUNIT_ASSERT_EQUAL(std::int64_t{0}, existing({"delayed"}));
+        }
+    }
+
+    /// The scheduler's first job, run now by either side, is followed by the same one.
+    void expectSameNextRun(const std::string& repeat) {
+        const std::string base = queueName();
+        std::string next[2];
+        static int number = 0;
+        ++number;
+        for (const Side worker : kBoth) {
+            useQueue(base + "-" + std::to_string(number) + nameOf(worker));
+            upsert(repeat);
+            node("job.promote", "\"job\": \"" + pendingJob() + "\"");
+            startWorker(worker);
+            eventually("it ran", [&] { return this->number({"ZCARD", key("completed")}) == 1; });
+            stopWorker(worker);
+            next[static_cast<int>(worker)] = pendingJob();
+        }
+        useQueue(base);
+        CPPUNIT_ASSERT_EQUAL_MESSAGE(repeat, next[1], next[0]);
+    }
+};
+
+namespace {
+
+const SectionSuites<SchedulerSection> registered(
+    "M",
+    {STATEMENT(SchedulerSection, c206_eitherSideMakesTheNextIterationOnePeriodLater),
+     STATEMENT(SchedulerSection, c207_afterMissedPeriodsOneJobFollowsInPhase),
+     STATEMENT(SchedulerSection, c208_anOffsetShiftsThePhase),
+     STATEMENT(SchedulerSection, c209_aStartDateSetsFirstRunAndPhase),
+     STATEMENT(SchedulerSection, c210_eitherSideComputesTheOthersCronRuns),
+     STATEMENT(SchedulerSection, c211_theTimeZoneIsTheSchedulers),
+     STATEMENT(SchedulerSection, c212_aLimitOfTwoMakesTwoJobs),
+     STATEMENT(SchedulerSection, c213_anEndDateEndsIt),
+     STATEMENT(SchedulerSection, c214_immediatelyMeansNowAndThenByThePattern),
+     STATEMENT(SchedulerSection, c215_iterationsAreCounted),
+     STATEMENT(SchedulerSection, c218_retriesMakeNoIterations),
+     STATEMENT(SchedulerSection, c220_aRemovedSchedulerMakesNoMore),
+     STATEMENT(SchedulerSection, c223_twoWorkersMakeOneNextIteration),
+     STATEMENT(SchedulerSection, c224_theNextHasTheRecordsDataAndTheJobsOptions),
+     STATEMENT(SchedulerSection, c225_aStalledJobMakesNoSecondIteration)});
+
+}  // namespace
