@@ -492,7 +492,7 @@ bool Worker::iterate(const ClaimedJob& job) {
         // Not the claim's own connection: a call may be under way on it.
         scheduler_.iterate(*hostClients_.lease(), job, clock_.wallMs());
         return true;
-    } catch (const RedisIoException& error) {
+    } catch (const Exception& error) {
         logger().warning(
             "job %s of %s: the next job of its scheduler could not be made (%s); put back",
             job.id,
