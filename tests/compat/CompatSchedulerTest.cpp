@@ -114,8 +114,7 @@ public:
     }
 
 protected:
-    CompatScheduler(std::string version, Bullmq5 bullmq5)
-        : CompatFixture(std::move(version)) {
+    CompatScheduler(std::string version, Bullmq5 bullmq5) : CompatFixture(std::move(version)) {
         bullmq5_ = bullmq5;
     }
 

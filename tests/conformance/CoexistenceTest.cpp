@@ -1,4 +1,5 @@
 #include <memory>
+#include <random>
 
 #include <cppunit/TestAssert.h>
 
@@ -16,6 +17,23 @@ using std::chrono::milliseconds;
 class CoexistenceSection : public Conformance {
 public:
     using Conformance::Conformance;
+
+    void c267_ourResumeDrainsALegacyPausedList() {
+        std::vector<std::string> ids;
+        for (int i = 0; i < 3; ++i) {
+            ids.push_back(add(Side::Node, "mail"));
+        }
+        redis({"RENAME", key("wait"), key("paused")});
+        redis({"HSET", key("meta"), "paused", "1"});
+        ids.push_back(add(Side::Ours, "mail"));
+        queue().resume();
+        CPPUNIT_ASSERT_EQUAL(std::int64_t{0}, existing({"paused"}));
+        CPPUNIT_ASSERT_EQUAL(std::size_t{4}, list(key("wait")).size());
+        CPPUNIT_ASSERT_EQUAL(0.0, scoreOf("marker", "0"));
+        CPPUNIT_ASSERT_EQUAL(std::int64_t{1}, countOf("resumed"));
+        startWorker(Side::Ours);
+        eventually("all ran", [&] { return number({"ZCARD", key("completed")}) == 4; });
+    }
 
     void c269_legacyRepeatableJobsRunAndAreNotRepeatedByUs() {
         // As 5.x leaves them: a record without iteration count, under a hash of its options.
@@ -181,6 +199,87 @@ public:
         stopWorker(Side::Ours);
         node("queue.resume");
         CPPUNIT_ASSERT_EQUAL(joined({second, first}), joined(list(key("wait"))));
+    }
+
+    void c276_aRaceOfAllKindsOfClientsLosesNothing() {
+        // Two 5.x clients and two of ours add, pause and resume, one of 6.x only resumes; a worker of each kind.
+        for (const Bullmq5 mode : {Bullmq5::On, Bullmq5::Auto}) {
+            useQueue(keys().qualifiedName().substr(5) + (mode == Bullmq5::On ? "-on" : "-auto"));
+            share(mode);
+            NodePeer other(peer().version(), server_->port());
+            settings_.drainDelay = milliseconds(50);
+            const std::size_t before = seenByOurs().size();
+            startWorker(Side::Ours);
+            for (NodePeer* peer : {&other, &six()}) {
+                peer->call("worker.start",
+                           target() + R"(, "worker": "w)" + queueName() +
+                               R"(", "opts": {"drainDelay": 0.05})");
+            }
+            // The 5.x Queue objects are what auto sees; the 6.x one must not write its version.
+            other.call("queue.open", target());
+            node("queue.open");
+            six().call("queue.open", target() + R"(, "opts": {"skipMetasUpdate": true})");
+            std::minstd_rand random(7);
+            std::int64_t added = 0;
+            const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(6);
+            Queue second(options(), ownSettings(mode));
+            while (std::chrono::steady_clock::now() < end) {
+                // Several at once: their order at the server is the race.
+                std::vector<std::pair<NodePeer*, int>> pending;
+                for (int i = 0; i < 6; ++i) {
+                    NodePeer& five = random() % 2 == 0 ? peer() : other;
+                    const unsigned what = random() % 10;
+                    if (what < 6) {
+                        pending.emplace_back(
+                            &five,
+                            five.begin("queue.add", target() + R"(, "args": ["mail", {}, {}])"));
+                        ++added;
+                    } else {
+                        pending.emplace_back(
+                            &five, five.begin(what < 8 ? "queue.pause" : "queue.resume", target()));
+                    }
+                }
+                if (random() % 4 == 0) {
+                    pending.emplace_back(&six(), six().begin("queue.resume", target()));
+                }
+                for (int i = 0; i < 4; ++i) {
+                    Queue& mine = random() % 2 == 0 ? queue() : second;
+                    const unsigned what = random() % 10;
+                    if (what < 6) {
+                        CPPUNIT_ASSERT(mine.add({"mail", "{}", {}}).status ==
+                                       AddResult::Status::Added);
+                        ++added;
+                    } else if (what < 8) {
+                        mine.pause();
+                    } else {
+                        mine.resume();
+                    }
+                }
+                for (const auto& [peer, request] : pending) {
+                    peer->finish(request);
+                }
+            }
+            queue().resume();
+            eventually(
+                "each has run",
+                [&] {
+                    return number({"ZCARD", key("completed")}) == added;
+                },
+                std::chrono::seconds(30));
+            const std::string look =
+                "local n = 0 for _, id in ipairs(redis.call('ZRANGE', KEYS[1], 0, -1)) do "
+                "if redis.call('HGET', ARGV[1] .. id, 'ats') ~= '1' then n = n + 1 end end "
+                "return n";
+            CPPUNIT_ASSERT_EQUAL(std::int64_t{0},
+                                 number({"EVAL", look, "1", key("completed"), key("")}));
+            CPPUNIT_ASSERT_EQUAL(std::int64_t{0},
+                                 existing({"wait", "paused", "active", "delayed", "failed"}));
+            CPPUNIT_ASSERT_MESSAGE("ours worked too", seenByOurs().size() > before);
+            stopWorker(Side::Ours);
+            for (NodePeer* peer : {&other, &six()}) {
+                peer->call("worker.close", R"("worker": "w)" + queueName() + "\"");
+            }
+        }
     }
 
     void c278_stallsAreCountedTogether() {
@@ -411,6 +510,14 @@ public:
     }
 
 private:
+    Queue::Settings ownSettings(Bullmq5 mode) {
+        Queue::Settings settings;
+        settings.name = queueName();
+        settings.addTimeout = std::chrono::seconds(10);
+        settings.bullmq5 = mode;
+        return settings;
+    }
+
     [[nodiscard]] std::string target() const { return "\"queue\": \"" + queueName() + "\""; }
 
     /// A 6.7.0 beside the version under test.
@@ -466,13 +573,14 @@ private:
 
 namespace {
 
-const SectionSuites<CoexistenceSection> registered(
-    "Q",
-    {STATEMENT(CoexistenceSection, c269_legacyRepeatableJobsRunAndAreNotRepeatedByUs),
+const Statements<CoexistenceSection> registered(
+    {STATEMENT(CoexistenceSection, c267_ourResumeDrainsALegacyPausedList),
+     STATEMENT(CoexistenceSection, c269_legacyRepeatableJobsRunAndAreNotRepeatedByUs),
      STATEMENT(CoexistenceSection, c270_ourAddsGoWhereTheResumeFindsThem),
      STATEMENT(CoexistenceSection, c271_theSameForAQueueThatWasEmpty),
      STATEMENT(CoexistenceSection, c273_whilePausedNoWayOfOursLeadsToWait),
      STATEMENT(CoexistenceSection, c275_ourNextStepHealsTwoFilledLists),
+     STATEMENT(CoexistenceSection, c276_aRaceOfAllKindsOfClientsLosesNothing),
      STATEMENT(CoexistenceSection, c278_stallsAreCountedTogether),
      STATEMENT(CoexistenceSection, c279_overTheLimitOurCheckFailsTheJobItself),
      STATEMENT(CoexistenceSection, c280_ourFailedChildFailsItsParentItself),

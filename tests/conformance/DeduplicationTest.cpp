@@ -107,8 +107,7 @@ private:
 
 namespace {
 
-const SectionSuites<DeduplicationSection> registered(
-    "K",
+const Statements<DeduplicationSection> registered(
     {STATEMENT(DeduplicationSection, c168_theKeyGoesWithTheEndOfTheJob),
      STATEMENT(DeduplicationSection, c175_theLastAddFollowsTheActiveJob),
      STATEMENT(DeduplicationSection, c176_theLastAddFollowsAcrossTheSides)});

@@ -19,50 +19,6 @@ class EventsSection : public Conformance {
 public:
     using Conformance::Conformance;
 
-    void c249_nodeDeliversEachEventOfOurs() {
-        subscribe();
-        startWorker(Side::Ours);
-        const std::string progressed = add(Side::Ours, "progress");
-        expectDelivered("added", progressed, R"({"jobId":"1","name":"progress"})");
-        expectDelivered("waiting", progressed, R"({"jobId":"1"})");
-        expectDelivered("active", progressed, R"({"jobId":"1","prev":"waiting"})");
-        expectDelivered("progress", progressed, R"({"jobId":"1","data":{"half":true}})");
-        expectDelivered(
-            "completed", progressed, R"({"jobId":"1","returnvalue":{},"prev":"active"})");
-        node("events.wait", "\"event\": \"drained\"");
-
-        const std::string failed = add(Side::Ours, "fail");
-        expectDelivered(
-            "failed", failed, R"({"jobId":"2","failedReason":"told to fail","prev":"active"})");
-        expectDelivered("retries-exhausted", failed, R"({"jobId":"2","attemptsMade":"1"})");
-
-        const std::string delayed = add(Side::Ours, "mail", "{}", R"({"delay":100})");
-        const auto due = node("events.wait", R"("event": "delayed", "job": 3)");
-        CPPUNIT_ASSERT(due.HasMember("delay"));
-        untilState(delayed, "completed");
-        CPPUNIT_ASSERT_EQUAL(std::string(R"({"jobId":"3","prev":"delayed"})"),
-                             fieldsDelivered("waiting", delayed, 0));
-
-        const std::string retried = add(Side::Ours, "flaky", "{}", R"({"attempts":2})");
-        untilState(retried, "completed");
-        CPPUNIT_ASSERT_EQUAL(std::string(R"({"jobId":"4","prev":"active"})"),
-                             fieldsDelivered("waiting", retried, 1));
-
-        const std::string custom = R"({"jobId":"mine"})";
-        add(Side::Ours, "mail", "{}", custom);
-        add(Side::Ours, "mail", "{}", custom);
-        expectDelivered("duplicated", "mine", custom);
-
-        settings_.lockDuration = milliseconds(200);
-        stopWorker(Side::Ours);
-        startWorker(Side::Ours);
-        const std::string stalled = add(Side::Ours, "hold");
-        untilState(stalled, "active");
-        worker_.reset();
-        weCheck(150, 1);
-        expectDelivered("stalled", stalled, "{\"jobId\":\"" + stalled + "\"}");
-    }
-
     void c250_resultsAndProgressAreAlwaysJson() {
         // Node's reader ends for good at the first one that is not.
         subscribe();
@@ -87,25 +43,6 @@ public:
         CPPUNIT_ASSERT_EQUAL(std::string("\"done\""), field(odd, "returnvalue"));
         const std::string next = run(Side::Node, "mail");
         node("events.wait", "\"event\": \"completed\", \"job\": " + next);
-    }
-
-    void c253_theDelayedEventHasTheDueTime() {
-        subscribe();
-        const std::string id =
-            add(Side::Ours, "mail", "{}", R"({"delay":60000,"timestamp":1700000000000})");
-        const auto event = node("events.wait", "\"event\": \"delayed\", \"job\": \"" + id + "\"");
-        // 5.48.1 hands it on as the text that it is in the stream.
-        const rapidjson::Value& due = event["delay"];
-        CPPUNIT_ASSERT_EQUAL(
-            std::int64_t{1700000060000},
-            std::int64_t{due.IsString() ? std::stoll(due.GetString()) : due.GetInt64()});
-        startWorker(Side::Ours);
-        const std::string retried =
-            add(Side::Node, "fail", "{}", R"({"attempts":2,"backoff":60000})");
-        untilState(retried, "delayed");
-        const std::int64_t until = static_cast<std::int64_t>(scoreOf("delayed", retried) / 4096);
-        CPPUNIT_ASSERT_EQUAL(std::int64_t{1},
-                             countOf("delayed " + retried + " delay=" + std::to_string(until)));
     }
 
     void c254_nodeListsOurWorkerOnce() {
@@ -225,11 +162,8 @@ private:
 
 namespace {
 
-const SectionSuites<EventsSection> registered(
-    "O",
-    {STATEMENT(EventsSection, c249_nodeDeliversEachEventOfOurs),
-     STATEMENT(EventsSection, c250_resultsAndProgressAreAlwaysJson),
-     STATEMENT(EventsSection, c253_theDelayedEventHasTheDueTime),
+const Statements<EventsSection> registered(
+    {STATEMENT(EventsSection, c250_resultsAndProgressAreAlwaysJson),
      STATEMENT(EventsSection, c254_nodeListsOurWorkerOnce),
      STATEMENT(EventsSection, c256_aStopLetsWhatRunsEndAndNodeGoesOn),
      STATEMENT(EventsSection, c257_nodeRecoversTheJobOfOurKilledWorker),

@@ -316,8 +316,7 @@ public:
 
 namespace {
 
-const SectionSuites<FetchSection> registered(
-    "E",
+const Statements<FetchSection> registered(
     {STATEMENT(FetchSection, c077_whatOurFetchLeaves),
      STATEMENT(FetchSection, c078_aPrioritizedJobSaysActiveFromWaiting),
      STATEMENT(FetchSection, c079_nodeCallsAJobThatWeHoldActive),

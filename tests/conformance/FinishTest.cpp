@@ -348,8 +348,7 @@ private:
 
 namespace {
 
-const SectionSuites<FinishSection> registered(
-    "F",
+const Statements<FinishSection> registered(
     {STATEMENT(FinishSection, c094_whatOurCompletionLeaves),
      STATEMENT(FinishSection, c095_aHandlerWithoutResultLeavesNull),
      STATEMENT(FinishSection, c096_theCompletedEventCarriesTheResult),

@@ -363,8 +363,7 @@ private:
 
 namespace {
 
-const SectionSuites<FlowSection> registered(
-    "N",
+const Statements<FlowSection> registered(
     {STATEMENT(FlowSection, c227_nodeEndsOneChild),
      STATEMENT(FlowSection, c228_weEndTheLastChild),
      STATEMENT(FlowSection, c229_eitherSideReadsTheOthersResults),

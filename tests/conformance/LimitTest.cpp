@@ -90,28 +90,6 @@ public:
         CPPUNIT_ASSERT(ttl > 50000 && ttl <= 60000);
     }
 
-    void c157_aLimitByHandStopsWorkersWithALimiter() {
-        for (const Side worker : kBoth) {
-            for (const bool limited : {true, false}) {
-                if (worker == Side::Ours) {
-                    node("queue.rateLimit", R"("args": [800])");
-                } else {
-                    ours().rateLimit(client(), std::chrono::milliseconds(800));
-                }
-                const std::int64_t closed = clock_.wallMs();
-                limit(limited ? 100 : 0, 1000);
-                startWorker(worker,
-                            limited ? R"({"limiter": {"max": 100, "duration": 1000}})" : "{}");
-                const std::string id = run(otherOf(worker), "mail");
-                const std::int64_t waited = std::stoll(field(id, "processedOn")) - closed;
-                CPPUNIT_ASSERT_MESSAGE(std::string(nameOf(worker)) + " " + std::to_string(waited),
-                                       limited ? waited >= 750 && waited < 5000 : waited < 750);
-                stopWorker(worker);
-                redis({"DEL", key("limiter")});
-            }
-        }
-    }
-
     void c158_aRateLimitedJobIsInFrontAndUncounted() {
         std::atomic<int> begins{0};
         behaviours_["mail"] = [&](RunningJob& job) {
@@ -134,76 +112,6 @@ public:
                                seen[1].startedAtMs - seen[0].startedAtMs >= 650);
         CPPUNIT_ASSERT_EQUAL(std::string("1"), field(id, "atm"));
         CPPUNIT_ASSERT_EQUAL(std::string("2"), field(id, "ats"));
-    }
-
-    void c159_nodeReadsTheTimeOfOurCounter() {
-        limit(2, 60000);
-        startWorker(Side::Ours);
-        run(Side::Node, "mail");
-        CPPUNIT_ASSERT_EQUAL(0, node("queue.getRateLimitTtl", R"("args": [2])").GetInt());
-        run(Side::Node, "mail");
-        const int ttl = node("queue.getRateLimitTtl", R"("args": [2])").GetInt();
-        CPPUNIT_ASSERT_MESSAGE(std::to_string(ttl), ttl > 50000 && ttl <= 60000);
-    }
-
-    void c160_globalConcurrencyHoldsForBothSides() {
-        node("queue.setGlobalConcurrency", R"("args": [1])");
-        startWorker(Side::Ours);
-        startWorker(Side::Node, R"({"concurrency": 5})");
-        std::vector<std::string> ids;
-        for (int i = 0; i < 10; ++i) {
-            ids.push_back(add(i % 2 == 0 ? Side::Ours : Side::Node, "mail"));
-        }
-        eventually(
-            "all completed",
-            [&] {
-                return number({"ZCARD", key("completed")}) == 10;
-            },
-            std::chrono::seconds(60));
-        // The stream has the exact order: no second active before the end of the one before.
-        int active = 0;
-        for (const std::string& line : streamed()) {
-            active += line.rfind("active ", 0) == 0 ? 1 : line.rfind("completed ", 0) == 0 ? -1 : 0;
-            CPPUNIT_ASSERT(active <= 1);
-        }
-    }
-
-    void c161_withoutGlobalConcurrencyTheyRunSideBySide() {
-        node("queue.setGlobalConcurrency", R"("args": [1])");
-        settings_.drainDelay = std::chrono::milliseconds(300);
-        settings_.threads = 3;
-        settings_.batchSize = 1;
-        startWorker(Side::Ours);
-        for (int i = 0; i < 3; ++i) {
-            add(Side::Node, "hold");
-        }
-        eventually("one runs", [&] { return seenByOurs().size() == 1; });
-        untilAsleep();
-        CPPUNIT_ASSERT_EQUAL(std::int64_t{1}, number({"LLEN", key("active")}));
-        node("queue.removeGlobalConcurrency");
-        eventually("all run", [&] { return seenByOurs().size() == 3; });
-        CPPUNIT_ASSERT_EQUAL(std::int64_t{3}, number({"LLEN", key("active")}));
-        for (int i = 0; i < 3; ++i) {
-            release(Side::Ours);
-        }
-        eventually("all completed", [&] { return number({"ZCARD", key("completed")}) == 3; });
-    }
-
-    void c162_nodeCallsAQueueFullThatWeFill() {
-        node("queue.setGlobalConcurrency", R"("args": [2])");
-        settings_.threads = 3;
-        settings_.batchSize = 1;
-        startWorker(Side::Ours);
-        add(Side::Node, "hold");
-        eventually("one runs", [&] { return seenByOurs().size() == 1; });
-        CPPUNIT_ASSERT(!node("queue.isMaxed").GetBool());
-        add(Side::Ours, "hold");
-        eventually("two run", [&] { return seenByOurs().size() == 2; });
-        CPPUNIT_ASSERT(node("queue.isMaxed").GetBool());
-        release(Side::Ours);
-        release(Side::Ours);
-        eventually("all completed", [&] { return number({"ZCARD", key("completed")}) == 2; });
-        CPPUNIT_ASSERT(!node("queue.isMaxed").GetBool());
     }
 
     void c166_whatRunsEndsWhilePausedAndNothingFollows() {
@@ -234,18 +142,12 @@ private:
 
 namespace {
 
-const SectionSuites<LimitSection> registered(
-    "J",
+const Statements<LimitSection> registered(
     {STATEMENT(LimitSection, c153_aLimitHoldsForBothSidesTogether),
      STATEMENT(LimitSection, c154_theWindowIsNotMovedByLaterJobs),
      STATEMENT(LimitSection, c155_jobsThatFailUnrunDoNotCount),
      STATEMENT(LimitSection, c156_theQueuesMaximumAndTheWorkersDuration),
-     STATEMENT(LimitSection, c157_aLimitByHandStopsWorkersWithALimiter),
      STATEMENT(LimitSection, c158_aRateLimitedJobIsInFrontAndUncounted),
-     STATEMENT(LimitSection, c159_nodeReadsTheTimeOfOurCounter),
-     STATEMENT(LimitSection, c160_globalConcurrencyHoldsForBothSides),
-     STATEMENT(LimitSection, c161_withoutGlobalConcurrencyTheyRunSideBySide),
-     STATEMENT(LimitSection, c162_nodeCallsAQueueFullThatWeFill),
      STATEMENT(LimitSection, c166_whatRunsEndsWhilePausedAndNothingFollows)});
 
 }  // namespace

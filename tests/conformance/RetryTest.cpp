@@ -275,8 +275,7 @@ private:
 
 namespace {
 
-const SectionSuites<RetrySection> registered(
-    "G",
+const Statements<RetrySection> registered(
     {STATEMENT(RetrySection, c117_aFailedAttemptWithBackoffWaitsInDelayed),
      STATEMENT(RetrySection, c118_exponentialBackoffDoubles),
      STATEMENT(RetrySection, c119_jitterSpreadsTheWaitDownwards),

@@ -299,8 +299,7 @@ private:
 
 namespace {
 
-const SectionSuites<SchedulerSection> registered(
-    "M",
+const Statements<SchedulerSection> registered(
     {STATEMENT(SchedulerSection, c206_eitherSideMakesTheNextIterationOnePeriodLater),
      STATEMENT(SchedulerSection, c207_afterMissedPeriodsOneJobFollowsInPhase),
      STATEMENT(SchedulerSection, c208_anOffsetShiftsThePhase),

@@ -198,8 +198,7 @@ private:
 
 namespace {
 
-const SectionSuites<StalledSection> registered(
-    "I",
+const Statements<StalledSection> registered(
     {STATEMENT(StalledSection, c144_nodeRecoversAJobOfOursThatIsNotRenewed),
      STATEMENT(StalledSection, c145_weRecoverAJobOfNodesThatIsNotRenewed),
      STATEMENT(StalledSection, c146_oneCheckKeepsTheOthersFromCheckingToo),

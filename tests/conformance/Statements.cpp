@@ -7,11 +7,18 @@
 #include <stdexcept>
 #include <sys/stat.h>
 
+#include <cppunit/TestSuite.h>
+#include <cppunit/extensions/TestFactory.h>
+#include <cppunit/extensions/TestFactoryRegistry.h>
+
 namespace drover::test {
 
 namespace {
 
+constexpr const char* kVersions[] = {"6.7.0", "5.81.5", "5.48.1"};
+
 struct Statement {
+    std::string section;   ///< The letter.
     std::string versions;  ///< Empty: all.
     std::string whyNot;    ///< Empty: tested; "[version] reason": not with that one.
 };
@@ -19,7 +26,11 @@ struct Statement {
 std::map<int, Statement> read() {
     std::map<int, Statement> all;
     std::ifstream file(DROVER_SOURCE_DIR "/tests/conformance/statements.tsv");
+    std::string section;
     for (std::string line; std::getline(file, line);) {
+        if (line.rfind("# 8.", 0) == 0) {
+            section = line.substr(4, 1);
+        }
         if (line.empty() || line[0] == '#') {
             continue;
         }
@@ -27,6 +38,7 @@ std::map<int, Statement> read() {
         std::string number;
         std::string words;
         Statement statement;
+        statement.section = section;
         std::getline(columns, number, '\t');
         std::getline(columns, statement.versions, '\t');
         std::getline(columns, words, '\t');
@@ -38,26 +50,68 @@ std::map<int, Statement> read() {
     return all;
 }
 
-}  // namespace
-
-int statementOf(const std::string& test) {
-    return std::stoi(test.substr(1));
-}
-
-bool isTested(int statement, const std::string& version) {
-    static const std::map<int, Statement> all = read();
+bool isTested(const Statement& statement, const std::string& version) {
     static const bool pending = std::getenv("DROVER_CONFORMANCE_PENDING") != nullptr;
-    const auto found = all.find(statement);
-    if (found == all.end()) {
-        throw std::invalid_argument("statements.tsv has no number " + std::to_string(statement));
-    }
-    const auto& [versions, whyNot] = found->second;
+    const auto& [section, versions, whyNot] = statement;
     if (!versions.empty() && versions.find(version) == std::string::npos) {
         return false;
     }
     const bool missing =
         !whyNot.empty() && (whyNot[0] != '[' || whyNot.compare(1, version.size(), version) == 0);
     return missing == pending;
+}
+
+/// The suites by their names, with what makes their tests.
+class Suites : public CppUnit::TestFactory {
+public:
+    static Suites& all() {
+        static Suites suites;
+        return suites;
+    }
+
+    CppUnit::Test* makeTest() override {
+        auto everything = std::make_unique<CppUnit::TestSuite>("statements");
+        for (const auto& [name, tests] : suites) {
+            auto suite = std::make_unique<CppUnit::TestSuite>(name);
+            for (const auto& make : tests) {
+                suite->addTest(make.second());
+            }
+            everything->addTest(suite.release());
+        }
+        return everything.release();
+    }
+
+    std::map<std::string, std::map<int, std::function<CppUnit::Test*()>>> suites;
+
+private:
+    Suites() { CppUnit::TestFactoryRegistry::getRegistry().registerFactory(this); }
+};
+
+}  // namespace
+
+int statementOf(const std::string& test) {
+    return std::stoi(test.substr(1));
+}
+
+void addStatement(const std::string& test,
+                  std::function<CppUnit::Test*(const std::string& version)> make) {
+    static const std::map<int, Statement> all = read();
+    const int number = statementOf(test);
+    const auto found = all.find(number);
+    if (found == all.end()) {
+        throw std::invalid_argument("statements.tsv has no number for " + test);
+    }
+    for (const std::string version : kVersions) {
+        if (isTested(found->second, version)) {
+            const std::string suite = found->second.section + "-" + version;
+            if (!Suites::all()
+                     .suites[suite]
+                     .emplace(number, [make, version] { return make(version); })
+                     .second) {
+                throw std::invalid_argument("a second test of the number of " + test);
+            }
+        }
+    }
 }
 
 void record(int statement, const std::string& version, const std::string& result) {

@@ -1,28 +1,24 @@
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include <cppunit/TestCase.h>
-#include <cppunit/TestSuite.h>
-#include <cppunit/extensions/TestFactory.h>
-#include <cppunit/extensions/TestFactoryRegistry.h>
 
 #include "support/Skip.h"
 
 namespace drover::test {
 
-inline constexpr const char* kVersions[] = {"6.7.0", "5.81.5", "5.48.1"};
-
 /// The number in front of a test's name: 57 of "c057_ourPlainAddWakesNode".
 int statementOf(const std::string& test);
 
-/// Whether statements.tsv wants that statement tested with that version of BullMQ. With DROVER_CONFORMANCE_PENDING=1 the
-/// other way round: those that it lists with a reason why they have no result yet.
-/// Throws std::invalid_argument if the list has no such number.
-bool isTested(int statement, const std::string& version);
+/// Puts a test into the suites of its section, for each version that statements.tsv wants it tested with. With
+/// DROVER_CONFORMANCE_PENDING=1 the other way round: for those where it says why there is no result.
+void addStatement(const std::string& test,
+                  std::function<CppUnit::Test*(const std::string& version)> make);
 
 /// Writes what became of a statement below the build folder, for report.awk.
 void record(int statement, const std::string& version, const std::string& result);
@@ -66,44 +62,23 @@ private:
     bool passed_ = false;
 };
 
-/// Registers the tests of one section, as one suite for each version: "D-6.7.0". A section is a fixture that is made from
-/// the version.
+/// Registers the tests of one fixture. Each goes into the suites of the section that its number belongs to, one for each
+/// version: "D-6.7.0". A section is a fixture that is made from the version.
 template <class Section>
-class SectionSuites : public CppUnit::TestFactory {
+class Statements {
 public:
-    using Method = void (Section::*)();
-
-    SectionSuites(std::string letter, std::vector<std::pair<const char*, Method>> tests)
-        : letter_(std::move(letter)), tests_(std::move(tests)) {
-        CppUnit::TestFactoryRegistry::getRegistry().registerFactory(this);
-    }
-    ~SectionSuites() override {
-        CppUnit::TestFactoryRegistry::getRegistry().unregisterFactory(this);
-    }
-    SectionSuites(const SectionSuites&) = delete;
-    SectionSuites& operator=(const SectionSuites&) = delete;
-
-    CppUnit::Test* makeTest() override {
-        auto all = std::make_unique<CppUnit::TestSuite>(letter_);
-        for (const std::string version : kVersions) {
-            auto suite = std::make_unique<CppUnit::TestSuite>(letter_ + "-" + version);
-            for (const auto& [name, method] : tests_) {
-                if (isTested(statementOf(name), version)) {
-                    suite->addTest(new StatementTest<Section>(name, method, version));
-                }
-            }
-            all->addTest(suite.release());
+    explicit Statements(std::vector<std::pair<const char*, void (Section::*)()>> tests) {
+        for (const auto& [name, method] : tests) {
+            addStatement(
+                name, [name = name, method = method](const std::string& version) -> CppUnit::Test* {
+                    return new StatementTest<Section>(name, method, version);
+                });
         }
-        return all.release();
     }
-
-private:
-    const std::string letter_;
-    const std::vector<std::pair<const char*, Method>> tests_;
 };
 
 }  // namespace drover::test
 
-/// An entry for SectionSuites.
+/// An entry for Statements.
 #define STATEMENT(section, method) \
     { #method, &section::method }

@@ -207,8 +207,7 @@ private:
 
 namespace {
 
-const SectionSuites<WakeUpSection> registered(
-    "D",
+const Statements<WakeUpSection> registered(
     {STATEMENT(WakeUpSection, c057_ourPlainAddWakesNode),
      STATEMENT(WakeUpSection, c058_nodesPlainAddWakesOurs),
      STATEMENT(WakeUpSection, c059_prioritizedAddsWakeBoth),

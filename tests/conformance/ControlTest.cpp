@@ -1,8 +1,8 @@
 #include <algorithm>
 
-#include <cppunit/extensions/HelperMacros.h>
+#include <cppunit/TestAssert.h>
 
-#include "compat/CompatFixture.h"
+#include "conformance/Conformance.h"
 
 namespace {
 
@@ -12,35 +12,19 @@ using std::chrono::milliseconds;
 using std::chrono::seconds;
 using Strings = std::vector<std::string>;
 
-constexpr Side kBoth[] = {Side::Ours, Side::Node};
 /// Waits of Node's workers that end on their own: no test has to wait for them.
 constexpr const char* kPollsOften = R"({"drainDelay": 0.05})";
 
 }  // namespace
 
 /// Pause, concurrency and rate limit, set by one side and obeyed by the other.
-class CompatControl : public CompatFixture {
-    CPPUNIT_TEST_SUITE(CompatControl);
-    CPPUNIT_TEST(c069_pauseDeletesTheMarkerAndWakesNobody);
-    CPPUNIT_TEST(c070_resumeStartsASleepingWorkerAtOnce);
-    CPPUNIT_TEST(c071_resumeWithDelayedJobsOnlyMarksTheFirst);
-    CPPUNIT_TEST(c157_aManualLimitStopsLimitedWorkersOfTheOtherSide);
-    CPPUNIT_TEST(c159_theLimiterOfOurWorkerIsReadAlike);
-    CPPUNIT_TEST(c160_aConcurrencyOfOneHoldsAcrossBothWorkers);
-    CPPUNIT_TEST(c161_withoutConcurrencyBothWorkAgain);
-    CPPUNIT_TEST(c162_aFullQueueIsMaxedForNode);
-    CPPUNIT_TEST(c163_ourPauseIsNodes);
-    CPPUNIT_TEST(c164_wherePausedJobsWait);
-    CPPUNIT_TEST(c165_ourResumeBringsBackALegacyPausedList);
-    CPPUNIT_TEST(c272_whatWePauseNodeResumes);
-    CPPUNIT_TEST(c274_bothListsSurviveOurResume);
-    CPPUNIT_TEST_SUITE_END_ABSTRACT();
-
+class ControlSection : public Conformance {
 public:
+    using Conformance::Conformance;
+
     void setUp() override {
-        CompatFixture::setUp();
-        bullmq5_ = isFive() ? Bullmq5::On : Bullmq5::Off;
-        useQueue(queueName());
+        Conformance::setUp();
+        share(isFive() ? Bullmq5::On : Bullmq5::Off);
         settings_.drainDelay = milliseconds(20);
     }
 
@@ -280,7 +264,10 @@ public:
         node("queue.pause");
         // Ids in the other list: those of a client that keeps them elsewhere.
         const std::string other = key(isFive() ? "wait" : "paused");
-        redis({"RPUSH", other, "first", "second"});
+        for (const char* id : {"first", "second"}) {
+            redis({"HSET", key(id), "name", "mail", "data", "{}", "opts", "{}", "timestamp", "1"});
+            redis({"RPUSH", other, id});
+        }
         queue().resume();
         CPPUNIT_ASSERT_EQUAL(std::int64_t{0}, number({"EXISTS", key("paused")}));
         const Strings nodes(expected.rbegin(), expected.rend());
@@ -288,14 +275,32 @@ public:
         const Strings behind = isFive() ? nodes : Strings{"first", "second"};
         both.insert(both.end(), behind.begin(), behind.end());
         CPPUNIT_ASSERT(list(key("wait")) == both);
+
+        // However long they are, in one step: no client ever finds the queue open with jobs in the other list.
+        const std::string fill =
+            "redis.call('DEL', KEYS[1], KEYS[2]) redis.call('HSET', KEYS[3], 'paused', '1') "
+            "for i = 1, 20000 do redis.call('RPUSH', KEYS[1], 'w' .. i) "
+            "redis.call('RPUSH', KEYS[2], 'p' .. i) end";
+        redis({"EVAL", fill, "3", key("wait"), key("paused"), key("meta")});
+        node("monitor.start");
+        queue().resume();
+        const std::string check =
+            "local ids = redis.call('LRANGE', KEYS[1], 0, -1) if #ids ~= 40000 then return #ids "
+            "end "
+            "for i = 1, 20000 do if ids[i] ~= 'w' .. i then return ids[i] end end "
+            "for i = 1, 20000 do if ids[20000 + i] ~= 'p' .. i then return ids[20000 + i] end end "
+            "return 'all'";
+        CPPUNIT_ASSERT_EQUAL(std::string("all"), text({"EVAL", check, "1", key("wait")}));
+        CPPUNIT_ASSERT_EQUAL(std::int64_t{0}, existing({"paused"}));
+        CPPUNIT_ASSERT_EQUAL(1u, peer().call("monitor.seen", R"("command": "EVALSHA")").Size());
+        redis({"DEL", key("wait")});
+        for (const std::string& id : both) {
+            redis({"DEL", key(id)});
+        }
     }
 
-protected:
-    explicit CompatControl(const std::string& version)
-        : CompatFixture(version), isFive_(version.rfind("5.", 0) == 0) {}
-
 private:
-    [[nodiscard]] bool isFive() const { return isFive_; }
+    [[nodiscard]] bool isFive() const { return !is670(); }
     void pause(Side side) {
         if (side == Side::Ours) {
             queue().pause();
@@ -324,34 +329,23 @@ private:
         eventually("polled", [&] { return calls(command) > then + 3; });
     }
     void untilOursPolled() { untilPolled("evalsha"); }
-
-    const bool isFive_;
 };
 
-class CompatControl670Test : public CompatControl {
-    CPPUNIT_TEST_SUB_SUITE(CompatControl670Test, CompatControl);
-    CPPUNIT_TEST_SUITE_END();
+namespace {
 
-public:
-    CompatControl670Test() : CompatControl("6.7.0") {}
-};
+const Statements<ControlSection> registered(
+    {STATEMENT(ControlSection, c069_pauseDeletesTheMarkerAndWakesNobody),
+     STATEMENT(ControlSection, c070_resumeStartsASleepingWorkerAtOnce),
+     STATEMENT(ControlSection, c071_resumeWithDelayedJobsOnlyMarksTheFirst),
+     STATEMENT(ControlSection, c157_aManualLimitStopsLimitedWorkersOfTheOtherSide),
+     STATEMENT(ControlSection, c159_theLimiterOfOurWorkerIsReadAlike),
+     STATEMENT(ControlSection, c160_aConcurrencyOfOneHoldsAcrossBothWorkers),
+     STATEMENT(ControlSection, c161_withoutConcurrencyBothWorkAgain),
+     STATEMENT(ControlSection, c162_aFullQueueIsMaxedForNode),
+     STATEMENT(ControlSection, c163_ourPauseIsNodes),
+     STATEMENT(ControlSection, c164_wherePausedJobsWait),
+     STATEMENT(ControlSection, c165_ourResumeBringsBackALegacyPausedList),
+     STATEMENT(ControlSection, c272_whatWePauseNodeResumes),
+     STATEMENT(ControlSection, c274_bothListsSurviveOurResume)});
 
-class CompatControl581Test : public CompatControl {
-    CPPUNIT_TEST_SUB_SUITE(CompatControl581Test, CompatControl);
-    CPPUNIT_TEST_SUITE_END();
-
-public:
-    CompatControl581Test() : CompatControl("5.81.5") {}
-};
-
-class CompatControl548Test : public CompatControl {
-    CPPUNIT_TEST_SUB_SUITE(CompatControl548Test, CompatControl);
-    CPPUNIT_TEST_SUITE_END();
-
-public:
-    CompatControl548Test() : CompatControl("5.48.1") {}
-};
-
-CPPUNIT_TEST_SUITE_REGISTRATION(CompatControl670Test);
-CPPUNIT_TEST_SUITE_REGISTRATION(CompatControl581Test);
-CPPUNIT_TEST_SUITE_REGISTRATION(CompatControl548Test);
+}  // namespace

@@ -1,9 +1,9 @@
 #include <map>
 #include <mutex>
 
-#include <cppunit/extensions/HelperMacros.h>
+#include <cppunit/TestAssert.h>
 
-#include "compat/CompatFixture.h"
+#include "conformance/Conformance.h"
 #include "drover/QueueEvents.h"
 
 namespace {
@@ -29,21 +29,14 @@ std::string lineOf(const std::string& event,
 }  // namespace
 
 /// Two readers of one stream, BullMQ's QueueEvents and ours, over what either side does.
-class CompatEvents : public CompatFixture {
-    CPPUNIT_TEST_SUITE(CompatEvents);
-    CPPUNIT_TEST(c249_whatWeDoIsDeliveredByNode);
-    CPPUNIT_TEST(c251_whatNodeDoesIsToldByOurs);
-    CPPUNIT_TEST(c252_ourReaderSurvivesNodesObliterate);
-    CPPUNIT_TEST(c253_theDelayOfAnEventIsATime);
-    CPPUNIT_TEST(c255_aReaderIsNoWorker);
-    CPPUNIT_TEST(c268_eventsOfFiveAreTold);
-    CPPUNIT_TEST_SUITE_END_ABSTRACT();
-
+class ReaderSection : public Conformance {
 public:
+    using Conformance::Conformance;
+
     void tearDown() override {
         reader_.reset();
         told_.clear();
-        CompatFixture::tearDown();
+        Conformance::tearDown();
     }
 
     void c249_whatWeDoIsDeliveredByNode() {
@@ -217,12 +210,8 @@ public:
             debounced += event.name == "debounced" ? 1 : 0;
             CPPUNIT_ASSERT((event.name == "debounced") == (event.type == Type::Other));
         }
-        CPPUNIT_ASSERT_EQUAL(isFive_ ? std::size_t{1} : std::size_t{0}, debounced);
+        CPPUNIT_ASSERT_EQUAL(!is670() ? std::size_t{1} : std::size_t{0}, debounced);
     }
-
-protected:
-    explicit CompatEvents(const std::string& version)
-        : CompatFixture(version), isFive_(version.rfind("5.", 0) == 0) {}
 
 private:
     /// Both readers, from the same entry on.
@@ -303,36 +292,19 @@ private:
         CPPUNIT_ASSERT_EQUAL(joined(nodeLines()), joined(ourLines()));
     }
 
-    const bool isFive_;
     std::mutex mutex_;
     std::vector<QueueEvent> told_;
     std::unique_ptr<QueueEvents> reader_;
 };
 
-class CompatEvents670Test : public CompatEvents {
-    CPPUNIT_TEST_SUB_SUITE(CompatEvents670Test, CompatEvents);
-    CPPUNIT_TEST_SUITE_END();
+namespace {
 
-public:
-    CompatEvents670Test() : CompatEvents("6.7.0") {}
-};
+const Statements<ReaderSection> registered(
+    {STATEMENT(ReaderSection, c249_whatWeDoIsDeliveredByNode),
+     STATEMENT(ReaderSection, c251_whatNodeDoesIsToldByOurs),
+     STATEMENT(ReaderSection, c252_ourReaderSurvivesNodesObliterate),
+     STATEMENT(ReaderSection, c253_theDelayOfAnEventIsATime),
+     STATEMENT(ReaderSection, c255_aReaderIsNoWorker),
+     STATEMENT(ReaderSection, c268_eventsOfFiveAreTold)});
 
-class CompatEvents581Test : public CompatEvents {
-    CPPUNIT_TEST_SUB_SUITE(CompatEvents581Test, CompatEvents);
-    CPPUNIT_TEST_SUITE_END();
-
-public:
-    CompatEvents581Test() : CompatEvents("5.81.5") {}
-};
-
-class CompatEvents548Test : public CompatEvents {
-    CPPUNIT_TEST_SUB_SUITE(CompatEvents548Test, CompatEvents);
-    CPPUNIT_TEST_SUITE_END();
-
-public:
-    CompatEvents548Test() : CompatEvents("5.48.1") {}
-};
-
-CPPUNIT_TEST_SUITE_REGISTRATION(CompatEvents670Test);
-CPPUNIT_TEST_SUITE_REGISTRATION(CompatEvents581Test);
-CPPUNIT_TEST_SUITE_REGISTRATION(CompatEvents548Test);
+}  // namespace
