@@ -178,9 +178,9 @@ public:
     void addLog(std::string_view row) {
         check("addLog", host_->add_log(call_, index_, bytes(row)));
     }
-    /// Adds jobs with this job as parent; throws std::runtime_error where the engine has no flows, as in this version.
-    /// `children`: JSON array of {"queue": qualified name, "name": string, "data": any, "opts": object}. Returns the JSON
-    /// array of their ids.
+    /// Adds jobs with this job as parent. `children`: JSON array of {"queue": qualified name, "name": string, "data": any,
+    /// "opts": object}; without a queue they go to this job's own. Returns the JSON array of their ids.
+    /// Throws std::runtime_error if the text is anything else; then none was added.
     std::string addChildren(std::string_view children) {
         Received ids;
         check("addChildren",

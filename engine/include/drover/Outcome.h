@@ -16,7 +16,7 @@ struct Outcome {
         Unavailable,  ///< `text` is the reason; `ms` how long to wait at least, 0: the engine decides.
         Delayed,      ///< `ms` is the epoch time until which it waits.
         Wait,         ///< Back to the head of the queue.
-        WaitingChildren,  ///< Sleeps until its children are done; this version's engine fails the job instead.
+        WaitingChildren,  ///< Sleeps until its children are done.
         RateLimited  ///< `ms` is how long the queue's limiter closes; so far only this job waits.
     };
 
@@ -63,14 +63,13 @@ struct Outcome {
     return {.kind = Outcome::Kind::Wait};
 }
 
-/// Sleeps until its children are done, then runs again from the start. An engine without flows, as this version's, fails
-/// the job as unrecoverable and says why.
+/// Sleeps until its children are done, then runs again from the start; at once if none is left to wait for.
 [[nodiscard]] inline Outcome waitForChildren() {
     return {.kind = Outcome::Kind::WaitingChildren};
 }
 
-/// Back to the head of the queue, whose limiter closes for `duration`. An engine that cannot close the limiter, as this
-/// version's, delays the job alone.
+/// Back to the head of the queue, whose limiter closes for `duration`: for this process, and for every worker that has a
+/// limiter of its own.
 [[nodiscard]] inline Outcome rateLimited(std::chrono::milliseconds duration) {
     return {.kind = Outcome::Kind::RateLimited, .ms = duration.count()};
 }
