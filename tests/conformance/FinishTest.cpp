@@ -135,17 +135,24 @@ public:
     }
 
     void c104_aWorkersRuleCountsForJobsWithoutOne() {
-        startWorker(Side::Node, R"({"removeOnComplete": {"count": 0}})");
-        const std::string own = run(Side::Ours, "mail", "{}", R"({"removeOnComplete":5})");
-        CPPUNIT_ASSERT_EQUAL(own, joined(members("completed")));
-        const std::string none = add(Side::Ours, "mail");
-        untilStreamed("completed " + none + " returnvalue={} prev=active");
-        CPPUNIT_ASSERT_EQUAL(std::int64_t{0}, existing({none}));
-        stopWorker(Side::Node);
-        // Our worker has no rule of its own: all are kept.
-        startWorker(Side::Ours);
-        const std::string kept = run(Side::Node, "mail");
-        CPPUNIT_ASSERT_EQUAL(own + "\n" + kept, joined(members("completed")));
+        settings_.keepCompleted.count = 0;
+        settings_.keepFailed.count = 0;
+        std::vector<std::string> kept;
+        for (const Side worker : kBoth) {
+            startWorker(worker,
+                        R"({"removeOnComplete": {"count": 0}, "removeOnFail": {"count": 0}})");
+            kept.push_back(run(otherOf(worker), "mail", "{}", R"({"removeOnComplete":5})"));
+            const std::string failed =
+                run(otherOf(worker), "fail", "{}", R"({"removeOnFail":false})");
+            CPPUNIT_ASSERT_EQUAL(std::string("failed"), nodeState(failed));
+            const std::string none = add(otherOf(worker), "mail");
+            untilStreamed("completed " + none + " returnvalue={} prev=active");
+            const std::string failedNone = add(otherOf(worker), "fail");
+            untilStreamed("retries-exhausted " + failedNone + " attemptsMade=1");
+            CPPUNIT_ASSERT_EQUAL(std::int64_t{0}, existing({none, failedNone}));
+            stopWorker(worker);
+        }
+        CPPUNIT_ASSERT_EQUAL(joined(kept), joined(members("completed")));
     }
 
     void c105_failedJobsAreKeptByTheSameRules() {
