@@ -17,7 +17,8 @@
            key of the parent or "", parent (JSON) or ""
 
   Returns  per job its id, or a negative number: -5 its parent does not exist, -7 it exists as a child of another parent.
-           Such a job does not take an id. A custom id that exists already is returned as it is.
+           Such a job does not take an id. A custom id that exists already is returned as it is. After them 1 if 5.x
+           clients share the queue, else 0.
   Events   per job: added, then waiting or delayed; or duplicated
 ]]
 local keys = {
@@ -118,4 +119,5 @@ end
 if runnable and not queue.closed then markJob(keys.marker) end
 if delayedAny then markDelayed(keys.marker, keys.delayed) end
 trimEvents(keys.events, keys.meta)
+ids[count + 1] = queue.five and 1 or 0
 return ids

@@ -14,8 +14,8 @@
   ARGV[5]  jobs per call     ARGV[6]  "1" if this call goes on with a check that the caller began
   ARGV[7]  "on", "auto" or "off": whether 5.x clients share the queue
 
-  Returns  { state, ids }  state: 0 another check is still valid, nothing done; 1 call again with ARGV[6] = "1"; 2 done
-                           ids: jobs that went back to wait
+  Returns  { state, ids, five }  state: 0 another check is still valid, nothing done; 1 call again with ARGV[6] = "1"; 2 done
+                           ids: jobs that went back to wait    five: 1 if 5.x clients share the queue
   Events   per job: waiting with prev active, stalled; or failed
 ]]
 local keys = {
@@ -39,7 +39,7 @@ local maxStalled, chunk, bullmq5 = tonumber(ARGV[4]), tonumber(ARGV[5]), ARGV[7]
 --- @include "failing"
 
 if ARGV[6] ~= '1' then
-  if not redis.call('SET', checkKey, ARGV[2], 'PX', interval, 'NX') then return { 0, {} } end
+  if not redis.call('SET', checkKey, ARGV[2], 'PX', interval, 'NX') then return { 0, {}, 0 } end
   trimEvents(keys.events, keys.meta)
 end
 
@@ -50,7 +50,7 @@ end
 
 local reason = 'job stalled more than allowable limit'
 local queue = readQueue(keys, bullmq5)
-local recovered = {}
+local recovered, five = {}, queue.five and 1 or 0
 for _, id in ipairs(redis.call('SPOP', keys.stalled, chunk)) do
   local jobKey = prefix .. id
   -- From the tail: who stalled was claimed long ago.
@@ -79,11 +79,11 @@ for _, id in ipairs(redis.call('SPOP', keys.stalled, chunk)) do
   end
 end
 if #recovered > 0 and not readQueue(keys, bullmq5).closed then markJob(keys.marker) end
-if redis.call('SCARD', keys.stalled) > 0 then return { 1, recovered } end
+if redis.call('SCARD', keys.stalled) > 0 then return { 1, recovered, five } end
 
 -- Whoever does not renew its lock until the next check is stalled then.
 local active = redis.call('LRANGE', keys.active, 0, -1)
 for from = 1, #active, 1000 do
   redis.call('SADD', keys.stalled, unpack(active, from, math.min(from + 999, #active)))
 end
-return { 2, recovered }
+return { 2, recovered, five }

@@ -4,6 +4,7 @@
 
 #include "drover/Exceptions.h"
 #include "support/WorkerFixture.h"
+#include "worker/LostJobs.h"
 
 namespace {
 
@@ -36,6 +37,8 @@ class StalledSweeperTest : public WorkerFixture {
     CPPUNIT_TEST(jobStalledTooOftenFails);
     CPPUNIT_TEST(anEffectThatIsThereIsNotFailed);
     CPPUNIT_TEST(aKilledHoldersJobRunsWithinLockAndInterval);
+    CPPUNIT_TEST(whatFiveXLostComesBackOnce);
+    CPPUNIT_TEST(theSweeperRescuesOnlyInASharedQueue);
     CPPUNIT_TEST(theSweeperSurvivesAnOutage);
     CPPUNIT_TEST(anotherQueueIsSweptAlthoughOneIsBroken);
     CPPUNIT_TEST_SUITE_END();
@@ -227,6 +230,84 @@ public:
         for (const std::size_t size : handler->batches()) {
             CPPUNIT_ASSERT_EQUAL(std::size_t{1}, size);
         }
+    }
+
+    void whatFiveXLostComesBackOnce() {
+        const QueueBackend shared(keys(), Bullmq5::On);
+        const std::string completed = addJob();
+        claim(1);
+        AdvanceRequest request;
+        FinishItem item;
+        item.id = completed;
+        item.token = "token";
+        request.finish = {item};
+        backend().advance(client(), request, clock_.wallMs());
+        const std::string active = addJob();
+        claim(1);
+        const std::string waiting = addJob();
+        const std::string lost = addJob();
+        AddItem delayed;
+        delayed.name = "later";
+        delayed.data = "{}";
+        delayed.opts = "{}";
+        delayed.timestampMs = clock_.wallMs();
+        delayed.delayMs = 60000;
+        backend().addJobs(client(), {delayed}, clock_.wallMs());
+        redis({"LREM", keys().wait, "1", lost});
+        redis({"HSET",
+               keys().job("dn:x"),
+               "name",
+               "next",
+               "data",
+               "{}",
+               "opts",
+               R"({"de":{"id":"x"}})"});
+        redis({"HSET", keys().job("dn:y"), "name", "next", "data", "{}", "opts", "{}"});
+        redis({"SET", keys().job("de:y"), active});
+
+        CPPUNIT_ASSERT_EQUAL(std::size_t{1}, rescueLostJobs(client(), shared, clock_.wallMs()));
+        const std::string replayed = text({"GET", keys().idCounter});
+        CPPUNIT_ASSERT((Strings{replayed, waiting, lost} == list(keys().wait)));
+        CPPUNIT_ASSERT_EQUAL(std::string("next"), hash(replayed)["name"]);
+        CPPUNIT_ASSERT_EQUAL(replayed, text({"GET", keys().job("de:x")}));
+        CPPUNIT_ASSERT_EQUAL(std::int64_t{0}, number({"EXISTS", keys().job("dn:x")}));
+        CPPUNIT_ASSERT_EQUAL(std::int64_t{1}, number({"EXISTS", keys().job("dn:y")}));
+        CPPUNIT_ASSERT((Strings{active} == list(keys().active)));
+
+        CPPUNIT_ASSERT_EQUAL(std::size_t{0}, rescueLostJobs(client(), shared, clock_.wallMs()));
+        CPPUNIT_ASSERT_EQUAL(std::int64_t{3}, number({"LLEN", keys().wait}));
+        // While the queue is paused it goes where 5.x looks for it.
+        redis({"HSET", keys().meta, "paused", "1"});
+        redis({"LREM", keys().wait, "1", lost});
+        CPPUNIT_ASSERT_EQUAL(std::size_t{1}, rescueLostJobs(client(), shared, clock_.wallMs()));
+        CPPUNIT_ASSERT((Strings{replayed, waiting, lost} == list(keys().paused)));
+        CPPUNIT_ASSERT_EQUAL(std::int64_t{0}, number({"EXISTS", keys().wait}));
+    }
+
+    void theSweeperRescuesOnlyInASharedQueue() {
+        const std::string lost = addJob();
+        redis({"DEL", keys().wait});
+        const auto checked = [this](Bullmq5 mode) {
+            const QueueBackend backend(keys(), mode);
+            redis({"DEL", keys().stalledCheck});
+            StalledSweeper sweeper(std::make_unique<RedisClient>(options(), scripts(), "sweep"),
+                                   clock_);
+            sweeper.watch(backend, milliseconds(50), 1);
+            sweeper.start();
+            eventually("checked", [this] { return number({"EXISTS", keys().stalledCheck}) == 1; });
+            eventually("checked again", [this] {
+                return number({"EXISTS", keys().stalledCheck}) == 0;
+            });
+        };
+        checked(Bullmq5::Off);
+        CPPUNIT_ASSERT_EQUAL(std::int64_t{0}, number({"EXISTS", keys().wait}));
+        const QueueBackend shared(keys(), Bullmq5::On);
+        redis({"DEL", keys().stalledCheck});
+        StalledSweeper sweeper(std::make_unique<RedisClient>(options(), scripts(), "sweep"),
+                               clock_);
+        sweeper.watch(shared, milliseconds(50), 1);
+        sweeper.start();
+        eventually("rescued", [&] { return (Strings{lost} == list(keys().wait)); });
     }
 
     void theSweeperSurvivesAnOutage() {

@@ -233,19 +233,22 @@ std::vector<AddedId> QueueBackend::addJobs(RedisClient& redis,
         command.add(item.parentKey).add(item.parent);
     }
     const Reply reply = redis.run(command);
-    if (reply.size() != items.size()) {
+    if (reply.size() != items.size() + 1) {
         throw ScriptException(Poco::format(
             "addJobs %s: %z ids for %z jobs", keys_.qualifiedName(), reply.size(), items.size()));
     }
     std::vector<AddedId> added;
     added.reserve(items.size());
-    for (std::size_t i = 0; i < reply.size(); ++i) {
+    for (std::size_t i = 0; i < items.size(); ++i) {
         const ReplyView one = reply.at(i);
         if (one.isInteger()) {
             added.push_back({"", static_cast<int>(one.integer())});
         } else {
             added.push_back({std::string(one.text()), 0});
         }
+    }
+    if (reply.at(items.size()).integer() == 1) {
+        *sawBullmq5_ = true;
     }
     return added;
 }
@@ -471,7 +474,45 @@ StalledResult QueueBackend::checkStalled(RedisClient& redis,
     for (std::size_t i = 0; i < ids.size(); ++i) {
         result.recovered.emplace_back(ids.at(i).text());
     }
+    result.bullmq5 = reply.at(2).integer() == 1;
+    if (result.bullmq5) {
+        *sawBullmq5_ = true;
+    }
     return result;
+}
+
+std::vector<std::string> QueueBackend::rescueLost(RedisClient& redis,
+                                                  const std::vector<std::string>& jobs,
+                                                  const std::vector<std::string>& deduplications,
+                                                  std::int64_t nowMs) const {
+    Command command = callOf(redis,
+                             "rescueLost",
+                             {keys_.wait,
+                              keys_.paused,
+                              keys_.active,
+                              keys_.prioritized,
+                              keys_.delayed,
+                              keys_.completed,
+                              keys_.failed,
+                              keys_.waitingChildren,
+                              keys_.events,
+                              keys_.meta,
+                              keys_.marker,
+                              keys_.pc,
+                              keys_.idCounter});
+    command.add(keys_.jobPrefix()).add(nowMs).add(bullmq5()).add(jobs.size());
+    for (const std::string& id : jobs) {
+        command.add(id);
+    }
+    for (const std::string& id : deduplications) {
+        command.add(id);
+    }
+    const Reply reply = redis.run(command);
+    std::vector<std::string> rescued;
+    for (std::size_t i = 0; i < reply.size(); ++i) {
+        rescued.emplace_back(reply.at(i).text());
+    }
+    return rescued;
 }
 
 std::chrono::milliseconds QueueBackend::stalledCheckExpiresIn(RedisClient& redis) const {

@@ -138,6 +138,7 @@ struct StalledResult {
     enum class State { NotDue, More, Done };
     State state = State::NotDue;
     std::vector<std::string> recovered;
+    bool bullmq5 = false;  ///< 5.x clients share the queue.
 };
 
 /// A scheduler's job that was taken, and what of it the next one gets.
@@ -212,6 +213,12 @@ public:
                                int maxStalledCount,
                                int chunk,
                                bool continuing) const;
+    /// Puts those jobs back that are in no state, and adds what a deduplication id without owner kept. Each id is checked and
+    /// moved in one step. Returns the jobs.
+    std::vector<std::string> rescueLost(RedisClient& redis,
+                                        const std::vector<std::string>& jobs,
+                                        const std::vector<std::string>& deduplications,
+                                        std::int64_t nowMs) const;
     /// How long the last check, anybody's, keeps the next one from being made.
     [[nodiscard]] std::chrono::milliseconds stalledCheckExpiresIn(RedisClient& redis) const;
 

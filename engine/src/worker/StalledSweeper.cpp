@@ -6,6 +6,7 @@
 
 #include "core/Guarded.h"
 #include "drover/Exceptions.h"
+#include "worker/LostJobs.h"
 
 namespace drover {
 
@@ -95,6 +96,9 @@ Clock::Monotonic StalledSweeper::sweep(const Watched& watched) {
                 result.recovered.size(),
                 result.recovered.front());
         }
+        if (result.state == StalledResult::State::Done && result.bullmq5) {
+            rescueLost(*watched.backend);
+        }
         if (result.state != StalledResult::State::More) {
             break;
         }
@@ -107,6 +111,17 @@ Clock::Monotonic StalledSweeper::sweep(const Watched& watched) {
     // Ours or another's: the next check is due when this one expires, not an interval after we looked.
     const std::chrono::milliseconds left = watched.backend->stalledCheckExpiresIn(*redis_);
     return clock_.monotonic() + std::clamp(left, std::chrono::milliseconds(1), watched.interval);
+}
+
+void StalledSweeper::rescueLost(const QueueBackend& backend) {
+    const std::size_t rescued = rescueLostJobs(*redis_, backend, clock_.wallMs());
+    if (rescued > 0) {
+        Poco::Logger::get("worker").warning(
+            "%s: %z jobs were in no list, lost between clients of BullMQ 5 and 6; they went back "
+            "to wait",
+            backend.keys().qualifiedName(),
+            rescued);
+    }
 }
 
 }  // namespace drover

@@ -13,7 +13,7 @@
 namespace drover {
 
 /// Looks for active jobs whose lock expired, in every queue that this process works, at the moment when the queue's last
-/// check (anybody's) expires. In chunks: one sweep over thousands of jobs would hold up Redis for everybody.
+/// check (anybody's) expires; in a queue shared with 5.x clients also for jobs that these lost. In chunks: one sweep over thousands of jobs would hold up Redis for everybody.
 /// Threads: one of its own; watch() and stop() from any.
 class StalledSweeper {
 public:
@@ -40,6 +40,8 @@ private:
     void loop();
     /// Returns when this queue's next check is due.
     Clock::Monotonic sweep(const Watched& watched);
+    /// Of a queue that 5.x clients share: what they lost.
+    void rescueLost(const QueueBackend& backend);
 
     const std::unique_ptr<RedisClient> redis_;
     const Clock& clock_;
