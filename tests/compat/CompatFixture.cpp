@@ -188,7 +188,9 @@ void CompatFixture::release(Side side) {
         ++released_;
         return;
     }
-    CPPUNIT_ASSERT(node("worker.release", "\"worker\": \"w\"").GetBool());
+    // The job is told to be active a little before its processor holds it.
+    eventually("Node holds a job",
+               [this] { return node("worker.release", "\"worker\": \"w\"").GetBool(); });
 }
 
 std::vector<std::string> CompatFixture::begun(Side side) {

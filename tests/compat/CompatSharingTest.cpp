@@ -219,9 +219,9 @@ public:
             subscribe();
             settings_.lockDuration = milliseconds(300);
             startWorker(Side::Ours);
+            const std::size_t seen = seenByOurs().size();
             const std::string id = add(Side::Node, "hold", "{}", R"({"attempts":3})");
-            eventually("it began",
-                       [&] { return !seenByOurs().empty() && seenByOurs().back().id == id; });
+            eventually("it began", [&] { return seenByOurs().size() > seen; });
             worker_.reset();
             if (checker == Side::Ours) {
                 sweep(milliseconds(200), 0);

@@ -65,7 +65,7 @@ public:
         settings_.batchSize = 1;
         startWorker(Side::Ours);
         const std::string running = add(Side::Node, "hold");
-        untilState(running, "active");
+        eventually("it began", [&] { return seenByOurs().size() == 1; });
         const std::string next = add(Side::Node, "mail");
         worker_->drain();
         release(Side::Ours);

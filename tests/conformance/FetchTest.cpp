@@ -284,9 +284,10 @@ public:
     void c092_theNextIterationExistsBeforeOurHandlerStarts() {
         std::atomic<std::int64_t> pending{-1};
         RedisClient probe(options(), scripts(), "probe");
+        const std::string delayed = key("delayed");
         behaviours_["tick"] = [&](RunningJob& job) {
             Command count;
-            count.add("ZCARD").add(key("delayed"));
+            count.add("ZCARD").add(delayed);
             pending = probe.call(count).integer();
             job.setOutcome({JobOutcome::Kind::Completed, "{}", "", 0});
         };
