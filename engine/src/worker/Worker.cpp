@@ -607,15 +607,15 @@ void Worker::release(const std::shared_ptr<JobRun>& run,
     const ClaimedJob& job = run->job();
     const std::string message = errorMessage(*error, {job.id, operation, "active", job.parentKey});
     if (isOwnershipLost(*error)) {
-        held_.remove(*run);
         if (sentBefore) {
             logger().debug(
                 "%s: %s; the earlier call, whose reply was lost, had done it", job.queue, message);
-            return;
+        } else {
+            run->cancel(CancelReason::Lost);
+            ++counters_.lost;
+            logger().warning("%s: %s; the outcome is discarded", job.queue, message);
         }
-        run->cancel(CancelReason::Lost);
-        ++counters_.lost;
-        logger().warning("%s: %s; the outcome is discarded", job.queue, message);
+        held_.remove(*run);
         return;
     }
     // Children pending or failed: the handler completed a job that may not complete. It failed then.
