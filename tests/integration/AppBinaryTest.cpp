@@ -352,6 +352,8 @@ public:
             return queue.add({"echo", "{}", {}}).status == drover::AddResult::Status::Added;
         });
         waitUntil([&] { return queue.counts().active > 0; });
+        // Active is before begun, which shows nowhere; what has not begun would be handed back.
+        std::this_thread::sleep_for(std::chrono::milliseconds(500));
         const auto began = std::chrono::steady_clock::now();
         app_->signal(SIGTERM);
         CPPUNIT_ASSERT_EQUAL(0, app_->wait());
