@@ -87,27 +87,12 @@ public:
         subscribe();
         for (const Side consumer : kBoth) {
             startWorker(consumer);
-            const std::string fixed =
-                add(otherOf(consumer),
-                    "fail",
-                    "{}",
-                    R"({"attempts":3,"backoff":{"type":"fixed","delay":60}})");
-            untilState(fixed, "failed");
-            const std::string number =
-                add(otherOf(consumer), "fail", "{}", R"({"attempts":2,"backoff":70})");
-            untilState(number, "failed");
-            const std::string exponential =
-                add(otherOf(consumer),
-                    "fail",
-                    "{}",
-                    R"({"attempts":4,"backoff":{"type":"exponential","delay":50}})");
-            untilState(exponential, "failed");
-            CPPUNIT_ASSERT_EQUAL(std::string("60 60"), backoffsOf(fixed, {60, 60}));
-            CPPUNIT_ASSERT_EQUAL(std::string("70"), backoffsOf(number, {70}));
-            CPPUNIT_ASSERT_EQUAL(std::string("50 100 200"),
-                                 backoffsOf(exponential, {50, 100, 200}));
-            CPPUNIT_ASSERT_EQUAL(std::string("4"), field(exponential, "atm"));
-            CPPUNIT_ASSERT_EQUAL(std::string("4"), field(exponential, "ats"));
+            expectBackoffs(
+                consumer, R"({"attempts":3,"backoff":{"type":"fixed","delay":60}})", {60, 60});
+            expectBackoffs(consumer, R"({"attempts":2,"backoff":70})", {70});
+            expectBackoffs(consumer,
+                           R"({"attempts":4,"backoff":{"type":"exponential","delay":50}})",
+                           {50, 100, 200});
             stopWorker(consumer);
         }
     }
@@ -270,20 +255,32 @@ private:
         CPPUNIT_ASSERT_MESSAGE(std::to_string(late) + " ms late", late >= 0 && late < 1000);
     }
 
-    /// What the delayed events of the job waited, each as `expected` has it if it is within 40 ms below that. The entry's
-    /// id is the moment of the server; the wait was counted from a little before.
-    std::string backoffsOf(const std::string& id, const std::vector<std::int64_t>& expected) {
-        const auto events = node("events.seen", "\"event\": \"delayed\", \"job\": \"" + id + "\"");
-        std::string found;
-        for (rapidjson::SizeType i = 0; i < events.Size(); ++i) {
-            std::int64_t wait =
-                dueOf(events[i]) - std::strtoll(events[i]["id"].GetString(), nullptr, 10);
-            if (i < expected.size() && wait <= expected[i] && wait > expected[i] - 40) {
-                wait = expected[i];
+    /// The attempts of a failing job wait that long, each counted from a little before the server's moment of its
+    /// delayed event. A machine that is busy elsewhere makes that little long: another job then.
+    void expectBackoffs(Side consumer,
+                        const std::string& opts,
+                        const std::vector<std::int64_t>& expected) {
+        std::string waited;
+        for (int tries = 0; tries < 5; ++tries) {
+            const std::string id = add(otherOf(consumer), "fail", "{}", opts);
+            untilState(id, "failed");
+            CPPUNIT_ASSERT_EQUAL(std::to_string(expected.size() + 1), field(id, "atm"));
+            CPPUNIT_ASSERT_EQUAL(std::to_string(expected.size() + 1), field(id, "ats"));
+            const auto events =
+                node("events.seen", "\"event\": \"delayed\", \"job\": \"" + id + "\"");
+            bool asExpected = events.Size() == expected.size();
+            waited.clear();
+            for (rapidjson::SizeType i = 0; i < events.Size(); ++i) {
+                const std::int64_t wait =
+                    dueOf(events[i]) - std::strtoll(events[i]["id"].GetString(), nullptr, 10);
+                asExpected = asExpected && wait <= expected[i] && wait > expected[i] - 40;
+                waited += std::to_string(wait) + ' ';
             }
-            found += (found.empty() ? "" : " ") + std::to_string(wait);
+            if (asExpected) {
+                return;
+            }
         }
-        return found;
+        CPPUNIT_FAIL(opts + " waited " + waited);
     }
 };
 

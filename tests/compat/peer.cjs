@@ -24,7 +24,7 @@
 //   cron.cases       seed, count                     what BullMQ's cron-parser makes of random patterns, see cron-cases.cjs
 //   monitor.start                                    every command that the server gets from now on
 //   monitor.seen     command                         [[name, arguments...]] of that command so far, in order
-//   close                                            closes all; the process then ends when its stdin does
+//   close                                            closes and forgets all, as if the peer were new
 //
 // Behaviours: {"do": "echo"} returns the data · {"do": "return", "value"} · {"do": "fail", "times"?, "message"?} fails the
 // first `times` attempts (default all), then echoes · {"do": "unrecoverable", "message"?} · {"do": "sleep", "ms"} then echoes
@@ -198,10 +198,11 @@ async function addFlow({ args }) {
   }
 }
 
-const commands = [];
+let monitor;
+let commands = [];
 
 async function startMonitor() {
-  const monitor = await redis.monitor();
+  monitor = await redis.monitor();
   monitor.on('monitor', (time, args) => commands.push(args));
   return true;
 }
@@ -211,6 +212,8 @@ async function closeAll() {
   await Promise.allSettled([...subscriptions.values()].map(({ events }) => events.close()));
   await Promise.allSettled([...queues.values()].map((queue) => queue.close()));
   for (const map of [workers, subscriptions, queues]) map.clear();
+  monitor?.disconnect();
+  [monitor, commands] = [undefined, []];
   return true;
 }
 

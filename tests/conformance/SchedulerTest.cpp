@@ -28,9 +28,16 @@ public:
         }
         const std::vector<std::int64_t> slots = runs();
         for (std::size_t i = 0; i + 1 < slots.size(); ++i) {
-            CPPUNIT_ASSERT_EQUAL(std::int64_t{700}, slots[i + 1] - slots[i]);
+            const std::int64_t step = slots[i + 1] - slots[i];
+            // Whoever takes a job so late that the next period has begun leaves that one out.
+            const std::int64_t taken =
+                std::stoll(field("repeat:tick:" + std::to_string(slots[i]), "processedOn"));
+            CPPUNIT_ASSERT_EQUAL(std::int64_t{0}, step % 700);
+            CPPUNIT_ASSERT_MESSAGE("a period is missing",
+                                   step == 700 || taken >= slots[i] + step - 750);
         }
-        expectOnePending(slots.back() + 700);
+        expectOnePending(nextRun());
+        CPPUNIT_ASSERT_EQUAL(std::int64_t{0}, (nextRun() - slots.back()) % 700);
     }
 
     void c207_afterMissedPeriodsOneJobFollowsInPhase() {

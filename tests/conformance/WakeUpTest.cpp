@@ -42,8 +42,8 @@ public:
     void c063_aFetchLeavesAMarker() {
         startWorker(Side::Ours);
         untilAsleep();
-        const std::string id = add(Side::Node, "hold");
-        untilState(id, "active");
+        add(Side::Node, "hold");
+        eventually("it runs", [&] { return begun(Side::Ours).size() == 1; });
         CPPUNIT_ASSERT_EQUAL(std::int64_t{0}, existing({"wait", "prioritized"}));
         // By a fetch that no marker led to: nobody may have taken its own away yet.
         release(Side::Ours);

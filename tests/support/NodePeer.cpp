@@ -55,14 +55,15 @@ std::string nodeModules() {
     return set != nullptr ? set : DROVER_SOURCE_DIR "/build/npm/compat/node_modules";
 }
 
-NodePeer::NodePeer(const std::string& version, int redisPort) : version_(version) {
+NodePeer::NodePeer(const std::string& version, int redisPort)
+    : version_(version), redisPort_(redisPort) {
     const std::string node = findProgram("node");
     const std::string modules = nodeModules();
     if (access((modules + "/bullmq-" + version + "/package.json").c_str(), R_OK) != 0) {
         throw MissingService("BullMQ " + version + " is not in " + modules +
                              "; ./dev test installs it");
     }
-    spawn(node, modules, redisPort);
+    spawn(node, modules);
     // The first line comes once every package is loaded. A peer that cannot start is told here, with its log.
     const rapidjson::Document hello = finish(0, Milliseconds(30000));
     version_ = hello["version"].GetString();
@@ -73,7 +74,7 @@ NodePeer::~NodePeer() {
     unlink(logFile_.c_str());
 }
 
-void NodePeer::spawn(const std::string& node, const std::string& modules, int redisPort) {
+void NodePeer::spawn(const std::string& node, const std::string& modules) {
     // Close-on-exec: the write end in some other child would keep the peer alive after us.
     int in[2];
     int out[2];
@@ -99,7 +100,7 @@ void NodePeer::spawn(const std::string& node, const std::string& modules, int re
     posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGDEF);
 
     std::vector<std::string> args = {
-        node, DROVER_SOURCE_DIR "/tests/compat/peer.cjs", version_, std::to_string(redisPort)};
+        node, DROVER_SOURCE_DIR "/tests/compat/peer.cjs", version_, std::to_string(redisPort_)};
     std::vector<std::string> environment = environmentWith(modules);
     const int failed = posix_spawn(&pid_,
                                    node.c_str(),

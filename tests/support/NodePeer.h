@@ -54,13 +54,15 @@ public:
 
     /// BullMQ's version as the peer itself reports it.
     [[nodiscard]] const std::string& version() const { return version_; }
+    [[nodiscard]] int redisPort() const { return redisPort_; }
 
 private:
-    void spawn(const std::string& node, const std::string& modules, int redisPort);
+    void spawn(const std::string& node, const std::string& modules);
     void readOnce(int timeoutMs);
     [[noreturn]] void fail(const std::string& what);
 
     std::string version_;
+    int redisPort_;
     pid_t pid_ = -1;
     int toPeer_ = -1;
     int fromPeer_ = -1;
