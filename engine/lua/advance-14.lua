@@ -20,11 +20,12 @@
   ARGV[7]  limiter max or ""    ARGV[8]  limiter duration, ms, or ""
   ARGV[9]  "on", "auto" or "off": whether 5.x clients share the queue    ARGV[10] most data points of metrics; 0: none
   ARGV[11] number of profiles: what jobs to finish have in common, mostly all of them
-  ARGV[12…] eight per profile: lock token, "completed" or "failed", keep count (-1: all), keep age in s (-1: none), keep
-           limit, attempts allowed, attempts made (this one included), deduplication id or ""
+  ARGV[12…] nine per profile: lock token, "completed" or "failed", keep count (-1: all), keep age in s (-1: none), keep
+           limit, attempts allowed, attempts made (this one included), deduplication id or "", value of `id` when it was
+           claimed or "" if it had a parent then
            then four per job to finish: profile (from 1), id, return value (JSON) or reason, stack trace (JSON array) or ""
 
-  Returns  { codes, jobs, ttl, next, five }
+  Returns  { codes, jobs, ttl, next, five, id }
            codes: one per job to finish: 0 done; -1 no hash, -2 no lock, -6 another worker's lock, -3 not active,
                   -4 children pending, -9 children failed
            jobs:  six per job: id, name, data, opts, timestamp (false for one that its hash lacks), and the other fields
@@ -33,6 +34,7 @@
            ttl:   ms for which the rate limiter is closed; 0: it is not
            next:  due time in ms of the earliest delayed job if nothing was claimed; 0: none
            five:  1 if the claim saw that 5.x clients share the queue
+           id:    the counter, as text; false if there is none
   Events   completed or failed (and retries-exhausted), waiting, delayed, added, active, drained; those of a released
            parent in its own queue's stream
 ]]
@@ -62,13 +64,15 @@ local bullmq5, maxDataPoints = ARGV[9], tonumber(ARGV[10])
 --- @include "promoteDelayed"
 
 local codes, finished = {}, 0
+-- Every add counts it up, whatever becomes of the add.
+local counter = redis.call('GET', keys.id)
 
-local profiles, firstJob = {}, 12 + 8 * tonumber(ARGV[11])
-for at = 12, firstJob - 1, 8 do
+local profiles, firstJob = {}, 12 + 9 * tonumber(ARGV[11])
+for at = 12, firstJob - 1, 9 do
   profiles[#profiles + 1] = {
     token = ARGV[at], target = ARGV[at + 1], keepCount = tonumber(ARGV[at + 2]), keepAge = tonumber(ARGV[at + 3]),
     keepLimit = tonumber(ARGV[at + 4]), attempts = tonumber(ARGV[at + 5]), made = ARGV[at + 6],
-    deduplication = ARGV[at + 7],
+    deduplication = ARGV[at + 7], counter = ARGV[at + 8],
   }
 end
 
@@ -77,11 +81,13 @@ end
 -- itself.
 local function finishAll()
   local count = (#ARGV - firstJob + 1) / 4
-  local jobKeys, lockKeys, below = {}, {}, {}
+  local jobKeys, lockKeys, below, unchanged = {}, {}, {}, {}
   for n = 1, count do
     local at = firstJob + (n - 1) * 4
     local profile, jobKey = profiles[tonumber(ARGV[at])], prefix .. ARGV[at + 1]
     jobKeys[n], lockKeys[n] = jobKey, jobKey .. ':lock'
+    -- Only an add gives a job that is active a parent.
+    if profile.counter == counter then unchanged[#unchanged + 1] = jobKey end
     if profile.keepCount == 0 then
       addKeysBelow(below, jobKey)
     elseif profile.target == 'completed' then
@@ -92,15 +98,19 @@ local function finishAll()
   local holders = redis.call('MGET', unpack(lockKeys))
   -- Mostly a job has its hash and nothing below: then nothing is asked for each, and little is written to the log.
   local anyBelow = #below > 0 and redis.call('EXISTS', unpack(below)) > 0
+  local allThere = #unchanged > 0 and redis.call('EXISTS', unpack(unchanged)) == #unchanged
   local released, gone, ending, parents = {}, {}, {}, {}
   for n = 1, count do
     local at = firstJob + (n - 1) * 4
     local profile, id = profiles[tonumber(ARGV[at])], ARGV[at + 1]
     local code = 0
-    -- Asked for each: a job can get a parent while it is active. Every job has a timestamp, mostly.
-    local values = redis.call('HMGET', jobKeys[n], 'timestamp', 'parentKey')
-    parents[n] = values[2]
-    if not values[1] and redis.call('EXISTS', jobKeys[n]) == 0 then
+    local there = allThere and profile.counter == counter
+    if not there then
+      -- Every job has a timestamp, mostly.
+      local values = redis.call('HMGET', jobKeys[n], 'timestamp', 'parentKey')
+      there, parents[n] = values[1] or redis.call('EXISTS', jobKeys[n]) == 1, values[2]
+    end
+    if not there then
       code = -1
     elseif anyBelow and profile.target == 'completed' and redis.call('SCARD', jobKeys[n] .. ':dependencies') ~= 0 and
       redis.call('HEXISTS', jobKeys[n], 'igdp') == 0 then
@@ -323,4 +333,4 @@ if finished > 0 and #jobs == 0 and looked and due == 0 and
   redis.call('EXISTS', keys.wait, keys.active, keys.prioritized) == 0 then
   redis.call('XADD', keys.events, '*', 'event', 'drained')
 end
-return { codes, jobs, ttl, due, five }
+return { codes, jobs, ttl, due, five, counter }

@@ -45,6 +45,8 @@ class AdvanceScriptTest : public RedisFixture {
     CPPUNIT_TEST(keepByAgeAndCount);
     CPPUNIT_TEST(aRuleAppliesToWhatFinishedBeforeItOnly);
     CPPUNIT_TEST(theDeduplicationOwnerIsReleased);
+    CPPUNIT_TEST(aParentThatCameWhileItWasActiveIsReleased);
+    CPPUNIT_TEST(whatIsGoneIsToldAlsoWhereNothingWasAdded);
     CPPUNIT_TEST(theLastFinishIsDrained);
     CPPUNIT_TEST(aFinishWithADelayedJobLeftIsNotDrained);
     CPPUNIT_TEST(aFinishTrimsTheStream);
@@ -449,6 +451,41 @@ public:
         CPPUNIT_ASSERT_EQUAL(std::int64_t{0}, number({"EXISTS", owner + "1"}));
         CPPUNIT_ASSERT_EQUAL(std::string("2"), text({"GET", owner + "2"}));
         CPPUNIT_ASSERT_EQUAL(std::string("another"), text({"GET", owner + "3"}));
+    }
+
+    void aParentThatCameWhileItWasActiveIsReleased() {
+        AddItem child;
+        child.name = child.customId = "child";
+        child.data = child.opts = "{}";
+        backend().addJobs(client(), {child}, clock_.wallMs());
+        addJob("parent");
+        const ClaimedJob job = claim(1).front();
+        claim(1);
+        redis({"ZADD", keys().waitingChildren, "1", "2"});
+        redis({"LREM", keys().active, "0", "2"});
+        child.parentKey = keys().job("2");
+        child.parent = R"({"id":"2","queueKey":")" + keys().qualifiedName() + "\"}";
+        backend().addJobs(client(), {child}, clock_.wallMs());
+        FinishItem item = completed("child");
+        item.idCounter = job.idCounter;
+        CPPUNIT_ASSERT_EQUAL(0, finish(item));
+        CPPUNIT_ASSERT((Strings{"2"} == list(keys().wait)));
+        CPPUNIT_ASSERT_EQUAL(item.value,
+                             text({"HGET", keys().job("2") + ":processed", keys().job("child")}));
+    }
+
+    void whatIsGoneIsToldAlsoWhereNothingWasAdded() {
+        addJob();
+        addJob();
+        const auto jobs = claim(2);
+        redis({"DEL", keys().job("1")});
+        AdvanceRequest request;
+        request.finish = {completed("1"), completed("2")};
+        for (std::size_t i = 0; i < 2; ++i) {
+            CPPUNIT_ASSERT_EQUAL(std::string("2"), jobs[i].idCounter);
+            request.finish[i].idCounter = jobs[i].idCounter;
+        }
+        CPPUNIT_ASSERT((std::vector<int>{-1, 0} == advance(request).codes));
     }
 
     void theLastFinishIsDrained() {

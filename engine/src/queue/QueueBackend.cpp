@@ -64,6 +64,7 @@ ClaimedJob claimedJob(const ReplyView& jobs,
                       std::size_t at,
                       const std::string& token,
                       const std::string& queue,
+                      std::string_view idCounter,
                       std::int64_t nowMs) {
     const auto orEmptyObject = [&jobs](std::size_t index) {
         const ReplyView value = jobs.at(index);
@@ -73,6 +74,7 @@ ClaimedJob claimedJob(const ReplyView& jobs,
     job.id = jobs.at(at).text();
     job.queue = queue;
     job.token = token;
+    job.idCounter = idCounter;
     job.name = jobs.at(at + 1).text();
     job.data = orEmptyObject(at + 2);
     job.opts = orEmptyObject(at + 3);
@@ -91,7 +93,7 @@ std::size_t profileOf(std::vector<const FinishItem*>& profiles, const FinishItem
         if (known.token == item.token && known.completed == item.completed &&
             known.keep == item.keep && known.attempts == item.attempts &&
             known.attemptsMade == item.attemptsMade &&
-            known.deduplicationId == item.deduplicationId) {
+            known.deduplicationId == item.deduplicationId && known.idCounter == item.idCounter) {
             return i;
         }
     }
@@ -112,6 +114,7 @@ void addFinishItems(Command& command, const std::vector<FinishItem>& items) {
         command.add(profile->token).add(profile->completed ? "completed" : "failed");
         command.add(profile->keep.count).add(profile->keep.ageSeconds).add(profile->keep.limit);
         command.add(profile->attempts).add(profile->attemptsMade).add(profile->deduplicationId);
+        command.add(profile->idCounter);
     }
     for (std::size_t i = 0; i < items.size(); ++i) {
         command.add(profileOfItem[i] + 1)
@@ -158,10 +161,12 @@ std::size_t AdvanceResult::claimed() const {
 
 std::vector<ClaimedJob> AdvanceResult::jobs() const {
     const ReplyView elements = reply_.at(1);
+    const ReplyView counter = reply_.at(5);
+    const std::string_view idCounter = counter.isNil() ? std::string_view() : counter.text();
     std::vector<ClaimedJob> jobs;
     jobs.reserve(claimed());
     for (std::size_t at = 0; at + kClaimWidth <= elements.size(); at += kClaimWidth) {
-        jobs.push_back(claimedJob(elements, at, token_, queue_, nowMs_));
+        jobs.push_back(claimedJob(elements, at, token_, queue_, idCounter, nowMs_));
     }
     return jobs;
 }

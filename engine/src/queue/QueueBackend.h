@@ -52,6 +52,8 @@ struct FinishItem {
     int attempts = 0;      ///< Allowed.
     int attemptsMade = 1;  ///< This one included.
     std::string deduplicationId;
+    std::string
+        idCounter;  ///< Of the claim, if the job had no parent then; empty: Redis is asked for its parent.
 };
 
 /// A failed attempt to repeat.

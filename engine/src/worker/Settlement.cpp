@@ -38,7 +38,8 @@ void Settlement::end(const std::shared_ptr<JobRun>& run,
                        own.value_or(completed ? settings_.keepCompleted : settings_.keepFailed),
                        run->options().attempts,
                        job.attemptsMade + 1,
-                       job.deduplicationId}});
+                       job.deduplicationId,
+                       job.parentKey.empty() ? job.idCounter : ""}});
 }
 
 void Settlement::fail(const std::shared_ptr<JobRun>& run, const std::string& pluginVersion) {
