@@ -199,6 +199,9 @@ void Worker::settle(const std::shared_ptr<JobRun>& run, Time now) {
         }
         return;
     }
+    if (stopping_ && run->outcome().kind == JobOutcome::Kind::Unset) {
+        return;  // Cancelled by the end of the worker: nothing is known of the job, its lock may expire.
+    }
     run->settling = true;
     if (route != nullptr) {
         tellBreaker(*route, run->outcome(), now);
