@@ -304,6 +304,7 @@ std::vector<Route> configuredRoutes(const std::vector<std::pair<std::string, std
         byName[key.substr(0, dot)][key.substr(dot + 1)] = value;
     }
     std::vector<Route> routes;
+    routes.reserve(byName.size());
     for (const auto& [name, values] : byName) {
         routes.push_back(makeRoute(RouteKeys(name, values), producerOf));
     }

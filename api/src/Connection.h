@@ -24,8 +24,8 @@ struct Connection {
         Lingering  ///< Our side is shut; what still comes is thrown away, so that the client can read the answer.
     };
 
-    Connection(int descriptor, Poco::Net::SocketAddress from, const RequestLimits& limits)
-        : fd(descriptor), peer(std::move(from)), reader(limits) {}
+    Connection(int descriptor, const Poco::Net::SocketAddress& from, const RequestLimits& limits)
+        : fd(descriptor), peer(from), reader(limits) {}
 
     [[nodiscard]] bool hasOutput() const { return written < output.size(); }
 

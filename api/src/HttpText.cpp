@@ -41,16 +41,10 @@ Response errorWith(int status, Message message) {
 
 constexpr std::array<bool, 256> tokenTable() {
     std::array<bool, 256> table{};
-    for (int c = '0'; c <= '9'; ++c) {
-        table[static_cast<std::size_t>(c)] = true;
-    }
-    for (int c = 'a'; c <= 'z'; ++c) {
-        table[static_cast<std::size_t>(c)] = true;
-        table[static_cast<std::size_t>(c - 'a' + 'A')] = true;
-    }
-    for (const char c :
-         {'!', '#', '$', '%', '&', '\'', '*', '+', '-', '.', '^', '_', '`', '|', '~'}) {
-        table[static_cast<std::size_t>(c)] = true;
+    constexpr std::string_view kAllowed =
+        "!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ";
+    for (const unsigned char c : kAllowed) {
+        table[c] = true;
     }
     return table;
 }

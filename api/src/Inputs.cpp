@@ -7,6 +7,7 @@
 #include <rapidjson/document.h>
 #include <rapidjson/error/en.h>
 #include <set>
+#include <utility>
 
 #include "Target.h"
 
@@ -172,7 +173,7 @@ std::vector<std::string> readBody(const std::vector<const Parameter*>& parameter
     }
     std::vector<std::string> mistakes;
     std::set<std::string> seen;
-    for (const auto& member : document.GetObject()) {
+    for (const auto& member : std::as_const(document).GetObject()) {
         const std::string name(member.name.GetString(), member.name.GetStringLength());
         const auto known =
             std::find_if(parameters.begin(), parameters.end(), [&name](const Parameter* parameter) {

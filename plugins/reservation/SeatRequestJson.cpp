@@ -2,6 +2,7 @@
 
 #include <rapidjson/document.h>
 #include <stdexcept>
+#include <utility>
 
 namespace drover::reservation {
 
@@ -48,7 +49,7 @@ std::int64_t reservationIdOf(std::string_view result) {
     if (!parse(document, result)) {
         return 0;
     }
-    const auto member = document.FindMember("reservationId");
+    const auto member = std::as_const(document).FindMember("reservationId");
     return member != document.MemberEnd() && member->value.IsInt64() ? member->value.GetInt64() : 0;
 }
 

@@ -50,7 +50,7 @@ std::string socketOf(const CommandLine& line,
     if (!line.socket.empty()) {
         return line.socket;
     }
-    const std::string configured = config.text("control.socket");
+    std::string configured = config.text("control.socket");
     if (configured == "off") {
         throw UsageException("control.socket is off: this process cannot be asked");
     }

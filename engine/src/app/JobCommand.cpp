@@ -26,7 +26,7 @@ std::string queueOf(const CommandLine& line, const Configuration& config) {
     }
     const std::string given = line.queue.empty() ? aliases.front() : line.queue;
     const bool isAlias = std::find(aliases.begin(), aliases.end(), given) != aliases.end();
-    const std::string name = isAlias ? config.queueSetting(given, "name").text : given;
+    std::string name = isAlias ? config.queueSetting(given, "name").text : given;
     if (name.empty() || name.find(':') != std::string::npos) {
         throw UsageException("\"" + name + "\" is no queue: a name is not empty and has no ':'");
     }

@@ -31,7 +31,7 @@ Logging::Logging(const Configuration& config)
 
 Logging::~Logging() {
     Poco::ErrorHandler::set(before_);
-    Poco::Logger::setChannel("", Poco::AutoPtr<Poco::NullChannel>(new Poco::NullChannel));
+    Poco::Logger::setChannel("", Poco::makeAuto<Poco::NullChannel>());
 }
 
 void Logging::apply(const Configuration& config) {

@@ -33,7 +33,7 @@ int number(const ConfigValue& value) {
 }
 
 std::string socketPath(const Configuration& config) {
-    const std::string path = config.text("control.socket");
+    std::string path = config.text("control.socket");
     if (path == "off") {
         return "";
     }

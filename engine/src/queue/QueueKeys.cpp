@@ -22,7 +22,7 @@ std::string checkedName(std::string_view prefix, std::string_view queue) {
 QueueKeys::QueueKeys(std::string_view prefix, std::string_view queue)
     : QueueKeys(checkedName(prefix, queue), std::string(prefix), std::string(queue)) {}
 
-QueueKeys::QueueKeys(std::string qualifiedName, std::string prefix, std::string queue)
+QueueKeys::QueueKeys(const std::string& qualifiedName, std::string prefix, std::string queue)
     : wait(qualifiedName + ":wait"),
       paused(qualifiedName + ":paused"),
       active(qualifiedName + ":active"),

@@ -32,7 +32,7 @@ public:
     [[nodiscard]] std::string eventsClientName() const { return workerClientName("") + ":qe"; }
 
 private:
-    QueueKeys(std::string qualifiedName, std::string prefix, std::string queue);
+    QueueKeys(const std::string& qualifiedName, std::string prefix, std::string queue);
 
     std::string qualifiedName_;
     std::string jobPrefix_;

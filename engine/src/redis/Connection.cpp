@@ -29,7 +29,7 @@ Poco::Timespan until(Connection::Clock::time_point deadline) {
 
 /// Sends what the kernel takes at once; 0 if its buffer is full.
 int sendSome(Poco::Net::StreamSocket& socket, const char* bytes, std::size_t count) {
-    constexpr std::size_t kMost = 16 * 1024 * 1024;
+    constexpr std::size_t kMost = 16 << 20;
     try {
         return std::max(socket.sendBytes(bytes, static_cast<int>(std::min(count, kMost))), 0);
     } catch (const Poco::IOException& error) {
@@ -61,7 +61,7 @@ void Connection::FreeReader::operator()(redisReader* reader) const {
 Connection::Connection(const RedisOptions& options, const std::string& clientName)
     : commandTimeout_(options.commandTimeout), reader_(redisReaderCreate()) {
     // The parser's own buffer is kept between replies up to this size; 0 would never shrink it.
-    reader_->maxbuf = 1024 * 1024;
+    reader_->maxbuf = 1 << 20;
     const std::string where = options.host + ":" + std::to_string(options.port);
     try {
         socket_.connect(

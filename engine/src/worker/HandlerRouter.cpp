@@ -16,9 +16,8 @@ HandlerRouter::HandlerRouter(std::vector<std::shared_ptr<HandlerType>> handlers,
         if (type->jobNames().empty()) {
             anyName_ = routes_.size();
         }
-        routes_.push_back(
-            {std::make_unique<HandlerPool>(std::move(type), threads, batchSize, timeout, inbox),
-             Breaker()});
+        routes_.emplace_back().pool =
+            std::make_unique<HandlerPool>(std::move(type), threads, batchSize, timeout, inbox);
     }
 }
 

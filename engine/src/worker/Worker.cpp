@@ -39,7 +39,7 @@ std::int64_t ms(std::chrono::steady_clock::duration duration) {
 
 Worker::Worker(WorkerSettings settings,
                const RedisOptions& redis,
-               std::shared_ptr<const ScriptRegistry> scripts,
+               const std::shared_ptr<const ScriptRegistry>& scripts,
                const Clock& clock,
                std::vector<std::shared_ptr<HandlerType>> handlers)
     : settings_(std::move(settings)),

@@ -47,7 +47,7 @@ public:
     /// `handlers` is not empty. Throws Poco::InvalidArgumentException for a bad queue name.
     Worker(WorkerSettings settings,
            const RedisOptions& redis,
-           std::shared_ptr<const ScriptRegistry> scripts,
+           const std::shared_ptr<const ScriptRegistry>& scripts,
            const Clock& clock,
            std::vector<std::shared_ptr<HandlerType>> handlers);
     ~Worker();
