@@ -34,9 +34,9 @@ std::string textOf(const rapidjson::Value& value) {
 }
 
 std::string withoutIdAndTimes(const std::string& json) {
-    static const std::regex id("\"id\":\"[^\"]*\"");
-    static const std::regex moment("\"(timestamp|processedOn|finishedOn)\":[0-9]+");
-    return std::regex_replace(std::regex_replace(json, id, "\"id\":\"?\""), moment, "\"$1\":0");
+    static const std::regex kId("\"id\":\"[^\"]*\"");
+    static const std::regex kMoment("\"(timestamp|processedOn|finishedOn)\":[0-9]+");
+    return std::regex_replace(std::regex_replace(json, kId, "\"id\":\"?\""), kMoment, "\"$1\":0");
 }
 
 std::string joined(const std::vector<std::string>& parts) {

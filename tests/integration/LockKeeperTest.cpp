@@ -40,7 +40,6 @@ public:
     void tearDown() override {
         hold_ = false;
         WorkerFixture::tearDown();
-        own_.reset();
     }
 
     void aLongJobKeepsItsLock() {
@@ -271,11 +270,6 @@ private:
             return -1;
         }
     }
-    void useOwnServer() {
-        own_ = std::make_unique<RedisServer>();
-        server_ = own_.get();
-        RedisFixture::setUp();
-    }
     void holdThenComplete(std::span<RunningJob* const> jobs) {
         while (hold_) {
             jobs.front()->waitCancelled(milliseconds(2));
@@ -294,7 +288,6 @@ private:
         eventually("running", [&] { return handler_->seen() > 0; });
     }
 
-    std::unique_ptr<RedisServer> own_;
     std::shared_ptr<FakeHandler> handler_;
     std::atomic<bool> hold_{true};
     std::atomic<CancelReason> cancelled_{CancelReason::None};

@@ -126,11 +126,11 @@ public:
     void folderOfAnotherFormIsRefused() {
         CPPUNIT_ASSERT_THROW(Migrations(settings(), folder_ + "/none"), ConfigException);
         writeFile("demo.sql", "SELECT 1;");  // Beside the migrations, not one of them.
-        static_cast<void>(migrations());
+        migrations();
         writeFile("0003_half.up.sql", "SELECT 1;");
         CPPUNIT_ASSERT_THROW(migrations(), ConfigException);
         writeFile("0003_half.down.sql", "SELECT 1;");
-        static_cast<void>(migrations());
+        migrations();
         writeFile("3_Short.up.sql", "SELECT 1;");
         CPPUNIT_ASSERT_THROW(migrations(), ConfigException);
         std::filesystem::remove(folder_ + "/3_Short.up.sql");
@@ -147,7 +147,7 @@ public:
     }
 
 private:
-    [[nodiscard]] Migrations migrations() const { return Migrations(settings(), folder_); }
+    Migrations migrations() const { return Migrations(settings(), folder_); }
 
     void writeFile(const std::string& name, const std::string& text) const {
         std::ofstream(folder_ + "/" + name) << text;

@@ -45,9 +45,8 @@ class OutageTest : public WorkerFixture {
 
 public:
     void setUp() override {
-        own_ = std::make_unique<RedisServer>();
-        server_ = own_.get();
         WorkerFixture::setUp();
+        useOwnServer();
         settings_.drainDelay = kBlock;
         hold_ = true;
     }
@@ -56,7 +55,6 @@ public:
         own_->thaw();
         WorkerFixture::tearDown();
         proxy_.reset();
-        own_.reset();
     }
 
     void anIdleWorkerGoesOnAfterARestart() {
@@ -350,7 +348,6 @@ private:
         eventually("running", [&] { return handler_->seen() == 1; });
     }
 
-    std::unique_ptr<RedisServer> own_;
     std::unique_ptr<TcpProxy> proxy_;
     std::shared_ptr<FakeHandler> handler_;
     std::atomic<bool> hold_{true};

@@ -60,7 +60,6 @@ public:
         WorkerFixture::tearDown();
         eventsLog_.reset();
         proxy_.reset();
-        own_.reset();
     }
 
     void everyEventOfTheEngineIsTold() {
@@ -459,11 +458,6 @@ public:
     }
 
 private:
-    void useOwnServer() {
-        own_ = std::make_unique<RedisServer>();
-        server_ = own_.get();
-        RedisFixture::setUp();
-    }
     [[nodiscard]] std::string name() const { return keys().qualifiedName().substr(5); }
     Queue makeQueue() {
         Queue::Settings settings;
@@ -576,7 +570,6 @@ private:
     }
 
     std::unique_ptr<LogCapture> eventsLog_;
-    std::unique_ptr<RedisServer> own_;
     std::unique_ptr<TcpProxy> proxy_;
     std::mutex mutex_;
     std::vector<QueueEvent> told_;

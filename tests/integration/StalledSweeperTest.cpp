@@ -311,14 +311,12 @@ public:
     }
 
     void theSweeperSurvivesAnOutage() {
-        RedisServer own;
-        server_ = &own;
-        RedisFixture::setUp();
+        useOwnServer();
         addJob();
         claim(1, "dead", milliseconds(300));
         sweep(milliseconds(200), 10);
-        own.stop();
-        own.start();
+        own_->stop();
+        own_->start();
         eventually("recovered", [&] {
             try {
                 return stateOf("1") == JobState::Waiting;

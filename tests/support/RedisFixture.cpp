@@ -8,10 +8,17 @@
 namespace drover::test {
 
 void RedisFixture::setUp() {
+    use(RedisServer::shared());
+}
+
+void RedisFixture::useOwnServer() {
+    own_ = std::make_unique<RedisServer>();
+    use(*own_);
+}
+
+void RedisFixture::use(RedisServer& server) {
     static int number = 0;
-    if (server_ == nullptr) {
-        server_ = &RedisServer::shared();
-    }
+    server_ = &server;
     backend_ = std::make_unique<QueueBackend>(QueueKeys("bull", "q" + std::to_string(++number)));
     client_ = std::make_unique<RedisClient>(options(), scripts_, "test");
 }
@@ -19,6 +26,7 @@ void RedisFixture::setUp() {
 void RedisFixture::tearDown() {
     client_.reset();
     server_ = nullptr;
+    own_.reset();
 }
 
 RedisOptions RedisFixture::options() const {

@@ -23,6 +23,9 @@ public:
     void tearDown() override;
 
 protected:
+    /// A server for this test alone, with a fresh queue on it.
+    void useOwnServer();
+
     /// One command; throws for error replies.
     Reply redis(const std::vector<std::string>& args);
     [[nodiscard]] std::string text(const std::vector<std::string>& args);
@@ -56,10 +59,13 @@ protected:
     [[nodiscard]] RedisClient& client() { return *client_; }
     [[nodiscard]] const std::shared_ptr<const ScriptRegistry>& scripts() const { return scripts_; }
 
-    RedisServer* server_ = nullptr;  ///< The shared one unless a test brings its own.
+    RedisServer* server_ = nullptr;  ///< The shared one, or the test's own.
+    std::unique_ptr<RedisServer> own_;
     SystemClock clock_;
 
 private:
+    void use(RedisServer& server);
+
     std::shared_ptr<const ScriptRegistry> scripts_ = std::make_shared<const ScriptRegistry>();
     std::unique_ptr<QueueBackend> backend_;
     std::unique_ptr<RedisClient> client_;
