@@ -68,14 +68,10 @@ private:
         const std::string log = folder_ + "/worker-" + std::to_string(index) + ".log";
         const std::string port = std::to_string(RedisServer::shared().port());
         if (index < 3) {
-            workers_[index]->start({"/usr/bin/env",
-                                    "NODE_PATH=" + nodeModules(),
-                                    node_,
-                                    DROVER_SOURCE_DIR "/tests/chaos/mixed.cjs",
-                                    port,
-                                    "echo",
-                                    "work"},
-                                   log);
+            const std::string script = DROVER_SOURCE_DIR "/tests/chaos/mixed.cjs";
+            workers_[index]->start(
+                {"/usr/bin/env", "NODE_PATH=" + nodeModules(), node_, script, port, "echo", "work"},
+                log);
             return;
         }
         std::vector<std::string> command = {DROVER_BINARY_DIR "/engine/drover", "run"};

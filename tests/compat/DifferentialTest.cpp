@@ -282,9 +282,9 @@ private:
                 lines.push_back(name + " " + plain(what, queue));
             };
             // What a worker happened to do last, who came first, and whether a minute or a window had just ended.
-            static const std::regex skipped(
+            static const std::regex kSkipped(
                 ".*:(stalled|stalled-check|marker|meta|limiter|metrics:[a-z]+:data)");
-            if (std::regex_match(name, skipped) || (!ordered && name.ends_with(":pc"))) {
+            if (std::regex_match(name, kSkipped) || (!ordered && name.ends_with(":pc"))) {
                 continue;
             }
             if (type == "string") {
@@ -362,8 +362,8 @@ private:
         for (std::size_t at = 0; (at = text.find(queue, at)) != std::string::npos;) {
             text.replace(at, queue.size(), "Q");
         }
-        static const std::regex moment("1[789][0-9]{11}");
-        return std::regex_replace(text, moment, "TIME");
+        static const std::regex kMoment("1[789][0-9]{11}");
+        return std::regex_replace(text, kMoment, "TIME");
     }
 
     static std::vector<std::string> onlyIn(const std::vector<std::string>& these,

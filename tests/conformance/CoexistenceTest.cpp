@@ -573,7 +573,7 @@ private:
 
 namespace {
 
-const Statements<CoexistenceSection> registered(
+const Statements<CoexistenceSection> kRegistered(
     {STATEMENT(CoexistenceSection, c267_ourResumeDrainsALegacyPausedList),
      STATEMENT(CoexistenceSection, c269_legacyRepeatableJobsRunAndAreNotRepeatedByUs),
      STATEMENT(CoexistenceSection, c270_ourAddsGoWhereTheResumeFindsThem),

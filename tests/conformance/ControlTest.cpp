@@ -333,7 +333,7 @@ private:
 
 namespace {
 
-const Statements<ControlSection> registered(
+const Statements<ControlSection> kRegistered(
     {STATEMENT(ControlSection, c069_pauseDeletesTheMarkerAndWakesNobody),
      STATEMENT(ControlSection, c070_resumeStartsASleepingWorkerAtOnce),
      STATEMENT(ControlSection, c071_resumeWithDelayedJobsOnlyMarksTheFirst),

@@ -107,7 +107,7 @@ private:
 
 namespace {
 
-const Statements<DeduplicationSection> registered(
+const Statements<DeduplicationSection> kRegistered(
     {STATEMENT(DeduplicationSection, c168_theKeyGoesWithTheEndOfTheJob),
      STATEMENT(DeduplicationSection, c175_theLastAddFollowsTheActiveJob),
      STATEMENT(DeduplicationSection, c176_theLastAddFollowsAcrossTheSides)});

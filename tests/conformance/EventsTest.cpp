@@ -162,7 +162,7 @@ private:
 
 namespace {
 
-const Statements<EventsSection> registered(
+const Statements<EventsSection> kRegistered(
     {STATEMENT(EventsSection, c250_resultsAndProgressAreAlwaysJson),
      STATEMENT(EventsSection, c254_nodeListsOurWorkerOnce),
      STATEMENT(EventsSection, c256_aStopLetsWhatRunsEndAndNodeGoesOn),

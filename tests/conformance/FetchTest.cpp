@@ -317,7 +317,7 @@ public:
 
 namespace {
 
-const Statements<FetchSection> registered(
+const Statements<FetchSection> kRegistered(
     {STATEMENT(FetchSection, c077_whatOurFetchLeaves),
      STATEMENT(FetchSection, c078_aPrioritizedJobSaysActiveFromWaiting),
      STATEMENT(FetchSection, c079_nodeCallsAJobThatWeHoldActive),

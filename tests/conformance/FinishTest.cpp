@@ -355,7 +355,7 @@ private:
 
 namespace {
 
-const Statements<FinishSection> registered(
+const Statements<FinishSection> kRegistered(
     {STATEMENT(FinishSection, c094_whatOurCompletionLeaves),
      STATEMENT(FinishSection, c095_aHandlerWithoutResultLeavesNull),
      STATEMENT(FinishSection, c096_theCompletedEventCarriesTheResult),

@@ -363,7 +363,7 @@ private:
 
 namespace {
 
-const Statements<FlowSection> registered(
+const Statements<FlowSection> kRegistered(
     {STATEMENT(FlowSection, c227_nodeEndsOneChild),
      STATEMENT(FlowSection, c228_weEndTheLastChild),
      STATEMENT(FlowSection, c229_eitherSideReadsTheOthersResults),

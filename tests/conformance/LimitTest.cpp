@@ -142,7 +142,7 @@ private:
 
 namespace {
 
-const Statements<LimitSection> registered(
+const Statements<LimitSection> kRegistered(
     {STATEMENT(LimitSection, c153_aLimitHoldsForBothSidesTogether),
      STATEMENT(LimitSection, c154_theWindowIsNotMovedByLaterJobs),
      STATEMENT(LimitSection, c155_jobsThatFailUnrunDoNotCount),

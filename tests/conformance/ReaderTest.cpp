@@ -299,7 +299,7 @@ private:
 
 namespace {
 
-const Statements<ReaderSection> registered(
+const Statements<ReaderSection> kRegistered(
     {STATEMENT(ReaderSection, c249_whatWeDoIsDeliveredByNode),
      STATEMENT(ReaderSection, c251_whatNodeDoesIsToldByOurs),
      STATEMENT(ReaderSection, c252_ourReaderSurvivesNodesObliterate),

@@ -275,7 +275,7 @@ private:
 
 namespace {
 
-const Statements<RetrySection> registered(
+const Statements<RetrySection> kRegistered(
     {STATEMENT(RetrySection, c117_aFailedAttemptWithBackoffWaitsInDelayed),
      STATEMENT(RetrySection, c118_exponentialBackoffDoubles),
      STATEMENT(RetrySection, c119_jitterSpreadsTheWaitDownwards),

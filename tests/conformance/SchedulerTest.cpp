@@ -312,7 +312,7 @@ private:
 
 namespace {
 
-const Statements<SchedulerSection> registered(
+const Statements<SchedulerSection> kRegistered(
     {STATEMENT(SchedulerSection, c206_eitherSideMakesTheNextIterationOnePeriodLater),
      STATEMENT(SchedulerSection, c207_afterMissedPeriodsOneJobFollowsInPhase),
      STATEMENT(SchedulerSection, c208_anOffsetShiftsThePhase),

@@ -198,7 +198,7 @@ private:
 
 namespace {
 
-const Statements<StalledSection> registered(
+const Statements<StalledSection> kRegistered(
     {STATEMENT(StalledSection, c144_nodeRecoversAJobOfOursThatIsNotRenewed),
      STATEMENT(StalledSection, c145_weRecoverAJobOfNodesThatIsNotRenewed),
      STATEMENT(StalledSection, c146_oneCheckKeepsTheOthersFromCheckingToo),

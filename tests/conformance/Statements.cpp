@@ -51,14 +51,14 @@ std::map<int, Statement> read() {
 }
 
 bool isTested(const Statement& statement, const std::string& version) {
-    static const bool pending = std::getenv("DROVER_CONFORMANCE_PENDING") != nullptr;
+    static const bool kPending = std::getenv("DROVER_CONFORMANCE_PENDING") != nullptr;
     const auto& [section, versions, whyNot] = statement;
     if (!versions.empty() && versions.find(version) == std::string::npos) {
         return false;
     }
     const bool missing =
         !whyNot.empty() && (whyNot[0] != '[' || whyNot.compare(1, version.size(), version) == 0);
-    return missing == pending;
+    return missing == kPending;
 }
 
 /// The suites by their names, with what makes their tests.
@@ -95,10 +95,10 @@ int statementOf(const std::string& test) {
 
 void addStatement(const std::string& test,
                   std::function<CppUnit::Test*(const std::string& version)> make) {
-    static const std::map<int, Statement> all = read();
+    static const std::map<int, Statement> kAll = read();
     const int number = statementOf(test);
-    const auto found = all.find(number);
-    if (found == all.end()) {
+    const auto found = kAll.find(number);
+    if (found == kAll.end()) {
         throw std::invalid_argument("statements.tsv has no number for " + test);
     }
     for (const std::string version : kVersions) {

@@ -207,7 +207,7 @@ private:
 
 namespace {
 
-const Statements<WakeUpSection> registered(
+const Statements<WakeUpSection> kRegistered(
     {STATEMENT(WakeUpSection, c057_ourPlainAddWakesNode),
      STATEMENT(WakeUpSection, c058_nodesPlainAddWakesOurs),
      STATEMENT(WakeUpSection, c059_prioritizedAddsWakeBoth),
