@@ -234,7 +234,7 @@ private:
         return value->GetString();
     }
 
-    const Keys kReserve = {
+    inline static const Keys kReserve = {
         {"reserve.path", "/reservation/{eventId}/{userId}"},
         {"reserve.path.eventId", "integer 1.."},
         {"reserve.path.userId", "integer 1.."},

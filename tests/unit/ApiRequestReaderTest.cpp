@@ -170,7 +170,7 @@ private:
         return reader.head().keepAlive;
     }
 
-    const std::string kPost =
+    inline static const std::string kPost =
         "POST /a?b=c HTTP/1.1\r\nHost: h\r\ncontent-TYPE:  application/json \r\nContent-Length: "
         "7\r\n\r\n{\"x\":1}";
     RequestLimits limits_;

@@ -95,9 +95,9 @@ public:
         CPPUNIT_ASSERT_EQUAL(0, pipe(ends));
         auto log = channel(LogChannel::Format::Json, ends[1]);
         std::string text;
-        std::thread reader([&text, read_end = ends[0]] {
+        std::thread reader([&text, readEnd = ends[0]] {
             char buffer[65536];
-            for (ssize_t count = 0; (count = read(read_end, buffer, sizeof buffer)) > 0;) {
+            for (ssize_t count = 0; (count = read(readEnd, buffer, sizeof buffer)) > 0;) {
                 text.append(buffer, static_cast<std::size_t>(count));
             }
         });
