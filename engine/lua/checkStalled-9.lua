@@ -14,7 +14,7 @@
   ARGV[5]  jobs per call     ARGV[6]  "1" if this call goes on with a check that the caller began
   ARGV[7]  "on", "auto" or "off": whether 5.x clients share the queue
 
-  Returns  { state, ids, five }  state: 0 another check is still valid, nothing done; 1 call again with ARGV[6] = "1"; 2 done
+  Returns  { state, ids, five }  state: 0 another check is still valid; 1 call again with ARGV[6] = "1"; 2 done
                            ids: jobs that went back to wait    five: 1 if 5.x clients share the queue
   Events   per job: waiting with prev active, stalled; or failed
 ]]
@@ -38,8 +38,10 @@ local maxStalled, chunk, bullmq5 = tonumber(ARGV[4]), tonumber(ARGV[5]), ARGV[7]
 --- @include "retention"
 --- @include "failing"
 
+local queue = readQueue(keys, bullmq5)
+local recovered, five = {}, queue.five and 1 or 0
 if ARGV[6] ~= '1' then
-  if not redis.call('SET', checkKey, ARGV[2], 'PX', interval, 'NX') then return { 0, {}, 0 } end
+  if not redis.call('SET', checkKey, ARGV[2], 'PX', interval, 'NX') then return { 0, {}, five } end
   trimEvents(keys.events, keys.meta)
 end
 
@@ -49,8 +51,6 @@ local function isFinished(id, finishedOn)
 end
 
 local reason = 'job stalled more than allowable limit'
-local queue = readQueue(keys, bullmq5)
-local recovered, five = {}, queue.five and 1 or 0
 for _, id in ipairs(redis.call('SPOP', keys.stalled, chunk)) do
   local jobKey = prefix .. id
   -- From the tail: who stalled was claimed long ago.

@@ -301,8 +301,9 @@ public:
         };
         checked(Bullmq5::Off);
         CPPUNIT_ASSERT_EQUAL(std::int64_t{0}, number({"EXISTS", keys().wait}));
+        // Although BullMQ's workers make all checks.
         const QueueBackend shared(keys(), Bullmq5::On);
-        redis({"DEL", keys().stalledCheck});
+        redis({"SET", keys().stalledCheck, "1", "PX", "600000"});
         StalledSweeper sweeper(std::make_unique<RedisClient>(options(), scripts(), "sweep"),
                                clock_);
         sweeper.watch(shared, milliseconds(50), 1);

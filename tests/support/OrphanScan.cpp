@@ -20,7 +20,7 @@ end
 
 local states = {"wait", "paused", "active", "prioritized", "delayed", "waiting-children", "completed", "failed"}
 local own = {meta = 1, id = 1, events = 1, pc = 1, marker = 1, limiter = 1, stalled = 1, ["stalled-check"] = 1,
-             ["repeat"] = 1, metrics = 1, de = 1, dn = 1}
+             ["repeat"] = 1, metrics = 1, de = 1, dn = 1, drover = 1}
 for _, state in ipairs(states) do own[state] = 1 end
 local parts = {lock = 1, logs = 1, dependencies = 1, processed = 1, failed = 1, unsuccessful = 1}
 

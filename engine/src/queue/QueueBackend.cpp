@@ -520,6 +520,16 @@ std::vector<std::string> QueueBackend::rescueLost(RedisClient& redis,
     return rescued;
 }
 
+bool QueueBackend::beginRescue(RedisClient& redis, std::chrono::milliseconds interval) const {
+    const std::string px = std::to_string(interval.count());
+    return !redis.call(Command{"SET", keys_.rescue, "1", "PX", px, "NX"}).isNil();
+}
+
+std::chrono::milliseconds QueueBackend::rescueExpiresIn(RedisClient& redis) const {
+    const std::int64_t left = redis.call(Command{"PTTL", keys_.rescue}).integer();
+    return std::chrono::milliseconds(std::max<std::int64_t>(left, 0));
+}
+
 std::chrono::milliseconds QueueBackend::stalledCheckExpiresIn(RedisClient& redis) const {
     const std::int64_t left = redis.call(Command{"PTTL", keys_.stalledCheck}).integer();
     return std::chrono::milliseconds(std::max<std::int64_t>(left, 0));

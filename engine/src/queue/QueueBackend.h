@@ -140,7 +140,7 @@ struct StalledResult {
     enum class State { NotDue, More, Done };
     State state = State::NotDue;
     std::vector<std::string> recovered;
-    bool bullmq5 = false;  ///< 5.x clients share the queue.
+    bool bullmq5 = false;  ///< 5.x clients share the queue. Known in every state.
 };
 
 /// A scheduler's job that was taken, and what of it the next one gets.
@@ -221,8 +221,11 @@ public:
                                         const std::vector<std::string>& jobs,
                                         const std::vector<std::string>& deduplications,
                                         std::int64_t nowMs) const;
+    /// Whether the caller may look for lost jobs now: nobody of ours else will until the interval is over.
+    [[nodiscard]] bool beginRescue(RedisClient& redis, std::chrono::milliseconds interval) const;
     /// How long the last check, anybody's, keeps the next one from being made.
     [[nodiscard]] std::chrono::milliseconds stalledCheckExpiresIn(RedisClient& redis) const;
+    [[nodiscard]] std::chrono::milliseconds rescueExpiresIn(RedisClient& redis) const;
 
     [[nodiscard]] JobCounts counts(RedisClient& redis) const;
     [[nodiscard]] std::optional<Job> job(RedisClient& redis, const std::string& id) const;

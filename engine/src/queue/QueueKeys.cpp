@@ -41,6 +41,7 @@ QueueKeys::QueueKeys(const std::string& qualifiedName, std::string prefix, std::
       stalledCheck(qualifiedName + ":stalled-check"),
       repeat(qualifiedName + ":repeat"),
       cancel(qualifiedName + ":drover:cancel"),
+      rescue(qualifiedName + ":drover:rescue"),
       qualifiedName_(qualifiedName),
       jobPrefix_(qualifiedName + ":"),
       prefix_(std::move(prefix)),

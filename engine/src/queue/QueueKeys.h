@@ -24,7 +24,7 @@ public:
         failed;
     const std::string idCounter, meta, events, marker, pc, limiter, stalled, stalledCheck, repeat;
     /// Ours alone: two segments below the queue, which no BullMQ call touches (contract section 1.7).
-    const std::string cancel;
+    const std::string cancel, rescue;
 
     /// What CLIENT LIST shows for a worker's blocking connection: `<prefix>:<base64(queue)>[:w:<name>]`.
     [[nodiscard]] std::string workerClientName(std::string_view workerName) const;

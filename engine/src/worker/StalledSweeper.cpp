@@ -81,35 +81,42 @@ void StalledSweeper::loop() {
 }
 
 Clock::Monotonic StalledSweeper::sweep(const Watched& watched) {
+    const QueueBackend& backend = *watched.backend;
     bool continuing = false;
+    bool shared = false;
     while (true) {
-        const StalledResult result = watched.backend->checkStalled(*redis_,
-                                                                   clock_.wallMs(),
-                                                                   watched.interval,
-                                                                   watched.maxStalledCount,
-                                                                   kChunk,
-                                                                   continuing);
+        const StalledResult result = backend.checkStalled(*redis_,
+                                                          clock_.wallMs(),
+                                                          watched.interval,
+                                                          watched.maxStalledCount,
+                                                          kChunk,
+                                                          continuing);
         if (!result.recovered.empty()) {
             Poco::Logger::get("worker").warning(
                 "%s: %z stalled jobs went back to wait, %s the first of them",
-                watched.backend->keys().qualifiedName(),
+                backend.keys().qualifiedName(),
                 result.recovered.size(),
                 result.recovered.front());
         }
-        if (result.state == StalledResult::State::Done && result.bullmq5) {
-            rescueLost(*watched.backend);
-        }
+        shared = result.bullmq5;
         if (result.state != StalledResult::State::More) {
             break;
         }
         continuing = true;
         const std::lock_guard lock(mutex_);
         if (stopping_) {
-            break;
+            return clock_.monotonic();
         }
     }
+    // Not part of the check: BullMQ's workers, who look for nothing lost, may be the ones who make it.
+    if (shared && backend.beginRescue(*redis_, watched.interval)) {
+        rescueLost(backend);
+    }
     // Ours or another's: the next check is due when this one expires, not an interval after we looked.
-    const std::chrono::milliseconds left = watched.backend->stalledCheckExpiresIn(*redis_);
+    std::chrono::milliseconds left = backend.stalledCheckExpiresIn(*redis_);
+    if (shared) {
+        left = std::min(left, backend.rescueExpiresIn(*redis_));
+    }
     return clock_.monotonic() + std::clamp(left, std::chrono::milliseconds(1), watched.interval);
 }
 

@@ -13,7 +13,8 @@
 namespace drover {
 
 /// Looks for active jobs whose lock expired, in every queue that this process works, at the moment when the queue's last
-/// check (anybody's) expires; in a queue shared with 5.x clients also for jobs that these lost. In chunks: one sweep over thousands of jobs would hold up Redis for everybody.
+/// check (anybody's) expires. In chunks: one sweep over thousands of jobs would hold up Redis for everybody.
+/// In a queue shared with 5.x clients also for jobs that these lost, one process of ours once in the interval.
 /// Threads: one of its own; watch() and stop() from any.
 class StalledSweeper {
 public:
