@@ -186,7 +186,7 @@ private:
             plays.push_back(playOf(line));
         }
         CPPUNIT_ASSERT_EQUAL(static_cast<std::size_t>(count), plays.size());
-        work(plays);
+        work(plays, range);
         for (const Play& script : plays) {
             const std::string name = "d" + std::to_string(script.seed);
             const auto theirs = dump(name + "-node", script.ordered);
@@ -221,7 +221,8 @@ private:
         return output;
     }
 
-    void work(const std::vector<Play>& all) {
+    /// As often as differential.cjs does.
+    void work(const std::vector<Play>& all, const std::string& range) {
         std::vector<std::unique_ptr<Worker>> workers;
         for (const Play& script : all) {
             for (const char* suffix : {"-ours", "-ours-b"}) {
@@ -247,20 +248,34 @@ private:
                 workers.back()->start();
             }
         }
-        int idle = 0;
-        eventually(
-            "every queue worked",
-            [&] {
-                bool nothing = true;
-                for (const auto& worker : workers) {
-                    const JobCounts left = worker->backend().counts(client());
-                    nothing = nothing &&
-                              left.waiting + left.active + left.delayed + left.prioritized == 0;
-                }
-                idle = nothing ? idle + 1 : 0;
-                return idle > 5;
-            },
-            std::chrono::seconds(60));
+        for (int round = 0; round < 3; ++round) {
+            if (round > 0) {
+                node("promote " + range + " ours");
+            }
+            int idle = 0;
+            eventually(
+                "every queue worked",
+                [&] {
+                    bool nothing = true;
+                    for (const auto& worker : workers) {
+                        nothing = nothing && isWorked(worker->backend());
+                    }
+                    idle = nothing ? idle + 1 : 0;
+                    return idle > 5;
+                },
+                std::chrono::seconds(60));
+        }
+    }
+
+    /// What schedulers make for a time that is far away stays.
+    bool isWorked(const QueueBackend& backend) {
+        const JobCounts left = backend.counts(client());
+        const std::int64_t tomorrow = clock_.wallMs() + 24 * 3600000LL;
+        return left.waiting + left.active + left.prioritized == 0 &&
+               (left.delayed == 0 ||
+                number(
+                    {"ZCOUNT", backend.keys().delayed, "-inf", std::to_string(tomorrow * 4096)}) ==
+                    0);
     }
 
     std::vector<std::string> textsOf(const std::vector<std::string>& command) {
@@ -299,12 +314,13 @@ private:
                 }
             } else if (type == "zset") {
                 for (const std::string& member : textsOf({"ZRANGE", key, "0", "-1"})) {
-                    line(member);
+                    line(member + (name == "bull:Q:repeat" ? " at " + text({"ZSCORE", key, member})
+                                                           : std::string()));
                 }
             } else if (type == "hash") {
                 const auto fields = textsOf({"HGETALL", key});
                 for (std::size_t i = 0; i + 1 < fields.size(); i += 2) {
-                    line(fieldText(fields[i], fields[i + 1]));
+                    line(schedulerText(name, fieldText(fields[i], fields[i + 1])));
                 }
             } else if (type == "stream") {
                 streamLines(key, queue, ordered, lines);
@@ -331,6 +347,19 @@ private:
                                                                              : sorted(json));
     }
 
+    /// Without what tells the time of day when a scheduler was made, or how far away its next run is.
+    static std::string schedulerText(const std::string& key, const std::string& text) {
+        if (key.find(":repeat:") == std::string::npos) {
+            return text;
+        }
+        static const std::regex delay("\"delay\":[0-9]{8,}");
+        static const std::regex phase("(^offset=|\"offset\":)[0-9]+");
+        const std::string plain = std::regex_replace(text, delay, "\"delay\":some");
+        return key.find(":repeat:now") == std::string::npos
+                   ? plain
+                   : std::regex_replace(plain, phase, "$1some");
+    }
+
     /// In the order of the stream if the script is ordered, else in the order of each job's own events.
     void streamLines(const std::string& key,
                      const std::string& queue,
@@ -353,8 +382,8 @@ private:
             }
             char position[16];
             std::snprintf(position, sizeof(position), "%04d", ++positions[ordered ? "" : id]);
-            lines.push_back(plain(key, queue) + " " + (ordered ? "" : id + " ") + position +
-                            plain(entry, queue));
+            lines.push_back(plain(key, queue) + " " + (ordered ? "" : plain(id, queue) + " ") +
+                            position + plain(entry, queue));
         }
     }
 

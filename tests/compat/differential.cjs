@@ -3,7 +3,9 @@
 //   node differential.cjs REDIS_PORT add SEED COUNT SIDE    adds script SEED … SEED+COUNT-1, each to the queues
 //                                                           d<seed>-<SIDE> and d<seed>-<SIDE>-b; one line each:
 //                                                           {seed, ordered, settings}
-//   node differential.cjs REDIS_PORT work SEED COUNT SIDE   works them with BullMQ's own worker until nothing is left
+//   node differential.cjs REDIS_PORT work SEED COUNT SIDE   works them with BullMQ's own worker until nothing is left; three
+//                                                           times, each time but the last followed by what promote does
+//   node differential.cjs REDIS_PORT promote SEED COUNT SIDE   makes the schedulers' next jobs, which are far away, due now
 //   node differential.cjs REDIS_PORT show SEED              prints what script SEED adds
 //
 // A script is `ordered` if nothing in it depends on how long something takes: then everything must come out in one order.
@@ -54,7 +56,7 @@ function options(random, ordered) {
   if (!ordered) {
     if (random.chance(0.3)) opts.delay = random.below(40);
     if (random.chance(0.5)) {
-      opts.backoff = random.pick([10, { type: 'fixed', delay: 15 }, { type: 'exponential', delay: 5 },
+      opts.backoff = random.pick([10, 0, { type: 'fixed', delay: 15 }, { type: 'exponential', delay: 5 },
         { type: 'fixed', delay: 20, jitter: 0.5 }, { type: 'own', delay: 3 }]);
     }
     // Which of several finished jobs are the newest depends on time: all or none.
@@ -86,6 +88,26 @@ function flow(random, ordered, name, depth) {
   return node(depth, true);
 }
 
+// Whatever the clock says: the first run is in the year 2100, or now and the next one far away.
+const start = Date.UTC(2100, 0, 1);
+const day = 24 * 3600 * 1000;
+
+function scheduler(random, ordered) {
+  const opts = options(random, ordered);
+  delete opts.delay;
+  const repeat = random.pick([
+    () => ({ id: 'now', every: 40 * day }),
+    () => ({ id: 'later', every: random.pick([day, 7000, 86399999]), startDate: start + random.below(9 * day) }),
+    () => ({ id: 'cron', pattern: random.pick(['0 9 * * 1-5', '*/7 3-5 13 * 5', '30 2 L * *', '15 30 2 * 3,10 *', '0 0 29 2 *',
+      '0 0 * * 1#2']), tz: random.pick(['UTC', 'Europe/Madrid', 'Asia/Kolkata', 'America/New_York']),
+    startDate: start + random.below(400 * day) }),
+  ])();
+  if (random.chance(0.3)) repeat.limit = 1 + random.below(3);
+  if (random.chance(0.2)) repeat.endDate = start + 450 * day;
+  const { id, ...rest } = repeat;
+  return { id, repeat: rest, template: { name: 'tick', data: behaviour(random, ordered), opts } };
+}
+
 function script(seed) {
   const random = generator(seed);
   const ordered = random.chance(0.5);
@@ -115,7 +137,9 @@ function script(seed) {
       if (random.chance(0.2)) opts.deduplication.replace = true;
       if (random.chance(0.2)) opts.deduplication.keepLastIfActive = true;
     }
-    if (random.chance(0.2)) {
+    if (random.chance(0.1)) {
+      steps.push({ scheduler: scheduler(random, ordered) });
+    } else if (random.chance(0.2)) {
       steps.push({ flow: flow(random, ordered, `flow${n}`, 1 + random.below(2)) });
     } else if (random.chance(0.2)) {
       steps.push({ bulk: [job, { ...job, opts: options(random, ordered) }] });
@@ -142,6 +166,10 @@ async function add() {
     for (const step of steps) {
       if (step.flow) await flows.add(placed(step.flow, rest.seed));
       else if (step.bulk) await queue.addBulk(step.bulk);
+      else if (step.scheduler) {
+        const { id, repeat, template } = step.scheduler;
+        await queue.upsertJobScheduler(id, repeat, template);
+      }
       else await queue.add(step.add.name, step.add.data, step.add.opts);
     }
     await queue.close();
@@ -196,6 +224,15 @@ async function handle(worker, job, token) {
   }
 }
 
+// What is delayed once nothing else is left.
+async function promote() {
+  for (const seed of seeds) {
+    const queue = new Queue(queueName(seed), { connection, skipMetasUpdate: true });
+    await queue.promoteJobs();
+    await queue.close();
+  }
+}
+
 async function work() {
   const open = [];
   for (const { seed, settings } of seeds.map(script)) {
@@ -212,17 +249,21 @@ async function work() {
     }
   }
   const left = async ({ queue }) => {
-    const n = await queue.getJobCounts('waiting', 'active', 'delayed', 'prioritized');
-    return n.waiting + n.active + n.delayed + n.prioritized;
+    const n = await queue.getJobCounts('waiting', 'active', 'prioritized');
+    const soon = await queue.getDelayedCount(Date.now() + day);
+    return n.waiting + n.active + n.prioritized + soon;
   };
-  for (let idle = 0; idle < 3;) {
-    const all = await Promise.all(open.map(left));
-    idle = all.every((n) => n === 0) ? idle + 1 : 0;
-    await new Promise((resolve) => setTimeout(resolve, 30));
+  for (let round = 0; round < 3; ++round) {
+    if (round > 0) await promote();
+    for (let idle = 0; idle < 3;) {
+      const all = await Promise.all(open.map(left));
+      idle = all.every((n) => n === 0) ? idle + 1 : 0;
+      await new Promise((resolve) => setTimeout(resolve, 30));
+    }
   }
   await Promise.all(open.map(({ worker }) => worker.close()));
   await Promise.all(open.map(({ queue }) => queue.close()));
 }
 
-const actions = { add, work, show: async () => console.log(JSON.stringify(script(Number(firstSeed)), null, 2)) };
+const actions = { add, work, promote, show: async () => console.log(JSON.stringify(script(Number(firstSeed)), null, 2)) };
 actions[action]().catch((error) => { console.error(error); process.exit(1); });

@@ -34,6 +34,7 @@ class JobSchedulerTest : public RedisFixture {
     CPPUNIT_TEST_SUITE(JobSchedulerTest);
     CPPUNIT_TEST(everyStoresTheNextJobAsBullMqDoes);
     CPPUNIT_TEST(aPatternStoresTheNextJobWithItsMoment);
+    CPPUNIT_TEST(optionsAreStoredAsBullmqReadsThem);
     CPPUNIT_TEST(theScriptComputesWhatTheEngineDoes);
     CPPUNIT_TEST(aDueJobGoesWhereItCanBeTaken);
     CPPUNIT_TEST(whilePausedNobodyIsWoken);
@@ -90,11 +91,22 @@ public:
         CPPUNIT_ASSERT_EQUAL(std::string("{}"), fields.at("data"));
         CPPUNIT_ASSERT_EQUAL(
             std::string(
-                R"({"repeatJobKey":"beat","jobId":"repeat:beat:1795392600000","delay":599999,)"
+                R"({"repeatJobKey":"beat","attempts":0,"jobId":"repeat:beat:1795392600000","delay":599999,)"
                 R"("timestamp":1795392000001,"prevMillis":1795392600000,)"
                 R"("repeat":{"pattern":"*/10 * * * *","tz":"UTC","count":2}})"),
             fields.at("opts"));
         expectNext(kNow + 600000, "2");
+    }
+
+    void optionsAreStoredAsBullmqReadsThem() {
+        record({"every", "2000", "ic", "1"}, kNow);
+        const std::string opts = R"({"backoff":10,"keepLogs":3,"repeat":{"every":2000}})";
+        expect(State::Done, iterate(taken(opts), kNow));
+        const std::string next = hash(idAt(kNow + 2000)).at("opts");
+        CPPUNIT_ASSERT_EQUAL(
+            std::size_t{0},
+            next.find(
+                R"({"backoff":{"type":"fixed","delay":10},"keepLogs":3,"attempts":0,"jobId":)"));
     }
 
     void theScriptComputesWhatTheEngineDoes() {

@@ -1,5 +1,6 @@
 #include "worker/JobScheduler.h"
 
+#include <cctype>
 #include <cstdlib>
 
 #include <Poco/Exception.h>
@@ -20,6 +21,17 @@ std::int64_t wholeNumber(std::string_view json) {
 void appendMember(std::string& out, std::string_view name, std::string_view value) {
     appendJsonString(out, name);
     out.append(":").append(value).append(",");
+}
+
+/// As BullMQ writes them, which fills in options as it reads a job.
+void takeOption(std::string_view name, std::string_view value, SchedulerItem& item) {
+    const bool isNumber = !value.empty() && (value[0] == '-' || std::isdigit(value[0]) != 0);
+    if (name == "backoff" && isNumber) {
+        appendMember(
+            item.optsMembers, name, R"({"type":"fixed","delay":)" + std::string(value) + "}");
+    } else {
+        appendMember(item.optsMembers, name, value);
+    }
 }
 
 /// The job's opts.repeat for the script: what the next job takes over, with the count raised.
@@ -50,6 +62,7 @@ Iteration JobScheduler::tryToIterate(RedisClient& redis,
     item.scheduler = job.scheduler;
     item.takenId = job.id;
     std::optional<Schedule> schedule;
+    bool hasAttempts = false;
     for (const auto& [name, value] : *members) {
         if (name == "repeat") {
             schedule = parseSchedule(value);
@@ -59,13 +72,17 @@ Iteration JobScheduler::tryToIterate(RedisClient& redis,
         } else if (name == "prevMillis") {
             item.prevMillis = wholeNumber(value);
         } else if (name != "jobId" && name != "delay" && name != "timestamp") {
-            appendMember(item.optsMembers, name, value);
+            takeOption(name, value, item);
+            hasAttempts = hasAttempts || name == "attempts";
             if (name == "priority") {
                 item.priority = static_cast<int>(wholeNumber(value));
             } else if (name == "lifo") {
                 item.lifo = value == "true";
             }
         }
+    }
+    if (!hasAttempts) {
+        takeOption("attempts", "0", item);
     }
     if (!schedule) {
         return {Iteration::State::Failed, "its job's opts have no repeat"};
