@@ -59,6 +59,7 @@ public:
         for (auto& worker : workers_) {
             worker->stop(9);
         }
+        CPPUNIT_ASSERT_EQUAL(std::string(), queue_.orphans());
         removeTree(folder_);
     }
 

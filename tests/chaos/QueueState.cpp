@@ -5,6 +5,7 @@
 #include <cppunit/TestAssert.h>
 
 #include "drover/Exceptions.h"
+#include "support/OrphanScan.h"
 
 namespace drover::test {
 
@@ -166,6 +167,10 @@ void QueueState::assertClean() {
     }
     CPPUNIT_ASSERT_MESSAGE("left behind in Redis: " + join(leftovers), leftovers.empty());
     CPPUNIT_ASSERT_MESSAGE("jobs that are still to be done", idle());
+}
+
+std::string QueueState::orphans() {
+    return join(findOrphans(client_, keys_.jobPrefix() + "*"));
 }
 
 }  // namespace drover::test

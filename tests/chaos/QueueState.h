@@ -29,6 +29,8 @@ public:
     /// Asserts that nothing is left behind: no lock without an active job, no active job nor any that is still to be done,
     /// no hash that is in no set, nor any other key that is not the queue's own.
     void assertClean();
+    /// What findOrphans() finds of the queue.
+    [[nodiscard]] std::string orphans();
 
 private:
     Reply call(const std::vector<std::string>& args);
