@@ -115,7 +115,11 @@ JobOutcome handle(RunningJob& job) {
             for (int n = 0; n < times; ++n) {
                 added += std::string(n > 0 ? "," : "") +
                          R"({"name":"child","data":{"kind":"complete","value":)" +
-                         std::to_string(n) + "}}";
+                         std::to_string(n) + "}" +
+                         (data.HasMember("named") ? R"(,"opts":{"jobId":")" + job.job().id + "-" +
+                                                        std::to_string(n) + "\"}"
+                                                  : std::string()) +
+                         "}";
             }
             std::string ids;
             job.addChildren(added + "]", ids);

@@ -43,7 +43,10 @@ function behaviour(random, ordered, { inFlow = false } = {}) {
   if (!inFlow) kinds.push('children');
   if (!ordered) kinds.push('delay', 'limit');
   const kind = random.pick(kinds);
-  return { kind, times: 1 + random.below(3), value: random.pick(values) };
+  const data = { kind, times: 1 + random.below(3), value: random.pick(values) };
+  // Of two whose order time decides, each would get the other one's ids.
+  if (kind === 'children' && !ordered) data.named = true;
+  return data;
 }
 
 function options(random, ordered) {
@@ -214,7 +217,8 @@ async function handle(worker, job, token) {
       if (unprocessed + processed === 0) {
         for (let n = 0; n < times; ++n) {
           await worker.feeder.add('child', { kind: 'complete', value: n },
-            { parent: { id: job.id, queue: job.queueQualifiedName } });
+            { parent: { id: job.id, queue: job.queueQualifiedName },
+              ...(job.data.named ? { jobId: `${job.id}-${n}` } : {}) });
         }
         if (await job.moveToWaitingChildren(token)) throw new WaitingChildrenError();
       }
