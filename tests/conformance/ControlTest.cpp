@@ -99,14 +99,25 @@ public:
         const std::int64_t ttl = queue().rateLimitTtl();
         CPPUNIT_ASSERT_MESSAGE(std::to_string(ttl), ttl > 30000 && ttl <= 60000);
         const std::string ours = add(Side::Node, "mail");
-        looks = limiterLooks();
-        startWorker(Side::Ours);
-        eventually("ours looked", [&] { return limiterLooks() > looks; });
-        CPPUNIT_ASSERT_EQUAL(std::string("waiting"), nodeState(ours));
-        worker_.reset();
+        // By the queue's limit, and by one of the worker's own.
+        for (const bool own : {false, true}) {
+            if (own) {
+                queue().removeGlobalRateLimit();
+                settings_.limiter = {100, seconds(1)};
+            }
+            looks = limiterLooks();
+            startWorker(Side::Ours);
+            eventually("ours looked", [&] { return limiterLooks() > looks; });
+            CPPUNIT_ASSERT_EQUAL(std::string("waiting"), nodeState(ours));
+            worker_.reset();
+        }
+        startWorker(Side::Node);
+        untilState(ours, "completed");
+        stopWorker(Side::Node);
         queue().removeRateLimitKey();
         startWorker(Side::Ours);
-        untilState(ours, "completed");
+        untilState(add(Side::Node, "mail"), "completed");
+        CPPUNIT_ASSERT_EQUAL(std::size_t{2}, begun(Side::Ours).size());
     }
 
     void c159_theLimiterOfOurWorkerIsReadAlike() {

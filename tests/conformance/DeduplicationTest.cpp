@@ -40,6 +40,22 @@ public:
         CPPUNIT_ASSERT(add(Side::Node, "mail", "{}", R"({"deduplication":{"id":"bad"}})") != bad);
     }
 
+    void c169_withATtlTheKeyOutlivesTheJob() {
+        const std::string opts = R"({"deduplication":{"id":"once","ttl":60000}})";
+        startWorker(Side::Ours);
+        const std::string first = add(Side::Node, "mail", "{}", opts);
+        untilState(first, "completed");
+        CPPUNIT_ASSERT_EQUAL(first, text({"GET", key("de:once")}));
+        const std::int64_t ttl = number({"PTTL", key("de:once")});
+        CPPUNIT_ASSERT_MESSAGE(std::to_string(ttl), ttl > 0 && ttl <= 60000);
+        CPPUNIT_ASSERT_EQUAL(first, add(Side::Node, "mail", "{}", opts));
+        redis({"PEXPIRE", key("de:once"), "1"});
+        eventually("it expired", [&] { return existing({"de:once"}) == 0; });
+        const std::string second = add(Side::Node, "mail", "{}", opts);
+        CPPUNIT_ASSERT(second != first);
+        untilState(second, "completed");
+    }
+
     void c175_theLastAddFollowsTheActiveJob() {
         startWorker(Side::Ours);
         const std::string first = add(Side::Node, "hold", R"({"n":1})", kKeepLast);
@@ -109,6 +125,7 @@ namespace {
 
 const Statements<DeduplicationSection> kRegistered(
     {STATEMENT(DeduplicationSection, c168_theKeyGoesWithTheEndOfTheJob),
+     STATEMENT(DeduplicationSection, c169_withATtlTheKeyOutlivesTheJob),
      STATEMENT(DeduplicationSection, c175_theLastAddFollowsTheActiveJob),
      STATEMENT(DeduplicationSection, c176_theLastAddFollowsAcrossTheSides)});
 

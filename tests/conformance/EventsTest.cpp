@@ -4,6 +4,7 @@
 
 #include "conformance/Conformance.h"
 #include "plugin/HostApi.h"
+#include "support/ServerProcess.h"
 
 namespace {
 
@@ -88,20 +89,32 @@ public:
     }
 
     void c257_nodeRecoversTheJobOfOurKilledWorker() {
-        settings_.lockDuration = milliseconds(700);
-        startWorker(Side::Ours);
-        const std::string id = add(Side::Node, "hold", R"({"seat":7})");
+        const std::string folder = makeTempFolder("drover-killed-");
+        ServerProcess ours;
+        std::vector<std::string> command = {DROVER_BINARY_DIR "/engine/drover", "run"};
+        for (const std::string& setting :
+             {"plugins.dir=" + std::string(DROVER_BINARY_DIR "/plugins"),
+              std::string("plugins.load=echo"),
+              "redis.port=" + std::to_string(server_->port()),
+              "queue.echo.name=" + queueName(),
+              std::string("queue.echo.lockDurationMs=2000"),
+              "control.socket=" + folder + "/control.sock"}) {
+            command.insert(command.end(), {"--set", setting});
+        }
+        ours.start(command, folder + "/log");
+        const std::string id = add(Side::Node, "echo", R"({"sleepMs":60000})");
         untilState(id, "active");
-        worker_.reset();  // Nothing is said about the job: its lock stays.
-        CPPUNIT_ASSERT_EQUAL(std::int64_t{1}, existing({id + ":lock"}));
+        ours.stop(9);
+        const std::int64_t lock = number({"PTTL", key(id + ":lock")});
+        CPPUNIT_ASSERT_MESSAGE(std::to_string(lock), lock > 0);
         const auto killedAt = std::chrono::steady_clock::now();
         startWorker(Side::Node, R"({"stalledInterval": 300})");
         node("worker.wait", "\"worker\": \"w\", \"event\": \"active\", \"job\": \"" + id + "\"");
         // Lock and two intervals (the first may just have passed), and something for a slow machine.
         CPPUNIT_ASSERT(std::chrono::steady_clock::now() - killedAt <
-                       milliseconds(700 + 2 * 300 + 2000));
-        release(Side::Node);
+                       milliseconds(lock + 2 * 300 + 4000));
         untilState(id, "completed");
+        removeTree(folder);
         CPPUNIT_ASSERT_EQUAL(std::string("2"), field(id, "ats"));
         CPPUNIT_ASSERT_EQUAL(std::string("1"), field(id, "atm"));
     }

@@ -32,7 +32,7 @@ END {
 }
 function cell(number, versions, why, v,   file, result) {
   if (versions != "" && index("," versions ",", "," v ",") == 0) return "–"
-  if (why != "" && (why !~ /^\[/ || index(why, "[" v "]") == 1)) {
+  if (why != "" && why !~ /^in part: / && (why !~ /^\[/ || index(why, "[" v "]") == 1)) {
     if (!(number in counted)) { counted[number]; ++missing }
     return ""
   }

@@ -24,7 +24,7 @@ struct RedisOptions;
 ///   Queue object wrote its own version over theirs while no `paused` list existed; in a queue that was paused in the way
 ///   of 6.x before the first 5.x client came; where there are 5.x workers and no 5.x Queue object.
 /// - In every mode, jobs drop out of all lists while 6.x clients add to, pause or work a queue that 5.x clients pause and
-///   resume. Their hashes stay.
+///   resume. Their hashes stay: where On or Auto applies, a worker of ours puts them back within a stalled interval.
 /// - In On, 6.x clients count no waiting jobs while the queue is paused.
 /// - 5.48.1 runs jobs that 6.x has marked to be failed unrun, and deletes deduplication keys of other jobs, so that a
 ///   second job of one deduplication id may run.
