@@ -111,18 +111,20 @@ JobOutcome handle(RunningJob& job) {
         job.childrenValues(values);
         const auto children = splitJsonObject(values);
         if (children->empty()) {
+            std::string parent = job.job().id;
+            std::replace(parent.begin(), parent.end(), ':', '.');
             std::string added = "[";
             for (int n = 0; n < times; ++n) {
+                const std::string number = std::to_string(n);
                 added += std::string(n > 0 ? "," : "") +
-                         R"({"name":"child","data":{"kind":"complete","value":)" +
-                         std::to_string(n) + "}" +
-                         (data.HasMember("named") ? R"(,"opts":{"jobId":")" + job.job().id + "-" +
-                                                        std::to_string(n) + "\"}"
-                                                  : std::string()) +
-                         "}";
+                         R"({"name":"child","data":{"kind":"complete","value":)" + number + "}";
+                if (data.HasMember("named")) {
+                    added += R"(,"opts":{"jobId":"child-)" + number + "-of-" + parent + "\"}";
+                }
+                added += "}";
             }
             std::string ids;
-            job.addChildren(added + "]", ids);
+            CPPUNIT_ASSERT(job.addChildren(added + "]", ids) == HostStatus::Ok);
             return {Kind::WaitingChildren, "", "", 0};
         }
         value = std::to_string(children->size());
@@ -257,18 +259,35 @@ private:
                 node("promote " + range + " ours");
             }
             int idle = 0;
-            eventually(
-                "every queue worked",
-                [&] {
-                    bool nothing = true;
-                    for (const auto& worker : workers) {
-                        nothing = nothing && isWorked(worker->backend());
-                    }
-                    idle = nothing ? idle + 1 : 0;
-                    return idle > 5;
-                },
-                std::chrono::seconds(60));
+            std::string left;
+            const auto deadline = clock_.monotonic() + std::chrono::seconds(60);
+            while (idle <= 5) {
+                left.clear();
+                for (const auto& worker : workers) {
+                    left += isWorked(worker->backend()) ? "" : remains(worker->backend().keys());
+                }
+                idle = left.empty() ? idle + 1 : 0;
+                CPPUNIT_ASSERT_MESSAGE("not worked in time:\n" + left,
+                                       clock_.monotonic() < deadline);
+                std::this_thread::sleep_for(std::chrono::milliseconds(2));
+            }
         }
+    }
+
+    /// What is still to be done, for the message of a failure.
+    std::string remains(const QueueKeys& keys) {
+        std::string found;
+        for (const std::string* list : {&keys.wait, &keys.active}) {
+            for (const std::string& id : textsOf({"LRANGE", *list, "0", "-1"})) {
+                found += "  " + *list + " " + id + "\n";
+            }
+        }
+        for (const std::string* set : {&keys.prioritized, &keys.delayed, &keys.marker}) {
+            found += "  " + *set + " " +
+                     joined(textsOf({"ZRANGE", *set, "0", "-1", "WITHSCORES"})) + "\n";
+        }
+        return found + "  " + keys.limiter + " for " +
+               std::to_string(number({"PTTL", keys.limiter})) + " ms\n";
     }
 
     /// What schedulers make for a time that is far away stays.

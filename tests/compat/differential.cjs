@@ -218,7 +218,7 @@ async function handle(worker, job, token) {
         for (let n = 0; n < times; ++n) {
           await worker.feeder.add('child', { kind: 'complete', value: n },
             { parent: { id: job.id, queue: job.queueQualifiedName },
-              ...(job.data.named ? { jobId: `${job.id}-${n}` } : {}) });
+              ...(job.data.named ? { jobId: `child-${n}-of-${job.id.replaceAll(':', '.')}` } : {}) });
         }
         if (await job.moveToWaitingChildren(token)) throw new WaitingChildrenError();
       }
