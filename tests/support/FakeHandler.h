@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "core/HandlerType.h"
+#include "drover/Exceptions.h"
 
 namespace drover::test {
 
@@ -32,9 +33,15 @@ public:
         return options_;
     }
     [[nodiscard]] std::unique_ptr<HandlerInstance> create() override {
+        if (refuses) {
+            throw PluginException("fake/handler refuses");
+        }
         return std::make_unique<Instance>(*this);
     }
 
+    bool refuses = false;  ///< Makes no instance.
+    /// Instances that exist.
+    [[nodiscard]] int instances() const { return instances_; }
     /// How many jobs were handed over, and the sizes of the batches.
     [[nodiscard]] std::size_t seen() const { return seen_; }
     [[nodiscard]] std::vector<std::size_t> batches() const {
@@ -48,7 +55,10 @@ public:
 private:
     class Instance : public HandlerInstance {
     public:
-        explicit Instance(FakeHandler& owner) : owner_(owner) {}
+        explicit Instance(FakeHandler& owner) : owner_(owner) { ++owner_.instances_; }
+        ~Instance() override { --owner_.instances_; }
+        Instance(const Instance&) = delete;
+        Instance& operator=(const Instance&) = delete;
         void process(std::span<RunningJob* const> jobs) override {
             {
                 const std::lock_guard lock(owner_.mutex_);
@@ -81,6 +91,7 @@ private:
     const std::string queue_ = "fake";
     const std::map<std::string, std::string> options_;
     std::atomic<std::size_t> seen_{0};
+    std::atomic<int> instances_{0};
     mutable std::mutex mutex_;
     std::vector<std::size_t> batches_;
 };

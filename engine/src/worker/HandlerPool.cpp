@@ -42,14 +42,29 @@ HandlerPool::~HandlerPool() {
 }
 
 void HandlerPool::start() {
+    if (!threads_.empty()) {
+        return;
+    }
     for (int i = 0; i < threadCount_; ++i) {
-        threads_.emplace_back([this] { run(); });
+        threads_.emplace_back([this] {
+            run();
+            ++ended_;
+            inbox_.wake();
+        });
     }
     std::unique_lock lock(mutex_);
     changed_.wait(lock, [this] { return ready_ == threadCount_; });
     if (refused_) {
         std::rethrow_exception(refused_);
     }
+}
+
+void HandlerPool::retire() {
+    {
+        const std::lock_guard lock(mutex_);
+        stopping_ = true;
+    }
+    changed_.notify_all();
 }
 
 void HandlerPool::submit(std::vector<std::shared_ptr<JobRun>> runs) {

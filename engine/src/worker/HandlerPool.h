@@ -21,7 +21,7 @@ namespace drover {
 ///
 /// A batch holds what is there, up to `batchSize`; a job that stalled or failed before runs alone. Finished runs go to
 /// the inbox, each with its outcome or without one.
-/// Threads: submit(), takeUnstarted() and stop() from the claim loop.
+/// Threads: submit() and takeUnstarted() from the claim loop; the rest from any.
 class HandlerPool {
 public:
     using Time = JobRun::Time;
@@ -37,8 +37,13 @@ public:
     HandlerPool(const HandlerPool&) = delete;
     HandlerPool& operator=(const HandlerPool&) = delete;
 
-    /// Starts the threads and waits until each has its instance. Throws PluginException if the plugin refuses one.
+    /// Starts the threads and waits until each has its instance; nothing if they run already. Throws PluginException if
+    /// the plugin refuses one.
     void start();
+    /// Lets the threads end, each after the batch that it has; they wake the inbox. Nothing may be submitted any more.
+    void retire();
+    /// Whether all threads have ended and every outcome lies in the inbox.
+    [[nodiscard]] bool retired() const { return ended_ == threadCount_; }
 
     void submit(std::vector<std::shared_ptr<JobRun>> runs);
     /// Takes back what no thread has begun.
@@ -72,6 +77,7 @@ private:
     std::exception_ptr refused_;
     bool stopping_ = false;
     std::atomic<int> atWork_{0};
+    std::atomic<int> ended_{0};
     std::vector<std::thread> threads_;
 };
 

@@ -1,6 +1,7 @@
 #include "worker/HandlerRouter.h"
 
 #include <algorithm>
+#include <iterator>
 
 namespace drover {
 
@@ -8,66 +9,92 @@ HandlerRouter::HandlerRouter(std::vector<std::shared_ptr<HandlerType>> handlers,
                              int threads,
                              int batchSize,
                              std::chrono::milliseconds timeout,
-                             OutcomeInbox& inbox) {
+                             OutcomeInbox& inbox)
+    : threads_(threads), batchSize_(batchSize), timeout_(timeout), inbox_(inbox) {
     for (auto& type : handlers) {
-        for (const std::string& name : type->jobNames()) {
-            byName_.emplace(name, routes_.size());
-        }
-        if (type->jobNames().empty()) {
-            anyName_ = routes_.size();
-        }
-        routes_.emplace_back().pool =
-            std::make_unique<HandlerPool>(std::move(type), threads, batchSize, timeout, inbox);
+        add(std::make_shared<Route>(std::move(type), threads_, batchSize_, timeout_, inbox_));
     }
 }
 
+HandlerRouter::HandlerRouter(const HandlerRouter& before,
+                             std::vector<std::shared_ptr<HandlerType>> handlers)
+    : threads_(before.threads_),
+      batchSize_(before.batchSize_),
+      timeout_(before.timeout_),
+      inbox_(before.inbox_) {
+    for (auto& type : handlers) {
+        const auto same =
+            std::find_if(before.routes_.begin(), before.routes_.end(), [&type](const auto& route) {
+                return &route->pool.type() == type.get();
+            });
+        add(same != before.routes_.end()
+                ? *same
+                : std::make_shared<Route>(std::move(type), threads_, batchSize_, timeout_, inbox_));
+    }
+}
+
+void HandlerRouter::add(std::shared_ptr<Route> route) {
+    const std::vector<std::string>& names = route->pool.type().jobNames();
+    for (const std::string& name : names) {
+        byName_.emplace(name, routes_.size());
+    }
+    if (names.empty()) {
+        anyName_ = routes_.size();
+    }
+    routes_.push_back(std::move(route));
+}
+
+std::vector<std::shared_ptr<HandlerRouter::Route>> HandlerRouter::without(
+    const HandlerRouter& next) const {
+    std::vector<std::shared_ptr<Route>> gone;
+    std::copy_if(
+        routes_.begin(), routes_.end(), std::back_inserter(gone), [&next](const auto& route) {
+            return std::find(next.routes_.begin(), next.routes_.end(), route) == next.routes_.end();
+        });
+    return gone;
+}
+
 void HandlerRouter::start() {
-    for (Route& route : routes_) {
-        route.pool->start();
+    for (const auto& route : routes_) {
+        route->pool.start();
     }
 }
 
 bool HandlerRouter::busy() const {
     return std::any_of(
-        routes_.begin(), routes_.end(), [](const Route& route) { return route.pool->busy(); });
+        routes_.begin(), routes_.end(), [](const auto& route) { return route->pool.busy(); });
 }
 
 HandlerRouter::Route* HandlerRouter::byName(const std::string& jobName) {
     const auto found = byName_.find(jobName);
     if (found != byName_.end()) {
-        return &routes_[found->second];
+        return routes_[found->second].get();
     }
-    return anyName_ < routes_.size() ? &routes_[anyName_] : nullptr;
+    return anyName_ < routes_.size() ? routes_[anyName_].get() : nullptr;
 }
 
 HandlerRouter::Route* HandlerRouter::byPool(const HandlerPool* pool) {
-    const auto found = std::find_if(routes_.begin(), routes_.end(), [pool](const Route& route) {
-        return route.pool.get() == pool;
-    });
-    return found == routes_.end() ? nullptr : &*found;
+    const auto found = std::find_if(
+        routes_.begin(), routes_.end(), [pool](const auto& route) { return &route->pool == pool; });
+    return found == routes_.end() ? nullptr : found->get();
 }
 
 std::vector<std::shared_ptr<JobRun>> HandlerRouter::submit(
     std::vector<std::shared_ptr<JobRun>> runs, Time now) {
-    std::vector<std::vector<std::shared_ptr<JobRun>>> perRoute(routes_.size());
+    std::map<Route*, std::vector<std::shared_ptr<JobRun>>> perRoute;
     for (auto& run : runs) {
-        const Route* route = byName(run->job().name);
-        run->pool = route->pool.get();
-        perRoute[static_cast<std::size_t>(route - routes_.data())].push_back(std::move(run));
+        Route* const route = byName(run->job().name);
+        run->pool = &route->pool;
+        perRoute[route].push_back(std::move(run));
     }
     std::vector<std::shared_ptr<JobRun>> refused;
-    for (std::size_t i = 0; i < routes_.size(); ++i) {
-        auto& mine = perRoute[i];
-        if (mine.empty()) {
-            continue;
-        }
-        Route& route = routes_[i];
-        const int allowed = route.breaker.allowed(static_cast<int>(mine.size()), now);
+    for (auto& [route, mine] : perRoute) {
+        const int allowed = route->breaker.allowed(static_cast<int>(mine.size()), now);
         refused.insert(refused.end(), mine.begin() + allowed, mine.end());
         mine.resize(static_cast<std::size_t>(allowed));
-        route.breaker.claimed(allowed);
+        route->breaker.claimed(allowed);
         if (!mine.empty()) {
-            route.pool->submit(std::move(mine));
+            route->pool.submit(std::move(mine));
         }
     }
     return refused;
@@ -75,36 +102,36 @@ std::vector<std::shared_ptr<JobRun>> HandlerRouter::submit(
 
 int HandlerRouter::allowed(int wanted, Time now) const {
     int most = 0;
-    for (const Route& route : routes_) {
-        most = std::max(most, route.breaker.allowed(wanted, now));
+    for (const auto& route : routes_) {
+        most = std::max(most, route->breaker.allowed(wanted, now));
     }
     return most;
 }
 
 bool HandlerRouter::breakersClosed() const {
     return std::all_of(
-        routes_.begin(), routes_.end(), [](const Route& route) { return route.breaker.closed(); });
+        routes_.begin(), routes_.end(), [](const auto& route) { return route->breaker.closed(); });
 }
 
 bool HandlerRouter::starved() const {
-    return std::all_of(routes_.begin(), routes_.end(), [](const Route& route) {
-        return route.pool->oldestUnstarted() == Time::max();
+    return std::all_of(routes_.begin(), routes_.end(), [](const auto& route) {
+        return route->pool.oldestUnstarted() == Time::max();
     });
 }
 
 int HandlerRouter::slots() const {
     int slots = 0;
-    for (const Route& route : routes_) {
-        slots += route.pool->slots();
+    for (const auto& route : routes_) {
+        slots += route->pool.slots();
     }
     return slots;
 }
 
 HandlerRouter::Time HandlerRouter::nextChange(std::chrono::milliseconds unstartedMax) const {
     Time next = Time::max();
-    for (const Route& route : routes_) {
-        next = std::min(next, route.breaker.nextChange());
-        const Time oldest = route.pool->oldestUnstarted();
+    for (const auto& route : routes_) {
+        next = std::min(next, route->breaker.nextChange());
+        const Time oldest = route->pool.oldestUnstarted();
         if (oldest != Time::max()) {
             next = std::min(next, oldest + unstartedMax);
         }

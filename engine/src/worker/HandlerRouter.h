@@ -13,13 +13,21 @@
 namespace drover {
 
 /// The handlers of one queue: each with its threads and its breaker, found by the name of a job.
-/// Threads: the claim loop; start() and busy() from any.
+///
+/// What it routes to does not change: other handlers are another router, which shares the routes of those that stay.
+/// Threads: the claim loop; the constructors, start() and busy() from any.
 class HandlerRouter {
 public:
     using Time = Clock::Monotonic;
 
     struct Route {
-        std::unique_ptr<HandlerPool> pool;
+        Route(std::shared_ptr<HandlerType> type,
+              int threads,
+              int batchSize,
+              std::chrono::milliseconds timeout,
+              OutcomeInbox& inbox)
+            : pool(std::move(type), threads, batchSize, timeout, inbox) {}
+        HandlerPool pool;
         Breaker breaker;
     };
 
@@ -29,6 +37,8 @@ public:
                   int batchSize,
                   std::chrono::milliseconds timeout,
                   OutcomeInbox& inbox);
+    /// Takes over the routes of the handlers that `before` has, too.
+    HandlerRouter(const HandlerRouter& before, std::vector<std::shared_ptr<HandlerType>> handlers);
 
     /// Makes the handlers' instances. Throws PluginException if a plugin refuses.
     void start();
@@ -38,7 +48,9 @@ public:
     /// nullptr: nobody serves the name.
     [[nodiscard]] Route* byName(const std::string& jobName);
     [[nodiscard]] Route* byPool(const HandlerPool* pool);
-    [[nodiscard]] std::vector<Route>& routes() { return routes_; }
+    [[nodiscard]] const std::vector<std::shared_ptr<Route>>& routes() const { return routes_; }
+    /// The routes that `next` does not have.
+    [[nodiscard]] std::vector<std::shared_ptr<Route>> without(const HandlerRouter& next) const;
 
     /// Hands jobs to the pools they name; returns those that a breaker keeps from running now.
     [[nodiscard]] std::vector<std::shared_ptr<JobRun>> submit(
@@ -55,7 +67,13 @@ public:
     [[nodiscard]] Time nextChange(std::chrono::milliseconds unstartedMax) const;
 
 private:
-    std::vector<Route> routes_;
+    void add(std::shared_ptr<Route> route);
+
+    const int threads_;
+    const int batchSize_;
+    const std::chrono::milliseconds timeout_;
+    OutcomeInbox& inbox_;
+    std::vector<std::shared_ptr<Route>> routes_;
     std::map<std::string, std::size_t> byName_;
     std::size_t anyName_ = static_cast<std::size_t>(-1);  ///< Index of the one without job names.
 };

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <exception>
 #include <poll.h>
+#include <utility>
 
 #include <Poco/Logger.h>
 #include <Poco/UUIDGenerator.h>
@@ -58,12 +59,12 @@ Worker::Worker(WorkerSettings settings,
                                             backend_.keys().workerClientName(settings_.workerName)),
               clock),
       scheduler_(backend_),
-      router_(
-          std::move(handlers), settings_.threads, settings_.batchSize, settings_.timeout, inbox_),
+      router_(std::make_shared<HandlerRouter>(
+          std::move(handlers), settings_.threads, settings_.batchSize, settings_.timeout, inbox_)),
       settlement_(settings_),
       mostFinished_(kMostPerCall),
       tokenPrefix_(Poco::UUIDGenerator::defaultGenerator().createRandom().toString() + ":"),
-      window_(std::clamp(router_.slots() * 2, 1, std::max(settings_.concurrency, 1))),
+      window_(std::clamp(router_->slots() * 2, 1, std::max(settings_.concurrency, 1))),
       lastProgress_(clock.monotonic()) {}
 
 Worker::~Worker() {
@@ -71,7 +72,7 @@ Worker::~Worker() {
 }
 
 void Worker::start() {
-    router_.start();
+    router_->start();
     thread_ = std::thread([this] {
         while (!stopping_ && !finished_) {
             if (runGuarded("claim", [this] { loop(); })) {
@@ -102,6 +103,34 @@ void Worker::stop() {
     }
     // Once more: a claim that was in flight above has brought jobs since, and their handlers are waited for.
     held_.cancelAll(CancelReason::Shutdown);
+}
+
+std::shared_ptr<HandlerRouter> Worker::prepare(
+    std::vector<std::shared_ptr<HandlerType>> handlers) const {
+    std::shared_ptr<HandlerRouter> before;
+    {
+        const std::lock_guard lock(routing_);
+        before = next_ != nullptr ? next_ : router_;
+    }
+    auto next = std::make_shared<HandlerRouter>(*before, std::move(handlers));
+    next->start();
+    return next;
+}
+
+void Worker::switchTo(std::shared_ptr<HandlerRouter> next) {
+    {
+        const std::lock_guard lock(routing_);
+        next_ = std::move(next);
+    }
+    changeAsked_ = true;
+    inbox_.wake();
+}
+
+bool Worker::handlersBusy() const {
+    const std::lock_guard lock(routing_);
+    return router_->busy() || std::any_of(retired_.begin(), retired_.end(), [](const auto& route) {
+               return route->pool.busy();
+           });
 }
 
 Worker::Stats Worker::stats() const {
@@ -138,7 +167,17 @@ void Worker::loop() {
 }
 
 void Worker::step() {
+    if (changeAsked_.exchange(false)) {
+        changeHandlers();
+    }
+    const auto ended = std::stable_partition(
+        retired_.begin(), retired_.end(), [](const auto& route) { return !route->pool.retired(); });
     gather();
+    if (ended != retired_.end()) {
+        // Their last outcomes are gathered.
+        const std::lock_guard lock(routing_);
+        retired_.erase(ended, retired_.end());
+    }
     handBackUnstarted();
     // The end does not wait for an outage: what a lost claim holds is then found as stalled by a peer.
     if (!draining_ || held_.size() > 0) {
@@ -169,6 +208,36 @@ void Worker::step() {
     wait();
 }
 
+void Worker::changeHandlers() {
+    std::vector<std::shared_ptr<HandlerRouter::Route>> gone;
+    {
+        const std::lock_guard lock(routing_);
+        if (next_ == nullptr) {
+            return;  // Asked for twice before the first was seen.
+        }
+        gone = router_->without(*next_);
+        retired_.insert(retired_.end(), gone.begin(), gone.end());
+        router_ = std::exchange(next_, nullptr);
+    }
+    window_ = std::clamp(router_->slots() * 2, 1, std::max(settings_.concurrency, 1));
+    lookAgain_ = true;
+    const Time now = clock_.monotonic();
+    std::vector<std::shared_ptr<JobRun>> moving;
+    for (const auto& route : gone) {
+        for (auto& run : route->pool.takeUnstarted()) {
+            if (router_->byName(run->job().name) != nullptr) {
+                moving.push_back(std::move(run));
+            } else {
+                settlement_.giveBack(run, 0, true);
+            }
+        }
+        route->pool.retire();
+    }
+    for (const auto& run : router_->submit(std::move(moving), now)) {
+        settlement_.giveBack(run, 0, true);
+    }
+}
+
 void Worker::gather() {
     const Time now = clock_.monotonic();
     for (const auto& run : inbox_.take()) {
@@ -184,11 +253,11 @@ void Worker::gather() {
             settlement_.giveBack(run, clock_.wallMs() + kUnservedFirstMs, false);
         }
     }
-    counters_.breakersClosed = router_.breakersClosed();
+    counters_.breakersClosed = router_->breakersClosed();
 }
 
 void Worker::settle(const std::shared_ptr<JobRun>& run, Time now) {
-    HandlerRouter::Route* route = router_.byPool(run->pool);
+    HandlerRouter::Route* const route = routeOf(*run);
     if (run->cancelled() == CancelReason::Lost) {
         // Said already when it was noticed; another worker has the job, whatever this one found is discarded.
         held_.remove(*run);
@@ -207,7 +276,17 @@ void Worker::settle(const std::shared_ptr<JobRun>& run, Time now) {
         tellBreaker(*route, run->outcome(), now);
     }
     settlement_.add(
-        run, route == nullptr ? "drover" : route->pool->type().pluginVersion(), clock_.wallMs());
+        run, route == nullptr ? "drover" : route->pool.type().pluginVersion(), clock_.wallMs());
+}
+
+HandlerRouter::Route* Worker::routeOf(const JobRun& run) const {
+    if (HandlerRouter::Route* const route = router_->byPool(run.pool)) {
+        return route;
+    }
+    const auto found = std::find_if(retired_.begin(), retired_.end(), [&run](const auto& route) {
+        return &route->pool == run.pool;
+    });
+    return found == retired_.end() ? nullptr : found->get();
 }
 
 void Worker::tellBreaker(HandlerRouter::Route& route, const JobOutcome& outcome, Time now) {
@@ -215,15 +294,15 @@ void Worker::tellBreaker(HandlerRouter::Route& route, const JobOutcome& outcome,
         if (route.breaker.unavailable(std::chrono::milliseconds(outcome.ms), now)) {
             logger().warning(
                 "handler %s is unavailable: %s; claiming is paused, one job at a time probes",
-                route.pool->type().name(),
+                route.pool.type().name(),
                 outcome.text);
         }
-        handBackUnstarted(*route.pool);
+        handBackUnstarted(route.pool);
     } else if (outcome.kind == JobOutcome::Kind::Unset) {
         route.breaker.probeReturned();
     } else if (const auto outage = route.breaker.worked(now); outage.count() > 0) {
         logger().information("handler %s works again after %Ld ms",
-                             route.pool->type().name(),
+                             route.pool.type().name(),
                              static_cast<Poco::Int64>(outage.count()));
         lookAgain_ = true;
     }
@@ -238,18 +317,18 @@ void Worker::handBackUnstarted(HandlerPool& pool) {
 void Worker::handBackUnstarted() {
     const Time now = clock_.monotonic();
     const bool all = draining_ || stopping_;
-    for (HandlerRouter::Route& route : router_.routes()) {
-        const Time oldest = route.pool->oldestUnstarted();
+    for (const auto& route : router_->routes()) {
+        const Time oldest = route->pool.oldestUnstarted();
         if (oldest == Time::max() || (!all && now - oldest < settings_.unstartedMax)) {
             continue;
         }
         // Everything that waits, not just the oldest: what stayed behind would run after jobs that were claimed later.
-        handBackUnstarted(*route.pool);
+        handBackUnstarted(route->pool);
         // Claimed more than the handlers get to: hold less ahead.
         window_ = std::clamp(window_ / 2,
-                             std::min(route.pool->slots(), settings_.concurrency),
+                             std::min(route->pool.slots(), settings_.concurrency),
                              std::max(settings_.concurrency, 1));
-        route.breaker.probeReturned();
+        route->breaker.probeReturned();
     }
 }
 
@@ -423,7 +502,7 @@ void Worker::takeIn() {
     if (answer.full && !answer.finished.empty() &&
         static_cast<int>(held_.size() + answer.result.claimed()) >= window_) {
         // Everything that could be held was there: hold more ahead if the handlers are through with what they had.
-        if (router_.starved()) {
+        if (router_->starved()) {
             window_ = std::min(window_ * 2, std::max(settings_.concurrency, 1));
         }
     }
@@ -464,7 +543,7 @@ void Worker::accept(std::vector<ClaimedJob> jobs) {
         run->sequence = ++claims_;
         held_.add(run);
         const ClaimedJob& claimed = run->job();
-        const bool served = router_.byName(claimed.name) != nullptr;
+        const bool served = router_->byName(claimed.name) != nullptr;
         std::string unrun;
         if (claimed.deferredFailure) {
             unrun = *claimed.deferredFailure;
@@ -484,7 +563,7 @@ void Worker::accept(std::vector<ClaimedJob> jobs) {
             runs.push_back(std::move(run));
         }
     }
-    for (const auto& run : router_.submit(std::move(runs), now)) {
+    for (const auto& run : router_->submit(std::move(runs), now)) {
         // Another handler of the queue works, this one does not: its jobs wait where they are in nobody's way.
         settlement_.giveBack(run, clock_.wallMs() + kUnservedFirstMs, true);
     }
@@ -535,7 +614,7 @@ void Worker::wait() {
     if (claimNotBefore_ > now) {
         until = std::min(until, claimNotBefore_);
     }
-    until = std::min(until, router_.nextChange(settings_.unstartedMax));
+    until = std::min(until, router_->nextChange(settings_.unstartedMax));
     if (!setAside_.empty()) {
         until = std::min(until, setAsideUntil_);
     }
@@ -590,7 +669,7 @@ int Worker::capacity(Time now, int freed) {
     if (room <= 0) {
         return 0;
     }
-    return router_.allowed(room, now);
+    return router_->allowed(room, now);
 }
 
 void Worker::release(const std::shared_ptr<JobRun>& run,

@@ -3,6 +3,7 @@
 #include <atomic>
 #include <chrono>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <string>
 #include <thread>
@@ -28,7 +29,7 @@ namespace drover {
 /// One thread, the claim loop: while nothing is to do it waits at once for the queue's marker and for outcomes of its
 /// handlers. One call of `advance` then finishes, promotes and claims. An outage of Redis costs nothing but time: outcomes
 /// are kept and sent again.
-/// Threads: start() and the switches from any thread; everything else belongs to the loop.
+/// Threads: the public methods from any thread, prepare() and switchTo() from one; everything else belongs to the loop.
 class Worker {
 public:
     using Time = Clock::Monotonic;
@@ -64,8 +65,16 @@ public:
     /// Ends the loop now: cancel tokens are set, what still runs stays active in Redis until its lock expires.
     void stop();
 
+    /// Makes the instances of handlers that are to take the place of the present ones; those that stay keep theirs. May
+    /// be empty. Throws PluginException if a plugin refuses; then nothing has changed.
+    [[nodiscard]] std::shared_ptr<HandlerRouter> prepare(
+        std::vector<std::shared_ptr<HandlerType>> handlers) const;
+    /// From the loop's next step on the handlers are those of `next`: what has not begun goes to them, what runs ends
+    /// where it is. Without any the queue is left to others.
+    void switchTo(std::shared_ptr<HandlerRouter> next);
+
     /// Whether a handler is inside process() or outcomeOf() on one of the worker's threads.
-    [[nodiscard]] bool handlersBusy() const { return router_.busy(); }
+    [[nodiscard]] bool handlersBusy() const;
 
     [[nodiscard]] const WorkerSettings& settings() const { return settings_; }
     [[nodiscard]] const QueueBackend& backend() const { return backend_; }
@@ -82,6 +91,8 @@ private:
 
     void loop();
     void step();
+    /// Changes over to what switchTo() brought.
+    void changeHandlers();
     void gather();
     void settle(const std::shared_ptr<JobRun>& run, Time now);
     void sendSettlements();
@@ -98,6 +109,8 @@ private:
 
     /// How many jobs may be claimed now, if `freed` of those held are finished by the same call.
     [[nodiscard]] int capacity(Time now, int freed);
+    /// Of the handler that had the job; nullptr: none had.
+    [[nodiscard]] HandlerRouter::Route* routeOf(const JobRun& run) const;
     /// What the handler's breaker makes of an outcome.
     void tellBreaker(HandlerRouter::Route& route, const JobOutcome& outcome, Time now);
     /// Makes the next job of the scheduler that this one belongs to; false if that must be tried again.
@@ -124,7 +137,12 @@ private:
     OutcomeInbox inbox_;
     HeldJobs held_;
     JobScheduler scheduler_;
-    HandlerRouter router_;
+
+    mutable std::mutex routing_;  ///< Held by the loop to change what other threads may look at.
+    std::shared_ptr<HandlerRouter> router_;
+    std::vector<std::shared_ptr<HandlerRouter::Route>>
+        retired_;                          ///< Until their threads have ended.
+    std::shared_ptr<HandlerRouter> next_;  ///< What comes after router_; nullptr: nothing.
 
     Settlement settlement_;  ///< Outcomes that Redis does not know yet.
     int mostFinished_;       ///< Outcomes per call; fewer while one of them is refused as a whole.
@@ -142,6 +160,7 @@ private:
     std::int64_t nextDelayedMs_ = 0;
     Time claimNotBefore_{};
 
+    std::atomic<bool> changeAsked_{false};
     std::atomic<bool> quiet_{false};
     std::atomic<bool> draining_{false};
     std::atomic<bool> stopping_{false};
