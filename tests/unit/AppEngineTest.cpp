@@ -116,7 +116,7 @@ public:
             owned_.push_back(std::make_unique<FakeComponent>(name, *diary_));
             parts_.push_back(owned_.back().get());
         }
-        assembly_.construct = [this] {
+        assembly_.construct = [this](Engine& /*engine*/) {
             diary_->add("construct");
             std::vector<std::unique_ptr<Component>> components;
             for (auto& part : owned_) {

@@ -2,12 +2,11 @@
 
 #include <functional>
 #include <memory>
-#include <variant>
 #include <vector>
 
+#include "app/Plugins.h"
 #include "app/Services.h"
 #include "app/Workers.h"
-#include "plugin/DefaultOptions.h"
 #include "redis/Connection.h"
 
 namespace drover {
@@ -24,47 +23,32 @@ ServerProbe redisProbe(const RedisSettings& redis) {
 
 }  // namespace
 
-PluginDeclaration PluginHost::declaration(const std::string& name) {
-    auto known = opened_.find(name);
-    if (known == opened_.end()) {
-        known = opened_.emplace(name, loader_.load(folder_ + "/" + name + ".so")).first;
-    }
-    const LoadedPlugin& plugin = known->second;
-    if (const auto* service = std::get_if<const ServiceDescriptor*>(&plugin.descriptor)) {
-        return PluginDeclaration::of(**service);
-    }
-    const drover_plugin_descriptor& descriptor =
-        *std::get<const drover_plugin_descriptor*>(plugin.descriptor);
-    PluginDeclaration declaration = PluginDeclaration::of(descriptor);
-    for (std::uint32_t i = 0; i < descriptor.handler_count; ++i) {
-        const drover_handler& handler = *descriptor.handlers[i];
-        if (handler.default_queue != nullptr) {
-            declaration.suggestions.push_back(
-                {handler.name,
-                 handler.default_queue,
-                 parseDefaultOptions(
-                     handler.default_options == nullptr ? "{}" : handler.default_options)});
-        }
-    }
-    return declaration;
-}
-
 Assembly assemble(const Configuration& config, const Settings& settings, PluginHost& plugins) {
-    std::vector<LoadedPlugin> handlers;
+    bool consumes = settings.plugins.all;
     std::vector<LoadedPlugin> services;
     for (const std::string& name : settings.plugins.names) {
         const LoadedPlugin& plugin = plugins.plugin(name);
-        (plugin.isService() ? services : handlers).push_back(plugin);
+        if (plugin.isService()) {
+            services.push_back(plugin);
+        } else {
+            consumes = true;
+        }
     }
     Assembly assembly;
     assembly.probes = {redisProbe(settings.redis)};
-    assembly.construct = [&config, &settings, handlers, services] {
+    assembly.construct = [&config, &settings, &plugins, consumes, services](Engine& engine) {
         std::vector<std::unique_ptr<Component>> components;
         std::function<HealthReports()> workersHealth = [] { return HealthReports(); };
-        if (!handlers.empty()) {
-            auto workers = std::make_unique<Workers>(config, settings, handlers);
+        if (consumes) {
+            auto workers = std::make_unique<Workers>(settings);
             workersHealth = [&workers = *workers] { return workers.health(); };
+            auto handlers = std::make_unique<Plugins>(
+                config, settings.plugins, plugins, *workers, [&engine] { engine.rescan(); });
+            engine.commands().add("plugins", [&handlers = *handlers](const rapidjson::Value&) {
+                return handlers.listJson();
+            });
             components.push_back(std::move(workers));
+            components.push_back(std::move(handlers));
         }
         // Last to start and first to end: requests find everything running.
         if (!services.empty()) {

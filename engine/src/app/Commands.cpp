@@ -16,6 +16,7 @@
 #include "app/JobCommand.h"
 #include "app/JsonWriter.h"
 #include "app/Logging.h"
+#include "app/PluginCommand.h"
 #include "app/Settings.h"
 #include "core/Version.h"
 #include "drover/Exceptions.h"
@@ -37,6 +38,9 @@ void declarePlugins(Configuration& config,
         return;
     }
     for (const std::string& name : names) {
+        if (name == "*") {
+            continue;  // They are looked for once the process runs.
+        }
         try {
             config.declare(plugins.declaration(name));
         } catch (const PluginException& error) {
@@ -85,7 +89,7 @@ ExitCode runEngine(const CommandLine& line) {
     // Before anything that could make a thread.
     SignalThread::block();
     Configuration config(line.sources);
-    PluginHost plugins(config.pluginFolder());
+    PluginHost plugins(config, line.sources);
     requireNone(checkAll(config, plugins));
     Logging logging(config);
     for (const std::string& warning : config.warnings()) {
@@ -108,7 +112,7 @@ void writeList(JsonWriter& json, const std::string& key, const std::vector<std::
 
 ExitCode checkConfig(const CommandLine& line, std::ostream& out) {
     Configuration config(line.sources);
-    PluginHost plugins(config.pluginFolder());
+    PluginHost plugins(config, {});
     std::vector<std::string> problems;
     declarePlugins(config, plugins, problems);
     std::vector<std::string> warnings = declareOthers(config, plugins);
@@ -142,7 +146,7 @@ ExitCode showConfig(const CommandLine& line, std::ostream& out) {
         return ExitCode::Ok;
     }
     Configuration config(line.sources);
-    PluginHost plugins(config.pluginFolder());
+    PluginHost plugins(config, {});
     requireNone(checkAll(config, plugins));
     out << (line.json ? showJson(config) + "\n" : showText(config));
     return ExitCode::Ok;
@@ -195,6 +199,9 @@ ExitCode dispatch(const CommandLine& line,
     }
     if (line.command == "config show") {
         return showConfig(line, out);
+    }
+    if (line.command == "plugin check" || line.command == "plugin list") {
+        return pluginCommand(line, environment, out);
     }
     // What follows needs a few keys of the engine's only; those of plugins are none of its business.
     const Configuration config(line.sources);

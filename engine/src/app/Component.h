@@ -34,6 +34,8 @@ public:
     virtual void resume() {}
     /// Reloadable keys may have changed. Must not throw for a value that the configuration accepts.
     virtual void reload(const Configuration& config) { (void)config; }
+    /// Files may have come, changed or gone; what they bring is declared in `config`.
+    virtual void rescan(Configuration& config) { (void)config; }
     /// Ends: what runs may finish until `deadline`, then it is given up. Never throws.
     virtual void drain(Clock::time_point deadline) = 0;
     /// After drain(): whether code that was given up still runs on threads of ours. They cannot be joined: the process

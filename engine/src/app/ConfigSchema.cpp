@@ -46,6 +46,12 @@ KeySpec choice(const std::string& pattern,
     return spec;
 }
 
+KeySpec boolean(const std::string& pattern, bool fallback, const std::string& sentence) {
+    KeySpec spec = text(pattern, fallback ? "true" : "false", sentence);
+    spec.type = KeyType::Boolean;
+    return spec;
+}
+
 KeySpec list(const std::string& pattern, const std::string& sentence) {
     KeySpec spec = text(pattern, "", sentence);
     spec.type = KeyType::List;
@@ -90,7 +96,20 @@ std::vector<KeySpec> engineKeys() {
              "",
              "Folder with the .so files; empty: <libdir>/drover/plugins of the installation."),
         list("plugins.load",
-             "Names of the plugins to load, separated by commas (echo is echo.so)."),
+             "Names of the plugins to load, separated by commas (echo is echo.so); `*`: every "
+             "handler plugin of the folder, also those that come later."),
+        boolean("plugins.watch",
+                true,
+                "Whether handler plugins that come, change or go are taken up while the process "
+                "runs. HUP looks as well."),
+        list("plugins.allow",
+             "SHA-256 sums, in hex, of the plugin files that may be loaded; empty: all."),
+        integer("plugins.probeTimeoutMs",
+                5000,
+                1,
+                kMaxMs,
+                "How long a plugin may take to be loaded and to make its handlers in the child "
+                "process that tries it out."),
         choice("plugin.<name>.isolation", {"thread"}, "thread", "Where the plugin's handlers run."),
         integer(
             "startup.timeoutMs", 30000, 0, kMaxMs, "How long to wait for servers before exit 69."),
@@ -290,7 +309,9 @@ bool KeySpec::accepts(const std::string& value) const {
             return std::find(choices.begin(), choices.end(), value) != choices.end();
         case KeyType::List: {
             const std::vector<std::string> names = splitList(value);
-            return std::all_of(names.begin(), names.end(), isName);
+            return std::all_of(names.begin(), names.end(), [](const std::string& one) {
+                return one == "*" || isName(one);
+            });
         }
     }
     return false;

@@ -1,6 +1,7 @@
 #include "app/Configuration.h"
 
 #include <algorithm>
+#include <filesystem>
 #include <set>
 
 #include <Poco/Ascii.h>
@@ -37,6 +38,10 @@ constexpr OldName kOldNames[] = {
 };
 
 const std::string kQueuePrefix = "queue.";
+
+void append(std::vector<std::string>& to, const std::vector<std::string>& more) {
+    to.insert(to.end(), more.begin(), more.end());
+}
 
 bool isWorkerSetting(const std::string& name) {
     const std::vector<KeySpec>& all = workerSettings();
@@ -125,6 +130,56 @@ void Configuration::declare(const PluginDeclaration& plugin, bool loaded) {
         schema_.addTable(table);
     }
     plugins_.emplace_back(plugin, loaded);
+    if (loaded) {
+        readFileOf(plugin.name);
+    }
+}
+
+Configuration Configuration::with(const PluginDeclaration& plugin) const {
+    Configuration fresh = without(plugin.name);
+    fresh.declare(plugin);
+    return fresh;
+}
+
+Configuration Configuration::without(const std::string& plugin) const {
+    Configuration fresh = *this;
+    fresh.schema_ = ConfigSchema();
+    fresh.plugins_.clear();
+    fresh.beside_.clear();
+    fresh.besideProblems_.clear();
+    for (const auto& [other, loaded] : plugins_) {
+        if (other.name != plugin) {
+            fresh.declare(other, loaded);
+        }
+    }
+    return fresh;
+}
+
+void Configuration::readFileOf(const std::string& plugin) {
+    const std::string path = pluginFolder() + "/" + plugin + ".properties";
+    std::error_code ignored;
+    if (!std::filesystem::exists(path, ignored)) {
+        return;
+    }
+    try {
+        FileContents contents = parseProperties(readWholeFile(path), path);
+        append(besideProblems_, contents.problems);
+        for (FileEntry& entry : contents.entries) {
+            if (owner(entry.key).empty() && aliasOf(entry.key).empty() &&
+                entry.key.rfind("plugin." + plugin + ".", 0) != 0) {
+                besideProblems_.push_back(
+                    entry.where + ": " + entry.key +
+                    ": belongs to the whole process; set it in a file of --config");
+            } else if (const auto known = beside_.find(entry.key); known != beside_.end()) {
+                besideProblems_.push_back(entry.where + ": " + entry.key + ": is set in " +
+                                          known->second.origin + " already");
+            } else {
+                beside_[entry.key] = {entry.value, entry.where};
+            }
+        }
+    } catch (const ConfigException& error) {
+        besideProblems_.push_back(error.message());
+    }
 }
 
 Configuration Configuration::reread() const {
@@ -169,6 +224,9 @@ std::optional<ConfigValue> Configuration::given(const std::string& key) const {
         return variable;
     }
     if (const auto file = files_.find(key); file != files_.end()) {
+        return file->second;
+    }
+    if (const auto file = beside_.find(key); file != beside_.end()) {
         return file->second;
     }
     return std::nullopt;
@@ -286,7 +344,7 @@ ConfigValue Configuration::queueSetting(const std::string& alias,
 
 std::vector<std::string> Configuration::aliases() const {
     std::set<std::string> found;
-    for (const auto* layer : {&files_, &settings_}) {
+    for (const auto* layer : written()) {
         for (const auto& [key, value] : *layer) {
             if (!aliasOf(key).empty()) {
                 found.insert(aliasOf(key));
@@ -327,7 +385,7 @@ std::vector<std::string> Configuration::aliases() const {
 std::vector<std::pair<std::string, std::string>> Configuration::below(
     const std::string& prefix) const {
     std::map<std::string, std::string> found;
-    for (const auto* layer : {&files_, &settings_}) {
+    for (const auto* layer : written()) {
         for (const auto& [key, value] : *layer) {
             if (key.compare(0, prefix.size() + 1, prefix + ".") == 0) {
                 found[key.substr(prefix.size() + 1)] = given(key)->text;

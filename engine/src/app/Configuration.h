@@ -1,5 +1,6 @@
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <map>
 #include <optional>
@@ -30,7 +31,7 @@ struct ConfigValue {
     std::string origin;
 };
 
-/// The configuration of a process: --set over environment over files over defaults.
+/// The configuration of a process: --set over environment over files over the files beside plugins over defaults.
 ///
 /// Life: constructed from its sources (which never throws: what cannot be read is a problem like others), told about
 /// plugins by declare(), asked to check() itself, and read from then on. A loaded plugin's queue suggestions lie between
@@ -39,6 +40,9 @@ struct ConfigValue {
 /// Environment: a key's name is DROVER_ and the key in upper case, other characters as `_`; it wins over the names of
 /// older deployments (REDIS_HOST …). Keys of tables (api.route.*) come from files and --set only. Variables of keys that
 /// this process does not know are ignored, since one environment often serves several roles.
+///
+/// `<plugin>.properties` beside a loaded `<plugin>.so` is read as well. It says what belongs to the plugin (its own keys,
+/// queues, routes); what the process as a whole lives by stands in the process's own files.
 /// Threads: const methods may be called from any thread once nothing is declared any more.
 class Configuration {
 public:
@@ -47,6 +51,10 @@ public:
     /// Makes a plugin's keys known. `loaded`: this process loads it, so required keys must be there and its suggestions
     /// count.
     void declare(const PluginDeclaration& plugin, bool loaded = true);
+    /// The same values, but with this declaration in place of the plugin's earlier one, and its file read anew.
+    [[nodiscard]] Configuration with(const PluginDeclaration& plugin) const;
+    /// The same values without what a plugin brought.
+    [[nodiscard]] Configuration without(const std::string& plugin) const;
 
     /// Every problem at once, one line each: place, key, value, what would be right. Empty: all is well.
     [[nodiscard]] std::vector<std::string> problems() const;
@@ -90,7 +98,12 @@ public:
     [[nodiscard]] static std::string environmentName(const std::string& key);
 
 private:
+    /// Everything that is written in .properties form, the weakest first.
+    [[nodiscard]] std::array<const std::map<std::string, ConfigValue>*, 3> written() const {
+        return {&beside_, &files_, &settings_};
+    }
     void readFiles();
+    void readFileOf(const std::string& plugin);
     void readSettings();
     void readEnvironment();
     [[nodiscard]] std::optional<ConfigValue> given(const std::string& key) const;
@@ -113,6 +126,8 @@ private:
     ConfigSchema schema_;
     std::vector<std::pair<PluginDeclaration, bool>> plugins_;  ///< With whether it is loaded.
     std::vector<std::string> readProblems_;
+    std::vector<std::string> besideProblems_;
+    std::map<std::string, ConfigValue> beside_;  ///< From the files of plugins.
     std::map<std::string, ConfigValue> files_;
     std::map<std::string, ConfigValue> settings_;
     std::map<std::string, ConfigValue> environment_;  ///< Variable name to value.

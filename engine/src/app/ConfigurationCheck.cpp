@@ -64,7 +64,7 @@ std::vector<std::string> Configuration::knownKeys() const {
             keys.insert(kQueuePrefix + alias + "." + setting);
         }
     }
-    for (const auto* layer : {&files_, &settings_}) {
+    for (const auto* layer : written()) {
         for (const auto& [key, value] : *layer) {
             if (schema_.find(key) != nullptr || schema_.inTable(key)) {
                 keys.insert(key);
@@ -120,7 +120,7 @@ bool Configuration::pluginFileExists(const std::string& name) const {
 
 std::vector<std::string> Configuration::undeclaredPlugins() const {
     std::set<std::string> names;
-    for (const auto* layer : {&files_, &settings_}) {
+    for (const auto* layer : written()) {
         for (const auto& [key, value] : *layer) {
             if (!owner(key).empty() && pluginFileExists(owner(key))) {
                 names.insert(owner(key));
@@ -137,7 +137,7 @@ void Configuration::checkUnknown(std::vector<std::string>& problems) const {
     // A folder of files serves several roles: keys of a plugin that is there, but not loaded by this one, are its own
     // affair. A section that no plugin stands for is a typing error.
     const std::vector<std::string> others = undeclaredPlugins();
-    for (const auto* layer : {&files_, &settings_}) {
+    for (const auto* layer : written()) {
         for (const auto& [key, value] : *layer) {
             if (schema_.find(key) != nullptr || schema_.inTable(key) ||
                 std::find(others.begin(), others.end(), owner(key)) != others.end()) {
@@ -204,6 +204,7 @@ void Configuration::checkSuggestions(std::vector<std::string>& problems) const {
 
 std::vector<std::string> Configuration::problems() const {
     std::vector<std::string> all = readProblems_;
+    all.insert(all.end(), besideProblems_.begin(), besideProblems_.end());
     checkUnknown(all);
     checkValues(all);
     checkSuggestions(all);

@@ -118,7 +118,7 @@ ExitCode Engine::waitForServers(const std::vector<ServerProbe>& probes) {
 }
 
 void Engine::start(const Assembly& assembly) {
-    components_ = assembly.construct();
+    components_ = assembly.construct(*this);
     for (const std::unique_ptr<Component>& component : components_) {
         component->start();
         const std::lock_guard<std::mutex> lock(mutex_);
@@ -137,6 +137,11 @@ void Engine::serveRequests() {
                 return;
             case Request::Reload:
                 reload();
+                break;
+            case Request::Rescan:
+                for (Component* component : started()) {
+                    component->rescan(config_);
+                }
                 break;
             case Request::Quiet:
                 setState(State::Quiet);
@@ -268,6 +273,10 @@ std::string Engine::healthJson() const {
 
 void Engine::post(Request request) {
     const std::lock_guard<std::mutex> lock(mutex_);
+    if (request == Request::Rescan &&
+        std::find(requests_.begin(), requests_.end(), request) != requests_.end()) {
+        return;
+    }
     requests_.push_back(request);
     changed_.notify_all();
 }
@@ -309,6 +318,7 @@ void Engine::onStopNow(int signal) {
 
 void Engine::onReload() {
     post(Request::Reload);
+    post(Request::Rescan);
 }
 void Engine::onQuiet() {
     post(Request::Quiet);

@@ -18,11 +18,13 @@
 
 namespace drover {
 
+class Engine;
+
 /// What a process consists of; made by assemble().
 struct Assembly {
     std::vector<ServerProbe> probes;  ///< All must answer before anything is constructed.
     /// The components in the order of their start; called once, when every probe has answered.
-    std::function<std::vector<std::unique_ptr<Component>>()> construct;
+    std::function<std::vector<std::unique_ptr<Component>>(Engine& engine)> construct;
 };
 
 /// The life of a process: wait for its servers, start its components, run until told to end, end in the reverse order.
@@ -48,6 +50,8 @@ public:
     [[nodiscard]] ControlCommands& commands() { return commands_; }
     /// JSON, as above.
     [[nodiscard]] std::string healthJson() const;
+    /// Lets the components look for files that came, changed or went. Any thread; returns at once.
+    void rescan() { post(Request::Rescan); }
 
     void onDrain(int signal) override;
     void onStopNow(int signal) override;
@@ -57,7 +61,7 @@ public:
 
 private:
     enum class State { Starting, Running, Quiet, Draining };
-    enum class Request { Drain, Reload, Quiet, Resume };
+    enum class Request { Drain, Reload, Rescan, Quiet, Resume };
     using Clock = std::chrono::steady_clock;
 
     void post(Request request);

@@ -162,7 +162,19 @@ LogSettings Settings::logging(const Configuration& config) {
 }
 
 PluginSettings Settings::plugin(const Configuration& config) {
-    return {config.pluginFolder(), config.list("plugins.load")};
+    PluginSettings plugins;
+    plugins.folder = config.pluginFolder();
+    for (const std::string& name : config.list("plugins.load")) {
+        if (name == "*") {
+            plugins.all = true;
+        } else {
+            plugins.names.push_back(name);
+        }
+    }
+    plugins.watch = config.boolean("plugins.watch");
+    plugins.allow = config.list("plugins.allow");
+    plugins.probeTimeout = milliseconds(config.integer("plugins.probeTimeoutMs"));
+    return plugins;
 }
 
 std::vector<std::string> Settings::check(const Configuration& config) {
@@ -180,6 +192,14 @@ std::vector<std::string> Settings::check(const Configuration& config) {
     if (std::set<std::string>(plugins.names.begin(), plugins.names.end()).size() !=
         plugins.names.size()) {
         report(problems, config, "plugins.load", "expected every name once");
+    }
+    const bool sums = std::all_of(
+        plugins.allow.begin(), plugins.allow.end(), [](const std::string& sum) {
+            return sum.size() == 64 &&
+                   sum.find_first_not_of("0123456789abcdef") == std::string::npos;
+        });
+    if (!sums) {
+        report(problems, config, "plugins.allow", "expected SHA-256 sums of 64 digits 0-9a-f");
     }
     return problems;
 }

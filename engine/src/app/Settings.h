@@ -60,6 +60,10 @@ struct LogSettings {
 struct PluginSettings {
     std::string folder;
     std::vector<std::string> names;  ///< In the order of loading.
+    bool all = false;                ///< Every other handler plugin of the folder, too.
+    bool watch = true;
+    std::vector<std::string> allow;  ///< SHA-256 in hex; empty: every file.
+    std::chrono::milliseconds probeTimeout{0};
 };
 
 /// Everything that the engine itself reads, read once and checked.

@@ -2,8 +2,8 @@
 
 #include <algorithm>
 #include <thread>
+#include <utility>
 
-#include "plugin/HandlerRegistry.h"
 #include "redis/RedisClient.h"
 #include "redis/ScriptRegistry.h"
 
@@ -17,13 +17,6 @@ constexpr std::chrono::milliseconds kDrainPoll{5};
 constexpr std::chrono::milliseconds kCancelMoment{250};
 /// A worker whose blocking read has neither returned nor timed out for this much longer than it may last is stuck.
 constexpr std::chrono::milliseconds kProgressMargin{10000};
-
-ConfigLookup lookupOf(const Configuration& config) {
-    return [&config](const std::string& key) -> std::optional<std::string> {
-        const auto value = config.find(key);
-        return value ? std::optional<std::string>(value->text) : std::nullopt;
-    };
-}
 
 WorkerSettings workerSettingsOf(const QueueSettings& queue, const std::string& prefix) {
     WorkerSettings worker;
@@ -49,20 +42,18 @@ WorkerSettings workerSettingsOf(const QueueSettings& queue, const std::string& p
 }
 
 /// The settings of a queue by its name on the wire: those of its alias if it has one.
-QueueSettings settingsOf(const Configuration& config,
-                         const Settings& settings,
-                         const std::string& queue) {
-    const auto alias = std::find_if(
-        settings.queues.begin(), settings.queues.end(), [&queue](const QueueSettings& one) {
-            return one.name == queue;
-        });
-    return alias != settings.queues.end() ? *alias : Settings::queue(config, queue);
+QueueSettings settingsOf(const Configuration& config, const std::string& queue) {
+    for (const std::string& alias : config.aliases()) {
+        if (config.queueSetting(alias, "name").text == queue) {
+            return Settings::queue(config, alias);
+        }
+    }
+    return Settings::queue(config, queue);
 }
 
-std::unique_ptr<RedisClient> client(const Settings& settings,
-                                    const std::shared_ptr<const ScriptRegistry>& scripts,
-                                    const std::string& label) {
-    return std::make_unique<RedisClient>(redisOptions(settings.redis), scripts, label);
+std::unique_ptr<RedisClient> client(const RedisSettings& settings, const std::string& label) {
+    return std::make_unique<RedisClient>(
+        redisOptions(settings), std::make_shared<ScriptRegistry>(), label);
 }
 
 }  // namespace
@@ -79,59 +70,91 @@ RedisOptions redisOptions(const RedisSettings& settings) {
     return options;
 }
 
-Workers::Workers(const Configuration& config,
-                 const Settings& settings,
-                 const std::vector<LoadedPlugin>& plugins)
-    : keeper_(client(settings, std::make_shared<ScriptRegistry>(), "lock keeper"), clock_),
-      sweeper_(client(settings, std::make_shared<ScriptRegistry>(), "stalled sweeper"), clock_) {
-    HandlerRegistry::Types types;
-    for (const LoadedPlugin& plugin : plugins) {
-        plugins_.push_back(PluginGeneration::start(plugin, lookupOf(config)));
-        for (auto& type : plugins_.back()->handlerTypes()) {
-            types.push_back(std::move(type));
+Workers::Workers(const Settings& settings)
+    : redis_(settings.redis),
+      scripts_(std::make_shared<const ScriptRegistry>()),
+      keeper_(client(redis_, "lock keeper"), clock_),
+      sweeper_(client(redis_, "stalled sweeper"), clock_) {}
+
+void Workers::apply(const HandlerRegistry& registry, const Configuration& config) {
+    std::vector<std::pair<Worker*, std::shared_ptr<HandlerRouter>>> changes;
+    std::vector<std::unique_ptr<Worker>> added;
+    for (const std::string& queue : registry.queues()) {
+        if (Worker* const worker = workerOf(queue)) {
+            changes.emplace_back(worker, worker->prepare(registry.handlersOf(queue)));
+            continue;
+        }
+        added.push_back(
+            std::make_unique<Worker>(workerSettingsOf(settingsOf(config, queue), redis_.prefix),
+                                     redisOptions(redis_),
+                                     scripts_,
+                                     clock_,
+                                     registry.handlersOf(queue)));
+        if (started_) {
+            added.back()->makeInstances();
         }
     }
-    const HandlerRegistry registry(types, [&config](const std::string& defaultQueue) {
-        return Settings::queue(config, defaultQueue).name;
-    });
-    const auto scripts = std::make_shared<const ScriptRegistry>();
-    for (const std::string& queue : registry.queues()) {
-        const WorkerSettings worker =
-            workerSettingsOf(settingsOf(config, settings, queue), settings.redis.prefix);
-        workers_.push_back(std::make_unique<Worker>(
-            worker, redisOptions(settings.redis), scripts, clock_, registry.handlersOf(queue)));
+    const std::vector<std::string> served = registry.queues();
+    for (const auto& worker : workers_) {
+        if (std::find(served.begin(), served.end(), worker->settings().queue) == served.end()) {
+            changes.emplace_back(worker.get(), worker->prepare({}));
+        }
     }
+    // Nothing below refuses any more.
+    for (auto& [worker, next] : changes) {
+        worker->switchTo(std::move(next));
+    }
+    for (auto& worker : added) {
+        Worker& fresh = *worker;
+        {
+            const std::lock_guard lock(mutex_);
+            workers_.push_back(std::move(worker));
+        }
+        if (started_) {
+            fresh.quiet(quiet_);
+            startOne(fresh);
+        }
+    }
+}
+
+Worker* Workers::workerOf(const std::string& queue) const {
+    const auto found = std::find_if(workers_.begin(), workers_.end(), [&queue](const auto& one) {
+        return one->settings().queue == queue;
+    });
+    return found == workers_.end() ? nullptr : found->get();
+}
+
+void Workers::startOne(Worker& worker) {
+    const WorkerSettings& settings = worker.settings();
+    // Before the first claim: a lock may need a renewal soon after.
+    keeper_.watch(worker.backend(), worker.held(), settings.lockDuration);
+    sweeper_.watch(worker.backend(), settings.stalledInterval, settings.maxStalledCount);
+    worker.start();
 }
 
 void Workers::start() {
-    for (const auto& worker : workers_) {
-        const WorkerSettings& settings = worker->settings();
-        keeper_.watch(worker->backend(), worker->held(), settings.lockDuration);
-        sweeper_.watch(worker->backend(), settings.stalledInterval, settings.maxStalledCount);
-    }
-    // Before the first claim: a lock may need a renewal soon after.
     keeper_.start();
     sweeper_.start();
     for (const auto& worker : workers_) {
-        worker->start();
+        worker->makeInstances();
     }
+    for (const auto& worker : workers_) {
+        startOne(*worker);
+    }
+    started_ = true;
 }
 
 void Workers::quiet() {
+    quiet_ = true;
     for (const auto& worker : workers_) {
         worker->quiet(true);
     }
 }
 
 void Workers::resume() {
+    quiet_ = false;
     for (const auto& worker : workers_) {
         worker->quiet(false);
-    }
-}
-
-void Workers::reload(const Configuration& config) {
-    for (const auto& plugin : plugins_) {
-        plugin->reconfigure(lookupOf(config));
     }
 }
 
@@ -165,6 +188,7 @@ bool Workers::stillBusy() const {
 }
 
 HealthReports Workers::health() const {
+    const std::lock_guard lock(mutex_);
     HealthReports reports;
     for (const auto& worker : workers_) {
         const Worker::Stats stats = worker->stats();

@@ -2,13 +2,14 @@
 
 #include <atomic>
 #include <memory>
+#include <mutex>
 #include <string>
 #include <vector>
 
 #include "app/Component.h"
 #include "app/Settings.h"
 #include "core/Clock.h"
-#include "plugin/PluginGeneration.h"
+#include "plugin/HandlerRegistry.h"
 #include "redis/RedisOptions.h"
 #include "worker/LockKeeper.h"
 #include "worker/StalledSweeper.h"
@@ -16,34 +17,41 @@
 
 namespace drover {
 
-/// The consuming side of a process: a worker for each queue that a loaded handler serves, and the two threads that they
-/// share. Locks are renewed until the last worker has ended, also while draining.
+/// The consuming side of a process: a worker for each queue that a handler serves or has served, and the two threads that
+/// they share. Locks are renewed until the last worker has ended, also while draining.
 class Workers : public Component {
 public:
-    /// Sets up each plugin with its configuration. Throws PluginException and ConfigException.
-    Workers(const Configuration& config,
-            const Settings& settings,
-            const std::vector<LoadedPlugin>& plugins);
+    explicit Workers(const Settings& settings);
+
+    /// From now on the handlers are those of `registry`: all of them, or none if one refuses. `config` has the settings of
+    /// queues that come new. Before start() nothing is made yet. Throws PluginException.
+    void apply(const HandlerRegistry& registry, const Configuration& config);
 
     [[nodiscard]] const std::string& name() const override { return name_; }
     void start() override;
     void quiet() override;
     void resume() override;
-    void reload(const Configuration& config) override;
     void drain(Component::Clock::time_point deadline) override;
     [[nodiscard]] bool stillBusy() const override;
     void stopNow() override { stopNow_ = true; }
     [[nodiscard]] HealthReports health() const override;
 
 private:
+    void startOne(Worker& worker);
+    /// nullptr: nobody works it.
+    [[nodiscard]] Worker* workerOf(const std::string& queue) const;
     [[nodiscard]] bool allFinished() const;
 
     const std::string name_ = "workers";
+    const RedisSettings redis_;
     const SystemClock clock_;
-    std::vector<std::shared_ptr<PluginGeneration>> plugins_;
+    const std::shared_ptr<const ScriptRegistry> scripts_;
+    mutable std::mutex mutex_;  ///< Of the list; a worker stays where it is until the end.
     std::vector<std::unique_ptr<Worker>> workers_;
     LockKeeper keeper_;
     StalledSweeper sweeper_;
+    bool started_ = false;
+    bool quiet_ = false;
     std::atomic<bool> stopNow_{false};
 };
 

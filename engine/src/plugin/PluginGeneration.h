@@ -1,5 +1,7 @@
 #pragma once
 
+#include <atomic>
+#include <cstdint>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -36,12 +38,17 @@ public:
     void reconfigure(const ConfigLookup& lookup);
     [[nodiscard]] std::shared_ptr<const ConfigValues> config() const;
 
+    /// Jobs that its handlers were given.
+    [[nodiscard]] std::uint64_t jobsRun() const noexcept { return jobsRun_; }
+    void countJobs(std::size_t count) noexcept { jobsRun_ += count; }
+
 private:
     explicit PluginGeneration(LoadedPlugin plugin) : plugin_(std::move(plugin)) {}
     void init();
 
     LoadedPlugin plugin_;
     bool initialised_ = false;
+    std::atomic<std::uint64_t> jobsRun_{0};
     mutable std::mutex mutex_;
     std::vector<std::optional<std::string>> values_;
     std::shared_ptr<const ConfigValues> config_;

@@ -38,6 +38,7 @@ public:
     void process(std::span<RunningJob* const> jobs) override {
         try {
             learnConfig();
+            generation_->countJobs(jobs.size());
             while (!jobs.empty()) {
                 const std::size_t n = std::min<std::size_t>(jobs.size(), handler_.batch_max);
                 processSome(jobs.first(n));

@@ -53,7 +53,7 @@ void fillFromService(LoadedPlugin& plugin, const SharedObject& file, void* funct
 }  // namespace
 
 LoadedPlugin PluginLoader::load(const std::string& path) const {
-    const SharedObject file(path);
+    const SharedObject file(path, allowed_);
     void* const handlers = file.symbol(DROVER_PLUGIN_SYMBOL);
     void* const service = file.symbol(DROVER_SERVICE_SYMBOL);
     if ((handlers == nullptr) == (service == nullptr)) {
@@ -65,6 +65,7 @@ LoadedPlugin PluginLoader::load(const std::string& path) const {
     LoadedPlugin plugin;
     plugin.path = file.path();
     plugin.sha256 = file.sha256();
+    plugin.bytes = file.size();
     if (handlers != nullptr) {
         fillFromHandlerPlugin(plugin, file, handlers);
     } else {

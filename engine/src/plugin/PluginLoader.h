@@ -1,6 +1,7 @@
 #pragma once
 
 #include <string>
+#include <utility>
 #include <variant>
 #include <vector>
 
@@ -12,8 +13,9 @@ namespace drover {
 /// A checked plugin file in this process. A value; what it points to lives as long as the process.
 struct LoadedPlugin {
     std::string path;
-    std::string sha256;  ///< Of the bytes that were loaded, in hex.
-    std::string name;    ///< Also the file's stem and the prefix of its configuration keys.
+    std::string sha256;     ///< Of the bytes that were loaded, in hex.
+    std::size_t bytes = 0;  ///< How many.
+    std::string name;       ///< Also the file's stem and the prefix of its configuration keys.
     std::string version;
     std::string description;
     std::vector<const drover_config_key*> configKeys;
@@ -30,8 +32,14 @@ struct LoadedPlugin {
 /// process along: that is why a probe of an unknown file belongs into a child process, which needs nothing but load().
 class PluginLoader {
 public:
+    /// `allowed`: SHA-256 sums in hex; empty: every file.
+    explicit PluginLoader(std::vector<std::string> allowed = {}) : allowed_(std::move(allowed)) {}
+
     /// Throws PluginException, naming the file and both sides of the disagreement.
     [[nodiscard]] LoadedPlugin load(const std::string& path) const;
+
+private:
+    std::vector<std::string> allowed_;
 };
 
 }  // namespace drover

@@ -1,5 +1,6 @@
 #include "plugin/SharedObject.h"
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <dlfcn.h>
@@ -100,16 +101,25 @@ void writeAll(const std::string& path, int fd, std::string_view bytes) {
     }
 }
 
+std::string sha256Of(const std::string& bytes) {
+    Poco::SHA2Engine digest(Poco::SHA2Engine::SHA_256);
+    digest.update(bytes.data(), bytes.size());
+    return Poco::DigestEngine::digestToHex(digest.digest());
+}
+
 }  // namespace
 
-SharedObject::SharedObject(const std::string& path) : path_(path) {
+SharedObject::SharedObject(const std::string& path, const std::vector<std::string>& allowed)
+    : path_(path) {
     const std::string bytes = readAll(path);
     if (const auto complaint = elfComplaint(bytes)) {
         refuse(path, *complaint);
     }
-    Poco::SHA2Engine digest(Poco::SHA2Engine::SHA_256);
-    digest.update(bytes.data(), bytes.size());
-    sha256_ = Poco::DigestEngine::digestToHex(digest.digest());
+    sha256_ = sha256Of(bytes);
+    size_ = bytes.size();
+    if (!allowed.empty() && std::find(allowed.begin(), allowed.end(), sha256_) == allowed.end()) {
+        refuse(path, "its SHA-256 " + sha256_ + " is not in plugins.allow");
+    }
 
     Descriptor copy(::memfd_create(("drover-" + stem()).c_str(), MFD_CLOEXEC));
     if (copy.get() < 0) {
@@ -147,6 +157,10 @@ void* SharedObject::symbol(const char* name) const {
 
 std::string SharedObject::stem() const {
     return std::filesystem::path(path_).stem().string();
+}
+
+std::string sha256OfFile(const std::string& path) {
+    return sha256Of(readAll(path));
 }
 
 }  // namespace drover

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
 namespace drover {
 
@@ -14,7 +15,8 @@ class SharedObject {
 public:
     /// Throws PluginException, naming the file, if it is not a complete shared object of this machine or the dynamic
     /// linker refuses it. Static constructors of the plugin run here.
-    explicit SharedObject(const std::string& path);
+    /// `allowed`: the SHA-256 sums, in hex, of the files that may be loaded; empty: every one.
+    explicit SharedObject(const std::string& path, const std::vector<std::string>& allowed = {});
 
     /// nullptr if it does not export `name` itself.
     [[nodiscard]] void* symbol(const char* name) const;
@@ -23,11 +25,17 @@ public:
     [[nodiscard]] const std::string& sha256() const noexcept { return sha256_; }
     /// The file's name without folder and ".so".
     [[nodiscard]] std::string stem() const;
+    /// Of the file, and so about what it takes in memory.
+    [[nodiscard]] std::size_t size() const noexcept { return size_; }
 
 private:
     std::string path_;
     std::string sha256_;
+    std::size_t size_ = 0;
     void* handle_ = nullptr;
 };
+
+/// Of a file, in hex. Throws PluginException if it cannot be read.
+[[nodiscard]] std::string sha256OfFile(const std::string& path);
 
 }  // namespace drover

@@ -71,8 +71,12 @@ Worker::~Worker() {
     stop();
 }
 
-void Worker::start() {
+void Worker::makeInstances() {
     router_->start();
+}
+
+void Worker::start() {
+    makeInstances();
     thread_ = std::thread([this] {
         while (!stopping_ && !finished_) {
             if (runGuarded("claim", [this] { loop(); })) {

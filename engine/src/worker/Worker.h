@@ -55,7 +55,9 @@ public:
     Worker(const Worker&) = delete;
     Worker& operator=(const Worker&) = delete;
 
-    /// Makes the handlers' instances and starts the loop. Throws PluginException if a plugin refuses.
+    /// Makes the handlers' instances. Throws PluginException if a plugin refuses.
+    void makeInstances();
+    /// Starts the loop, and before it what makeInstances() makes if that was not called.
     void start();
     /// Claims nothing any more (true) or again (false); what runs goes on.
     void quiet(bool on);

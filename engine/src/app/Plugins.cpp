@@ -1,0 +1,366 @@
+#include "app/Plugins.h"
+
+#include <algorithm>
+#include <array>
+
+#include <Poco/Delegate.h>
+#include <Poco/DirectoryWatcher.h>
+#include <Poco/Logger.h>
+
+#include "app/JsonWriter.h"
+#include "drover/Exceptions.h"
+#include "plugin/SharedObject.h"
+
+namespace drover {
+
+namespace {
+
+/// How soon what is not finished is looked at again.
+constexpr std::chrono::milliseconds kSoon{100};
+
+Poco::Logger& logger() {
+    return Poco::Logger::get("plugins");
+}
+
+std::string titleOf(const LoadedPlugin& plugin, int generation) {
+    return "plugin " + plugin.name + " " + plugin.version + ", generation " +
+           std::to_string(generation);
+}
+
+/// The folder's events, all taken alike. Throws Poco::Exception if there is no such folder.
+class FolderWatch {
+public:
+    FolderWatch(const std::string& path, std::function<void()> changed)
+        : changed_(std::move(changed)),
+          watcher_(path, Poco::DirectoryWatcher::DW_FILTER_ENABLE_ALL) {
+        for (auto* event : events()) {
+            *event += Poco::delegate(this, &FolderWatch::onEvent);
+        }
+    }
+    FolderWatch(const FolderWatch&) = delete;
+    FolderWatch& operator=(const FolderWatch&) = delete;
+    ~FolderWatch() {
+        for (auto* event : events()) {
+            *event -= Poco::delegate(this, &FolderWatch::onEvent);
+        }
+    }
+
+private:
+    using Event = Poco::BasicEvent<const Poco::DirectoryWatcher::DirectoryEvent>;
+
+    std::array<Event*, 5> events() {
+        return {&watcher_.itemAdded,
+                &watcher_.itemRemoved,
+                &watcher_.itemModified,
+                &watcher_.itemMovedFrom,
+                &watcher_.itemMovedTo};
+    }
+    void onEvent(const Poco::DirectoryWatcher::DirectoryEvent& /*event*/) { changed_(); }
+
+    const std::function<void()> changed_;
+    Poco::DirectoryWatcher watcher_;
+};
+
+}  // namespace
+
+ConfigLookup lookupOf(const Configuration& config) {
+    return [&config](const std::string& key) -> std::optional<std::string> {
+        const auto value = config.find(key);
+        return value ? std::optional<std::string>(value->text) : std::nullopt;
+    };
+}
+
+Plugins::Plugins(const Configuration& config,
+                 const PluginSettings& settings,
+                 PluginHost& host,
+                 Workers& workers,
+                 std::function<void()> changed)
+    : settings_(settings),
+      host_(host),
+      workers_(workers),
+      changed_(std::move(changed)),
+      folder_(settings.folder) {
+    const std::vector<PluginFile> files = folder_.files();
+    for (const std::string& name : settings_.names) {
+        const LoadedPlugin& plugin = host_.plugin(name);
+        Entry entry;
+        const auto file = std::find_if(files.begin(), files.end(), [&name](const PluginFile& one) {
+            return one.name == name;
+        });
+        if (file != files.end()) {
+            entry.identity = file->identity;
+        }
+        entry.service = plugin.isService();
+        if (!entry.service) {
+            entry.running = PluginGeneration::start(plugin, lookupOf(config));
+            entry.types = entry.running->handlerTypes();
+            entry.generation = 1;
+        }
+        entries_.emplace(name, std::move(entry));
+    }
+    workers_.apply(registryWith(config, "", {}), config);
+}
+
+Plugins::~Plugins() {
+    drain({});
+}
+
+void Plugins::start() {
+    for (const auto& [name, entry] : entries_) {
+        if (entry.running != nullptr) {
+            logger().information(titleOf(entry.running->plugin(), entry.generation) + ": runs");
+        }
+    }
+    lookSoon_ = settings_.all;
+    watcher_ = std::thread([this] { watch(); });
+}
+
+void Plugins::watch() {
+    const auto soon = [this] {
+        const std::lock_guard lock(watchMutex_);
+        lookSoon_ = true;
+        watchChanged_.notify_all();
+    };
+    std::unique_ptr<FolderWatch> folder;
+    if (settings_.watch) {
+        try {
+            folder = std::make_unique<FolderWatch>(folder_.path(), soon);
+        } catch (const Poco::Exception& error) {
+            logger().warning(folder_.path() + " is not watched: " + error.displayText() +
+                             "; HUP looks into it");
+        }
+    }
+    std::unique_lock lock(watchMutex_);
+    while (!stopping_) {
+        watchChanged_.wait(lock, [this] { return stopping_ || lookSoon_; });
+        // What happens at the same time is looked at once.
+        watchChanged_.wait_for(lock, kSoon, [this] { return stopping_; });
+        lookSoon_ = false;
+        if (!stopping_) {
+            lock.unlock();
+            changed_();
+            lock.lock();
+        }
+    }
+}
+
+void Plugins::drain(Component::Clock::time_point /*deadline*/) {
+    {
+        const std::lock_guard lock(watchMutex_);
+        stopping_ = true;
+    }
+    watchChanged_.notify_all();
+    if (watcher_.joinable()) {
+        watcher_.join();
+    }
+}
+
+bool Plugins::wanted(const std::string& name) const {
+    return settings_.all ||
+           std::find(settings_.names.begin(), settings_.names.end(), name) != settings_.names.end();
+}
+
+void Plugins::rescan(Configuration& config) {
+    dropEnded();
+    if (look(config) || !draining_.empty()) {
+        const std::lock_guard lock(watchMutex_);
+        lookSoon_ = true;
+        watchChanged_.notify_all();
+    }
+}
+
+bool Plugins::look(Configuration& config) {
+    const auto now = PluginFolder::Clock::now();
+    const std::vector<PluginFile> files = folder_.files();
+    bool unfinished = false;
+    for (const PluginFile& file : files) {
+        if (!wanted(file.name)) {
+            continue;
+        }
+        Entry& entry = entries_[file.name];
+        if (entry.identity == file.identity) {
+            continue;
+        }
+        if (!folder_.settled(file, now)) {
+            unfinished = true;
+            continue;
+        }
+        entry.identity = file.identity;
+        try {
+            take(file, entry, config);
+            const std::lock_guard lock(mutex_);
+            entry.refused.clear();
+        } catch (const Exception& error) {
+            logger().error("plugin " + file.name + " is refused: " + error.message() +
+                           (entry.running != nullptr
+                                ? "; generation " + std::to_string(entry.generation) + " goes on"
+                                : ""));
+            const std::lock_guard lock(mutex_);
+            entry.refused = error.message();
+        }
+    }
+    for (auto& [name, entry] : entries_) {
+        const bool there = std::any_of(files.begin(), files.end(), [&name](const PluginFile& file) {
+            return file.name == name;
+        });
+        if (!there && !entry.service) {
+            entry.identity = {};
+            if (entry.running != nullptr) {
+                retire(name, entry, config);
+            }
+            const std::lock_guard lock(mutex_);
+            entry.refused.clear();
+        }
+    }
+    return unfinished;
+}
+
+void Plugins::take(const PluginFile& file, Entry& entry, Configuration& config) {
+    if (entry.service) {
+        logger().warning("plugin " + file.name +
+                         ": its file has changed; it is a service, which is loaded at the start "
+                         "only: restart to take it up");
+        return;
+    }
+    if (entry.running != nullptr && entry.running->plugin().sha256 == sha256OfFile(file.path)) {
+        return;  // Touched, or copied over itself.
+    }
+    LoadedPlugin plugin = host_.open(file.path);
+    if (plugin.isService()) {
+        throw PluginException(file.path +
+                              ": a service plugin; it is loaded at the start only, when "
+                              "plugins.load names it");
+    }
+    Configuration fresh = config.with(declarationOf(plugin));
+    const std::vector<std::string> problems = Settings::check(fresh);
+    if (!problems.empty()) {
+        std::string all;
+        for (const std::string& problem : problems) {
+            all += (all.empty() ? "" : "; ") + problem;
+        }
+        throw ConfigException(all);
+    }
+    const auto next = PluginGeneration::start(std::move(plugin), lookupOf(fresh));
+    HandlerRegistry::Types types = next->handlerTypes();
+    workers_.apply(registryWith(fresh, file.name, types), fresh);
+    config = std::move(fresh);
+    letGo(file.name, entry);
+    const std::lock_guard lock(mutex_);
+    entry.running = next;
+    entry.types = std::move(types);
+    ++entry.generation;
+    logger().information(titleOf(next->plugin(), entry.generation) + ": runs, sha256 " +
+                         next->plugin().sha256);
+}
+
+void Plugins::retire(const std::string& name, Entry& entry, Configuration& config) {
+    Configuration fresh = config.without(name);
+    workers_.apply(registryWith(fresh, name, {}), fresh);
+    config = std::move(fresh);
+    logger().information(titleOf(entry.running->plugin(), entry.generation) +
+                         ": its file is gone; its jobs are left to others");
+    letGo(name, entry);
+}
+
+void Plugins::letGo(const std::string& name, Entry& entry) {
+    const std::lock_guard lock(mutex_);
+    if (entry.running != nullptr) {
+        draining_.push_back({name, entry.generation, std::move(entry.running)});
+    }
+    entry.running = nullptr;
+    entry.types.clear();
+}
+
+HandlerRegistry Plugins::registryWith(const Configuration& config,
+                                      const std::string& name,
+                                      const HandlerRegistry::Types& instead) const {
+    HandlerRegistry::Types types;
+    for (const auto& [known, entry] : entries_) {
+        if (known != name) {
+            types.insert(types.end(), entry.types.begin(), entry.types.end());
+        }
+    }
+    types.insert(types.end(), instead.begin(), instead.end());
+    return {types, [&config](const std::string& defaultQueue) {
+                return Settings::queue(config, defaultQueue).name;
+            }};
+}
+
+void Plugins::dropEnded() {
+    const std::lock_guard lock(mutex_);
+    // Its handlers' types, their instances and the threads that have them hold it; when they are gone, only we do.
+    draining_.erase(
+        std::remove_if(draining_.begin(),
+                       draining_.end(),
+                       [](const Draining& one) {
+                           if (one.plugin.use_count() > 1) {
+                               return false;
+                           }
+                           logger().information(titleOf(one.plugin->plugin(), one.generation) +
+                                                ": has ended after " +
+                                                std::to_string(one.plugin->jobsRun()) + " jobs");
+                           return true;
+                       }),
+        draining_.end());
+}
+
+void Plugins::reload(const Configuration& config) {
+    for (const auto& [name, entry] : entries_) {
+        if (entry.running != nullptr) {
+            entry.running->reconfigure(lookupOf(config));
+        }
+    }
+}
+
+std::string Plugins::listJson() const {
+    JsonWriter json;
+    const auto write = [&json](const std::string& name,
+                               int number,
+                               const PluginGeneration* generation,
+                               const char* state,
+                               const std::string& reason) {
+        json.beginObject();
+        json.key("name").text(name);
+        json.key("kind").text("handler");
+        if (generation != nullptr) {
+            const LoadedPlugin& plugin = generation->plugin();
+            const drover_plugin_descriptor& descriptor = generation->descriptor();
+            json.key("version").text(plugin.version);
+            json.key("abi").text(std::to_string(descriptor.abi_major) + "." +
+                                 std::to_string(descriptor.abi_minor));
+            json.key("handlers").beginArray();
+            for (std::uint32_t i = 0; i < descriptor.handler_count; ++i) {
+                json.text(plugin.name + "/" + descriptor.handlers[i]->name);
+            }
+            json.endArray();
+            json.key("generation").number(number);
+            json.key("jobsRun").number(static_cast<std::int64_t>(generation->jobsRun()));
+            json.key("path").text(plugin.path);
+            json.key("sha256").text(plugin.sha256);
+            json.key("bytes").number(static_cast<std::int64_t>(plugin.bytes));
+        }
+        json.key("state").text(state);
+        if (!reason.empty()) {
+            json.key("reason").text(reason);
+        }
+        json.endObject();
+    };
+    const std::lock_guard lock(mutex_);
+    json.beginArray();
+    for (const auto& [name, entry] : entries_) {
+        for (const Draining& old : draining_) {
+            if (old.name == name) {
+                write(name, old.generation, old.plugin.get(), "draining", "");
+            }
+        }
+        if (entry.running != nullptr) {
+            write(name, entry.generation, entry.running.get(), "running", entry.refused);
+        } else if (!entry.refused.empty()) {
+            write(name, entry.generation, nullptr, "refused", entry.refused);
+        }
+    }
+    json.endArray();
+    return json.str();
+}
+
+}  // namespace drover

@@ -1,0 +1,97 @@
+#pragma once
+
+#include <condition_variable>
+#include <functional>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "app/Component.h"
+#include "app/PluginHost.h"
+#include "app/Workers.h"
+#include "plugin/PluginFolder.h"
+#include "plugin/PluginGeneration.h"
+
+namespace drover {
+
+/// The handler plugins of a process: those that were there at its start, and what becomes of their files afterwards.
+///
+/// A file that comes or changes is tried out in a child process, loaded as a new generation, and takes over once every
+/// thread has its instance of it; the older one ends with the jobs that it has. A file that goes takes its handlers along.
+/// What is refused changes nothing. Each step is one line of the log.
+/// Control command "plugins": an array, see listJson().
+/// Threads: listJson() any; everything else the engine's.
+class Plugins : public Component {
+public:
+    /// `changed` is called, on another thread, when rescan() may find something.
+    Plugins(const Configuration& config,
+            const PluginSettings& settings,
+            PluginHost& host,
+            Workers& workers,
+            std::function<void()> changed);
+    ~Plugins() override;
+
+    [[nodiscard]] const std::string& name() const override { return name_; }
+    void start() override;
+    void reload(const Configuration& config) override;
+    void rescan(Configuration& config) override;
+    void drain(Component::Clock::time_point deadline) override;
+
+    /// [{"name", "kind": "handler", "version", "abi": "1.0", "handlers": ["echo/echo"], "generation": int, "jobsRun": int,
+    /// "state": "running", "draining" or "refused", "path", "sha256", "bytes": int, "reason"?: string}], by name.
+    [[nodiscard]] std::string listJson() const;
+
+private:
+    struct Entry {
+        FileIdentity identity;  ///< Of the file that was looked at last.
+        int generation = 0;
+        std::shared_ptr<PluginGeneration> running;  ///< nullptr: none is.
+        HandlerRegistry::Types types;               ///< Its handlers.
+        std::string refused;                        ///< Why the last file was; empty: it was not.
+        bool service = false;
+    };
+    struct Draining {
+        std::string name;
+        int generation;
+        std::shared_ptr<PluginGeneration> plugin;
+    };
+
+    [[nodiscard]] bool wanted(const std::string& name) const;
+    /// Whether something is not finished and must be looked at again soon.
+    [[nodiscard]] bool look(Configuration& config);
+    void take(const PluginFile& file, Entry& entry, Configuration& config);
+    void retire(const std::string& name, Entry& entry, Configuration& config);
+    /// The handlers of all that run, with `instead` in place of those of the plugin.
+    [[nodiscard]] HandlerRegistry registryWith(const Configuration& config,
+                                               const std::string& name,
+                                               const HandlerRegistry::Types& instead) const;
+    /// Leaves what runs to its end.
+    void letGo(const std::string& name, Entry& entry);
+    void dropEnded();
+    void watch();
+
+    const std::string name_ = "plugins";
+    const PluginSettings settings_;
+    PluginHost& host_;
+    Workers& workers_;
+    const std::function<void()> changed_;
+    PluginFolder folder_;
+
+    mutable std::mutex mutex_;  ///< Of what listJson() shows.
+    std::map<std::string, Entry> entries_;
+    std::vector<Draining> draining_;
+
+    std::mutex watchMutex_;
+    std::condition_variable watchChanged_;
+    bool lookSoon_ = false;
+    bool stopping_ = false;
+    std::thread watcher_;
+};
+
+/// A plugin's own values out of the configuration.
+[[nodiscard]] ConfigLookup lookupOf(const Configuration& config);
+
+}  // namespace drover

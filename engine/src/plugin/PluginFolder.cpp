@@ -1,0 +1,93 @@
+#include "plugin/PluginFolder.h"
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <filesystem>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "drover/Exceptions.h"
+
+namespace drover {
+
+namespace {
+
+/// A copy that makes no progress for so long counts as finished; a broken one is refused and looked at again when it goes
+/// on.
+constexpr std::chrono::milliseconds kQuiet{300};
+constexpr std::size_t kLongestName = 64;
+
+bool isName(const std::string& name) {
+    const auto isLetter = [](char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); };
+    return !name.empty() && name.size() <= kLongestName && isLetter(name.front()) &&
+           std::all_of(name.begin(), name.end(), [&](char c) {
+               return isLetter(c) || (c >= '0' && c <= '9') || c == '_' || c == '-';
+           });
+}
+
+std::string octal(mode_t mode) {
+    std::string digits;
+    for (int shift = 9; shift >= 0; shift -= 3) {
+        digits += static_cast<char>('0' + ((mode >> shift) & 7U));
+    }
+    return digits;
+}
+
+void requireTrustedNode(const std::string& path, const char* what) {
+    struct stat status {};
+    if (::stat(path.c_str(), &status) != 0) {
+        throw PluginException(path + ": " + std::strerror(errno));
+    }
+    if (status.st_uid != 0 && status.st_uid != ::geteuid()) {
+        throw PluginException(path + ": " + what + " belongs to user " +
+                              std::to_string(status.st_uid) + "; it must be root's or user " +
+                              std::to_string(::geteuid()) + "'s, who runs this process");
+    }
+    if ((status.st_mode & (S_IWGRP | S_IWOTH)) != 0) {
+        throw PluginException(path + ": " + what + " can be written by others (mode " +
+                              octal(status.st_mode) + "); chmod go-w");
+    }
+}
+
+}  // namespace
+
+std::vector<PluginFile> PluginFolder::files() const {
+    std::vector<PluginFile> found;
+    std::error_code error;
+    for (std::filesystem::directory_iterator entry(path_, error), end; !error && entry != end;
+         entry.increment(error)) {
+        const std::filesystem::path& path = entry->path();
+        struct stat status {};
+        if (path.extension() != ".so" || !isName(path.stem()) ||
+            ::stat(path.c_str(), &status) != 0) {
+            continue;
+        }
+        found.push_back(
+            {path.stem(),
+             path,
+             {status.st_dev,
+              status.st_ino,
+              static_cast<std::uint64_t>(status.st_size),
+              std::int64_t{status.st_mtim.tv_sec} * 1000000000 + status.st_mtim.tv_nsec}});
+    }
+    std::sort(found.begin(), found.end(), [](const PluginFile& a, const PluginFile& b) {
+        return a.name < b.name;
+    });
+    return found;
+}
+
+bool PluginFolder::settled(const PluginFile& file, Clock::time_point now) {
+    const auto [seen, isNew] = seen_.try_emplace(file.name, Seen{file.identity, now});
+    if (!isNew && !(seen->second.identity == file.identity)) {
+        seen->second = {file.identity, now};
+    }
+    return now - seen->second.since >= kQuiet;
+}
+
+void requireTrusted(const std::string& path) {
+    requireTrustedNode(path, "the file");
+    requireTrustedNode(std::filesystem::path(path).parent_path(), "its folder");
+}
+
+}  // namespace drover

@@ -1,0 +1,54 @@
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <map>
+#include <string>
+#include <vector>
+
+namespace drover {
+
+/// What tells a file from what was at its path before.
+struct FileIdentity {
+    std::uint64_t device = 0, inode = 0, size = 0;
+    std::int64_t modifiedNs = 0;
+
+    bool operator==(const FileIdentity&) const = default;
+};
+
+/// A plugin file by its name ("echo" is echo.so).
+struct PluginFile {
+    std::string name;
+    std::string path;
+    FileIdentity identity;
+};
+
+/// The plugin files of a folder, and which of them are finished: a file that somebody is still copying is none of ours.
+/// Threads: one at a time.
+class PluginFolder {
+public:
+    using Clock = std::chrono::steady_clock;
+
+    explicit PluginFolder(std::string path) : path_(std::move(path)) {}
+
+    [[nodiscard]] const std::string& path() const { return path_; }
+    /// Every *.so with a plugin's name, sorted; none if the folder cannot be read.
+    [[nodiscard]] std::vector<PluginFile> files() const;
+    /// Whether nothing of the file has changed for a while. Asked again and again, with the same `now` for all files.
+    [[nodiscard]] bool settled(const PluginFile& file, Clock::time_point now);
+
+private:
+    struct Seen {
+        FileIdentity identity;
+        Clock::time_point since;
+    };
+
+    std::string path_;
+    std::map<std::string, Seen> seen_;
+};
+
+/// Throws PluginException if somebody else than root and the user of this process could have written the file, or could
+/// put another one in its place: who can, runs code as this user.
+void requireTrusted(const std::string& path);
+
+}  // namespace drover

@@ -1,0 +1,26 @@
+#pragma once
+
+#include <chrono>
+#include <string>
+#include <vector>
+
+namespace drover {
+
+/// Tries a plugin file out in a child process: `drover plugin check FILE`. What crashes, exits or hangs there does it
+/// without the engine.
+/// Threads: any; the child inherits no descriptor and an empty signal mask.
+class PluginProbe {
+public:
+    /// `options`: those of this process's configuration (--config, --set, --env-file), so that the plugin is made with the
+    /// values that it will have.
+    PluginProbe(std::vector<std::string> options, std::chrono::milliseconds timeout);
+
+    /// Throws PluginException with what the child found, or what became of it.
+    void check(const std::string& path) const;
+
+private:
+    std::vector<std::string> options_;
+    std::chrono::milliseconds timeout_;
+};
+
+}  // namespace drover
