@@ -129,7 +129,8 @@ public:
                                            "Outcome.h",
                                            "PluginBuilder.h",
                                            "Unavailable.h",
-                                           "Testing.h"};
+                                           "Testing.h",
+                                           "TestingJson.h"};
         forEachInclude(
             [&sdk](const std::string& file, const std::string& included, const std::string& where) {
                 const std::string header = fs::path(file).filename();

@@ -25,6 +25,8 @@ struct Outcome {
     std::string trace =
         {};  ///< Of Failed and Unrecoverable: one line per nested exception; may be empty.
     std::int64_t ms = 0;
+
+    bool operator==(const Outcome&) const = default;
 };
 
 /// Done. `json` is the result, one JSON value; empty means null.
