@@ -15,13 +15,12 @@ COPY engine engine
 COPY api api
 COPY plugins plugins
 RUN cmake --preset release -DCMAKE_INSTALL_PREFIX=/opt/drover -DCMAKE_INSTALL_LIBDIR=lib \
-       '-DCMAKE_INSTALL_RPATH=$ORIGIN/../lib' \
     && cmake --build --preset release \
     && cmake --install build/release --strip
 # The plugins of this repository, with those that are not installed for others to link against.
 RUN mkdir -p /opt/drover/lib/drover/plugins \
     && install -s -m 644 build/release/plugins/*.so /opt/drover/lib/drover/plugins/ \
-    && rm -rf /opt/drover/include /opt/drover/lib/cmake
+    && rm -rf /opt/drover/include /opt/drover/lib/cmake /opt/drover/lib/pkgconfig
 
 # The page at /api comes from npm; the API works without it.
 FROM debian:12-slim AS web

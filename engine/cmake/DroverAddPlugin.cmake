@@ -1,22 +1,16 @@
-# drover_add_plugin(NAME SOURCES file... [LIBRARIES target...] [NO_INSTALL])
+# drover_add_plugin(NAME SOURCES file... [LIBRARIES target...] [PROPERTIES file] [NO_INSTALL])
 #   Builds NAME.so, a handler plugin: one exported symbol, drover_plugin. Needs nothing of the engine but its headers.
-# drover_add_service(NAME SOURCES file... [LIBRARIES target...] [NO_INSTALL])
+# drover_add_service(NAME SOURCES file... [LIBRARIES target...] [PROPERTIES file] [NO_INSTALL])
 #   Builds NAME.so, a service plugin: linked against the engine, loaded only by the very same build of it.
 #
 # Both: a MODULE without "lib" prefix, hidden visibility, every symbol resolved at link time (-z defs) and at load time
-# (-z now), so that a plugin with something missing fails in the linker and not in production.
-
-# Used beside the headers, outside of the engine's own build: they are all that drover::sdk is.
-if(NOT TARGET drover::sdk)
-  add_library(drover::sdk INTERFACE IMPORTED GLOBAL)
-  target_compile_features(drover::sdk INTERFACE cxx_std_20)
-  target_include_directories(drover::sdk INTERFACE ${CMAKE_CURRENT_LIST_DIR}/../include)
-endif()
+# (-z now), so that a plugin with something missing fails in the linker and not in production. They lie in plugins/ of the
+# build folder, PROPERTIES beside them as NAME.properties.
 
 function(_drover_add_module name)
-  cmake_parse_arguments(arg "NO_INSTALL" "" "SOURCES;LIBRARIES" ${ARGN})
+  cmake_parse_arguments(arg "NO_INSTALL" "PROPERTIES" "SOURCES;LIBRARIES" ${ARGN})
   if(arg_UNPARSED_ARGUMENTS)
-    message(FATAL_ERROR "drover plugin ${name}: unknown arguments ${arg_UNPARSED_ARGUMENTS}; SOURCES, LIBRARIES and NO_INSTALL are known")
+    message(FATAL_ERROR "drover plugin ${name}: unknown arguments ${arg_UNPARSED_ARGUMENTS}; SOURCES, LIBRARIES, PROPERTIES and NO_INSTALL are known")
   endif()
   add_library(${name} MODULE ${arg_SOURCES})
   set_target_properties(${name} PROPERTIES
@@ -30,8 +24,14 @@ function(_drover_add_module name)
   if(COMMAND drover_target)
     drover_target(${name})
   endif()
-  if(NOT arg_NO_INSTALL AND CMAKE_INSTALL_LIBDIR)
+  if(arg_PROPERTIES)
+    configure_file(${arg_PROPERTIES} ${CMAKE_BINARY_DIR}/plugins/${name}.properties COPYONLY)
+  endif()
+  if(NOT arg_NO_INSTALL)
     install(TARGETS ${name} LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR}/drover/plugins)
+    if(arg_PROPERTIES)
+      install(FILES ${CMAKE_BINARY_DIR}/plugins/${name}.properties DESTINATION ${CMAKE_INSTALL_LIBDIR}/drover/plugins)
+    endif()
   endif()
 endfunction()
 

@@ -1,5 +1,6 @@
 #include <cstdlib>
 #include <fcntl.h>
+#include <filesystem>
 #include <fstream>
 #include <iterator>
 #include <spawn.h>
@@ -19,71 +20,34 @@ using drover::test::FakeRunningJob;
 
 extern char** environ;
 
-/// A plugin of an outside project, made with nothing but the SDK headers and the CMake function.
-class SdkTest : public CppUnit::TestFixture {
-    CPPUNIT_TEST_SUITE(SdkTest);
-    CPPUNIT_TEST(pluginBuiltByGccWorks);
-    CPPUNIT_TEST(pluginBuiltByClangWorks);
-    CPPUNIT_TEST_SUITE_END();
+namespace {
 
+namespace fs = std::filesystem;
+
+std::string contentOf(const std::string& path) {
+    std::ifstream in(path);
+    return {std::istreambuf_iterator<char>(in), {}};
+}
+
+std::string source(const std::string& path) {
+    return std::string(DROVER_SOURCE_DIR) + "/" + path;
+}
+
+/// A folder of one test, and programs run in it.
+class Workshop {
 public:
-    void setUp() override { folder_ = test::makeTempFolder("drover-sdk-test"); }
-    void tearDown() override { test::removeTree(folder_); }
+    Workshop() : folder_(test::makeTempFolder("drover-sdk-test")) {}
+    ~Workshop() { test::removeTree(folder_); }
+    Workshop(const Workshop&) = delete;
+    Workshop& operator=(const Workshop&) = delete;
 
-    void pluginBuiltByGccWorks() { buildAndRun("gcc", "g++"); }
-    void pluginBuiltByClangWorks() { buildAndRun("clang", "clang++"); }
+    [[nodiscard]] std::string path(const std::string& name) const { return folder_ + "/" + name; }
 
-private:
-    void buildAndRun(const std::string& c, const std::string& cxx) {
-        // A compiler that is not installed is a missing service: skipped.
-        const std::string cPath = test::findProgram(c);
-        const std::string cxxPath = test::findProgram(cxx);
-        // Only what an install tree would hold: headers, and the CMake function beside them.
-        const std::string tree = folder_ + "/tree";
-        run({"mkdir", "-p", tree + "/cmake"});
-        run({"cp", "-r", source("engine/include"), tree + "/include"});
-        run({"cp", source("engine/cmake/DroverAddPlugin.cmake"), tree + "/cmake"});
-
-        const std::string build = folder_ + "/build";
-        run({"cmake",
-             "-S",
-             source("tests/sdk/outside"),
-             "-B",
-             build,
-             "-G",
-             "Ninja",
-             "-DCMAKE_BUILD_TYPE=Release",
-             "-DCMAKE_C_COMPILER=" + cPath,
-             "-DCMAKE_CXX_COMPILER=" + cxxPath,
-             "-DDROVER_CMAKE_DIR=" + tree + "/cmake"});
-        run({"cmake", "--build", build});
-
-        const std::string plugin = build + "/plugins/outside.so";
-        assertExportsOnlyTheDescriptor(plugin);
-        const auto generation = PluginGeneration::start(
-            PluginLoader().load(plugin), [](const std::string&) { return std::nullopt; });
-        const auto instance = generation->handlerTypes().at(0)->create();
-        FakeRunningJob job("{\"from\":\"outside\"}");
-        RunningJob* const jobs[] = {&job};
-        instance->process(jobs);
-        CPPUNIT_ASSERT_EQUAL(std::string("{\"from\":\"outside\"}"), job.outcome.text);
-        CPPUNIT_ASSERT(job.outcome.kind == JobOutcome::Kind::Completed);
-    }
-
-    void assertExportsOnlyTheDescriptor(const std::string& plugin) const {
-        run({"sh",
-             "-c",
-             "nm -D --defined-only \"$1\" | awk '{print $3}' > \"$2\"",
-             "sh",
-             plugin,
-             folder_ + "/nm"});
-        CPPUNIT_ASSERT_EQUAL(std::string("drover_plugin\n"), contentOf(folder_ + "/nm"));
-    }
-
-    /// Runs a program to its end; fails with its output if that is not a good one.
-    void run(const std::vector<std::string>& args) const {
-        const std::string log = folder_ + "/log";
+    /// Runs a program to its end and returns its output; fails with that if the end is not the wanted one.
+    std::string run(const std::vector<std::string>& args, int exitCode = 0) const {
+        const std::string log = path("log");
         std::vector<char*> argv;
+        argv.reserve(args.size() + 1);
         for (const std::string& arg : args) {
             argv.push_back(const_cast<char*>(arg.c_str()));
         }
@@ -99,19 +63,143 @@ private:
         CPPUNIT_ASSERT_EQUAL_MESSAGE(args[0], 0, error);
         int status = 0;
         CPPUNIT_ASSERT_EQUAL(pid, ::waitpid(pid, &status, 0));
-        CPPUNIT_ASSERT_MESSAGE(args[0] + ":\n" + contentOf(log), status == 0);
+        std::string output = contentOf(log);
+        CPPUNIT_ASSERT_MESSAGE(args[0] + ":\n" + output,
+                               WIFEXITED(status) && WEXITSTATUS(status) == exitCode);
+        return output;
     }
 
-    static std::string contentOf(const std::string& path) {
-        std::ifstream in(path);
-        return {std::istreambuf_iterator<char>(in), {}};
-    }
-
-    static std::string source(const std::string& path) {
-        return std::string(DROVER_SOURCE_DIR) + "/" + path;
-    }
-
+private:
     std::string folder_;
+};
+
+/// The prefix of an installation that was moved after it was made. One for all tests.
+const std::string& prefix() {
+    static const Workshop kWorkshop;
+    static const std::string kInstalled = [] {
+        kWorkshop.run(
+            {"cmake", "--install", DROVER_BINARY_DIR, "--prefix", kWorkshop.path("installed")});
+        fs::rename(kWorkshop.path("installed"), kWorkshop.path("moved"));
+        return kWorkshop.path("moved");
+    }();
+    return kInstalled;
+}
+
+std::string binary() {
+    return prefix() + "/bin/drover";
+}
+
+}  // namespace
+
+/// An installation is all that an outside author needs.
+class SdkTest : public CppUnit::TestFixture {
+    CPPUNIT_TEST_SUITE(SdkTest);
+    CPPUNIT_TEST(movedInstallationFindsItsParts);
+    CPPUNIT_TEST(pluginBuiltByGccWorks);
+    CPPUNIT_TEST(pluginBuiltByClangWorks);
+    CPPUNIT_TEST(pluginBuiltByPkgConfigAloneWorks);
+    CPPUNIT_TEST_SUITE_END();
+
+public:
+    void movedInstallationFindsItsParts() {
+        work_.run({binary(), "config", "check", "--set", "plugins.load=echo,api"});
+        CPPUNIT_ASSERT(contentOf(prefix() + "/share/drover/conf/drover.properties") ==
+                       contentOf(source("conf/drover.properties")));
+        const std::string folder = pkgConfig("--variable=plugindir");
+        CPPUNIT_ASSERT(fs::exists(folder + "/echo.so"));
+        // Nothing in it may point to where it was made.
+        CPPUNIT_ASSERT_EQUAL(std::string(),
+                             work_.run({"grep",
+                                        "-rlF",
+                                        "/installed/",
+                                        prefix() + "/lib/cmake",
+                                        prefix() + "/lib/pkgconfig"},
+                                       1));
+    }
+
+    void pluginBuiltByGccWorks() {
+        buildOutside("gcc", "g++", {"-DOUTSIDE_COMPONENTS=service"});
+        assertEchoes(work_.path("build/plugins/outside.so"));
+        // It was made by another run of the compiler than the engine was, and has its stamp all the same.
+        CPPUNIT_ASSERT(
+            PluginLoader().load(work_.path("build/plugins/outside-service.so")).isService());
+    }
+
+    void pluginBuiltByClangWorks() {
+        buildOutside("clang", "clang++", {"-DOUTSIDE_HEADERS=ON"});
+        assertEchoes(work_.path("build/plugins/outside.so"));
+    }
+
+    /// The command of plugins/echo-c/README.md.
+    void pluginBuiltByPkgConfigAloneWorks() {
+        work_.run({"sh",
+                   "-c",
+                   "cc -shared -fPIC -fvisibility=hidden $1 -o \"$2\" \"$3\"",
+                   "sh",
+                   pkgConfig("--cflags"),
+                   work_.path("echo-c.so"),
+                   source("plugins/echo-c/EchoC.c")});
+        assertEchoes(work_.path("echo-c.so"));
+    }
+
+private:
+    void build(const std::string& project, const std::vector<std::string>& arguments) const {
+        std::vector<std::string> configure = {"cmake",
+                                              "-S",
+                                              project,
+                                              "-B",
+                                              work_.path("build"),
+                                              "-G",
+                                              "Ninja",
+                                              "-DCMAKE_PREFIX_PATH=" + prefix()};
+        configure.insert(configure.end(), arguments.begin(), arguments.end());
+        work_.run(configure);
+        work_.run({"cmake", "--build", work_.path("build")});
+    }
+
+    void buildOutside(const std::string& c,
+                      const std::string& cxx,
+                      std::vector<std::string> arguments) const {
+        // A compiler that is not installed is a missing service: skipped.
+        arguments.push_back("-DCMAKE_C_COMPILER=" + test::findProgram(c));
+        arguments.push_back("-DCMAKE_CXX_COMPILER=" + test::findProgram(cxx));
+        arguments.emplace_back("-DCMAKE_BUILD_TYPE=Release");
+        build(source("tests/sdk/outside"), arguments);
+    }
+
+    /// What pkg-config says about drover, without the end of the line.
+    [[nodiscard]] std::string pkgConfig(const std::string& option) const {
+        std::string told = work_.run({"env",
+                                      "PKG_CONFIG_PATH=" + prefix() + "/lib/pkgconfig",
+                                      "pkg-config",
+                                      option,
+                                      "drover"});
+        told.erase(told.find_last_not_of(" \n") + 1);
+        return told;
+    }
+
+    /// The result of a job with this data, by the plugin's only handler, as the engine runs it.
+    static std::string resultOf(const std::string& plugin, const std::string& data) {
+        const auto generation = PluginGeneration::start(
+            PluginLoader().load(plugin), [](const std::string&) { return std::nullopt; });
+        const auto instance = generation->handlerTypes().at(0)->create();
+        FakeRunningJob job(data);
+        RunningJob* const jobs[] = {&job};
+        instance->process(jobs);
+        CPPUNIT_ASSERT(job.outcome.kind == JobOutcome::Kind::Completed);
+        return job.outcome.text;
+    }
+
+    void assertEchoes(const std::string& plugin) const {
+        CPPUNIT_ASSERT_EQUAL(
+            std::string("drover_plugin\n"),
+            work_.run(
+                {"sh", "-c", "nm -D --defined-only \"$1\" | awk '{print $3}'", "sh", plugin}));
+        CPPUNIT_ASSERT_EQUAL(std::string("{\"from\":\"outside\"}"),
+                             resultOf(plugin, "{\"from\":\"outside\"}"));
+    }
+
+    Workshop work_;
 };
 
 CPPUNIT_TEST_SUITE_REGISTRATION(SdkTest);

@@ -50,6 +50,13 @@ void addUrlPassword(const std::string& url, std::vector<std::string>& secrets) {
     }
 }
 
+/// The installation may have been moved since it was configured: its plugins are found from the binary.
+std::string installedPluginFolder() {
+    std::error_code ignored;
+    const auto binary = std::filesystem::read_symlink("/proc/self/exe", ignored);
+    return (binary.parent_path() / DROVER_PLUGIN_DIR_FROM_BIN).lexically_normal();
+}
+
 }  // namespace
 
 std::vector<std::string> Configuration::knownKeys() const {
@@ -110,7 +117,7 @@ std::string Configuration::owner(const std::string& key) const {
 
 std::string Configuration::pluginFolder() const {
     const std::string folder = text("plugins.dir");
-    return folder.empty() ? DROVER_PLUGIN_DIR : folder;
+    return folder.empty() ? installedPluginFolder() : folder;
 }
 
 bool Configuration::pluginFileExists(const std::string& name) const {

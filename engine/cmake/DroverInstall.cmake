@@ -1,0 +1,30 @@
+# What `cmake --install` gives: the binary, the engine's library, headers for authors of plugins, the CMake package, the
+# pkg-config file and examples of configuration; drover_add_plugin() installs the shipped plugins. No path in it is
+# absolute: the tree works wherever it is moved to.
+include(CMakePackageConfigHelpers)
+
+set(package_dir ${CMAKE_INSTALL_LIBDIR}/cmake/drover)
+
+install(TARGETS drover_bin RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
+install(TARGETS drover EXPORT droverServiceTargets LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR})
+install(TARGETS drover_sdk EXPORT droverSdkTargets)
+install(EXPORT droverSdkTargets NAMESPACE drover:: DESTINATION ${package_dir})
+install(EXPORT droverServiceTargets NAMESPACE drover:: DESTINATION ${package_dir})
+
+# The build stamp is what the headers of service plugins need besides.
+install(DIRECTORY ${CMAKE_CURRENT_SOURCE_DIR}/include/drover ${CMAKE_CURRENT_BINARY_DIR}/include/drover
+  DESTINATION ${CMAKE_INSTALL_INCLUDEDIR} FILES_MATCHING PATTERN "*.h")
+# The image of the Dockerfile is built without them.
+install(DIRECTORY ${PROJECT_SOURCE_DIR}/conf DESTINATION ${CMAKE_INSTALL_DATADIR}/drover OPTIONAL)
+
+configure_package_config_file(cmake/droverConfig.cmake.in droverConfig.cmake
+  INSTALL_DESTINATION ${package_dir} PATH_VARS DROVER_PLUGIN_DIR)
+# A plugin of the same major works with every newer engine.
+write_basic_package_version_file(droverConfigVersion.cmake COMPATIBILITY SameMajorVersion)
+install(FILES cmake/DroverAddPlugin.cmake ${CMAKE_CURRENT_BINARY_DIR}/droverConfig.cmake
+              ${CMAKE_CURRENT_BINARY_DIR}/droverConfigVersion.cmake DESTINATION ${package_dir})
+
+file(RELATIVE_PATH DROVER_PREFIX_FROM_PC ${CMAKE_INSTALL_FULL_LIBDIR}/pkgconfig ${CMAKE_INSTALL_PREFIX})
+string(REGEX REPLACE "/$" "" DROVER_PREFIX_FROM_PC ${DROVER_PREFIX_FROM_PC})
+configure_file(cmake/drover.pc.in drover.pc @ONLY)
+install(FILES ${CMAKE_CURRENT_BINARY_DIR}/drover.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)
