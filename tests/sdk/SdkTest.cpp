@@ -98,6 +98,8 @@ class SdkTest : public CppUnit::TestFixture {
     CPPUNIT_TEST(pluginBuiltByGccWorks);
     CPPUNIT_TEST(pluginBuiltByClangWorks);
     CPPUNIT_TEST(pluginBuiltByPkgConfigAloneWorks);
+    CPPUNIT_TEST(newPluginPassesAsGenerated);
+    CPPUNIT_TEST(newPluginRefusesWhatWouldNotWork);
     CPPUNIT_TEST_SUITE_END();
 
 public:
@@ -140,6 +142,66 @@ public:
                    work_.path("echo-c.so"),
                    source("plugins/echo-c/EchoC.c")});
         assertEchoes(work_.path("echo-c.so"));
+    }
+
+    void newPluginPassesAsGenerated() {
+        const std::string told =
+            work_.run({binary(), "plugin", "new", "my-mailer", "--dir", work_.path(".")});
+        const std::string project = work_.path("./my-mailer");
+        for (const char* file : {"CMakeLists.txt",
+                                 "README.md",
+                                 "my-mailer.properties",
+                                 "MyMailerHandler.cpp",
+                                 "MyMailerTest.cpp"}) {
+            CPPUNIT_ASSERT_MESSAGE(told,
+                                   told.find(project + "/" + file + "\n") != std::string::npos);
+            CPPUNIT_ASSERT(contentOf(project + "/" + file).find('@') == std::string::npos);
+        }
+        build(project, {"-DCMAKE_BUILD_TYPE=Debug"});
+        work_.run({"ctest", "--test-dir", work_.path("build"), "--no-tests=error"});
+
+        const std::vector<std::string> configured = {
+            binary(),
+            "config",
+            "check",
+            "--config",
+            work_.path("build/plugins/my-mailer.properties"),
+            "--set",
+            "plugins.dir=" + work_.path("build/plugins"),
+            "--set",
+            "plugins.load=my-mailer"};
+        CPPUNIT_ASSERT_EQUAL(std::string("the configuration is good\n"), work_.run(configured));
+        CPPUNIT_ASSERT_EQUAL(std::string("{\"bytes\":2}"),
+                             resultOf(work_.path("build/plugins/my-mailer.so"), "[]"));
+    }
+
+    void newPluginRefusesWhatWouldNotWork() {
+        const std::string dir = work_.path("new");
+        fs::create_directory(dir);
+        fs::create_directory(dir + "/there");
+        fs::create_symlink("/nowhere", dir + "/dangling");
+        const std::vector<std::pair<std::string, std::string>> cases = {
+            {"there", dir + "/there exists already"},
+            {"dangling", dir + "/dangling exists already"},
+            {"../up",
+             "a plugin cannot be named \"../up\": a name is a letter, then letters, digits, "
+             "'-' and '_', at most 64 in all; up would do"},
+            {"1 fast mailer!", "; fast-mailer would do"},
+            {std::string(65, 'a'), "; " + std::string(64, 'a') + " would do"},
+            {"", "at most 64 in all\n"},
+            {"redis", "keys that begin so are the engine's; redis-plugin would do"},
+            {"test", "CMake keeps that name for itself; test-plugin would do"}};
+        for (const auto& [name, message] : cases) {
+            const std::string told = work_.run({binary(), "plugin", "new", name, "--dir", dir}, 64);
+            CPPUNIT_ASSERT_MESSAGE(told, told.find(message) != std::string::npos);
+        }
+        CPPUNIT_ASSERT_EQUAL(std::ptrdiff_t{2},
+                             std::distance(fs::directory_iterator(dir), fs::directory_iterator()));
+        CPPUNIT_ASSERT(fs::is_empty(dir + "/there"));
+        const std::string told =
+            work_.run({binary(), "plugin", "new", "x", "--dir", work_.path("no")}, 64);
+        CPPUNIT_ASSERT(told.find("--dir " + work_.path("no") + ": there is no such folder") !=
+                       std::string::npos);
     }
 
 private:

@@ -52,6 +52,8 @@ public:
         const CommandLine cancel = CommandLine::parse({"job", "cancel", "--queue", "mail", "42"});
         CPPUNIT_ASSERT_EQUAL(std::string("mail"), cancel.queue);
         CPPUNIT_ASSERT((cancel.arguments == Args{"42"}));
+        const CommandLine made = CommandLine::parse({"plugin", "new", "mail", "--dir", "src"});
+        CPPUNIT_ASSERT_EQUAL(std::string("src"), made.dir);
     }
 
     void whatIsWrongIsNamedWithTheNearest() {
@@ -65,6 +67,7 @@ public:
             {{"run", "now"}, "run takes no now"},
             {{"job", "cancel"}, "job cancel needs ID"},
             {{"job", "cancel", "1", "2"}, "job cancel takes no 2"},
+            {{"plugin", "new"}, "plugin new needs NAME"},
             {{"job", "cancl", "1"}, "unknown command job cancl; did you mean job cancel?"},
             {{"run", "--confg", "x"}, "run: unknown option --confg; did you mean --config?"},
             {{"run", "--json"}, "run: unknown option --json"},

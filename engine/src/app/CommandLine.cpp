@@ -51,6 +51,10 @@ const std::vector<Option>& options() {
          "NAME",
          "the queue, by its name or its alias; default: the only one that is configured",
          [](CommandLine& line, const std::string& value) { line.queue = value; }},
+        {"dir",
+         "FOLDER",
+         "where the new folder is made; default: the current one",
+         [](CommandLine& line, const std::string& value) { line.dir = value; }},
         {"help",
          nullptr,
          "tells what the command does",
@@ -170,6 +174,13 @@ const std::vector<CommandSpec>& CommandLine::commands() {
          "at the latest.\nThe outcome of the job stays what its handler returns; a handler that "
          "never looks at its token is not stopped.\nWorkers of BullMQ do not listen. Exit code 66: "
          "there is no such job, or it is not active.\n"},
+        {"plugin new",
+         "writes the folder NAME with a handler plugin that builds and passes its test",
+         {"dir", "json"},
+         "NAME",
+         "A handler in C++, its CMakeLists.txt, its .properties file, a test that needs no server, "
+         "and a README.\nIt builds against an installed drover, whose bin folder is in PATH or "
+         "whose prefix is in CMAKE_PREFIX_PATH.\n"},
         {"version", "prints version and build", {"json"}},
         {"help", "explains a command", {}},
     };

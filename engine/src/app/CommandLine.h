@@ -30,6 +30,7 @@ struct CommandLine {
     std::string socket;
     std::string schemaFolder;
     std::string queue;
+    std::string dir;
     ConfigSources sources;  ///< Without the environment.
     std::vector<std::string>
         arguments;  ///< Words after a command that takes some: `help config check`, `job cancel 42`.

@@ -16,6 +16,7 @@
 #include "app/JobCommand.h"
 #include "app/JsonWriter.h"
 #include "app/Logging.h"
+#include "app/NewPluginCommand.h"
 #include "app/PluginCommand.h"
 #include "app/Settings.h"
 #include "core/Version.h"
@@ -199,6 +200,9 @@ ExitCode dispatch(const CommandLine& line,
     }
     if (line.command == "config show") {
         return showConfig(line, out);
+    }
+    if (line.command == "plugin new") {
+        return newPluginCommand(line, out);
     }
     if (line.command == "plugin check" || line.command == "plugin list") {
         return pluginCommand(line, environment, out);

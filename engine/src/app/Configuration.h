@@ -94,6 +94,8 @@ public:
     /// Reads all sources again, with the same declarations.
     [[nodiscard]] Configuration reread() const;
 
+    /// Whether keys that begin with `section` and a dot are the engine's, so that no plugin may have that name.
+    [[nodiscard]] static bool isEngineSection(const std::string& section);
     /// DROVER_REDIS_HOST for redis.host.
     [[nodiscard]] static std::string environmentName(const std::string& key);
 

@@ -110,9 +110,13 @@ std::vector<std::string> Configuration::secrets() const {
     return all;
 }
 
+bool Configuration::isEngineSection(const std::string& section) {
+    return kEngineSections.count(section) != 0;
+}
+
 std::string Configuration::owner(const std::string& key) const {
     const std::string section = key.substr(0, key.find('.'));
-    return section == key || kEngineSections.count(section) != 0 ? "" : section;
+    return section == key || isEngineSection(section) ? "" : section;
 }
 
 std::string Configuration::pluginFolder() const {

@@ -179,6 +179,10 @@ private:
 
 }  // namespace
 
+bool isPluginName(const std::string& name) {
+    return isName(name.c_str()) && name.find('\0') == std::string::npos;
+}
+
 void checkDescriptor(const std::string& file,
                      const std::string& stem,
                      const drover_plugin_descriptor* descriptor) {
