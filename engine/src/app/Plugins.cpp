@@ -305,9 +305,12 @@ void Plugins::dropEnded() {
 }
 
 void Plugins::reload(const Configuration& config) {
-    for (const auto& [name, entry] : entries_) {
+    for (auto& [name, entry] : entries_) {
         if (entry.running != nullptr) {
             entry.running->reconfigure(lookupOf(config));
+        }
+        if (!entry.refused.empty()) {
+            entry.identity = {};  // What was wrong may have been the configuration.
         }
     }
 }

@@ -4,6 +4,16 @@
 #include <stdlib.h>
 #include <string.h>
 
+#ifdef DEFECT_HANGS
+#define DEFECT_AT_LOAD for (;;) {}
+#endif
+#ifdef DEFECT_AT_LOAD
+__attribute__((constructor)) static void at_load(void) { DEFECT_AT_LOAD; }
+#endif
+#ifdef DEFECT_UNDEFINED
+void nobody_has_this(void);
+#endif
+
 static drover_bytes text(const char* string) {
     drover_bytes bytes;
     bytes.data = string;
@@ -19,6 +29,9 @@ typedef struct instance {
 static void* create(const drover_host_api* host, const drover_config* config, drover_sink error, void* context) {
     instance* made = NULL;
     (void)config;
+#ifdef DEFECT_UNDEFINED
+    nobody_has_this();
+#endif
 #ifdef DEFECT_CREATE
     error(context, text("no room at the inn"));
 #else

@@ -1,0 +1,343 @@
+#include <filesystem>
+#include <fstream>
+#include <rapidjson/document.h>
+#include <signal.h>
+#include <string>
+#include <thread>
+#include <unistd.h>
+#include <vector>
+
+#include <cppunit/extensions/HelperMacros.h>
+
+#include "drover/Queue.h"
+#include "integration/AppProcess.h"
+#include "redis/RedisOptions.h"
+#include "support/RedisServer.h"
+
+namespace {
+
+using namespace drover;
+using namespace drover::test;
+
+const std::string kModules = DROVER_TEST_MODULES;
+
+int setting(const char* name, int otherwise) {
+    const char* const text = std::getenv(name);
+    return text == nullptr ? otherwise : std::stoi(text);
+}
+
+}  // namespace
+
+/// Plugin files that come, change and go below a running engine. How often one is replaced is set by
+/// DROVER_PLUGIN_REPLACEMENTS.
+class PluginFolderTest : public CppUnit::TestFixture {
+    CPPUNIT_TEST_SUITE(PluginFolderTest);
+    CPPUNIT_TEST(aDroppedInPluginWorksItsQueue);
+    CPPUNIT_TEST(replacedUnderLoadEveryJobIsDoneOnce);
+    CPPUNIT_TEST(aRemovedPluginLeavesItsJobsToOthers);
+    CPPUNIT_TEST(eachBrokenPluginIsRefusedInItsOwnWords);
+    CPPUNIT_TEST(aBrokenReplacementChangesNothing);
+    CPPUNIT_TEST(aFileIsOpenedOnceItIsWhole);
+    CPPUNIT_TEST(theFileBesideItConfiguresIt);
+    CPPUNIT_TEST(whatOthersCouldHaveWrittenIsRefused);
+    CPPUNIT_TEST(onlyAllowedSumsAreLoaded);
+    CPPUNIT_TEST(aServiceIsToldToBeLoadedAtTheStart);
+    CPPUNIT_TEST(withoutWatchingHangupLooks);
+    CPPUNIT_TEST(namedPluginsAreReplacedAndOthersLeftAlone);
+    CPPUNIT_TEST_SUITE_END();
+
+public:
+    void setUp() override {
+        app_ = std::make_unique<AppProcess>();
+        client_ = std::make_unique<AppProcess>();
+        folder_ = app_->path("plugins");
+        std::filesystem::create_directory(folder_);
+        static int number = 0;
+        queueName_ = "folder-" + std::to_string(getpid()) + "-" + std::to_string(++number);
+        RedisOptions redis;
+        redis.port = RedisServer::shared().port();
+        Queue::Settings settings;
+        settings.name = queueName_;
+        settings.addTimeout = std::chrono::seconds(10);
+        queue_ = std::make_unique<Queue>(redis, settings);
+    }
+    void tearDown() override {
+        queue_.reset();
+        app_.reset();
+        client_.reset();
+    }
+
+    void aDroppedInPluginWorksItsQueue() {
+        add(200, "same");
+        run();
+        drop("same-a");
+        waitUntil([&] { return counts().completed == 200; });
+        const rapidjson::Document plugins = list();
+        CPPUNIT_ASSERT_EQUAL(1U, plugins.Size());
+        const rapidjson::Value& plugin = plugins[0];
+        CPPUNIT_ASSERT_EQUAL(std::string("same-a"), text(plugin, "name"));
+        CPPUNIT_ASSERT_EQUAL(std::string("1"), text(plugin, "version"));
+        CPPUNIT_ASSERT_EQUAL(std::string("1.0"), text(plugin, "abi"));
+        CPPUNIT_ASSERT_EQUAL(std::string("same-a/same"),
+                             std::string(plugin["handlers"][0].GetString()));
+        CPPUNIT_ASSERT_EQUAL(1, plugin["generation"].GetInt());
+        CPPUNIT_ASSERT_EQUAL(200, plugin["jobsRun"].GetInt());
+        CPPUNIT_ASSERT_EQUAL(std::string("running"), text(plugin, "state"));
+        CPPUNIT_ASSERT_EQUAL(folder_ + "/same-a.so", text(plugin, "path"));
+        CPPUNIT_ASSERT_EQUAL(std::size_t{64}, text(plugin, "sha256").size());
+    }
+
+    void replacedUnderLoadEveryJobIsDoneOnce() {
+        const int replacements = setting("DROVER_PLUGIN_REPLACEMENTS", 5);
+        drop("same-a");
+        run();
+        std::vector<std::string> ids;
+        for (int number = 1; number <= replacements; ++number) {
+            const std::vector<std::string> more = add(200, "same");
+            ids.insert(ids.end(), more.begin(), more.end());
+            // Another file of the same plugin: what follows the last section is nobody's.
+            const std::string next = app_->path("next");
+            std::filesystem::copy_file(kModules + "/next/same-a.so",
+                                       next,
+                                       std::filesystem::copy_options::overwrite_existing);
+            std::ofstream(next, std::ios::app) << number;
+            std::filesystem::rename(next, folder_ + "/same-a.so");
+            const std::string said =
+                "same-a 1, generation " + std::to_string(number + 1) + ": runs";
+            while (app_->err().find(said) == std::string::npos) {
+                const std::vector<std::string> still = add(20, "same");
+                ids.insert(ids.end(), still.begin(), still.end());
+            }
+        }
+        waitUntil([&] { return counts().completed == static_cast<std::int64_t>(ids.size()); });
+        for (const std::string& id : ids) {
+            CPPUNIT_ASSERT_EQUAL(1, queue_->job(id)->attemptsMade);
+        }
+        CPPUNIT_ASSERT_EQUAL(std::int64_t{0}, counts().failed);
+        // The last one is alone in the end, and together they ran each job once.
+        waitUntil([&] { return list().Size() == 1; });
+        const rapidjson::Document plugins = list();
+        CPPUNIT_ASSERT_EQUAL(replacements + 1, plugins[0]["generation"].GetInt());
+        std::size_t ran = static_cast<std::size_t>(plugins[0]["jobsRun"].GetInt());
+        const std::string log = app_->err();
+        const std::string ended = ": has ended after ";
+        for (std::size_t at = log.find(ended); at != std::string::npos;
+             at = log.find(ended, at + 1)) {
+            ran += std::stoul(log.substr(at + ended.size()));
+        }
+        CPPUNIT_ASSERT_EQUAL(ids.size(), ran);
+    }
+
+    void aRemovedPluginLeavesItsJobsToOthers() {
+        drop("same-a");
+        run();
+        add(10, "same");
+        waitUntil([&] { return counts().completed == 10; });
+        std::filesystem::remove(folder_ + "/same-a.so");
+        app_->waitForLog("same-a 1, generation 1: its file is gone");
+        app_->waitForLog("has ended after 10 jobs");
+        add(10, "same");
+        CPPUNIT_ASSERT_EQUAL(std::int64_t{10}, counts().waiting);
+        drop("same-a");
+        waitUntil([&] { return counts().completed == 20; });
+        app_->waitForLog("same-a 1, generation 2: runs");
+    }
+
+    void eachBrokenPluginIsRefusedInItsOwnWords() {
+        drop("same-a");
+        run({"--set", "plugins.probeTimeoutMs=1500"});
+        const std::pair<const char*, const char*> corpus[] = {
+            {"wrong-magic", "magic number"},
+            {"short-struct", "24 bytes"},
+            {"newer-major", "built for plugin ABI 2.0, this engine has 1.0"},
+            {"newer-minor", "built for plugin ABI 1.1, this engine has 1.0"},
+            {"no-symbol", "exports neither drover_plugin nor drover_service"},
+            {"undefined-symbol", "nobody_has_this"},
+            {"duplicate-handler", "twice"},
+            {"bad-options", "default_options"},
+            {"init-fails", "its init refuses: the licence expired"},
+            {"create-fails", "cannot be made: no room at the inn"},
+            {"throws-at-load", "its trial was ended by SIGABRT"},
+            {"exits-at-load", "its trial ended with exit code 3"},
+            {"hangs-at-load", "does not end within 1500 ms"},
+        };
+        for (const auto& [name, words] : corpus) {
+            drop(name);
+        }
+        std::ofstream(folder_ + "/text.so") << "hello";
+        std::filesystem::copy_file(kModules + "/same-b.so", folder_ + "/cut.so");
+        std::filesystem::resize_file(folder_ + "/cut.so", 5000);
+        add(50, "same");
+        waitUntil([&] { return counts().completed == 50; });
+        for (const auto& [name, words] : corpus) {
+            assertRefused(name, words);
+        }
+        assertRefused("text", "not an ELF file");
+        assertRefused("cut", "truncated");
+        add(50, "same");
+        waitUntil([&] { return counts().completed == 100; });
+    }
+
+    void aBrokenReplacementChangesNothing() {
+        drop("same-a");
+        run();
+        std::filesystem::copy_file(kModules + "/no-symbol.so", app_->path("broken"));
+        std::filesystem::rename(app_->path("broken"), folder_ + "/same-a.so");
+        app_->waitForLog("; generation 1 goes on");
+        add(10, "same");
+        waitUntil([&] { return counts().completed == 10; });
+        const rapidjson::Document plugins = list();
+        CPPUNIT_ASSERT_EQUAL(1, plugins[0]["generation"].GetInt());
+        CPPUNIT_ASSERT(text(plugins[0], "reason").find("exports neither") != std::string::npos);
+    }
+
+    void aFileIsOpenedOnceItIsWhole() {
+        run();
+        std::ifstream source(kModules + "/same-a.so", std::ios::binary);
+        const std::string bytes{std::istreambuf_iterator<char>(source), {}};
+        std::ofstream target(folder_ + "/same-a.so", std::ios::binary);
+        for (std::size_t at = 0; at < bytes.size(); at += bytes.size() / 10 + 1) {
+            target << bytes.substr(at, bytes.size() / 10 + 1) << std::flush;
+            std::this_thread::sleep_for(std::chrono::milliseconds(60));  // The pace of a slow copy.
+        }
+        target.close();
+        app_->waitForLog("same-a 1, generation 1: runs");
+        CPPUNIT_ASSERT(app_->err().find("refused") == std::string::npos);
+    }
+
+    void theFileBesideItConfiguresIt() {
+        const std::string own = "configured.size = 7\nqueue.c.name = " + queueName_ + "\n";
+        std::ofstream(folder_ + "/configured.properties") << own << "redis.port = 1\n";
+        run();
+        drop("configured");
+        assertRefused("configured",
+                      "configured.properties:3: redis.port: belongs to the whole process");
+        std::ofstream(folder_ + "/configured.properties") << own << "configured.sise = 8\n";
+        app_->signal(SIGHUP);
+        app_->waitForLog("configured.sise: unknown key; did you mean configured.size?");
+        std::ofstream(folder_ + "/configured.properties") << own;
+        app_->signal(SIGHUP);
+        app_->waitForLog("plugin configured 1.0, generation 1: runs");
+        CPPUNIT_ASSERT_EQUAL(std::size_t{0}, resultOf(add(1, "any").front()).find("\"hello 7 "));
+        std::ofstream(folder_ + "/configured.properties") << own << "configured.greeting = hi\n";
+        app_->signal(SIGHUP);
+        waitUntil([&] { return resultOf(add(1, "any").front()).rfind("\"hi 7 ", 0) == 0; });
+    }
+
+    void whatOthersCouldHaveWrittenIsRefused() {
+        run();
+        std::filesystem::copy_file(kModules + "/same-a.so", folder_ + "/same-a.so");
+        std::filesystem::permissions(folder_ + "/same-a.so", std::filesystem::perms::all);
+        assertRefused("same-a", "the file can be written by others (mode 0777); chmod go-w");
+    }
+
+    void onlyAllowedSumsAreLoaded() {
+        drop("same-b");
+        run({"--set", "plugins.allow=" + std::string(64, '0')});
+        assertRefused("same-b", " is not in plugins.allow");
+    }
+
+    void aServiceIsToldToBeLoadedAtTheStart() {
+        run();
+        drop("good-service");
+        assertRefused("good-service", "a service plugin; it is loaded at the start only");
+    }
+
+    void withoutWatchingHangupLooks() {
+        run({"--set", "plugins.watch=false"});
+        drop("same-a");
+        add(10, "same");
+        app_->signal(SIGHUP);
+        waitUntil([&] { return counts().completed == 10; });
+    }
+
+    void namedPluginsAreReplacedAndOthersLeftAlone() {
+        drop("same-a");
+        run({}, "same-a");
+        drop("same-b");
+        std::filesystem::copy_file(kModules + "/next/same-a.so", app_->path("next"));
+        std::filesystem::rename(app_->path("next"), folder_ + "/same-a.so");
+        app_->waitForLog("same-a 1, generation 2: runs");
+        CPPUNIT_ASSERT_EQUAL(1U, list().Size());
+    }
+
+private:
+    void run(std::vector<std::string> more = {}, const std::string& load = "*") {
+        std::vector<std::string> args = {
+            "run",
+            "--set",
+            "plugins.load=" + load,
+            "--set",
+            "plugins.dir=" + folder_,
+            "--set",
+            "queue.same-a.name=" + queueName_,
+            "--set",
+            "redis.port=" + std::to_string(RedisServer::shared().port()),
+            "--set",
+            "control.socket=" + app_->path("c.sock")};
+        args.insert(args.end(), more.begin(), more.end());
+        app_->start(args);
+        app_->waitForLog("is running");
+    }
+
+    void drop(const std::string& name) const {
+        std::filesystem::copy_file(kModules + "/" + name + ".so", folder_ + "/" + name + ".so");
+    }
+
+    std::vector<std::string> add(int count, const std::string& name) {
+        const std::vector<AddResult> added =
+            queue_->addBulk(std::vector<NewJob>(static_cast<std::size_t>(count), {name, "{}", {}}),
+                            std::chrono::steady_clock::now() + std::chrono::seconds(10));
+        std::vector<std::string> ids;
+        for (const AddResult& one : added) {
+            CPPUNIT_ASSERT_MESSAGE(one.message, one.status == AddResult::Status::Added);
+            ids.push_back(one.id);
+        }
+        return ids;
+    }
+
+    std::string resultOf(const std::string& id) {
+        waitUntil([&] { return queue_->job(id)->finishedOnMs.has_value(); });
+        return *queue_->job(id)->returnValue;
+    }
+
+    [[nodiscard]] JobCounts counts() { return queue_->counts(); }
+
+    rapidjson::Document list() {
+        CPPUNIT_ASSERT_EQUAL_MESSAGE(
+            client_->err(),
+            0,
+            client_->run({"plugin", "list", "--json", "--socket", app_->path("c.sock")}));
+        rapidjson::Document document;
+        document.Parse(client_->out().c_str());
+        CPPUNIT_ASSERT_MESSAGE(client_->out(), document.IsArray());
+        return document;
+    }
+
+    void assertRefused(const std::string& name, const std::string& words) {
+        app_->waitForLog("plugin " + name + " is refused: ");
+        const std::string log = app_->err();
+        const std::size_t at = log.find("plugin " + name + " is refused: ");
+        const std::string line = log.substr(at, log.find('\n', at) - at);
+        CPPUNIT_ASSERT_MESSAGE(line, line.find(words) != std::string::npos);
+    }
+
+    static std::string text(const rapidjson::Value& object, const char* name) {
+        return object[name].GetString();
+    }
+
+    static void waitUntil(const std::function<bool()>& condition) {
+        const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(20);
+        while (!condition()) {
+            CPPUNIT_ASSERT_MESSAGE("not within 20 s", std::chrono::steady_clock::now() < deadline);
+            std::this_thread::sleep_for(std::chrono::milliseconds(10));
+        }
+    }
+
+    std::unique_ptr<AppProcess> app_, client_;
+    std::string folder_;
+    std::string queueName_;
+    std::unique_ptr<Queue> queue_;
+};
+
+CPPUNIT_TEST_SUITE_REGISTRATION(PluginFolderTest);
