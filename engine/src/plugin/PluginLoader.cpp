@@ -50,15 +50,12 @@ void fillFromService(LoadedPlugin& plugin, const SharedObject& file, void* funct
     plugin.descriptor = descriptor;
 }
 
-}  // namespace
-
-LoadedPlugin PluginLoader::load(const std::string& path) const {
-    const SharedObject file(path, allowed_);
+LoadedPlugin described(const SharedObject& file) {
     void* const handlers = file.symbol(DROVER_PLUGIN_SYMBOL);
     void* const service = file.symbol(DROVER_SERVICE_SYMBOL);
     if ((handlers == nullptr) == (service == nullptr)) {
         throw PluginException(
-            path + (handlers == nullptr ? ": it exports neither " : ": it exports both ") +
+            file.path() + (handlers == nullptr ? ": it exports neither " : ": it exports both ") +
             DROVER_PLUGIN_SYMBOL + (handlers == nullptr ? " nor " : " and ") +
             DROVER_SERVICE_SYMBOL + "; a plugin has exactly one of them");
     }
@@ -66,12 +63,25 @@ LoadedPlugin PluginLoader::load(const std::string& path) const {
     plugin.path = file.path();
     plugin.sha256 = file.sha256();
     plugin.bytes = file.size();
+    plugin.copy = file.copy();
     if (handlers != nullptr) {
         fillFromHandlerPlugin(plugin, file, handlers);
     } else {
         fillFromService(plugin, file, service);
     }
     return plugin;
+}
+
+}  // namespace
+
+LoadedPlugin PluginLoader::load(const std::string& path) const {
+    return described(SharedObject(path, allowed_));
+}
+
+LoadedPlugin PluginLoader::loadCopy(const std::string& path,
+                                    const std::string& sha256,
+                                    int copy) const {
+    return described(SharedObject(path, sha256, copy));
 }
 
 }  // namespace drover

@@ -15,6 +15,7 @@ struct LoadedPlugin {
     std::string path;
     std::string sha256;     ///< Of the bytes that were loaded, in hex.
     std::size_t bytes = 0;  ///< How many.
+    int copy = -1;          ///< Descriptor of the private copy in memory that they came from.
     std::string name;       ///< Also the file's stem and the prefix of its configuration keys.
     std::string version;
     std::string description;
@@ -37,6 +38,10 @@ public:
 
     /// Throws PluginException, naming the file and both sides of the disagreement.
     [[nodiscard]] LoadedPlugin load(const std::string& path) const;
+    /// The same for the private copy that another process of this engine has checked and loaded from `path`.
+    [[nodiscard]] LoadedPlugin loadCopy(const std::string& path,
+                                        const std::string& sha256,
+                                        int copy) const;
 
 private:
     std::vector<std::string> allowed_;

@@ -11,11 +11,13 @@
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
+#include <utility>
 
 #include <Poco/DigestEngine.h>
 #include <Poco/SHA2Engine.h>
 
 #include "drover/Exceptions.h"
+#include "plugin/Descriptor.h"
 #include "plugin/ElfCheck.h"
 
 namespace drover {
@@ -24,24 +26,6 @@ namespace {
 
 constexpr off_t kMaxSize = off_t{1}
                            << 30;  // Far above any plugin, far below what would hurt the machine.
-
-/// A file descriptor with one owner.
-class Descriptor {
-public:
-    explicit Descriptor(int fd) : fd_(fd) {}
-    Descriptor(const Descriptor&) = delete;
-    Descriptor& operator=(const Descriptor&) = delete;
-    ~Descriptor() {
-        if (fd_ >= 0) {
-            ::close(fd_);
-        }
-    }
-    [[nodiscard]] int get() const { return fd_; }
-    void keepOpen() { fd_ = -1; }
-
-private:
-    int fd_;
-};
 
 [[noreturn]] void refuse(const std::string& path, const std::string& why) {
     throw PluginException(path + ": " + why);
@@ -121,22 +105,37 @@ SharedObject::SharedObject(const std::string& path, const std::vector<std::strin
         refuse(path, "its SHA-256 " + sha256_ + " is not in plugins.allow");
     }
 
-    Descriptor copy(::memfd_create(("drover-" + stem()).c_str(), MFD_CLOEXEC));
+    Descriptor copy(::memfd_create(("drover-" + stem()).c_str(), MFD_CLOEXEC | MFD_ALLOW_SEALING));
     if (copy.get() < 0) {
         refuseErrno(path, "no memory for its private copy");
     }
     writeAll(path, copy.get(), bytes);
-    const std::string name = "/proc/self/fd/" + std::to_string(copy.get());
+    // Handler processes map the same pages: nobody may write to them any more.
+    if (::fcntl(copy.get(),
+                F_ADD_SEALS,
+                F_SEAL_WRITE | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) != 0) {
+        refuseErrno(path, "its private copy cannot be sealed");
+    }
+    open(copy.get());
+    // The linker recognises an open library by its name first: the number must not be used again for another plugin.
+    copy_ = copy.release();
+}
+
+SharedObject::SharedObject(std::string path, std::string sha256, int copy)
+    : path_(std::move(path)), sha256_(std::move(sha256)), copy_(copy) {
+    open(copy);
+}
+
+void SharedObject::open(int copy) {
+    const std::string name = "/proc/self/fd/" + std::to_string(copy);
     handle_ = ::dlopen(name.c_str(), RTLD_NOW | RTLD_LOCAL);
     if (handle_ == nullptr) {
         std::string why = ::dlerror();
         for (std::size_t at = why.find(name); at != std::string::npos; at = why.find(name, at)) {
             why.replace(at, name.size(), "it");
         }
-        refuse(path, "the dynamic linker refuses it: " + why);
+        refuse(path_, "the dynamic linker refuses it: " + why);
     }
-    // The linker recognises an open library by its name first: the number must not be used again for another plugin.
-    copy.keepOpen();
 }
 
 void* SharedObject::symbol(const char* name) const {

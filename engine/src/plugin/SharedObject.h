@@ -17,21 +17,28 @@ public:
     /// linker refuses it. Static constructors of the plugin run here.
     /// `allowed`: the SHA-256 sums, in hex, of the files that may be loaded; empty: every one.
     explicit SharedObject(const std::string& path, const std::vector<std::string>& allowed = {});
+    /// The same from the private copy of another process, which has checked it; `copy` stays open.
+    SharedObject(std::string path, std::string sha256, int copy);
 
     /// nullptr if it does not export `name` itself.
     [[nodiscard]] void* symbol(const char* name) const;
     [[nodiscard]] const std::string& path() const noexcept { return path_; }
     /// Of the bytes that were loaded, in hex.
     [[nodiscard]] const std::string& sha256() const noexcept { return sha256_; }
+    /// Descriptor of the private copy: sealed, closed on exec, open as long as the process.
+    [[nodiscard]] int copy() const noexcept { return copy_; }
     /// The file's name without folder and ".so".
     [[nodiscard]] std::string stem() const;
     /// Of the file, and so about what it takes in memory.
     [[nodiscard]] std::size_t size() const noexcept { return size_; }
 
 private:
+    void open(int copy);
+
     std::string path_;
     std::string sha256_;
     std::size_t size_ = 0;
+    int copy_ = -1;
     void* handle_ = nullptr;
 };
 
