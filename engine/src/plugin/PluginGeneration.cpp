@@ -6,11 +6,12 @@
 #include "plugin/ErrorText.h"
 #include "plugin/HostApi.h"
 #include "plugin/PluginHandler.h"
+#include "plugin/ProcessHandler.h"
 
 namespace drover {
 
-std::shared_ptr<PluginGeneration> PluginGeneration::start(LoadedPlugin plugin,
-                                                          const ConfigLookup& lookup) {
+std::shared_ptr<PluginGeneration> PluginGeneration::start(
+    LoadedPlugin plugin, const ConfigLookup& lookup, std::optional<ProcessIsolation> isolation) {
     if (plugin.isService()) {
         throw PluginException(plugin.path + ": a service plugin, a handler plugin is needed here");
     }
@@ -18,7 +19,10 @@ std::shared_ptr<PluginGeneration> PluginGeneration::start(LoadedPlugin plugin,
     generation->values_ =
         checkedConfig(generation->plugin_.name, generation->plugin_.configKeys, lookup);
     generation->config_ = std::make_shared<const ConfigValues>(generation->values_);
-    generation->init();
+    generation->isolation_ = std::move(isolation);
+    if (!generation->isolation_) {
+        generation->init();
+    }
     return generation;
 }
 
@@ -45,8 +49,13 @@ void PluginGeneration::init() {
 std::vector<std::shared_ptr<HandlerType>> PluginGeneration::handlerTypes() {
     std::vector<std::shared_ptr<HandlerType>> types;
     for (std::uint32_t i = 0; i < descriptor().handler_count; ++i) {
-        types.push_back(
-            std::make_shared<PluginHandler>(shared_from_this(), *descriptor().handlers[i]));
+        const drover_handler& handler = *descriptor().handlers[i];
+        if (isolation_) {
+            types.push_back(
+                std::make_shared<ProcessHandler>(shared_from_this(), handler, *isolation_));
+        } else {
+            types.push_back(std::make_shared<PluginHandler>(shared_from_this(), handler));
+        }
     }
     return types;
 }

@@ -4,11 +4,13 @@
 #include <cstdint>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "core/HandlerType.h"
 #include "plugin/ConfigKeys.h"
+#include "plugin/HandlerProcess.h"
 #include "plugin/PluginLoader.h"
 
 namespace drover {
@@ -20,8 +22,11 @@ class PluginGeneration : public std::enable_shared_from_this<PluginGeneration> {
 public:
     /// Reads the configuration and calls the plugin's init, once.
     /// Throws ConfigException for a value that does not fit, PluginException if init refuses or `plugin` is a service.
-    [[nodiscard]] static std::shared_ptr<PluginGeneration> start(LoadedPlugin plugin,
-                                                                 const ConfigLookup& lookup);
+    /// With `isolation` nothing of the plugin runs here: its init does in each handler process.
+    [[nodiscard]] static std::shared_ptr<PluginGeneration> start(
+        LoadedPlugin plugin,
+        const ConfigLookup& lookup,
+        std::optional<ProcessIsolation> isolation = std::nullopt);
 
     PluginGeneration(const PluginGeneration&) = delete;
     PluginGeneration& operator=(const PluginGeneration&) = delete;
@@ -47,6 +52,7 @@ private:
     void init();
 
     LoadedPlugin plugin_;
+    std::optional<ProcessIsolation> isolation_;
     bool initialised_ = false;
     std::atomic<std::uint64_t> jobsRun_{0};
     mutable std::mutex mutex_;

@@ -1,0 +1,143 @@
+#include "plugin/ChildProcess.h"
+
+#include <algorithm>
+#include <cerrno>
+#include <csignal>
+#include <cstring>
+#include <fcntl.h>
+#include <spawn.h>
+#include <sys/wait.h>
+#include <thread>
+#include <unistd.h>
+
+#include "drover/Exceptions.h"
+#include "plugin/Descriptor.h"
+
+namespace drover {
+
+namespace {
+
+constexpr int kFirst = 3;  ///< The number of the first descriptor that a child is handed.
+constexpr std::chrono::milliseconds kLook{1};  ///< How often a child that is to end is looked at.
+
+/// The attributes of posix_spawn with one owner.
+struct SpawnOptions {
+    SpawnOptions() {
+        posix_spawn_file_actions_init(&actions);
+        posix_spawnattr_init(&attributes);
+    }
+    SpawnOptions(const SpawnOptions&) = delete;
+    SpawnOptions& operator=(const SpawnOptions&) = delete;
+    ~SpawnOptions() {
+        posix_spawnattr_destroy(&attributes);
+        posix_spawn_file_actions_destroy(&actions);
+    }
+
+    posix_spawn_file_actions_t actions{};
+    posix_spawnattr_t attributes{};
+};
+
+}  // namespace
+
+ChildProcess::ChildProcess(const std::string& program,
+                           std::vector<std::string> args,
+                           const std::vector<int>& descriptors) {
+    SpawnOptions options;
+    posix_spawn_file_actions_addopen(&options.actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
+    // Out of the way first: a descriptor that has one of the wanted numbers must not be overwritten before it is copied.
+    std::vector<Descriptor> copies;
+    const int free = kFirst + static_cast<int>(descriptors.size());
+    for (const int fd : descriptors) {
+        copies.emplace_back(::fcntl(fd, F_DUPFD_CLOEXEC, free));
+        if (copies.back().get() < 0) {
+            throw PluginException(program +
+                                  ": no descriptor for a child process: " + std::strerror(errno));
+        }
+    }
+    for (std::size_t i = 0; i < copies.size(); ++i) {
+        posix_spawn_file_actions_adddup2(
+            &options.actions, copies[i].get(), kFirst + static_cast<int>(i));
+    }
+    posix_spawn_file_actions_addclosefrom_np(&options.actions, free);
+    sigset_t blocked;
+    sigemptyset(&blocked);
+    for (const int signal : {SIGTERM, SIGINT, SIGHUP}) {
+        sigaddset(&blocked, signal);
+    }
+    posix_spawnattr_setsigmask(&options.attributes, &blocked);
+    posix_spawnattr_setpgroup(&options.attributes, 0);
+    posix_spawnattr_setflags(&options.attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETPGROUP);
+    std::vector<char*> argv;
+    argv.reserve(args.size() + 1);
+    for (std::string& arg : args) {
+        argv.push_back(arg.data());
+    }
+    argv.push_back(nullptr);
+    const int error = ::posix_spawn(
+        &pid_, program.c_str(), &options.actions, &options.attributes, argv.data(), environ);
+    if (error != 0) {
+        pid_ = -1;
+        throw PluginException(program +
+                              ": cannot be started as a child process: " + std::strerror(error));
+    }
+}
+
+ChildProcess::~ChildProcess() {
+    if (pid_ > 0) {
+        kill();
+    }
+}
+
+std::optional<int> ChildProcess::look() {
+    if (status_) {
+        return status_;
+    }
+    siginfo_t info{};
+    if (::waitid(P_PID, static_cast<id_t>(pid_), &info, WEXITED | WNOHANG | WNOWAIT) != 0 ||
+        info.si_pid == 0) {
+        return std::nullopt;
+    }
+    // Before it is reaped: until then nobody else can have its number.
+    ::kill(-pid_, SIGKILL);
+    int status = 0;
+    ::waitpid(pid_, &status, 0);
+    status_ = status;
+    return status_;
+}
+
+std::optional<int> ChildProcess::ended(std::chrono::milliseconds timeout) {
+    const auto deadline = std::chrono::steady_clock::now() + timeout;
+    while (true) {
+        if (const auto status = look()) {
+            return status;
+        }
+        if (std::chrono::steady_clock::now() >= deadline) {
+            return std::nullopt;
+        }
+        std::this_thread::sleep_for(kLook);
+    }
+}
+
+int ChildProcess::kill() {
+    if (const auto status = look()) {
+        return *status;
+    }
+    ::kill(-pid_, SIGKILL);
+    int status = 0;
+    while (::waitpid(pid_, &status, 0) < 0 && errno == EINTR) {
+    }
+    status_ = status;
+    return status;
+}
+
+std::string describeEnd(int waitStatus) {
+    if (WIFEXITED(waitStatus)) {
+        return "ended with exit code " + std::to_string(WEXITSTATUS(waitStatus));
+    }
+    const int signal = WTERMSIG(waitStatus);
+    const char* const name = ::sigabbrev_np(signal);
+    return name == nullptr ? "ended by signal " + std::to_string(signal)
+                           : "ended by SIG" + std::string(name);
+}
+
+}  // namespace drover

@@ -1,0 +1,44 @@
+#pragma once
+
+#include <chrono>
+#include <optional>
+#include <string>
+#include <sys/types.h>
+#include <vector>
+
+namespace drover {
+
+/// A child process that inherits the environment, standard output and error, and of the descriptors what it is handed.
+///
+/// It has a process group of its own, so that a Ctrl-C on the terminal is for the engine alone, and TERM, INT and HUP
+/// blocked, so that an init system that signals the whole group of the service leaves the end to the engine.
+/// Threads: one at a time.
+class ChildProcess {
+public:
+    /// `args` begins with the program's name. `descriptors` become 3, 4, ... in the child.
+    /// Throws PluginException if it cannot be started.
+    ChildProcess(const std::string& program,
+                 std::vector<std::string> args,
+                 const std::vector<int>& descriptors);
+    /// Kills it, and what is left of its group.
+    ~ChildProcess();
+    ChildProcess(const ChildProcess&) = delete;
+    ChildProcess& operator=(const ChildProcess&) = delete;
+
+    [[nodiscard]] pid_t pid() const noexcept { return pid_; }
+    /// Its wait status once it has ended, by itself or killed; std::nullopt: it still runs after `timeout`.
+    std::optional<int> ended(std::chrono::milliseconds timeout);
+    /// Ends it by SIGKILL unless it has ended; the wait status.
+    int kill();
+
+private:
+    std::optional<int> look();
+
+    pid_t pid_ = -1;
+    std::optional<int> status_;
+};
+
+/// "ended by SIGSEGV", "ended with exit code 3".
+[[nodiscard]] std::string describeEnd(int waitStatus);
+
+}  // namespace drover
