@@ -183,7 +183,9 @@ public:
                                               "redis.db=-1",
                                               "log.level=loud",
                                               "plugins.load=../echo",
-                                              "plugin.echo.isolation=process",
+                                              "plugin.echo.isolation=container",
+                                              "plugin.echo.memoryLimitMb=-1",
+                                              "plugin.echo.hardTimeoutMs=1s",
                                               "queue.a.bullmq5=yes",
                                               "queue.a.threads=0",
                                               "worker.defaults.batchSize=many"};

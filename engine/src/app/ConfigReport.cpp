@@ -23,7 +23,7 @@ bool endsWith(const std::string& text, const std::string& end) {
 /// The unit that a key's name ends in; empty: it has none.
 std::string unitOf(const std::string& key) {
     static const std::vector<std::pair<std::string, std::string>> kUnits = {
-        {"Ms", "milliseconds"}, {"Us", "microseconds"}, {"Bytes", "bytes"}};
+        {"Ms", "milliseconds"}, {"Us", "microseconds"}, {"Bytes", "bytes"}, {"Mb", "megabytes"}};
     for (const auto& [ending, unit] : kUnits) {
         if (endsWith(key, ending)) {
             return unit;

@@ -92,7 +92,8 @@ Plugins::Plugins(const Configuration& config,
         }
         entry.service = plugin.isService();
         if (!entry.service) {
-            entry.running = PluginGeneration::start(plugin, lookupOf(config));
+            entry.running = PluginGeneration::start(
+                plugin, lookupOf(config), Settings::isolation(config, name));
             entry.types = entry.running->handlerTypes();
             entry.generation = 1;
         }
@@ -240,7 +241,8 @@ void Plugins::take(const PluginFile& file, Entry& entry, Configuration& config) 
         }
         throw ConfigException(all);
     }
-    const auto next = PluginGeneration::start(std::move(plugin), lookupOf(fresh));
+    const auto next = PluginGeneration::start(
+        std::move(plugin), lookupOf(fresh), Settings::isolation(fresh, file.name));
     HandlerRegistry::Types types = next->handlerTypes();
     workers_.apply(registryWith(fresh, file.name, types), fresh);
     config = std::move(fresh);

@@ -49,6 +49,11 @@ Services::Services(const Configuration& config,
     for (const LoadedPlugin& plugin : plugins) {
         const ServiceDescriptor& descriptor =
             *std::get<const ServiceDescriptor*>(plugin.descriptor);
+        if (Settings::isolation(config, plugin.name)) {
+            throw ConfigException("plugin." + plugin.name +
+                                  ".isolation = \"process\": " + plugin.name +
+                                  " is a service plugin, which runs in the engine's process");
+        }
         Loaded loaded;
         loaded.context = std::make_unique<Context>(*this, descriptor);
         loaded.service = descriptor.create(*loaded.context);

@@ -177,6 +177,18 @@ PluginSettings Settings::plugin(const Configuration& config) {
     return plugins;
 }
 
+std::optional<ProcessIsolation> Settings::isolation(const Configuration& config,
+                                                    const std::string& plugin) {
+    const std::string below = "plugin." + plugin + ".";
+    if (config.text(below + "isolation") != "process") {
+        return std::nullopt;
+    }
+    ProcessIsolation isolation;
+    isolation.memoryLimitMb = config.integer(below + "memoryLimitMb");
+    isolation.hardTimeout = milliseconds(config.integer(below + "hardTimeoutMs"));
+    return isolation;
+}
+
 std::vector<std::string> Settings::check(const Configuration& config) {
     std::vector<std::string> problems = config.problems();
     if (!problems.empty()) {

@@ -2,12 +2,14 @@
 
 #include <chrono>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "app/Configuration.h"
 #include "drover/JobOptions.h"
 #include "drover/Queue.h"
+#include "plugin/ProcessIsolation.h"
 
 namespace drover {
 
@@ -87,6 +89,9 @@ struct Settings {
     [[nodiscard]] static QueueSettings queue(const Configuration& config, const std::string& alias);
     [[nodiscard]] static LogSettings logging(const Configuration& config);
     [[nodiscard]] static PluginSettings plugin(const Configuration& config);
+    /// std::nullopt: the plugin's handlers run in threads of the engine.
+    [[nodiscard]] static std::optional<ProcessIsolation> isolation(const Configuration& config,
+                                                                   const std::string& plugin);
 };
 
 /// The folder where sockets without a configured path live: $XDG_RUNTIME_DIR, else /run/drover if it can be written to,

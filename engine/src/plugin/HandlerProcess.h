@@ -11,19 +11,13 @@
 #include "core/HandlerType.h"
 #include "plugin/ChildProcess.h"
 #include "plugin/HandlerProtocol.h"
+#include "plugin/ProcessIsolation.h"
 
 namespace Poco {
 class Logger;
 }
 
 namespace drover {
-
-/// How the handlers of a plugin run in processes of their own. Keys: plugin.<name>.*.
-struct ProcessIsolation {
-    std::int64_t memoryLimitMb = 0;            ///< 0: none.
-    std::chrono::milliseconds hardTimeout{0};  ///< 0: none.
-    std::string program = "/proc/self/exe";    ///< Runs runHandlerHost() for wire::kOption.
-};
 
 /// One handler process with one instance of a handler in it, as the engine sees it.
 ///

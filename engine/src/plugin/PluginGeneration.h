@@ -10,8 +10,8 @@
 
 #include "core/HandlerType.h"
 #include "plugin/ConfigKeys.h"
-#include "plugin/HandlerProcess.h"
 #include "plugin/PluginLoader.h"
+#include "plugin/ProcessIsolation.h"
 
 namespace drover {
 

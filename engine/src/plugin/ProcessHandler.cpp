@@ -131,6 +131,7 @@ private:
         if (!ready(jobs)) {
             return;
         }
+        type_->generation_->countJobs(jobs.size());
         const std::string death = note(
             process_->process(jobs, decided, false),
             jobs.size() == 1
