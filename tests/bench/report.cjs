@@ -25,6 +25,7 @@ if (best) medians.bullmq_noop_best = best;
 const ratios = [
   ['empty handler / BullMQ at its best concurrency', 'drover_noop', 'bullmq_noop_best', 2.5],
   ['empty handler / batched scripts', 'drover_noop', 'script_jobs', 0.6],
+  ['empty handler in a process / in a thread', 'drover_noop_process', 'drover_noop', null],
   ['POST, 32 connections / NestJS', 'drover_post', 'nest_post', 5],
   ['POST, 32 connections / empty answer of the HTTP server', 'drover_post', 'http_empty', null],
   ['drain / original logic', 'drover_drain', 'nest_drain_seed', 10],

@@ -4,7 +4,7 @@
 set -euo pipefail
 cd "$(dirname "$(readlink -f "$0")")/../.."
 
-parts=(script http sql nest_post nest_drain_seed nest_drain_insert bullmq_noop drover_post drover_drain drover_noop)
+parts=(script http sql nest_post nest_drain_seed nest_drain_insert bullmq_noop drover_post drover_drain drover_noop drover_noop_process)
 turns=5
 jobs=50000 events=100 consumers=3   # What is drained.
 noop_jobs=100000                    # What an empty handler gets.
@@ -230,14 +230,17 @@ measure_drover_drain() {
   rows_are drover "$jobs"
 }
 
-measure_drover_noop() {
+# echo_drained NAME SETTING: what an empty handler gets done.
+echo_drained() {
   redis flushall >/dev/null
   node tests/bench/queue.cjs fill echo echo "$noop_jobs" "$events"
-  start_drover echo --set plugins.load=echo
+  start_drover echo --set plugins.load=echo --set "$2"
   until_true 30 'the echo worker' drover_is_ready echo
-  record drover_noop "$(drained echo "$noop_jobs")"
+  record "$1" "$(drained echo "$noop_jobs")"
   stop_workers
 }
+measure_drover_noop() { echo_drained drover_noop plugin.echo.isolation=thread; }
+measure_drover_noop_process() { echo_drained drover_noop_process plugin.echo.isolation=process; }
 
 # --- turns -----------------------------------------------------------------------------------------------------------------
 
