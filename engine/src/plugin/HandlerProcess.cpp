@@ -266,7 +266,7 @@ void HandlerProcess::pushCancels(Conversation& with) {
 
 std::string HandlerProcess::bury(const std::string& why, milliseconds dying, Conversation* with) {
     const auto own = child_.ended(dying);
-    const std::string end = describe(own ? *own : child_.kill()) + (own ? "" : ": " + why);
+    std::string end = describe(own ? *own : child_.kill()) + (own ? "" : ": " + why);
     try {
         wire::Frame frame;
         while (with != nullptr && channel_.receive(frame) == wire::Channel::Received::Frame) {

@@ -44,6 +44,7 @@ void maybeCrash(std::string_view what) {
     } else if (what == "\"exit\"") {
         std::exit(3);
     } else if (what == "\"leak\"") {
+        // NOLINTNEXTLINE(clang-analyzer-cplusplus.NewDeleteLeaks): on purpose.
         while (writeMegabyte(::operator new(kMegabyte))) {
         }
     } else if (what == "\"hang\"") {
@@ -78,6 +79,7 @@ public:
             return drover::completed(std::to_string(openDescriptors()));
         }
         if (what == "\"fill\"") {
+            // NOLINTNEXTLINE(clang-analyzer-unix.Malloc): on purpose.
             while (writeMegabyte(std::malloc(kMegabyte))) {
             }
             return drover::failed("full");
