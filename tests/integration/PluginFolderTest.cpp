@@ -154,7 +154,7 @@ public:
             {"no-symbol", "exports neither drover_plugin nor drover_service"},
             {"undefined-symbol", "nobody_has_this"},
             {"duplicate-handler", "twice"},
-            {"bad-options", "default_options"},
+            {"bad-options", "bad default options: not JSON"},
             {"init-fails", "its init refuses: the licence expired"},
             {"create-fails", "cannot be made: no room at the inn"},
             {"throws-at-load", "its trial was ended by SIGABRT"},
@@ -218,10 +218,11 @@ public:
         std::ofstream(folder_ + "/configured.properties") << own;
         app_->signal(SIGHUP);
         app_->waitForLog("plugin configured 1.0, generation 1: runs");
-        CPPUNIT_ASSERT_EQUAL(std::size_t{0}, resultOf(add(1, "any").front()).find("\"hello 7 "));
+        CPPUNIT_ASSERT_EQUAL(std::size_t{0},
+                             resultOf(add(1, "configured").front()).find("\"hello 7 "));
         std::ofstream(folder_ + "/configured.properties") << own << "configured.greeting = hi\n";
         app_->signal(SIGHUP);
-        waitUntil([&] { return resultOf(add(1, "any").front()).rfind("\"hi 7 ", 0) == 0; });
+        waitUntil([&] { return resultOf(add(1, "configured").front()).rfind("\"hi 7 ", 0) == 0; });
     }
 
     void whatOthersCouldHaveWrittenIsRefused() {
@@ -258,11 +259,12 @@ public:
         std::filesystem::copy_file(kModules + "/next/same-a.so", app_->path("next"));
         std::filesystem::rename(app_->path("next"), folder_ + "/same-a.so");
         app_->waitForLog("same-a 1, generation 2: runs");
-        CPPUNIT_ASSERT_EQUAL(1U, list().Size());
+        waitUntil([&] { return list().Size() == 1; });
     }
 
 private:
-    void run(std::vector<std::string> more = {}, const std::string& load = "*") {
+    /// Started, with what lies in the folder already.
+    void run(const std::vector<std::string>& more = {}, const std::string& load = "*") {
         std::vector<std::string> args = {
             "run",
             "--set",
@@ -278,6 +280,9 @@ private:
         args.insert(args.end(), more.begin(), more.end());
         app_->start(args);
         app_->waitForLog("is running");
+        if (std::filesystem::exists(folder_ + "/same-a.so")) {
+            app_->waitForLog("plugin same-a 1, generation 1: runs");
+        }
     }
 
     void drop(const std::string& name) const {

@@ -28,6 +28,7 @@ class WorkerTest : public RedisFixture {
     CPPUNIT_TEST(unrecoverableJobFailsAtOnce);
     CPPUNIT_TEST(unservedNameIsPutBackForAPeer);
     CPPUNIT_TEST(aHandlerAddsChildrenAndWaitsForThem);
+    CPPUNIT_TEST(waitingForNoChildrenHoldsUpNobody);
     CPPUNIT_TEST(wrongChildrenAreRefusedWhole);
     CPPUNIT_TEST(anOutcomeThatRedisRefusesDoesNotHoldUpItsNeighbours);
     CPPUNIT_TEST(unavailableHandlerCostsNoAttemptAndProbesWithOneJob);
@@ -177,6 +178,24 @@ public:
         CPPUNIT_ASSERT_EQUAL(std::string("1"), hash(parent)["atm"]);
         CPPUNIT_ASSERT_EQUAL(std::int64_t{0},
                              number({"EXISTS", keys().job(parent) + ":dependencies"}));
+    }
+
+    void waitingForNoChildrenHoldsUpNobody() {
+        const std::string stuck = addJob("stuck");
+        run(std::make_shared<FakeHandler>([](std::span<RunningJob* const> jobs) {
+            for (RunningJob* job : jobs) {
+                const bool waits = job->job().name == "stuck";
+                job->setOutcome(
+                    {waits ? JobOutcome::Kind::WaitingChildren : JobOutcome::Kind::Completed,
+                     "",
+                     "",
+                     0});
+            }
+        }));
+        eventually("it is put off", [&] { return stateOf(stuck) == JobState::Delayed; });
+        CPPUNIT_ASSERT_EQUAL(std::string("4"), hash(stuck)["ats"]);
+        const std::string other = addJob();
+        eventually("completed", [&] { return stateOf(other) == JobState::Completed; });
     }
 
     void wrongChildrenAreRefusedWhole() {

@@ -205,8 +205,8 @@ std::vector<std::string> Settings::check(const Configuration& config) {
         plugins.names.size()) {
         report(problems, config, "plugins.load", "expected every name once");
     }
-    const bool sums = std::all_of(
-        plugins.allow.begin(), plugins.allow.end(), [](const std::string& sum) {
+    const bool sums =
+        std::all_of(plugins.allow.begin(), plugins.allow.end(), [](const std::string& sum) {
             return sum.size() == 64 &&
                    sum.find_first_not_of("0123456789abcdef") == std::string::npos;
         });

@@ -25,6 +25,8 @@ constexpr std::chrono::seconds kQuarantine{5};
 constexpr std::chrono::seconds kLongestWait{1};
 /// The longest trust in a rate limiter's own word: somebody may lift it sooner. BullMQ: maximumRateLimitDelay.
 constexpr std::chrono::seconds kLongestLimit{30};
+/// Runs of one attempt that follow each other without a pause.
+constexpr int kRunsAtOnce = 3;
 constexpr std::int64_t kUnservedFirstMs = 1000;
 constexpr std::int64_t kUnservedMostMs = 60000;
 
@@ -681,8 +683,10 @@ void Worker::release(const std::shared_ptr<JobRun>& run,
                      const char* operation,
                      bool sentBefore) {
     if (code > 0) {
-        // No child is pending any more: it runs again at once, and finds their results.
-        settlement_.giveBack(run, 0, false);
+        // No child is pending any more: it runs again at once, and finds their results. A handler that waits for children
+        // which it never had would do so for ever, in front of all others.
+        const bool again = run->job().attemptsStarted - run->job().attemptsMade > kRunsAtOnce;
+        settlement_.giveBack(run, again ? clock_.wallMs() + kUnservedFirstMs : 0, false);
         return;
     }
     const std::optional<ErrorCode> error = errorCodeOf(code);
