@@ -89,7 +89,7 @@ private:
     static constexpr int kBurst = 24;
 
     void dieAt(const std::string& phase) {
-        const int rounds = drover::test::countFrom("DROVER_CHAOS_FAILPOINTS", 2);
+        const int rounds = drover::test::countFrom("DROVER_CHAOS_FAILPOINTS", 1);
         std::chrono::milliseconds longest{0};
         for (int round = 0; round < rounds; ++round) {
             const int passage = std::uniform_int_distribution<int>(1, 3)(random_);

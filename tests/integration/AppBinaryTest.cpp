@@ -44,6 +44,7 @@ class AppBinaryTest : public CppUnit::TestFixture {
     CPPUNIT_TEST(healthWithoutProcessExitsWith69);
     CPPUNIT_TEST(hangupReloadsTheLogLevelAndSaysWhatNeedsARestart);
     CPPUNIT_TEST(hangupWithAWrongFileKeepsTheOldConfiguration);
+    CPPUNIT_TEST(hangupTellsWhatHasChangedKeyByKey);
     CPPUNIT_TEST(stopAndContinueSignalsQuietAndResume);
     CPPUNIT_TEST(aSecondProcessOnOneSocketIsRefused);
     CPPUNIT_TEST(theSocketOfAKilledProcessIsReplaced);
@@ -232,6 +233,19 @@ public:
         app_->signal(SIGTERM);
         CPPUNIT_ASSERT_EQUAL(0, app_->wait());
         assertHas(app_->err(), "ended after");
+    }
+
+    void hangupTellsWhatHasChangedKeyByKey() {
+        const std::string load = "plugins.load = echo\nplugins.dir = " + kPlugins + "\n";
+        const std::string file = app_->write("a.properties", load + "queue.echo.threads = 2\n");
+        startRunning({"--config", file});
+        app_->write("a.properties",
+                    load + "queue.echo.threads = 3\nworker.defaults.concurrency = 9\n");
+        app_->signal(SIGHUP);
+        app_->waitForLog("configuration reloaded");
+        assertHas(app_->err(), file + ":3: queue.echo.threads is 3 now, it was 2");
+        assertHas(app_->err(), file + ":4: worker.defaults.concurrency is 9 now, it was 256");
+        CPPUNIT_ASSERT_EQUAL(std::string::npos, app_->err().find("plugins.load has changed"));
     }
 
     void stopAndContinueSignalsQuietAndResume() {

@@ -25,6 +25,7 @@ class HandlerReplacementTest : public WorkerFixture {
     CPPUNIT_TEST(withoutHandlersTheQueueIsLeftAlone);
     CPPUNIT_TEST(theOldOneEndsWithItsLastJob);
     CPPUNIT_TEST(ofTwoSwitchesAtOnceTheSecondStands);
+    CPPUNIT_TEST(otherSettingsCountFromTheChangeOn);
     CPPUNIT_TEST_SUITE_END();
 
 public:
@@ -112,7 +113,8 @@ public:
         run(present);
         const auto refusing = std::make_shared<FakeHandler>(completeAll);
         refusing->refuses = true;
-        CPPUNIT_ASSERT_THROW(static_cast<void>(worker_->prepare({refusing})), PluginException);
+        CPPUNIT_ASSERT_THROW(static_cast<void>(worker_->prepare({refusing}, settings_)),
+                             PluginException);
         const std::string id = addJob();
         eventually("it ran", [&] { return stateOf(id) == JobState::Completed; });
         CPPUNIT_ASSERT_EQUAL(std::size_t{1}, present->seen());
@@ -184,8 +186,29 @@ public:
         eventually("one is gone", [&] { return first->instances() == 0; });
     }
 
+    void otherSettingsCountFromTheChangeOn() {
+        settings_.threads = 1;
+        settings_.batchSize = 1;
+        settings_.concurrency = 1;
+        const auto handler = holding();
+        addMany(500);
+        run(handler);
+        eventually("one runs", [&] { return handler->seen() == 1; });
+        settings_.threads = 3;
+        settings_.concurrency = 10;
+        change({handler});
+        // The one that runs ends where it is.
+        eventually("three more run", [&] { return handler->seen() == 4; });
+        CPPUNIT_ASSERT_EQUAL(10, worker_->settings().concurrency);
+        release_ = true;
+        eventually("all are done", [&] { return completedCount() == 500; });
+        eventually("the first thread has ended", [&] { return handler->instances() == 3; });
+    }
+
 private:
-    void change(const Handlers& handlers) { worker_->switchTo(worker_->prepare(handlers)); }
+    void change(const Handlers& handlers) {
+        worker_->switchTo(worker_->prepare(handlers, settings_));
+    }
 
     /// Keeps its jobs until release_, then completes them.
     std::shared_ptr<FakeHandler> holding() {

@@ -157,7 +157,7 @@ public:
             {"bad-options", "bad default options: not JSON"},
             {"init-fails", "its init refuses: the licence expired"},
             {"create-fails", "cannot be made: no room at the inn"},
-            {"throws-at-load", "its trial was ended by SIGABRT"},
+            {"throws-at-load", "its trial ended by SIGABRT"},
             {"exits-at-load", "its trial ended with exit code 3"},
             {"hangs-at-load", "does not end within 1500 ms"},
         };

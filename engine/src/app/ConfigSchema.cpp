@@ -183,34 +183,37 @@ std::vector<KeySpec> engineKeys() {
                "Whether BullMQ 5 clients share the queue. `on` loses nothing next to them; "
                "`auto` acts when it sees one, which it cannot for 5.x workers alone; no "
                "setting keeps a 5.48 worker from running a job that is to be failed."));
-    keys.push_back(
+    keys.push_back(reloadable(
         integer("queue.<alias>.limiterMax",
                 0,
                 0,
                 1000000000,
                 "Most jobs that all workers of the queue start within limiterDurationMs; "
-                "0: no limit."));
-    keys.push_back(integer("queue.<alias>.limiterDurationMs",
-                           1000,
-                           1,
-                           kMaxMs,
-                           "The window that limiterMax counts in."));
-    keys.push_back(integer("queue.<alias>.metricsMaxDataPoints",
-                           0,
-                           0,
-                           1000000,
-                           "Minutes of throughput that are kept for dashboards; 0: none."));
-    keys.push_back(integer("queue.<alias>.maxStartedAttempts",
-                           0,
-                           0,
-                           1000000,
-                           "A job that was started more often fails unrun; 0: no limit."));
+                "0: no limit.")));
+    keys.push_back(reloadable(integer("queue.<alias>.limiterDurationMs",
+                                      1000,
+                                      1,
+                                      kMaxMs,
+                                      "The window that limiterMax counts in.")));
     keys.push_back(
+        reloadable(integer("queue.<alias>.metricsMaxDataPoints",
+                           0,
+                           0,
+                           1000000,
+                           "Minutes of throughput that are kept for dashboards; 0: none.")));
+    keys.push_back(
+        reloadable(integer("queue.<alias>.maxStartedAttempts",
+                           0,
+                           0,
+                           1000000,
+                           "A job that was started more often fails unrun; 0: no limit.")));
+    keys.push_back(reloadable(
         text("queue.<alias>.removeOnComplete",
              "false",
              "What is kept of completed jobs that do not say it themselves: false (all), "
-             "true (none), a count, or {\"age\": s, \"count\": n, \"limit\": n}."));
-    keys.push_back(text("queue.<alias>.removeOnFail", "false", "The same for failed jobs."));
+             "true (none), a count, or {\"age\": s, \"count\": n, \"limit\": n}.")));
+    keys.push_back(
+        reloadable(text("queue.<alias>.removeOnFail", "false", "The same for failed jobs.")));
     return keys;
 }
 
@@ -335,13 +338,14 @@ bool KeySpec::accepts(const std::string& value) const {
 
 const std::vector<KeySpec>& workerSettings() {
     static const std::vector<KeySpec> kSettings = {
-        integer("concurrency",
-                256,
-                1,
-                100000,
-                "How many jobs of the queue this process may hold active."),
-        integer("threads", 1, 1, 1024, "Handler threads of the queue."),
-        integer("batchSize", 64, 1, 10000, "Most jobs that a handler is given at once."),
+        reloadable(integer("concurrency",
+                           256,
+                           1,
+                           100000,
+                           "How many jobs of the queue this process may hold active.")),
+        reloadable(integer("threads", 1, 1, 1024, "Handler threads of the queue.")),
+        reloadable(
+            integer("batchSize", 64, 1, 10000, "Most jobs that a handler is given at once.")),
         integer("lockDurationMs",
                 10000,
                 100,
@@ -349,17 +353,19 @@ const std::vector<KeySpec>& workerSettings() {
                 "How long a claimed job stays ours without a renewal; renewed at half of it."),
         integer("stalledIntervalMs", 5000, 100, kMaxMs, "How often stalled jobs are looked for."),
         integer("maxStalledCount", 1, 0, 1000000, "How often a job may stall before it fails."),
-        integer("unstartedMaxMs",
-                500,
-                0,
-                kMaxMs,
-                "How long a claimed job may wait for a thread before it is handed back."),
-        integer("timeoutMs",
-                0,
-                0,
-                kMaxMs,
-                "How long a handler may work on a job before its cancel token is set; 0: no limit. "
-                "What it then returns counts as ever."),
+        reloadable(
+            integer("unstartedMaxMs",
+                    500,
+                    0,
+                    kMaxMs,
+                    "How long a claimed job may wait for a thread before it is handed back.")),
+        reloadable(integer(
+            "timeoutMs",
+            0,
+            0,
+            kMaxMs,
+            "How long a handler may work on a job before its cancel token is set; 0: no limit. "
+            "What it then returns counts as ever.")),
         integer("drainDelayMs",
                 5000,
                 10,

@@ -174,9 +174,16 @@ void Engine::reload() {
     for (const auto& [key, value] : fresh.effective()) {
         const KeySpec* spec = fresh.schema().find(key);
         const auto old = before.find(key);
-        if (spec != nullptr && !spec->reloadable &&
-            (old == before.end() || old->second.text != value.text)) {
+        if (old != before.end() && old->second.text == value.text) {
+            continue;
+        }
+        if (spec == nullptr || !spec->reloadable) {
             logger().warning(value.origin + ": " + key + " has changed and needs a restart");
+        } else if (spec->secret) {
+            logger().information(value.origin + ": " + key + " has changed");
+        } else {
+            logger().information(value.origin + ": " + key + " is " + value.text + " now" +
+                                 (old == before.end() ? "" : ", it was " + old->second.text));
         }
     }
     config_ = std::move(fresh);

@@ -4,6 +4,9 @@
 #include <thread>
 #include <utility>
 
+#include <Poco/Logger.h>
+
+#include "drover/Exceptions.h"
 #include "redis/RedisClient.h"
 #include "redis/ScriptRegistry.h"
 
@@ -77,19 +80,16 @@ Workers::Workers(const Settings& settings)
       sweeper_(client(redis_, "stalled sweeper"), clock_) {}
 
 void Workers::apply(const HandlerRegistry& registry, const Configuration& config) {
-    std::vector<std::pair<Worker*, std::shared_ptr<HandlerRouter>>> changes;
+    std::vector<std::pair<Worker*, Worker::Change>> changes;
     std::vector<std::unique_ptr<Worker>> added;
     for (const std::string& queue : registry.queues()) {
+        const WorkerSettings wanted = workerSettingsOf(settingsOf(config, queue), redis_.prefix);
         if (Worker* const worker = workerOf(queue)) {
-            changes.emplace_back(worker, worker->prepare(registry.handlersOf(queue)));
+            changes.emplace_back(worker, worker->prepare(registry.handlersOf(queue), wanted));
             continue;
         }
-        added.push_back(
-            std::make_unique<Worker>(workerSettingsOf(settingsOf(config, queue), redis_.prefix),
-                                     redisOptions(redis_),
-                                     scripts_,
-                                     clock_,
-                                     registry.handlersOf(queue)));
+        added.push_back(std::make_unique<Worker>(
+            wanted, redisOptions(redis_), scripts_, clock_, registry.handlersOf(queue)));
         if (started_) {
             added.back()->makeInstances();
         }
@@ -97,10 +97,11 @@ void Workers::apply(const HandlerRegistry& registry, const Configuration& config
     const std::vector<std::string> served = registry.queues();
     for (const auto& worker : workers_) {
         if (std::find(served.begin(), served.end(), worker->settings().queue) == served.end()) {
-            changes.emplace_back(worker.get(), worker->prepare({}));
+            changes.emplace_back(worker.get(), worker->prepare({}, worker->settings()));
         }
     }
     // Nothing below refuses any more.
+    registry_ = registry;
     for (auto& [worker, next] : changes) {
         worker->switchTo(std::move(next));
     }
@@ -125,7 +126,7 @@ Worker* Workers::workerOf(const std::string& queue) const {
 }
 
 void Workers::startOne(Worker& worker) {
-    const WorkerSettings& settings = worker.settings();
+    const WorkerSettings settings = worker.settings();
     // Before the first claim: a lock may need a renewal soon after.
     keeper_.watch(worker.backend(), worker.held(), settings.lockDuration);
     sweeper_.watch(worker.backend(), settings.stalledInterval, settings.maxStalledCount);
@@ -187,12 +188,20 @@ bool Workers::stillBusy() const {
         workers_.begin(), workers_.end(), [](const auto& one) { return one->handlersBusy(); });
 }
 
+void Workers::reload(const Configuration& config) {
+    try {
+        apply(registry_, config);
+    } catch (const Exception& error) {
+        Poco::Logger::get("engine").error("the queues keep their settings: " + error.message());
+    }
+}
+
 HealthReports Workers::health() const {
     const std::lock_guard lock(mutex_);
     HealthReports reports;
     for (const auto& worker : workers_) {
         const Worker::Stats stats = worker->stats();
-        const WorkerSettings& settings = worker->settings();
+        const WorkerSettings settings = worker->settings();
         const bool progresses = stats.sinceProgress < settings.drainDelay + kProgressMargin;
         HealthReport report;
         report.ok = stats.redisHealthy && stats.breakersClosed && progresses;

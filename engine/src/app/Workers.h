@@ -31,6 +31,7 @@ public:
     void start() override;
     void quiet() override;
     void resume() override;
+    void reload(const Configuration& config) override;
     void drain(Component::Clock::time_point deadline) override;
     [[nodiscard]] bool stillBusy() const override;
     void stopNow() override { stopNow_ = true; }
@@ -50,6 +51,7 @@ private:
     std::vector<std::unique_ptr<Worker>> workers_;
     LockKeeper keeper_;
     StalledSweeper sweeper_;
+    HandlerRegistry registry_;
     bool started_ = false;
     bool quiet_ = false;
     std::atomic<bool> stopNow_{false};

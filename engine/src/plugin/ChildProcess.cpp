@@ -41,9 +41,14 @@ struct SpawnOptions {
 
 ChildProcess::ChildProcess(const std::string& program,
                            std::vector<std::string> args,
-                           const std::vector<int>& descriptors) {
+                           const std::vector<int>& descriptors,
+                           int output) {
     SpawnOptions options;
     posix_spawn_file_actions_addopen(&options.actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
+    if (output >= 0) {
+        posix_spawn_file_actions_adddup2(&options.actions, output, STDOUT_FILENO);
+        posix_spawn_file_actions_adddup2(&options.actions, output, STDERR_FILENO);
+    }
     // Out of the way first: a descriptor that has one of the wanted numbers must not be overwritten before it is copied.
     std::vector<Descriptor> copies;
     const int free = kFirst + static_cast<int>(descriptors.size());

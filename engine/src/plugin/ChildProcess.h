@@ -8,18 +8,20 @@
 
 namespace drover {
 
-/// A child process that inherits the environment, standard output and error, and of the descriptors what it is handed.
+/// A child process that inherits the environment, and of the descriptors what it is handed.
 ///
 /// It has a process group of its own, so that a Ctrl-C on the terminal is for the engine alone, and TERM, INT and HUP
 /// blocked, so that an init system that signals the whole group of the service leaves the end to the engine.
 /// Threads: one at a time.
 class ChildProcess {
 public:
-    /// `args` begins with the program's name. `descriptors` become 3, 4, ... in the child.
+    /// `args` begins with the program's name. `descriptors` become 3, 4, ... in the child, `output` its standard output and
+    /// error; -1: they are ours.
     /// Throws PluginException if it cannot be started.
     ChildProcess(const std::string& program,
                  std::vector<std::string> args,
-                 const std::vector<int>& descriptors);
+                 const std::vector<int>& descriptors,
+                 int output = -1);
     /// Kills it, and what is left of its group.
     ~ChildProcess();
     ChildProcess(const ChildProcess&) = delete;

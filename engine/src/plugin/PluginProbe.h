@@ -8,7 +8,7 @@ namespace drover {
 
 /// Tries a plugin file out in a child process: `drover plugin check FILE`. What crashes, exits or hangs there does it
 /// without the engine.
-/// Threads: any; the child inherits no descriptor and an empty signal mask.
+/// Threads: any.
 class PluginProbe {
 public:
     /// `options`: those of this process's configuration (--config, --set, --env-file), so that the plugin is made with the

@@ -17,17 +17,19 @@ HandlerRouter::HandlerRouter(std::vector<std::shared_ptr<HandlerType>> handlers,
 }
 
 HandlerRouter::HandlerRouter(const HandlerRouter& before,
-                             std::vector<std::shared_ptr<HandlerType>> handlers)
-    : threads_(before.threads_),
-      batchSize_(before.batchSize_),
-      timeout_(before.timeout_),
-      inbox_(before.inbox_) {
+                             std::vector<std::shared_ptr<HandlerType>> handlers,
+                             int threads,
+                             int batchSize,
+                             std::chrono::milliseconds timeout)
+    : threads_(threads), batchSize_(batchSize), timeout_(timeout), inbox_(before.inbox_) {
+    const bool alike =
+        threads == before.threads_ && batchSize == before.batchSize_ && timeout == before.timeout_;
     for (auto& type : handlers) {
         const auto same =
             std::find_if(before.routes_.begin(), before.routes_.end(), [&type](const auto& route) {
                 return &route->pool.type() == type.get();
             });
-        add(same != before.routes_.end()
+        add(alike && same != before.routes_.end()
                 ? *same
                 : std::make_shared<Route>(std::move(type), threads_, batchSize_, timeout_, inbox_));
     }

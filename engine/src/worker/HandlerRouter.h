@@ -37,8 +37,12 @@ public:
                   int batchSize,
                   std::chrono::milliseconds timeout,
                   OutcomeInbox& inbox);
-    /// Takes over the routes of the handlers that `before` has, too.
-    HandlerRouter(const HandlerRouter& before, std::vector<std::shared_ptr<HandlerType>> handlers);
+    /// Takes over the routes of the handlers that `before` has, too, unless they are to run otherwise.
+    HandlerRouter(const HandlerRouter& before,
+                  std::vector<std::shared_ptr<HandlerType>> handlers,
+                  int threads,
+                  int batchSize,
+                  std::chrono::milliseconds timeout);
 
     /// Makes the handlers' instances. Throws PluginException if a plugin refuses.
     void start();

@@ -111,25 +111,43 @@ void Worker::stop() {
     held_.cancelAll(CancelReason::Shutdown);
 }
 
-std::shared_ptr<HandlerRouter> Worker::prepare(
-    std::vector<std::shared_ptr<HandlerType>> handlers) const {
+Worker::Change Worker::prepare(std::vector<std::shared_ptr<HandlerType>> handlers,
+                               const WorkerSettings& settings) const {
+    Change next;
     std::shared_ptr<HandlerRouter> before;
     {
         const std::lock_guard lock(routing_);
-        before = next_ != nullptr ? next_ : router_;
+        before = next_ ? next_->router : router_;
+        next.settings = settings_;
     }
-    auto next = std::make_shared<HandlerRouter>(*before, std::move(handlers));
-    next->start();
+    next.settings.concurrency = settings.concurrency;
+    next.settings.threads = settings.threads;
+    next.settings.batchSize = settings.batchSize;
+    next.settings.unstartedMax = settings.unstartedMax;
+    next.settings.timeout = settings.timeout;
+    next.settings.limiter = settings.limiter;
+    next.settings.metricsPoints = settings.metricsPoints;
+    next.settings.maxStartedAttempts = settings.maxStartedAttempts;
+    next.settings.keepCompleted = settings.keepCompleted;
+    next.settings.keepFailed = settings.keepFailed;
+    next.router = std::make_shared<HandlerRouter>(
+        *before, std::move(handlers), settings.threads, settings.batchSize, settings.timeout);
+    next.router->start();
     return next;
 }
 
-void Worker::switchTo(std::shared_ptr<HandlerRouter> next) {
+void Worker::switchTo(Change next) {
     {
         const std::lock_guard lock(routing_);
         next_ = std::move(next);
     }
     changeAsked_ = true;
     inbox_.wake();
+}
+
+WorkerSettings Worker::settings() const {
+    const std::lock_guard lock(routing_);
+    return settings_;
 }
 
 bool Worker::handlersBusy() const {
@@ -218,14 +236,17 @@ void Worker::changeHandlers() {
     std::vector<std::shared_ptr<HandlerRouter::Route>> gone;
     {
         const std::lock_guard lock(routing_);
-        if (next_ == nullptr) {
+        if (!next_) {
             return;  // Asked for twice before the first was seen.
         }
-        gone = router_->without(*next_);
+        gone = router_->without(*next_->router);
         retired_.insert(retired_.end(), gone.begin(), gone.end());
-        router_ = std::exchange(next_, nullptr);
+        router_ = std::move(next_->router);
+        settings_ = std::move(next_->settings);
+        next_.reset();
     }
-    window_ = std::clamp(router_->slots() * 2, 1, std::max(settings_.concurrency, 1));
+    const int most = std::max(settings_.concurrency, 1);
+    window_ = std::clamp(window_, std::min(std::max(router_->slots() * 2, 1), most), most);
     lookAgain_ = true;
     const Time now = clock_.monotonic();
     std::vector<std::shared_ptr<JobRun>> moving;

@@ -67,18 +67,24 @@ public:
     /// Ends the loop now: cancel tokens are set, what still runs stays active in Redis until its lock expires.
     void stop();
 
+    /// Other handlers, ready to run, and the settings that go with them.
+    struct Change {
+        std::shared_ptr<HandlerRouter> router;
+        WorkerSettings settings;
+    };
     /// Makes the instances of handlers that are to take the place of the present ones; those that stay keep theirs. May
-    /// be empty. Throws PluginException if a plugin refuses; then nothing has changed.
-    [[nodiscard]] std::shared_ptr<HandlerRouter> prepare(
-        std::vector<std::shared_ptr<HandlerType>> handlers) const;
+    /// be empty. Of `settings` count the concurrency, what concerns handlers, the limits and the keep rules.
+    /// Throws PluginException if a plugin refuses; then nothing has changed.
+    [[nodiscard]] Change prepare(std::vector<std::shared_ptr<HandlerType>> handlers,
+                                 const WorkerSettings& settings) const;
     /// From the loop's next step on the handlers are those of `next`: what has not begun goes to them, what runs ends
     /// where it is. Without any the queue is left to others.
-    void switchTo(std::shared_ptr<HandlerRouter> next);
+    void switchTo(Change next);
 
     /// Whether a handler is inside process() or outcomeOf() on one of the worker's threads.
     [[nodiscard]] bool handlersBusy() const;
 
-    [[nodiscard]] const WorkerSettings& settings() const { return settings_; }
+    [[nodiscard]] WorkerSettings settings() const;
     [[nodiscard]] const QueueBackend& backend() const { return backend_; }
     [[nodiscard]] HeldJobs& held() { return held_; }
     [[nodiscard]] Stats stats() const;
@@ -130,7 +136,7 @@ private:
     [[nodiscard]] std::string nextToken();
     void progressed() { lastProgress_ = clock_.monotonic(); }
 
-    const WorkerSettings settings_;
+    WorkerSettings settings_;  ///< Changed by the loop, under routing_.
     const Clock& clock_;
     const QueueBackend backend_;
     RedisClient redis_;
@@ -143,8 +149,8 @@ private:
     mutable std::mutex routing_;  ///< Held by the loop to change what other threads may look at.
     std::shared_ptr<HandlerRouter> router_;
     std::vector<std::shared_ptr<HandlerRouter::Route>>
-        retired_;                          ///< Until their threads have ended.
-    std::shared_ptr<HandlerRouter> next_;  ///< What comes after router_; nullptr: nothing.
+        retired_;                 ///< Until their threads have ended.
+    std::optional<Change> next_;  ///< What comes after router_ and settings_.
 
     Settlement settlement_;  ///< Outcomes that Redis does not know yet.
     int mostFinished_;       ///< Outcomes per call; fewer while one of them is refused as a whole.
