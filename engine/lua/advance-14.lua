@@ -33,7 +33,7 @@
                   priority of 0. Names of fields that every job has would double the reply.
            ttl:   ms for which the rate limiter is closed; 0: it is not
            next:  due time in ms of the earliest delayed job if nothing was claimed; 0: none
-           five:  1 if the claim saw that 5.x clients share the queue
+           five:  1 if the claim saw that 5.x clients share the queue, 2 if it is paused as well
            id:    the counter, as text; false if there is none
   Events   completed or failed (and retries-exhausted), waiting, delayed, added, active, drained; those of a released
            parent in its own queue's stream
@@ -240,7 +240,7 @@ local five = 0
 local function claim()
   local queue = readQueue(keys, bullmq5)
   local most = claimMax
-  if queue.five then five = 1 end
+  if queue.five then five = queue.paused and 2 or 1 end
   if promoteDelayed(keys, queue, now) > 0 and not queue.closed then markJob(keys.marker) end
 
   local limitMax = queue.max or workerMax

@@ -39,6 +39,7 @@ class StalledSweeperTest : public WorkerFixture {
     CPPUNIT_TEST(aKilledHoldersJobRunsWithinLockAndInterval);
     CPPUNIT_TEST(whatFiveXLostComesBackOnce);
     CPPUNIT_TEST(theSweeperRescuesOnlyInASharedQueue);
+    CPPUNIT_TEST(aResumeThatAWorkerSeesIsFollowedByALook);
     CPPUNIT_TEST(theSweeperSurvivesAnOutage);
     CPPUNIT_TEST(anotherQueueIsSweptAlthoughOneIsBroken);
     CPPUNIT_TEST_SUITE_END();
@@ -309,6 +310,29 @@ public:
         sweeper.watch(shared, milliseconds(50), 1);
         sweeper.start();
         eventually("rescued", [&] { return (Strings{lost} == list(keys().wait)); });
+    }
+
+    void aResumeThatAWorkerSeesIsFollowedByALook() {
+        const std::string lost = addJob();
+        redis({"DEL", keys().wait});
+        redis({"HSET", keys().meta, "paused", "1"});
+        // Without the resume nobody would look for ten minutes.
+        for (const std::string& key : {keys().stalledCheck, keys().rescue}) {
+            redis({"SET", key, "1", "PX", "600000"});
+        }
+        settings_.bullmq5 = Bullmq5::On;
+        worker_ = makeWorker(std::make_shared<FakeHandler>(completeAll), options());
+        sweeper_ = std::make_unique<StalledSweeper>(
+            std::make_unique<RedisClient>(options(), scripts(), "stalled"), clock_);
+        sweeper_->watch(worker_->backend(), std::chrono::minutes(10), 1);
+        worker_->onResumed([this] { sweeper_->resumed(worker_->backend()); });
+        sweeper_->start();
+        worker_->start();
+        untilBlocked();
+        CPPUNIT_ASSERT_EQUAL(JobState::Unknown, stateOf(lost));
+        redis({"HDEL", keys().meta, "paused"});
+        redis({"ZADD", keys().marker, "0", "0"});
+        eventually("rescued and done", [&] { return stateOf(lost) == JobState::Completed; });
     }
 
     void theSweeperSurvivesAnOutage() {

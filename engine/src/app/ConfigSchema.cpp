@@ -176,13 +176,17 @@ std::vector<KeySpec> engineKeys() {
                            0,
                            1000000,
                            "How long an add under load waits for others to travel with it."));
-    keys.push_back(
-        choice("queue.<alias>.bullmq5",
-               {"on", "auto", "off"},
-               "auto",
-               "Whether BullMQ 5 clients share the queue. `on` loses nothing next to them; "
-               "`auto` acts when it sees one, which it cannot for 5.x workers alone; no "
-               "setting keeps a 5.48 worker from running a job that is to be failed."));
+    keys.push_back(choice(
+        "queue.<alias>.bullmq5",
+        {"on", "auto", "off"},
+        "auto",
+        "Whether BullMQ 5 clients share the queue. `on` loses nothing next to them. `auto` acts "
+        "when it sees one: not if there are 5.x workers alone, nor after a 6.x client has written "
+        "its version over theirs. No setting prevents that a 5.48 worker runs a job that is to be "
+        "failed unrun, frees a deduplication id that another job holds, or starts more than a "
+        "global limit allows; that 5.x drops jobs which 6.x clients add while it pauses (they are "
+        "found again and run, out of order); nor that jobs which an obliterate of 5.x left behind "
+        "come back: obliterate with 6.x."));
     keys.push_back(reloadable(
         integer("queue.<alias>.limiterMax",
                 0,

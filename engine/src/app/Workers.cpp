@@ -130,6 +130,7 @@ void Workers::startOne(Worker& worker) {
     // Before the first claim: a lock may need a renewal soon after.
     keeper_.watch(worker.backend(), worker.held(), settings.lockDuration);
     sweeper_.watch(worker.backend(), settings.stalledInterval, settings.maxStalledCount);
+    worker.onResumed([this, &worker] { sweeper_.resumed(worker.backend()); });
     worker.start();
 }
 

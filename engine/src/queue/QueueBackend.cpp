@@ -175,6 +175,10 @@ bool AdvanceResult::sawBullmq5() const {
     return reply_.at(4).integer() != 0;
 }
 
+bool AdvanceResult::sawBullmq5Paused() const {
+    return reply_.at(4).integer() == 2;
+}
+
 QueueBackend::QueueBackend(QueueKeys keys, Bullmq5 bullmq5)
     : keys_(std::move(keys)),
       bullmq5_(bullmq5),

@@ -115,6 +115,8 @@ public:
     [[nodiscard]] std::vector<ClaimedJob> jobs() const;
     /// Whether the claim saw that 5.x clients share the queue.
     [[nodiscard]] bool sawBullmq5() const;
+    /// Whether the claim saw that, and the queue paused.
+    [[nodiscard]] bool sawBullmq5Paused() const;
 
 private:
     Reply reply_;

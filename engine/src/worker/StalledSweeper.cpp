@@ -30,6 +30,19 @@ void StalledSweeper::watch(const QueueBackend& backend,
                            int maxStalledCount) {
     const std::lock_guard lock(mutex_);
     watched_.push_back({&backend, interval, maxStalledCount, clock_.monotonic()});
+    woken_ = true;
+    changed_.notify_all();
+}
+
+void StalledSweeper::resumed(const QueueBackend& backend) {
+    const std::lock_guard lock(mutex_);
+    for (Watched& watched : watched_) {
+        if (watched.backend == &backend) {
+            watched.resumed = true;
+            watched.due = clock_.monotonic();
+        }
+    }
+    woken_ = true;
     changed_.notify_all();
 }
 
@@ -60,8 +73,10 @@ void StalledSweeper::loop() {
                 const Watched watched = watched_[i];
                 lock.unlock();
                 Clock::Monotonic next = clock_.monotonic() + watched.interval;
+                bool looked = false;
                 try {
                     next = sweep(watched);
+                    looked = true;
                 } catch (const RedisIoException&) {
                     next = std::max(redis_->nextAttempt(),
                                     clock_.monotonic() + std::chrono::milliseconds(10));
@@ -69,14 +84,16 @@ void StalledSweeper::loop() {
                     Poco::Logger::get("worker").error("stalled check: %s", error.message());
                 }
                 lock.lock();
-                watched_[i].due = next;
+                // Else it was resumed meanwhile, and is due again at once.
+                if (watched_[i].due == watched.due) {
+                    watched_[i].due = next;
+                    watched_[i].resumed = watched.resumed && !looked;
+                }
             }
             wake = std::min(wake, watched_[i].due);
         }
-        // A queue that came meanwhile may be due sooner.
-        changed_.wait_until(lock, wake, [this, known = watched_.size()] {
-            return stopping_ || watched_.size() != known;
-        });
+        changed_.wait_until(lock, wake, [this] { return stopping_ || woken_; });
+        woken_ = false;
     }
 }
 
@@ -109,7 +126,7 @@ Clock::Monotonic StalledSweeper::sweep(const Watched& watched) {
         }
     }
     // Not part of the check: BullMQ's workers, who look for nothing lost, may be the ones who make it.
-    if (shared && backend.beginRescue(*redis_, watched.interval)) {
+    if (shared && (backend.beginRescue(*redis_, watched.interval) || watched.resumed)) {
         rescueLost(backend);
     }
     // Ours or another's: the next check is due when this one expires, not an interval after we looked.

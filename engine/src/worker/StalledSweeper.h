@@ -14,8 +14,9 @@ namespace drover {
 
 /// Looks for active jobs whose lock expired, in every queue that this process works, at the moment when the queue's last
 /// check (anybody's) expires. In chunks: one sweep over thousands of jobs would hold up Redis for everybody.
-/// In a queue shared with 5.x clients also for jobs that these lost, one process of ours once in the interval.
-/// Threads: one of its own; watch() and stop() from any.
+/// In a queue shared with 5.x clients also for jobs that these lost: one process of ours once in the interval, and each
+/// that sees the queue resumed.
+/// Threads: one of its own; the public methods from any.
 class StalledSweeper {
 public:
     StalledSweeper(std::unique_ptr<RedisClient> redis, const Clock& clock);
@@ -27,6 +28,8 @@ public:
     void watch(const QueueBackend& backend,
                std::chrono::milliseconds interval,
                int maxStalledCount);
+    /// Somebody has resumed a queue that 5.x clients share: what they lost of it is looked for now.
+    void resumed(const QueueBackend& backend);
     void start();
     void stop();
 
@@ -36,6 +39,7 @@ private:
         std::chrono::milliseconds interval;
         int maxStalledCount;
         Clock::Monotonic due;
+        bool resumed = false;  ///< Since the last look.
     };
 
     void loop();
@@ -49,6 +53,7 @@ private:
     std::mutex mutex_;
     std::condition_variable changed_;
     std::vector<Watched> watched_;
+    bool woken_ = false;  ///< Something is due sooner than it was.
     bool stopping_ = false;
     std::thread thread_;
 };

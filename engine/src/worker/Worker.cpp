@@ -477,6 +477,9 @@ void Worker::advance(int claim) {
             failpoint("claimed-unread");
         }
         lookAgain_ = full;
+        if (std::exchange(sharedPaused_, result->sawBullmq5Paused()) && !sharedPaused_) {
+            resumed_();
+        }
         nextDelayedMs_ = result->nextDelayedMs;
         if (nextDelayedMs_ > 0 && nextDelayedMs_ <= clock_.wallMs()) {
             lookAgain_ = true;

@@ -2,6 +2,7 @@
 
 #include <atomic>
 #include <chrono>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -59,6 +60,8 @@ public:
     void makeInstances();
     /// Starts the loop, and before it what makeInstances() makes if that was not called.
     void start();
+    /// Called from the loop when a claim finds that a queue shared with 5.x clients is not paused any more. Before start().
+    void onResumed(std::function<void()> resumed) { resumed_ = std::move(resumed); }
     /// Claims nothing any more (true) or again (false); what runs goes on.
     void quiet(bool on);
     /// Hands back what has not begun, lets the rest end. Returns at once; finished() tells when all is told to Redis.
@@ -165,6 +168,8 @@ private:
     std::uint64_t claims_ = 0;
     int window_;  ///< How many jobs are held at most just now: between what runs at once and concurrency.
     bool lookAgain_ = true;  ///< Whether a claim may find something.
+    std::function<void()> resumed_ = [] {};
+    bool sharedPaused_ = false;  ///< The last claim found the queue shared and paused.
     std::int64_t nextDelayedMs_ = 0;
     Time claimNotBefore_{};
 
