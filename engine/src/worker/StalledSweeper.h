@@ -1,14 +1,14 @@
 #pragma once
 
+#include <atomic>
 #include <chrono>
-#include <condition_variable>
+#include <deque>
 #include <memory>
 #include <mutex>
-#include <thread>
-#include <vector>
 
 #include "core/Clock.h"
 #include "queue/QueueBackend.h"
+#include "worker/QueueRounds.h"
 
 namespace drover {
 
@@ -20,9 +20,6 @@ namespace drover {
 class StalledSweeper {
 public:
     StalledSweeper(std::unique_ptr<RedisClient> redis, const Clock& clock);
-    ~StalledSweeper();
-    StalledSweeper(const StalledSweeper&) = delete;
-    StalledSweeper& operator=(const StalledSweeper&) = delete;
 
     /// `backend` must live until stop().
     void watch(const QueueBackend& backend,
@@ -30,32 +27,30 @@ public:
                int maxStalledCount);
     /// Somebody has resumed a queue that 5.x clients share: what they lost of it is looked for now.
     void resumed(const QueueBackend& backend);
-    void start();
-    void stop();
+    void start() { rounds_.start(); }
+    void stop() { rounds_.stop(); }
 
 private:
     struct Watched {
-        const QueueBackend* backend;
-        std::chrono::milliseconds interval;
-        int maxStalledCount;
-        Clock::Monotonic due;
-        bool resumed = false;  ///< Since the last look.
+        Watched(const QueueBackend& queue, std::chrono::milliseconds every, int most)
+            : backend(queue), interval(every), maxStalledCount(most) {}
+
+        const QueueBackend& backend;
+        const std::chrono::milliseconds interval;
+        const int maxStalledCount;
+        std::size_t round = 0;
+        std::atomic<bool> lookForLost{false};  ///< Before the interval is over.
     };
 
-    void loop();
     /// Returns when this queue's next check is due.
-    Clock::Monotonic sweep(const Watched& watched);
+    QueueRounds::Time sweep(RedisClient& redis, Watched& watched);
     /// Of a queue that 5.x clients share: what they lost.
-    void rescueLost(const QueueBackend& backend);
+    void rescueLost(RedisClient& redis, const QueueBackend& backend);
 
-    const std::unique_ptr<RedisClient> redis_;
     const Clock& clock_;
     std::mutex mutex_;
-    std::condition_variable changed_;
-    std::vector<Watched> watched_;
-    bool woken_ = false;  ///< Something is due sooner than it was.
-    bool stopping_ = false;
-    std::thread thread_;
+    std::deque<Watched> watched_;  ///< Only ever added to: references stay valid.
+    QueueRounds rounds_;           ///< Ends before what its thread looks at.
 };
 
 }  // namespace drover
