@@ -22,6 +22,7 @@
 //   keys.dump        queue, prefix?                  {suffix: {type, value, ttlMs}} of every key of the queue, sorted
 //   keys.call        args: ["HGETALL", "key"]        any Redis command
 //   cron.cases       seed, count                     what BullMQ's cron-parser makes of random patterns, see cron-cases.cjs
+//   cron.next        args: [base, opts.repeat]       when BullMQ would run a scheduler next: ms, "none" or "refused"
 //   monitor.start                                    every command that the server gets from now on
 //   monitor.seen     command                         [[name, arguments...]] of that command so far, in order
 //   close                                            closes and forgets all, as if the peer were new
@@ -35,7 +36,9 @@
 const readline = require('node:readline');
 
 const [version, port] = process.argv.slice(2);
-const { FlowProducer, Queue, QueueEvents, Worker, UnrecoverableError, DelayedError } = require(`bullmq-${version}`);
+const {
+  FlowProducer, Queue, QueueEvents, Worker, UnrecoverableError, DelayedError, defaultRepeatStrategy,
+} = require(`bullmq-${version}`);
 const IORedis = require('ioredis');
 const { cases } = require('./cron-cases.cjs');
 
@@ -247,6 +250,13 @@ const operations = {
     const folder = require.resolve(`bullmq-${version}`);
     const { CronExpressionParser } = require(require.resolve('cron-parser', { paths: [folder] }));
     return cases(CronExpressionParser, seed, count);
+  },
+  'cron.next': ({ args }) => {
+    try {
+      return defaultRepeatStrategy(...args) ?? 'none';
+    } catch {
+      return 'refused';
+    }
   },
   'monitor.start': startMonitor,
   'monitor.seen': ({ command }) => commands.filter(([name]) => name.toUpperCase() === command),
