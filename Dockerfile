@@ -22,6 +22,12 @@ RUN mkdir -p /opt/drover/lib/drover/plugins \
     && install -s -m 644 build/release/plugins/*.so /opt/drover/lib/drover/plugins/ \
     && rm -rf /opt/drover/include /opt/drover/lib/cmake /opt/drover/lib/pkgconfig
 
+# Builds plugins as they are saved, for docker-compose.dev.yml.
+FROM build AS dev
+WORKDIR /src
+COPY plugins.dev/watch plugins.dev/
+ENTRYPOINT ["plugins.dev/watch", "/live"]
+
 # The page at /api comes from npm; the API works without it.
 FROM debian:12-slim AS web
 RUN apt-get update \

@@ -5,6 +5,7 @@
 #include <set>
 #include <sstream>
 #include <string>
+#include <unistd.h>
 #include <vector>
 #include <yaml-cpp/yaml.h>
 
@@ -93,7 +94,7 @@ std::string commandOf(const YAML::Node& words) {
 
 }  // namespace
 
-/// The Dockerfile, docker-compose.yml and .env.dev agree with each other and with the repository. No engine is needed:
+/// The Dockerfile, docker-compose.yml, docker-compose.dev.yml and .env.dev agree with each other and with the repository. No engine is needed:
 /// tests/docker/run-steps builds the image's file system in a plain Debian root.
 class DockerFilesTest : public CppUnit::TestFixture {
     CPPUNIT_TEST_SUITE(DockerFilesTest);
@@ -106,12 +107,14 @@ class DockerFilesTest : public CppUnit::TestFixture {
     CPPUNIT_TEST(volumesAndFilesAreDeclared);
     CPPUNIT_TEST(theEnvironmentNamesTheServices);
     CPPUNIT_TEST(redisKeepsWhatItHolds);
+    CPPUNIT_TEST(forDevelopmentConsumersLoadWhatTheWatchBuilds);
     CPPUNIT_TEST_SUITE_END();
 
 public:
     void setUp() override {
         compose_ = YAML::LoadFile(kRoot + "docker-compose.yml");
         services_ = compose_["services"];
+        development_ = YAML::LoadFile(kRoot + "docker-compose.dev.yml");
         environment_ = environmentFile(".env.dev");
     }
 
@@ -209,17 +212,18 @@ public:
     }
 
     void volumesAndFilesAreDeclared() {
-        for (const auto& entry : services_) {
-            for (const YAML::Node& volume : valueOf(entry.second, "volumes")) {
-                const std::string source =
-                    volume.as<std::string>().substr(0, volume.as<std::string>().find(':'));
-                const bool known = source[0] == '.' ? std::filesystem::exists(kRoot + source)
-                                                    : compose_["volumes"].IsMap() &&
-                                                          hasKey(compose_["volumes"], source);
-                CPPUNIT_ASSERT_MESSAGE("volume " + source + " is not declared", known);
+        for (const YAML::Node& compose : {compose_, development_}) {
+            for (const auto& entry : compose["services"]) {
+                for (const YAML::Node& volume : valueOf(entry.second, "volumes")) {
+                    const std::string source = mountOf(volume).source;
+                    const bool known = source[0] == '.' ? std::filesystem::exists(kRoot + source)
+                                                        : compose["volumes"].IsMap() &&
+                                                              hasKey(compose["volumes"], source);
+                    CPPUNIT_ASSERT_MESSAGE("volume " + source + " is not declared", known);
+                }
+                const YAML::Node file = valueOf(entry.second, "env_file");
+                CPPUNIT_ASSERT(!file || std::filesystem::exists(kRoot + file.as<std::string>()));
             }
-            const YAML::Node file = valueOf(entry.second, "env_file");
-            CPPUNIT_ASSERT(!file || std::filesystem::exists(kRoot + file.as<std::string>()));
         }
     }
 
@@ -250,7 +254,67 @@ public:
         CPPUNIT_ASSERT(command.find("--maxmemory-policy noeviction") != std::string::npos);
     }
 
+    /// docker-compose.dev.yml is read on top of the other file.
+    void forDevelopmentConsumersLoadWhatTheWatchBuilds() {
+        CPPUNIT_ASSERT_EQUAL(std::size_t{2}, development_["services"].size());
+        const YAML::Node watch = development_["services"]["watch"];
+        const std::string target = watch["build"]["target"].as<std::string>();
+        std::map<std::string, std::string> stage;
+        for (const DockerInstruction& instruction : parseDockerfile(kRoot + "Dockerfile")) {
+            if (instruction.stage == target) {
+                stage[instruction.name] = instruction.arguments;
+            }
+        }
+        CPPUNIT_ASSERT_EQUAL_MESSAGE("no stage " + target, std::size_t{4}, stage.size());
+        const YAML::Node command = YAML::Load(stage["ENTRYPOINT"]);
+        const std::string script = command[0].as<std::string>();
+        const std::string folder = command[1].as<std::string>();
+        CPPUNIT_ASSERT_EQUAL_MESSAGE(
+            script + " is no program", 0, ::access((kRoot + script).c_str(), X_OK));
+
+        std::map<std::string, Mount> mounts;
+        for (const YAML::Node& volume : watch["volumes"]) {
+            mounts.emplace(mountOf(volume).target, mountOf(volume));
+        }
+        for (const char* sources : {"plugins", "plugins.dev"}) {
+            const Mount& mount = mounts[stage["WORKDIR"] + "/" + sources];
+            CPPUNIT_ASSERT_EQUAL(std::string("./") + sources, mount.source);
+            CPPUNIT_ASSERT(mount.readOnly);
+        }
+        CPPUNIT_ASSERT(!mounts[folder].source.empty() && !mounts[folder].readOnly);
+
+        const YAML::Node consumer = development_["services"]["consumer"];
+        const Mount mount = mountOf(consumer["volumes"][0]);
+        CPPUNIT_ASSERT_EQUAL(mounts[folder].source, mount.source);
+        CPPUNIT_ASSERT(mount.readOnly);
+        // A folder of the machine would belong to the developer there: the engine refuses what others can write.
+        CPPUNIT_ASSERT(hasKey(development_["volumes"], mount.source));
+        CPPUNIT_ASSERT_EQUAL(mount.target,
+                             consumer["environment"]["DROVER_PLUGINS_DIR"].as<std::string>());
+        CPPUNIT_ASSERT_EQUAL(std::string("*"),
+                             consumer["environment"]["DROVER_PLUGINS_LOAD"].as<std::string>());
+        CPPUNIT_ASSERT(!consumer["environment"]["DROVER_PLUGINS_WATCH"]);
+    }
+
 private:
+    struct Mount {
+        std::string source;
+        std::string target;
+        bool readOnly = false;
+    };
+
+    /// Of "source:target" or "source:target:ro".
+    static Mount mountOf(const YAML::Node& volume) {
+        std::stringstream text(volume.as<std::string>());
+        Mount mount;
+        std::string mode;
+        std::getline(text, mount.source, ':');
+        std::getline(text, mount.target, ':');
+        std::getline(text, mode);
+        mount.readOnly = mode == "ro";
+        return mount;
+    }
+
     static void assertCommand(const std::string& where, const YAML::Node& words) {
         CPPUNIT_ASSERT_MESSAGE(where + ": no command", words && words.IsSequence());
         CPPUNIT_ASSERT_MESSAGE(where + ": drover has no command '" + commandOf(words) + "'",
@@ -264,6 +328,7 @@ private:
     }
 
     YAML::Node compose_;
+    YAML::Node development_;
     YAML::Node services_;
     std::map<std::string, std::string> environment_;
 };
