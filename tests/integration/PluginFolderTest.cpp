@@ -1,12 +1,18 @@
+#include <cstring>
 #include <filesystem>
 #include <fstream>
+#include <map>
+#include <optional>
 #include <rapidjson/document.h>
+#include <set>
 #include <signal.h>
 #include <string>
 #include <thread>
 #include <unistd.h>
 #include <vector>
 
+#include <Poco/DateTimeFormat.h>
+#include <Poco/DateTimeParser.h>
 #include <cppunit/extensions/HelperMacros.h>
 
 #include "drover/Queue.h"
@@ -88,32 +94,54 @@ public:
     }
 
     void replacedUnderLoadEveryJobIsDoneOnce() {
-        const int replacements = setting("DROVER_PLUGIN_REPLACEMENTS", 5);
-        drop("same-a");
-        run();
+        const int replacements = setting("DROVER_PLUGIN_REPLACEMENTS", 10);
+        constexpr std::size_t kJobs = 10000;
+        plugin_ = "ledger";
+        const std::string ledger = app_->path("ledger");
+        dropBuild(1);
+        run({"--set", "ledger.path=" + ledger, "--set", "queue.ledger.threads=4"});
         std::vector<std::string> ids;
-        for (int number = 1; number <= replacements; ++number) {
-            const std::vector<std::string> more = add(200, "same");
-            ids.insert(ids.end(), more.begin(), more.end());
-            // Another file of the same plugin: what follows the last section is nobody's.
-            const std::string next = app_->path("next");
-            std::filesystem::copy_file(kModules + "/next/same-a.so",
-                                       next,
-                                       std::filesystem::copy_options::overwrite_existing);
-            std::ofstream(next, std::ios::app) << number;
-            std::filesystem::rename(next, folder_ + "/same-a.so");
-            const std::string said =
-                "same-a 1, generation " + std::to_string(number + 1) + ": runs";
-            while (app_->err().find(said) == std::string::npos) {
-                const std::vector<std::string> still = add(20, "same");
-                ids.insert(ids.end(), still.begin(), still.end());
+        const auto addMore = [&] {
+            if (counts().waiting < 200) {
+                const std::vector<std::string> more = add(500, "ledger");
+                ids.insert(ids.end(), more.begin(), more.end());
             }
+        };
+        for (int build = 2; build <= replacements + 1; ++build) {
+            dropBuild(build);
+            waitUntil([&] {
+                addMore();
+                return switchTime(build).has_value();
+            });
+        }
+        while (ids.size() < kJobs) {
+            addMore();
         }
         waitUntil([&] { return counts().completed == static_cast<std::int64_t>(ids.size()); });
-        for (const std::string& id : ids) {
-            CPPUNIT_ASSERT_EQUAL(1, queue_->job(id)->attemptsMade);
-        }
         CPPUNIT_ASSERT_EQUAL(std::int64_t{0}, counts().failed);
+
+        std::map<std::string, int> buildOf;
+        std::ifstream lines(ledger);
+        std::string id, word;
+        for (int build = 0; lines >> id >> word >> build;) {
+            CPPUNIT_ASSERT_MESSAGE("job " + id + " ran twice", buildOf.emplace(id, build).second);
+        }
+        CPPUNIT_ASSERT_EQUAL(ids.size(), buildOf.size());
+        std::map<std::int64_t, int> switches;
+        for (int build = 1; build <= replacements + 1; ++build) {
+            switches[*switchTime(build)] = build;
+        }
+        for (const std::string& one : ids) {
+            const Job job = *queue_->job(one);
+            CPPUNIT_ASSERT_EQUAL(1, job.attemptsMade);
+            const auto next = switches.lower_bound(*job.processedOnMs);
+            const int newest = next == switches.begin() ? 1 : std::prev(next)->second;
+            CPPUNIT_ASSERT_MESSAGE("job " + one + " was claimed after the switch to generation " +
+                                       std::to_string(newest) + " and ran on " +
+                                       std::to_string(buildOf[one]),
+                                   buildOf[one] >= newest);
+        }
+
         // The last one is alone in the end, and together they ran each job once.
         waitUntil([&] { return list().Size() == 1; });
         const rapidjson::Document plugins = list();
@@ -126,6 +154,7 @@ public:
             ran += std::stoul(log.substr(at + ended.size()));
         }
         CPPUNIT_ASSERT_EQUAL(ids.size(), ran);
+        assertMemoryIsTold(plugins[0], replacements + 1);
     }
 
     void aRemovedPluginLeavesItsJobsToOthers() {
@@ -159,23 +188,40 @@ public:
             {"create-fails", "cannot be made: no room at the inn"},
             {"throws-at-load", "its trial ended by SIGABRT"},
             {"exits-at-load", "its trial ended with exit code 3"},
-            {"hangs-at-load", "does not end within 1500 ms"},
+            {"null-descriptor", "returned no descriptor"},
+            {"bad-key", "'level' has a default that does not fit"},
+            {"foreign-service", "'0.0.1 of another compiler'"},
+            {"stampless-service", "without drover_build_stamp"},
+            {"both-kinds", "it exports both"},
         };
+        std::set<std::string> names = {"plain",
+                                       "throwing",
+                                       "crashing",
+                                       "configured",
+                                       "hangs-at-load",
+                                       "ledger",
+                                       "same-a",
+                                       "same-b",
+                                       "good-service"};
         for (const auto& [name, words] : corpus) {
             drop(name);
+            names.insert(name);
         }
         std::ofstream(folder_ + "/text.so") << "hello";
         std::filesystem::copy_file(kModules + "/same-b.so", folder_ + "/cut.so");
         std::filesystem::resize_file(folder_ + "/cut.so", 5000);
-        add(50, "same");
-        waitUntil([&] { return counts().completed == 50; });
         for (const auto& [name, words] : corpus) {
-            assertRefused(name, words);
+            workUntilRefused(name, words);
         }
-        assertRefused("text", "not an ELF file");
-        assertRefused("cut", "truncated");
-        add(50, "same");
-        waitUntil([&] { return counts().completed == 100; });
+        workUntilRefused("text", "not an ELF file");
+        workUntilRefused("cut", "truncated");
+        // A trial that takes its time holds up nothing.
+        drop("hangs-at-load");
+        CPPUNIT_ASSERT(workUntilRefused("hangs-at-load", "does not end within 1500 ms") > 1);
+        for (const auto& file : std::filesystem::directory_iterator(kModules)) {
+            CPPUNIT_ASSERT_MESSAGE(file.path().string() + " has no line here",
+                                   file.is_directory() || names.count(file.path().stem()) == 1);
+        }
     }
 
     void aBrokenReplacementChangesNothing() {
@@ -211,6 +257,7 @@ public:
         run();
         drop("configured");
         assertRefused("configured",
+
                       "configured.properties:3: redis.port: belongs to the whole process");
         std::ofstream(folder_ + "/configured.properties") << own << "configured.sise = 8\n";
         app_->signal(SIGHUP);
@@ -272,7 +319,7 @@ private:
             "--set",
             "plugins.dir=" + folder_,
             "--set",
-            "queue.same-a.name=" + queueName_,
+            "queue." + plugin_ + ".name=" + queueName_,
             "--set",
             "redis.port=" + std::to_string(RedisServer::shared().port()),
             "--set",
@@ -280,13 +327,58 @@ private:
         args.insert(args.end(), more.begin(), more.end());
         app_->start(args);
         app_->waitForLog("is running");
-        if (std::filesystem::exists(folder_ + "/same-a.so")) {
-            app_->waitForLog("plugin same-a 1, generation 1: runs");
+        if (std::filesystem::exists(folder_ + "/" + plugin_ + ".so")) {
+            app_->waitForLog("plugin " + plugin_ + " 1, generation 1: runs");
         }
     }
 
     void drop(const std::string& name) const {
         std::filesystem::copy_file(kModules + "/" + name + ".so", folder_ + "/" + name + ".so");
+    }
+
+    /// ledger.so, in place of the one before, as if it had been built once more.
+    void dropBuild(int number) const {
+        std::ifstream file(kModules + "/ledger.so", std::ios::binary);
+        std::string bytes{std::istreambuf_iterator<char>(file), {}};
+        const std::string old = "build 00000";
+        const std::string digits = std::to_string(number);
+        bytes.replace(bytes.find(old) + old.size() - digits.size(), digits.size(), digits);
+        std::ofstream(app_->path("next"), std::ios::binary) << bytes;
+        std::filesystem::rename(app_->path("next"), folder_ + "/ledger.so");
+    }
+
+    /// When a generation had taken over, ms, by the line of the log that says so.
+    [[nodiscard]] std::optional<std::int64_t> switchTime(int generation) const {
+        const std::string log = app_->err();
+        const std::size_t at = log.find(" generation " + std::to_string(generation) + ": runs");
+        if (at == std::string::npos) {
+            return std::nullopt;
+        }
+        const std::string before = R"({"time":")";
+        int zone = 0;
+        const auto time =
+            Poco::DateTimeParser::parse(Poco::DateTimeFormat::ISO8601_FRAC_FORMAT,
+                                        log.substr(log.rfind(before, at) + before.size(),
+                                                   std::strlen("2026-01-01T00:00:00.000Z")),
+                                        zone);
+        return time.timestamp().epochMicroseconds() / 1000;
+    }
+
+    /// What a plugin with so many generations takes, together and the last one alone.
+    void assertMemoryIsTold(const rapidjson::Value& plugin, int generations) {
+        const std::int64_t bytes = plugin["bytes"].GetInt64();
+        const std::int64_t rss = plugin["memory"]["rss"].GetInt64();
+        const std::int64_t own = plugin["memory"]["private"].GetInt64();
+        CPPUNIT_ASSERT(own >= 4096 && own <= rss && rss < 2 * bytes);
+        const rapidjson::Value& loaded = plugin["loaded"];
+        CPPUNIT_ASSERT_EQUAL(generations, loaded["files"].GetInt());
+        CPPUNIT_ASSERT_EQUAL(generations * bytes, loaded["bytes"].GetInt64());
+        CPPUNIT_ASSERT(loaded["rss"].GetInt64() > (generations - 1) * rss / 2);
+        CPPUNIT_ASSERT(loaded["private"].GetInt64() > (generations - 1) * own / 2);
+        CPPUNIT_ASSERT_EQUAL(0, client_->run({"plugin", "list", "--socket", app_->path("c.sock")}));
+        const std::string told = "all " + std::to_string(generations) + " files since the start: ";
+        CPPUNIT_ASSERT_MESSAGE(client_->out(), client_->out().find(told) != std::string::npos);
+        app_->waitForLog(" kB stay in memory");
     }
 
     std::vector<std::string> add(int count, const std::string& name) {
@@ -319,6 +411,20 @@ private:
         return document;
     }
 
+    /// Has jobs done, a few at a time, until the plugin is refused; how often.
+    int workUntilRefused(const std::string& name, const std::string& words) {
+        int rounds = 0;
+        const std::string line = "plugin " + name + " is refused: ";
+        do {
+            const std::int64_t before = counts().completed;
+            add(5, "same");
+            waitUntil([&] { return counts().completed == before + 5; });
+            ++rounds;
+        } while (app_->err().find(line) == std::string::npos);
+        assertRefused(name, words);
+        return rounds;
+    }
+
     void assertRefused(const std::string& name, const std::string& words) {
         app_->waitForLog("plugin " + name + " is refused: ");
         const std::string log = app_->err();
@@ -341,6 +447,7 @@ private:
 
     std::unique_ptr<AppProcess> app_, client_;
     std::string folder_;
+    std::string plugin_ = "same-a";  ///< Of whose queue the tests speak.
     std::string queueName_;
     std::unique_ptr<Queue> queue_;
 };

@@ -66,6 +66,17 @@ ExitCode checkPlugin(const CommandLine& line, Configuration& config, std::ostrea
     return ExitCode::Ok;
 }
 
+/// "257 kB: copy 249 kB, private 8 kB; resident 204 kB".
+std::string memoryText(const rapidjson::Value& bytes, const rapidjson::Value& memory) {
+    const auto kilobytes = [](std::int64_t count) {
+        return std::to_string((count + 512) / 1024) + " kB";
+    };
+    const std::int64_t copy = bytes.GetInt64();
+    const std::int64_t own = memory["private"].GetInt64();
+    return kilobytes(copy + own) + ": copy " + kilobytes(copy) + ", private " + kilobytes(own) +
+           "; resident " + kilobytes(memory["rss"].GetInt64());
+}
+
 void printList(const rapidjson::Value& plugins, std::ostream& out) {
     if (plugins.Empty()) {
         out << "no handler plugin is loaded\n";
@@ -83,12 +94,18 @@ void printList(const rapidjson::Value& plugins, std::ostream& out) {
                 separator = ", ";
             }
             out << "\n  " << plugin["path"].GetString() << ", " << plugin["bytes"].GetInt64()
-                << " bytes\n  sha256 " << plugin["sha256"].GetString() << '\n';
+                << " bytes\n  sha256 " << plugin["sha256"].GetString() << "\n  memory "
+                << memoryText(plugin["bytes"], plugin["memory"]) << '\n';
         } else {
             out << ": " << plugin["state"].GetString() << '\n';
         }
         if (plugin.HasMember("reason")) {
             out << "  the last file was refused: " << plugin["reason"].GetString() << '\n';
+        }
+        if (plugin.HasMember("loaded") && plugin["loaded"]["files"].GetInt() > 1) {
+            const rapidjson::Value& loaded = plugin["loaded"];
+            out << "  all " << loaded["files"].GetInt()
+                << " files since the start: " << memoryText(loaded["bytes"], loaded) << '\n';
         }
     }
 }

@@ -9,6 +9,7 @@
 
 #include "app/JsonWriter.h"
 #include "drover/Exceptions.h"
+#include "plugin/PluginMemory.h"
 #include "plugin/SharedObject.h"
 
 namespace drover {
@@ -20,6 +21,10 @@ constexpr std::chrono::milliseconds kSoon{100};
 
 Poco::Logger& logger() {
     return Poco::Logger::get("plugins");
+}
+
+std::string kilobytes(std::uint64_t bytes) {
+    return std::to_string((bytes + 512) / 1024) + " kB";
 }
 
 std::string titleOf(const LoadedPlugin& plugin, int generation) {
@@ -96,6 +101,7 @@ Plugins::Plugins(const Configuration& config,
                 plugin, lookupOf(config), Settings::isolation(config, name));
             entry.types = entry.running->handlerTypes();
             entry.generation = 1;
+            entry.loaded.push_back({plugin.copy, plugin.bytes});
         }
         entries_.emplace(name, std::move(entry));
     }
@@ -227,6 +233,10 @@ void Plugins::take(const PluginFile& file, Entry& entry, Configuration& config) 
         return;  // Touched, or copied over itself.
     }
     LoadedPlugin plugin = host_.open(file.path);
+    {
+        const std::lock_guard lock(mutex_);
+        entry.loaded.push_back({plugin.copy, plugin.bytes});
+    }
     if (plugin.isService()) {
         throw PluginException(file.path +
                               ": a service plugin; it is loaded at the start only, when "
@@ -298,9 +308,12 @@ void Plugins::dropEnded() {
                            if (one.plugin.use_count() > 1) {
                                return false;
                            }
-                           logger().information(titleOf(one.plugin->plugin(), one.generation) +
-                                                ": has ended after " +
-                                                std::to_string(one.plugin->jobsRun()) + " jobs");
+                           const LoadedPlugin& plugin = one.plugin->plugin();
+                           logger().information(
+                               titleOf(plugin, one.generation) + ": has ended after " +
+                               std::to_string(one.plugin->jobsRun()) + " jobs; " +
+                               kilobytes(plugin.bytes + MemoryMap().of(plugin.copy).ownPages) +
+                               " stay in memory");
                            return true;
                        }),
         draining_.end());
@@ -319,11 +332,17 @@ void Plugins::reload(const Configuration& config) {
 
 std::string Plugins::listJson() const {
     JsonWriter json;
-    const auto write = [&json](const std::string& name,
-                               int number,
-                               const PluginGeneration* generation,
-                               const char* state,
-                               const std::string& reason) {
+    const MemoryMap map;
+    const auto writeMemory = [&json](const PluginMemory& memory) {
+        json.key("rss").number(static_cast<std::int64_t>(memory.rss));
+        json.key("private").number(static_cast<std::int64_t>(memory.ownPages));
+    };
+    const auto write = [&](const std::string& name,
+                           int number,
+                           const PluginGeneration* generation,
+                           const char* state,
+                           const std::string& reason,
+                           const std::vector<Loaded>& loaded) {
         json.beginObject();
         json.key("name").text(name);
         json.key("kind").text("handler");
@@ -343,10 +362,26 @@ std::string Plugins::listJson() const {
             json.key("path").text(plugin.path);
             json.key("sha256").text(plugin.sha256);
             json.key("bytes").number(static_cast<std::int64_t>(plugin.bytes));
+            json.key("memory").beginObject();
+            writeMemory(map.of(plugin.copy));
+            json.endObject();
         }
         json.key("state").text(state);
         if (!reason.empty()) {
             json.key("reason").text(reason);
+        }
+        if (!loaded.empty()) {
+            std::size_t bytes = 0;
+            PluginMemory memory;
+            for (const Loaded& one : loaded) {
+                bytes += one.bytes;
+                memory += map.of(one.copy);
+            }
+            json.key("loaded").beginObject();
+            json.key("files").number(static_cast<std::int64_t>(loaded.size()));
+            json.key("bytes").number(static_cast<std::int64_t>(bytes));
+            writeMemory(memory);
+            json.endObject();
         }
         json.endObject();
     };
@@ -355,13 +390,20 @@ std::string Plugins::listJson() const {
     for (const auto& [name, entry] : entries_) {
         for (const Draining& old : draining_) {
             if (old.name == name) {
-                write(name, old.generation, old.plugin.get(), "draining", "");
+                write(name, old.generation, old.plugin.get(), "draining", "", {});
             }
         }
         if (entry.running != nullptr) {
-            write(name, entry.generation, entry.running.get(), "running", entry.refused);
+            write(name,
+                  entry.generation,
+                  entry.running.get(),
+                  "running",
+                  entry.refused,
+                  entry.loaded);
         } else if (!entry.refused.empty()) {
-            write(name, entry.generation, nullptr, "refused", entry.refused);
+            write(name, entry.generation, nullptr, "refused", entry.refused, entry.loaded);
+        } else if (!entry.loaded.empty()) {
+            write(name, entry.generation, nullptr, "gone", "", entry.loaded);
         }
     }
     json.endArray();

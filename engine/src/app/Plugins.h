@@ -41,16 +41,24 @@ public:
     void drain(Component::Clock::time_point deadline) override;
 
     /// [{"name", "kind": "handler", "version", "abi": "1.0", "handlers": ["echo/echo"], "generation": int, "jobsRun": int,
-    /// "state": "running", "draining" or "refused", "path", "sha256", "bytes": int, "reason"?: string}], by name.
+    /// "state": "running", "draining", "refused" or "gone", "path", "sha256", "bytes": int, "memory": {"rss": bytes,
+    /// "private": bytes}, "reason"?: string, "loaded"?: {"files": int, "bytes": int, "rss": bytes, "private": bytes}}], by
+    /// name. "bytes" is the file and its copy in memory, "private" what it takes beyond that; "loaded" sums up all files of
+    /// that name since the start, since none is ever unloaded, and comes with the newest generation.
     [[nodiscard]] std::string listJson() const;
 
 private:
+    struct Loaded {
+        int copy;
+        std::size_t bytes;
+    };
     struct Entry {
         FileIdentity identity;  ///< Of the file that was looked at last.
         int generation = 0;
         std::shared_ptr<PluginGeneration> running;  ///< nullptr: none is.
         HandlerRegistry::Types types;               ///< Its handlers.
         std::string refused;                        ///< Why the last file was; empty: it was not.
+        std::vector<Loaded> loaded;  ///< All that ever was, in this process for good.
         bool service = false;
     };
     struct Draining {

@@ -127,7 +127,7 @@ SharedObject::SharedObject(std::string path, std::string sha256, int copy)
 }
 
 void SharedObject::open(int copy) {
-    const std::string name = "/proc/self/fd/" + std::to_string(copy);
+    const std::string name = nameOf(copy);
     handle_ = ::dlopen(name.c_str(), RTLD_NOW | RTLD_LOCAL);
     if (handle_ == nullptr) {
         std::string why = ::dlerror();
@@ -136,6 +136,10 @@ void SharedObject::open(int copy) {
         }
         refuse(path_, "the dynamic linker refuses it: " + why);
     }
+}
+
+std::string SharedObject::nameOf(int copy) {
+    return "/proc/self/fd/" + std::to_string(copy);
 }
 
 void* SharedObject::symbol(const char* name) const {

@@ -20,6 +20,9 @@ public:
     /// The same from the private copy of another process, which has checked it; `copy` stays open.
     SharedObject(std::string path, std::string sha256, int copy);
 
+    /// What the dynamic linker calls the file that was loaded from this private copy.
+    [[nodiscard]] static std::string nameOf(int copy);
+
     /// nullptr if it does not export `name` itself.
     [[nodiscard]] void* symbol(const char* name) const;
     [[nodiscard]] const std::string& path() const noexcept { return path_; }
