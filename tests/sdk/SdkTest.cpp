@@ -1,3 +1,4 @@
+#include <chrono>
 #include <cstdlib>
 #include <fcntl.h>
 #include <filesystem>
@@ -6,13 +7,19 @@
 #include <spawn.h>
 #include <string>
 #include <sys/wait.h>
+#include <thread>
+#include <unistd.h>
 #include <vector>
 
 #include <cppunit/extensions/HelperMacros.h>
 
+#include "drover/Queue.h"
+#include "integration/AppProcess.h"
 #include "plugin/PluginGeneration.h"
 #include "plugin/PluginLoader.h"
+#include "redis/RedisOptions.h"
 #include "support/FakeRunningJob.h"
+#include "support/RedisServer.h"
 #include "support/ServerProcess.h"
 
 using namespace drover;
@@ -122,6 +129,7 @@ public:
     void pluginBuiltByGccWorks() {
         buildOutside("gcc", "g++", {"-DOUTSIDE_COMPONENTS=service"});
         assertEchoes(work_.path("build/plugins/outside.so"));
+        assertWorksWhatWaits(work_.path("build/plugins/outside.so"));
         // It was made by another run of the compiler than the engine was, and has its stamp all the same.
         CPPUNIT_ASSERT(
             PluginLoader().load(work_.path("build/plugins/outside-service.so")).isService());
@@ -130,6 +138,7 @@ public:
     void pluginBuiltByClangWorks() {
         buildOutside("clang", "clang++", {"-DOUTSIDE_HEADERS=ON"});
         assertEchoes(work_.path("build/plugins/outside.so"));
+        assertWorksWhatWaits(work_.path("build/plugins/outside.so"));
     }
 
     /// The command of plugins/echo-c/README.md.
@@ -259,6 +268,47 @@ private:
                 {"sh", "-c", "nm -D --defined-only \"$1\" | awk '{print $3}'", "sh", plugin}));
         CPPUNIT_ASSERT_EQUAL(std::string("{\"from\":\"outside\"}"),
                              resultOf(plugin, "{\"from\":\"outside\"}"));
+    }
+
+    /// Dropped into a running engine while 10,000 jobs wait for it.
+    static void assertWorksWhatWaits(const std::string& plugin) {
+        constexpr std::int64_t kJobs = 10000;
+        test::AppProcess engine;
+        RedisOptions redis;
+        redis.port = test::RedisServer::shared().port();
+        Queue::Settings settings;
+        settings.name = "outside-" + std::to_string(getpid()) + "-" +
+                        fs::path(engine.folder()).filename().string();
+        Queue queue(redis, settings);
+        const auto patience = [] {
+            return std::chrono::steady_clock::now() + std::chrono::seconds(60);
+        };
+        for (const AddResult& added :
+             queue.addBulk(std::vector<NewJob>(kJobs, {"echo", "1", {}}), patience())) {
+            CPPUNIT_ASSERT_MESSAGE(added.message, added.status == AddResult::Status::Added);
+        }
+        fs::create_directory(engine.path("plugins"));
+        engine.start({"run",
+                      "--set",
+                      "plugins.load=*",
+                      "--set",
+                      "plugins.dir=" + engine.path("plugins"),
+                      "--set",
+                      "queue.echo.name=" + settings.name,
+                      "--set",
+                      "redis.port=" + std::to_string(redis.port),
+                      "--set",
+                      "control.socket=" + engine.path("c.sock")});
+        engine.waitForLog("is running");
+        CPPUNIT_ASSERT_EQUAL(kJobs, queue.counts().waiting);
+        fs::copy_file(plugin, engine.path("plugins/outside.so"));
+        const auto deadline = patience();
+        while (queue.counts().completed < kJobs) {
+            CPPUNIT_ASSERT_MESSAGE(engine.err(), std::chrono::steady_clock::now() < deadline);
+            std::this_thread::sleep_for(std::chrono::milliseconds(10));
+        }
+        CPPUNIT_ASSERT_EQUAL(kJobs, queue.counts().completed);
+        CPPUNIT_ASSERT_EQUAL(std::int64_t{0}, queue.counts().failed);
     }
 
     Workshop work_;
