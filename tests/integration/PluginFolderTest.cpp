@@ -43,6 +43,7 @@ class PluginFolderTest : public CppUnit::TestFixture {
     CPPUNIT_TEST(aRemovedPluginLeavesItsJobsToOthers);
     CPPUNIT_TEST(eachBrokenPluginIsRefusedInItsOwnWords);
     CPPUNIT_TEST(aBrokenReplacementChangesNothing);
+    CPPUNIT_TEST(aRelativeFolderWillDo);
     CPPUNIT_TEST(aFileIsOpenedOnceItIsWhole);
     CPPUNIT_TEST(theFileBesideItConfiguresIt);
     CPPUNIT_TEST(whatOthersCouldHaveWrittenIsRefused);
@@ -235,6 +236,14 @@ public:
         const rapidjson::Document plugins = list();
         CPPUNIT_ASSERT_EQUAL(1, plugins[0]["generation"].GetInt());
         CPPUNIT_ASSERT(text(plugins[0], "reason").find("exports neither") != std::string::npos);
+    }
+
+    void aRelativeFolderWillDo() {
+        drop("same-a");
+        run({"--set", "plugins.dir=" + std::filesystem::relative(folder_).string()}, "same-a");
+        std::filesystem::copy_file(kModules + "/next/same-a.so", app_->path("next"));
+        std::filesystem::rename(app_->path("next"), folder_ + "/same-a.so");
+        app_->waitForLog("same-a 1, generation 2: runs");
     }
 
     void aFileIsOpenedOnceItIsWhole() {

@@ -1,5 +1,6 @@
 #include "app/PluginHost.h"
 
+#include <filesystem>
 #include <variant>
 #include <vector>
 
@@ -67,7 +68,9 @@ PluginHost::PluginHost(const Configuration& config, const std::optional<ConfigSo
     }
 }
 
-LoadedPlugin PluginHost::open(const std::string& path) const {
+LoadedPlugin PluginHost::open(const std::string& file) const {
+    // As the trial names it.
+    const std::string path = std::filesystem::absolute(file);
     if (probe_) {
         requireTrusted(path);
         probe_->check(path);

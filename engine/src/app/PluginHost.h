@@ -27,7 +27,7 @@ public:
         return opened_.at(name);
     }
     /// Throws PluginException, naming the file and what is wrong with it.
-    [[nodiscard]] LoadedPlugin open(const std::string& path) const;
+    [[nodiscard]] LoadedPlugin open(const std::string& file) const;
 
 private:
     PluginSettings settings_;
