@@ -206,7 +206,8 @@ bool Plugins::look(Configuration& config) {
             entry.refused = error.message();
         }
     }
-    for (auto& [name, entry] : entries_) {
+    for (auto& [known, entry] : entries_) {
+        const std::string& name = known;  // clang 14 captures no structured binding.
         const bool there = std::any_of(files.begin(), files.end(), [&name](const PluginFile& file) {
             return file.name == name;
         });
