@@ -25,8 +25,7 @@ RUN mkdir -p /opt/drover/lib/drover/plugins \
 # Builds plugins as they are saved, for docker-compose.dev.yml.
 FROM build AS dev
 WORKDIR /src
-COPY plugins.dev/watch plugins.dev/
-ENTRYPOINT ["plugins.dev/watch", "/live"]
+ENTRYPOINT ["plugins/dev/watch", "/live"]
 
 # The page at /api comes from npm; the API works without it.
 FROM debian:12-slim AS web

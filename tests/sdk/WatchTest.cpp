@@ -29,7 +29,7 @@ void write(const fs::path& file, const std::string& text) {
 
 }  // namespace
 
-/// What is saved in plugins.dev/ runs a moment later, and nothing was restarted.
+/// What is saved in plugins/dev/ runs a moment later, and nothing was restarted.
 class WatchTest : public CppUnit::TestFixture {
     CPPUNIT_TEST_SUITE(WatchTest);
     CPPUNIT_TEST(whatIsSavedRunsWithoutARestart);
@@ -41,10 +41,10 @@ public:
         engine_ = std::make_unique<AppProcess>();
         watch_ = std::make_unique<ServerProcess>();
         root_ = engine_->path("clone");
-        fs::create_directories(root_ / "plugins.dev");
+        fs::create_directories(root_ / "plugins/dev");
         fs::create_directories(root_ / "build");
         fs::create_directories(root_ / "live");
-        fs::copy_file(DROVER_SOURCE_DIR "/plugins.dev/watch", root_ / "plugins.dev/watch");
+        fs::copy_file(DROVER_SOURCE_DIR "/plugins/dev/watch", root_ / "plugins/dev/watch");
         fs::create_directory_symlink(DROVER_BINARY_DIR, root_ / "build/release");
 
         RedisOptions redis;
@@ -72,7 +72,7 @@ public:
     }
 
     void whatIsSavedRunsWithoutARestart() {
-        write(root_ / "plugins.dev/greet/CMakeLists.txt",
+        write(root_ / "plugins/dev/greet/CMakeLists.txt",
               "cmake_minimum_required(VERSION 3.22)\n"
               "project(greet LANGUAGES CXX)\n"
               "find_package(drover REQUIRED)\n"
@@ -84,27 +84,27 @@ public:
 
         save("nobodyHasThis");
         waitForWatch("Greet.cpp:4");
-        waitForWatch("plugins.dev/greet: not built; what runs goes on");
+        waitForWatch("plugins/dev/greet: not built; what runs goes on");
         CPPUNIT_ASSERT_EQUAL(std::string("1"), resultOfAJob());
 
         save(R"("2")");
         waitForEngine("plugin greet 1, generation 2: runs");
         CPPUNIT_ASSERT_EQUAL(std::string("2"), resultOfAJob());
 
-        fs::remove_all(root_ / "plugins.dev/greet");
+        fs::remove_all(root_ / "plugins/dev/greet");
         waitForEngine("plugin greet 1, generation 2: its file is gone");
     }
 
     void aBuiltPluginComesAndGoes() {
         write(root_ / "live/stale.so", "of an earlier run");
         startWatch();
-        const fs::path echo = root_ / "plugins.dev/echo.so";
+        const fs::path echo = root_ / "plugins/dev/echo.so";
         fs::copy_file(DROVER_BINARY_DIR "/plugins/echo.so", echo);
         // Mode and owner of the source are the developer's own affair.
         fs::permissions(echo, fs::perms::all);
         waitForEngine("plugin echo 1.0.0, generation 1: runs");
         CPPUNIT_ASSERT(!fs::exists(root_ / "live/stale.so"));
-        fs::copy_file(DROVER_BINARY_DIR "/plugins/api.so", root_ / "plugins.dev/api.so");
+        fs::copy_file(DROVER_BINARY_DIR "/plugins/api.so", root_ / "plugins/dev/api.so");
         fs::remove(echo);
         waitForEngine("plugin echo 1.0.0, generation 1: its file is gone");
         CPPUNIT_ASSERT(!fs::exists(root_ / "live/api.so"));
@@ -112,13 +112,13 @@ public:
 
 private:
     void startWatch() {
-        watch_->start({(root_ / "plugins.dev/watch").string(), (root_ / "live").string()},
+        watch_->start({(root_ / "plugins/dev/watch").string(), (root_ / "live").string()},
                       engine_->path("watch"));
     }
 
     /// The plugin whose jobs complete with the value of this expression.
     void save(const std::string& result) const {
-        write(root_ / "plugins.dev/greet/Greet.cpp",
+        write(root_ / "plugins/dev/greet/Greet.cpp",
               "#include <drover/Handler.h>\n"
               "struct Greet : drover::Handler {\n"
               "    drover::Outcome process(drover::ActiveJob&) override {\n"
