@@ -1,10 +1,7 @@
 #include "app/Plugins.h"
 
 #include <algorithm>
-#include <array>
 
-#include <Poco/Delegate.h>
-#include <Poco/DirectoryWatcher.h>
 #include <Poco/Logger.h>
 
 #include "app/JsonWriter.h"
@@ -15,9 +12,6 @@
 namespace drover {
 
 namespace {
-
-/// How soon what is not finished is looked at again.
-constexpr std::chrono::milliseconds kSoon{100};
 
 Poco::Logger& logger() {
     return Poco::Logger::get("plugins");
@@ -31,40 +25,6 @@ std::string titleOf(const LoadedPlugin& plugin, int generation) {
     return "plugin " + plugin.name + " " + plugin.version + ", generation " +
            std::to_string(generation);
 }
-
-/// The folder's events, all taken alike. Throws Poco::Exception if there is no such folder.
-class FolderWatch {
-public:
-    FolderWatch(const std::string& path, std::function<void()> changed)
-        : changed_(std::move(changed)),
-          watcher_(path, Poco::DirectoryWatcher::DW_FILTER_ENABLE_ALL) {
-        for (auto* event : events()) {
-            *event += Poco::delegate(this, &FolderWatch::onEvent);
-        }
-    }
-    FolderWatch(const FolderWatch&) = delete;
-    FolderWatch& operator=(const FolderWatch&) = delete;
-    ~FolderWatch() {
-        for (auto* event : events()) {
-            *event -= Poco::delegate(this, &FolderWatch::onEvent);
-        }
-    }
-
-private:
-    using Event = Poco::BasicEvent<const Poco::DirectoryWatcher::DirectoryEvent>;
-
-    std::array<Event*, 5> events() {
-        return {&watcher_.itemAdded,
-                &watcher_.itemRemoved,
-                &watcher_.itemModified,
-                &watcher_.itemMovedFrom,
-                &watcher_.itemMovedTo};
-    }
-    void onEvent(const Poco::DirectoryWatcher::DirectoryEvent& /*event*/) { changed_(); }
-
-    const std::function<void()> changed_;
-    Poco::DirectoryWatcher watcher_;
-};
 
 }  // namespace
 
@@ -108,57 +68,17 @@ Plugins::Plugins(const Configuration& config,
     workers_.apply(registryWith(config, "", {}), config);
 }
 
-Plugins::~Plugins() {
-    drain({});
-}
-
 void Plugins::start() {
     for (const auto& [name, entry] : entries_) {
         if (entry.running != nullptr) {
             logger().information(titleOf(entry.running->plugin(), entry.generation) + ": runs");
         }
     }
-    lookSoon_ = settings_.all;
-    watcher_ = std::thread([this] { watch(); });
-}
-
-void Plugins::watch() {
-    const auto soon = [this] {
-        const std::lock_guard lock(watchMutex_);
-        lookSoon_ = true;
-        watchChanged_.notify_all();
-    };
-    std::unique_ptr<FolderWatch> folder;
-    if (settings_.watch) {
-        try {
-            folder = std::make_unique<FolderWatch>(folder_.path(), soon);
-        } catch (const Poco::Exception& error) {
-            logger().warning(folder_.path() + " is not watched: " + error.displayText() +
-                             "; HUP looks into it");
-        }
-    }
-    std::unique_lock lock(watchMutex_);
-    while (!stopping_) {
-        watchChanged_.wait(lock, [this] { return stopping_ || lookSoon_; });
-        // What happens at the same time is looked at once.
-        watchChanged_.wait_for(lock, kSoon, [this] { return stopping_; });
-        lookSoon_ = false;
-        if (!stopping_) {
-            lock.unlock();
-            changed_();
-            lock.lock();
-        }
-    }
-}
-
-void Plugins::drain(Component::Clock::time_point /*deadline*/) {
-    {
-        const std::lock_guard lock(watchMutex_);
-        stopping_ = true;
-    }
-    watchChanged_.notify_all();
-    if (watcher_.joinable()) {
-        watcher_.join();
+    watch_ = std::make_unique<FolderWatch>(
+        settings_.watch ? std::vector<std::string>{folder_.path()} : std::vector<std::string>{},
+        changed_);
+    if (settings_.all) {
+        watch_->soon();
     }
 }
 
@@ -170,9 +90,7 @@ bool Plugins::wanted(const std::string& name) const {
 void Plugins::rescan(Configuration& config) {
     dropEnded();
     if (look(config) || !draining_.empty()) {
-        const std::lock_guard lock(watchMutex_);
-        lookSoon_ = true;
-        watchChanged_.notify_all();
+        watch_->soon();
     }
 }
 

@@ -1,15 +1,14 @@
 #pragma once
 
-#include <condition_variable>
 #include <functional>
 #include <map>
 #include <memory>
 #include <mutex>
 #include <string>
-#include <thread>
 #include <vector>
 
 #include "app/Component.h"
+#include "app/FolderWatch.h"
 #include "app/PluginHost.h"
 #include "app/Workers.h"
 #include "plugin/PluginFolder.h"
@@ -32,13 +31,12 @@ public:
             PluginHost& host,
             Workers& workers,
             std::function<void()> changed);
-    ~Plugins() override;
 
     [[nodiscard]] const std::string& name() const override { return name_; }
     void start() override;
     void reload(const Configuration& config) override;
     void rescan(Configuration& config) override;
-    void drain(Component::Clock::time_point deadline) override;
+    void drain(Component::Clock::time_point /*deadline*/) override { watch_.reset(); }
 
     /// [{"name", "kind": "handler", "version", "abi": "1.0", "handlers": ["echo/echo"], "generation": int, "jobsRun": int,
     /// "state": "running", "draining", "refused" or "gone", "path", "sha256", "bytes": int, "memory": {"rss": bytes,
@@ -79,7 +77,6 @@ private:
     /// Leaves what runs to its end.
     void letGo(const std::string& name, Entry& entry);
     void dropEnded();
-    void watch();
 
     const std::string name_ = "plugins";
     const PluginSettings settings_;
@@ -92,11 +89,7 @@ private:
     std::map<std::string, Entry> entries_;
     std::vector<Draining> draining_;
 
-    std::mutex watchMutex_;
-    std::condition_variable watchChanged_;
-    bool lookSoon_ = false;
-    bool stopping_ = false;
-    std::thread watcher_;
+    std::unique_ptr<FolderWatch> watch_;
 };
 
 /// A plugin's own values out of the configuration.
