@@ -45,17 +45,7 @@ std::size_t roomForConnections(std::size_t wanted) {
 class ApiService : public Service {
 public:
     explicit ApiService(ServiceContext& context) : context_(context) {
-        const std::vector<Route> routes =
-            configuredRoutes(context.config().below("route"), [&context](const std::string& alias) {
-                Queue& queue = context.queue(alias);
-                return Producer{[&queue](NewJob job, Queue::Clock::time_point deadline) {
-                                    return queue.add(std::move(job), deadline);
-                                },
-                                queue.qualifiedName()};
-            });
-        for (const Route& route : routes) {
-            context.routes().add(route);
-        }
+        takeRoutes(context);
         HttpFront::Settings front;
         front.version = DROVER_VERSION;
         front.docsPages = context.config().text("environment") != "prod";
@@ -82,6 +72,11 @@ public:
         context_.logger().information("listening on http://%s:%hu", host, main_->port());
     }
 
+    [[nodiscard]] std::function<void()> prepareReload(ServiceContext& next) override {
+        takeRoutes(next);
+        return {};
+    }
+
     [[nodiscard]] bool stillBusy() const override { return leftBehind_; }
 
     void stop(milliseconds grace) override {
@@ -104,6 +99,23 @@ public:
     }
 
 private:
+    /// Puts the configured routes into the table, in place of those that are there. A request that runs keeps its route.
+    static void takeRoutes(ServiceContext& context) {
+        const ServiceConfig& config = context.config();
+        context.routes().replace(
+            kConfiguredSource,
+            configuredRoutes(
+                config.below("route"),
+                [&context](const std::string& alias) {
+                    Queue& queue = context.queue(alias);
+                    return Producer{[&queue](NewJob job, Queue::Clock::time_point deadline) {
+                                        return queue.add(std::move(job), deadline);
+                                    },
+                                    queue.qualifiedName()};
+                },
+                [&config](const std::string& key) { return config.origin("route." + key); }));
+    }
+
     HttpServer::Settings mainSettings() {
         const ServiceConfig& config = context_.config();
         HttpServer::Settings settings;

@@ -33,13 +33,21 @@ constexpr const char* kJobSchema =
 /// The keys of one route, for reading and for messages.
 class RouteKeys {
 public:
-    RouteKeys(std::string name, std::map<std::string, std::string> values)
-        : name_(std::move(name)), values_(std::move(values)) {}
+    using Origin = std::function<std::string(const std::string& key)>;
 
+    RouteKeys(std::string name, std::map<std::string, std::string> values, const Origin& originOf)
+        : name_(std::move(name)), values_(std::move(values)), originOf_(originOf) {}
+
+    [[nodiscard]] const std::string& name() const { return name_; }
     [[nodiscard]] std::string key(const std::string& setting) const {
         return "api.route." + name_ + "." + setting;
     }
     [[nodiscard]] const std::map<std::string, std::string>& values() const { return values_; }
+    /// "conf/producer.properties:12"; of a setting that was not given, where the route begins to be.
+    [[nodiscard]] std::string origin(const std::string& setting) const {
+        return originOf_(name_ + "." +
+                         (values_.count(setting) != 0 ? setting : values_.begin()->first));
+    }
 
     [[nodiscard]] std::string text(const std::string& setting, const std::string& fallback) const {
         const auto found = values_.find(setting);
@@ -49,17 +57,22 @@ public:
                                        const std::string& example) const {
         const auto found = values_.find(setting);
         if (found == values_.end() || found->second.empty()) {
-            throw ConfigException(key(setting) + " is missing; give it a value such as " + example);
+            miss(setting, "give it a value such as " + example);
         }
         return found->second;
     }
+    [[noreturn]] void miss(const std::string& setting, const std::string& right) const {
+        throw ConfigException(origin(setting) + ": " + key(setting) + " is missing; " + right);
+    }
     [[noreturn]] void refuse(const std::string& setting, const std::string& right) const {
-        throw ConfigException(key(setting) + " = " + text(setting, "") + ": " + right);
+        throw ConfigException(origin(setting) + ": " + key(setting) + " = " + text(setting, "") +
+                              ": " + right);
     }
 
 private:
     std::string name_;
-    std::map<std::string, std::string> values_;
+    std::map<std::string, std::string> values_;  ///< Not empty.
+    const Origin& originOf_;
 };
 
 template <typename Number>
@@ -159,9 +172,9 @@ void checkPath(const RouteKeys& keys, const Route& route) {
         const auto close = std::min(route.path.find('}', open), route.path.size());
         const std::string name = route.path.substr(open + 1, close - open - 1);
         if (keys.values().count("path." + name) == 0) {
-            throw ConfigException(keys.key("path." + name) + " is missing; the path " + route.path +
-                                  " has {" + name +
-                                  "}, give it a type such as integer or string 1..64");
+            keys.miss("path." + name,
+                      "the path " + route.path + " has {" + name +
+                          "}, give it a type such as integer or string 1..64");
         }
     }
     for (const Parameter& parameter : route.parameters) {
@@ -261,10 +274,20 @@ Response run(const Recipe& recipe, const Request& request) {
     return response;
 }
 
+Producer readProducer(const RouteKeys& keys,
+                      const std::function<Producer(const std::string&)>& producerOf) {
+    const std::string alias = keys.required("queue", "reservation, an alias of queue.<alias>.*");
+    try {
+        return producerOf(alias);
+    } catch (const ConfigException& error) {
+        keys.refuse("queue", error.message());
+    }
+}
+
 Route makeRoute(const RouteKeys& keys,
                 const std::function<Producer(const std::string&)>& producerOf) {
     Route route;
-    route.source = "configuration " + keys.key("*");
+    route.source = kConfiguredSource + keys.name() + ", " + keys.origin("path");
     route.method = keys.text("method", "POST");
     static const std::set<std::string> kMethods = {"GET", "POST", "PUT", "PATCH", "DELETE"};
     if (kMethods.count(route.method) == 0) {
@@ -276,14 +299,13 @@ Route makeRoute(const RouteKeys& keys,
     readParameters(keys, route);
     checkPath(keys, route);
 
-    const std::string alias = keys.required("queue", "reservation, an alias of queue.<alias>.*");
     const int status = readStatus(keys);
     const auto recipe = std::make_shared<const Recipe>(Recipe{keys.required("job", "reserveEvent"),
                                                               readData(keys, route),
                                                               readOptions(keys),
                                                               readView(keys),
                                                               status,
-                                                              producerOf(alias)});
+                                                              readProducer(keys, producerOf)});
     route.responses.push_back({status, "The job, added", kJobSchema});
     route.handler = [recipe](const Request& request) { return run(*recipe, request); };
     return route;
@@ -291,14 +313,16 @@ Route makeRoute(const RouteKeys& keys,
 
 }  // namespace
 
-std::vector<Route> configuredRoutes(const std::vector<std::pair<std::string, std::string>>& keys,
-                                    const std::function<Producer(const std::string&)>& producerOf) {
+std::vector<Route> configuredRoutes(
+    const std::vector<std::pair<std::string, std::string>>& keys,
+    const std::function<Producer(const std::string&)>& producerOf,
+    const std::function<std::string(const std::string&)>& originOf) {
     std::map<std::string, std::map<std::string, std::string>> byName;
     for (const auto& [key, value] : keys) {
         const auto dot = key.find('.');
         if (dot == 0 || dot == std::string::npos || dot + 1 == key.size()) {
             throw ConfigException(
-                "api.route." + key + " = " + value +
+                originOf(key) + ": api.route." + key + " = " + value +
                 ": a key has the form api.route.<name>.<setting>, e.g. api.route.reserve.path");
         }
         byName[key.substr(0, dot)][key.substr(dot + 1)] = value;
@@ -306,7 +330,7 @@ std::vector<Route> configuredRoutes(const std::vector<std::pair<std::string, std
     std::vector<Route> routes;
     routes.reserve(byName.size());
     for (const auto& [name, values] : byName) {
-        routes.push_back(makeRoute(RouteKeys(name, values), producerOf));
+        routes.push_back(makeRoute(RouteKeys(name, values, originOf), producerOf));
     }
     return routes;
 }

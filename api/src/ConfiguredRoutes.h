@@ -17,6 +17,9 @@ struct Producer {
     std::string qualifiedName;
 };
 
+/// What the source of each configured route begins with.
+inline constexpr const char* kConfiguredSource = "configuration api.route.";
+
 /// Routes that add a job, made of configuration alone: `api.route.<name>.<setting>`.
 ///
 ///     method     POST (default), GET, PUT, PATCH or DELETE
@@ -35,9 +38,11 @@ struct Producer {
 /// lost, is 503 with Retry-After, in under a second.
 ///
 /// `keys` are the pairs below `api.route`. `producerOf` is asked once per route and throws ConfigException for an alias
-/// that is not configured. Throws ConfigException naming the key, its value and what would be right.
+/// that is not configured. `originOf` tells where a key ("greet.path") was given. Throws ConfigException naming the place,
+/// the key, its value and what would be right.
 [[nodiscard]] std::vector<Route> configuredRoutes(
     const std::vector<std::pair<std::string, std::string>>& keys,
-    const std::function<Producer(const std::string& alias)>& producerOf);
+    const std::function<Producer(const std::string& alias)>& producerOf,
+    const std::function<std::string(const std::string& key)>& originOf);
 
 }  // namespace drover::api

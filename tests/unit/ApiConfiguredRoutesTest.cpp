@@ -114,6 +114,8 @@ public:
             CPPUNIT_ASSERT_MESSAGE(message,
                                    message.find("api.route." + entry.first) != std::string::npos ||
                                        entry.second == "absent");
+            CPPUNIT_ASSERT_EQUAL_MESSAGE(
+                message, std::size_t{0}, message.find("place of " + entry.first + ": "));
             CPPUNIT_ASSERT_MESSAGE(message, message.find(entry.second) != std::string::npos);
             CPPUNIT_ASSERT_MESSAGE(message + " lacks " + expected,
                                    message.find(expected) != std::string::npos);
@@ -186,17 +188,20 @@ private:
     using Keys = std::map<std::string, std::string>;
 
     std::vector<Route> makeAll(const Keys& keys) {
-        return configuredRoutes({keys.begin(), keys.end()}, [this](const std::string& alias) {
-            if (alias != "reservation") {
-                throw ConfigException("queue." + alias + " is not configured");
-            }
-            return Producer{[this](NewJob job, Queue::Clock::time_point deadline) {
-                                added_ = std::move(job);
-                                deadline_ = deadline;
-                                return result_;
-                            },
-                            "bull:reservation-queue"};
-        });
+        return configuredRoutes(
+            {keys.begin(), keys.end()},
+            [this](const std::string& alias) {
+                if (alias != "reservation") {
+                    throw ConfigException("queue." + alias + " is not configured");
+                }
+                return Producer{[this](NewJob job, Queue::Clock::time_point deadline) {
+                                    added_ = std::move(job);
+                                    deadline_ = deadline;
+                                    return result_;
+                                },
+                                "bull:reservation-queue"};
+            },
+            [](const std::string& key) { return "place of " + key; });
     }
 
     Route make(const Keys& keys) { return makeAll(keys).at(0); }

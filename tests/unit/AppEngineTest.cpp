@@ -1,3 +1,4 @@
+#include <atomic>
 #include <condition_variable>
 #include <memory>
 #include <mutex>
@@ -10,6 +11,7 @@
 #include <cppunit/extensions/HelperMacros.h>
 
 #include "app/Engine.h"
+#include "drover/Exceptions.h"
 
 namespace {
 
@@ -56,8 +58,14 @@ public:
     }
     void quiet() override { diary_.add("quiet:" + name_); }
     void resume() override { diary_.add("resume:" + name_); }
-    void reload(const Configuration& config) override {
-        diary_.add("reload:" + name_ + ":" + config.text("log.level"));
+    [[nodiscard]] Change prepare(const Configuration& config) override {
+        diary_.add("prepare:" + name_);
+        if (refuses) {
+            throw ConfigException("no");
+        }
+        return [this, level = config.text("log.level")] {
+            diary_.add("reload:" + name_ + ":" + level);
+        };
     }
     void drain(Clock::time_point deadline) override {
         diary_.add("drain:" + name_);
@@ -74,6 +82,7 @@ public:
     }
     [[nodiscard]] HealthReports health() const override { return {{name_, {healthy, "fine"}}}; }
 
+    std::atomic<bool> refuses{false};
     bool failsToStart = false;
     bool drainsUntilStopped = false;
     bool healthy = true;
@@ -97,6 +106,7 @@ class AppEngineTest : public CppUnit::TestFixture {
     CPPUNIT_TEST(aDrainEndsWithTheGraceTime);
     CPPUNIT_TEST(quietAndResumeReachEveryPart);
     CPPUNIT_TEST(reloadAppliesGoodFilesAndKeepsTheOldOnesOtherwise);
+    CPPUNIT_TEST(whatOnePartRefusesChangesNone);
     CPPUNIT_TEST(nothingIsConstructedBeforeTheServersAnswer);
     CPPUNIT_TEST(aServerThatNeverAnswersIsUnavailable);
     CPPUNIT_TEST(aSignalEndsTheWaitForServers);
@@ -206,6 +216,21 @@ public:
         engine_->onQuiet();
         const std::string text = diary_->waitFor("quiet:b");
         CPPUNIT_ASSERT_EQUAL_MESSAGE(text, std::string::npos, text.find("reload"));
+        CPPUNIT_ASSERT_EQUAL(1, reloads_);
+        engine_->onDrain(2);
+    }
+
+    void whatOnePartRefusesChangesNone() {
+        parts_[1]->refuses = true;
+        run();
+        diary_->waitFor("start:b");
+        engine_->onReload();
+        engine_->onQuiet();
+        diary_->waitFor("prepare:a prepare:b quiet:a quiet:b");
+        CPPUNIT_ASSERT_EQUAL(0, reloads_);
+        parts_[1]->refuses = false;
+        engine_->onReload();
+        diary_->waitFor("prepare:a prepare:b reload:a:information reload:b:information");
         CPPUNIT_ASSERT_EQUAL(1, reloads_);
         engine_->onDrain(2);
     }

@@ -30,6 +30,7 @@ class RoutesTest : public CppUnit::TestFixture {
     CPPUNIT_TEST(replaceSwapsTheRoutesOfOneSource);
     CPPUNIT_TEST(replaceIsAllOrNothing);
     CPPUNIT_TEST(replacedRoutesMayKeepTheirPatterns);
+    CPPUNIT_TEST(aDraftIsServedOnceItIsPublished);
     CPPUNIT_TEST(readersSeeWholeTablesWhileWritersWork);
     CPPUNIT_TEST_SUITE_END();
 
@@ -195,6 +196,21 @@ public:
         routes.add(route("GET", "/b", "conf b"));
         routes.replace("conf", {route("GET", "/b", "conf b2")});
         CPPUNIT_ASSERT_EQUAL("conf b2"s, routes.snapshot()->front()->source);
+    }
+
+    void aDraftIsServedOnceItIsPublished() {
+        Routes routes;
+        routes.add(route("GET", "/a", "plugin one"));
+        routes.add(route("GET", "/b", "conf b"));
+        const auto before = routes.snapshot();
+        Routes draft;
+        draft.publish(before);
+        draft.replace("conf", {route("GET", "/c", "conf c")});
+        CPPUNIT_ASSERT_THROW(draft.add(route("GET", "/a", "plugin two")), drover::ConfigException);
+        CPPUNIT_ASSERT(before == routes.snapshot());
+        routes.publish(draft.snapshot());
+        CPPUNIT_ASSERT_EQUAL("/a /c "s, pathsOf(routes));
+        CPPUNIT_ASSERT_EQUAL(std::size_t{2}, before->size());
     }
 
     void readersSeeWholeTablesWhileWritersWork() {

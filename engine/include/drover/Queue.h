@@ -87,6 +87,8 @@ public:
             20000;  ///< Adds that may wait for the next call; more are Unavailable.
         std::size_t maxBatch = 512;  ///< Jobs per script call.
         Bullmq5 bullmq5 = Bullmq5::Auto;
+
+        bool operator==(const Settings&) const = default;
     };
 
     /// Throws Poco::InvalidArgumentException for a bad name. Connects lazily and in the background: Redis may be away.

@@ -126,6 +126,10 @@ public:
 
     [[nodiscard]] std::shared_ptr<const Table> snapshot() const;
 
+    /// Makes `table`, a snapshot of another Routes, the table of this one. What was added here since that other one was
+    /// made of it is lost.
+    void publish(std::shared_ptr<const Table> table);
+
 private:
     mutable std::mutex mutex_;
     std::shared_ptr<const Table> table_ = std::make_shared<const Table>();

@@ -30,6 +30,9 @@ public:
     /// Every key and raw value below `prefix` (for tables such as api.route.<name>.*), the prefix cut off, sorted.
     [[nodiscard]] virtual std::vector<std::pair<std::string, std::string>> below(
         const std::string& prefix) const = 0;
+    /// Who gave the value of a key, one of below() included, for messages: "conf/producer.properties:12".
+    /// Empty: nobody did.
+    [[nodiscard]] virtual std::string origin(const std::string& key) const = 0;
 };
 
 /// One named answer to "is this process fit for work?".
@@ -38,7 +41,7 @@ struct HealthReport {
     std::string detail;  ///< Shown; no secrets.
 };
 
-/// What the engine hands to a service. Outlives it.
+/// What the engine hands to a service: one configuration, and what belongs to it. The one of its constructor outlives it.
 class ServiceContext {
 public:
     virtual ~ServiceContext() = default;
@@ -62,6 +65,15 @@ class Service {
 public:
     virtual ~Service() = default;
     virtual void start() {}
+    /// The configuration changes, or a plugin brings or takes along a part of it. `next`, valid during the call, shows it
+    /// as it will be, with a copy of the route table: what is changed there is served once everybody has agreed; health
+    /// checks are not added here. Whatever is thrown refuses the configuration, and then nothing changes anywhere.
+    /// Returns what makes the rest of the change, or nothing; that must not throw, and is not called if somebody else
+    /// refuses. Called between start() and stop(), while requests are served.
+    [[nodiscard]] virtual std::function<void()> prepareReload(ServiceContext& next) {
+        (void)next;
+        return {};
+    }
     /// Stops within `grace`: what is in flight may end, then it is cut off.
     virtual void stop(std::chrono::milliseconds grace) { (void)grace; }
     /// After stop(): whether something that was cut off still runs. The process then ends without destroying the service.
@@ -75,7 +87,8 @@ struct ServiceDescriptor {
     const char* version;
     const char* description;
     std::vector<drover_config_key> configKeys;
-    /// Prefixes of open tables below the service's name, such as "route": keys there are not declared one by one.
+    /// Prefixes of open tables below the service's name, such as "route": keys there are not declared one by one, and
+    /// are told by prepareReload() when they change.
     std::vector<std::string> configTables;
     std::unique_ptr<Service> (*create)(ServiceContext&);
 };

@@ -43,7 +43,14 @@ Assembly assemble(const Configuration& config, const Settings& settings, PluginH
             auto workers = std::make_unique<Workers>(settings);
             workersHealth = [&workers = *workers] { return workers.health(); };
             auto handlers = std::make_unique<Plugins>(
-                config, settings.plugins, plugins, *workers, [&engine] { engine.rescan(); });
+                config,
+                settings.plugins,
+                plugins,
+                *workers,
+                [&engine] { engine.rescan(); },
+                [&engine](Configuration fresh, const std::string& plugin) {
+                    engine.adopt(std::move(fresh), plugin);
+                });
             engine.commands().add("plugins", [&handlers = *handlers](const rapidjson::Value&) {
                 return handlers.listJson();
             });

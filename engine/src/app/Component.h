@@ -32,10 +32,16 @@ public:
     /// Takes nothing new; what runs goes on.
     virtual void quiet() {}
     virtual void resume() {}
-    /// Reloadable keys may have changed. Must not throw for a value that the configuration accepts.
-    virtual void reload(const Configuration& config) { (void)config; }
-    /// Files may have come, changed or gone; what they bring is declared in `config`.
-    virtual void rescan(Configuration& config) { (void)config; }
+    /// What then makes a change, and cannot fail; may be empty. Dropped without a call, it leaves everything as it is.
+    using Change = std::function<void()>;
+    /// Makes ready for a configuration whose values are of their types. Whatever is thrown refuses it for the whole
+    /// process. `config` is not there any more when the change is made.
+    [[nodiscard]] virtual Change prepare(const Configuration& config) {
+        (void)config;
+        return {};
+    }
+    /// Files may have come, changed or gone.
+    virtual void rescan(const Configuration& config) { (void)config; }
     /// Ends: what runs may finish until `deadline`, then it is given up. Never throws.
     virtual void drain(Clock::time_point deadline) = 0;
     /// After drain(): whether code that was given up still runs on threads of ours. They cannot be joined: the process

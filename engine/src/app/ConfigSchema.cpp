@@ -110,23 +110,26 @@ std::vector<KeySpec> engineKeys() {
                 kMaxMs,
                 "How long a plugin may take to be loaded and to make its handlers in the child "
                 "process that tries it out."),
-        choice("plugin.<name>.isolation",
-               {"thread", "process"},
-               "thread",
-               "Where the plugin's handlers run: in threads of the engine, or each in a process of "
-               "its own, whose end costs one job an attempt."),
-        integer("plugin.<name>.memoryLimitMb",
-                0,
-                0,
-                1048576,
-                "With isolation = process: how much a handler's process may allocate; 0: no limit. "
-                "An empty one takes 9."),
-        integer("plugin.<name>.hardTimeoutMs",
-                0,
-                0,
-                kMaxMs,
-                "With isolation = process: how long a handler may go without deciding a job before "
-                "its process is killed; 0: no limit."),
+        reloadable(choice(
+            "plugin.<name>.isolation",
+            {"thread", "process"},
+            "thread",
+            "Where the plugin's handlers run: in threads of the engine, or each in a process of "
+            "its own, whose end costs one job an attempt. A change makes another generation.")),
+        reloadable(integer(
+            "plugin.<name>.memoryLimitMb",
+            0,
+            0,
+            1048576,
+            "With isolation = process: how much a handler's process may allocate; 0: no limit. "
+            "An empty one takes 9.")),
+        reloadable(integer(
+            "plugin.<name>.hardTimeoutMs",
+            0,
+            0,
+            kMaxMs,
+            "With isolation = process: how long a handler may go without deciding a job before "
+            "its process is killed; 0: no limit.")),
         integer(
             "startup.timeoutMs", 30000, 0, kMaxMs, "How long to wait for servers before exit 69."),
         reloadable(integer("shutdown.graceMs",

@@ -96,6 +96,8 @@ public:
 
     /// Whether keys that begin with `section` and a dot are the engine's, so that no plugin may have that name.
     [[nodiscard]] static bool isEngineSection(const std::string& section);
+    /// "reservation" of "queue.reservation.threads"; empty if `key` is no queue's.
+    [[nodiscard]] static std::string aliasOf(const std::string& key);
     /// DROVER_REDIS_HOST for redis.host.
     [[nodiscard]] static std::string environmentName(const std::string& key);
 
@@ -116,8 +118,6 @@ private:
     [[nodiscard]] std::string owner(const std::string& key) const;
     [[nodiscard]] const KeySpec& spec(const std::string& key) const;
     [[nodiscard]] std::vector<std::string> knownKeys() const;
-    /// "reservation" of "queue.reservation.threads"; empty if `key` is no queue's.
-    [[nodiscard]] static std::string aliasOf(const std::string& key);
     /// The settings below queue.<alias>, without prefix.
     [[nodiscard]] std::vector<std::string> settingNames() const;
     void checkUnknown(std::vector<std::string>& problems) const;

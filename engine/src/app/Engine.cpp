@@ -163,36 +163,90 @@ void Engine::serveRequests() {
 
 void Engine::reload() {
     Configuration fresh = config_.reread();
-    const std::vector<std::string> problems = Settings::check(fresh);
+    std::vector<std::string> problems = Settings::check(fresh);
+    if (problems.empty()) {
+        try {
+            adopt(std::move(fresh));
+            logger().information("configuration reloaded");
+        } catch (const Exception& error) {
+            problems.push_back(error.message());
+        } catch (const std::exception& error) {
+            problems.push_back(messageOf(error));
+        }
+    }
     for (const std::string& problem : problems) {
         logger().error("not reloaded: " + problem);
     }
-    if (!problems.empty()) {
-        return;
+}
+
+void Engine::adopt(Configuration fresh, const std::string& loaded) {
+    std::vector<Component::Change> changes;
+    for (Component* component : started()) {
+        if (Component::Change change = component->prepare(fresh)) {
+            changes.push_back(std::move(change));
+        }
     }
-    const auto before = config_.effective();
-    for (const auto& [key, value] : fresh.effective()) {
-        const KeySpec* spec = fresh.schema().find(key);
+    // Nothing below refuses any more.
+    tellChanges(fresh, loaded);
+    config_ = std::move(fresh);
+    settings_.shutdownGrace = milliseconds(config_.integer("shutdown.graceMs"));
+    onReload_(config_);
+    for (const Component::Change& change : changes) {
+        change();
+    }
+}
+
+void Engine::tellChanges(const Configuration& fresh, const std::string& loaded) const {
+    auto before = config_.effective();
+    const auto after = fresh.effective();
+    for (const auto& [key, value] : after) {
+        // A default that nobody had to name: plugin.<name>.isolation.
+        if (Configuration::aliasOf(key).empty() && config_.schema().find(key) != nullptr) {
+            if (const auto old = config_.find(key)) {
+                before.emplace(key, *old);
+            }
+        }
+    }
+    const std::vector<std::string> oldAliases = config_.aliases();
+    const std::vector<std::string> newAliases = fresh.aliases();
+    const auto has = [](const std::vector<std::string>& all, const std::string& one) {
+        return std::find(all.begin(), all.end(), one) != all.end();
+    };
+    // What has come with a queue or a plugin, or went with it, is in force without more. Tables have no specs.
+    const auto needsRestart = [&](const std::string& key) {
+        const KeySpec* old = config_.schema().find(key);
+        const KeySpec* now = fresh.schema().find(key);
+        const std::string alias = Configuration::aliasOf(key);
+        return old != nullptr && now != nullptr && !now->reloadable &&
+               (loaded.empty() || now->owner != loaded) &&
+               (alias.empty() || (has(oldAliases, alias) && has(newAliases, alias)));
+    };
+    for (const auto& [key, value] : after) {
         const auto old = before.find(key);
-        if (old != before.end() && old->second.text == value.text) {
+        if (old == before.end() ? value.origin == "default" : old->second.text == value.text) {
             continue;
         }
-        if (spec == nullptr || !spec->reloadable) {
+        const KeySpec* spec = fresh.schema().find(key);
+        if (needsRestart(key)) {
             logger().warning(value.origin + ": " + key + " has changed and needs a restart");
-        } else if (spec->secret) {
+        } else if (spec != nullptr && spec->secret) {
             logger().information(value.origin + ": " + key + " has changed");
         } else {
             logger().information(value.origin + ": " + key + " is " + value.text + " now" +
                                  (old == before.end() ? "" : ", it was " + old->second.text));
         }
     }
-    config_ = std::move(fresh);
-    settings_.shutdownGrace = milliseconds(config_.integer("shutdown.graceMs"));
-    onReload_(config_);
-    for (Component* component : started()) {
-        component->reload(config_);
+    for (const auto& [key, value] : before) {
+        const bool known = fresh.schema().find(key) != nullptr || fresh.schema().inTable(key);
+        if (!known || after.count(key) != 0 || value.origin == "default") {
+            continue;
+        }
+        if (needsRestart(key)) {
+            logger().warning(key + " is not set any more, which needs a restart");
+        } else {
+            logger().information(key + " is not set any more");
+        }
     }
-    logger().information("configuration reloaded");
 }
 
 void Engine::drain() {

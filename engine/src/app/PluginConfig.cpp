@@ -48,4 +48,10 @@ std::vector<std::pair<std::string, std::string>> PluginConfig::below(
     return config_.below(name_ + "." + prefix);
 }
 
+std::string PluginConfig::origin(const std::string& key) const {
+    const auto declared = keys_.find(key);
+    const auto value = config_.find(declared == keys_.end() ? name_ + "." + key : declared->second);
+    return value ? value->origin : "";
+}
+
 }  // namespace drover

@@ -23,6 +23,7 @@ public:
     [[nodiscard]] bool has(const std::string& key) const override;
     [[nodiscard]] std::vector<std::pair<std::string, std::string>> below(
         const std::string& prefix) const override;
+    [[nodiscard]] std::string origin(const std::string& key) const override;
 
 private:
     /// The whole key; throws Poco::NotFoundException if the service did not declare `key`.

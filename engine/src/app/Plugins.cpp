@@ -39,11 +39,13 @@ Plugins::Plugins(const Configuration& config,
                  const PluginSettings& settings,
                  PluginHost& host,
                  Workers& workers,
-                 std::function<void()> changed)
+                 std::function<void()> changed,
+                 Adopt adopt)
     : settings_(settings),
       host_(host),
       workers_(workers),
       changed_(std::move(changed)),
+      adopt_(std::move(adopt)),
       folder_(settings.folder) {
     const std::vector<PluginFile> files = folder_.files();
     for (const std::string& name : settings_.names) {
@@ -65,7 +67,7 @@ Plugins::Plugins(const Configuration& config,
         }
         entries_.emplace(name, std::move(entry));
     }
-    workers_.apply(registryWith(config, "", {}), config);
+    workers_.prepare(registryWith(config, "", {}), config)();
 }
 
 void Plugins::start() {
@@ -87,14 +89,14 @@ bool Plugins::wanted(const std::string& name) const {
            std::find(settings_.names.begin(), settings_.names.end(), name) != settings_.names.end();
 }
 
-void Plugins::rescan(Configuration& config) {
+void Plugins::rescan(const Configuration& config) {
     dropEnded();
     if (look(config) || !draining_.empty()) {
         watch_->soon();
     }
 }
 
-bool Plugins::look(Configuration& config) {
+bool Plugins::look(const Configuration& config) {
     const auto now = PluginFolder::Clock::now();
     const std::vector<PluginFile> files = folder_.files();
     bool unfinished = false;
@@ -115,13 +117,13 @@ bool Plugins::look(Configuration& config) {
             take(file, entry, config);
             const std::lock_guard lock(mutex_);
             entry.refused.clear();
-        } catch (const Exception& error) {
-            logger().error("plugin " + file.name + " is refused: " + error.message() +
+        } catch (const std::exception& error) {
+            logger().error("plugin " + file.name + " is refused: " + error.what() +
                            (entry.running != nullptr
                                 ? "; generation " + std::to_string(entry.generation) + " goes on"
                                 : ""));
             const std::lock_guard lock(mutex_);
-            entry.refused = error.message();
+            entry.refused = error.what();
         }
     }
     for (auto& [known, entry] : entries_) {
@@ -129,26 +131,36 @@ bool Plugins::look(Configuration& config) {
         const bool there = std::any_of(files.begin(), files.end(), [&name](const PluginFile& file) {
             return file.name == name;
         });
-        if (!there && !entry.service) {
-            entry.identity = {};
+        if (there || entry.service) {
+            continue;
+        }
+        entry.identity = {};
+        try {
             if (entry.running != nullptr) {
                 retire(name, entry, config);
             }
             const std::lock_guard lock(mutex_);
             entry.refused.clear();
+        } catch (const std::exception& error) {
+            if (entry.refused != error.what()) {
+                logger().error("plugin " + name + " goes on without its file: " + error.what());
+            }
+            const std::lock_guard lock(mutex_);
+            entry.refused = error.what();
         }
     }
     return unfinished;
 }
 
-void Plugins::take(const PluginFile& file, Entry& entry, Configuration& config) {
+void Plugins::take(const PluginFile& file, Entry& entry, const Configuration& config) {
     if (entry.service) {
         logger().warning("plugin " + file.name +
                          ": its file has changed; it is a service, which is loaded at the start "
                          "only: restart to take it up");
         return;
     }
-    if (entry.running != nullptr && entry.running->plugin().sha256 == sha256OfFile(file.path)) {
+    if (entry.running != nullptr && entry.running->plugin().sha256 == sha256OfFile(file.path) &&
+        entry.running->isolation() == Settings::isolation(config, file.name)) {
         return;  // Touched, or copied over itself.
     }
     LoadedPlugin plugin = host_.open(file.path);
@@ -173,8 +185,7 @@ void Plugins::take(const PluginFile& file, Entry& entry, Configuration& config) 
     const auto next = PluginGeneration::start(
         std::move(plugin), lookupOf(fresh), Settings::isolation(fresh, file.name));
     HandlerRegistry::Types types = next->handlerTypes();
-    workers_.apply(registryWith(fresh, file.name, types), fresh);
-    config = std::move(fresh);
+    adopt(std::move(fresh), file.name, types);
     letGo(file.name, entry);
     const std::lock_guard lock(mutex_);
     entry.running = next;
@@ -184,13 +195,24 @@ void Plugins::take(const PluginFile& file, Entry& entry, Configuration& config) 
                          next->plugin().sha256);
 }
 
-void Plugins::retire(const std::string& name, Entry& entry, Configuration& config) {
-    Configuration fresh = config.without(name);
-    workers_.apply(registryWith(fresh, name, {}), fresh);
-    config = std::move(fresh);
+void Plugins::retire(const std::string& name, Entry& entry, const Configuration& config) {
+    adopt(config.without(name), name, {});
     logger().information(titleOf(entry.running->plugin(), entry.generation) +
                          ": its file is gone; its jobs are left to others");
     letGo(name, entry);
+}
+
+void Plugins::adopt(Configuration fresh,
+                    const std::string& name,
+                    const HandlerRegistry::Types& instead) {
+    coming_.emplace(name, registryWith(fresh, name, instead));
+    try {
+        adopt_(std::move(fresh), instead.empty() ? "" : name);
+    } catch (...) {
+        coming_.reset();
+        throw;
+    }
+    coming_.reset();
 }
 
 void Plugins::letGo(const std::string& name, Entry& entry) {
@@ -238,15 +260,30 @@ void Plugins::dropEnded() {
         draining_.end());
 }
 
-void Plugins::reload(const Configuration& config) {
+Component::Change Plugins::prepare(const Configuration& config) {
+    std::vector<Change> changes;
+    std::vector<Entry*> again;
     for (auto& [name, entry] : entries_) {
-        if (entry.running != nullptr) {
-            entry.running->reconfigure(lookupOf(config));
+        // One that is replaced keeps what it has; some of its keys may not be there any more.
+        if (entry.running != nullptr && !(coming_ && coming_->first == name)) {
+            changes.push_back(entry.running->prepare(lookupOf(config)));
+            if (entry.running->isolation() != Settings::isolation(config, name)) {
+                again.push_back(&entry);  // Takes another generation.
+            }
         }
-        if (!entry.refused.empty()) {
-            entry.identity = {};  // What was wrong may have been the configuration.
+        if (!entry.refused.empty() && !coming_) {
+            again.push_back(&entry);  // What was wrong may have been the configuration.
         }
     }
+    changes.push_back(workers_.prepare(coming_ ? coming_->second : workers_.registry(), config));
+    return [changes = std::move(changes), again = std::move(again)] {
+        for (const Change& change : changes) {
+            change();
+        }
+        for (Entry* const entry : again) {
+            entry->identity = {};
+        }
+    };
 }
 
 std::string Plugins::listJson() const {

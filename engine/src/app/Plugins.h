@@ -4,6 +4,7 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -25,17 +26,22 @@ namespace drover {
 /// Threads: listJson() any; everything else the engine's.
 class Plugins : public Component {
 public:
+    /// Makes a configuration that a plugin has come with, or gone from, the one in force: in all components, prepare() of
+    /// this one included, or in none; then it throws. `plugin` is empty if it went.
+    using Adopt = std::function<void(Configuration fresh, const std::string& plugin)>;
+
     /// `changed` is called, on another thread, when rescan() may find something.
     Plugins(const Configuration& config,
             const PluginSettings& settings,
             PluginHost& host,
             Workers& workers,
-            std::function<void()> changed);
+            std::function<void()> changed,
+            Adopt adopt);
 
     [[nodiscard]] const std::string& name() const override { return name_; }
     void start() override;
-    void reload(const Configuration& config) override;
-    void rescan(Configuration& config) override;
+    [[nodiscard]] Change prepare(const Configuration& config) override;
+    void rescan(const Configuration& config) override;
     void drain(Component::Clock::time_point /*deadline*/) override { watch_.reset(); }
 
     /// [{"name", "kind": "handler", "version", "abi": "1.0", "handlers": ["echo/echo"], "generation": int, "jobsRun": int,
@@ -67,9 +73,11 @@ private:
 
     [[nodiscard]] bool wanted(const std::string& name) const;
     /// Whether something is not finished and must be looked at again soon.
-    [[nodiscard]] bool look(Configuration& config);
-    void take(const PluginFile& file, Entry& entry, Configuration& config);
-    void retire(const std::string& name, Entry& entry, Configuration& config);
+    [[nodiscard]] bool look(const Configuration& config);
+    void take(const PluginFile& file, Entry& entry, const Configuration& config);
+    void retire(const std::string& name, Entry& entry, const Configuration& config);
+    /// The same configuration for all, and for the workers the handlers of a plugin in place of those that it has.
+    void adopt(Configuration fresh, const std::string& name, const HandlerRegistry::Types& instead);
     /// The handlers of all that run, with `instead` in place of those of the plugin.
     [[nodiscard]] HandlerRegistry registryWith(const Configuration& config,
                                                const std::string& name,
@@ -83,12 +91,15 @@ private:
     PluginHost& host_;
     Workers& workers_;
     const std::function<void()> changed_;
+    const Adopt adopt_;
     PluginFolder folder_;
 
     mutable std::mutex mutex_;  ///< Of what listJson() shows.
     std::map<std::string, Entry> entries_;
     std::vector<Draining> draining_;
 
+    /// What adopt() is about: the plugin whose handlers change, and the handlers of all then.
+    std::optional<std::pair<std::string, HandlerRegistry>> coming_;
     std::unique_ptr<FolderWatch> watch_;
 };
 

@@ -9,17 +9,37 @@
 
 namespace drover {
 
-/// What one service sees of the process.
+namespace {
+
+void requireThread(const Configuration& config, const std::string& service) {
+    if (Settings::isolation(config, service)) {
+        throw ConfigException("plugin." + service + ".isolation = \"process\": " + service +
+                              " is a service plugin, which runs in the engine's process");
+    }
+}
+
+}  // namespace
+
+/// What one service sees of the process, with one configuration.
 class Services::Context : public ServiceContext {
 public:
-    Context(Services& services, const ServiceDescriptor& descriptor)
+    Context(Services& services,
+            const ServiceDescriptor& descriptor,
+            const Configuration& config,
+            Routes& routes,
+            Queues& queues)
         : services_(services),
-          config_(services.config_, descriptor),
+          all_(config),
+          config_(config, descriptor),
+          routes_(routes),
+          queues_(queues),
           logger_(Poco::Logger::get(descriptor.name)) {}
 
     [[nodiscard]] const ServiceConfig& config() const override { return config_; }
-    [[nodiscard]] Routes& routes() override { return services_.routes_; }
-    [[nodiscard]] Queue& queue(const std::string& alias) override { return services_.queue(alias); }
+    [[nodiscard]] Routes& routes() override { return routes_; }
+    [[nodiscard]] Queue& queue(const std::string& alias) override {
+        return services_.queue(alias, all_, queues_);
+    }
     [[nodiscard]] Poco::Logger& logger() override { return logger_; }
     void addHealthCheck(const std::string& name, std::function<HealthReport()> check) override {
         services_.checks_.add(name, std::move(check));
@@ -34,8 +54,26 @@ public:
 
 private:
     Services& services_;
+    const Configuration& all_;
     PluginConfig config_;
+    Routes& routes_;
+    Queues& queues_;
     Poco::Logger& logger_;
+};
+
+struct Services::Producer {
+    Producer(const RedisOptions& redis, const Queue::Settings& wanted)
+        : settings(wanted), queue(redis, wanted) {}
+
+    const Queue::Settings settings;
+    Queue queue;
+};
+
+/// What is ready to take over.
+struct Services::Next {
+    Routes routes;
+    Queues queues;
+    std::vector<std::function<void()>> changes;
 };
 
 Services::Services(const Configuration& config,
@@ -49,13 +87,10 @@ Services::Services(const Configuration& config,
     for (const LoadedPlugin& plugin : plugins) {
         const ServiceDescriptor& descriptor =
             *std::get<const ServiceDescriptor*>(plugin.descriptor);
-        if (Settings::isolation(config, plugin.name)) {
-            throw ConfigException("plugin." + plugin.name +
-                                  ".isolation = \"process\": " + plugin.name +
-                                  " is a service plugin, which runs in the engine's process");
-        }
+        requireThread(config, plugin.name);
         Loaded loaded;
-        loaded.context = std::make_unique<Context>(*this, descriptor);
+        loaded.descriptor = &descriptor;
+        loaded.context = std::make_unique<Context>(*this, descriptor, config_, routes_, queues_);
         loaded.service = descriptor.create(*loaded.context);
         if (loaded.service == nullptr) {
             throw PluginException(plugin.path + ": made no service");
@@ -70,29 +105,83 @@ Services::~Services() {
     }
 }
 
-Queue& Services::queue(const std::string& alias) {
+Queue& Services::queue(const std::string& alias, const Configuration& config, Queues& queues) {
     const std::lock_guard<std::mutex> lock(mutex_);
-    auto found = queues_.find(alias);
-    if (found == queues_.end()) {
-        const std::vector<std::string> known = config_.aliases();
+    auto found = queues.find(alias);
+    if (found == queues.end()) {
+        const std::vector<std::string> known = config.aliases();
         if (std::find(known.begin(), known.end(), alias) == known.end()) {
             throw ConfigException("queue " + alias + ": no such alias; set queue." + alias +
                                   ".name");
         }
-        const QueueSettings settings = Settings::queue(config_, alias);
-        Queue::Settings producer;
-        producer.prefix = prefix_;
-        producer.name = settings.name;
-        producer.addTimeout = settings.addTimeout;
-        producer.linger = settings.addLinger;
-        producer.bullmq5 = bullmq5Of(settings);
-        found = queues_.emplace(alias, std::make_unique<Queue>(redis_, producer)).first;
-        Queue& made = *found->second;
-        checks_.add("producer " + settings.name, [&made] {
-            return HealthReport{made.healthy(), made.healthy() ? "" : "redis is away"};
+        const QueueSettings settings = Settings::queue(config, alias);
+        Queue::Settings wanted;
+        wanted.prefix = prefix_;
+        wanted.name = settings.name;
+        wanted.addTimeout = settings.addTimeout;
+        wanted.linger = settings.addLinger;
+        wanted.bullmq5 = bullmq5Of(settings);
+        // An alias that went with its plugin comes again with it.
+        const auto same = std::find_if(kept_.begin(), kept_.end(), [&wanted](const auto& one) {
+            return one->settings == wanted;
         });
+        found =
+            queues
+                .emplace(alias,
+                         same != kept_.end() ? *same : std::make_shared<Producer>(redis_, wanted))
+                .first;
+        if (&queues == &queues_) {
+            keep(found->second);
+        }
     }
-    return *found->second;
+    return found->second->queue;
+}
+
+void Services::keep(const std::shared_ptr<Producer>& producer) {
+    if (std::find(kept_.begin(), kept_.end(), producer) != kept_.end()) {
+        return;
+    }
+    kept_.push_back(producer);
+    checks_.add("producer " + producer->settings.name, [&queue = producer->queue] {
+        return HealthReport{queue.healthy(), queue.healthy() ? "" : "redis is away"};
+    });
+}
+
+Component::Change Services::prepare(const Configuration& config) {
+    const auto next = std::make_shared<Next>();
+    next->routes.publish(routes_.snapshot());
+    const std::vector<std::string> aliases = config.aliases();
+    {
+        const std::lock_guard<std::mutex> lock(mutex_);
+        for (const auto& [alias, producer] : queues_) {
+            // An alias that goes may come again as another queue; one that stays is the same until a restart.
+            if (std::find(aliases.begin(), aliases.end(), alias) != aliases.end()) {
+                next->queues.emplace(alias, producer);
+            }
+        }
+    }
+    for (const Loaded& loaded : services_) {
+        requireThread(config, loaded.descriptor->name);
+        Context context(*this, *loaded.descriptor, config, next->routes, next->queues);
+        if (auto change = loaded.service->prepareReload(context)) {
+            next->changes.push_back(std::move(change));
+        }
+    }
+    return [this, next] { switchTo(*next); };
+}
+
+void Services::switchTo(Next& next) {
+    {
+        const std::lock_guard<std::mutex> lock(mutex_);
+        for (const auto& [alias, producer] : next.queues) {
+            keep(producer);
+        }
+        queues_ = std::move(next.queues);
+    }
+    routes_.publish(next.routes.snapshot());
+    for (const auto& change : next.changes) {
+        change();
+    }
 }
 
 void Services::start() {

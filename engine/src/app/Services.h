@@ -21,7 +21,8 @@
 namespace drover {
 
 /// The service plugins of a process, and what they share: route table, producer queues, health checks.
-/// All are constructed, then started in the order of plugins.load, and stopped in the reverse one.
+/// All are constructed, then started in the order of plugins.load, and stopped in the reverse one. Each prepares for every
+/// configuration that follows; the routes of all change at once.
 class Services : public Component {
 public:
     /// `others` adds what other components say to the readiness that services see; called from any thread.
@@ -34,6 +35,7 @@ public:
 
     [[nodiscard]] const std::string& name() const override { return name_; }
     void start() override;
+    [[nodiscard]] Change prepare(const Configuration& config) override;
     void drain(Clock::time_point deadline) override;
     [[nodiscard]] bool stillBusy() const override;
     void stopNow() override { stopNow_ = true; }
@@ -42,12 +44,23 @@ public:
 private:
     class Context;
 
+    struct Producer;
+    using Queues = std::map<std::string, std::shared_ptr<Producer>>;  ///< By alias.
+    struct Next;
+
     struct Loaded {
+        const ServiceDescriptor* descriptor;
         std::unique_ptr<Context> context;
         std::unique_ptr<Service> service;  ///< Goes before its context.
     };
 
-    [[nodiscard]] Queue& queue(const std::string& alias);
+    /// The queue of an alias out of `queues`, or put there.
+    [[nodiscard]] Queue& queue(const std::string& alias,
+                               const Configuration& config,
+                               Queues& queues);
+    /// Keeps it until the end, since services hold references, and looks after its health.
+    void keep(const std::shared_ptr<Producer>& producer);
+    void switchTo(Next& next);
 
     const std::string name_ = "services";
     const Configuration config_;
@@ -57,7 +70,8 @@ private:
     Routes routes_;
     HealthChecks checks_;
     std::mutex mutex_;
-    std::map<std::string, std::unique_ptr<Queue>> queues_;  ///< By alias.
+    Queues queues_;                                ///< Guarded by mutex_, as is
+    std::vector<std::shared_ptr<Producer>> kept_;  ///< each that was in use at some time.
     std::vector<Loaded> services_;
     std::size_t started_ = 0;
     std::atomic<bool> stopNow_{false};

@@ -79,33 +79,43 @@ Workers::Workers(const Settings& settings)
       keeper_(client(redis_, "lock keeper"), clock_),
       sweeper_(client(redis_, "stalled sweeper"), clock_) {}
 
-void Workers::apply(const HandlerRegistry& registry, const Configuration& config) {
+/// What is ready to take over.
+struct Workers::Next {
+    HandlerRegistry registry;
     std::vector<std::pair<Worker*, Worker::Change>> changes;
     std::vector<std::unique_ptr<Worker>> added;
+};
+
+Component::Change Workers::prepare(const HandlerRegistry& registry, const Configuration& config) {
+    const auto next = std::make_shared<Next>();
+    next->registry = registry;
     for (const std::string& queue : registry.queues()) {
         const WorkerSettings wanted = workerSettingsOf(settingsOf(config, queue), redis_.prefix);
         if (Worker* const worker = workerOf(queue)) {
-            changes.emplace_back(worker, worker->prepare(registry.handlersOf(queue), wanted));
+            next->changes.emplace_back(worker, worker->prepare(registry.handlersOf(queue), wanted));
             continue;
         }
-        added.push_back(std::make_unique<Worker>(
+        next->added.push_back(std::make_unique<Worker>(
             wanted, redisOptions(redis_), scripts_, clock_, registry.handlersOf(queue)));
         if (started_) {
-            added.back()->makeInstances();
+            next->added.back()->makeInstances();
         }
     }
     const std::vector<std::string> served = registry.queues();
     for (const auto& worker : workers_) {
         if (std::find(served.begin(), served.end(), worker->settings().queue) == served.end()) {
-            changes.emplace_back(worker.get(), worker->prepare({}, worker->settings()));
+            next->changes.emplace_back(worker.get(), worker->prepare({}, worker->settings()));
         }
     }
-    // Nothing below refuses any more.
-    registry_ = registry;
-    for (auto& [worker, next] : changes) {
-        worker->switchTo(std::move(next));
+    return [this, next] { switchTo(*next); };
+}
+
+void Workers::switchTo(Next& next) {
+    registry_ = std::move(next.registry);
+    for (auto& [worker, change] : next.changes) {
+        worker->switchTo(std::move(change));
     }
-    for (auto& worker : added) {
+    for (auto& worker : next.added) {
         Worker& fresh = *worker;
         {
             const std::lock_guard lock(mutex_);
@@ -187,14 +197,6 @@ void Workers::drain(Component::Clock::time_point deadline) {
 bool Workers::stillBusy() const {
     return std::any_of(
         workers_.begin(), workers_.end(), [](const auto& one) { return one->handlersBusy(); });
-}
-
-void Workers::reload(const Configuration& config) {
-    try {
-        apply(registry_, config);
-    } catch (const Exception& error) {
-        Poco::Logger::get("engine").error("the queues keep their settings: " + error.message());
-    }
 }
 
 HealthReports Workers::health() const {

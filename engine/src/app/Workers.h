@@ -23,21 +23,25 @@ class Workers : public Component {
 public:
     explicit Workers(const Settings& settings);
 
-    /// From now on the handlers are those of `registry`: all of them, or none if one refuses. `config` has the settings of
-    /// queues that come new. Before start() nothing is made yet. Throws PluginException.
-    void apply(const HandlerRegistry& registry, const Configuration& config);
+    /// Makes ready for the handlers of `registry`, with the settings of `config`: all of them, or none if one refuses.
+    /// Before start() no instances are made yet. Throws PluginException.
+    [[nodiscard]] Change prepare(const HandlerRegistry& registry, const Configuration& config);
+    /// The handlers in force.
+    [[nodiscard]] const HandlerRegistry& registry() const { return registry_; }
 
     [[nodiscard]] const std::string& name() const override { return name_; }
     void start() override;
     void quiet() override;
     void resume() override;
-    void reload(const Configuration& config) override;
     void drain(Component::Clock::time_point deadline) override;
     [[nodiscard]] bool stillBusy() const override;
     void stopNow() override { stopNow_ = true; }
     [[nodiscard]] HealthReports health() const override;
 
 private:
+    struct Next;
+
+    void switchTo(Next& next);
     void startOne(Worker& worker);
     /// nullptr: nobody works it.
     [[nodiscard]] Worker* workerOf(const std::string& queue) const;

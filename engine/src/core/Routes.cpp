@@ -183,4 +183,9 @@ std::shared_ptr<const Routes::Table> Routes::snapshot() const {
     return table_;
 }
 
+void Routes::publish(std::shared_ptr<const Table> table) {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    table_ = std::move(table);
+}
+
 }  // namespace drover

@@ -60,19 +60,25 @@ std::vector<std::shared_ptr<HandlerType>> PluginGeneration::handlerTypes() {
     return types;
 }
 
-void PluginGeneration::reconfigure(const ConfigLookup& lookup) {
-    const std::lock_guard lock(mutex_);
+std::function<void()> PluginGeneration::prepare(const ConfigLookup& lookup) {
     const auto& keys = plugin_.configKeys;
     auto values = checkedConfig(plugin_.name, keys, lookup);
+    std::unique_lock lock(mutex_);
     for (std::size_t i = 0; i < keys.size(); ++i) {
         if ((keys[i]->flags & DROVER_CONFIG_RELOADABLE) == 0) {
             values[i] = values_[i];
         }
     }
-    if (values != values_) {
-        config_ = std::make_shared<const ConfigValues>(values);
-        values_ = std::move(values);
+    if (values == values_) {
+        return [] {};
     }
+    lock.unlock();
+    auto config = std::make_shared<const ConfigValues>(values);
+    return [this, values = std::move(values), config = std::move(config)] {
+        const std::lock_guard changing(mutex_);
+        values_ = values;
+        config_ = config;
+    };
 }
 
 std::shared_ptr<const ConfigValues> PluginGeneration::config() const {

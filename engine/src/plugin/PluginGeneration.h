@@ -2,6 +2,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -34,13 +35,18 @@ public:
 
     [[nodiscard]] const LoadedPlugin& plugin() const noexcept { return plugin_; }
     [[nodiscard]] const drover_plugin_descriptor& descriptor() const noexcept;
+    [[nodiscard]] const std::optional<ProcessIsolation>& isolation() const noexcept {
+        return isolation_;
+    }
 
     /// One for each handler, in the order of the descriptor.
     [[nodiscard]] std::vector<std::shared_ptr<HandlerType>> handlerTypes();
 
-    /// Reads the reloadable keys again; the others keep their values. Each instance learns of it before its next run.
-    /// Throws ConfigException, and then nothing has changed.
-    void reconfigure(const ConfigLookup& lookup);
+    /// Reads the reloadable keys again; the others keep their values. Each instance learns of it before its next run
+    /// after the returned change was made, which this must outlive. Throws ConfigException.
+    [[nodiscard]] std::function<void()> prepare(const ConfigLookup& lookup);
+    /// The same at once.
+    void reconfigure(const ConfigLookup& lookup) { prepare(lookup)(); }
     [[nodiscard]] std::shared_ptr<const ConfigValues> config() const;
 
     /// Jobs that its handlers were given.

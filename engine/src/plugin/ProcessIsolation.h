@@ -11,6 +11,8 @@ struct ProcessIsolation {
     std::int64_t memoryLimitMb = 0;            ///< 0: none.
     std::chrono::milliseconds hardTimeout{0};  ///< 0: none.
     std::string program = "/proc/self/exe";    ///< Runs runHandlerHost() for wire::kOption.
+
+    bool operator==(const ProcessIsolation&) const = default;
 };
 
 }  // namespace drover

@@ -1,0 +1,291 @@
+#include <atomic>
+#include <filesystem>
+#include <fstream>
+#include <signal.h>
+#include <string>
+#include <thread>
+#include <unistd.h>
+#include <vector>
+
+#include <cppunit/extensions/HelperMacros.h>
+
+#include "drover/Queue.h"
+#include "integration/AppProcess.h"
+#include "integration/RawClient.h"
+#include "redis/RedisOptions.h"
+#include "support/RedisServer.h"
+
+namespace {
+
+using namespace drover;
+using namespace drover::test;
+
+const std::string kPlugins = DROVER_BINARY_DIR "/plugins/";
+const std::string kModules = DROVER_TEST_MODULES "/";
+
+/// `api.route.<name>.*` of a route POST /<name> that adds a job for echo.
+std::string route(const std::string& name, const std::string& queue = "echo") {
+    const std::string prefix = "api.route." + name + ".";
+    return prefix + "path = /" + name + "\n" + prefix + "queue = " + queue + "\n" + prefix +
+           "job = echo\n";
+}
+
+}  // namespace
+
+/// Files of the configuration that change below a running process, and plugins that bring some.
+class ReloadTest : public CppUnit::TestFixture {
+    CPPUNIT_TEST_SUITE(ReloadTest);
+    CPPUNIT_TEST(hangupTakesARoute);
+    CPPUNIT_TEST(aRouteTakenOutOfTheFileIsGone);
+    CPPUNIT_TEST(aBadRouteChangesNothing);
+    CPPUNIT_TEST(aRouteThatAPluginHasIsRefused);
+    CPPUNIT_TEST(aDroppedInPluginBringsItsRoute);
+    CPPUNIT_TEST(changedIsolationMakesAnotherGeneration);
+    CPPUNIT_TEST(secretsAreNotTold);
+    CPPUNIT_TEST(requestsOutliveTheirRoute);
+    CPPUNIT_TEST_SUITE_END();
+
+public:
+    void setUp() override {
+        app_ = std::make_unique<AppProcess>();
+        folder_ = app_->path("plugins");
+        std::filesystem::create_directory(folder_);
+        drop(kPlugins + "api.so");
+        static int number = 0;
+        queueName_ = "reload-" + std::to_string(getpid()) + "-" + std::to_string(++number);
+        base_ = "plugins.load = api\nqueue.echo.name = " + queueName_ + "\n";
+    }
+    void tearDown() override { app_.reset(); }
+
+    void hangupTakesARoute() {
+        run("");
+        // A queue that is new as well.
+        save("queue.more.name = " + queueName_ + "-more\n" + route("two", "more"));
+        app_->waitForLog("configuration reloaded");
+        assertHas(file() + ":3: queue.more.name is " + queueName_ + "-more now\"");
+        const RawAnswer answer = ask("POST /two");
+        CPPUNIT_ASSERT_EQUAL_MESSAGE(answer.body, 201, answer.status);
+        CPPUNIT_ASSERT(answer.body.find("\"bull:" + queueName_ + "-more\"") != std::string::npos);
+    }
+
+    void aRouteTakenOutOfTheFileIsGone() {
+        run(route("one") + route("two"));
+        CPPUNIT_ASSERT_EQUAL(201, post("/two"));
+        save(route("one"));
+        app_->waitForLog("configuration reloaded");
+        assertHas("api.route.two.path is not set any more");
+        CPPUNIT_ASSERT_EQUAL(404, post("/two"));
+        CPPUNIT_ASSERT_EQUAL(201, post("/one"));
+        CPPUNIT_ASSERT_EQUAL(std::string::npos, ask("GET /api-json").body.find("\"/two\""));
+    }
+
+    void aBadRouteChangesNothing() {
+        drop(kPlugins + "echo.so");
+        base_ = "plugins.load = api,echo\nqueue.echo.name = " + queueName_ + "\n";
+        run(route("one"));
+        // Everything else in it is good, and none of it is taken.
+        const std::string rest =
+            "queue.echo.removeOnComplete = true\nqueue.echo.threads = 3\nqueue.new.name = wrong\n" +
+            route("two", "new");
+        save(rest + route("three", "nobody"));
+        app_->waitForLog("not reloaded: " + file() +
+                         ":10: api.route.three.queue = nobody: queue nobody: no such alias");
+        CPPUNIT_ASSERT_EQUAL(404, post("/two"));
+        const std::string id = addedBy("/one");
+        Queue queue = makeQueue();
+        waitUntil([&] { return queue.job(id)->finishedOnMs.has_value(); });
+        CPPUNIT_ASSERT_EQUAL(std::string::npos, app_->err().find("removeOnComplete"));
+
+        save("queue.echo.removeOnComplete = true\nqueue.new.name = " + queueName_ + "-new\n" +
+             route("two", "new") + route("three"));
+        app_->waitForLog("configuration reloaded");
+        assertHas(file() + ":3: queue.echo.removeOnComplete is true now, it was false");
+        const std::string last = addedBy("/three");
+        waitUntil([&] { return !queue.job(last); });
+        CPPUNIT_ASSERT(ask("POST /two").body.find(queueName_ + "-new") != std::string::npos);
+        CPPUNIT_ASSERT_EQUAL(404, post("/one"));
+    }
+
+    void aRouteThatAPluginHasIsRefused() {
+        drop(kModules + "good-service.so");
+        base_ = "plugins.load = api,good-service\nqueue.echo.name = " + queueName_ + "\n";
+        run(route("one"));
+        save(route("one") + route("good"));
+        app_->waitForLog("not reloaded: route POST /good (configuration api.route.good, " + file() +
+                         ":6): already registered as POST /good (plugin good-service)");
+        CPPUNIT_ASSERT_EQUAL(200, post("/good"));
+        CPPUNIT_ASSERT_EQUAL(201, post("/one"));
+    }
+
+    void aDroppedInPluginBringsItsRoute() {
+        base_ = "plugins.load = api,*\n";
+        run("");
+        beside("echo", "queue.echo.name = " + queueName_ + "\n" + route("greet"));
+        drop(kPlugins + "echo.so");
+        app_->waitForLog("plugin echo 1.0.0, generation 1: runs");
+        assertHas(folder_ + "/echo.properties:2: api.route.greet.path is /greet now");
+        const std::string id = addedBy("/greet");
+        Queue queue = makeQueue();
+        waitUntil([&] { return queue.job(id)->finishedOnMs.has_value(); });
+        std::filesystem::remove(folder_ + "/echo.so");
+        app_->waitForLog("generation 1: its file is gone");
+        CPPUNIT_ASSERT_EQUAL(404, post("/greet"));
+        // Its alias may be another queue when it comes again.
+        beside("echo", "queue.echo.name = " + queueName_ + "-2\n" + route("greet"));
+        drop(kPlugins + "echo.so");
+        app_->waitForLog("plugin echo 1.0.0, generation 2: runs");
+        CPPUNIT_ASSERT(posted("/greet").body.find("\"bull:" + queueName_ + "-2\"") !=
+                       std::string::npos);
+        end();
+    }
+
+    void changedIsolationMakesAnotherGeneration() {
+        drop(kPlugins + "echo.so");
+        base_ = "plugins.load = api,echo\nqueue.echo.name = " + queueName_ + "\n";
+        run(route("one"));
+        save(route("one") + "plugin.echo.isolation = process\n");
+        app_->waitForLog("plugin.echo.isolation is process now, it was thread");
+        app_->waitForLog("plugin echo 1.0.0, generation 2: runs");
+        const std::string id = addedBy("/one");
+        Queue queue = makeQueue();
+        waitUntil([&] { return queue.job(id)->finishedOnMs.has_value(); });
+        CPPUNIT_ASSERT_EQUAL(std::int64_t{0}, queue.counts().failed);
+        save(route("one") + "plugin.api.isolation = process\n");
+        app_->waitForLog("not reloaded: plugin.api.isolation = \\\"process\\\": api is a service");
+    }
+
+    void secretsAreNotTold() {
+        run("database.url = postgresql://u:first-secret@h/d\n");
+        save("database.url = postgresql://u:second-secret@h/d\n" + route("one"));
+        app_->waitForLog("configuration reloaded");
+        assertHas("database.url has changed");
+        CPPUNIT_ASSERT_EQUAL(std::string::npos, app_->err().find("-secret"));
+    }
+
+    void requestsOutliveTheirRoute() {
+        run(route("one"));
+        std::atomic<int> created{0};
+        std::atomic<int> other{0};
+        std::vector<std::jthread> clients;
+        for (int number = 0; number < 4; ++number) {
+            clients.emplace_back([&](const std::stop_token& stop) {
+                try {
+                    RawClient client(port_);
+                    while (!stop.stop_requested()) {
+                        (client.ask(request("POST /one")).status == 201 ? created : other) += 1;
+                    }
+                } catch (const std::exception&) {
+                    ++other;  // No answer.
+                }
+            });
+        }
+        for (int turn = 0; turn < 50; ++turn) {
+            const int before = created;
+            save(route("one") + "api.route.one.summary = turn " + std::to_string(turn) + "\n");
+            app_->waitForLog("api.route.one.summary is turn " + std::to_string(turn) + " now");
+            waitUntil([&] { return created > before || other > 0; });
+        }
+        clients.clear();
+        CPPUNIT_ASSERT_EQUAL(0, other.load());
+        waitUntil([&] { return ask("GET /api-json").body.find("turn 49") != std::string::npos; });
+        end();
+    }
+
+private:
+    [[nodiscard]] std::string file() const { return app_->path("a.properties"); }
+
+    void save(const std::string& more) const {
+        app_->write("a.properties", base_ + more);
+        if (app_->running()) {
+            app_->signal(SIGHUP);
+        }
+    }
+    void beside(const std::string& plugin, const std::string& text) const {
+        std::ofstream(folder_ + "/" + plugin + ".properties") << text;
+    }
+    void drop(const std::string& path) const {
+        std::filesystem::copy_file(path,
+                                   folder_ + "/" + std::filesystem::path(path).filename().string());
+    }
+
+    void run(const std::string& more, const std::vector<std::string>& args = {}) {
+        save(more);
+        start(file(), args);
+    }
+
+    void start(const std::string& config, const std::vector<std::string>& more = {}) {
+        std::vector<std::string> args = {
+            "run",
+            "--config",
+            config,
+            "--set",
+            "plugins.dir=" + folder_,
+            "--set",
+            "redis.port=" + std::to_string(RedisServer::shared().port()),
+            "--set",
+            "api.port=0",
+            "--set",
+            "api.healthPort=0",
+            "--set",
+            "control.socket=off"};
+        args.insert(args.end(), more.begin(), more.end());
+        app_->start(args);
+        app_->waitForLog("is running");
+        const std::string told = "listening on http://127.0.0.1:";
+        const std::string log = app_->err();
+        port_ = static_cast<std::uint16_t>(std::stoi(log.substr(log.find(told) + told.size())));
+    }
+
+    void end() {
+        app_->signal(SIGTERM);
+        CPPUNIT_ASSERT_EQUAL_MESSAGE(app_->err(), 0, app_->wait());
+    }
+
+    RawAnswer ask(const std::string& what) { return RawClient(port_).ask(request(what)); }
+
+    /// 503 is the queue's first connection, which a route that is new may still have to make.
+    RawAnswer posted(const std::string& path) {
+        RawAnswer answer;
+        waitUntil([&] { return (answer = ask("POST " + path)).status != 503; });
+        return answer;
+    }
+    int post(const std::string& path) { return posted(path).status; }
+
+    std::string addedBy(const std::string& path) {
+        const RawAnswer answer = posted(path);
+        CPPUNIT_ASSERT_EQUAL_MESSAGE(answer.body, 201, answer.status);
+        const std::string id = "\"id\":\"";
+        const std::size_t at = answer.body.find(id) + id.size();
+        return answer.body.substr(at, answer.body.find('"', at) - at);
+    }
+
+    [[nodiscard]] Queue makeQueue() const {
+        RedisOptions redis;
+        redis.port = RedisServer::shared().port();
+        Queue::Settings settings;
+        settings.name = queueName_;
+        settings.addTimeout = std::chrono::seconds(10);
+        return Queue(redis, settings);
+    }
+
+    void assertHas(const std::string& text) const {
+        CPPUNIT_ASSERT_MESSAGE(text + " is not in:\n" + app_->err(),
+                               app_->err().find(text) != std::string::npos);
+    }
+
+    static void waitUntil(const std::function<bool()>& condition) {
+        const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(20);
+        while (!condition()) {
+            CPPUNIT_ASSERT_MESSAGE("not within 20 s", std::chrono::steady_clock::now() < deadline);
+            std::this_thread::sleep_for(std::chrono::milliseconds(10));
+        }
+    }
+
+    std::unique_ptr<AppProcess> app_;
+    std::string folder_;
+    std::string queueName_;
+    std::string base_;
+    std::uint16_t port_ = 0;
+};
+
+CPPUNIT_TEST_SUITE_REGISTRATION(ReloadTest);
