@@ -2,6 +2,7 @@
 #include <filesystem>
 #include <fstream>
 #include <signal.h>
+#include <sstream>
 #include <string>
 #include <thread>
 #include <unistd.h>
@@ -35,11 +36,18 @@ std::string route(const std::string& name, const std::string& queue = "echo") {
 /// Files of the configuration that change below a running process, and plugins that bring some.
 class ReloadTest : public CppUnit::TestFixture {
     CPPUNIT_TEST_SUITE(ReloadTest);
-    CPPUNIT_TEST(hangupTakesARoute);
+    CPPUNIT_TEST(aRouteAppendedToTheFileAnswers);
+    CPPUNIT_TEST(withoutWatchingHangupTakesARoute);
     CPPUNIT_TEST(aRouteTakenOutOfTheFileIsGone);
-    CPPUNIT_TEST(aBadRouteChangesNothing);
+    CPPUNIT_TEST(aBadRouteChangesNothingAndTheNextGoodSaveIsTaken);
     CPPUNIT_TEST(aRouteThatAPluginHasIsRefused);
+    CPPUNIT_TEST(aFileReplacedByRenameOrLinkIsNoticed);
+    CPPUNIT_TEST(aFileIsReadOnceItIsWhole);
+    CPPUNIT_TEST(theEnvFileIsWatchedToo);
+    CPPUNIT_TEST(whatElseLiesInTheFolderIsNobodysBusiness);
     CPPUNIT_TEST(aDroppedInPluginBringsItsRoute);
+    CPPUNIT_TEST(aDroppedInPluginWithABadRouteIsRefusedUntilItsFileIsGood);
+    CPPUNIT_TEST(theFileBesideARunningPluginIsReloaded);
     CPPUNIT_TEST(changedIsolationMakesAnotherGeneration);
     CPPUNIT_TEST(secretsAreNotTold);
     CPPUNIT_TEST(requestsOutliveTheirRoute);
@@ -57,10 +65,24 @@ public:
     }
     void tearDown() override { app_.reset(); }
 
-    void hangupTakesARoute() {
-        run("");
+    void aRouteAppendedToTheFileAnswers() {
+        run(route("one"));
+        CPPUNIT_ASSERT_EQUAL(201, post("/one"));
+        CPPUNIT_ASSERT_EQUAL(404, post("/two"));
+        std::ofstream(file(), std::ios::app) << route("two");
+        app_->waitForLog(file() + ":6: api.route.two.path is /two now\"");
+        app_->waitForLog("configuration reloaded");
+        CPPUNIT_ASSERT_EQUAL(201, post("/two"));
+        CPPUNIT_ASSERT_EQUAL(201, post("/one"));
+        const std::string document = ask("GET /api-json").body;
+        CPPUNIT_ASSERT_MESSAGE(document, document.find("\"/two\"") != std::string::npos);
+    }
+
+    void withoutWatchingHangupTakesARoute() {
+        run("", {"--set", "config.watch=false"});
         // A queue that is new as well.
         save("queue.more.name = " + queueName_ + "-more\n" + route("two", "more"));
+        app_->signal(SIGHUP);
         app_->waitForLog("configuration reloaded");
         assertHas(file() + ":3: queue.more.name is " + queueName_ + "-more now\"");
         const RawAnswer answer = ask("POST /two");
@@ -79,7 +101,7 @@ public:
         CPPUNIT_ASSERT_EQUAL(std::string::npos, ask("GET /api-json").body.find("\"/two\""));
     }
 
-    void aBadRouteChangesNothing() {
+    void aBadRouteChangesNothingAndTheNextGoodSaveIsTaken() {
         drop(kPlugins + "echo.so");
         base_ = "plugins.load = api,echo\nqueue.echo.name = " + queueName_ + "\n";
         run(route("one"));
@@ -117,6 +139,62 @@ public:
         CPPUNIT_ASSERT_EQUAL(201, post("/one"));
     }
 
+    void aFileReplacedByRenameOrLinkIsNoticed() {
+        // As a volume of kubernetes has it: the name in the folder stays, a link on the way to it changes.
+        namespace fs = std::filesystem;
+        for (const char* version : {"1", "2"}) {
+            fs::create_directories(app_->path(std::string("conf/") + version));
+        }
+        fs::create_directory_symlink("1", app_->path("conf/data"));
+        app_->write("conf/1/a.properties", base_ + route("one"));
+        app_->write("conf/2/a.properties", base_ + route("two"));
+        fs::create_symlink("data/a.properties", app_->path("conf/a.properties"));
+        start(app_->path("conf/a.properties"));
+        CPPUNIT_ASSERT_EQUAL(201, post("/one"));
+        fs::create_directory_symlink("2", app_->path("conf/next"));
+        fs::rename(app_->path("conf/next"), app_->path("conf/data"));
+        waitUntil([&] { return post("/two") == 201; });
+        // As editors do.
+        app_->write("conf/a.properties~", base_ + route("three"));
+        fs::rename(app_->path("conf/a.properties~"), app_->path("conf/a.properties"));
+        waitUntil([&] { return post("/three") == 201; });
+        CPPUNIT_ASSERT_EQUAL(404, post("/two"));
+    }
+
+    void aFileIsReadOnceItIsWhole() {
+        run("");
+        std::ofstream target(file());
+        std::istringstream lines(base_ + route("one") + route("two"));
+        for (std::string line; std::getline(lines, line);) {
+            target << line << std::endl;
+            std::this_thread::sleep_for(std::chrono::milliseconds(60));  // The pace of a slow copy.
+        }
+        app_->waitForLog("configuration reloaded");
+        CPPUNIT_ASSERT_EQUAL(std::string::npos, app_->err().find("not reloaded"));
+        CPPUNIT_ASSERT_EQUAL(201, post("/two"));
+    }
+
+    void theEnvFileIsWatchedToo() {
+        const std::string variables = app_->write("env", "DROVER_QUEUE_ECHO_THREADS=2\n");
+        run("", {"--env-file", variables});
+        app_->write("env", "DROVER_QUEUE_ECHO_THREADS=3\n");
+        app_->waitForLog(variables +
+                         ":1 DROVER_QUEUE_ECHO_THREADS: queue.echo.threads is 3 now, it was 2");
+    }
+
+    void whatElseLiesInTheFolderIsNobodysBusiness() {
+        run(route("one"));
+        app_->write(".a.properties.swp", base_ + route("two"));
+        save(route("one"));  // The same again.
+        const std::string before = app_->err();
+        save(route("one") + route("three"));
+        app_->waitForLog("configuration reloaded");
+        const std::string log = app_->err().substr(before.size());
+        CPPUNIT_ASSERT_EQUAL_MESSAGE(
+            log, log.find("configuration reloaded"), log.rfind("configuration reloaded"));
+        CPPUNIT_ASSERT_EQUAL(std::string::npos, before.find("reloaded"));
+    }
+
     void aDroppedInPluginBringsItsRoute() {
         base_ = "plugins.load = api,*\n";
         run("");
@@ -137,6 +215,42 @@ public:
         CPPUNIT_ASSERT(posted("/greet").body.find("\"bull:" + queueName_ + "-2\"") !=
                        std::string::npos);
         end();
+    }
+
+    void aDroppedInPluginWithABadRouteIsRefusedUntilItsFileIsGood() {
+        base_ = "plugins.load = api,*\n";
+        run("");
+        const std::string queue = "queue.echo.name = " + queueName_ + "\n";
+        beside("echo", queue + route("greet") + "api.route.greet.status = 500\n");
+        drop(kPlugins + "echo.so");
+        app_->waitForLog("plugin echo is refused: " + folder_ +
+                         "/echo.properties:5: api.route.greet.status = 500: a status of success");
+        CPPUNIT_ASSERT_EQUAL(404, post("/greet"));
+        beside("echo", queue + route("greet"));
+        app_->waitForLog("plugin echo 1.0.0, generation 1: runs");
+        CPPUNIT_ASSERT_EQUAL(201, post("/greet"));
+    }
+
+    void theFileBesideARunningPluginIsReloaded() {
+        drop(kModules + "configured.so");
+        beside("configured", "configured.size = 7\n");
+        base_ = "plugins.load = api,configured\nqueue.c.name = " + queueName_ + "\n" +
+                "api.route.c.path = /c\napi.route.c.queue = c\napi.route.c.job = configured\n";
+        run("");
+        Queue queue = makeQueue();
+        const auto result = [&] {
+            const std::string id = addedBy("/c");
+            waitUntil([&] { return queue.job(id)->finishedOnMs.has_value(); });
+            return *queue.job(id)->returnValue;
+        };
+        CPPUNIT_ASSERT_EQUAL(std::size_t{0}, result().find("\"hello 7 "));
+        beside("configured", "configured.size = 7\nconfigured.greeting = hi\n");
+        waitUntil([&] { return result().rfind("\"hi 7 ", 0) == 0; });
+        assertHas("configured.properties:2: configured.greeting is hi now, it was hello");
+        beside("configured", "configured.size = 0\nconfigured.greeting = ho\n");
+        app_->waitForLog("not reloaded: " + folder_ +
+                         "/configured.properties:1: configured.size = \\\"0\\\": expected");
+        CPPUNIT_ASSERT_EQUAL(std::size_t{0}, result().find("\"hi 7 "));
     }
 
     void changedIsolationMakesAnotherGeneration() {
@@ -163,7 +277,7 @@ public:
     }
 
     void requestsOutliveTheirRoute() {
-        run(route("one"));
+        run(route("one"), {"--set", "config.watch=false"});
         std::atomic<int> created{0};
         std::atomic<int> other{0};
         std::vector<std::jthread> clients;
@@ -182,6 +296,7 @@ public:
         for (int turn = 0; turn < 50; ++turn) {
             const int before = created;
             save(route("one") + "api.route.one.summary = turn " + std::to_string(turn) + "\n");
+            app_->signal(SIGHUP);
             app_->waitForLog("api.route.one.summary is turn " + std::to_string(turn) + " now");
             waitUntil([&] { return created > before || other > 0; });
         }
@@ -194,12 +309,8 @@ public:
 private:
     [[nodiscard]] std::string file() const { return app_->path("a.properties"); }
 
-    void save(const std::string& more) const {
-        app_->write("a.properties", base_ + more);
-        if (app_->running()) {
-            app_->signal(SIGHUP);
-        }
-    }
+    /// Writes the file as most editors do: in place, and not at once.
+    void save(const std::string& more) const { app_->write("a.properties", base_ + more); }
     void beside(const std::string& plugin, const std::string& text) const {
         std::ofstream(folder_ + "/" + plugin + ".properties") << text;
     }

@@ -4,6 +4,7 @@
 #include <memory>
 #include <vector>
 
+#include "app/ConfigWatch.h"
 #include "app/Plugins.h"
 #include "app/Services.h"
 #include "app/Workers.h"
@@ -56,6 +57,10 @@ Assembly assemble(const Configuration& config, const Settings& settings, PluginH
             });
             components.push_back(std::move(workers));
             components.push_back(std::move(handlers));
+        }
+        if (settings.watchConfig) {
+            components.push_back(std::make_unique<ConfigWatch>(
+                config, [&engine] { engine.rescan(); }, [&engine] { engine.onReload(); }));
         }
         // Last to start and first to end: requests find everything running.
         if (!services.empty()) {

@@ -78,6 +78,10 @@ std::vector<KeySpec> engineKeys() {
         text("environment",
              "dev",
              "What this installation is for; `prod` turns the Swagger page off."),
+        boolean("config.watch",
+                true,
+                "Whether a changed file of --config or --env-file, or one beside a plugin, is "
+                "reloaded when it has been left alone for a moment. HUP reloads as well."),
         text("redis.host", "127.0.0.1", "Host name or address of the Redis server."),
         integer("redis.port", 6379, 1, 65535, "Port of the Redis server."),
         text("redis.user", "", "ACL user; empty: the default user."),

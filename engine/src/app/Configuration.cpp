@@ -74,10 +74,51 @@ Configuration::Configuration(const ConfigSources& sources) : sources_(sources) {
     readSettings();
 }
 
+const std::string& Configuration::readFile(const std::string& path) {
+    return filesRead_[path] = readWholeFile(path);
+}
+
+std::string Configuration::fileOf(const std::string& plugin) const {
+    return pluginFolder() + "/" + plugin + ".properties";
+}
+
+std::vector<std::string> Configuration::files() const {
+    std::vector<std::string> paths = sources_.files;
+    if (!sources_.envFile.empty()) {
+        paths.push_back(sources_.envFile);
+    }
+    for (const auto& [plugin, loaded] : plugins_) {
+        if (loaded) {
+            paths.push_back(fileOf(plugin.name));
+        }
+    }
+    return paths;
+}
+
+FileTexts Configuration::filesNow() const {
+    FileTexts texts;
+    for (const std::string& path : files()) {
+        std::error_code ignored;
+        const auto status = std::filesystem::status(path, ignored);
+        if (const auto read = filesRead_.find(path); read != filesRead_.end() &&
+                                                     std::filesystem::exists(status) &&
+                                                     !std::filesystem::is_regular_file(status)) {
+            texts.insert(*read);  // A pipe can be read only once.
+            continue;
+        }
+        try {
+            texts[path] = readWholeFile(path);
+        } catch (const ConfigException&) {
+            // If it has been there, that is a change, and the reload that follows tells why.
+        }
+    }
+    return texts;
+}
+
 void Configuration::readFiles() {
     for (const std::string& path : sources_.files) {
         try {
-            FileContents contents = parseProperties(readWholeFile(path), path);
+            FileContents contents = parseProperties(readFile(path), path);
             for (FileEntry& entry : contents.entries) {
                 files_[entry.key] = {entry.value, entry.where};
             }
@@ -93,7 +134,7 @@ void Configuration::readEnvironment() {
     if (!sources_.envFile.empty()) {
         try {
             const FileContents contents =
-                parseEnvFile(readWholeFile(sources_.envFile), sources_.envFile);
+                parseEnvFile(readFile(sources_.envFile), sources_.envFile);
             for (const FileEntry& entry : contents.entries) {
                 environment_[entry.key] = {entry.value, entry.where + " " + entry.key};
             }
@@ -148,6 +189,7 @@ Configuration Configuration::without(const std::string& plugin) const {
     fresh.beside_.clear();
     fresh.besideProblems_.clear();
     for (const auto& [other, loaded] : plugins_) {
+        fresh.filesRead_.erase(fileOf(other.name));
         if (other.name != plugin) {
             fresh.declare(other, loaded);
         }
@@ -156,13 +198,13 @@ Configuration Configuration::without(const std::string& plugin) const {
 }
 
 void Configuration::readFileOf(const std::string& plugin) {
-    const std::string path = pluginFolder() + "/" + plugin + ".properties";
+    const std::string path = fileOf(plugin);
     std::error_code ignored;
     if (!std::filesystem::exists(path, ignored)) {
         return;
     }
     try {
-        FileContents contents = parseProperties(readWholeFile(path), path);
+        FileContents contents = parseProperties(readFile(path), path);
         append(besideProblems_, contents.problems);
         for (FileEntry& entry : contents.entries) {
             if (owner(entry.key).empty() && aliasOf(entry.key).empty() &&

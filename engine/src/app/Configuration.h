@@ -14,6 +14,9 @@
 
 namespace drover {
 
+/// Path to content, of the files that could be read.
+using FileTexts = std::map<std::string, std::string>;
+
 /// Where a configuration is read from.
 struct ConfigSources {
     std::vector<std::string> files;     ///< --config, in order; the later file wins.
@@ -91,6 +94,11 @@ public:
     [[nodiscard]] std::map<std::string, ConfigValue> effective() const;
     /// Values that must not be shown anywhere, passwords inside of URLs included; none is empty.
     [[nodiscard]] std::vector<std::string> secrets() const;
+    /// The files that it is read from, there or not: --config, --env-file, those beside loaded plugins.
+    [[nodiscard]] std::vector<std::string> files() const;
+    /// What they held when they were read, and what they hold now.
+    [[nodiscard]] const FileTexts& filesRead() const { return filesRead_; }
+    [[nodiscard]] FileTexts filesNow() const;
     /// Reads all sources again, with the same declarations.
     [[nodiscard]] Configuration reread() const;
 
@@ -106,6 +114,9 @@ private:
     [[nodiscard]] std::array<const std::map<std::string, ConfigValue>*, 3> written() const {
         return {&beside_, &files_, &settings_};
     }
+    /// Throws ConfigException.
+    const std::string& readFile(const std::string& path);
+    [[nodiscard]] std::string fileOf(const std::string& plugin) const;
     void readFiles();
     void readFileOf(const std::string& plugin);
     void readSettings();
@@ -127,6 +138,7 @@ private:
     ConfigSources sources_;
     ConfigSchema schema_;
     std::vector<std::pair<PluginDeclaration, bool>> plugins_;  ///< With whether it is loaded.
+    FileTexts filesRead_;
     std::vector<std::string> readProblems_;
     std::vector<std::string> besideProblems_;
     std::map<std::string, ConfigValue> beside_;  ///< From the files of plugins.

@@ -15,6 +15,7 @@ namespace {
 
 /// The first segments that belong to the engine; any other one is a plugin's name.
 const std::set<std::string> kEngineSections = {"environment",
+                                               "config",
                                                "redis",
                                                "database",
                                                "plugins",

@@ -56,6 +56,7 @@ Plugins::Plugins(const Configuration& config,
         });
         if (file != files.end()) {
             entry.identity = file->identity;
+            entry.properties = file->properties;
         }
         entry.service = plugin.isService();
         if (!entry.service) {
@@ -105,7 +106,9 @@ bool Plugins::look(const Configuration& config) {
             continue;
         }
         Entry& entry = entries_[file.name];
-        if (entry.identity == file.identity) {
+        // What was wrong may have been the file beside it.
+        const bool again = !entry.refused.empty() && !(entry.properties == file.properties);
+        if (entry.identity == file.identity && !again) {
             continue;
         }
         if (!folder_.settled(file, now)) {
@@ -113,6 +116,7 @@ bool Plugins::look(const Configuration& config) {
             continue;
         }
         entry.identity = file.identity;
+        entry.properties = file.properties;
         try {
             take(file, entry, config);
             const std::lock_guard lock(mutex_);

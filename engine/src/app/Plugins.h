@@ -57,7 +57,8 @@ private:
         std::size_t bytes;
     };
     struct Entry {
-        FileIdentity identity;  ///< Of the file that was looked at last.
+        FileIdentity identity;    ///< Of the file that was looked at last,
+        FileIdentity properties;  ///< and of what lay beside it.
         int generation = 0;
         std::shared_ptr<PluginGeneration> running;  ///< nullptr: none is.
         HandlerRegistry::Types types;               ///< Its handlers.

@@ -229,6 +229,7 @@ Settings Settings::read(const Configuration& config) {
     settings.redis = redisServer(config);
     settings.plugins = plugin(config);
     settings.log = logging(config);
+    settings.watchConfig = config.boolean("config.watch");
     settings.startupTimeout = milliseconds(config.integer("startup.timeoutMs"));
     settings.shutdownGrace = milliseconds(config.integer("shutdown.graceMs"));
     settings.controlSocket = socketPath(config);

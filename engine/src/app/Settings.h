@@ -74,6 +74,7 @@ struct Settings {
     RedisSettings redis;
     PluginSettings plugins;
     LogSettings log;
+    bool watchConfig = true;
     std::chrono::milliseconds startupTimeout{0};
     std::chrono::milliseconds shutdownGrace{0};
     std::string controlSocket;  ///< Empty: none.

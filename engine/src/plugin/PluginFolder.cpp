@@ -26,6 +26,13 @@ bool isName(const std::string& name) {
            });
 }
 
+FileIdentity identityOf(const struct stat& status) {
+    return {status.st_dev,
+            status.st_ino,
+            static_cast<std::uint64_t>(status.st_size),
+            std::int64_t{status.st_mtim.tv_sec} * 1000000000 + status.st_mtim.tv_nsec};
+}
+
 std::string octal(mode_t mode) {
     std::string digits;
     for (int shift = 9; shift >= 0; shift -= 3) {
@@ -65,13 +72,11 @@ std::vector<PluginFile> PluginFolder::files() const {
             ::stat(path.c_str(), &status) != 0) {
             continue;
         }
-        found.push_back(
-            {path.stem(),
-             path,
-             {status.st_dev,
-              status.st_ino,
-              static_cast<std::uint64_t>(status.st_size),
-              std::int64_t{status.st_mtim.tv_sec} * 1000000000 + status.st_mtim.tv_nsec}});
+        PluginFile file{path.stem(), path, identityOf(status), {}};
+        if (::stat((path_ + "/" + file.name + ".properties").c_str(), &status) == 0) {
+            file.properties = identityOf(status);
+        }
+        found.push_back(std::move(file));
     }
     std::sort(found.begin(), found.end(), [](const PluginFile& a, const PluginFile& b) {
         return a.name < b.name;
@@ -80,11 +85,12 @@ std::vector<PluginFile> PluginFolder::files() const {
 }
 
 bool PluginFolder::settled(const PluginFile& file, Clock::time_point now) {
-    const auto [seen, isNew] = seen_.try_emplace(file.name, Seen{file.identity, now});
-    if (!isNew && !(seen->second.identity == file.identity)) {
-        seen->second = {file.identity, now};
+    const Seen fresh{file.identity, file.properties, now};
+    Seen& seen = seen_.try_emplace(file.name, fresh).first->second;
+    if (!(seen.identity == file.identity && seen.properties == file.properties)) {
+        seen = fresh;
     }
-    return now - seen->second.since >= kQuiet;
+    return now - seen.since >= kQuiet;
 }
 
 void requireTrusted(const std::string& path) {

@@ -21,6 +21,7 @@ struct PluginFile {
     std::string name;
     std::string path;
     FileIdentity identity;
+    FileIdentity properties;  ///< Of the <name>.properties beside it; none: as made by default.
 };
 
 /// The plugin files of a folder, and which of them are finished: a file that somebody is still copying is none of ours.
@@ -34,12 +35,12 @@ public:
     [[nodiscard]] const std::string& path() const { return path_; }
     /// Every *.so with a plugin's name, sorted; none if the folder cannot be read.
     [[nodiscard]] std::vector<PluginFile> files() const;
-    /// Whether nothing of the file has changed for a while. Asked again and again, with the same `now` for all files.
+    /// Whether nothing of the file, nor of the properties beside it, has changed for a while. Asked again and again, with the same `now` for all files.
     [[nodiscard]] bool settled(const PluginFile& file, Clock::time_point now);
 
 private:
     struct Seen {
-        FileIdentity identity;
+        FileIdentity identity, properties;
         Clock::time_point since;
     };
 

@@ -1,0 +1,67 @@
+#include "app/ConfigWatch.h"
+
+#include <filesystem>
+#include <set>
+
+namespace drover {
+
+namespace {
+
+/// A file that nobody writes to for so long counts as finished.
+constexpr std::chrono::milliseconds kQuiet{300};
+
+/// Where changes of the files show. A file that is a symbolic link may be changed at both of its ends.
+std::vector<std::string> foldersOf(const Configuration& config) {
+    std::set<std::string> folders;
+    for (const std::string& file : config.files()) {
+        const std::filesystem::path path = std::filesystem::absolute(file).lexically_normal();
+        std::error_code ignored;
+        for (const auto& one : {path, std::filesystem::weakly_canonical(path, ignored)}) {
+            if (std::filesystem::is_directory(one.parent_path(), ignored)) {
+                folders.insert(one.parent_path());
+            }
+        }
+    }
+    // Plugins may come later, and their files with them.
+    std::error_code ignored;
+    if (std::filesystem::is_directory(config.pluginFolder(), ignored)) {
+        folders.insert(std::filesystem::absolute(config.pluginFolder()).lexically_normal());
+    }
+    return {folders.begin(), folders.end()};
+}
+
+}  // namespace
+
+ConfigWatch::ConfigWatch(const Configuration& config,
+                         std::function<void()> changed,
+                         std::function<void()> reload)
+    : folders_(foldersOf(config)), changed_(std::move(changed)), reload_(std::move(reload)) {}
+
+void ConfigWatch::start() {
+    watch_ = std::make_unique<FolderWatch>(folders_, changed_);
+    watch_->soon();  // What changed while the process started raises no event.
+}
+
+void ConfigWatch::rescan(const Configuration& config) {
+    FileTexts now = config.filesNow();
+    if (now == config.filesRead()) {
+        asked_.clear();
+        return;
+    }
+    if (now == asked_) {
+        return;
+    }
+    const auto time = Component::Clock::now();
+    if (now != seen_) {
+        seen_ = now;
+        seenSince_ = time;
+    }
+    if (time - seenSince_ < kQuiet) {
+        watch_->soon();
+        return;
+    }
+    asked_ = std::move(now);
+    reload_();
+}
+
+}  // namespace drover

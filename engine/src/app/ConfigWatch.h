@@ -1,0 +1,39 @@
+#pragma once
+
+#include <chrono>
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "app/Component.h"
+#include "app/Configuration.h"
+#include "app/FolderWatch.h"
+
+namespace drover {
+
+/// Asks for a reload when what the files of the configuration hold has changed and stays so for a while: those of --config
+/// and --env-file, and those beside plugins. Contents are compared, so it makes no difference how a file is replaced, and
+/// nothing happens for what else lies in its folder. What was asked for once, and refused, is not asked for again.
+class ConfigWatch : public Component {
+public:
+    /// `changed` is called, on another thread, when rescan() may find something; `reload` by rescan().
+    ConfigWatch(const Configuration& config,
+                std::function<void()> changed,
+                std::function<void()> reload);
+
+    [[nodiscard]] const std::string& name() const override { return name_; }
+    void start() override;
+    void rescan(const Configuration& config) override;
+    void drain(Component::Clock::time_point /*deadline*/) override { watch_.reset(); }
+
+private:
+    const std::string name_ = "config watch";
+    const std::vector<std::string> folders_;
+    const std::function<void()> changed_, reload_;
+    FileTexts seen_;
+    Component::Clock::time_point seenSince_;
+    FileTexts asked_;  ///< What the last reload was asked for.
+    std::unique_ptr<FolderWatch> watch_;
+};
+
+}  // namespace drover
