@@ -1,13 +1,9 @@
 #include "app/FolderWatch.h"
 
-#include <array>
-#include <cerrno>
 #include <chrono>
-#include <cstring>
-#include <poll.h>
-#include <sys/inotify.h>
-#include <unistd.h>
+#include <utility>
 
+#include <Poco/Delegate.h>
 #include <Poco/Logger.h>
 
 #include "core/Guarded.h"
@@ -22,54 +18,58 @@ constexpr std::chrono::milliseconds kSoon{100};
 }  // namespace
 
 FolderWatch::FolderWatch(const std::vector<std::string>& folders, std::function<void()> changed)
-    : changed_(std::move(changed)), inotify_(inotify_init1(IN_NONBLOCK | IN_CLOEXEC)) {
-    for (const std::string& path : folders) {
-        if (inotify_add_watch(
-                inotify_,
-                path.c_str(),
-                IN_ONLYDIR | IN_CREATE | IN_DELETE | IN_MODIFY | IN_MOVED_FROM | IN_MOVED_TO) < 0) {
-            Poco::Logger::get("engine").warning(path + " is not watched: " + std::strerror(errno) +
-                                                "; HUP looks into it");
-        }
+    : changed_(std::move(changed)) {
+    for (const std::string& folder : folders) {
+        watch(folder);
     }
     thread_ = std::thread([this] { (void)runGuarded("folder-watch", [this] { run(); }); });
 }
 
 FolderWatch::~FolderWatch() {
+    watchers_.clear();
     {
         const std::lock_guard lock(mutex_);
         stopping_ = true;
     }
-    end_.notify_all();
-    wake_.raise();
+    wake_.notify_all();
     thread_.join();
-    if (inotify_ >= 0) {
-        close(inotify_);
+}
+
+void FolderWatch::watch(const std::string& folder) {
+    try {
+        auto watcher = std::make_unique<Poco::DirectoryWatcher>(
+            folder, Poco::DirectoryWatcher::DW_FILTER_ENABLE_ALL);
+        for (auto* event : {&watcher->itemAdded,
+                            &watcher->itemRemoved,
+                            &watcher->itemModified,
+                            &watcher->itemMovedFrom,
+                            &watcher->itemMovedTo}) {
+            *event += Poco::delegate(this, &FolderWatch::onEvent);
+        }
+        watchers_.push_back(std::move(watcher));
+    } catch (const Poco::Exception& error) {
+        Poco::Logger::get("engine").warning(folder + " is not watched: " + error.displayText() +
+                                            "; HUP looks into it");
     }
+}
+
+void FolderWatch::soon() {
+    const std::lock_guard lock(mutex_);
+    soon_ = true;
+    wake_.notify_all();
 }
 
 void FolderWatch::run() {
+    std::unique_lock lock(mutex_);
     while (true) {
-        // Without inotify its descriptor is negative, which poll() leaves out.
-        std::array<pollfd, 2> ready{{{inotify_, POLLIN, 0}, {wake_.fd(), POLLIN, 0}}};
-        if (poll(ready.data(), ready.size(), -1) < 0) {
-            continue;  // A signal: nothing else can happen to these two.
+        wake_.wait(lock, [this] { return soon_ || stopping_; });
+        if (wake_.wait_for(lock, kSoon, [this] { return stopping_; })) {
+            return;
         }
-        {
-            std::unique_lock lock(mutex_);
-            if (end_.wait_for(lock, kSoon, [this] { return stopping_; })) {
-                return;
-            }
-        }
-        wake_.clear();
-        forgetEvents();
+        soon_ = false;
+        lock.unlock();
         changed_();
-    }
-}
-
-void FolderWatch::forgetEvents() const {
-    std::array<char, 4096> events{};
-    while (inotify_ >= 0 && read(inotify_, events.data(), events.size()) > 0) {
+        lock.lock();
     }
 }
 

@@ -2,39 +2,42 @@
 
 #include <condition_variable>
 #include <functional>
+#include <memory>
 #include <mutex>
 #include <string>
 #include <thread>
 #include <vector>
 
-#include "core/WakeSignal.h"
+#include <Poco/DirectoryWatcher.h>
 
 namespace drover {
 
 /// Tells, on a thread of its own, that something happened in folders: once for what happens within a tenth of a second.
-/// Owns its thread; the destructor ends it at once. Poco::DirectoryWatcher takes a thread for each folder, 0.2 s to end
-/// it, and sees nothing until that thread has run.
+/// Ends when it is destroyed, which takes up to 0.2 s for each folder.
 class FolderWatch {
 public:
-    /// A folder that cannot be watched is told in the log.
+    /// A folder that cannot be watched is told in the log. What happens in the first moments may go by unnoticed.
     FolderWatch(const std::vector<std::string>& folders, std::function<void()> changed);
     ~FolderWatch();
     FolderWatch(const FolderWatch&) = delete;
     FolderWatch& operator=(const FolderWatch&) = delete;
 
     /// As if something happened now: to look again at what is not finished. Any thread.
-    void soon() { wake_.raise(); }
+    void soon();
 
 private:
+    using Event = Poco::DirectoryWatcher::DirectoryEvent;
+
+    void watch(const std::string& folder);
+    void onEvent(const Event& /*event*/) { soon(); }
     void run();
-    void forgetEvents() const;
 
     const std::function<void()> changed_;
-    const int inotify_;
-    WakeSignal wake_;
     std::mutex mutex_;
-    std::condition_variable end_;
-    bool stopping_ = false;  ///< Guarded by mutex_.
+    std::condition_variable wake_;
+    bool soon_ = false;
+    bool stopping_ = false;
+    std::vector<std::unique_ptr<Poco::DirectoryWatcher>> watchers_;
     std::thread thread_;
 };
 
