@@ -64,12 +64,6 @@ Descriptor lockFolder(const std::string& path) {
 
 }  // namespace
 
-Descriptor::~Descriptor() {
-    if (number_ >= 0) {
-        close(number_);
-    }
-}
-
 Descriptor connectUnixSocket(const std::string& path) {
     const sockaddr_un address = addressOf(path);
     Descriptor descriptor = newSocket();

@@ -2,26 +2,10 @@
 
 #include <string>
 #include <sys/types.h>
-#include <utility>
+
+#include "core/Descriptor.h"
 
 namespace drover {
-
-/// Owns a file descriptor.
-class Descriptor {
-public:
-    explicit Descriptor(int number = -1) : number_(number) {}
-    Descriptor(Descriptor&& other) noexcept : number_(std::exchange(other.number_, -1)) {}
-    Descriptor& operator=(Descriptor&& other) noexcept {
-        std::swap(number_, other.number_);
-        return *this;
-    }
-    ~Descriptor();
-
-    [[nodiscard]] int get() const { return number_; }
-
-private:
-    int number_;
-};
 
 /// A listening Unix socket at a path, for its owner alone (mode 0600); removed by the destructor if it is still ours.
 ///

@@ -10,8 +10,8 @@
 #include <thread>
 #include <unistd.h>
 
+#include "core/Descriptor.h"
 #include "drover/Exceptions.h"
-#include "plugin/Descriptor.h"
 
 namespace drover {
 

@@ -14,9 +14,9 @@
 #include <vector>
 
 #include "core/ClaimedJob.h"
+#include "core/Descriptor.h"
 #include "core/HandlerType.h"
 #include "core/JobOutcome.h"
-#include "plugin/Descriptor.h"
 
 /// What the engine and a handler process (`drover --handler-host`) say to each other.
 ///

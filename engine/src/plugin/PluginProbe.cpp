@@ -8,9 +8,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "core/Descriptor.h"
 #include "drover/Exceptions.h"
 #include "plugin/ChildProcess.h"
-#include "plugin/Descriptor.h"
 
 namespace drover {
 

@@ -16,8 +16,8 @@
 #include <Poco/DigestEngine.h>
 #include <Poco/SHA2Engine.h>
 
+#include "core/Descriptor.h"
 #include "drover/Exceptions.h"
-#include "plugin/Descriptor.h"
 #include "plugin/ElfCheck.h"
 
 namespace drover {
