@@ -49,7 +49,7 @@ public:
         }
         const std::string text =
             request("POST /body", "Content-Type: application/json", R"({"userId":7})");
-        Milliseconds slowest{0};
+        std::vector<Milliseconds> times;
         RawClient watcher(health.port());
         for (std::size_t second = 0; second < 3; ++second) {
             const auto until = Clock::now() + Milliseconds(1000);
@@ -59,7 +59,7 @@ public:
             while (Clock::now() < until) {
                 const auto begin = Clock::now();
                 CPPUNIT_ASSERT_EQUAL(200, watcher.ask(request("GET /livez")).status);
-                slowest = std::max(slowest, std::chrono::ceil<Milliseconds>(Clock::now() - begin));
+                times.push_back(std::chrono::ceil<Milliseconds>(Clock::now() - begin));
                 CPPUNIT_ASSERT_EQUAL(200,
                                      RawClient(health.port()).ask(request("GET /livez")).status);
                 CPPUNIT_ASSERT_EQUAL(200, ask(request("GET /constant")).status);
@@ -67,8 +67,12 @@ public:
                     Milliseconds(20));  // The pace of a watcher, not a wait for something.
             }
         }
-        CPPUNIT_ASSERT_MESSAGE("livez took " + std::to_string(slowest.count()) + " ms",
-                               slowest < Milliseconds(50));
+        // One in twenty may meet a pause of the machine; none may take as long as a watcher waits.
+        std::sort(times.begin(), times.end());
+        const Milliseconds most = times[times.size() * 19 / 20];
+        CPPUNIT_ASSERT_MESSAGE("livez took " + std::to_string(most.count()) + " ms, at worst " +
+                                   std::to_string(times.back().count()) + " ms",
+                               most < Milliseconds(50) && times.back() < Milliseconds(1000));
         // None of them was dropped: each gets its answer once it is through.
         for (RawClient& client : slow) {
             client.send(text.substr(3));
