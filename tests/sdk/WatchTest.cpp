@@ -91,8 +91,16 @@ public:
         waitForEngine("plugin greet 1, generation 2: runs");
         CPPUNIT_ASSERT_EQUAL(std::string("2"), resultOfAJob());
 
+        // Started again it takes nothing away for what it cannot build.
+        save("nobodyHasThis");
+        restartWatch();
+        waitForWatch("plugins/dev/greet: not built; what runs goes on");
+        save(R"("3")");
+        waitForEngine("plugin greet 1, generation 3: runs");
+        CPPUNIT_ASSERT_EQUAL(std::string::npos, engine_->err().find("its file is gone"));
+
         fs::remove_all(root_ / "plugins/dev/greet");
-        waitForEngine("plugin greet 1, generation 2: its file is gone");
+        waitForEngine("plugin greet 1, generation 3: its file is gone");
     }
 
     void aBuiltPluginComesAndGoes() {
@@ -104,13 +112,23 @@ public:
         fs::permissions(echo, fs::perms::all);
         waitForEngine("plugin echo 1.0.0, generation 1: runs");
         CPPUNIT_ASSERT(!fs::exists(root_ / "live/stale.so"));
+        write(root_ / "plugins/dev/echo.properties", "queue.echo.threads = 3\n");
+        waitForEngine("queue.echo.threads is 3 now");
+        fs::remove(root_ / "plugins/dev/echo.properties");
+        waitForEngine("queue.echo.threads is not set any more");
         fs::copy_file(DROVER_BINARY_DIR "/plugins/api.so", root_ / "plugins/dev/api.so");
+        waitForWatch("api.so: a service; only handlers are given to running engines");
         fs::remove(echo);
         waitForEngine("plugin echo 1.0.0, generation 1: its file is gone");
         CPPUNIT_ASSERT(!fs::exists(root_ / "live/api.so"));
     }
 
 private:
+    void restartWatch() {
+        watch_->stop();
+        std::ofstream(engine_->path("watch"));  // What was said before does not count.
+        startWatch();
+    }
     void startWatch() {
         watch_->start({(root_ / "plugins/dev/watch").string(), (root_ / "live").string()},
                       engine_->path("watch"));

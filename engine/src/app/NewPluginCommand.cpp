@@ -119,10 +119,11 @@ void print(const CommandLine& line,
     for (const auto& [file, text] : files) {
         out << (folder / file).string() << '\n';
     }
-    out << "\nNext, with CMake and a C++ compiler; " << (folder / "README.md").string()
+    out << "\nNext, with CMake, Ninja and a C++ compiler; " << (folder / "README.md").string()
         << " goes on from there:\n  cmake -S " << folder.string() << " -B "
-        << (folder / "build").string() << " && cmake --build " << (folder / "build").string()
-        << "\n  ctest --test-dir " << (folder / "build").string() << '\n';
+        << (folder / "build").string() << " -G Ninja && cmake --build "
+        << (folder / "build").string() << "\n  ctest --test-dir " << (folder / "build").string()
+        << '\n';
 }
 
 }  // namespace

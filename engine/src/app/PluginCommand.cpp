@@ -102,7 +102,9 @@ void printList(const rapidjson::Value& plugins, std::ostream& out) {
         if (plugin.HasMember("reason")) {
             out << "  the last file was refused: " << plugin["reason"].GetString() << '\n';
         }
-        if (plugin.HasMember("loaded") && plugin["loaded"]["files"].GetInt() > 1) {
+        // Of one that runs and is the only one all is said above.
+        if (plugin.HasMember("loaded") &&
+            plugin["loaded"]["files"].GetInt() > (plugin.HasMember("version") ? 1 : 0)) {
             const rapidjson::Value& loaded = plugin["loaded"];
             out << "  all " << loaded["files"].GetInt()
                 << " files since the start: " << memoryText(loaded["bytes"], loaded) << '\n';
