@@ -1,10 +1,13 @@
+#include <atomic>
 #include <chrono>
+#include <stdexcept>
 
 #include <cppunit/extensions/HelperMacros.h>
 
 #include "drover/Exceptions.h"
 #include "support/WorkerFixture.h"
 #include "worker/LostJobs.h"
+#include "worker/QueueRounds.h"
 
 namespace {
 
@@ -42,6 +45,7 @@ class StalledSweeperTest : public WorkerFixture {
     CPPUNIT_TEST(aResumeThatAWorkerSeesIsFollowedByALook);
     CPPUNIT_TEST(theSweeperSurvivesAnOutage);
     CPPUNIT_TEST(anotherQueueIsSweptAlthoughOneIsBroken);
+    CPPUNIT_TEST(aVisitThatThrowsAnythingWaitsForTheNext);
     CPPUNIT_TEST_SUITE_END();
 
 public:
@@ -365,6 +369,31 @@ public:
         sweeper_->start();
         eventually("recovered", [&] { return stateOf("1") == JobState::Waiting; });
         sweeper_.reset();
+    }
+
+    void aVisitThatThrowsAnythingWaitsForTheNext() {
+        std::atomic<int> thrown{0}, visits{0};
+        QueueRounds rounds(
+            "rounds", std::make_unique<RedisClient>(options(), scripts(), "rounds"), clock_);
+        rounds.add(
+            [&](RedisClient&) -> QueueRounds::Time {
+                ++thrown;
+                throw std::runtime_error("no room");
+            },
+            std::chrono::hours(1),
+            clock_.monotonic());
+        rounds.add(
+            [&](RedisClient&) {
+                ++visits;
+                return clock_.monotonic();
+            },
+            std::chrono::hours(1),
+            clock_.monotonic());
+        rounds.start();
+        eventually("the other is visited", [&] { return visits > 2; });
+        rounds.stop();
+        CPPUNIT_ASSERT_EQUAL(1, thrown.load());
+        CPPUNIT_ASSERT_EQUAL(std::size_t{1}, log_->count("rounds: no room"));
     }
 
 private:

@@ -91,8 +91,10 @@ QueueRounds::Time QueueRounds::visit(const Stop& stop) {
         return stop.visit(*redis_);
     } catch (const RedisIoException&) {
         return std::max(redis_->nextAttempt(), clock_.monotonic() + kShortestPause);
-    } catch (const Exception& error) {
+    } catch (const Poco::Exception& error) {
         Poco::Logger::get("worker").error(name_ + ": " + error.message());
+    } catch (const std::exception& error) {
+        Poco::Logger::get("worker").error(name_ + ": " + error.what());
     }
     return next;
 }
