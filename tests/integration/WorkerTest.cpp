@@ -1,3 +1,6 @@
+#include <thread>
+#include <utility>
+
 #include <cppunit/extensions/HelperMacros.h>
 
 #include "support/FakeHandler.h"
@@ -36,6 +39,7 @@ class WorkerTest : public RedisFixture {
     CPPUNIT_TEST(drainHandsBackAndFinishes);
     CPPUNIT_TEST(deferredFailureIsFailedUnrun);
     CPPUNIT_TEST(thousandsOfJobsAreEachRunOnce);
+    CPPUNIT_TEST(madeReadyItClaimsNothing);
     CPPUNIT_TEST_SUITE_END();
 
 public:
@@ -346,8 +350,25 @@ public:
         eventually("counted", [&] { return worker_->stats().completed == 5000; });
     }
 
+    void madeReadyItClaimsNothing() {
+        auto handler = std::make_shared<FakeHandler>(completeAll);
+        make(handler);
+        worker_->makeReady();
+        CPPUNIT_ASSERT_EQUAL(settings_.threads, handler->instances());
+        const std::string id = addJob();
+        worker_.reset();
+        CPPUNIT_ASSERT(stateOf(id) == JobState::Waiting);
+        CPPUNIT_ASSERT_EQUAL(0, handler->instances());
+        run(handler);
+        eventually("completed", [&] { return stateOf(id) == JobState::Completed; });
+    }
+
 private:
     void run(std::shared_ptr<FakeHandler> handler) {
+        make(std::move(handler));
+        worker_->start();
+    }
+    void make(std::shared_ptr<FakeHandler> handler) {
         settings_.prefix = "bull";
         settings_.queue = keys().qualifiedName().substr(5);
         worker_ =
@@ -356,7 +377,6 @@ private:
                                      scripts(),
                                      clock_,
                                      std::vector<std::shared_ptr<HandlerType>>{std::move(handler)});
-        worker_->start();
     }
     std::string scoreText(const std::string& key, const std::string& member) {
         return std::to_string(static_cast<std::int64_t>(std::stod(text({"ZSCORE", key, member}))));

@@ -98,7 +98,7 @@ Component::Change Workers::prepare(const HandlerRegistry& registry, const Config
         next->added.push_back(std::make_unique<Worker>(
             wanted, redisOptions(redis_), scripts_, clock_, registry.handlersOf(queue)));
         if (started_) {
-            next->added.back()->makeInstances();
+            next->added.back()->makeReady();
         }
     }
     const std::vector<std::string> served = registry.queues();
@@ -148,7 +148,7 @@ void Workers::start() {
     keeper_.start();
     sweeper_.start();
     for (const auto& worker : workers_) {
-        worker->makeInstances();
+        worker->makeReady();
     }
     for (const auto& worker : workers_) {
         startOne(*worker);

@@ -73,13 +73,13 @@ Worker::~Worker() {
     stop();
 }
 
-void Worker::makeInstances() {
+void Worker::makeReady() {
     router_->start();
-}
-
-void Worker::start() {
-    makeInstances();
+    if (thread_.joinable()) {
+        return;
+    }
     thread_ = std::thread([this] {
+        begun_.wait(false);
         while (!stopping_ && !finished_) {
             if (runGuarded("claim", [this] { loop(); })) {
                 break;
@@ -88,6 +88,16 @@ void Worker::start() {
         marker_.disarm(redis_);
         finished_ = true;
     });
+}
+
+void Worker::start() {
+    makeReady();
+    begin();
+}
+
+void Worker::begin() {
+    begun_ = true;
+    begun_.notify_all();
 }
 
 void Worker::quiet(bool on) {
@@ -104,6 +114,7 @@ void Worker::stop() {
     stopping_ = true;
     held_.cancelAll(CancelReason::Shutdown);
     inbox_.wake();
+    begin();
     if (thread_.joinable()) {
         thread_.join();
     }

@@ -56,9 +56,10 @@ public:
     Worker(const Worker&) = delete;
     Worker& operator=(const Worker&) = delete;
 
-    /// Makes the handlers' instances. Throws PluginException if a plugin refuses.
-    void makeInstances();
-    /// Starts the loop, and before it what makeInstances() makes if that was not called.
+    /// Makes the handlers' instances, and the loop's thread, which waits for start(). Throws PluginException if a plugin
+    /// refuses, std::system_error if no thread can be had.
+    void makeReady();
+    /// Starts the loop. After makeReady() it cannot fail; without, it does the same first.
     void start();
     /// Called from the loop when a claim finds that a queue shared with 5.x clients is not paused any more. Before start().
     void onResumed(std::function<void()> resumed) { resumed_ = std::move(resumed); }
@@ -100,6 +101,7 @@ private:
         std::vector<Settled<FinishItem>> finished;
     };
 
+    void begin();
     void loop();
     void step();
     /// Changes over to what switchTo() brought.
@@ -173,6 +175,7 @@ private:
     std::int64_t nextDelayedMs_ = 0;
     Time claimNotBefore_{};
 
+    std::atomic<bool> begun_{false};
     std::atomic<bool> changeAsked_{false};
     std::atomic<bool> quiet_{false};
     std::atomic<bool> draining_{false};
