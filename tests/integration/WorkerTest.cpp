@@ -39,6 +39,7 @@ class WorkerTest : public RedisFixture {
     CPPUNIT_TEST(drainHandsBackAndFinishes);
     CPPUNIT_TEST(deferredFailureIsFailedUnrun);
     CPPUNIT_TEST(thousandsOfJobsAreEachRunOnce);
+    CPPUNIT_TEST(aWorkerWithoutRoomIsNotStuck);
     CPPUNIT_TEST(madeReadyItClaimsNothing);
     CPPUNIT_TEST_SUITE_END();
 
@@ -348,6 +349,23 @@ public:
         });
         CPPUNIT_ASSERT_EQUAL(std::size_t{5000}, handler->seen());
         eventually("counted", [&] { return worker_->stats().completed == 5000; });
+    }
+
+    void aWorkerWithoutRoomIsNotStuck() {
+        settings_.concurrency = 1;
+        addJob();
+        auto handler = std::make_shared<FakeHandler>([](std::span<RunningJob* const> jobs) {
+            while (jobs[0]->cancelled() == CancelReason::None) {
+                std::this_thread::sleep_for(milliseconds(1));
+            }
+        });
+        run(handler);
+        eventually("it runs", [&] { return handler->seen() == 1; });
+        milliseconds before{0};
+        eventually("it has progressed", [&] {
+            const milliseconds since = worker_->stats().sinceProgress;
+            return since < std::exchange(before, since);
+        });
     }
 
     void madeReadyItClaimsNothing() {

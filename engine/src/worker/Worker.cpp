@@ -645,6 +645,9 @@ void Worker::wait() {
     if (canClaim) {
         marker_.arm(nextDelayedMs_, settings_.drainDelay);
     }
+    if (!canClaim && !marker_.armed()) {
+        progressed();  // Nothing is to be asked for, so no reply is late.
+    }
     Time until = now + kLongestWait;
     if (marker_.armed()) {
         until = std::min(until, marker_.deadline());

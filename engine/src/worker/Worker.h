@@ -43,7 +43,7 @@ public:
         bool redisHealthy = false;
         bool breakersClosed = true;
         std::chrono::milliseconds sinceProgress{
-            0};  ///< Since a reply of Redis, blocking ones included.
+            0};  ///< Since a reply of Redis, blocking ones included, or since none was needed.
     };
 
     /// `handlers` is not empty. Throws Poco::InvalidArgumentException for a bad queue name.
