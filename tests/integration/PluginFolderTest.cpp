@@ -47,6 +47,7 @@ class PluginFolderTest : public CppUnit::TestFixture {
     CPPUNIT_TEST(aFileIsOpenedOnceItIsWhole);
     CPPUNIT_TEST(theFileBesideItConfiguresIt);
     CPPUNIT_TEST(whatOthersCouldHaveWrittenIsRefused);
+    CPPUNIT_TEST(aFolderThatCannotBeReadRetiresNothing);
     CPPUNIT_TEST(onlyAllowedSumsAreLoaded);
     CPPUNIT_TEST(aServiceIsToldToBeLoadedAtTheStart);
     CPPUNIT_TEST(withoutWatchingHangupLooks);
@@ -285,7 +286,31 @@ public:
         run();
         std::filesystem::copy_file(kModules + "/same-a.so", folder_ + "/same-a.so");
         std::filesystem::permissions(folder_ + "/same-a.so", std::filesystem::perms::all);
-        assertRefused("same-a", "the file can be written by others (mode 0777); chmod go-w");
+        assertRefused("same-a",
+                      "the file can be written by others (mode 0777); chmod go-w, then HUP");
+        std::filesystem::permissions(folder_ + "/same-a.so", std::filesystem::perms(0755));
+        const std::string beside = folder_ + "/same-a.properties";
+        std::ofstream(beside) << "queue.same-a.threads = 2\n";
+        std::filesystem::permissions(beside, std::filesystem::perms(0666));
+        app_->signal(SIGHUP);
+        app_->waitForLog("same-a.properties: the file can be written by others (mode 0666)");
+        std::filesystem::permissions(beside, std::filesystem::perms(0644));
+        app_->signal(SIGHUP);
+        app_->waitForLog("plugin same-a 1, generation 1: runs");
+    }
+
+    void aFolderThatCannotBeReadRetiresNothing() {
+        drop("same-a");
+        run();
+        std::filesystem::create_symlink("circle.so", folder_ + "/circle.so");
+        app_->waitForLog(
+            "circle.so: Too many levels of symbolic links: no plugin is taken for gone");
+        std::filesystem::remove(folder_ + "/same-a.so");
+        drop("same-b");
+        app_->waitForLog("plugin same-b 1, generation 1: runs");
+        CPPUNIT_ASSERT(app_->err().find("its file is gone") == std::string::npos);
+        std::filesystem::remove(folder_ + "/circle.so");
+        app_->waitForLog("same-a 1, generation 1: its file is gone");
     }
 
     void onlyAllowedSumsAreLoaded() {

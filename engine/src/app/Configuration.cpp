@@ -10,6 +10,7 @@
 #include <Poco/String.h>
 
 #include "drover/Exceptions.h"
+#include "plugin/PluginFolder.h"
 
 extern char** environ;
 
@@ -204,6 +205,7 @@ void Configuration::readFileOf(const std::string& plugin) {
         return;
     }
     try {
+        requireTrusted(std::filesystem::absolute(path));
         FileContents contents = parseProperties(readFile(path), path);
         append(besideProblems_, contents.problems);
         for (FileEntry& entry : contents.entries) {
@@ -219,7 +221,7 @@ void Configuration::readFileOf(const std::string& plugin) {
                 beside_[entry.key] = {entry.value, entry.where};
             }
         }
-    } catch (const ConfigException& error) {
+    } catch (const Exception& error) {
         besideProblems_.push_back(error.message());
     }
 }

@@ -47,7 +47,7 @@ Plugins::Plugins(const Configuration& config,
       changed_(std::move(changed)),
       adopt_(std::move(adopt)),
       folder_(settings.folder) {
-    const std::vector<PluginFile> files = folder_.files();
+    const std::vector<PluginFile> files = folder_.files().files;
     for (const std::string& name : settings_.names) {
         const LoadedPlugin& plugin = host_.plugin(name);
         Entry entry;
@@ -99,9 +99,13 @@ void Plugins::rescan(const Configuration& config) {
 
 bool Plugins::look(const Configuration& config) {
     const auto now = PluginFolder::Clock::now();
-    const std::vector<PluginFile> files = folder_.files();
-    bool unfinished = false;
-    for (const PluginFile& file : files) {
+    const PluginFiles found = folder_.files();
+    if (found.error != folderError_ && !found.error.empty()) {
+        logger().error(found.error + ": no plugin is taken for gone until that is over");
+    }
+    folderError_ = found.error;
+    bool unfinished = !found.error.empty();
+    for (const PluginFile& file : found.files) {
         if (!wanted(file.name)) {
             continue;
         }
@@ -130,6 +134,13 @@ bool Plugins::look(const Configuration& config) {
             entry.refused = error.what();
         }
     }
+    if (found.error.empty()) {
+        retireMissing(found.files, config);
+    }
+    return unfinished;
+}
+
+void Plugins::retireMissing(const std::vector<PluginFile>& files, const Configuration& config) {
     for (auto& [known, entry] : entries_) {
         const std::string& name = known;  // clang 14 captures no structured binding.
         const bool there = std::any_of(files.begin(), files.end(), [&name](const PluginFile& file) {
@@ -153,7 +164,6 @@ bool Plugins::look(const Configuration& config) {
             entry.refused = error.what();
         }
     }
-    return unfinished;
 }
 
 void Plugins::take(const PluginFile& file, Entry& entry, const Configuration& config) {

@@ -75,6 +75,7 @@ private:
     [[nodiscard]] bool wanted(const std::string& name) const;
     /// Whether something is not finished and must be looked at again soon.
     [[nodiscard]] bool look(const Configuration& config);
+    void retireMissing(const std::vector<PluginFile>& files, const Configuration& config);
     void take(const PluginFile& file, Entry& entry, const Configuration& config);
     void retire(const std::string& name, Entry& entry, const Configuration& config);
     /// The same configuration for all, and for the workers the handlers of a plugin in place of those that it has.
@@ -94,6 +95,7 @@ private:
     const std::function<void()> changed_;
     const Adopt adopt_;
     PluginFolder folder_;
+    std::string folderError_;  ///< Of the last look; told when it changes.
 
     mutable std::mutex mutex_;  ///< Of what listJson() shows.
     std::map<std::string, Entry> entries_;

@@ -4,6 +4,7 @@
 #include <cerrno>
 #include <cstring>
 #include <filesystem>
+#include <optional>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -30,7 +31,22 @@ FileIdentity identityOf(const struct stat& status) {
     return {status.st_dev,
             status.st_ino,
             static_cast<std::uint64_t>(status.st_size),
-            std::int64_t{status.st_mtim.tv_sec} * 1000000000 + status.st_mtim.tv_nsec};
+            std::int64_t{status.st_mtim.tv_sec} * 1000000000 + status.st_mtim.tv_nsec,
+            status.st_mode,
+            status.st_uid,
+            status.st_gid};
+}
+
+/// None if nothing is there; `error` is told what else keeps it from being seen.
+std::optional<FileIdentity> identityAt(const std::string& path, std::string& error) {
+    struct stat status {};
+    if (::stat(path.c_str(), &status) == 0) {
+        return identityOf(status);
+    }
+    if (errno != ENOENT) {
+        error = path + ": " + std::strerror(errno);
+    }
+    return std::nullopt;
 }
 
 std::string octal(mode_t mode) {
@@ -55,30 +71,34 @@ void requireTrustedNode(const std::string& path, const char* what) {
     const mode_t others = status.st_gid == ::getegid() ? S_IWOTH : S_IWGRP | S_IWOTH;
     if ((status.st_mode & others) != 0) {
         throw PluginException(path + ": " + what + " can be written by others (mode " +
-                              octal(status.st_mode) + "); chmod go-w");
+                              octal(status.st_mode) +
+                              "); chmod go-w, then HUP makes a running engine look again");
     }
 }
 
 }  // namespace
 
-std::vector<PluginFile> PluginFolder::files() const {
-    std::vector<PluginFile> found;
+PluginFiles PluginFolder::files() const {
+    PluginFiles found;
     std::error_code error;
     for (std::filesystem::directory_iterator entry(path_, error), end; !error && entry != end;
          entry.increment(error)) {
         const std::filesystem::path& path = entry->path();
-        struct stat status {};
-        if (path.extension() != ".so" || !isName(path.stem()) ||
-            ::stat(path.c_str(), &status) != 0) {
+        if (path.extension() != ".so" || !isName(path.stem())) {
             continue;
         }
-        PluginFile file{path.stem(), path, identityOf(status), {}};
-        if (::stat((path_ + "/" + file.name + ".properties").c_str(), &status) == 0) {
-            file.properties = identityOf(status);
+        const auto identity = identityAt(path, found.error);
+        if (!identity) {
+            continue;
         }
-        found.push_back(std::move(file));
+        const std::string name = path.stem();
+        const auto beside = identityAt(path_ + "/" + name + ".properties", found.error);
+        found.files.push_back({name, path, *identity, beside.value_or(FileIdentity())});
     }
-    std::sort(found.begin(), found.end(), [](const PluginFile& a, const PluginFile& b) {
+    if (error && error != std::errc::no_such_file_or_directory) {
+        found.error = path_ + ": " + error.message();
+    }
+    std::sort(found.files.begin(), found.files.end(), [](const PluginFile& a, const PluginFile& b) {
         return a.name < b.name;
     });
     return found;
@@ -95,7 +115,11 @@ bool PluginFolder::settled(const PluginFile& file, Clock::time_point now) {
 
 void requireTrusted(const std::string& path) {
     requireTrustedNode(path, "the file");
-    requireTrustedNode(std::filesystem::path(path).parent_path(), "its folder");
+    // The folder of the file itself as well, where a symbolic link leads elsewhere.
+    std::error_code gone;  // Then it is refused for that.
+    for (const auto& one : {std::filesystem::path(path), std::filesystem::canonical(path, gone)}) {
+        requireTrustedNode(one.parent_path(), "its folder");
+    }
 }
 
 }  // namespace drover

@@ -12,6 +12,7 @@ namespace drover {
 struct FileIdentity {
     std::uint64_t device = 0, inode = 0, size = 0;
     std::int64_t modifiedNs = 0;
+    std::uint32_t mode = 0, user = 0, group = 0;  ///< What requireTrusted() looks at.
 
     bool operator==(const FileIdentity&) const = default;
 };
@@ -24,6 +25,12 @@ struct PluginFile {
     FileIdentity properties;  ///< Of the <name>.properties beside it; none: as made by default.
 };
 
+/// Those of a folder, sorted by name.
+struct PluginFiles {
+    std::vector<PluginFile> files;
+    std::string error;  ///< Why some may be missing here that are there; empty: none is.
+};
+
 /// The plugin files of a folder, and which of them are finished: a file that somebody is still copying is none of ours.
 /// Threads: one at a time.
 class PluginFolder {
@@ -33,8 +40,8 @@ public:
     explicit PluginFolder(std::string path) : path_(std::move(path)) {}
 
     [[nodiscard]] const std::string& path() const { return path_; }
-    /// Every *.so with a plugin's name, sorted; none if the folder cannot be read.
-    [[nodiscard]] std::vector<PluginFile> files() const;
+    /// Every *.so with a plugin's name. A folder that does not exist has none.
+    [[nodiscard]] PluginFiles files() const;
     /// Whether nothing of the file, nor of the properties beside it, has changed for a while. Asked again and again, with the same `now` for all files.
     [[nodiscard]] bool settled(const PluginFile& file, Clock::time_point now);
 
@@ -49,7 +56,7 @@ private:
 };
 
 /// Throws PluginException if somebody else than root and the user of this process could have written the file, or could
-/// put another one in its place: who can, runs code as this user.
+/// put another one in its place: who can, runs code as this user. `path` is absolute.
 void requireTrusted(const std::string& path);
 
 }  // namespace drover

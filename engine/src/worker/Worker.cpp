@@ -644,8 +644,7 @@ void Worker::wait() {
     const bool canClaim = capacity(now, 0) > 0;
     if (canClaim) {
         marker_.arm(nextDelayedMs_, settings_.drainDelay);
-    }
-    if (!canClaim && !marker_.armed()) {
+    } else if (!marker_.armed()) {
         progressed();  // Nothing is to be asked for, so no reply is late.
     }
     Time until = now + kLongestWait;
