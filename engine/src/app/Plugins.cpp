@@ -109,7 +109,7 @@ bool Plugins::look(const Configuration& config) {
         if (!wanted(file.name)) {
             continue;
         }
-        Entry& entry = entries_[file.name];
+        Entry& entry = entryOf(file.name);
         // What was wrong may have been the file beside it.
         const bool again = !entry.refused.empty() && !(entry.properties == file.properties);
         if (entry.identity == file.identity && !again) {
@@ -138,6 +138,11 @@ bool Plugins::look(const Configuration& config) {
         retireMissing(found.files, config);
     }
     return unfinished;
+}
+
+Plugins::Entry& Plugins::entryOf(const std::string& name) {
+    const std::lock_guard lock(mutex_);
+    return entries_[name];
 }
 
 void Plugins::retireMissing(const std::vector<PluginFile>& files, const Configuration& config) {
@@ -200,11 +205,7 @@ void Plugins::take(const PluginFile& file, Entry& entry, const Configuration& co
         std::move(plugin), lookupOf(fresh), Settings::isolation(fresh, file.name));
     HandlerRegistry::Types types = next->handlerTypes();
     adopt(std::move(fresh), file.name, types);
-    letGo(file.name, entry);
-    const std::lock_guard lock(mutex_);
-    entry.running = next;
-    entry.types = std::move(types);
-    ++entry.generation;
+    switchTo(file.name, entry, next, std::move(types));
     logger().information(titleOf(next->plugin(), entry.generation) + ": runs, sha256 " +
                          next->plugin().sha256);
 }
@@ -213,7 +214,7 @@ void Plugins::retire(const std::string& name, Entry& entry, const Configuration&
     adopt(config.without(name), name, {});
     logger().information(titleOf(entry.running->plugin(), entry.generation) +
                          ": its file is gone; its jobs are left to others");
-    letGo(name, entry);
+    switchTo(name, entry, nullptr, {});
 }
 
 void Plugins::adopt(Configuration fresh,
@@ -229,13 +230,17 @@ void Plugins::adopt(Configuration fresh,
     coming_.reset();
 }
 
-void Plugins::letGo(const std::string& name, Entry& entry) {
+void Plugins::switchTo(const std::string& name,
+                       Entry& entry,
+                       std::shared_ptr<PluginGeneration> next,
+                       HandlerRegistry::Types types) {
     const std::lock_guard lock(mutex_);
     if (entry.running != nullptr) {
         draining_.push_back({name, entry.generation, std::move(entry.running)});
     }
-    entry.running = nullptr;
-    entry.types.clear();
+    entry.generation += next != nullptr ? 1 : 0;
+    entry.running = std::move(next);
+    entry.types = std::move(types);
 }
 
 HandlerRegistry Plugins::registryWith(const Configuration& config,

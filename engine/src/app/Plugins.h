@@ -75,6 +75,7 @@ private:
     [[nodiscard]] bool wanted(const std::string& name) const;
     /// Whether something is not finished and must be looked at again soon.
     [[nodiscard]] bool look(const Configuration& config);
+    [[nodiscard]] Entry& entryOf(const std::string& name);
     void retireMissing(const std::vector<PluginFile>& files, const Configuration& config);
     void take(const PluginFile& file, Entry& entry, const Configuration& config);
     void retire(const std::string& name, Entry& entry, const Configuration& config);
@@ -84,8 +85,11 @@ private:
     [[nodiscard]] HandlerRegistry registryWith(const Configuration& config,
                                                const std::string& name,
                                                const HandlerRegistry::Types& instead) const;
-    /// Leaves what runs to its end.
-    void letGo(const std::string& name, Entry& entry);
+    /// Leaves what runs to its end; `next`, if there is one, runs now.
+    void switchTo(const std::string& name,
+                  Entry& entry,
+                  std::shared_ptr<PluginGeneration> next,
+                  HandlerRegistry::Types types);
     void dropEnded();
 
     const std::string name_ = "plugins";
