@@ -5,6 +5,7 @@
 
 #include "drover/BuildStamp.h"
 #include "plugin/PluginFixture.h"
+#include "plugin/SharedObject.h"
 #include "support/ServerProcess.h"
 
 using namespace drover;
@@ -49,11 +50,24 @@ class PluginLoaderTest : public PluginFixture {
     CPPUNIT_TEST(missingLibraryIsRefusedNamingTheFile);
     CPPUNIT_TEST(loadedPluginSurvivesItsFile);
     CPPUNIT_TEST(replacedFileIsLoadedAnew);
+    CPPUNIT_TEST(otherBytesThanWereTriedAreRefused);
     CPPUNIT_TEST_SUITE_END();
 
 public:
     void setUp() override { folder_ = test::makeTempFolder("drover-plugin-test"); }
     void tearDown() override { test::removeTree(folder_); }
+
+    void otherBytesThanWereTriedAreRefused() {
+        const std::string tried = sha256OfFile(modulePath("same-a"));
+        CPPUNIT_ASSERT_EQUAL(tried, PluginLoader().load(modulePath("same-a"), tried).sha256);
+        try {
+            (void)PluginLoader().load(modulePath("next/same-a"), tried);
+            CPPUNIT_FAIL("nobody has tried these");
+        } catch (const PluginException& error) {
+            assertContains("it was replaced during its trial: tried SHA-256 " + tried,
+                           error.message());
+        }
+    }
 
     void handlerPluginIsDescribed() {
         const LoadedPlugin plugin = PluginLoader().load(modulePath("plain"));

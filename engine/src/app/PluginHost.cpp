@@ -7,6 +7,7 @@
 #include "drover/Exceptions.h"
 #include "plugin/DefaultOptions.h"
 #include "plugin/PluginFolder.h"
+#include "plugin/SharedObject.h"
 
 namespace drover {
 
@@ -71,11 +72,13 @@ PluginHost::PluginHost(const Configuration& config, const std::optional<ConfigSo
 LoadedPlugin PluginHost::open(const std::string& file) const {
     // As the trial names it.
     const std::string path = std::filesystem::absolute(file);
-    if (probe_) {
-        requireTrusted(path);
-        probe_->check(path);
+    if (!probe_) {
+        return loader_.load(path);
     }
-    return loader_.load(path);
+    requireTrusted(path);
+    const std::string tried = sha256OfFile(path);
+    probe_->check(path);
+    return loader_.load(path, tried);
 }
 
 PluginDeclaration PluginHost::declaration(const std::string& name) {

@@ -74,8 +74,8 @@ LoadedPlugin described(const SharedObject& file) {
 
 }  // namespace
 
-LoadedPlugin PluginLoader::load(const std::string& path) const {
-    return described(SharedObject(path, allowed_));
+LoadedPlugin PluginLoader::load(const std::string& path, const std::string& tried) const {
+    return described(SharedObject(path, allowed_, tried));
 }
 
 LoadedPlugin PluginLoader::loadCopy(const std::string& path,

@@ -93,7 +93,9 @@ std::string sha256Of(const std::string& bytes) {
 
 }  // namespace
 
-SharedObject::SharedObject(const std::string& path, const std::vector<std::string>& allowed)
+SharedObject::SharedObject(const std::string& path,
+                           const std::vector<std::string>& allowed,
+                           const std::string& tried)
     : path_(path) {
     const std::string bytes = readAll(path);
     if (const auto complaint = elfComplaint(bytes)) {
@@ -101,6 +103,11 @@ SharedObject::SharedObject(const std::string& path, const std::vector<std::strin
     }
     sha256_ = sha256Of(bytes);
     size_ = bytes.size();
+    if (!tried.empty() && sha256_ != tried) {
+        refuse(
+            path,
+            "it was replaced during its trial: tried SHA-256 " + tried + ", there is " + sha256_);
+    }
     if (!allowed.empty() && std::find(allowed.begin(), allowed.end(), sha256_) == allowed.end()) {
         refuse(path, "its SHA-256 " + sha256_ + " is not in plugins.allow");
     }

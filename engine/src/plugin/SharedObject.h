@@ -16,7 +16,10 @@ public:
     /// Throws PluginException, naming the file, if it is not a complete shared object of this machine or the dynamic
     /// linker refuses it. Static constructors of the plugin run here.
     /// `allowed`: the SHA-256 sums, in hex, of the files that may be loaded; empty: every one.
-    explicit SharedObject(const std::string& path, const std::vector<std::string>& allowed = {});
+    /// `tried`: the sum of the bytes that were tried out, and no others are loaded then; empty: none were.
+    explicit SharedObject(const std::string& path,
+                          const std::vector<std::string>& allowed = {},
+                          const std::string& tried = "");
     /// The same from the private copy of another process, which has checked it; `copy` stays open.
     SharedObject(std::string path, std::string sha256, int copy);
 
