@@ -280,6 +280,8 @@ public:
         std::ofstream(folder_ + "/configured.properties") << own << "configured.greeting = hi\n";
         app_->signal(SIGHUP);
         waitUntil([&] { return resultOf(add(1, "configured").front()).rfind("\"hi 7 ", 0) == 0; });
+        // Opened once, although it was refused twice.
+        CPPUNIT_ASSERT_EQUAL(1, list()[0]["loaded"]["files"].GetInt());
     }
 
     void whatOthersCouldHaveWrittenIsRefused() {
@@ -323,6 +325,19 @@ public:
         run();
         drop("good-service");
         assertRefused("good-service", "a service plugin; it is loaded at the start only");
+        for (int refusals = 2; refusals <= 3; ++refusals) {
+            app_->signal(SIGHUP);
+            waitUntil([&] {
+                int told = 0;
+                const std::string log = app_->err(), line = "good-service is refused: ";
+                for (std::size_t at = log.find(line); at != std::string::npos;
+                     at = log.find(line, at + 1)) {
+                    ++told;
+                }
+                return told == refusals;
+            });
+        }
+        CPPUNIT_ASSERT_EQUAL(1, list()[0]["loaded"]["files"].GetInt());
     }
 
     void withoutWatchingHangupLooks() {

@@ -69,7 +69,8 @@ PluginHost::PluginHost(const Configuration& config, const std::optional<ConfigSo
     }
 }
 
-LoadedPlugin PluginHost::open(const std::string& file) const {
+LoadedPlugin PluginHost::open(const std::string& file,
+                              const std::optional<LoadedPlugin>& known) const {
     // As the trial names it.
     const std::string path = std::filesystem::absolute(file);
     if (!probe_) {
@@ -78,7 +79,7 @@ LoadedPlugin PluginHost::open(const std::string& file) const {
     requireTrusted(path);
     const std::string tried = sha256OfFile(path);
     probe_->check(path);
-    return loader_.load(path, tried);
+    return known && known->sha256 == tried ? *known : loader_.load(path, tried);
 }
 
 PluginDeclaration PluginHost::declaration(const std::string& name) {

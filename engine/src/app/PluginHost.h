@@ -26,8 +26,10 @@ public:
     [[nodiscard]] const LoadedPlugin& plugin(const std::string& name) const {
         return opened_.at(name);
     }
+    /// `known`, which has been opened before, if the file still holds the same: tried out anew, but not opened again.
     /// Throws PluginException, naming the file and what is wrong with it.
-    [[nodiscard]] LoadedPlugin open(const std::string& file) const;
+    [[nodiscard]] LoadedPlugin open(const std::string& file,
+                                    const std::optional<LoadedPlugin>& known = std::nullopt) const;
 
 private:
     PluginSettings settings_;

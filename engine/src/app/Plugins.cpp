@@ -178,20 +178,25 @@ void Plugins::take(const PluginFile& file, Entry& entry, const Configuration& co
                          "only: restart to take it up");
         return;
     }
-    if (entry.running != nullptr && entry.running->plugin().sha256 == sha256OfFile(file.path) &&
+    const std::string sha256 = sha256OfFile(file.path);
+    if (entry.running != nullptr && entry.running->plugin().sha256 == sha256 &&
         entry.running->isolation() == Settings::isolation(config, file.name)) {
         return;  // Touched, or copied over itself.
     }
-    LoadedPlugin plugin = host_.open(file.path);
-    {
-        const std::lock_guard lock(mutex_);
-        entry.loaded.push_back({plugin.copy, plugin.bytes});
+    if (!entry.opened || entry.opened->sha256 != sha256 || !entry.opened->isService()) {
+        LoadedPlugin opened = host_.open(file.path, entry.opened);
+        if (!entry.opened || entry.opened->copy != opened.copy) {
+            const std::lock_guard lock(mutex_);
+            entry.loaded.push_back({opened.copy, opened.bytes});
+        }
+        entry.opened = std::move(opened);
     }
-    if (plugin.isService()) {
+    if (entry.opened->isService()) {
         throw PluginException(file.path +
                               ": a service plugin; it is loaded at the start only, when "
                               "plugins.load names it");
     }
+    LoadedPlugin plugin = *entry.opened;
     Configuration fresh = config.with(declarationOf(plugin));
     const std::vector<std::string> problems = Settings::check(fresh);
     if (!problems.empty()) {
@@ -201,10 +206,16 @@ void Plugins::take(const PluginFile& file, Entry& entry, const Configuration& co
         }
         throw ConfigException(all);
     }
-    const auto next = PluginGeneration::start(
-        std::move(plugin), lookupOf(fresh), Settings::isolation(fresh, file.name));
+    auto isolation = Settings::isolation(fresh, file.name);
+    const auto& descriptor = *std::get<const drover_plugin_descriptor*>(plugin.descriptor);
+    if (!isolation && (descriptor.init != nullptr || descriptor.shutdown != nullptr)) {
+        entry.opened.reset();  // They are called once for each copy, even if it is refused then.
+    }
+    const auto next =
+        PluginGeneration::start(std::move(plugin), lookupOf(fresh), std::move(isolation));
     HandlerRegistry::Types types = next->handlerTypes();
     adopt(std::move(fresh), file.name, types);
+    entry.opened.reset();  // The next generation has static objects of its own.
     switchTo(file.name, entry, next, std::move(types));
     logger().information(titleOf(next->plugin(), entry.generation) + ": runs, sha256 " +
                          next->plugin().sha256);

@@ -63,6 +63,7 @@ private:
         std::shared_ptr<PluginGeneration> running;  ///< nullptr: none is.
         HandlerRegistry::Types types;               ///< Its handlers.
         std::string refused;                        ///< Why the last file was; empty: it was not.
+        std::optional<LoadedPlugin> opened;         ///< The last one, if nothing of it has run.
         std::vector<Loaded> loaded;  ///< All that ever was, in this process for good.
         bool service = false;
     };
