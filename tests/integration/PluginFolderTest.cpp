@@ -41,6 +41,7 @@ class PluginFolderTest : public CppUnit::TestFixture {
     CPPUNIT_TEST(aDroppedInPluginWorksItsQueue);
     CPPUNIT_TEST(replacedUnderLoadEveryJobIsDoneOnce);
     CPPUNIT_TEST(aRemovedPluginLeavesItsJobsToOthers);
+    CPPUNIT_TEST(aQueueThatComesBackTellsWhatItKeeps);
     CPPUNIT_TEST(eachBrokenPluginIsRefusedInItsOwnWords);
     CPPUNIT_TEST(aBrokenReplacementChangesNothing);
     CPPUNIT_TEST(aRelativeFolderWillDo);
@@ -172,6 +173,20 @@ public:
         drop("same-a");
         waitUntil([&] { return counts().completed == 20; });
         app_->waitForLog("same-a 1, generation 2: runs");
+    }
+
+    void aQueueThatComesBackTellsWhatItKeeps() {
+        const std::string beside = folder_ + "/same-a.properties";
+        std::ofstream(beside) << "queue.same-a.lockDurationMs = 20000\n";
+        drop("same-a");
+        run();
+        std::filesystem::remove(folder_ + "/same-a.so");
+        app_->waitForLog("same-a 1, generation 1: its file is gone");
+        std::ofstream(beside) << "queue.same-a.lockDurationMs = 25000\n";
+        drop("same-a");
+        app_->waitForLog("queue " + queueName_ +
+                         " comes back: its lockDurationMs stays 20000 until a restart, not 25000");
+        CPPUNIT_ASSERT(app_->err().find("drainDelayMs stays") == std::string::npos);
     }
 
     void eachBrokenPluginIsRefusedInItsOwnWords() {

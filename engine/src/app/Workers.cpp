@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <thread>
+#include <tuple>
 #include <utility>
 
 #include <Poco/Logger.h>
@@ -44,6 +45,33 @@ WorkerSettings workerSettingsOf(const QueueSettings& queue, const std::string& p
     return worker;
 }
 
+std::string text(std::chrono::milliseconds time) {
+    return std::to_string(time.count());
+}
+
+/// Adds what a queue that comes back keeps of its settings, since its worker has not ended: a sentence each.
+void addKept(const WorkerSettings& kept,
+             const WorkerSettings& wanted,
+             std::vector<std::string>& sentences) {
+    constexpr const char* kSharing[] = {"off", "auto", "on"};  // Bullmq5 in its order.
+    const std::tuple<const char*, std::string, std::string> all[] = {
+        {"lockDurationMs", text(kept.lockDuration), text(wanted.lockDuration)},
+        {"stalledIntervalMs", text(kept.stalledInterval), text(wanted.stalledInterval)},
+        {"maxStalledCount",
+         std::to_string(kept.maxStalledCount),
+         std::to_string(wanted.maxStalledCount)},
+        {"drainDelayMs", text(kept.drainDelay), text(wanted.drainDelay)},
+        {"bullmq5",
+         kSharing[static_cast<int>(kept.bullmq5)],
+         kSharing[static_cast<int>(wanted.bullmq5)]}};
+    for (const auto& [key, has, wants] : all) {
+        if (has != wants) {
+            sentences.push_back("queue " + kept.queue + " comes back: its " + key + " stays " +
+                                has + " until a restart, not " + wants);
+        }
+    }
+}
+
 /// The settings of a queue by its name on the wire: those of its alias if it has one.
 QueueSettings settingsOf(const Configuration& config, const std::string& queue) {
     for (const std::string& alias : config.aliases()) {
@@ -84,14 +112,19 @@ struct Workers::Next {
     HandlerRegistry registry;
     std::vector<std::pair<Worker*, Worker::Change>> changes;
     std::vector<std::unique_ptr<Worker>> added;
+    std::vector<std::string> warnings;
 };
 
 Component::Change Workers::prepare(const HandlerRegistry& registry, const Configuration& config) {
     const auto next = std::make_shared<Next>();
     next->registry = registry;
+    const std::vector<std::string> before = registry_.queues();
     for (const std::string& queue : registry.queues()) {
         const WorkerSettings wanted = workerSettingsOf(settingsOf(config, queue), redis_.prefix);
         if (Worker* const worker = workerOf(queue)) {
+            if (std::find(before.begin(), before.end(), queue) == before.end()) {
+                addKept(worker->settings(), wanted, next->warnings);
+            }
             next->changes.emplace_back(worker, worker->prepare(registry.handlersOf(queue), wanted));
             continue;
         }
@@ -112,6 +145,9 @@ Component::Change Workers::prepare(const HandlerRegistry& registry, const Config
 
 void Workers::switchTo(Next& next) {
     registry_ = std::move(next.registry);
+    for (const std::string& warning : next.warnings) {
+        Poco::Logger::get("worker").warning(warning);
+    }
     for (auto& [worker, change] : next.changes) {
         worker->switchTo(std::move(change));
     }
