@@ -1,5 +1,6 @@
 #include "app/Assemble.h"
 
+#include <filesystem>
 #include <functional>
 #include <memory>
 #include <vector>
@@ -43,9 +44,13 @@ Assembly assemble(const Configuration& config, const Settings& settings, PluginH
         if (consumes) {
             auto workers = std::make_unique<Workers>(settings);
             workersHealth = [&workers = *workers] { return workers.health(); };
+            PluginSettings pluginSettings = settings.plugins;
+            if (settings.watchConfig && std::filesystem::is_directory(pluginSettings.folder)) {
+                pluginSettings.watch = false;  // ConfigWatch does, and asks for the same.
+            }
             auto handlers = std::make_unique<Plugins>(
                 config,
-                settings.plugins,
+                pluginSettings,
                 plugins,
                 *workers,
                 [&engine] { engine.rescan(); },

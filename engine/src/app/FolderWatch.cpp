@@ -1,11 +1,17 @@
 #include "app/FolderWatch.h"
 
+#include <cerrno>
 #include <chrono>
+#include <cstring>
+#include <future>
+#include <sys/inotify.h>
 #include <utility>
 
 #include <Poco/Delegate.h>
+#include <Poco/Exception.h>
 #include <Poco/Logger.h>
 
+#include "core/Descriptor.h"
 #include "core/Guarded.h"
 
 namespace drover {
@@ -14,6 +20,14 @@ namespace {
 
 /// What happens within it is told once.
 constexpr std::chrono::milliseconds kSoon{100};
+
+/// Poco tells of a watch that it is refused (max_user_watches) on its own thread, perhaps before anybody listens.
+void requireWatch(const std::string& folder) {
+    const Descriptor trial(::inotify_init1(IN_CLOEXEC));
+    if (trial.get() < 0 || ::inotify_add_watch(trial.get(), folder.c_str(), IN_CREATE) < 0) {
+        throw Poco::IOException(std::string("inotify: ") + std::strerror(errno));
+    }
+}
 
 }  // namespace
 
@@ -26,7 +40,17 @@ FolderWatch::FolderWatch(const std::vector<std::string>& folders, std::function<
 }
 
 FolderWatch::~FolderWatch() {
-    watchers_.clear();
+    {
+        // Each waits for its own thread: all of them at once, or one by one where there is no thread for that.
+        std::vector<std::future<void>> ends;
+        for (auto& watcher : watchers_) {
+            ends.push_back(std::async(std::launch::async | std::launch::deferred,
+                                      [&watcher] { watcher.reset(); }));
+        }
+        for (auto& end : ends) {
+            end.wait();
+        }
+    }
     {
         const std::lock_guard lock(mutex_);
         stopping_ = true;
@@ -37,6 +61,7 @@ FolderWatch::~FolderWatch() {
 
 void FolderWatch::watch(const std::string& folder) {
     try {
+        requireWatch(folder);
         auto watcher = std::make_unique<Poco::DirectoryWatcher>(
             folder, Poco::DirectoryWatcher::DW_FILTER_ENABLE_ALL);
         for (auto* event : {&watcher->itemAdded,

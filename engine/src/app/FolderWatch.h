@@ -13,7 +13,7 @@
 namespace drover {
 
 /// Tells, on a thread of its own, that something happened in folders: once for what happens within a tenth of a second.
-/// Ends when it is destroyed, which takes up to 0.2 s for each folder.
+/// Ends when it is destroyed, which takes up to 0.2 s if there is a folder.
 class FolderWatch {
 public:
     /// A folder that cannot be watched is told in the log. What happens in the first moments may go by unnoticed.
