@@ -334,6 +334,9 @@ public:
         drop("same-b");
         run({"--set", "plugins.allow=" + std::string(64, '0')});
         assertRefused("same-b", " is not in plugins.allow");
+        // Not even tried out.
+        drop("exits-at-load");
+        assertRefused("exits-at-load", " is not in plugins.allow");
     }
 
     void aServiceIsToldToBeLoadedAtTheStart() {

@@ -78,6 +78,7 @@ LoadedPlugin PluginHost::open(const std::string& file,
     }
     requireTrusted(path);
     const std::string tried = sha256OfFile(path);
+    requireAllowed(path, tried, settings_.allow);
     probe_->check(path);
     return known && known->sha256 == tried ? *known : loader_.load(path, tried);
 }

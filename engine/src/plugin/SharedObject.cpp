@@ -93,6 +93,14 @@ std::string sha256Of(const std::string& bytes) {
 
 }  // namespace
 
+void requireAllowed(const std::string& path,
+                    const std::string& sha256,
+                    const std::vector<std::string>& allowed) {
+    if (!allowed.empty() && std::find(allowed.begin(), allowed.end(), sha256) == allowed.end()) {
+        refuse(path, "its SHA-256 " + sha256 + " is not in plugins.allow");
+    }
+}
+
 SharedObject::SharedObject(const std::string& path,
                            const std::vector<std::string>& allowed,
                            const std::string& tried)
@@ -108,9 +116,7 @@ SharedObject::SharedObject(const std::string& path,
             path,
             "it was replaced during its trial: tried SHA-256 " + tried + ", there is " + sha256_);
     }
-    if (!allowed.empty() && std::find(allowed.begin(), allowed.end(), sha256_) == allowed.end()) {
-        refuse(path, "its SHA-256 " + sha256_ + " is not in plugins.allow");
-    }
+    requireAllowed(path, sha256_, allowed);
 
     Descriptor copy(::memfd_create(("drover-" + stem()).c_str(), MFD_CLOEXEC | MFD_ALLOW_SEALING));
     if (copy.get() < 0) {

@@ -5,6 +5,11 @@
 
 namespace drover {
 
+/// Throws PluginException unless `allowed`, sums in hex, is empty or has this one.
+void requireAllowed(const std::string& path,
+                    const std::string& sha256,
+                    const std::vector<std::string>& allowed);
+
 /// A plugin file in this process.
 ///
 /// Loaded from a private copy in memory, never from its path: a file overwritten in place would crash the process, and the
