@@ -2,6 +2,8 @@
 #include <filesystem>
 #include <fstream>
 #include <string>
+#include <sys/stat.h>
+#include <thread>
 #include <vector>
 
 #include <Poco/Exception.h>
@@ -47,6 +49,12 @@ PluginDeclaration handlerPlugin(const std::string& name, const std::string& maxS
     return plugin;
 }
 
+PluginDeclaration plugin(const std::string& name) {
+    PluginDeclaration plugin;
+    plugin.name = name;
+    return plugin;
+}
+
 }  // namespace
 
 /// Who wins, what is refused, and what the refusal says.
@@ -71,6 +79,12 @@ class ConfigurationTest : public CppUnit::TestFixture {
     CPPUNIT_TEST(suggestionsAreCheckedLikeValues);
     CPPUNIT_TEST(secretsAppearNowhere);
     CPPUNIT_TEST(rereadingSeesTheChangedFileAndKeepsThePlugins);
+    CPPUNIT_TEST(aPluginThatComesOrGoesHasNoOthersFileRead);
+    CPPUNIT_TEST(whatNeedsARestartStaysAsItIs);
+    CPPUNIT_TEST(aQueueStaysWhatItIsWhileItsAliasIsThere);
+    CPPUNIT_TEST(filesOfPluginsStayInTheFolderOfTheStart);
+    CPPUNIT_TEST(aPluginThatComesHasWhatItBrings);
+    CPPUNIT_TEST(aPipeIsReadOnce);
     CPPUNIT_TEST(settingsCheckWhatTypesCannotSay);
     CPPUNIT_TEST_SUITE_END();
 
@@ -355,6 +369,134 @@ public:
         write("one.properties", "api.port=2");
         CPPUNIT_ASSERT_EQUAL(std::int64_t{2}, config.reread().integer("api.port"));
         CPPUNIT_ASSERT_EQUAL(std::int64_t{1}, config.integer("api.port"));
+    }
+
+    void aPluginThatComesOrGoesHasNoOthersFileRead() {
+        sources_.settings = {"plugins.dir=" + folder_};
+        write("a.properties", "queue.a.threads=1");
+        write("b.properties", "queue.b.threads=1");
+        Configuration config(sources_);
+        config.declare(plugin("a"));
+        config.declare(plugin("b"));
+        write("a.properties", "queue.a.threads=2");
+        write("b.properties", "half a li");
+        const Configuration without = config.without("a");
+        CPPUNIT_ASSERT_EQUAL(std::string(), joined(without.problems()));
+        CPPUNIT_ASSERT_EQUAL(std::string("1"), without.queueSetting("b", "threads").text);
+        CPPUNIT_ASSERT(without.aliases() == std::vector<std::string>{"b"});
+        const Configuration with = config.with(plugin("a"));
+        CPPUNIT_ASSERT_EQUAL(std::string(), joined(with.problems()));
+        CPPUNIT_ASSERT_EQUAL(std::string("2"), with.queueSetting("a", "threads").text);
+        CPPUNIT_ASSERT_EQUAL(std::string("1"), with.queueSetting("b", "threads").text);
+        // What has changed is still to be found.
+        CPPUNIT_ASSERT(with.filesRead() != with.filesNow());
+        assertHas(joined(config.reread().problems()), "b.properties:1");
+    }
+
+    void whatNeedsARestartStaysAsItIs() {
+        sources_.files = {write("one.properties", "redis.port=1\nredis.user=u\nlog.level=debug")};
+        const Configuration config(sources_);
+        write("one.properties",
+              "redis.port=2\ndatabase.url=postgresql://h/d\nlog.level=trace\nredis.db=0");
+        Configuration fresh = config.reread();
+        // A bad value would be found here.
+        CPPUNIT_ASSERT_EQUAL(std::string("2"), fresh.text("redis.port"));
+        fresh.keep(config);
+        CPPUNIT_ASSERT_EQUAL(std::string("1"), fresh.text("redis.port"));
+        CPPUNIT_ASSERT_EQUAL(std::string("u"), fresh.text("redis.user"));
+        CPPUNIT_ASSERT(!fresh.find("database.url"));
+        CPPUNIT_ASSERT_EQUAL(std::string("trace"), fresh.text("log.level"));
+        CPPUNIT_ASSERT_EQUAL(std::size_t{3}, fresh.kept().size());
+        CPPUNIT_ASSERT_EQUAL(std::string("2"), fresh.kept().at("redis.port").said->text);
+        // And so it does when a plugin comes and goes, and until the file is as it was.
+        for (const Configuration& later :
+             {fresh.with(plugin("a")), fresh.with(plugin("a")).without("a")}) {
+            CPPUNIT_ASSERT_EQUAL(std::string("1"), later.text("redis.port"));
+            CPPUNIT_ASSERT_EQUAL(std::size_t{3}, later.kept().size());
+        }
+        write("one.properties", "redis.port=1\nredis.user=u");
+        Configuration again = fresh.reread();
+        again.keep(fresh);
+        CPPUNIT_ASSERT(again.kept().empty());
+    }
+
+    void aQueueStaysWhatItIsWhileItsAliasIsThere() {
+        sources_.files = {write("one.properties", "queue.a.name=one\nqueue.a.threads=1")};
+        const Configuration config(sources_);
+        write("one.properties",
+              "queue.a.name=two\nqueue.a.threads=2\nqueue.b.name=b2\n"
+              "worker.defaults.lockDurationMs=12345");
+        Configuration fresh = config.reread();
+        fresh.keep(config);
+        CPPUNIT_ASSERT_EQUAL(std::string("one"), fresh.queueSetting("a", "name").text);
+        CPPUNIT_ASSERT_EQUAL(std::string("2"), fresh.queueSetting("a", "threads").text);
+        CPPUNIT_ASSERT_EQUAL(std::string("b2"), fresh.queueSetting("b", "name").text);
+        CPPUNIT_ASSERT(fresh.queueSetting("a", "lockDurationMs").text != "12345");
+        CPPUNIT_ASSERT_EQUAL(std::string("one"),
+                             fresh.with(plugin("a")).queueSetting("a", "name").text);
+        write("one.properties", "");
+        Configuration gone = fresh.reread();
+        gone.keep(fresh);
+        write("one.properties", "queue.a.name=two");
+        Configuration back = gone.reread();
+        back.keep(gone);
+        CPPUNIT_ASSERT_EQUAL(std::string("two"), back.queueSetting("a", "name").text);
+    }
+
+    void filesOfPluginsStayInTheFolderOfTheStart() {
+        std::filesystem::create_directory(folder_ + "/old");
+        std::filesystem::create_directory(folder_ + "/new");
+        write("old/a.properties", "queue.a.threads=1");
+        write("new/a.properties", "queue.a.threads=2");
+        sources_.files = {write("one.properties", "plugins.dir=" + folder_ + "/old")};
+        Configuration config(sources_);
+        config.declare(plugin("a"));
+        write("one.properties", "plugins.dir=" + folder_ + "/new");
+        Configuration fresh = config.reread();
+        fresh.keep(config);
+        for (const Configuration& one : {fresh, fresh.reread(), fresh.with(plugin("a"))}) {
+            CPPUNIT_ASSERT_EQUAL(folder_ + "/old", one.pluginFolder());
+            CPPUNIT_ASSERT_EQUAL(std::string("1"), one.queueSetting("a", "threads").text);
+        }
+        CPPUNIT_ASSERT_EQUAL(folder_ + "/new", fresh.kept().at("plugins.dir").said->text);
+    }
+
+    void aPluginThatComesHasWhatItBrings() {
+        sources_.settings = {"plugins.dir=" + folder_};
+        sources_.files = {write("one.properties", "queue.reservation.threads=2\napi.port=1")};
+        write("api.properties",
+              "queue.reservation.lockDurationMs=12345\nqueue.reservation.name=other");
+        Configuration config(sources_);
+        config.declare(handlerPlugin("a", "7"));
+        const Configuration with = config.with(apiPlugin());
+        CPPUNIT_ASSERT_EQUAL(std::string("12345"),
+                             with.queueSetting("reservation", "lockDurationMs").text);
+        // Producers may have the queue already.
+        CPPUNIT_ASSERT_EQUAL(std::string("reservation"),
+                             with.queueSetting("reservation", "name").text);
+        write("one.properties", "api.port=2");
+        Configuration fresh = with.reread();
+        fresh.keep(with);
+        CPPUNIT_ASSERT_EQUAL(std::int64_t{1}, fresh.integer("api.port"));
+        // Its next generation has the keys as they are by now, but its queue is at work.
+        write("api.properties", "queue.reservation.lockDurationMs=54321");
+        const Configuration next = fresh.with(apiPlugin());
+        CPPUNIT_ASSERT_EQUAL(std::int64_t{2}, next.integer("api.port"));
+        CPPUNIT_ASSERT_EQUAL(std::string("12345"),
+                             next.queueSetting("reservation", "lockDurationMs").text);
+    }
+
+    void aPipeIsReadOnce() {
+        const std::string path = folder_ + "/pipe";
+        CPPUNIT_ASSERT_EQUAL(0, mkfifo(path.c_str(), 0600));
+        std::thread writer([&path] { std::ofstream(path) << "log.level=debug"; });
+        sources_.files = {path};
+        const Configuration config(sources_);
+        writer.join();
+        // Nobody writes any more: reading would wait for ever.
+        const Configuration fresh = config.reread();
+        CPPUNIT_ASSERT_EQUAL(std::string("debug"), fresh.text("log.level"));
+        CPPUNIT_ASSERT(fresh.filesRead() == config.filesNow());
     }
 
     void settingsCheckWhatTypesCannotSay() {

@@ -54,8 +54,8 @@ Assembly assemble(const Configuration& config, const Settings& settings, PluginH
                 plugins,
                 *workers,
                 [&engine] { engine.rescan(); },
-                [&engine](Configuration fresh, const std::string& plugin) {
-                    engine.adopt(std::move(fresh), plugin);
+                [&engine](Configuration fresh, const std::string& /*plugin*/) {
+                    engine.adopt(std::move(fresh));
                 });
             engine.commands().add("plugins", [&handlers = *handlers](const rapidjson::Value&) {
                 return handlers.listJson();

@@ -40,6 +40,17 @@ constexpr OldName kOldNames[] = {
 
 const std::string kQueuePrefix = "queue.";
 
+/// A pipe, say, which can be read only once.
+bool isReadOnce(const std::string& path) {
+    std::error_code ignored;
+    const auto status = std::filesystem::status(path, ignored);
+    return std::filesystem::exists(status) && !std::filesystem::is_regular_file(status);
+}
+
+bool contains(const std::vector<std::string>& all, const std::string& one) {
+    return std::find(all.begin(), all.end(), one) != all.end();
+}
+
 void append(std::vector<std::string>& to, const std::vector<std::string>& more) {
     to.insert(to.end(), more.begin(), more.end());
 }
@@ -69,13 +80,20 @@ std::string describeProblem(const KeySpec& spec, const std::string& key, const C
            "\": expected " + spec.expectation();
 }
 
-Configuration::Configuration(const ConfigSources& sources) : sources_(sources) {
+Configuration::Configuration(const ConfigSources& sources) : Configuration(sources, {}) {}
+
+Configuration::Configuration(const ConfigSources& sources, FileTexts onceRead)
+    : sources_(sources), filesRead_(std::move(onceRead)) {
     readFiles();
     readEnvironment();
     readSettings();
 }
 
 const std::string& Configuration::readFile(const std::string& path) {
+    const auto read = filesRead_.find(path);
+    if (read != filesRead_.end() && isReadOnce(path)) {
+        return read->second;
+    }
     return filesRead_[path] = readWholeFile(path);
 }
 
@@ -99,12 +117,9 @@ std::vector<std::string> Configuration::files() const {
 FileTexts Configuration::filesNow() const {
     FileTexts texts;
     for (const std::string& path : files()) {
-        std::error_code ignored;
-        const auto status = std::filesystem::status(path, ignored);
-        if (const auto read = filesRead_.find(path); read != filesRead_.end() &&
-                                                     std::filesystem::exists(status) &&
-                                                     !std::filesystem::is_regular_file(status)) {
-            texts.insert(*read);  // A pipe can be read only once.
+        const auto read = filesRead_.find(path);
+        if (read != filesRead_.end() && isReadOnce(path)) {
+            texts.insert(*read);
             continue;
         }
         try {
@@ -163,6 +178,13 @@ void Configuration::readSettings() {
 }
 
 void Configuration::declare(const PluginDeclaration& plugin, bool loaded) {
+    addKeys(plugin, loaded);
+    if (loaded) {
+        readFileOf(plugin.name);
+    }
+}
+
+void Configuration::addKeys(const PluginDeclaration& plugin, bool loaded) {
     for (KeySpec key : plugin.keys) {
         // What another role needs is not needed here.
         key.required = key.required && loaded;
@@ -172,30 +194,83 @@ void Configuration::declare(const PluginDeclaration& plugin, bool loaded) {
         schema_.addTable(table);
     }
     plugins_.emplace_back(plugin, loaded);
-    if (loaded) {
-        readFileOf(plugin.name);
-    }
 }
 
 Configuration Configuration::with(const PluginDeclaration& plugin) const {
-    Configuration fresh = without(plugin.name);
+    Configuration fresh = reduced(plugin.name);
     fresh.declare(plugin);
+    fresh.keep(*this, plugin.name);
     return fresh;
 }
 
 Configuration Configuration::without(const std::string& plugin) const {
+    Configuration fresh = reduced(plugin);
+    fresh.keep(*this);
+    return fresh;
+}
+
+Configuration Configuration::reduced(const std::string& plugin) const {
     Configuration fresh = *this;
     fresh.schema_ = ConfigSchema();
     fresh.plugins_.clear();
     fresh.beside_.clear();
     fresh.besideProblems_.clear();
+    fresh.filesRead_.erase(fileOf(plugin));
     for (const auto& [other, loaded] : plugins_) {
-        fresh.filesRead_.erase(fileOf(other.name));
-        if (other.name != plugin) {
-            fresh.declare(other, loaded);
+        if (other.name == plugin) {
+            continue;
+        }
+        fresh.addKeys(other, loaded);
+        const auto read = fresh.filesRead_.find(fileOf(other.name));
+        if (loaded && read != fresh.filesRead_.end()) {
+            fresh.takeFileOf(other.name, read->second);
         }
     }
     return fresh;
+}
+
+void Configuration::keep(const Configuration& inForce, const std::string& loaded) {
+    kept_.clear();
+    std::vector<std::string> keys = knownKeys();
+    append(keys, inForce.knownKeys());
+    std::map<std::string, Kept> kept;
+    for (const std::string& key : keys) {
+        if (keeps(inForce, loaded, key)) {
+            kept[key] = {inForce.resolved(key), resolved(key)};
+        }
+    }
+    for (auto& [key, value] : kept) {
+        const bool same = value.inForce && value.said ? value.inForce->text == value.said->text
+                                                      : !value.inForce && !value.said;
+        if (!same) {
+            kept_.emplace(key, std::move(value));
+        }
+    }
+}
+
+bool Configuration::keeps(const Configuration& inForce,
+                          const std::string& loaded,
+                          const std::string& key) const {
+    const KeySpec* now = schema_.find(key);
+    if (now == nullptr || now->reloadable || inForce.schema_.find(key) == nullptr ||
+        (!loaded.empty() && now->owner == loaded)) {
+        return false;
+    }
+    const std::string alias = aliasOf(key);
+    if (alias.empty()) {
+        return true;
+    }
+    if (!contains(aliases(), alias) || !contains(inForce.aliases(), alias)) {
+        return false;
+    }
+    const std::string setting = key.substr(kQueuePrefix.size() + alias.size() + 1);
+    const bool isNew = std::none_of(inForce.plugins_.begin(),
+                                    inForce.plugins_.end(),
+                                    [&](const auto& one) { return one.first.name == loaded; });
+    const std::string origin = queueSetting(alias, setting).origin;
+    const bool brought = origin.rfind("plugin " + loaded + "/", 0) == 0 ||
+                         origin.rfind(inForce.fileOf(loaded) + ":", 0) == 0;
+    return !(isNew && brought && isWorkerSetting(setting));
 }
 
 void Configuration::readFileOf(const std::string& plugin) {
@@ -205,29 +280,41 @@ void Configuration::readFileOf(const std::string& plugin) {
         return;
     }
     try {
+        const std::string& text = readFile(path);  // Also what is refused has been seen.
         requireTrusted(std::filesystem::absolute(path));
-        FileContents contents = parseProperties(readFile(path), path);
-        append(besideProblems_, contents.problems);
-        for (FileEntry& entry : contents.entries) {
-            if (owner(entry.key).empty() && aliasOf(entry.key).empty() &&
-                entry.key.rfind("plugin." + plugin + ".", 0) != 0) {
-                besideProblems_.push_back(
-                    entry.where + ": " + entry.key +
-                    ": belongs to the whole process; set it in a file of --config");
-            } else if (const auto known = beside_.find(entry.key); known != beside_.end()) {
-                besideProblems_.push_back(entry.where + ": " + entry.key + ": is set in " +
-                                          known->second.origin + " already");
-            } else {
-                beside_[entry.key] = {entry.value, entry.where};
-            }
-        }
+        takeFileOf(plugin, text);
     } catch (const Exception& error) {
         besideProblems_.push_back(error.message());
     }
 }
 
+void Configuration::takeFileOf(const std::string& plugin, const std::string& text) {
+    const FileContents contents = parseProperties(text, fileOf(plugin));
+    append(besideProblems_, contents.problems);
+    for (const FileEntry& entry : contents.entries) {
+        if (owner(entry.key).empty() && aliasOf(entry.key).empty() &&
+            entry.key.rfind("plugin." + plugin + ".", 0) != 0) {
+            besideProblems_.push_back(
+                entry.where + ": " + entry.key +
+                ": belongs to the whole process; set it in a file of --config");
+        } else if (const auto known = beside_.find(entry.key); known != beside_.end()) {
+            besideProblems_.push_back(entry.where + ": " + entry.key + ": is set in " +
+                                      known->second.origin + " already");
+        } else {
+            beside_[entry.key] = {entry.value, entry.where};
+        }
+    }
+}
+
 Configuration Configuration::reread() const {
-    Configuration fresh(sources_);
+    FileTexts onceRead;
+    for (const auto& [path, text] : filesRead_) {
+        if (isReadOnce(path)) {
+            onceRead.emplace(path, text);
+        }
+    }
+    Configuration fresh(sources_, std::move(onceRead));
+    fresh.kept_["plugins.dir"] = {find("plugins.dir"), fresh.find("plugins.dir")};
     for (const auto& [plugin, loaded] : plugins_) {
         fresh.declare(plugin, loaded);
     }
@@ -261,6 +348,9 @@ std::optional<ConfigValue> Configuration::fromEnvironment(const std::string& key
 }
 
 std::optional<ConfigValue> Configuration::given(const std::string& key) const {
+    if (const auto kept = kept_.find(key); kept != kept_.end()) {
+        return kept->second.inForce;
+    }
     if (const auto set = settings_.find(key); set != settings_.end()) {
         return set->second;
     }
@@ -432,7 +522,9 @@ std::vector<std::pair<std::string, std::string>> Configuration::below(
     for (const auto* layer : written()) {
         for (const auto& [key, value] : *layer) {
             if (key.compare(0, prefix.size() + 1, prefix + ".") == 0) {
-                found[key.substr(prefix.size() + 1)] = given(key)->text;
+                if (const auto inForce = given(key)) {
+                    found[key.substr(prefix.size() + 1)] = inForce->text;
+                }
             }
         }
     }

@@ -34,7 +34,8 @@ struct ConfigValue {
     std::string origin;
 };
 
-/// The configuration of a process: --set over environment over files over the files beside plugins over defaults.
+/// The configuration of a process: what keep() kept over --set over environment over files over the files beside plugins
+/// over defaults.
 ///
 /// Life: constructed from its sources (which never throws: what cannot be read is a problem like others), told about
 /// plugins by declare(), asked to check() itself, and read from then on. A loaded plugin's queue suggestions lie between
@@ -54,10 +55,15 @@ public:
     /// Makes a plugin's keys known. `loaded`: this process loads it, so required keys must be there and its suggestions
     /// count.
     void declare(const PluginDeclaration& plugin, bool loaded = true);
-    /// The same values, but with this declaration in place of the plugin's earlier one, and its file read anew.
+    /// The same values, but with this declaration in place of the plugin's earlier one, and its file read anew; other files
+    /// are not looked at. What the plugin's change cannot bring into force in this process stays: see keep().
     [[nodiscard]] Configuration with(const PluginDeclaration& plugin) const;
-    /// The same values without what a plugin brought.
+    /// The same values without what a plugin brought. No file is read.
     [[nodiscard]] Configuration without(const std::string& plugin) const;
+    /// Keeps the values that `inForce` has of the keys that need a restart and that both know, of queues whose alias both
+    /// have. `loaded`: a plugin that comes with this configuration; its own keys are not kept, and neither is what it brings
+    /// for its queues' workers if it was not there before.
+    void keep(const Configuration& inForce, const std::string& loaded = "");
 
     /// Every problem at once, one line each: place, key, value, what would be right. Empty: all is well.
     [[nodiscard]] std::vector<std::string> problems() const;
@@ -99,8 +105,15 @@ public:
     /// What they held when they were read, and what they hold now.
     [[nodiscard]] const FileTexts& filesRead() const { return filesRead_; }
     [[nodiscard]] FileTexts filesNow() const;
-    /// Reads all sources again, with the same declarations.
+    /// Reads all sources again, with the same declarations: what they say, whether or not it needs a restart. Only
+    /// plugins.dir stays, since plugins do. What is not a regular file, and can be read only once, holds what it held.
     [[nodiscard]] Configuration reread() const;
+
+    /// A key that needs a restart: what the process has, and what its sources say by now. std::nullopt: nothing.
+    struct Kept {
+        std::optional<ConfigValue> inForce, said;
+    };
+    [[nodiscard]] const std::map<std::string, Kept>& kept() const { return kept_; }
 
     /// Whether keys that begin with `section` and a dot are the engine's, so that no plugin may have that name.
     [[nodiscard]] static bool isEngineSection(const std::string& section);
@@ -114,11 +127,20 @@ private:
     [[nodiscard]] std::array<const std::map<std::string, ConfigValue>*, 3> written() const {
         return {&beside_, &files_, &settings_};
     }
+    Configuration(const ConfigSources& sources, FileTexts onceRead);
     /// Throws ConfigException.
     const std::string& readFile(const std::string& path);
     [[nodiscard]] std::string fileOf(const std::string& plugin) const;
     void readFiles();
+    void addKeys(const PluginDeclaration& plugin, bool loaded);
     void readFileOf(const std::string& plugin);
+    void takeFileOf(const std::string& plugin, const std::string& text);
+    [[nodiscard]] Configuration reduced(const std::string& plugin) const;
+    /// As effective() has it.
+    [[nodiscard]] std::optional<ConfigValue> resolved(const std::string& key) const;
+    [[nodiscard]] bool keeps(const Configuration& inForce,
+                             const std::string& loaded,
+                             const std::string& key) const;
     void readSettings();
     void readEnvironment();
     [[nodiscard]] std::optional<ConfigValue> given(const std::string& key) const;
@@ -145,6 +167,7 @@ private:
     std::map<std::string, ConfigValue> files_;
     std::map<std::string, ConfigValue> settings_;
     std::map<std::string, ConfigValue> environment_;  ///< Variable name to value.
+    std::map<std::string, Kept> kept_;                ///< Over all of them.
 };
 
 /// "where: key = "value": expected …", with *** for a secret's value.

@@ -85,14 +85,18 @@ std::vector<std::string> Configuration::knownKeys() const {
 std::map<std::string, ConfigValue> Configuration::effective() const {
     std::map<std::string, ConfigValue> values;
     for (const std::string& key : knownKeys()) {
-        const std::string alias = aliasOf(key);
-        if (!alias.empty() && schema_.find(key) != nullptr) {
-            values[key] = queueSetting(alias, key.substr(kQueuePrefix.size() + alias.size() + 1));
-        } else if (const auto value = find(key)) {
+        if (const auto value = resolved(key)) {
             values[key] = *value;
         }
     }
     return values;
+}
+
+std::optional<ConfigValue> Configuration::resolved(const std::string& key) const {
+    const std::string alias = aliasOf(key);
+    return !alias.empty() && schema_.find(key) != nullptr
+               ? queueSetting(alias, key.substr(kQueuePrefix.size() + alias.size() + 1))
+               : find(key);
 }
 
 std::vector<std::string> Configuration::secrets() const {

@@ -165,6 +165,7 @@ void Engine::reload() {
     Configuration fresh = config_.reread();
     std::vector<std::string> problems = Settings::check(fresh);
     if (problems.empty()) {
+        fresh.keep(config_);
         try {
             adopt(std::move(fresh));
             logger().information("configuration reloaded");
@@ -179,7 +180,7 @@ void Engine::reload() {
     }
 }
 
-void Engine::adopt(Configuration fresh, const std::string& loaded) {
+void Engine::adopt(Configuration fresh) {
     std::vector<Component::Change> changes;
     for (Component* component : started()) {
         if (Component::Change change = component->prepare(fresh)) {
@@ -187,7 +188,7 @@ void Engine::adopt(Configuration fresh, const std::string& loaded) {
         }
     }
     // Nothing below refuses any more.
-    tellChanges(fresh, loaded);
+    tellChanges(fresh);
     config_ = std::move(fresh);
     settings_.shutdownGrace = milliseconds(config_.integer("shutdown.graceMs"));
     onReload_(config_);
@@ -196,7 +197,7 @@ void Engine::adopt(Configuration fresh, const std::string& loaded) {
     }
 }
 
-void Engine::tellChanges(const Configuration& fresh, const std::string& loaded) const {
+void Engine::tellChanges(const Configuration& fresh) const {
     auto before = config_.effective();
     const auto after = fresh.effective();
     for (const auto& [key, value] : after) {
@@ -207,29 +208,13 @@ void Engine::tellChanges(const Configuration& fresh, const std::string& loaded) 
             }
         }
     }
-    const std::vector<std::string> oldAliases = config_.aliases();
-    const std::vector<std::string> newAliases = fresh.aliases();
-    const auto has = [](const std::vector<std::string>& all, const std::string& one) {
-        return std::find(all.begin(), all.end(), one) != all.end();
-    };
-    // What has come with a queue or a plugin, or went with it, is in force without more. Tables have no specs.
-    const auto needsRestart = [&](const std::string& key) {
-        const KeySpec* old = config_.schema().find(key);
-        const KeySpec* now = fresh.schema().find(key);
-        const std::string alias = Configuration::aliasOf(key);
-        return old != nullptr && now != nullptr && !now->reloadable &&
-               (loaded.empty() || now->owner != loaded) &&
-               (alias.empty() || (has(oldAliases, alias) && has(newAliases, alias)));
-    };
     for (const auto& [key, value] : after) {
         const auto old = before.find(key);
         if (old == before.end() ? value.origin == "default" : old->second.text == value.text) {
             continue;
         }
         const KeySpec* spec = fresh.schema().find(key);
-        if (needsRestart(key)) {
-            logger().warning(value.origin + ": " + key + " has changed and needs a restart");
-        } else if (spec != nullptr && spec->secret) {
+        if (spec != nullptr && spec->secret) {
             logger().information(value.origin + ": " + key + " has changed");
         } else {
             logger().information(value.origin + ": " + key + " is " + value.text + " now" +
@@ -241,11 +226,17 @@ void Engine::tellChanges(const Configuration& fresh, const std::string& loaded) 
         if (!known || after.count(key) != 0 || value.origin == "default") {
             continue;
         }
-        if (needsRestart(key)) {
-            logger().warning(key + " is not set any more, which needs a restart");
-        } else {
-            logger().information(key + " is not set any more");
+        logger().information(key + " is not set any more");
+    }
+    for (const auto& [key, value] : fresh.kept()) {
+        const auto told = config_.kept().find(key);
+        const auto& now = value.said;
+        if (told != config_.kept().end() && now.has_value() == told->second.said.has_value() &&
+            (!now || now->text == told->second.said->text)) {
+            continue;
         }
+        logger().warning(now ? now->origin + ": " + key + " has changed and needs a restart"
+                             : key + " is not set any more, which needs a restart");
     }
 }
 

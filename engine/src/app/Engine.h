@@ -53,9 +53,8 @@ public:
     /// Lets the components look for files that came, changed or went. Any thread; returns at once.
     void rescan() { post(Request::Rescan); }
     /// Makes a checked configuration the one in force, in every component or, if one refuses, in none; then throws what
-    /// that one threw. Each key that has changed is one line of the log. `loaded`: a plugin that comes with it, and has
-    /// the values of its keys from it. Only for components, from within rescan().
-    void adopt(Configuration fresh, const std::string& loaded = "");
+    /// that one threw. Each key that has changed is one line of the log. Only for components, from within rescan().
+    void adopt(Configuration fresh);
 
     void onDrain(int signal) override;
     void onStopNow(int signal) override;
@@ -77,7 +76,7 @@ private:
     void start(const Assembly& assembly);
     void serveRequests();
     void reload();
-    void tellChanges(const Configuration& fresh, const std::string& loaded) const;
+    void tellChanges(const Configuration& fresh) const;
     void drain();
     void setState(State state);
     [[nodiscard]] static const char* nameOf(State state);
