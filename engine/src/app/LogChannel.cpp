@@ -1,6 +1,5 @@
 #include "app/LogChannel.h"
 
-#include <algorithm>
 #include <cerrno>
 #include <pthread.h>
 #include <unistd.h>
@@ -84,19 +83,13 @@ LogChannel::Format LogChannel::formatFor(const std::string& configured, int desc
     return terminal ? Format::ColouredText : Format::Text;
 }
 
-void LogChannel::hide(std::vector<std::string> secrets) {
-    secrets.erase(
-        std::remove_if(secrets.begin(),
-                       secrets.end(),
-                       [](const std::string& one) { return one.size() < kShortestSecret; }),
-        secrets.end());
-    // A URL before the password inside of it: then nothing of the URL is left.
-    std::sort(
-        secrets.begin(), secrets.end(), [](const std::string& left, const std::string& right) {
-            return left.size() > right.size();
-        });
+void LogChannel::hide(const std::vector<std::string>& secrets) {
     const std::lock_guard<std::mutex> lock(mutex_);
-    secrets_ = std::move(secrets);
+    for (const std::string& secret : secrets) {
+        if (secret.size() >= kShortestSecret) {
+            secrets_.insert(secret);
+        }
+    }
 }
 
 std::string LogChannel::withoutSecrets(std::string text) const {

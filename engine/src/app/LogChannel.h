@@ -1,6 +1,7 @@
 #pragma once
 
 #include <mutex>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -25,9 +26,11 @@ public:
 
     void log(const Poco::Message& message) override;
 
-    /// Hides every occurrence of these from now on, and forgets the earlier list. Texts shorter than 4 bytes are not
-    /// hidden: they would tear holes into every line and be guessed from them.
-    void hide(std::vector<std::string> secrets);
+    /// Hides every occurrence of these, too, from now on. Texts shorter than 4 bytes are not hidden: they would tear holes
+    /// into every line and be guessed from them.
+    void hide(const std::vector<std::string>& secrets);
+    /// *** in place of each.
+    [[nodiscard]] std::string withoutSecrets(std::string text) const;
 
     /// "auto", "json" or "text" as configured; auto looks whether the descriptor is a terminal.
     [[nodiscard]] static Format formatFor(const std::string& configured, int descriptor);
@@ -38,12 +41,17 @@ protected:
     ~LogChannel() override = default;
 
 private:
-    [[nodiscard]] std::string withoutSecrets(std::string text) const;
+    /// A URL before the password inside of it: then nothing of the URL is left.
+    struct LongerFirst {
+        bool operator()(const std::string& left, const std::string& right) const {
+            return left.size() != right.size() ? left.size() > right.size() : left < right;
+        }
+    };
 
     const int descriptor_;
     const Format format_;
     mutable std::mutex mutex_;
-    std::vector<std::string> secrets_;
+    std::set<std::string, LongerFirst> secrets_;
 };
 
 }  // namespace drover

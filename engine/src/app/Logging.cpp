@@ -9,6 +9,15 @@
 
 namespace drover {
 
+namespace {
+
+/// That of every logger; nullptr while there is no Logging.
+LogChannel* current() {
+    return dynamic_cast<LogChannel*>(Poco::Logger::root().getChannel().get());
+}
+
+}  // namespace
+
 void Logging::ThreadErrors::exception(const Poco::Exception& error) {
     Poco::Logger::get("thread").error(error.displayText());
 }
@@ -26,6 +35,7 @@ Logging::Logging(const Configuration& config)
     // The root's name is empty: this reaches it and every logger below it, once there is a root.
     Poco::Logger::root();
     Poco::Logger::setChannel("", channel_);
+    hide(config);
     apply(config);
 }
 
@@ -35,8 +45,18 @@ Logging::~Logging() {
 }
 
 void Logging::apply(const Configuration& config) {
-    channel_->hide(config.secrets());
     Poco::Logger::setLevel("", Poco::Logger::parseLevel(Settings::logging(config).level));
+}
+
+void Logging::hide(const Configuration& config) {
+    if (LogChannel* const channel = current()) {
+        channel->hide(config.secrets());
+    }
+}
+
+std::string Logging::masked(const std::string& text) {
+    const LogChannel* const channel = current();
+    return channel != nullptr ? channel->withoutSecrets(text) : text;
 }
 
 }  // namespace drover

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <string>
+
 #include <Poco/AutoPtr.h>
 #include <Poco/ErrorHandler.h>
 
@@ -17,8 +19,13 @@ public:
     Logging(const Logging&) = delete;
     Logging& operator=(const Logging&) = delete;
 
-    /// Applies log.level, and hides the secrets of `config`.
+    /// Applies log.level.
     void apply(const Configuration& config);
+
+    /// Hides the secrets of `config`, too, in what the process logs from now on. Any thread.
+    static void hide(const Configuration& config);
+    /// A text that is shown elsewhere, as the log would show it. Any thread.
+    [[nodiscard]] static std::string masked(const std::string& text);
 
 private:
     class ThreadErrors : public Poco::ErrorHandler {

@@ -5,6 +5,7 @@
 #include <Poco/Logger.h>
 
 #include "app/JsonWriter.h"
+#include "app/Logging.h"
 #include "drover/Exceptions.h"
 #include "plugin/PluginMemory.h"
 #include "plugin/SharedObject.h"
@@ -131,7 +132,7 @@ bool Plugins::look(const Configuration& config) {
                                 ? "; generation " + std::to_string(entry.generation) + " goes on"
                                 : ""));
             const std::lock_guard lock(mutex_);
-            entry.refused = error.what();
+            entry.refused = Logging::masked(error.what());
         }
     }
     if (found.error.empty()) {
@@ -162,11 +163,11 @@ void Plugins::retireMissing(const std::vector<PluginFile>& files, const Configur
             const std::lock_guard lock(mutex_);
             entry.refused.clear();
         } catch (const std::exception& error) {
-            if (entry.refused != error.what()) {
+            if (entry.refused != Logging::masked(error.what())) {
                 logger().error("plugin " + name + " goes on without its file: " + error.what());
             }
             const std::lock_guard lock(mutex_);
-            entry.refused = error.what();
+            entry.refused = Logging::masked(error.what());
         }
     }
 }
@@ -198,6 +199,7 @@ void Plugins::take(const PluginFile& file, Entry& entry, const Configuration& co
     }
     LoadedPlugin plugin = *entry.opened;
     Configuration fresh = config.with(declarationOf(plugin));
+    Logging::hide(fresh);
     const std::vector<std::string> problems = Settings::check(fresh);
     if (!problems.empty()) {
         std::string all;
