@@ -1,5 +1,6 @@
 #include <atomic>
 #include <condition_variable>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <rapidjson/document.h>
@@ -58,6 +59,11 @@ public:
     }
     void quiet() override { diary_.add("quiet:" + name_); }
     void resume() override { diary_.add("resume:" + name_); }
+    void rescan(const Configuration& config) override {
+        if (onRescan) {
+            onRescan(config);
+        }
+    }
     [[nodiscard]] Change prepare(const Configuration& config) override {
         diary_.add("prepare:" + name_);
         if (refuses) {
@@ -83,6 +89,7 @@ public:
     [[nodiscard]] HealthReports health() const override { return {{name_, {healthy, "fine"}}}; }
 
     std::atomic<bool> refuses{false};
+    std::function<void(const Configuration&)> onRescan;
     bool failsToStart = false;
     bool drainsUntilStopped = false;
     bool healthy = true;
@@ -107,6 +114,9 @@ class AppEngineTest : public CppUnit::TestFixture {
     CPPUNIT_TEST(quietAndResumeReachEveryPart);
     CPPUNIT_TEST(reloadAppliesGoodFilesAndKeepsTheOldOnesOtherwise);
     CPPUNIT_TEST(whatOnePartRefusesChangesNone);
+    CPPUNIT_TEST(aReloadIsFollowedByARescan);
+    CPPUNIT_TEST(onlyTheTextsThatWereAskedForAreReloaded);
+    CPPUNIT_TEST(aRequestThatFailsEndsNothing);
     CPPUNIT_TEST(nothingIsConstructedBeforeTheServersAnswer);
     CPPUNIT_TEST(aServerThatNeverAnswersIsUnavailable);
     CPPUNIT_TEST(aSignalEndsTheWaitForServers);
@@ -233,6 +243,58 @@ public:
         diary_->waitFor("prepare:a prepare:b reload:a:information reload:b:information");
         CPPUNIT_ASSERT_EQUAL(1, reloads_);
         engine_->onDrain(2);
+    }
+
+    void aReloadIsFollowedByARescan() {
+        parts_[0]->onRescan = [this, first = true](const Configuration&) mutable {
+            diary_->add("rescan");
+            if (first) {
+                first = false;
+                engine_->rescan();
+                engine_->rescan();
+                engine_->onReload();
+                engine_->onQuiet();
+            }
+        };
+        run();
+        diary_->waitFor("start:b");
+        engine_->rescan();
+        diary_->waitFor(
+            "start:b rescan rescan prepare:a prepare:b reload:a:information reload:b:information "
+            "rescan quiet:a");
+        engine_->onDrain(15);
+    }
+
+    void onlyTheTextsThatWereAskedForAreReloaded() {
+        parts_[0]->onRescan = [this, first = true](const Configuration& config) mutable {
+            if (first) {
+                first = false;
+                diary_->add(engine_->reload({{"another", ""}}) ? "taken" : "left");
+                diary_->add(engine_->reload(config.filesNow()) ? "taken" : "left");
+            }
+        };
+        run();
+        diary_->waitFor("start:b");
+        engine_->rescan();
+        diary_->waitFor(
+            "start:b left prepare:a prepare:b reload:a:information reload:b:information taken");
+        engine_->onDrain(15);
+    }
+
+    void aRequestThatFailsEndsNothing() {
+        parts_[0]->onRescan = [this](const Configuration&) {
+            diary_->add("rescan");
+            throw std::runtime_error("no");
+        };
+        run();
+        diary_->waitFor("start:b");
+        engine_->rescan();
+        engine_->onQuiet();
+        diary_->waitFor("rescan quiet:a quiet:b");
+        engine_->onDrain(15);
+        join();
+        CPPUNIT_ASSERT(code_ == ExitCode::Ok);
+        diary_->waitFor("drain:b drain:a");
     }
 
     void nothingIsConstructedBeforeTheServersAnswer() {

@@ -7,6 +7,7 @@
 #include <cppunit/extensions/HelperMacros.h>
 
 #include "app/ConfigFiles.h"
+#include "drover/Exceptions.h"
 
 namespace {
 
@@ -34,9 +35,15 @@ class ConfigurationFilesTest : public CppUnit::TestFixture {
     CPPUNIT_TEST(aForgottenEqualsSignDoesNotShowTheSecret);
     CPPUNIT_TEST(envFilesKnowQuotesCommentsAndExport);
     CPPUNIT_TEST(brokenEnvLinesAreProblemsWithTheirLine);
+    CPPUNIT_TEST(aFileThatFailsToBeReadIsNamed);
     CPPUNIT_TEST_SUITE_END();
 
 public:
+    void aFileThatFailsToBeReadIsNamed() {
+        // It opens, and its first page is not there.
+        CPPUNIT_ASSERT_THROW((void)readWholeFile("/proc/self/mem"), ConfigException);
+    }
+
     void propertiesAreReadAsPocoReadsThem() {
         const std::string text =
             "# comment\n! another\n\n  a.b  =  one two \n"

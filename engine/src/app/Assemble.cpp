@@ -65,7 +65,9 @@ Assembly assemble(const Configuration& config, const Settings& settings, PluginH
         }
         if (settings.watchConfig) {
             components.push_back(std::make_unique<ConfigWatch>(
-                config, [&engine] { engine.rescan(); }, [&engine] { engine.onReload(); }));
+                config,
+                [&engine] { engine.rescan(); },
+                [&engine](const FileTexts& texts) { return engine.reload(texts); }));
         }
         // Last to start and first to end: requests find everything running.
         if (!services.empty()) {

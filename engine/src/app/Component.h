@@ -34,8 +34,9 @@ public:
     virtual void resume() {}
     /// What then makes a change, and cannot fail; may be empty. Dropped without a call, it leaves everything as it is.
     using Change = std::function<void()>;
-    /// Makes ready for a configuration whose values are of their types. Whatever is thrown refuses it for the whole
-    /// process. `config` is not there any more when the change is made.
+    /// Makes ready for a configuration; what needs a restart is as before in it. When plugins go, keys of theirs that are
+    /// still set are unknown in it; otherwise Settings::check() has found it good. Whatever is thrown refuses it for the
+    /// whole process. `config` is not there any more when the change is made.
     [[nodiscard]] virtual Change prepare(const Configuration& config) {
         (void)config;
         return {};

@@ -262,7 +262,11 @@ std::string readWholeFile(const std::string& path) {
     if (!file) {
         throw ConfigException(path + ": " + std::strerror(errno));
     }
-    return {std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
+    try {
+        return {std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
+    } catch (const std::ios_base::failure& error) {
+        throw ConfigException(path + ": " + error.code().message());
+    }
 }
 
 }  // namespace drover

@@ -32,9 +32,7 @@ std::vector<std::string> foldersOf(const Configuration& config) {
 
 }  // namespace
 
-ConfigWatch::ConfigWatch(const Configuration& config,
-                         std::function<void()> changed,
-                         std::function<void()> reload)
+ConfigWatch::ConfigWatch(const Configuration& config, std::function<void()> changed, Reload reload)
     : folders_(foldersOf(config)), changed_(std::move(changed)), reload_(std::move(reload)) {}
 
 void ConfigWatch::start() {
@@ -44,6 +42,16 @@ void ConfigWatch::start() {
 
 void ConfigWatch::rescan(const Configuration& config) {
     FileTexts now = config.filesNow();
+    const auto time = Component::Clock::now();
+    if (now != seen_) {
+        seen_ = now;
+        seenSince_ = time;
+    }
+    // A plugin has come or gone: what was refused may be good now.
+    if (std::vector<std::string> files = config.files(); files != files_) {
+        files_ = std::move(files);
+        asked_.clear();
+    }
     if (now == config.filesRead()) {
         asked_.clear();
         return;
@@ -51,17 +59,15 @@ void ConfigWatch::rescan(const Configuration& config) {
     if (now == asked_) {
         return;
     }
-    const auto time = Component::Clock::now();
-    if (now != seen_) {
-        seen_ = now;
-        seenSince_ = time;
-    }
     if (time - seenSince_ < kQuiet) {
         watch_->soon();
         return;
     }
-    asked_ = std::move(now);
-    reload_();
+    if (reload_(now)) {
+        asked_ = std::move(now);
+    } else {
+        watch_->soon();
+    }
 }
 
 }  // namespace drover

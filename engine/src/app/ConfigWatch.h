@@ -4,6 +4,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "app/Component.h"
 #include "app/Configuration.h"
@@ -13,13 +14,16 @@ namespace drover {
 
 /// Asks for a reload when what the files of the configuration hold has changed and stays so for a while: those of --config
 /// and --env-file, and those beside plugins. Contents are compared, so it makes no difference how a file is replaced, and
-/// nothing happens for what else lies in its folder. What was asked for once, and refused, is not asked for again.
+/// nothing happens for what else lies in its folder. What was asked for once, and refused, is not asked for again
+/// until other files count.
 class ConfigWatch : public Component {
 public:
-    /// `changed` is called, on another thread, when rescan() may find something; `reload` by rescan().
-    ConfigWatch(const Configuration& config,
-                std::function<void()> changed,
-                std::function<void()> reload);
+    /// Whether the files still held just these texts, so that they were taken or refused.
+    using Reload = std::function<bool(const FileTexts& texts)>;
+
+    /// `changed` is called, on another thread, when rescan() may find something; `reload` by rescan(). It may change the
+    /// configuration that rescan() was given.
+    ConfigWatch(const Configuration& config, std::function<void()> changed, Reload reload);
 
     [[nodiscard]] const std::string& name() const override { return name_; }
     void start() override;
@@ -29,10 +33,12 @@ public:
 private:
     const std::string name_ = "config watch";
     const std::vector<std::string> folders_;
-    const std::function<void()> changed_, reload_;
+    const std::function<void()> changed_;
+    const Reload reload_;
     FileTexts seen_;
     Component::Clock::time_point seenSince_;
-    FileTexts asked_;  ///< What the last reload was asked for.
+    std::vector<std::string> files_;  ///< At the last rescan.
+    FileTexts asked_;                 ///< What the last reload was asked for.
     std::unique_ptr<FolderWatch> watch_;
 };
 

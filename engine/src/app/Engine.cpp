@@ -8,6 +8,7 @@
 
 #include "app/ControlSocket.h"
 #include "app/JsonWriter.h"
+#include "app/Logging.h"
 #include "core/Version.h"
 #include "drover/Exceptions.h"
 
@@ -131,38 +132,56 @@ void Engine::start(const Assembly& assembly) {
 }
 
 void Engine::serveRequests() {
-    while (true) {
-        switch (next()) {
-            case Request::Drain:
-                return;
-            case Request::Reload:
-                reload();
-                break;
-            case Request::Rescan:
-                for (Component* component : started()) {
-                    component->rescan(config_);
-                }
-                break;
-            case Request::Quiet:
-                setState(State::Quiet);
-                logger().information("quiet: taking nothing new");
-                for (Component* component : started()) {
-                    component->quiet();
-                }
-                break;
-            case Request::Resume:
-                setState(State::Running);
-                logger().information("resumed");
-                for (Component* component : started()) {
-                    component->resume();
-                }
-                break;
+    for (Request request = next(); request != Request::Drain; request = next()) {
+        try {
+            serve(request);
+        } catch (const std::exception& error) {
+            logger().error(std::string(nameOf(request)) + " failed: " + messageOf(error));
         }
     }
 }
 
-void Engine::reload() {
+void Engine::serve(Request request) {
+    switch (request) {
+        case Request::Drain:
+            break;
+        case Request::Reload:
+            reload(config_.reread());
+            break;
+        case Request::Rescan:
+            for (Component* component : started()) {
+                component->rescan(config_);
+            }
+            break;
+        case Request::Quiet:
+            setState(State::Quiet);
+            logger().information("quiet: taking nothing new");
+            for (Component* component : started()) {
+                component->quiet();
+            }
+            break;
+        case Request::Resume:
+            setState(State::Running);
+            logger().information("resumed");
+            for (Component* component : started()) {
+                component->resume();
+            }
+            break;
+    }
+}
+
+bool Engine::reload(const FileTexts& texts) {
     Configuration fresh = config_.reread();
+    if (fresh.filesRead() != texts) {
+        return false;
+    }
+    reload(std::move(fresh));
+    rescan();
+    return true;
+}
+
+void Engine::reload(Configuration fresh) {
+    Logging::hide(fresh);
     std::vector<std::string> problems = Settings::check(fresh);
     if (problems.empty()) {
         fresh.keep(config_);
@@ -279,6 +298,22 @@ const char* Engine::nameOf(State state) {
     return "draining";
 }
 
+const char* Engine::nameOf(Request request) {
+    switch (request) {
+        case Request::Drain:
+            return "drain";
+        case Request::Reload:
+            return "reload";
+        case Request::Rescan:
+            return "rescan";
+        case Request::Quiet:
+            return "quiet";
+        case Request::Resume:
+            break;
+    }
+    return "resume";
+}
+
 std::vector<Component*> Engine::started() const {
     const std::lock_guard<std::mutex> lock(mutex_);
     return started_;
@@ -325,8 +360,8 @@ std::string Engine::healthJson() const {
 
 void Engine::post(Request request) {
     const std::lock_guard<std::mutex> lock(mutex_);
-    if (request == Request::Rescan &&
-        std::find(requests_.begin(), requests_.end(), request) != requests_.end()) {
+    // One in front of a reload does not see what the reload brings.
+    if (request == Request::Rescan && !requests_.empty() && requests_.back() == request) {
         return;
     }
     requests_.push_back(request);

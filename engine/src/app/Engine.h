@@ -52,8 +52,11 @@ public:
     [[nodiscard]] std::string healthJson() const;
     /// Lets the components look for files that came, changed or went. Any thread; returns at once.
     void rescan() { post(Request::Rescan); }
+    /// Reads the configuration again as HUP does, if its files hold just these texts; otherwise false. What is refused is
+    /// told in the log. Only for components, from within rescan().
+    [[nodiscard]] bool reload(const FileTexts& texts);
     /// Makes a checked configuration the one in force, in every component or, if one refuses, in none; then throws what
-    /// that one threw. Each key that has changed is one line of the log. Only for components, from within rescan().
+    /// that one threw. Each key that has changed is one line of the log. Only on the thread of run().
     void adopt(Configuration fresh);
 
     void onDrain(int signal) override;
@@ -75,11 +78,13 @@ private:
     ExitCode waitForServers(const std::vector<ServerProbe>& probes);
     void start(const Assembly& assembly);
     void serveRequests();
-    void reload();
+    void serve(Request request);
+    void reload(Configuration fresh);
     void tellChanges(const Configuration& fresh) const;
     void drain();
     void setState(State state);
     [[nodiscard]] static const char* nameOf(State state);
+    [[nodiscard]] static const char* nameOf(Request request);
     [[nodiscard]] std::vector<Component*> started() const;
 
     Configuration config_;

@@ -1,0 +1,119 @@
+#include <chrono>
+#include <fstream>
+#include <functional>
+#include <memory>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include <cppunit/extensions/HelperMacros.h>
+
+#include "app/ConfigWatch.h"
+#include "support/ServerProcess.h"
+
+namespace {
+
+using namespace drover;
+
+/// Longer than a file must be quiet to count as finished.
+constexpr std::chrono::milliseconds kLongQuiet{500};
+
+PluginDeclaration plugin(const std::string& name) {
+    PluginDeclaration plugin;
+    plugin.name = name;
+    return plugin;
+}
+
+}  // namespace
+
+/// When a reload is asked for. rescan() is called by the test alone.
+class ConfigWatchTest : public CppUnit::TestFixture {
+    CPPUNIT_TEST_SUITE(ConfigWatchTest);
+    CPPUNIT_TEST(whatStaysSoIsAskedForOnce);
+    CPPUNIT_TEST(whatWasSeenBeforeMustStaySoAgain);
+    CPPUNIT_TEST(whatChangedMeanwhileIsAskedForAgain);
+    CPPUNIT_TEST(whatWasRefusedIsAskedForAgainWhenAPluginComes);
+    CPPUNIT_TEST_SUITE_END();
+
+public:
+    void setUp() override {
+        folder_ = test::makeTempFolder("drover-config-watch");
+        asked_.clear();
+        settled_ = true;
+        write("queue.a.threads=1");
+        ConfigSources sources;
+        sources.files = {file()};
+        sources.settings = {"plugins.dir=" + folder_};
+        config_ = std::make_unique<Configuration>(sources);
+        watch_ = std::make_unique<ConfigWatch>(
+            *config_,
+            [] {},
+            [this](const FileTexts& texts) {
+                asked_.push_back(texts.at(file()));
+                return settled_;
+            });
+        watch_->start();
+        watch_->rescan(*config_);
+        CPPUNIT_ASSERT(asked_.empty());
+    }
+    void tearDown() override {
+        watch_.reset();
+        test::removeTree(folder_);
+    }
+
+    void whatStaysSoIsAskedForOnce() {
+        write("queue.a.threads=2");
+        watch_->rescan(*config_);
+        CPPUNIT_ASSERT(asked_.empty());
+        rescanUntil([this] { return !asked_.empty(); });
+        std::this_thread::sleep_for(kLongQuiet);
+        watch_->rescan(*config_);
+        CPPUNIT_ASSERT(asked_ == std::vector<std::string>{"queue.a.threads=2"});
+    }
+
+    void whatWasSeenBeforeMustStaySoAgain() {
+        write("");
+        watch_->rescan(*config_);
+        write("queue.a.threads=1");
+        watch_->rescan(*config_);
+        std::this_thread::sleep_for(kLongQuiet);
+        // A save in place begins with an empty file.
+        write("");
+        watch_->rescan(*config_);
+        CPPUNIT_ASSERT(asked_.empty());
+    }
+
+    void whatChangedMeanwhileIsAskedForAgain() {
+        settled_ = false;
+        write("queue.a.threads=2");
+        rescanUntil([this] { return asked_.size() == 2; });
+    }
+
+    void whatWasRefusedIsAskedForAgainWhenAPluginComes() {
+        write("a.b=1");
+        rescanUntil([this] { return asked_.size() == 1; });
+        config_->declare(plugin("a"));
+        rescanUntil([this] { return asked_.size() == 2; });
+    }
+
+private:
+    [[nodiscard]] std::string file() const { return folder_ + "/a.conf"; }
+    void write(const std::string& text) const { std::ofstream(file()) << text; }
+
+    void rescanUntil(const std::function<bool()>& condition) {
+        const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(20);
+        while (!condition()) {
+            CPPUNIT_ASSERT_MESSAGE("not within 20 s", std::chrono::steady_clock::now() < deadline);
+            watch_->rescan(*config_);
+            std::this_thread::sleep_for(std::chrono::milliseconds(10));
+        }
+    }
+
+    std::string folder_;
+    std::unique_ptr<Configuration> config_;
+    std::unique_ptr<ConfigWatch> watch_;
+    std::vector<std::string> asked_;
+    bool settled_ = true;
+};
+
+CPPUNIT_TEST_SUITE_REGISTRATION(ConfigWatchTest);
