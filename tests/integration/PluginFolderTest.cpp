@@ -17,6 +17,7 @@
 
 #include "drover/Queue.h"
 #include "integration/AppProcess.h"
+#include "integration/SlowCopy.h"
 #include "redis/RedisOptions.h"
 #include "support/RedisServer.h"
 
@@ -266,14 +267,13 @@ public:
         run();
         std::ifstream source(kModules + "/same-a.so", std::ios::binary);
         const std::string bytes{std::istreambuf_iterator<char>(source), {}};
-        std::ofstream target(folder_ + "/same-a.so", std::ios::binary);
-        for (std::size_t at = 0; at < bytes.size(); at += bytes.size() / 10 + 1) {
-            target << bytes.substr(at, bytes.size() / 10 + 1) << std::flush;
-            std::this_thread::sleep_for(std::chrono::milliseconds(60));  // The pace of a slow copy.
-        }
-        target.close();
+        std::size_t before = 0;
+        do {
+            std::filesystem::remove(folder_ + "/same-a.so");
+            before = app_->err().size();
+        } while (!copiedSteadily(folder_ + "/same-a.so", bytes));
         app_->waitForLog("same-a 1, generation 1: runs");
-        CPPUNIT_ASSERT(app_->err().find("refused") == std::string::npos);
+        CPPUNIT_ASSERT(app_->err().substr(before).find("refused") == std::string::npos);
     }
 
     void theFileBesideItConfiguresIt() {
