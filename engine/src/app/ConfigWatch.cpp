@@ -50,10 +50,10 @@ void ConfigWatch::rescan(const Configuration& config) {
     // A plugin has come or gone: what was refused may be good now.
     if (std::vector<std::string> files = config.files(); files != files_) {
         files_ = std::move(files);
-        asked_.clear();
+        asked_.reset();
     }
     if (now == config.filesRead()) {
-        asked_.clear();
+        asked_.reset();
         return;
     }
     if (now == asked_) {

@@ -3,6 +3,7 @@
 #include <chrono>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -38,7 +39,7 @@ private:
     FileTexts seen_;
     Component::Clock::time_point seenSince_;
     std::vector<std::string> files_;  ///< At the last rescan.
-    FileTexts asked_;                 ///< What the last reload was asked for.
+    std::optional<FileTexts> asked_;  ///< What the last reload was asked for, and refused.
     std::unique_ptr<FolderWatch> watch_;
 };
 
