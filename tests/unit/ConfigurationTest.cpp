@@ -80,6 +80,7 @@ class ConfigurationTest : public CppUnit::TestFixture {
     CPPUNIT_TEST(secretsAppearNowhere);
     CPPUNIT_TEST(rereadingSeesTheChangedFileAndKeepsThePlugins);
     CPPUNIT_TEST(aPluginThatComesOrGoesHasNoOthersFileRead);
+    CPPUNIT_TEST(aFileBesideThatIsRefusedHasBeenRead);
     CPPUNIT_TEST(whatNeedsARestartStaysAsItIs);
     CPPUNIT_TEST(aQueueStaysWhatItIsWhileItsAliasIsThere);
     CPPUNIT_TEST(filesOfPluginsStayInTheFolderOfTheStart);
@@ -91,6 +92,8 @@ class ConfigurationTest : public CppUnit::TestFixture {
 public:
     void setUp() override {
         folder_ = test::makeTempFolder("drover-configuration");
+        // Files beside plugins must be trusted.
+        std::filesystem::permissions(folder_, std::filesystem::perms::owner_all);
         sources_ = {};
     }
     void tearDown() override { test::removeTree(folder_); }
@@ -391,6 +394,17 @@ public:
         // What has changed is still to be found.
         CPPUNIT_ASSERT(with.filesRead() != with.filesNow());
         assertHas(joined(config.reread().problems()), "b.properties:1");
+    }
+
+    void aFileBesideThatIsRefusedHasBeenRead() {
+        sources_.settings = {"plugins.dir=" + folder_};
+        const std::string path = write("a.properties", "queue.a.threads=1");
+        std::filesystem::permissions(path, std::filesystem::perms::all);
+        Configuration config(sources_);
+        config.declare(plugin("a"));
+        assertHas(joined(config.problems()), path);
+        // Or else it would count as changed for ever.
+        CPPUNIT_ASSERT(config.filesRead() == config.filesNow());
     }
 
     void whatNeedsARestartStaysAsItIs() {
