@@ -115,7 +115,7 @@ public:
         write(root_ / "plugins/dev/echo.properties", "queue.echo.threads = 3\n");
         waitForEngine("queue.echo.threads is 3 now");
         fs::remove(root_ / "plugins/dev/echo.properties");
-        waitForEngine("queue.echo.threads is not set any more");
+        waitForEngine("queue.echo.threads is 1 now, it was 3");
         fs::copy_file(DROVER_BINARY_DIR "/plugins/api.so", root_ / "plugins/dev/api.so");
         waitForWatch("api.so: a service; only handlers are given to running engines");
         fs::remove(echo);
