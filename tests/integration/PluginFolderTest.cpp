@@ -359,11 +359,16 @@ public:
     }
 
     void withoutWatchingHangupLooks() {
+        drop("same-b");
         run({"--set", "plugins.watch=false"});
+        app_->waitForLog("plugin same-b 1, generation 1: runs");  // Found at the start.
         drop("same-a");
-        add(10, "same");
+        // The configuration is watched all the same.
+        std::ofstream(folder_ + "/same-a.properties") << "queue.same.threads = 2\n";
+        std::this_thread::sleep_for(std::chrono::seconds(1));  // What must not happen has no event.
+        CPPUNIT_ASSERT_EQUAL(std::string::npos, app_->err().find("plugin same-a"));
         app_->signal(SIGHUP);
-        waitUntil([&] { return counts().completed == 10; });
+        app_->waitForLog("plugin same-a 1, generation 1: runs");
     }
 
     void namedPluginsAreReplacedAndOthersLeftAlone() {

@@ -59,7 +59,7 @@ public:
     }
     void quiet() override { diary_.add("quiet:" + name_); }
     void resume() override { diary_.add("resume:" + name_); }
-    void rescan(const Configuration& config) override {
+    void rescan(const Configuration& config, bool /*asked*/) override {
         if (onRescan) {
             onRescan(config);
         }

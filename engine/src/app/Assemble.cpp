@@ -44,19 +44,14 @@ Assembly assemble(const Configuration& config, const Settings& settings, PluginH
         if (consumes) {
             auto workers = std::make_unique<Workers>(settings);
             workersHealth = [&workers = *workers] { return workers.health(); };
-            PluginSettings pluginSettings = settings.plugins;
-            if (settings.watchConfig && std::filesystem::is_directory(pluginSettings.folder)) {
-                pluginSettings.watch = false;  // ConfigWatch does, and asks for the same.
-            }
             auto handlers = std::make_unique<Plugins>(
                 config,
-                pluginSettings,
+                settings.plugins,
                 plugins,
                 *workers,
+                settings.watchConfig && std::filesystem::is_directory(settings.plugins.folder),
                 [&engine] { engine.rescan(); },
-                [&engine](Configuration fresh, const std::string& /*plugin*/) {
-                    engine.adopt(std::move(fresh));
-                });
+                [&engine](Configuration fresh) { engine.adopt(std::move(fresh)); });
             engine.commands().add("plugins", [&handlers = *handlers](const rapidjson::Value&) {
                 return handlers.listJson();
             });

@@ -41,8 +41,11 @@ public:
         (void)config;
         return {};
     }
-    /// Files may have come, changed or gone.
-    virtual void rescan(const Configuration& config) { (void)config; }
+    /// Files may have come, changed or gone; `asked`: not a watcher says so, but somebody by HUP.
+    virtual void rescan(const Configuration& config, bool asked) {
+        (void)config;
+        (void)asked;
+    }
     /// Ends: what runs may finish until `deadline`, then it is given up. Never throws.
     virtual void drain(Clock::time_point deadline) = 0;
     /// After drain(): whether code that was given up still runs on threads of ours. They cannot be joined: the process

@@ -40,7 +40,7 @@ void ConfigWatch::start() {
     watch_->soon();  // What changed while the process started raises no event.
 }
 
-void ConfigWatch::rescan(const Configuration& config) {
+void ConfigWatch::rescan(const Configuration& config, bool /*asked*/) {
     FileTexts now = config.filesNow();
     const auto time = Component::Clock::now();
     if (now != seen_) {

@@ -28,7 +28,7 @@ public:
 
     [[nodiscard]] const std::string& name() const override { return name_; }
     void start() override;
-    void rescan(const Configuration& config) override;
+    void rescan(const Configuration& config, bool asked) override;
     void drain(Component::Clock::time_point /*deadline*/) override { watch_.reset(); }
 
 private:

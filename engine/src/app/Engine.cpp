@@ -149,8 +149,9 @@ void Engine::serve(Request request) {
             reload(config_.reread());
             break;
         case Request::Rescan:
+        case Request::Look:
             for (Component* component : started()) {
-                component->rescan(config_);
+                component->rescan(config_, request == Request::Rescan);
             }
             break;
         case Request::Quiet:
@@ -305,6 +306,7 @@ const char* Engine::nameOf(Request request) {
         case Request::Reload:
             return "reload";
         case Request::Rescan:
+        case Request::Look:
             return "rescan";
         case Request::Quiet:
             return "quiet";
@@ -361,7 +363,7 @@ std::string Engine::healthJson() const {
 void Engine::post(Request request) {
     const std::lock_guard<std::mutex> lock(mutex_);
     // One in front of a reload does not see what the reload brings.
-    if (request == Request::Rescan && !requests_.empty() && requests_.back() == request) {
+    if (request == Request::Look && !requests_.empty() && requests_.back() == request) {
         return;
     }
     requests_.push_back(request);

@@ -51,7 +51,7 @@ public:
     /// JSON, as above.
     [[nodiscard]] std::string healthJson() const;
     /// Lets the components look for files that came, changed or went. Any thread; returns at once.
-    void rescan() { post(Request::Rescan); }
+    void rescan() { post(Request::Look); }
     /// Reads the configuration again as HUP does, if its files hold just these texts; otherwise false. What is refused is
     /// told in the log. Only for components, from within rescan().
     [[nodiscard]] bool reload(const FileTexts& texts);
@@ -67,7 +67,7 @@ public:
 
 private:
     enum class State { Starting, Running, Quiet, Draining };
-    enum class Request { Drain, Reload, Rescan, Quiet, Resume };
+    enum class Request { Drain, Reload, Rescan, Look, Quiet, Resume };
     using Clock = std::chrono::steady_clock;
 
     void post(Request request);

@@ -40,6 +40,7 @@ Plugins::Plugins(const Configuration& config,
                  const PluginSettings& settings,
                  PluginHost& host,
                  Workers& workers,
+                 bool watched,
                  std::function<void()> changed,
                  Adopt adopt)
     : settings_(settings),
@@ -47,7 +48,9 @@ Plugins::Plugins(const Configuration& config,
       workers_(workers),
       changed_(std::move(changed)),
       adopt_(std::move(adopt)),
-      folder_(settings.folder) {
+      watched_(watched),
+      folder_(settings.folder),
+      due_(settings.all) {
     const std::vector<PluginFile> files = folder_.files().files;
     for (const std::string& name : settings_.names) {
         const LoadedPlugin& plugin = host_.plugin(name);
@@ -78,10 +81,11 @@ void Plugins::start() {
             logger().information(titleOf(entry.running->plugin(), entry.generation) + ": runs");
         }
     }
-    watch_ = std::make_unique<FolderWatch>(
-        settings_.watch ? std::vector<std::string>{folder_.path()} : std::vector<std::string>{},
-        changed_);
-    if (settings_.all) {
+    watch_ = std::make_unique<FolderWatch>(settings_.watch && !watched_
+                                               ? std::vector<std::string>{folder_.path()}
+                                               : std::vector<std::string>{},
+                                           changed_);
+    if (due_) {
         watch_->soon();
     }
 }
@@ -91,9 +95,12 @@ bool Plugins::wanted(const std::string& name) const {
            std::find(settings_.names.begin(), settings_.names.end(), name) != settings_.names.end();
 }
 
-void Plugins::rescan(const Configuration& config) {
+void Plugins::rescan(const Configuration& config, bool asked) {
     dropEnded();
-    if (look(config) || !draining_.empty()) {
+    if (asked || due_ || settings_.watch) {
+        due_ = look(config);
+    }
+    if (due_ || !draining_.empty()) {
         watch_->soon();
     }
 }
@@ -235,7 +242,7 @@ void Plugins::adopt(Configuration fresh,
                     const HandlerRegistry::Types& instead) {
     coming_.emplace(name, registryWith(fresh, name, instead));
     try {
-        adopt_(std::move(fresh), instead.empty() ? "" : name);
+        adopt_(std::move(fresh));
     } catch (...) {
         coming_.reset();
         throw;
@@ -308,12 +315,13 @@ Component::Change Plugins::prepare(const Configuration& config) {
         }
     }
     changes.push_back(workers_.prepare(coming_ ? coming_->second : workers_.registry(), config));
-    return [changes = std::move(changes), again = std::move(again)] {
+    return [this, changes = std::move(changes), again = std::move(again)] {
         for (const Change& change : changes) {
             change();
         }
         for (Entry* const entry : again) {
             entry->identity = {};
+            due_ = true;
         }
     };
 }

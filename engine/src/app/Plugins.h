@@ -27,21 +27,22 @@ namespace drover {
 class Plugins : public Component {
 public:
     /// Makes a configuration that a plugin has come with, or gone from, the one in force: in all components, prepare() of
-    /// this one included, or in none; then it throws. `plugin` is empty if it went.
-    using Adopt = std::function<void(Configuration fresh, const std::string& plugin)>;
+    /// this one included, or in none; then it throws.
+    using Adopt = std::function<void(Configuration fresh)>;
 
-    /// `changed` is called, on another thread, when rescan() may find something.
+    /// `changed` is called, on another thread, when rescan() may find something; `watched`: somebody else watches the folder.
     Plugins(const Configuration& config,
             const PluginSettings& settings,
             PluginHost& host,
             Workers& workers,
+            bool watched,
             std::function<void()> changed,
             Adopt adopt);
 
     [[nodiscard]] const std::string& name() const override { return name_; }
     void start() override;
     [[nodiscard]] Change prepare(const Configuration& config) override;
-    void rescan(const Configuration& config) override;
+    void rescan(const Configuration& config, bool asked) override;
     void drain(Component::Clock::time_point /*deadline*/) override { watch_.reset(); }
 
     /// [{"name", "kind": "handler", "version", "abi": "1.0", "handlers": ["echo/echo"], "generation": int, "jobsRun": int,
@@ -99,7 +100,9 @@ private:
     Workers& workers_;
     const std::function<void()> changed_;
     const Adopt adopt_;
+    const bool watched_;
     PluginFolder folder_;
+    bool due_;                 ///< To be looked at although no watcher says so.
     std::string folderError_;  ///< Of the last look; told when it changes.
 
     mutable std::mutex mutex_;  ///< Of what listJson() shows.
