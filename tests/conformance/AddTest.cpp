@@ -209,7 +209,7 @@ private:
 
 namespace {
 
-const Statements<AddSection> registered(
+const Statements<AddSection> kRegistered(
     {STATEMENT(AddSection, c022_weRunNodesJobsInTheirOrder),
      STATEMENT(AddSection, c025_delayedJobsOfOneMillisecondRunInOrder),
      STATEMENT(AddSection, c027_aDelayedJobWithAPriorityEndsUpPrioritized),

@@ -157,21 +157,21 @@ private:
 
 namespace {
 
-const Statements<CronSection> registered({STATEMENT(CronSection, c129_everyMinute),
-                                          STATEMENT(CronSection, c130_everyTwoSecondsFromAFraction),
-                                          STATEMENT(CronSection, c131_weekdaysWithAZone),
-                                          STATEMENT(CronSection, c132_aTimeThatTheClocksSkip),
-                                          STATEMENT(CronSection, c133_theDayAfterIt),
-                                          STATEMENT(CronSection, c134_aTimeThatOccursTwice),
-                                          STATEMENT(CronSection, c135_itsSecondTimeIsNotUsed),
-                                          STATEMENT(CronSection, c136_fromBetweenTheTwo),
-                                          STATEMENT(CronSection, c137_leapDaysAndDaysThatNeverCome),
-                                          STATEMENT(CronSection, c138_lastDaysAndNumberedWeekdays),
-                                          STATEMENT(CronSection, c139_dayOfMonthOrDayOfWeek),
-                                          STATEMENT(CronSection, c140_names),
-                                          STATEMENT(CronSection,
-                                                    c141_stepsWithAStartAndWithinARange),
-                                          STATEMENT(CronSection, c142_whatIsNoPattern),
-                                          STATEMENT(CronSection, c143_theEndAndTheStart)});
+const Statements<CronSection> kRegistered(
+    {STATEMENT(CronSection, c129_everyMinute),
+     STATEMENT(CronSection, c130_everyTwoSecondsFromAFraction),
+     STATEMENT(CronSection, c131_weekdaysWithAZone),
+     STATEMENT(CronSection, c132_aTimeThatTheClocksSkip),
+     STATEMENT(CronSection, c133_theDayAfterIt),
+     STATEMENT(CronSection, c134_aTimeThatOccursTwice),
+     STATEMENT(CronSection, c135_itsSecondTimeIsNotUsed),
+     STATEMENT(CronSection, c136_fromBetweenTheTwo),
+     STATEMENT(CronSection, c137_leapDaysAndDaysThatNeverCome),
+     STATEMENT(CronSection, c138_lastDaysAndNumberedWeekdays),
+     STATEMENT(CronSection, c139_dayOfMonthOrDayOfWeek),
+     STATEMENT(CronSection, c140_names),
+     STATEMENT(CronSection, c141_stepsWithAStartAndWithinARange),
+     STATEMENT(CronSection, c142_whatIsNoPattern),
+     STATEMENT(CronSection, c143_theEndAndTheStart)});
 
 }  // namespace

@@ -118,7 +118,7 @@ private:
 
 namespace {
 
-const Statements<MutationSection> registered(
+const Statements<MutationSection> kRegistered(
     {STATEMENT(MutationSection, c185_nodeReadsTheDataThatWeUpdate),
      STATEMENT(MutationSection, c186_progressIsAnyJsonValue),
      STATEMENT(MutationSection, c187_nodeReadsOurLogRows),
