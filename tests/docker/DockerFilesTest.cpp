@@ -94,8 +94,8 @@ std::string commandOf(const YAML::Node& words) {
 
 }  // namespace
 
-/// The Dockerfile, docker-compose.yml, docker-compose.dev.yml and .env.dev agree with each other and with the repository. No engine is needed:
-/// tests/docker/run-steps builds the image's file system in a plain Debian root.
+/// The Dockerfile, docker-compose.yml, docker-compose.dev.yml and .env.dev agree with each other and with the repository. No
+/// engine is needed: tests/docker/run-steps builds the image's file system in a plain Debian root.
 class DockerFilesTest : public CppUnit::TestFixture {
     CPPUNIT_TEST_SUITE(DockerFilesTest);
     CPPUNIT_TEST(whatIsCopiedExistsAndIsNotIgnored);

@@ -136,7 +136,7 @@ void Engine::serveRequests() {
         try {
             serve(request);
         } catch (const std::exception& error) {
-            logger().error(std::string(nameOf(request)) + " failed: " + messageOf(error));
+            logger().error("what was asked for failed: " + messageOf(error));
         }
     }
 }
@@ -297,23 +297,6 @@ const char* Engine::nameOf(State state) {
             break;
     }
     return "draining";
-}
-
-const char* Engine::nameOf(Request request) {
-    switch (request) {
-        case Request::Drain:
-            return "drain";
-        case Request::Reload:
-            return "reload";
-        case Request::Rescan:
-        case Request::Look:
-            return "rescan";
-        case Request::Quiet:
-            return "quiet";
-        case Request::Resume:
-            break;
-    }
-    return "resume";
 }
 
 std::vector<Component*> Engine::started() const {

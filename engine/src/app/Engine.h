@@ -84,7 +84,6 @@ private:
     void drain();
     void setState(State state);
     [[nodiscard]] static const char* nameOf(State state);
-    [[nodiscard]] static const char* nameOf(Request request);
     [[nodiscard]] std::vector<Component*> started() const;
 
     Configuration config_;

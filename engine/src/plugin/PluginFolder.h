@@ -42,7 +42,8 @@ public:
     [[nodiscard]] const std::string& path() const { return path_; }
     /// Every *.so with a plugin's name. A folder that does not exist has none.
     [[nodiscard]] PluginFiles files() const;
-    /// Whether nothing of the file, nor of the properties beside it, has changed for a while. Asked again and again, with the same `now` for all files.
+    /// Whether nothing of the file, nor of the properties beside it, has changed for a while. Asked again and again, with the
+    /// same `now` for all files.
     [[nodiscard]] bool settled(const PluginFile& file, Clock::time_point now);
 
 private:
