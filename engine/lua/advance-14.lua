@@ -19,18 +19,18 @@
   ARGV[5]  most jobs to claim; 0: none    ARGV[6]  worker name or ""
   ARGV[7]  limiter max or ""    ARGV[8]  limiter duration, ms, or ""
   ARGV[9]  "on", "auto" or "off": whether 5.x clients share the queue    ARGV[10] most data points of metrics; 0: none
-  ARGV[11] number of profiles: what jobs to finish have in common, mostly all of them
-  ARGV[12…] nine per profile: lock token, "completed" or "failed", keep count (-1: all), keep age in s (-1: none), keep
-           limit, attempts allowed, attempts made (this one included), deduplication id or "", value of `id` when it was
-           claimed or "" if it had a parent then
-           then four per job to finish: profile (from 1), id, return value (JSON) or reason, stack trace (JSON array) or ""
+  ARGV[11] number of runs: jobs to finish, one after the other, that have much in common
+  ARGV[12…] per run ten: lock token, "completed" or "failed", keep count (-1: all), keep age in s (-1: none), keep limit,
+           attempts allowed, attempts made (this one included), deduplication id or "", value of `id` when it was claimed
+           or "" if it had a parent then, and how many jobs; then per job its id and its return value (JSON), or id,
+           reason and stack trace (JSON array) if it failed
 
   Returns  { codes, jobs, ttl, next, five, id }
            codes: one per job to finish: 0 done; -1 no hash, -2 no lock, -6 another worker's lock, -3 not active,
-                  -4 children pending, -9 children failed
-           jobs:  six per job: id, name, data, opts, timestamp (false for one that its hash lacks), and the other fields
-                  with their values before this claim as a list of pairs, or "" if there are none but delay and
-                  priority of 0. Names of fields that every job has would double the reply.
+                  -4 children pending, -9 children failed; empty if all are done
+           jobs:  six per job: id, name, data, opts, timestamp ("" for one that its hash lacks), and the other fields
+                  with their values before this claim as a list of pairs. A name or opts of false are those of the job
+                  before; pairs of false are none but delay and priority of 0. What every job has would double the reply.
            ttl:   ms for which the rate limiter is closed; 0: it is not
            next:  due time in ms of the earliest delayed job if nothing was claimed; 0: none
            five:  1 if the claim saw that 5.x clients share the queue, 2 if it is paused as well
@@ -63,109 +63,136 @@ local bullmq5, maxDataPoints = ARGV[9], tonumber(ARGV[10])
 --- @include "metrics"
 --- @include "promoteDelayed"
 
+local call = redis.call
 local codes, finished = {}, 0
 -- Every add counts it up, whatever becomes of the add.
-local counter = redis.call('GET', keys.id)
+local counter = call('GET', keys.id)
 
-local profiles, firstJob = {}, 12 + 9 * tonumber(ARGV[11])
-for at = 12, firstJob - 1, 9 do
-  profiles[#profiles + 1] = {
-    token = ARGV[at], target = ARGV[at + 1], keepCount = tonumber(ARGV[at + 2]), keepAge = tonumber(ARGV[at + 3]),
-    keepLimit = tonumber(ARGV[at + 4]), attempts = tonumber(ARGV[at + 5]), made = ARGV[at + 6],
-    deduplication = ARGV[at + 7], counter = ARGV[at + 8],
-  }
+-- The jobs to finish: their ids, where in ARGV their value is, and their run.
+local function readRuns()
+  local ids, valueAt, runOf = {}, {}, {}
+  local count, at = 0, 12
+  for _ = 1, tonumber(ARGV[11]) do
+    local run = {
+      token = ARGV[at], target = ARGV[at + 1], keepCount = tonumber(ARGV[at + 2]), keepAge = tonumber(ARGV[at + 3]),
+      keepLimit = tonumber(ARGV[at + 4]), attempts = tonumber(ARGV[at + 5]), made = ARGV[at + 6],
+      deduplication = ARGV[at + 7],
+      -- Only an add gives a job that is active a parent.
+      unchanged = ARGV[at + 8] == counter,
+    }
+    run.completed = run.target == 'completed'
+    local last, width = count + tonumber(ARGV[at + 9]), run.completed and 2 or 3
+    at = at + 10
+    for n = count + 1, last do
+      ids[n], valueAt[n], runOf[n] = ARGV[at], at + 1, run
+      at = at + width
+    end
+    count = last
+  end
+  return ids, valueAt, runOf
+end
+
+-- Takes jobs with code 0 off the active list; what is not there gets -3. The oldest active jobs finish first, mostly:
+-- those at the list's tail leave it at once, others one by one.
+local function leaveActive(ids)
+  local count = #ids
+  local tail = call('LRANGE', keys.active, -count, -1)
+  local last, inOrder = #tail, 0
+  while inOrder < count and codes[inOrder + 1] == 0 and tail[last - inOrder] == ids[inOrder + 1] do inOrder = inOrder + 1 end
+  local leaving, ending, left = inOrder, {}, {}
+  if inOrder < count then
+    for n = inOrder + 1, count do
+      if codes[n] == 0 then ending[ids[n]] = true end
+    end
+    for at = last - inOrder, 1, -1 do
+      local id = tail[at]
+      if not ending[id] or left[id] then break end
+      left[id] = true
+      leaving = leaving + 1
+    end
+  end
+  if leaving > 0 then call('LTRIM', keys.active, 0, -leaving - 1) end
+  for n = inOrder + 1, count do
+    local id = ids[n]
+    if codes[n] == 0 then
+      if left[id] then
+        left[id] = nil
+      elseif call('LREM', keys.active, -1, id) == 0 then
+        codes[n] = -3
+      end
+    end
+  end
 end
 
 -- Ends the jobs of the arguments. Everything about a job is checked before anything of it is written: a script is not
 -- rolled back. What can be asked or written for all of them at once is one command: each costs about a microsecond by
--- itself.
+-- itself, and each string that Lua has to make a tenth of that.
 local function finishAll()
-  local count = (#ARGV - firstJob + 1) / 4
+  local ids, valueAt, runOf = readRuns()
+  local count = #ids
   local jobKeys, lockKeys, below, unchanged = {}, {}, {}, {}
   for n = 1, count do
-    local at = firstJob + (n - 1) * 4
-    local profile, jobKey = profiles[tonumber(ARGV[at])], prefix .. ARGV[at + 1]
+    local jobKey, run = prefix .. ids[n], runOf[n]
     jobKeys[n], lockKeys[n] = jobKey, jobKey .. ':lock'
-    -- Only an add gives a job that is active a parent.
-    if profile.counter == counter then unchanged[#unchanged + 1] = jobKey end
-    if profile.keepCount == 0 then
+    if run.unchanged then unchanged[#unchanged + 1] = jobKey end
+    if run.keepCount == 0 then
       addKeysBelow(below, jobKey)
-    elseif profile.target == 'completed' then
+    elseif run.completed then
       below[#below + 1] = jobKey .. ':dependencies'
       below[#below + 1] = jobKey .. ':unsuccessful'
     end
   end
-  local holders = redis.call('MGET', unpack(lockKeys))
+  local holders = call('MGET', unpack(lockKeys))
+  local anyStalled = call('SCARD', keys.stalled) > 0
   -- Mostly a job has its hash and nothing below: then nothing is asked for each, and little is written to the log.
-  local anyBelow = #below > 0 and redis.call('EXISTS', unpack(below)) > 0
-  local allThere = #unchanged > 0 and redis.call('EXISTS', unpack(unchanged)) == #unchanged
-  local released, gone, ending, parents = {}, {}, {}, {}
+  local anyBelow = #below > 0 and call('EXISTS', unpack(below)) > 0
+  local allThere = #unchanged > 0 and call('EXISTS', unpack(unchanged)) == #unchanged
+  local released, gone, parents = {}, {}, {}
   for n = 1, count do
-    local at = firstJob + (n - 1) * 4
-    local profile, id = profiles[tonumber(ARGV[at])], ARGV[at + 1]
+    local run, jobKey = runOf[n], jobKeys[n]
     local code = 0
-    local there = allThere and profile.counter == counter
+    local there = allThere and run.unchanged
     if not there then
       -- Every job has a timestamp, mostly.
-      local values = redis.call('HMGET', jobKeys[n], 'timestamp', 'parentKey')
-      there, parents[n] = values[1] or redis.call('EXISTS', jobKeys[n]) == 1, values[2]
+      local values = call('HMGET', jobKey, 'timestamp', 'parentKey')
+      there, parents[n] = values[1] or call('EXISTS', jobKey) == 1, values[2]
     end
     if not there then
       code = -1
-    elseif anyBelow and profile.target == 'completed' and redis.call('SCARD', jobKeys[n] .. ':dependencies') ~= 0 and
-      redis.call('HEXISTS', jobKeys[n], 'igdp') == 0 then
+    elseif anyBelow and run.completed and call('SCARD', jobKey .. ':dependencies') ~= 0 and
+      call('HEXISTS', jobKey, 'igdp') == 0 then
       code = -4
-    elseif anyBelow and profile.target == 'completed' and redis.call('ZCARD', jobKeys[n] .. ':unsuccessful') ~= 0 then
+    elseif anyBelow and run.completed and call('ZCARD', jobKey .. ':unsuccessful') ~= 0 then
       code = -9
-    elseif holders[n] ~= profile.token then
+    elseif holders[n] ~= run.token then
       code = holders[n] and -6 or -2
     else
-      released[#released + 1] = id
+      if anyStalled then released[#released + 1] = ids[n] end
       gone[#gone + 1] = lockKeys[n]
-      ending[id] = true
     end
     codes[n] = code
     -- It stays active, in the place that was meant for another.
     if code == -4 or code == -9 then claimMax = claimMax - 1 end
   end
-
-  -- The oldest active jobs finish first, mostly: those at the list's tail leave it at once, others one by one.
-  local tail, left = redis.call('LRANGE', keys.active, -count, -1), {}
-  local leaving = 0
-  for at = #tail, 1, -1 do
-    local id = tail[at]
-    if not ending[id] or left[id] then break end
-    left[id] = true
-    leaving = leaving + 1
-  end
-  if leaving > 0 then redis.call('RPOP', keys.active, leaving) end
+  leaveActive(ids)
 
   -- Jobs kept without a rule enter their set together, at the latest before a rule is applied to it.
   local kept, ended = { completed = {}, failed = {} }, { completed = 0, failed = 0 }
   local function store(target)
-    if #kept[target] > 0 then redis.call('ZADD', keys[target], unpack(kept[target])) end
+    if #kept[target] > 0 then call('ZADD', keys[target], unpack(kept[target])) end
     kept[target] = {}
   end
 
   for n = 1, count do
-    local at = firstJob + (n - 1) * 4
-    local profile, id, value = profiles[tonumber(ARGV[at])], ARGV[at + 1], ARGV[at + 2]
-    local target, keepCount, made = profile.target, profile.keepCount, profile.made
-    local jobKey = jobKeys[n]
     if codes[n] == 0 then
-      if left[id] then
-        left[id] = nil
-      elseif redis.call('LREM', keys.active, -1, id) == 0 then
-        codes[n] = -3
-      end
-    end
-    if codes[n] == 0 then
+      local run, id, jobKey, value = runOf[n], ids[n], jobKeys[n], ARGV[valueAt[n]]
+      local target, keepCount, made = run.target, run.keepCount, run.made
       finished = finished + 1
       ended[target] = ended[target] + 1
-      if profile.deduplication ~= '' then releaseDeduplication(keys, profile.deduplication, id, now, bullmq5) end
-      local parent = parents[n] and parentOf(parents[n], redis.call('HGET', jobKey, 'parent'))
-      if parent and target == 'completed' then childCompleted(jobKey, parent, value, now, bullmq5) end
-      if parent and target == 'failed' then childFailed(jobKey, parent, value, now, bullmq5) end
+      if run.deduplication ~= '' then releaseDeduplication(keys, run.deduplication, id, now, bullmq5) end
+      local parent = parents[n] and parentOf(parents[n], call('HGET', jobKey, 'parent'))
+      if parent and run.completed then childCompleted(jobKey, parent, value, now, bullmq5) end
+      if parent and not run.completed then childFailed(jobKey, parent, value, now, bullmq5) end
       if keepCount == 0 then
         gone[#gone + 1] = jobKey
         if anyBelow then addKeysBelow(gone, jobKey) end
@@ -174,23 +201,23 @@ local function finishAll()
         local entering = kept[target]
         entering[#entering + 1] = nowText
         entering[#entering + 1] = id
-        if target == 'completed' then
-          redis.call('HSET', jobKey, 'returnvalue', value, 'finishedOn', nowText, 'atm', made)
+        if run.completed then
+          call('HSET', jobKey, 'returnvalue', value, 'finishedOn', nowText, 'atm', made)
         else
-          redis.call('HSET', jobKey, 'failedReason', value, 'stacktrace', ARGV[at + 3], 'finishedOn', nowText, 'atm', made)
-          redis.call('HDEL', jobKey, 'defa')
+          call('HSET', jobKey, 'failedReason', value, 'stacktrace', ARGV[valueAt[n] + 1], 'finishedOn', nowText, 'atm', made)
+          call('HDEL', jobKey, 'defa')
         end
-        if profile.keepAge >= 0 or keepCount > 0 then
+        if run.keepAge >= 0 or keepCount > 0 then
           store(target)
-          keepFinished(keys, target, now, keepCount, profile.keepAge, profile.keepLimit, bullmq5)
+          keepFinished(keys, target, now, keepCount, run.keepAge, run.keepLimit, bullmq5)
         end
       end
-      if target == 'completed' then
-        redis.call('XADD', keys.events, '*', 'event', 'completed', 'jobId', id, 'returnvalue', value, 'prev', 'active')
+      if run.completed then
+        call('XADD', keys.events, '*', 'event', 'completed', 'jobId', id, 'returnvalue', value, 'prev', 'active')
       else
-        redis.call('XADD', keys.events, '*', 'event', 'failed', 'jobId', id, 'failedReason', value, 'prev', 'active')
-        if tonumber(made) >= profile.attempts then
-          redis.call('XADD', keys.events, '*', 'event', 'retries-exhausted', 'jobId', id, 'attemptsMade', made)
+        call('XADD', keys.events, '*', 'event', 'failed', 'jobId', id, 'failedReason', value, 'prev', 'active')
+        if tonumber(made) >= run.attempts then
+          call('XADD', keys.events, '*', 'event', 'retries-exhausted', 'jobId', id, 'attemptsMade', made)
         end
       end
     end
@@ -199,10 +226,9 @@ local function finishAll()
     store(target)
     if maxDataPoints > 0 and ended[target] > 0 then countMetric(keys, target, ended[target], now, maxDataPoints) end
   end
-  if #released > 0 then
-    redis.call('SREM', keys.stalled, unpack(released))
-    redis.call('DEL', unpack(gone))
-  end
+  if #released > 0 then call('SREM', keys.stalled, unpack(released)) end
+  if #gone > 0 then call('DEL', unpack(gone)) end
+  if finished == count then codes = {} end
 end
 
 -- What the calls below write to, touched before anything is popped or released: a key of another type ends the script
@@ -211,7 +237,7 @@ redis.call('LLEN', keys.active)
 redis.call('XLEN', keys.events)
 redis.call('ZCARD', keys.marker)
 
-if #ARGV >= firstJob then
+if #ARGV > 11 then
   redis.call('ZCARD', keys.completed)
   redis.call('ZCARD', keys.failed)
   trimEvents(keys.events, keys.meta)
@@ -232,6 +258,47 @@ local function takeIds(most)
     if #popped < wanted * 2 then redis.call('DEL', keys.pc) end
   end
   return ids
+end
+
+-- What a job has: name, data, opts, timestamp, the rest as pairs, how often it will have been started with this claim, and
+-- whether its failure was decided already. Nothing for an id without hash.
+local function readJob(jobKey)
+  local count = call('HLEN', jobKey)
+  if count == 0 then return end
+  -- Mostly it was never started, and has six fields; half the reply is then enough.
+  if count == 6 then
+    local fields = call('HMGET', jobKey, 'name', 'data', 'opts', 'timestamp', 'delay', 'priority')
+    local name, data, opts, timestamp, delay, priority = unpack(fields)
+    if name and data and opts and timestamp and delay and priority then
+      local rest = (delay ~= '0' or priority ~= '0') and { 'delay', delay, 'priority', priority }
+      return name, data, opts, timestamp, rest, '1', false
+    end
+  end
+  local hash = call('HGETALL', jobKey)
+  local started, deferred = '1', false
+  local name, data, opts, timestamp, rest = '', '', '', '', false
+  for i = 1, #hash, 2 do
+    local field, value = hash[i], hash[i + 1]
+    if field == 'name' then
+      name = value
+    elseif field == 'data' then
+      data = value
+    elseif field == 'opts' then
+      opts = value
+    elseif field == 'timestamp' then
+      timestamp = value
+    elseif value ~= '0' or (field ~= 'delay' and field ~= 'priority') then
+      if field == 'ats' then
+        started = string.format('%.0f', (tonumber(value) or 0) + 1)
+      elseif field == 'defa' then
+        deferred = true
+      end
+      if not rest then rest = {} end
+      rest[#rest + 1] = field
+      rest[#rest + 1] = value
+    end
+  end
+  return name, data, opts, timestamp, rest, started, deferred
 end
 
 local five = 0
@@ -258,50 +325,30 @@ local function claim()
   if queue.free then most = math.min(most, queue.free) end
 
   local jobs, claimed, counted, dropped = {}, {}, 0, 0
+  local nameBefore, optsBefore
   while #claimed < most and dropped < mostDropped do
     local wanted = most - #claimed
     local ids = takeIds(wanted)
-    for _, id in ipairs(ids) do
+    for i = 1, #ids do
+      local id = ids[i]
       local jobKey = prefix .. id
-      local hash = redis.call('HGETALL', jobKey)
+      local name, data, opts, timestamp, rest, started, deferred = readJob(jobKey)
       -- An id without hash has nothing to run, and a "0:" id is a marker of long ago: both are dropped.
-      if #hash == 0 or string.sub(id, 1, 2) == '0:' then
+      if not name or string.sub(id, 1, 2) == '0:' then
         dropped = dropped + 1
       else
-        local started, deferred = '1', false
-        local name, data, opts, timestamp, rest = false, false, false, false, ''
-        for i = 1, #hash, 2 do
-          local field, value = hash[i], hash[i + 1]
-          if field == 'name' then
-            name = value
-          elseif field == 'data' then
-            data = value
-          elseif field == 'opts' then
-            opts = value
-          elseif field == 'timestamp' then
-            timestamp = value
-          elseif value ~= '0' or (field ~= 'delay' and field ~= 'priority') then
-            if field == 'ats' then
-              started = string.format('%.0f', (tonumber(value) or 0) + 1)
-            elseif field == 'defa' then
-              deferred = true
-            end
-            if rest == '' then rest = {} end
-            rest[#rest + 1] = field
-            rest[#rest + 1] = value
-          end
-        end
-        redis.call('SET', jobKey .. ':lock', token, 'PX', lockDuration)
-        redis.call('XADD', keys.events, '*', 'event', 'active', 'jobId', id, 'prev', 'waiting')
+        call('SET', jobKey .. ':lock', token, 'PX', lockDuration)
+        call('XADD', keys.events, '*', 'event', 'active', 'jobId', id, 'prev', 'waiting')
         if workerName ~= '' then
-          redis.call('HSET', jobKey, 'processedOn', nowText, 'ats', started, 'pb', workerName)
+          call('HSET', jobKey, 'processedOn', nowText, 'ats', started, 'pb', workerName)
         else
-          redis.call('HSET', jobKey, 'processedOn', nowText, 'ats', started)
+          call('HSET', jobKey, 'processedOn', nowText, 'ats', started)
         end
         claimed[#claimed + 1] = id
         local last = #jobs
-        jobs[last + 1], jobs[last + 2], jobs[last + 3], jobs[last + 4] = id, name, data, opts
-        jobs[last + 5], jobs[last + 6] = timestamp, rest
+        jobs[last + 1], jobs[last + 2], jobs[last + 3] = id, name ~= nameBefore and name, data
+        jobs[last + 4], jobs[last + 5], jobs[last + 6] = opts ~= optsBefore and opts, timestamp, rest
+        nameBefore, optsBefore = name, opts
         if not deferred then counted = counted + 1 end
       end
     end

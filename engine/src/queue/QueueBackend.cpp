@@ -60,24 +60,26 @@ void readRest(ClaimedJob& job, const ReplyView& pairs) {
     }
 }
 
+/// The job at that place of the reply. A name and options that are left out are those of `before`.
 ClaimedJob claimedJob(const ReplyView& jobs,
                       std::size_t at,
+                      const ClaimedJob* before,
                       const std::string& token,
                       const std::string& queue,
                       std::string_view idCounter,
                       std::int64_t nowMs) {
-    const auto orEmptyObject = [&jobs](std::size_t index) {
-        const ReplyView value = jobs.at(index);
-        return std::string(value.isNil() ? "{}" : value.text());
+    const auto textOr = [&jobs](std::size_t index, std::string_view absent) {
+        const std::string_view text = jobs.at(index).text();
+        return std::string(text.empty() ? absent : text);
     };
     ClaimedJob job;
     job.id = jobs.at(at).text();
     job.queue = queue;
     job.token = token;
     job.idCounter = idCounter;
-    job.name = jobs.at(at + 1).text();
-    job.data = orEmptyObject(at + 2);
-    job.opts = orEmptyObject(at + 3);
+    job.name = jobs.at(at + 1).isNil() && before != nullptr ? before->name : textOr(at + 1, "");
+    job.data = textOr(at + 2, "{}");
+    job.opts = jobs.at(at + 3).isNil() && before != nullptr ? before->opts : textOr(at + 3, "{}");
     job.timestampMs = number(jobs.at(at + 4).text());
     job.processedOnMs = nowMs;
     job.attemptsStarted = 1;
@@ -85,42 +87,35 @@ ClaimedJob claimedJob(const ReplyView& jobs,
     return job;
 }
 
-/// The index of the item's profile, from 0; appended to `profiles` if it is a new one.
-std::size_t profileOf(std::vector<const FinishItem*>& profiles, const FinishItem& item) {
-    // From the back: neighbours come from the same claim.
-    for (std::size_t i = profiles.size(); i-- > 0;) {
-        const FinishItem& known = *profiles[i];
-        if (known.token == item.token && known.completed == item.completed &&
-            known.keep == item.keep && known.attempts == item.attempts &&
-            known.attemptsMade == item.attemptsMade &&
-            known.deduplicationId == item.deduplicationId && known.idCounter == item.idCounter) {
-            return i;
-        }
-    }
-    profiles.push_back(&item);
-    return profiles.size() - 1;
+/// Whether the script can be told about both in one run.
+bool sameRun(const FinishItem& a, const FinishItem& b) {
+    return a.token == b.token && a.completed == b.completed && a.keep == b.keep &&
+           a.attempts == b.attempts && a.attemptsMade == b.attemptsMade &&
+           a.deduplicationId == b.deduplicationId && a.idCounter == b.idCounter;
 }
 
 /// Appends what the script has to know about the jobs to finish.
 void addFinishItems(Command& command, const std::vector<FinishItem>& items) {
-    std::vector<const FinishItem*> profiles;
-    std::vector<std::size_t> profileOfItem;
-    profileOfItem.reserve(items.size());
-    for (const FinishItem& item : items) {
-        profileOfItem.push_back(profileOf(profiles, item));
-    }
-    command.add(profiles.size());
-    for (const FinishItem* profile : profiles) {
-        command.add(profile->token).add(profile->completed ? "completed" : "failed");
-        command.add(profile->keep.count).add(profile->keep.ageSeconds).add(profile->keep.limit);
-        command.add(profile->attempts).add(profile->attemptsMade).add(profile->deduplicationId);
-        command.add(profile->idCounter);
-    }
+    std::vector<std::size_t> lengths;  // Of the runs.
     for (std::size_t i = 0; i < items.size(); ++i) {
-        command.add(profileOfItem[i] + 1)
-            .add(items[i].id)
-            .add(items[i].value)
-            .add(items[i].stacktrace);
+        if (i == 0 || !sameRun(items[i - 1], items[i])) {
+            lengths.push_back(0);
+        }
+        ++lengths.back();
+    }
+    command.add(lengths.size());
+    auto item = items.begin();
+    for (const std::size_t length : lengths) {
+        command.add(item->token).add(item->completed ? "completed" : "failed");
+        command.add(item->keep.count).add(item->keep.ageSeconds).add(item->keep.limit);
+        command.add(item->attempts).add(item->attemptsMade).add(item->deduplicationId);
+        command.add(item->idCounter).add(length);
+        for (const auto end = item + static_cast<std::ptrdiff_t>(length); item != end; ++item) {
+            command.add(item->id).add(item->value);
+            if (!item->completed) {
+                command.add(item->stacktrace);
+            }
+        }
     }
 }
 
@@ -147,7 +142,9 @@ AdvanceResult::AdvanceResult(Reply reply,
                              const AdvanceRequest& request,
                              const std::string& queue,
                              std::int64_t nowMs)
-    : codes(codesOf(reply.at(0), request.finish.size(), "advance", queue)),
+    : codes(reply.at(0).size() == 0
+                ? std::vector<int>(request.finish.size(), 0)
+                : codesOf(reply.at(0), request.finish.size(), "advance", queue)),
       rateLimited(reply.at(2).integer()),
       nextDelayedMs(reply.at(3).integer()),
       reply_(std::move(reply)),
@@ -166,7 +163,8 @@ std::vector<ClaimedJob> AdvanceResult::jobs() const {
     std::vector<ClaimedJob> jobs;
     jobs.reserve(claimed());
     for (std::size_t at = 0; at + kClaimWidth <= elements.size(); at += kClaimWidth) {
-        jobs.push_back(claimedJob(elements, at, token_, queue_, idCounter, nowMs_));
+        const ClaimedJob* const before = jobs.empty() ? nullptr : &jobs.back();
+        jobs.push_back(claimedJob(elements, at, before, token_, queue_, idCounter, nowMs_));
     }
     return jobs;
 }
@@ -282,7 +280,7 @@ AdvanceResult QueueBackend::advance(RedisClient& redis,
                               keys_.stalled,
                               keys_.paused,
                               keys_.idCounter});
-    command.reserve(40 + request.finish.size() * 4);
+    command.reserve(48 + request.finish.size() * 2);
     command.add(keys_.jobPrefix()).add(nowMs).add(request.token);
     command.add(static_cast<std::int64_t>(request.lockDuration.count()));
     command.add(request.claim).add(request.workerName);
