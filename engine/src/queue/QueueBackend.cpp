@@ -262,8 +262,14 @@ std::vector<AddedId> QueueBackend::addJobs(RedisClient& redis,
 
 AdvanceResult QueueBackend::advance(RedisClient& redis,
                                     const AdvanceRequest& request,
-                                    std::int64_t nowMs,
-                                    const std::function<void()>& meanwhile) const {
+                                    std::int64_t nowMs) const {
+    Command command = advanceCall(redis, request, nowMs);
+    return advanceResult(redis.run(command), request, nowMs);
+}
+
+Command QueueBackend::advanceCall(RedisClient& redis,
+                                  const AdvanceRequest& request,
+                                  std::int64_t nowMs) const {
     Command command = callOf(redis,
                              "advance",
                              {keys_.wait,
@@ -292,7 +298,13 @@ AdvanceResult QueueBackend::advance(RedisClient& redis,
     }
     command.add(bullmq5()).add(request.metricsPoints);
     addFinishItems(command, request.finish);
-    AdvanceResult result(redis.run(command, meanwhile), request, keys_.qualifiedName(), nowMs);
+    return command;
+}
+
+AdvanceResult QueueBackend::advanceResult(Reply reply,
+                                          const AdvanceRequest& request,
+                                          std::int64_t nowMs) const {
+    AdvanceResult result(std::move(reply), request, keys_.qualifiedName(), nowMs);
     if (result.sawBullmq5()) {
         *sawBullmq5_ = true;
     }

@@ -181,11 +181,16 @@ public:
     std::vector<AddedId> addJobs(RedisClient& redis,
                                  const std::vector<AddItem>& items,
                                  std::int64_t nowMs) const;
-    /// `meanwhile` runs while Redis works on the call.
     AdvanceResult advance(RedisClient& redis,
                           const AdvanceRequest& request,
-                          std::int64_t nowMs,
-                          const std::function<void()>& meanwhile = {}) const;
+                          std::int64_t nowMs) const;
+    /// The two halves of advance(), for a caller that sends the command itself. It refers to the request.
+    [[nodiscard]] Command advanceCall(RedisClient& redis,
+                                      const AdvanceRequest& request,
+                                      std::int64_t nowMs) const;
+    [[nodiscard]] AdvanceResult advanceResult(Reply reply,
+                                              const AdvanceRequest& request,
+                                              std::int64_t nowMs) const;
     std::vector<int> retryJobs(RedisClient& redis,
                                const std::vector<RetryItem>& items,
                                std::int64_t nowMs) const;

@@ -1,5 +1,8 @@
 #include "redis/RedisClient.h"
 
+#include <utility>
+
+#include <Poco/Exception.h>
 #include <Poco/Logger.h>
 
 #include "drover/Exceptions.h"
@@ -17,6 +20,15 @@ std::string operationOf(const Command& command) {
     return command.args().empty() ? "command" : std::string(command.args().front());
 }
 
+/// What a command made by RedisClient::script calls, before it is sent by its text.
+std::string_view shaOf(const Command& command) {
+    return command.args()[1];
+}
+
+bool isUnknownScript(const Reply& reply) {
+    return reply.isError() && classifyError(reply.text()) == ReplyClass::NoScript;
+}
+
 }  // namespace
 
 RedisClient::RedisClient(RedisOptions options,
@@ -29,7 +41,7 @@ RedisClient::RedisClient(RedisOptions options,
       clientName_(std::move(clientName)) {}
 
 void RedisClient::failed(const std::string& why, bool slow) {
-    connection_.reset();
+    drop();
     healthy_ = false;
     // Once when it begins, not once per attempt; and again when the reason becomes one that a person must cure.
     if (!reconnect_.inOutage() || (slow && why != lastError_)) {
@@ -43,7 +55,7 @@ Connection& RedisClient::connection() {
     if (connection_ && !connection_->broken()) {
         return *connection_;
     }
-    connection_.reset();
+    drop();
     const auto now = Clock::now();
     if (!reconnect_.due(now)) {
         throw RedisIoException(label_ + ": Redis is away: " + lastError_);
@@ -68,11 +80,8 @@ Connection& RedisClient::connection() {
 
 template <typename Work>
 auto RedisClient::guarded(Work work) {
-    Connection& link = connection();
     try {
-        auto result = work(link);
-        healthy_ = true;
-        return result;
+        return work();
     } catch (const RedisBusyException& error) {
         // The connection is sound, the server is not ready or no master any more. A new connection after the backoff
         // finds out when that ends: its handshake asks for the role.
@@ -92,8 +101,10 @@ Reply RedisClient::call(const Command& command) {
 }
 
 Reply RedisClient::call(const Command& command, Clock::time_point deadline) {
-    return guarded([&](Connection& link) {
+    Connection& link = idleConnection();
+    return guarded([&] {
         Reply reply = link.call(command, deadline);
+        healthy_ = true;
         if (reply.isError()) {
             throwError(operationOf(command), reply.text());
         }
@@ -108,35 +119,74 @@ Command RedisClient::script(const std::string& name) const {
     return command;
 }
 
-Reply RedisClient::run(Command& command, const std::function<void()>& meanwhile) {
-    return guarded([&](Connection& link) {
+Reply RedisClient::run(Command& command) {
+    Connection& link = idleConnection();
+    return guarded([&] {
         const auto deadline = Clock::now() + options_.commandTimeout;
-        link.send(command, deadline);
-        if (meanwhile) {
-            try {
-                meanwhile();
-            } catch (...) {
-                connection_.reset();  // Its reply would answer the next command.
-                throw;
-            }
+        Reply reply = link.call(command, deadline);
+        if (isUnknownScript(reply)) {
+            sendByText(link, command, deadline);
+            reply = link.receive(deadline);
         }
-        Reply reply = link.receive(deadline);
-        const std::string_view sha1 = command.args()[1];
-        const Script& script = scripts_->bySha1(sha1);
-        if (reply.isError() && classifyError(reply.text()) == ReplyClass::NoScript) {
-            command.set(0, "EVAL");
-            command.set(1, script.text);
-            reply = link.call(command, deadline);
-        }
+        healthy_ = true;
         if (reply.isError()) {
-            throwError(script.name, reply.text());
+            throwError(scripts_->bySha1(shaOf(command)).name, reply.text());
         }
         return reply;
     });
 }
 
+void RedisClient::send(Command& call) {
+    Connection& link = connection();
+    guarded([&] { link.send(call, Clock::now() + options_.commandTimeout); });
+    underWay_.push_back(&call);
+}
+
+std::optional<RedisClient::Answered> RedisClient::receive() {
+    Connection& link = connection();
+    return guarded([&]() -> std::optional<Answered> {
+        std::optional<Reply> reply = link.tryReceive();
+        if (!reply) {
+            return std::nullopt;
+        }
+        healthy_ = true;
+        Command* const call = underWay_.front();
+        underWay_.pop_front();
+        if (isUnknownScript(*reply)) {
+            sendByText(link, *call, Clock::now() + options_.commandTimeout);
+            underWay_.push_back(call);
+            return std::nullopt;
+        }
+        return Answered{call, std::move(*reply)};
+    });
+}
+
+void RedisClient::require(const Reply& reply, const std::string& operation) {
+    guarded([&] {
+        if (reply.isError()) {
+            throwError(operation, reply.text());
+        }
+    });
+}
+
+Connection& RedisClient::idleConnection() {
+    Connection& link = connection();
+    if (!underWay_.empty()) {
+        throw Poco::IllegalStateException(label_ + ": called while replies to others are awaited");
+    }
+    return link;
+}
+
+void RedisClient::sendByText(Connection& link, Command& call, Clock::time_point deadline) const {
+    const Script& script = scripts_->bySha1(shaOf(call));
+    call.set(0, "EVAL");
+    call.set(1, script.text);
+    link.send(call, deadline);
+}
+
 void RedisClient::drop() {
     connection_.reset();
+    underWay_.clear();
 }
 
 }  // namespace drover

@@ -1,8 +1,9 @@
 #pragma once
 
 #include <atomic>
-#include <functional>
+#include <deque>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "redis/Connection.h"
@@ -35,8 +36,22 @@ public:
     /// Starts a script call: the first three arguments; the caller adds keys (as many as the script has) and arguments.
     [[nodiscard]] Command script(const std::string& name) const;
     /// Runs a command made by script(): by hash, and by text if Redis does not know it (a restart empties its cache).
-    /// `meanwhile` runs while Redis works: between the last byte sent and the first one read.
-    Reply run(Command& command, const std::function<void()>& meanwhile = {});
+    Reply run(Command& command);
+
+    /// A reply that receive() has brought, an error reply too, and the command that it answers.
+    struct Answered {
+        const Command* call;
+        Reply reply;
+    };
+    /// Sends a command made by script(), which must live until receive() brings its reply. Several may be under way, and
+    /// until all are answered nothing else can be called. An exception of either means that none will be answered.
+    void send(Command& call);
+    /// The next reply, if it is there: without waiting. One that Redis does not know is sent again as the last.
+    std::optional<Answered> receive();
+    /// Throws for an error reply what call() would.
+    void require(const Reply& reply, const std::string& operation);
+    /// For poll(): readable when receive() has something to do. -1: there is no connection.
+    [[nodiscard]] int fd() const { return connection_ ? connection_->fd() : -1; }
 
     /// Forgets the connection; the next use opens a new one.
     void drop();
@@ -50,8 +65,12 @@ public:
     [[nodiscard]] const RedisOptions& options() const { return options_; }
 
 private:
+    /// Runs `work`, and drops the connection for what makes it useless.
     template <typename Work>
     auto guarded(Work work);
+    /// For what needs the connection to itself.
+    Connection& idleConnection();
+    void sendByText(Connection& link, Command& call, Clock::time_point deadline) const;
     void failed(const std::string& why, bool slow);
 
     RedisOptions options_;
@@ -60,6 +79,7 @@ private:
     std::string clientName_;
     Reconnect reconnect_;
     std::unique_ptr<Connection> connection_;
+    std::deque<Command*> underWay_;  ///< What send() has sent, in the order of the replies.
     std::string lastError_;
     std::atomic<bool> healthy_{false};
 };

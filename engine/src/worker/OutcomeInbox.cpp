@@ -3,15 +3,16 @@
 namespace drover {
 
 void OutcomeInbox::push(std::vector<std::shared_ptr<JobRun>> runs) {
-    bool wasEmpty = false;
+    bool enough = false;
     {
         const std::lock_guard lock(mutex_);
-        wasEmpty = runs_.empty();
+        const bool before = runs_.size() >= wakeFrom_;
         runs_.insert(runs_.end(),
                      std::make_move_iterator(runs.begin()),
                      std::make_move_iterator(runs.end()));
+        enough = !before && runs_.size() >= wakeFrom_;
     }
-    if (wasEmpty) {
+    if (enough) {
         wake();
     }
 }
@@ -22,6 +23,14 @@ std::vector<std::shared_ptr<JobRun>> OutcomeInbox::take() {
     const std::lock_guard lock(mutex_);
     taken.swap(runs_);
     return taken;
+}
+
+void OutcomeInbox::wakeFrom(std::size_t count) {
+    const std::lock_guard lock(mutex_);
+    wakeFrom_ = count;
+    if (runs_.size() >= wakeFrom_) {
+        wake();
+    }
 }
 
 }  // namespace drover

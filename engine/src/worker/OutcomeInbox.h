@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <memory>
 #include <mutex>
 #include <vector>
@@ -18,13 +19,16 @@ public:
     void wake() { signal_.raise(); }
     /// Everything that lies there; clears the signal first, so that nothing is missed.
     std::vector<std::shared_ptr<JobRun>> take();
-    /// Readable while there is something to take.
+    /// From now on outcomes make the descriptor readable when there are so many of them; at first one is enough.
+    void wakeFrom(std::size_t count);
+    /// Readable when there is something to take.
     [[nodiscard]] int fd() const { return signal_.fd(); }
 
 private:
     WakeSignal signal_;
     std::mutex mutex_;
     std::vector<std::shared_ptr<JobRun>> runs_;
+    std::size_t wakeFrom_ = 1;
 };
 
 }  // namespace drover

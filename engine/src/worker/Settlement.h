@@ -37,6 +37,11 @@ public:
     void add(const std::shared_ptr<JobRun>& run,
              const std::string& pluginVersion,
              std::int64_t nowMs);
+    /// Whether there is something that calls of its own tell: anything but finished jobs.
+    [[nodiscard]] bool others() const {
+        return !retry.empty() || !handBack.empty() || !childrenWait.empty() ||
+               rateLimit.count() > 0;
+    }
     /// Gives a job back: to the front of the queue, or delayed until an epoch time. See HandBackItem.
     void giveBack(const std::shared_ptr<JobRun>& run, std::int64_t untilMs, bool uncountStart);
 

@@ -17,8 +17,6 @@ namespace drover {
 
 namespace {
 
-/// Jobs per call of advance, for claims and for outcomes: a script holds up every other client of the server.
-constexpr int kMostPerCall = 256;
 /// How long a queue is left alone whose keys answer with an error that no repetition cures.
 constexpr std::chrono::seconds kQuarantine{5};
 /// The longest sleep of the loop: bounds what a forgotten wake-up could cost.
@@ -64,7 +62,7 @@ Worker::Worker(WorkerSettings settings,
       router_(std::make_shared<HandlerRouter>(
           std::move(handlers), settings_.threads, settings_.batchSize, settings_.timeout, inbox_)),
       settlement_(settings_),
-      mostFinished_(kMostPerCall),
+      calls_(backend_, redis_, settlement_, clock_),
       tokenPrefix_(Poco::UUIDGenerator::defaultGenerator().createRandom().toString() + ":"),
       window_(std::clamp(router_->slots() * 2, 1, std::max(settings_.concurrency, 1))),
       lastProgress_(clock.monotonic()) {}
@@ -84,6 +82,10 @@ void Worker::makeReady() {
             if (runGuarded("claim", [this] { loop(); })) {
                 break;
             }
+        }
+        if (calls_.underWay()) {
+            redis_
+                .drop();  // Only stop() leaves a call behind. Its reply would answer the next command.
         }
         marker_.disarm(redis_);
         finished_ = true;
@@ -215,21 +217,31 @@ void Worker::step() {
     }
     handBackUnstarted();
     // The end does not wait for an outage: what a lost claim holds is then found as stalled by a peer.
-    if (!draining_ || held_.size() > 0) {
+    if (!calls_.unansweredClaims().empty() && (!draining_ || held_.size() > 0)) {
+        if (!allAnswered()) {
+            return;
+        }
         recoverClaims();
     }
-    sendSettlements();
-    if (!setAside_.empty() && clock_.monotonic() >= setAsideUntil_) {
-        settlement_.finish.insert(settlement_.finish.end(),
-                                  std::make_move_iterator(setAside_.begin()),
-                                  std::make_move_iterator(setAside_.end()));
-        setAside_.clear();
+    if (settlement_.others()) {
+        if (!allAnswered()) {
+            return;
+        }
+        sendSettlements();
     }
-    // What this call finishes makes room for what it claims: the script does both, in that order.
-    const auto freed = std::min(static_cast<int>(settlement_.finish.size()), mostFinished_);
-    const int claim = capacity(clock_.monotonic(), freed);
-    if (!settlement_.finish.empty() || (claim > 0 && lookAgain_)) {
-        advance(claim);
+    calls_.retrySetAside(clock_.monotonic());
+    if (calls_.maySend()) {
+        // What this call finishes makes room for what it claims: the script does both, in that order.
+        const int freed = calls_.outcomes();
+        const int claim = capacity(clock_.monotonic(), freed);
+        if (freed > 0 || (claim > 0 && lookAgain_)) {
+            sendCall(claim);
+            takeIn();
+            return;
+        }
+    }
+    if (calls_.underWay()) {
+        awaitAnswer();
         return;
     }
     if (answer_) {
@@ -384,7 +396,8 @@ void Worker::sendSettlements() {
                              const char* operation,
                              std::atomic<std::uint64_t>& counter) {
         while (!pending.empty()) {
-            const std::size_t count = std::min<std::size_t>(pending.size(), kMostPerCall);
+            const std::size_t count =
+                std::min<std::size_t>(pending.size(), AdvanceCalls::kMostPerCall);
             std::vector<std::decay_t<decltype(pending.front().item)>> items;
             items.reserve(count);
             for (std::size_t i = 0; i < count; ++i) {
@@ -439,109 +452,87 @@ void Worker::sendSettlements() {
         counters_.handedBack);
 }
 
-void Worker::advance(int claim) {
-    const std::size_t count =
-        std::min(settlement_.finish.size(), static_cast<std::size_t>(mostFinished_));
+void Worker::sendCall(int claim) {
     AdvanceRequest request;
-    request.finish.reserve(count);
-    for (std::size_t i = 0; i < count; ++i) {
-        request.finish.push_back(settlement_.finish[i].item);
-    }
     request.claim = claim;
     request.token = nextToken();
     request.lockDuration = settings_.lockDuration;
     request.workerName = settings_.workerName;
     request.limiter = settings_.limiter;
     request.metricsPoints = settings_.metricsPoints;
-    redis_.connection();  // Throws before anything is sent: the outcomes stay what they are.
-    std::optional<AdvanceResult> result;
-    try {
-        // The jobs of the last call are taken in meanwhile.
-        result = backend_.advance(redis_, request, clock_.wallMs(), [this] { takeIn(); });
-    } catch (const RedisBusyException&) {
-        throw;  // Refused as a whole: nothing was done.
-    } catch (...) {
-        for (std::size_t i = 0; i < count; ++i) {
-            settlement_.finish[i].sentBefore = true;
-        }
-        if (claim > 0) {
-            unansweredClaims_.push_back(request.token);
-        }
-        try {
-            throw;
-        } catch (const ScriptException& error) {
-            if (count == 0) {
-                throw;
-            }
-            refused(count, error.message());
-            return;
-        }
+    calls_.send(std::move(request));
+}
+
+void Worker::awaitAnswer() {
+    if (auto answer = calls_.receive()) {
+        answered(std::move(*answer));
+        return;
     }
+    if (!calls_.underWay()) {
+        return;  // Its outcomes were refused.
+    }
+    // Outcomes that are enough for another call do not wait for this one; fewer do, to go together.
+    inbox_.wakeFrom(calls_.missing());
+    pollfd fds[2] = {{calls_.fd(), POLLIN, 0}, {calls_.full() ? -1 : inbox_.fd(), POLLIN, 0}};
+    const auto left = ms(calls_.deadline() - clock_.monotonic()) + 1;
+    poll(fds, 2, static_cast<int>(std::clamp<std::int64_t>(left, 0, ms(kLongestWait))));
+    inbox_.wakeFrom(1);
+}
+
+bool Worker::allAnswered() {
+    while (calls_.underWay() && !stopping_) {
+        awaitAnswer();
+    }
+    takeIn();
+    return !stopping_;
+}
+
+void Worker::answered(AdvanceCalls::Answer answer) {
     progressed();
-    if (count > 0) {
+    if (!answer.ended.empty()) {
         failpoint("finish-unread");
-        mostFinished_ = std::min(mostFinished_ * 2, kMostPerCall);
     }
-    const bool full = claim > 0 && static_cast<int>(result->claimed()) == claim;
-    if (claim > 0) {
-        if (result->claimed() > 0) {
+    if (answer.asked > 0) {
+        const AdvanceResult& result = answer.result;
+        if (result.claimed() > 0) {
             failpoint("claimed-unread");
         }
-        lookAgain_ = full;
-        if (std::exchange(sharedPaused_, result->sawBullmq5Paused()) && !sharedPaused_) {
+        lookAgain_ = answer.full();
+        if (std::exchange(sharedPaused_, result.sawBullmq5Paused()) && !sharedPaused_) {
             resumed_();
         }
-        nextDelayedMs_ = result->nextDelayedMs;
+        nextDelayedMs_ = result.nextDelayedMs;
         if (nextDelayedMs_ > 0 && nextDelayedMs_ <= clock_.wallMs()) {
             lookAgain_ = true;
         }
-        if (result->rateLimited.count() > 0) {
+        if (result.rateLimited.count() > 0) {
             claimNotBefore_ = clock_.monotonic() + std::min<std::chrono::milliseconds>(
-                                                       result->rateLimited, kLongestLimit);
+                                                       result.rateLimited, kLongestLimit);
             lookAgain_ = true;
         }
     }
-    // What the call did may have added to the settlement: from here on its own entries are those of the answer.
-    const auto sent = settlement_.finish.begin();
-    answer_.emplace(Answer{std::move(*result),
-                           full,
-                           {std::make_move_iterator(sent),
-                            std::make_move_iterator(sent + static_cast<std::ptrdiff_t>(count))}});
-    settlement_.finish.erase(sent, sent + static_cast<std::ptrdiff_t>(count));
-}
-
-void Worker::refused(std::size_t count, const std::string& why) {
-    if (count > 1) {
-        mostFinished_ =
-            static_cast<int>(count / 2);  // One of them is at fault: the halves tell which.
-        return;
+    takeIn();
+    answer_ = std::move(answer);
+    if (calls_.underWay()) {
+        takeIn();  // Redis has its next call already.
     }
-    logger().error("job %s of %s: its outcome cannot be stored (%s); tried again in %Ld s",
-                   settlement_.finish.front().item.id,
-                   settings_.queue,
-                   why,
-                   static_cast<Poco::Int64>(kQuarantine.count()));
-    setAside_.push_back(std::move(settlement_.finish.front()));
-    settlement_.finish.erase(settlement_.finish.begin());
-    setAsideUntil_ = clock_.monotonic() + kQuarantine;
-    mostFinished_ = kMostPerCall;
 }
 
 void Worker::takeIn() {
     if (!answer_) {
         return;
     }
-    const Answer answer = std::move(*answer_);
+    const AdvanceCalls::Answer answer = std::move(*answer_);
     answer_.reset();
-    for (std::size_t i = 0; i < answer.finished.size(); ++i) {
-        const auto& [run, item, sentBefore] = answer.finished[i];
+    for (std::size_t i = 0; i < answer.ended.size(); ++i) {
+        const auto& [run, completed, sentBefore] = answer.ended[i];
         release(run, answer.result.codes[i], "moveToFinished", sentBefore);
         if (answer.result.codes[i] == 0) {
-            ++(item.completed ? counters_.completed : counters_.failed);
+            ++(completed ? counters_.completed : counters_.failed);
         }
     }
-    if (answer.full && !answer.finished.empty() &&
-        static_cast<int>(held_.size() + answer.result.claimed()) >= window_) {
+    if (answer.full() && !answer.ended.empty() &&
+        holding() + static_cast<int>(answer.result.claimed()) >= window_) {
         // Everything that could be held was there: hold more ahead if the handlers are through with what they had.
         if (router_->starved()) {
             window_ = std::min(window_ * 2, std::max(settings_.concurrency, 1));
@@ -552,8 +543,9 @@ void Worker::takeIn() {
 
 void Worker::recoverClaims() {
     // Nobody works on such jobs: without this they would wait until their locks expire, and count as stalled then.
-    while (!unansweredClaims_.empty()) {
-        const std::string token = unansweredClaims_.back();
+    std::vector<std::string>& tokens = calls_.unansweredClaims();
+    while (!tokens.empty()) {
+        const std::string token = tokens.back();
         std::vector<HandBackItem> items;
         for (std::string& id : backend_.activeWithToken(redis_, token)) {
             items.push_back({std::move(id), token, 0, true});
@@ -565,7 +557,7 @@ void Worker::recoverClaims() {
                                  items.size());
             lookAgain_ = true;
         }
-        unansweredClaims_.pop_back();
+        tokens.pop_back();
     }
 }
 
@@ -658,9 +650,7 @@ void Worker::wait() {
         until = std::min(until, claimNotBefore_);
     }
     until = std::min(until, router_->nextChange(settings_.unstartedMax));
-    if (!setAside_.empty()) {
-        until = std::min(until, setAsideUntil_);
-    }
+    until = std::min(until, calls_.nextRetry());
     pollfd fds[2] = {{inbox_.fd(), POLLIN, 0}, {marker_.fd(), POLLIN, 0}};
     const auto left = ms(until - now) + 1;  // Rounded up: rather late than in a loop of zero waits.
     poll(fds, 2, static_cast<int>(std::max<std::int64_t>(left, 0)));
@@ -699,16 +689,19 @@ void Worker::waitForRedis(Time until) {
     }
 }
 
+int Worker::holding() const {
+    // An answer that is not taken in yet has jobs to hold and others to let go.
+    const auto unread = answer_ ? static_cast<int>(answer_->result.claimed()) -
+                                      static_cast<int>(answer_->ended.size())
+                                : 0;
+    return static_cast<int>(held_.size()) + unread + calls_.unanswered();
+}
+
 int Worker::capacity(Time now, int freed) {
     if (quiet_ || draining_ || stopping_ || now < claimNotBefore_) {
         return 0;
     }
-    // An answer that is not taken in yet has jobs to hold and others to let go.
-    const auto unread = answer_ ? static_cast<int>(answer_->result.claimed()) -
-                                      static_cast<int>(answer_->finished.size())
-                                : 0;
-    const int held = static_cast<int>(held_.size()) + unread;
-    const int room = std::min(window_ - held + freed, kMostPerCall);
+    const int room = std::min(window_ - holding() + freed, AdvanceCalls::kMostPerCall);
     if (room <= 0) {
         return 0;
     }

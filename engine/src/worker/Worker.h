@@ -15,6 +15,7 @@
 #include "core/HandlerType.h"
 #include "queue/ClientPool.h"
 #include "queue/QueueBackend.h"
+#include "worker/AdvanceCalls.h"
 #include "worker/HandlerRouter.h"
 #include "worker/HeldJobs.h"
 #include "worker/JobScheduler.h"
@@ -28,8 +29,8 @@ namespace drover {
 /// Works one queue: claims batches, hands them to the pools of its handlers, and tells Redis what became of each job.
 ///
 /// One thread, the claim loop: while nothing is to do it waits at once for the queue's marker and for outcomes of its
-/// handlers. One call of `advance` then finishes, promotes and claims. An outage of Redis costs nothing but time: outcomes
-/// are kept and sent again.
+/// handlers. One call of `advance` then finishes, promotes and claims; under load the next one is on its way before the last
+/// is answered. An outage of Redis costs nothing but time: outcomes are kept and sent again.
 /// Threads: the public methods from any thread, prepare() and switchTo() from one; everything else belongs to the loop.
 class Worker {
 public:
@@ -94,13 +95,6 @@ public:
     [[nodiscard]] Stats stats() const;
 
 private:
-    /// The answer to a call of advance, until its jobs are held and the ones that it finished are let go.
-    struct Answer {
-        AdvanceResult result;
-        bool full;  ///< As many jobs as were asked for.
-        std::vector<Settled<FinishItem>> finished;
-    };
-
     void begin();
     void loop();
     void step();
@@ -109,9 +103,14 @@ private:
     void gather();
     void settle(const std::shared_ptr<JobRun>& run, Time now);
     void sendSettlements();
-    void advance(int claim);
-    /// Works through the last answer. Not done at once, but while Redis works on the next call.
+    void sendCall(int claim);
+    /// The answer to the oldest call under way; comes back sooner if there is enough for another call.
+    void awaitAnswer();
+    void answered(AdvanceCalls::Answer answer);
+    /// Works through the last answer. Not done before Redis has its next call, if there is one.
     void takeIn();
+    /// Waits until Redis owes us no answer, which other calls need; false if the worker is to stop.
+    [[nodiscard]] bool allAnswered();
     /// Gives back what a claim took whose reply was lost.
     void recoverClaims();
     void accept(std::vector<ClaimedJob> jobs);
@@ -120,6 +119,8 @@ private:
     void wait();
     void waitForRedis(Time until);
 
+    /// How many jobs this process has, or will have when Redis has answered.
+    [[nodiscard]] int holding() const;
     /// How many jobs may be claimed now, if `freed` of those held are finished by the same call.
     [[nodiscard]] int capacity(Time now, int freed);
     /// Of the handler that had the job; nullptr: none had.
@@ -130,8 +131,6 @@ private:
     [[nodiscard]] bool iterate(const ClaimedJob& job);
     /// A peer may serve what nobody here does: put back delayed, longer each time.
     void putBackUnserved(const std::shared_ptr<JobRun>& run);
-    /// Redis refused a call with so many outcomes as a whole: one of them must not hold up its neighbours.
-    void refused(std::size_t count, const std::string& why);
     void release(const std::shared_ptr<JobRun>& run,
                  int code,
                  const char* operation,
@@ -158,11 +157,9 @@ private:
     std::optional<Change> next_;  ///< What comes after router_ and settings_.
 
     Settlement settlement_;  ///< Outcomes that Redis does not know yet.
-    int mostFinished_;       ///< Outcomes per call; fewer while one of them is refused as a whole.
-    std::vector<Settled<FinishItem>> setAside_;  ///< Sent again at setAsideUntil_.
-    Time setAsideUntil_{};
-    std::optional<Answer> answer_;
-    std::vector<std::string> unansweredClaims_;  ///< Their lock tokens: they may have taken jobs.
+    AdvanceCalls calls_;
+    std::optional<AdvanceCalls::Answer>
+        answer_;  ///< Until its jobs are held and the ones that it finished are let go.
     std::unordered_map<std::string, int> unserved_;  ///< Job id to how often it was put back.
     std::string cachedOptionsText_;
     std::shared_ptr<const JobOptions> cachedOptions_;

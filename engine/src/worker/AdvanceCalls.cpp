@@ -1,0 +1,192 @@
+#include "worker/AdvanceCalls.h"
+
+#include <algorithm>
+#include <iterator>
+#include <utility>
+
+#include <Poco/Logger.h>
+
+#include "drover/Exceptions.h"
+
+namespace drover {
+
+namespace {
+
+constexpr std::size_t kMostUnderWay = 2;
+/// How long an outcome is left alone that Redis answers with an error that no repetition cures.
+constexpr std::chrono::seconds kQuarantine{5};
+
+}  // namespace
+
+AdvanceCalls::AdvanceCalls(const QueueBackend& backend,
+                           RedisClient& redis,
+                           Settlement& settlement,
+                           const Clock& clock)
+    : backend_(backend), redis_(redis), settlement_(settlement), clock_(clock) {}
+
+bool AdvanceCalls::full() const {
+    // While somebody's outcome is refused, one call at a time finds out whose.
+    return calls_.size() >= (most_ == kMostPerCall ? kMostUnderWay : 1);
+}
+
+std::size_t AdvanceCalls::missing() const {
+    return kWorthACall - std::min(settlement_.finish.size(), kWorthACall - 1);
+}
+
+bool AdvanceCalls::maySend() const {
+    return calls_.empty() || (!full() && settlement_.finish.size() >= kWorthACall);
+}
+
+int AdvanceCalls::outcomes() const {
+    return std::min(static_cast<int>(settlement_.finish.size()), most_);
+}
+
+int AdvanceCalls::unanswered() const {
+    int change = 0;
+    for (const auto& call : calls_) {
+        change += call->request.claim - static_cast<int>(call->sent.size());
+    }
+    return change;
+}
+
+AdvanceCalls::Time AdvanceCalls::deadline() const {
+    return calls_.front()->deadline;
+}
+
+void AdvanceCalls::send(AdvanceRequest request) {
+    redis_.connection();  // Throws before anything is sent: the outcomes stay what they are.
+    auto call = std::make_unique<Call>();
+    call->request = std::move(request);
+    const auto begin = settlement_.finish.begin();
+    const auto end = begin + outcomes();
+    call->request.finish.reserve(static_cast<std::size_t>(end - begin));
+    call->sent.reserve(static_cast<std::size_t>(end - begin));
+    for (auto settled = begin; settled != end; ++settled) {
+        call->request.finish.push_back(std::move(settled->item));
+        call->sent.push_back({std::move(settled->run), settled->sentBefore});
+    }
+    settlement_.finish.erase(begin, end);
+    call->nowMs = clock_.wallMs();
+    call->deadline = clock_.monotonic() + redis_.options().commandTimeout;
+    call->command = backend_.advanceCall(redis_, call->request, call->nowMs);
+    calls_.push_back(std::move(call));
+    try {
+        redis_.send(calls_.back()->command);
+    } catch (...) {
+        loseAll();
+        throw;
+    }
+}
+
+std::optional<AdvanceCalls::Answer> AdvanceCalls::receive() {
+    std::optional<RedisClient::Answered> answered;
+    try {
+        answered = redis_.receive();
+        if (!answered && clock_.monotonic() >= deadline()) {
+            const std::string why = "no reply from Redis within the deadline";
+            redis_.fail(why);
+            throw RedisTimeoutException(why);
+        }
+    } catch (...) {
+        loseAll();
+        throw;
+    }
+    if (!answered) {
+        return std::nullopt;
+    }
+    const auto found = std::find_if(calls_.begin(), calls_.end(), [&answered](const auto& call) {
+        return &call->command == answered->call;
+    });
+    const std::unique_ptr<Call> call = std::move(*found);
+    calls_.erase(found);
+    try {
+        redis_.require(answered->reply, "advance");
+        Answer answer{
+            backend_.advanceResult(std::move(answered->reply), call->request, call->nowMs),
+            {},
+            call->request.claim};
+        answer.ended.reserve(call->sent.size());
+        for (std::size_t i = 0; i < call->sent.size(); ++i) {
+            answer.ended.push_back({std::move(call->sent[i].run),
+                                    call->request.finish[i].completed,
+                                    call->sent[i].before});
+        }
+        if (!answer.ended.empty()) {
+            most_ = std::min(most_ * 2, kMostPerCall);
+        }
+        return answer;
+    } catch (const ScriptException& error) {
+        const std::size_t count = call->sent.size();
+        takeBack(*call, true);
+        if (count == 0) {
+            throw;
+        }
+        refused(count, error.message());
+        return std::nullopt;
+    } catch (const RedisBusyException&) {
+        loseAll();  // The connection went with it.
+        takeBack(*call, false);
+        throw;
+    } catch (...) {
+        loseAll();
+        takeBack(*call, true);
+        throw;
+    }
+}
+
+void AdvanceCalls::takeBack(Call& call, bool open) {
+    std::vector<Settled<FinishItem>> items;
+    items.reserve(call.sent.size());
+    for (std::size_t i = 0; i < call.sent.size(); ++i) {
+        items.push_back({std::move(call.sent[i].run),
+                         std::move(call.request.finish[i]),
+                         open || call.sent[i].before});
+    }
+    settlement_.finish.insert(settlement_.finish.begin(),
+                              std::make_move_iterator(items.begin()),
+                              std::make_move_iterator(items.end()));
+    if (open && call.request.claim > 0) {
+        unansweredClaims_.push_back(call.request.token);
+    }
+}
+
+void AdvanceCalls::loseAll() {
+    for (; !calls_.empty(); calls_.pop_back()) {
+        takeBack(*calls_.back(), true);
+    }
+}
+
+void AdvanceCalls::refused(std::size_t count, const std::string& why) {
+    if (count > 1) {
+        // One of them is at fault: the halves tell which.
+        most_ = static_cast<int>(count / 2);
+        return;
+    }
+    Settled<FinishItem>& outcome = settlement_.finish.front();
+    Poco::Logger::get("worker").error(
+        "job %s of %s: its outcome cannot be stored (%s); tried again in %Ld s",
+        outcome.item.id,
+        backend_.keys().qualifiedName(),
+        why,
+        static_cast<Poco::Int64>(kQuarantine.count()));
+    setAside_.push_back(std::move(outcome));
+    settlement_.finish.erase(settlement_.finish.begin());
+    setAsideUntil_ = clock_.monotonic() + kQuarantine;
+    most_ = kMostPerCall;
+}
+
+void AdvanceCalls::retrySetAside(Time now) {
+    if (setAside_.empty() || now < setAsideUntil_) {
+        return;
+    }
+    settlement_.finish.insert(settlement_.finish.end(),
+                              std::make_move_iterator(setAside_.begin()),
+                              std::make_move_iterator(setAside_.end()));
+    setAside_.clear();
+}
+
+AdvanceCalls::Time AdvanceCalls::nextRetry() const {
+    return setAside_.empty() ? Time::max() : setAsideUntil_;
+}
+
+}  // namespace drover

@@ -1,0 +1,119 @@
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "core/Clock.h"
+#include "queue/QueueBackend.h"
+#include "worker/Settlement.h"
+
+namespace drover {
+
+/// The calls of `advance` of one worker: what they carry, in which order, and what is left of those without a reply.
+///
+/// Two may be under way, so that Redis has its next call while the reply to the last one is worked through. The second one
+/// waits for enough outcomes to be worth a call: what comes a few at a time joins the next call as ever.
+/// The outcomes come from the settlement, and go back there when it is open whether Redis has them.
+/// Threads: the claim loop's only.
+class AdvanceCalls {
+public:
+    using Time = Clock::Monotonic;
+
+    /// Jobs per call, for claims and for outcomes: a script holds up every other client of the server.
+    static constexpr int kMostPerCall = 256;
+    /// Outcomes that are worth a second call while the first one is under way.
+    static constexpr std::size_t kWorthACall = 64;
+
+    /// What a call was answered.
+    struct Answer {
+        struct Ended {
+            std::shared_ptr<JobRun> run;
+            bool completed;
+            bool sentBefore;
+        };
+        AdvanceResult result;
+        std::vector<Ended> ended;  ///< One per code of the result.
+        int asked = 0;             ///< How many jobs it was to claim.
+
+        /// As many jobs as were asked for: there may be more.
+        [[nodiscard]] bool full() const {
+            return asked > 0 && static_cast<int>(result.claimed()) == asked;
+        }
+    };
+
+    /// All of them must outlive it.
+    AdvanceCalls(const QueueBackend& backend,
+                 RedisClient& redis,
+                 Settlement& settlement,
+                 const Clock& clock);
+
+    [[nodiscard]] bool underWay() const { return !calls_.empty(); }
+    /// Whether another call may be sent now, if there is something to send.
+    [[nodiscard]] bool maySend() const;
+    /// Whether none may be sent before an answer comes, whatever there is to send.
+    [[nodiscard]] bool full() const;
+    /// How many more outcomes are worth another call; at least 1.
+    [[nodiscard]] std::size_t missing() const;
+    /// How many outcomes the next call takes along.
+    [[nodiscard]] int outcomes() const;
+    /// By how many jobs the calls under way will change what is held, if all find what they ask for.
+    [[nodiscard]] int unanswered() const;
+
+    /// Sends a call for `request`, which has no outcomes yet. Throws RedisIoException: see receive().
+    void send(AdvanceRequest request);
+    /// An answer if one has come; does not wait. Throws RedisIoException when the connection is gone or the oldest call has
+    /// waited for too long, RedisBusyException when Redis refuses the call for now, ScriptException when it refuses a claim
+    /// for good. A refusal of outcomes throws nothing: they are sent again in halves, and what is refused alone later.
+    std::optional<Answer> receive();
+    /// For poll(): readable when an answer comes. -1: there is no connection.
+    [[nodiscard]] int fd() const { return redis_.fd(); }
+    /// When the oldest call under way has waited for too long.
+    [[nodiscard]] Time deadline() const;
+
+    /// Outcomes that Redis refused alone go on now if it is time.
+    void retrySetAside(Time now);
+    /// When that is; Time::max(): there are none.
+    [[nodiscard]] Time nextRetry() const;
+
+    /// Lock tokens of claims without reply: they may have taken jobs. The caller removes what it has looked after.
+    [[nodiscard]] std::vector<std::string>& unansweredClaims() { return unansweredClaims_; }
+
+private:
+    struct Sent {
+        std::shared_ptr<JobRun> run;
+        bool before;
+    };
+    struct Call {
+        AdvanceRequest request;
+        std::vector<Sent> sent;  ///< One per outcome of the request.
+        std::int64_t nowMs;
+        Time deadline;
+        Command command;  ///< Refers to the request.
+    };
+
+    /// Back to the front of the settlement. `open`: Redis may have worked on it.
+    void takeBack(Call& call, bool open);
+    /// No reply will come to any of them.
+    void loseAll();
+    /// Redis refused a call with so many outcomes as a whole: one of them must not hold up its neighbours.
+    void refused(std::size_t count, const std::string& why);
+
+    const QueueBackend& backend_;
+    RedisClient& redis_;
+    Settlement& settlement_;
+    const Clock& clock_;
+    std::deque<std::unique_ptr<Call>> calls_;  ///< In the order of their replies.
+    int most_ =
+        kMostPerCall;  ///< Outcomes per call; fewer while one of them is refused as a whole.
+    std::vector<Settled<FinishItem>> setAside_;  ///< Sent again at setAsideUntil_.
+    Time setAsideUntil_{};
+    std::vector<std::string> unansweredClaims_;
+};
+
+}  // namespace drover

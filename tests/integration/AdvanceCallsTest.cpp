@@ -1,0 +1,296 @@
+#include <algorithm>
+#include <chrono>
+#include <memory>
+#include <set>
+#include <string>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include <cppunit/extensions/HelperMacros.h>
+
+#include "drover/Exceptions.h"
+#include "support/RedisFixture.h"
+#include "worker/AdvanceCalls.h"
+
+namespace {
+
+using namespace drover;
+using namespace drover::test;
+using std::chrono::milliseconds;
+
+constexpr int kEnough = static_cast<int>(AdvanceCalls::kWorthACall);
+
+}  // namespace
+
+/// Calls of advance that overlap: their order, and what becomes of them when no reply comes.
+class AdvanceCallsTest : public RedisFixture {
+    CPPUNIT_TEST_SUITE(AdvanceCallsTest);
+    CPPUNIT_TEST(aSecondCallIsSentForManyOutcomesOnly);
+    CPPUNIT_TEST(answersComeInTheOrderOfTheCalls);
+    CPPUNIT_TEST(whatIsUnderWayCountsAsHeldOrAsRoom);
+    CPPUNIT_TEST(aScriptThatRedisForgotIsSentAgainForBoth);
+    CPPUNIT_TEST(aDeadConnectionLeavesBothCallsOpen);
+    CPPUNIT_TEST(aRefusalForNowLeavesOnlyTheLaterCallOpen);
+    CPPUNIT_TEST(aReplyHasADeadline);
+    CPPUNIT_TEST(oneOutcomeThatRedisRefusesIsFoundAndSetAside);
+    CPPUNIT_TEST(nothingElseIsCalledWhileAnAnswerIsAwaited);
+    CPPUNIT_TEST_SUITE_END();
+
+public:
+    void setUp() override {
+        RedisFixture::setUp();
+        make();
+    }
+    void tearDown() override {
+        if (own_) {
+            own_->thaw();
+        }
+        calls_.reset();
+        settlement_.reset();
+        clients_.reset();
+        redis_.reset();
+        RedisFixture::tearDown();
+    }
+
+    void aSecondCallIsSentForManyOutcomesOnly() {
+        const auto jobs = claimed(2 * kEnough + 1);
+        CPPUNIT_ASSERT(calls_->maySend());
+        end({jobs[0]});
+        send(0);
+        CPPUNIT_ASSERT(!calls_->maySend());
+        CPPUNIT_ASSERT(!calls_->full());
+        end({jobs.begin() + 1, jobs.begin() + kEnough});
+        CPPUNIT_ASSERT(!calls_->maySend());
+        CPPUNIT_ASSERT_EQUAL(std::size_t{1}, calls_->missing());
+        end({jobs[kEnough]});
+        CPPUNIT_ASSERT(calls_->maySend());
+        send(0);
+        CPPUNIT_ASSERT(calls_->full());
+        end({jobs.begin() + kEnough + 1, jobs.end()});
+        CPPUNIT_ASSERT(!calls_->maySend());
+        CPPUNIT_ASSERT_EQUAL(std::size_t{1}, answer().ended.size());
+        CPPUNIT_ASSERT(calls_->maySend());
+    }
+
+    void answersComeInTheOrderOfTheCalls() {
+        const auto jobs = claimed(2 * kEnough);
+        addJobs(30);
+        end({jobs.begin(), jobs.begin() + kEnough});
+        send(10);
+        end({jobs.begin() + kEnough, jobs.end()});
+        send(10);
+        std::set<std::string> taken;
+        for (int call = 0; call < 2; ++call) {
+            const AdvanceCalls::Answer answered = answer();
+            CPPUNIT_ASSERT_EQUAL(AdvanceCalls::kWorthACall, answered.ended.size());
+            for (int i = 0; i < kEnough; ++i) {
+                const auto at = static_cast<std::size_t>(i);
+                CPPUNIT_ASSERT_EQUAL(0, answered.result.codes[at]);
+                CPPUNIT_ASSERT(answered.ended[at].completed);
+                CPPUNIT_ASSERT(!answered.ended[at].sentBefore);
+                CPPUNIT_ASSERT_EQUAL(jobs[static_cast<std::size_t>(call * kEnough + i)].id,
+                                     answered.ended[at].run->job().id);
+            }
+            CPPUNIT_ASSERT(answered.full());
+            for (const ClaimedJob& job : answered.result.jobs()) {
+                CPPUNIT_ASSERT_EQUAL("call " + std::to_string(call + 1), job.token);
+                taken.insert(job.id);
+            }
+        }
+        CPPUNIT_ASSERT_EQUAL(std::size_t{20}, taken.size());
+        CPPUNIT_ASSERT_EQUAL(std::size_t{20}, list(keys().active).size());
+        CPPUNIT_ASSERT(!calls_->underWay());
+    }
+
+    void whatIsUnderWayCountsAsHeldOrAsRoom() {
+        const auto jobs = claimed(2 * kEnough);
+        end({jobs.begin(), jobs.begin() + kEnough});
+        send(100);
+        CPPUNIT_ASSERT_EQUAL(100 - kEnough, calls_->unanswered());
+        end({jobs.begin() + kEnough, jobs.end()});
+        CPPUNIT_ASSERT_EQUAL(kEnough, calls_->outcomes());
+        send(7);
+        CPPUNIT_ASSERT_EQUAL(107 - 2 * kEnough, calls_->unanswered());
+        answer();
+        CPPUNIT_ASSERT_EQUAL(7 - kEnough, calls_->unanswered());
+        answer();
+        CPPUNIT_ASSERT_EQUAL(0, calls_->unanswered());
+    }
+
+    void aScriptThatRedisForgotIsSentAgainForBoth() {
+        const auto jobs = claimed(2 * kEnough);
+        redis({"SCRIPT", "FLUSH"});
+        end({jobs.begin(), jobs.begin() + kEnough});
+        send(0);
+        end({jobs.begin() + kEnough, jobs.end()});
+        send(0);
+        for (int call = 0; call < 2; ++call) {
+            const AdvanceCalls::Answer answered = answer();
+            CPPUNIT_ASSERT_EQUAL(AdvanceCalls::kWorthACall, answered.ended.size());
+            for (std::size_t i = 0; i < answered.ended.size(); ++i) {
+                CPPUNIT_ASSERT_EQUAL(0, answered.result.codes[i]);
+            }
+        }
+        CPPUNIT_ASSERT_EQUAL(std::int64_t{0}, number({"LLEN", keys().active}));
+        const auto seen = events();
+        CPPUNIT_ASSERT_EQUAL(std::ptrdiff_t{2 * kEnough},
+                             std::count_if(seen.begin(), seen.end(), [](const std::string& event) {
+                                 return event.rfind("completed ", 0) == 0;
+                             }));
+    }
+
+    void aDeadConnectionLeavesBothCallsOpen() {
+        onOwnServer();
+        const auto jobs = claimed(2 * kEnough);
+        own_->freeze();
+        end({jobs.begin(), jobs.begin() + kEnough});
+        send(5);
+        end({jobs.begin() + kEnough, jobs.end()});
+        send(0);
+        own_->stop(9);
+        CPPUNIT_ASSERT_THROW(answer(), RedisIoException);
+        CPPUNIT_ASSERT(!calls_->underWay());
+        CPPUNIT_ASSERT_EQUAL(jobs.size(), settlement_->finish.size());
+        for (std::size_t i = 0; i < jobs.size(); ++i) {
+            CPPUNIT_ASSERT_EQUAL(jobs[i].id, settlement_->finish[i].item.id);
+            CPPUNIT_ASSERT_EQUAL(jobs[i].id, settlement_->finish[i].run->job().id);
+            CPPUNIT_ASSERT(settlement_->finish[i].sentBefore);
+        }
+        // The second one asked for no job.
+        CPPUNIT_ASSERT(std::vector<std::string>{"call 1"} == calls_->unansweredClaims());
+    }
+
+    void aRefusalForNowLeavesOnlyTheLaterCallOpen() {
+        onOwnServer();
+        const auto jobs = claimed(2 * kEnough);
+        redis({"REPLICAOF", "127.0.0.1", "1"});
+        end({jobs.begin(), jobs.begin() + kEnough});
+        send(5);
+        end({jobs.begin() + kEnough, jobs.end()});
+        send(5);
+        CPPUNIT_ASSERT_THROW(answer(), RedisBusyException);
+        CPPUNIT_ASSERT(!calls_->underWay());
+        CPPUNIT_ASSERT_EQUAL(jobs.size(), settlement_->finish.size());
+        for (std::size_t i = 0; i < jobs.size(); ++i) {
+            CPPUNIT_ASSERT_EQUAL(jobs[i].id, settlement_->finish[i].item.id);
+            CPPUNIT_ASSERT_EQUAL(i >= AdvanceCalls::kWorthACall, settlement_->finish[i].sentBefore);
+        }
+        CPPUNIT_ASSERT(std::vector<std::string>{"call 2"} == calls_->unansweredClaims());
+    }
+
+    void aReplyHasADeadline() {
+        onOwnServer();
+        const auto jobs = claimed(1);
+        own_->freeze();
+        end(jobs);
+        send(0);
+        const auto start = clock_.monotonic();
+        CPPUNIT_ASSERT_THROW(answer(), RedisTimeoutException);
+        const auto took = clock_.monotonic() - start;
+        CPPUNIT_ASSERT(took >= kTimeout - milliseconds(50) && took < 10 * kTimeout);
+        CPPUNIT_ASSERT_EQUAL(std::size_t{1}, settlement_->finish.size());
+        CPPUNIT_ASSERT(settlement_->finish.front().sentBefore);
+    }
+
+    void oneOutcomeThatRedisRefusesIsFoundAndSetAside() {
+        const auto jobs = claimed(4);
+        // Of another type than a set: nothing can be asked of it.
+        redis({"SET", keys().job(jobs[2].id) + ":dependencies", "x"});
+        end(jobs);
+        std::size_t done = 0;
+        while (!settlement_->finish.empty()) {
+            send(0);
+            CPPUNIT_ASSERT(!calls_->maySend());
+            while (calls_->underWay()) {
+                if (const auto answered = calls_->receive()) {
+                    done += answered->ended.size();
+                }
+                std::this_thread::sleep_for(milliseconds(1));
+            }
+        }
+        CPPUNIT_ASSERT_EQUAL(std::size_t{3}, done);
+        CPPUNIT_ASSERT((std::vector<std::string>{jobs[2].id} == list(keys().active)));
+        const auto later = calls_->nextRetry();
+        CPPUNIT_ASSERT(later > clock_.monotonic());
+        calls_->retrySetAside(later);
+        CPPUNIT_ASSERT_EQUAL(std::size_t{1}, settlement_->finish.size());
+        CPPUNIT_ASSERT_EQUAL(jobs[2].id, settlement_->finish.front().item.id);
+    }
+
+    void nothingElseIsCalledWhileAnAnswerIsAwaited() {
+        send(1);
+        CPPUNIT_ASSERT_THROW(redis_->call(Command{"PING"}), Poco::IllegalStateException);
+        answer();
+        CPPUNIT_ASSERT_EQUAL(std::string("PONG"),
+                             std::string(redis_->call(Command{"PING"}).text()));
+    }
+
+private:
+    static constexpr milliseconds kTimeout{300};
+
+    void make() {
+        RedisOptions through = options();
+        if (own_) {
+            through.commandTimeout = kTimeout;
+        }
+        sent_ = 0;
+        redis_ = std::make_unique<RedisClient>(through, scripts(), "claim");
+        clients_ = std::make_unique<ClientPool>(
+            [this] { return std::make_unique<RedisClient>(options(), scripts(), "host"); }, 1);
+        settlement_ = std::make_unique<Settlement>(settings_);
+        calls_ = std::make_unique<AdvanceCalls>(backend(), *redis_, *settlement_, clock_);
+    }
+    void onOwnServer() {
+        useOwnServer();
+        make();
+        redis_->call(Command{"PING"});  // Connected before anything happens to the server.
+    }
+
+    void addJobs(int count) {
+        for (int i = 0; i < count; ++i) {
+            addJob("test", "{}", R"({"attempts":0,"removeOnComplete":true})");
+        }
+    }
+    std::vector<ClaimedJob> claimed(int count) {
+        addJobs(count);
+        return claim(count);
+    }
+    /// As if their handlers had completed them.
+    void end(const std::vector<ClaimedJob>& jobs) {
+        for (const ClaimedJob& job : jobs) {
+            auto run = std::make_shared<JobRun>(
+                job,
+                std::make_shared<const JobOptions>(JobOptions::parse(job.opts)),
+                backend(),
+                *clients_,
+                clock_.monotonic());
+            run->setOutcome({JobOutcome::Kind::Completed, "1", "", 0});
+            settlement_->add(run, "test 1", clock_.wallMs());
+        }
+    }
+    void send(int claim) {
+        AdvanceRequest request;
+        request.claim = claim;
+        request.token = "call " + std::to_string(++sent_);
+        request.lockDuration = std::chrono::seconds(10);
+        calls_->send(std::move(request));
+    }
+    AdvanceCalls::Answer answer() {
+        std::optional<AdvanceCalls::Answer> answered;
+        eventually("an answer", [&] {
+            answered = calls_->receive();
+            return answered.has_value();
+        });
+        return std::move(*answered);
+    }
+
+    WorkerSettings settings_;
+    int sent_ = 0;
+    std::unique_ptr<RedisClient> redis_;
+    std::unique_ptr<ClientPool> clients_;
+    std::unique_ptr<Settlement> settlement_;
+    std::unique_ptr<AdvanceCalls> calls_;
+};
+
+CPPUNIT_TEST_SUITE_REGISTRATION(AdvanceCallsTest);
