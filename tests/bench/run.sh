@@ -180,7 +180,7 @@ measure_bullmq_noop() {
   local concurrency
   for concurrency in 50 200; do
     redis flushall >/dev/null
-    node tests/bench/queue.cjs fill noop echo "$noop_jobs" "$events"
+    node tests/bench/queue.cjs fill noop noop "$noop_jobs" "$events"
     start_worker noop.log node tests/bench/peers/noop.cjs noop "$concurrency"
     until_true 30 'the BullMQ worker' says noop.log consuming
     record "bullmq_noop_$concurrency" "$(drained noop "$noop_jobs")"
@@ -204,8 +204,8 @@ drover_data() {
 start_drover() {
   local name=$1
   shift
-  DATABASE_URL=$(url drover) start_worker "$name.log" "$binary" run "$@" --set "plugins.dir=$PWD/build/release/plugins" \
-    --set "control.socket=$folder/$name.sock" --set log.level=warning
+  DATABASE_URL=$(url drover) start_worker "$name.log" "$binary" run --set "plugins.dir=$PWD/build/release/plugins" \
+    --set "control.socket=$folder/$name.sock" --set log.level=warning "$@"
 }
 drover_is_ready() { "$binary" health --socket "$folder/$1.sock"; }
 
@@ -230,17 +230,17 @@ measure_drover_drain() {
   rows_are drover "$jobs"
 }
 
-# echo_drained NAME SETTING: what an empty handler gets done.
-echo_drained() {
+# noop_drained NAME ISOLATION: what an empty handler gets done.
+noop_drained() {
   redis flushall >/dev/null
-  node tests/bench/queue.cjs fill echo echo "$noop_jobs" "$events"
-  start_drover echo --set plugins.load=echo --set "$2"
-  until_true 30 'the echo worker' drover_is_ready echo
-  record "$1" "$(drained echo "$noop_jobs")"
+  node tests/bench/queue.cjs fill noop noop "$noop_jobs" "$events"
+  start_drover noop --set plugins.load=noop --set "plugin.noop.isolation=$2" --set "plugins.dir=$PWD/build/bench/plugins"
+  until_true 30 'the worker' drover_is_ready noop
+  record "$1" "$(drained noop "$noop_jobs")"
   stop_workers
 }
-measure_drover_noop() { echo_drained drover_noop plugin.echo.isolation=thread; }
-measure_drover_noop_process() { echo_drained drover_noop_process plugin.echo.isolation=process; }
+measure_drover_noop() { noop_drained drover_noop thread; }
+measure_drover_noop_process() { noop_drained drover_noop_process process; }
 
 # --- turns -----------------------------------------------------------------------------------------------------------------
 
