@@ -80,6 +80,7 @@ class ConfigurationTest : public CppUnit::TestFixture {
     CPPUNIT_TEST(secretsAppearNowhere);
     CPPUNIT_TEST(rereadingSeesTheChangedFileAndKeepsThePlugins);
     CPPUNIT_TEST(aPluginThatComesOrGoesHasNoOthersFileRead);
+    CPPUNIT_TEST(aPipeBesideAPluginIsNotWaitedFor);
     CPPUNIT_TEST(aFileBesideThatIsRefusedHasBeenRead);
     CPPUNIT_TEST(whatNeedsARestartStaysAsItIs);
     CPPUNIT_TEST(aQueueStaysWhatItIsWhileItsAliasIsThere);
@@ -394,6 +395,15 @@ public:
         // What has changed is still to be found.
         CPPUNIT_ASSERT(with.filesRead() != with.filesNow());
         assertHas(joined(config.reread().problems()), "b.properties:1");
+    }
+
+    void aPipeBesideAPluginIsNotWaitedFor() {
+        sources_.settings = {"plugins.dir=" + folder_};
+        CPPUNIT_ASSERT_EQUAL(0, ::mkfifo((folder_ + "/a.properties").c_str(), 0600));
+        Configuration config(sources_);
+        config.declare(plugin("a"));
+        assertHas(joined(config.problems()), "a.properties: is no regular file");
+        CPPUNIT_ASSERT(config.filesNow().empty());
     }
 
     void aFileBesideThatIsRefusedHasBeenRead() {

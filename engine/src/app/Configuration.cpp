@@ -117,9 +117,10 @@ std::vector<std::string> Configuration::files() const {
 FileTexts Configuration::filesNow() const {
     FileTexts texts;
     for (const std::string& path : files()) {
-        const auto read = filesRead_.find(path);
-        if (read != filesRead_.end() && isReadOnce(path)) {
-            texts.insert(*read);
+        if (isReadOnce(path)) {
+            if (const auto read = filesRead_.find(path); read != filesRead_.end()) {
+                texts.insert(*read);
+            }
             continue;
         }
         try {
@@ -277,6 +278,11 @@ void Configuration::readFileOf(const std::string& plugin) {
     const std::string path = fileOf(plugin);
     std::error_code ignored;
     if (!std::filesystem::exists(path, ignored)) {
+        return;
+    }
+    if (isReadOnce(path)) {
+        // Everybody would wait until somebody writes into it.
+        besideProblems_.push_back(path + ": is no regular file");
         return;
     }
     try {
