@@ -28,7 +28,7 @@
   Returns  { codes, jobs, ttl, next, five, id }
            codes: one per job to finish: 0 done; -1 no hash, -2 no lock, -6 another worker's lock, -3 not active,
                   -4 children pending, -9 children failed; empty if all are done
-           jobs:  six per job: id, name, data, opts, timestamp ("" for one that its hash lacks), and the other fields
+           jobs:  six per job: id, name, data, opts, timestamp ("" for what its hash lacks), and the other fields
                   with their values before this claim as a list of pairs. A name or opts of false are those of the job
                   before; pairs of false are none but delay and priority of 0. What every job has would double the reply.
            ttl:   ms for which the rate limiter is closed; 0: it is not
@@ -233,13 +233,13 @@ end
 
 -- What the calls below write to, touched before anything is popped or released: a key of another type ends the script
 -- here, where no job is in between two lists.
-redis.call('LLEN', keys.active)
-redis.call('XLEN', keys.events)
-redis.call('ZCARD', keys.marker)
+call('LLEN', keys.active)
+call('XLEN', keys.events)
+call('ZCARD', keys.marker)
 
 if #ARGV > 11 then
-  redis.call('ZCARD', keys.completed)
-  redis.call('ZCARD', keys.failed)
+  call('ZCARD', keys.completed)
+  call('ZCARD', keys.failed)
   trimEvents(keys.events, keys.meta)
   finishAll()
 end
@@ -249,13 +249,13 @@ local mostDropped = 1000
 
 -- Takes up to `most` ids off wait, then off prioritized.
 local function takeIds(most)
-  local ids = redis.call('RPOP', keys.wait, most) or {}
+  local ids = call('RPOP', keys.wait, most) or {}
   local wanted = most - #ids
   if wanted > 0 then
-    local popped = redis.call('ZPOPMIN', keys.prioritized, wanted)
+    local popped = call('ZPOPMIN', keys.prioritized, wanted)
     for i = 1, #popped, 2 do ids[#ids + 1] = popped[i] end
     -- Fewer than asked for: none is left, so the counter may start again.
-    if #popped < wanted * 2 then redis.call('DEL', keys.pc) end
+    if #popped < wanted * 2 then call('DEL', keys.pc) end
   end
   return ids
 end
@@ -312,11 +312,11 @@ local function claim()
 
   local limitMax = queue.max or workerMax
   if limitMax then
-    local started = tonumber(redis.call('GET', keys.limiter) or 0)
+    local started = tonumber(call('GET', keys.limiter) or 0)
     if started >= limitMax then
-      local ttl = redis.call('PTTL', keys.limiter)
+      local ttl = call('PTTL', keys.limiter)
       if ttl > 0 then return {}, ttl, false end
-      redis.call('DEL', keys.limiter)
+      call('DEL', keys.limiter)
       started = 0
     end
     most = math.min(most, limitMax - started)
@@ -357,12 +357,12 @@ local function claim()
   -- More of them may follow, and jobs behind them: look again at once.
   if dropped >= mostDropped then markJob(keys.marker) end
   if #claimed > 0 then
-    redis.call('LPUSH', keys.active, unpack(claimed))
+    call('LPUSH', keys.active, unpack(claimed))
     -- Unconditional: each worker that got a job wakes the next one.
     markJob(keys.marker)
     local duration = workerDuration or queue.duration
-    if limitMax and counted > 0 and redis.call('INCRBY', keys.limiter, counted) == counted and duration then
-      redis.call('PEXPIRE', keys.limiter, math.floor(math.abs(duration)))
+    if limitMax and counted > 0 and call('INCRBY', keys.limiter, counted) == counted and duration then
+      call('PEXPIRE', keys.limiter, math.floor(math.abs(duration)))
     end
   end
   return jobs, 0, true
@@ -372,12 +372,12 @@ local jobs, ttl, looked, due = {}, 0, true, 0
 if claimMax > 0 then
   jobs, ttl, looked = claim()
   if #jobs == 0 and looked then
-    local first = redis.call('ZRANGE', keys.delayed, 0, 0, 'WITHSCORES')
+    local first = call('ZRANGE', keys.delayed, 0, 0, 'WITHSCORES')
     if first[2] then due = math.floor(tonumber(first[2]) / 4096) end
   end
 end
 if finished > 0 and #jobs == 0 and looked and due == 0 and
-  redis.call('EXISTS', keys.wait, keys.active, keys.prioritized) == 0 then
-  redis.call('XADD', keys.events, '*', 'event', 'drained')
+  call('EXISTS', keys.wait, keys.active, keys.prioritized) == 0 then
+  call('XADD', keys.events, '*', 'event', 'drained')
 end
 return { codes, jobs, ttl, due, five, counter }

@@ -34,6 +34,8 @@ class AdvanceCallsTest : public RedisFixture {
     CPPUNIT_TEST(aRefusalForNowLeavesOnlyTheLaterCallOpen);
     CPPUNIT_TEST(aReplyHasADeadline);
     CPPUNIT_TEST(oneOutcomeThatRedisRefusesIsFoundAndSetAside);
+    CPPUNIT_TEST(theOtherCallDoesNotUndoTheSearchForARefusedOutcome);
+    CPPUNIT_TEST(aCallThatOnlyClaimsGoesAlone);
     CPPUNIT_TEST(nothingElseIsCalledWhileAnAnswerIsAwaited);
     CPPUNIT_TEST_SUITE_END();
 
@@ -216,6 +218,31 @@ public:
         calls_->retrySetAside(later);
         CPPUNIT_ASSERT_EQUAL(std::size_t{1}, settlement_->finish.size());
         CPPUNIT_ASSERT_EQUAL(jobs[2].id, settlement_->finish.front().item.id);
+    }
+
+    void theOtherCallDoesNotUndoTheSearchForARefusedOutcome() {
+        constexpr int kMost = AdvanceCalls::kMostPerCall;
+        const auto jobs = claimed(kMost + kEnough);
+        redis({"SET", keys().job(jobs[10].id) + ":dependencies", "x"});
+        end({jobs.begin(), jobs.begin() + kMost});
+        send(0);
+        end({jobs.begin() + kMost, jobs.end()});
+        send(0);
+        // The refusal of the first is no answer: this is the second one's.
+        CPPUNIT_ASSERT_EQUAL(AdvanceCalls::kWorthACall, answer().ended.size());
+        CPPUNIT_ASSERT(!calls_->underWay());
+        CPPUNIT_ASSERT_EQUAL(kMost / 2, calls_->outcomes());
+        CPPUNIT_ASSERT_EQUAL(std::size_t{kMost}, settlement_->finish.size());
+    }
+
+    void aCallThatOnlyClaimsGoesAlone() {
+        const auto jobs = claimed(kEnough);
+        send(1);
+        end(jobs);
+        CPPUNIT_ASSERT(!calls_->full());
+        CPPUNIT_ASSERT(!calls_->maySend());
+        answer();
+        CPPUNIT_ASSERT(calls_->maySend());
     }
 
     void nothingElseIsCalledWhileAnAnswerIsAwaited() {

@@ -51,6 +51,7 @@ class AdvanceScriptTest : public RedisFixture {
     CPPUNIT_TEST(aFinishWithADelayedJobLeftIsNotDrained);
     CPPUNIT_TEST(aFinishTrimsTheStream);
     CPPUNIT_TEST(aKeyOfAnotherTypeLosesNoJob);
+    CPPUNIT_TEST(aRefusalIsClassifiedAlsoWhereTheScriptWasUnknown);
     CPPUNIT_TEST_SUITE_END();
 
 public:
@@ -536,6 +537,19 @@ public:
         CPPUNIT_ASSERT_THROW(finish(completed(id)), ScriptException);
         CPPUNIT_ASSERT((Strings{id} == list(keys().active)));
         CPPUNIT_ASSERT_EQUAL(std::string("token"), text({"GET", lockOf(id)}));
+    }
+
+    void aRefusalIsClassifiedAlsoWhereTheScriptWasUnknown() {
+        useOwnServer();
+        addJob();
+        redis({"SCRIPT", "FLUSH"});
+        redis({"CONFIG", "SET", "maxmemory", "1"});
+        try {
+            addJob();
+            CPPUNIT_FAIL("Redis has no memory");
+        } catch (const RedisBusyException& error) {
+            CPPUNIT_ASSERT_MESSAGE(error.message(), error.message().rfind("addJobs: ", 0) == 0);
+        }
     }
 
 private:

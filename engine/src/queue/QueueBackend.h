@@ -181,10 +181,11 @@ public:
     std::vector<AddedId> addJobs(RedisClient& redis,
                                  const std::vector<AddItem>& items,
                                  std::int64_t nowMs) const;
+    /// Sends and waits; the worker takes the two halves below.
     AdvanceResult advance(RedisClient& redis,
                           const AdvanceRequest& request,
                           std::int64_t nowMs) const;
-    /// The two halves of advance(), for a caller that sends the command itself. It refers to the request.
+    /// The command refers to the request.
     [[nodiscard]] Command advanceCall(RedisClient& redis,
                                       const AdvanceRequest& request,
                                       std::int64_t nowMs) const;

@@ -123,6 +123,7 @@ Reply RedisClient::run(Command& command) {
     Connection& link = idleConnection();
     return guarded([&] {
         const auto deadline = Clock::now() + options_.commandTimeout;
+        const std::string& name = scripts_->bySha1(shaOf(command)).name;
         Reply reply = link.call(command, deadline);
         if (isUnknownScript(reply)) {
             sendByText(link, command, deadline);
@@ -130,7 +131,7 @@ Reply RedisClient::run(Command& command) {
         }
         healthy_ = true;
         if (reply.isError()) {
-            throwError(scripts_->bySha1(shaOf(command)).name, reply.text());
+            throwError(name, reply.text());
         }
         return reply;
     });
@@ -145,19 +146,17 @@ void RedisClient::send(Command& call) {
 std::optional<RedisClient::Answered> RedisClient::receive() {
     Connection& link = connection();
     return guarded([&]() -> std::optional<Answered> {
-        std::optional<Reply> reply = link.tryReceive();
-        if (!reply) {
-            return std::nullopt;
-        }
-        healthy_ = true;
-        Command* const call = underWay_.front();
-        underWay_.pop_front();
-        if (isUnknownScript(*reply)) {
+        while (std::optional<Reply> reply = link.tryReceive()) {
+            healthy_ = true;
+            Command* const call = underWay_.front();
+            underWay_.pop_front();
+            if (!isUnknownScript(*reply)) {
+                return Answered{call, std::move(*reply)};
+            }
             sendByText(link, *call, Clock::now() + options_.commandTimeout);
             underWay_.push_back(call);
-            return std::nullopt;
         }
-        return Answered{call, std::move(*reply)};
+        return std::nullopt;
     });
 }
 

@@ -13,8 +13,8 @@ namespace drover {
 namespace {
 
 constexpr std::size_t kMostUnderWay = 2;
-/// How long an outcome is left alone that Redis answers with an error that no repetition cures.
-constexpr std::chrono::seconds kQuarantine{5};
+/// For how long an outcome is set aside that Redis answers with an error which no repetition cures.
+constexpr std::chrono::seconds kSetAside{5};
 
 }  // namespace
 
@@ -34,7 +34,9 @@ std::size_t AdvanceCalls::missing() const {
 }
 
 bool AdvanceCalls::maySend() const {
-    return calls_.empty() || (!full() && settlement_.finish.size() >= kWorthACall);
+    // A call that only claims goes alone: if Redis refuses it, the queue is left alone for a while, answers included.
+    return calls_.empty() ||
+           (!full() && !calls_.front()->sent.empty() && settlement_.finish.size() >= kWorthACall);
 }
 
 int AdvanceCalls::outcomes() const {
@@ -55,23 +57,23 @@ AdvanceCalls::Time AdvanceCalls::deadline() const {
 
 void AdvanceCalls::send(AdvanceRequest request) {
     redis_.connection();  // Throws before anything is sent: the outcomes stay what they are.
-    auto call = std::make_unique<Call>();
-    call->request = std::move(request);
+    Call& call = *calls_.emplace_back(std::make_unique<Call>());
+    call.request = std::move(request);
     const auto begin = settlement_.finish.begin();
     const auto end = begin + outcomes();
-    call->request.finish.reserve(static_cast<std::size_t>(end - begin));
-    call->sent.reserve(static_cast<std::size_t>(end - begin));
-    for (auto settled = begin; settled != end; ++settled) {
-        call->request.finish.push_back(std::move(settled->item));
-        call->sent.push_back({std::move(settled->run), settled->sentBefore});
-    }
-    settlement_.finish.erase(begin, end);
-    call->nowMs = clock_.wallMs();
-    call->deadline = clock_.monotonic() + redis_.options().commandTimeout;
-    call->command = backend_.advanceCall(redis_, call->request, call->nowMs);
-    calls_.push_back(std::move(call));
     try {
-        redis_.send(calls_.back()->command);
+        call.request.finish.reserve(static_cast<std::size_t>(end - begin));
+        call.sent.reserve(static_cast<std::size_t>(end - begin));
+        for (auto settled = begin; settled != end; ++settled) {
+            call.request.finish.push_back(std::move(settled->item));
+            call.sent.push_back({std::move(settled->run), settled->sentBefore});
+        }
+        settlement_.finish.erase(begin, end);
+        call.most = most_;
+        call.nowMs = clock_.wallMs();
+        call.deadline = clock_.monotonic() + redis_.options().commandTimeout;
+        call.command = backend_.advanceCall(redis_, call.request, call.nowMs);
+        redis_.send(call.command);
     } catch (...) {
         loseAll();
         throw;
@@ -99,6 +101,10 @@ std::optional<AdvanceCalls::Answer> AdvanceCalls::receive() {
     });
     const std::unique_ptr<Call> call = std::move(*found);
     calls_.erase(found);
+    if (underWay()) {
+        // Redis has begun with it only now.
+        calls_.front()->deadline = clock_.monotonic() + redis_.options().commandTimeout;
+    }
     try {
         redis_.require(answered->reply, "advance");
         Answer answer{
@@ -111,7 +117,7 @@ std::optional<AdvanceCalls::Answer> AdvanceCalls::receive() {
                                     call->request.finish[i].completed,
                                     call->sent[i].before});
         }
-        if (!answer.ended.empty()) {
+        if (!answer.ended.empty() && call->most == most_) {
             most_ = std::min(most_ * 2, kMostPerCall);
         }
         return answer;
@@ -122,7 +128,8 @@ std::optional<AdvanceCalls::Answer> AdvanceCalls::receive() {
             throw;
         }
         refused(count, error.message());
-        return std::nullopt;
+        // The next answer may have been read with this one: no poll would tell of it.
+        return underWay() ? receive() : std::nullopt;
     } catch (const RedisBusyException&) {
         loseAll();  // The connection went with it.
         takeBack(*call, false);
@@ -151,6 +158,7 @@ void AdvanceCalls::takeBack(Call& call, bool open) {
 }
 
 void AdvanceCalls::loseAll() {
+    redis_.drop();  // Gone already, mostly. A late reply would answer the next call.
     for (; !calls_.empty(); calls_.pop_back()) {
         takeBack(*calls_.back(), true);
     }
@@ -168,10 +176,10 @@ void AdvanceCalls::refused(std::size_t count, const std::string& why) {
         outcome.item.id,
         backend_.keys().qualifiedName(),
         why,
-        static_cast<Poco::Int64>(kQuarantine.count()));
+        static_cast<Poco::Int64>(kSetAside.count()));
     setAside_.push_back(std::move(outcome));
     settlement_.finish.erase(settlement_.finish.begin());
-    setAsideUntil_ = clock_.monotonic() + kQuarantine;
+    setAsideUntil_ = clock_.monotonic() + kSetAside;
     most_ = kMostPerCall;
 }
 

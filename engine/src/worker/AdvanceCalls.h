@@ -67,7 +67,7 @@ public:
 
     /// Sends a call for `request`, which has no outcomes yet. Throws RedisIoException: see receive().
     void send(AdvanceRequest request);
-    /// An answer if one has come; does not wait. Throws RedisIoException when the connection is gone or the oldest call has
+    /// An answer if one has come, else nothing until fd() is readable. Only while a call is under way. Throws RedisIoException when the connection is gone or the oldest call has
     /// waited for too long, RedisBusyException when Redis refuses the call for now, ScriptException when it refuses a claim
     /// for good. A refusal of outcomes throws nothing: they are sent again in halves, and what is refused alone later.
     std::optional<Answer> receive();
@@ -92,14 +92,15 @@ private:
     struct Call {
         AdvanceRequest request;
         std::vector<Sent> sent;  ///< One per outcome of the request.
-        std::int64_t nowMs;
+        int most = 0;            ///< What most_ was.
+        std::int64_t nowMs = 0;
         Time deadline;
         Command command;  ///< Refers to the request.
     };
 
     /// Back to the front of the settlement. `open`: Redis may have worked on it.
     void takeBack(Call& call, bool open);
-    /// No reply will come to any of them.
+    /// No reply will come to any of them, nor to what is sent on their connection.
     void loseAll();
     /// Redis refused a call with so many outcomes as a whole: one of them must not hold up its neighbours.
     void refused(std::size_t count, const std::string& why);

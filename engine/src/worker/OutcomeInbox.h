@@ -11,7 +11,7 @@
 namespace drover {
 
 /// Where handler threads leave what they are through with, and what wakes the claim loop: a list and an eventfd.
-/// Threads: push() and wake() from any, take() from one.
+/// Threads: push() and wake() from any, the others from one.
 class OutcomeInbox {
 public:
     void push(std::vector<std::shared_ptr<JobRun>> runs);
@@ -21,7 +21,7 @@ public:
     std::vector<std::shared_ptr<JobRun>> take();
     /// From now on outcomes make the descriptor readable when there are so many of them; at first one is enough.
     void wakeFrom(std::size_t count);
-    /// Readable when there is something to take.
+    /// Readable when there are so many outcomes, and after wake().
     [[nodiscard]] int fd() const { return signal_.fd(); }
 
 private:

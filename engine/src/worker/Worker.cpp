@@ -241,7 +241,7 @@ void Worker::step() {
         }
     }
     if (calls_.underWay()) {
-        awaitAnswer();
+        awaitAnswer(!calls_.full());
         return;
     }
     if (answer_) {
@@ -463,7 +463,7 @@ void Worker::sendCall(int claim) {
     calls_.send(std::move(request));
 }
 
-void Worker::awaitAnswer() {
+void Worker::awaitAnswer(bool orOutcomes) {
     if (auto answer = calls_.receive()) {
         answered(std::move(*answer));
         return;
@@ -473,7 +473,7 @@ void Worker::awaitAnswer() {
     }
     // Outcomes that are enough for another call do not wait for this one; fewer do, to go together.
     inbox_.wakeFrom(calls_.missing());
-    pollfd fds[2] = {{calls_.fd(), POLLIN, 0}, {calls_.full() ? -1 : inbox_.fd(), POLLIN, 0}};
+    pollfd fds[2] = {{calls_.fd(), POLLIN, 0}, {orOutcomes ? inbox_.fd() : -1, POLLIN, 0}};
     const auto left = ms(calls_.deadline() - clock_.monotonic()) + 1;
     poll(fds, 2, static_cast<int>(std::clamp<std::int64_t>(left, 0, ms(kLongestWait))));
     inbox_.wakeFrom(1);
@@ -481,7 +481,7 @@ void Worker::awaitAnswer() {
 
 bool Worker::allAnswered() {
     while (calls_.underWay() && !stopping_) {
-        awaitAnswer();
+        awaitAnswer(false);
     }
     takeIn();
     return !stopping_;

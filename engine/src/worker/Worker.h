@@ -104,8 +104,9 @@ private:
     void settle(const std::shared_ptr<JobRun>& run, Time now);
     void sendSettlements();
     void sendCall(int claim);
-    /// The answer to the oldest call under way; comes back sooner if there is enough for another call.
-    void awaitAnswer();
+    /// Takes the next answer, or waits until it comes; with `orOutcomes` not longer than until there is enough for another
+    /// call.
+    void awaitAnswer(bool orOutcomes);
     void answered(AdvanceCalls::Answer answer);
     /// Works through the last answer. Not done before Redis has its next call, if there is one.
     void takeIn();
