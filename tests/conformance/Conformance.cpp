@@ -20,8 +20,7 @@ QueueBackend& Conformance::ours() {
     return *ours_;
 }
 
-void Conformance::weCheck(int intervalMs, int maxStalledCount) {
-    const QueueBackend& backend = ours();
+void Conformance::weCheck(const QueueBackend& backend, int intervalMs, int maxStalledCount) {
     sweeper_ = std::make_unique<StalledSweeper>(
         std::make_unique<RedisClient>(options(), scripts(), "stalled"), clock_);
     sweeper_->watch(backend, std::chrono::milliseconds(intervalMs), maxStalledCount);

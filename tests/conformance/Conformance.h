@@ -31,7 +31,10 @@ protected:
     /// Our operations on the queue of now.
     QueueBackend& ours();
     /// Our stalled checks.
-    void weCheck(int intervalMs, int maxStalledCount = 1);
+    void weCheck(int intervalMs, int maxStalledCount = 1) {
+        weCheck(ours(), intervalMs, maxStalledCount);
+    }
+    void weCheck(const QueueBackend& backend, int intervalMs, int maxStalledCount = 1);
     /// The job's fields in the queue of now.
     std::map<std::string, std::string> fieldsOf(const std::string& id);
     /// The members of a zset, lowest score first.
