@@ -77,7 +77,8 @@ ClaimedJob claimedJob(const ReplyView& jobs,
     job.queue = queue;
     job.token = token;
     job.idCounter = idCounter;
-    job.name = jobs.at(at + 1).isNil() && before != nullptr ? before->name : textOr(at + 1, "");
+    job.name = jobs.at(at + 1).isNil() && before != nullptr ? before->name
+                                                            : std::string(jobs.at(at + 1).text());
     job.data = textOr(at + 2, "{}");
     job.opts = jobs.at(at + 3).isNil() && before != nullptr ? before->opts : textOr(at + 3, "{}");
     job.timestampMs = number(jobs.at(at + 4).text());

@@ -46,7 +46,8 @@ public:
     /// Sends a command made by script(), which must live until receive() brings its reply. Several may be under way, and
     /// until all are answered nothing else can be called. An exception of either means that none will be answered.
     void send(Command& call);
-    /// The next reply, if it is there: without waiting. One that Redis does not know is sent again as the last.
+    /// The next reply, if it is there: without waiting. A call whose script Redis does not know is sent again by its text,
+    /// and answered after those that are under way.
     std::optional<Answered> receive();
     /// Throws for an error reply what call() would.
     void require(const Reply& reply, const std::string& operation);

@@ -67,9 +67,10 @@ public:
 
     /// Sends a call for `request`, which has no outcomes yet. Throws RedisIoException: see receive().
     void send(AdvanceRequest request);
-    /// An answer if one has come, else nothing until fd() is readable. Only while a call is under way. Throws RedisIoException when the connection is gone or the oldest call has
-    /// waited for too long, RedisBusyException when Redis refuses the call for now, ScriptException when it refuses a claim
-    /// for good. A refusal of outcomes throws nothing: they are sent again in halves, and what is refused alone later.
+    /// An answer if one has come, else nothing until fd() is readable. Only while a call is under way.
+    /// Throws RedisIoException when the connection is gone or the oldest call has waited for too long, RedisBusyException when
+    /// Redis refuses the call for now, ScriptException when it refuses a claim for good. A refusal of outcomes throws
+    /// nothing: they are sent again in halves, and what is refused alone later.
     std::optional<Answer> receive();
     /// For poll(): readable when an answer comes. -1: there is no connection.
     [[nodiscard]] int fd() const { return redis_.fd(); }
@@ -110,8 +111,8 @@ private:
     Settlement& settlement_;
     const Clock& clock_;
     std::deque<std::unique_ptr<Call>> calls_;  ///< In the order of their replies.
-    int most_ =
-        kMostPerCall;  ///< Outcomes per call; fewer while one of them is refused as a whole.
+    /// Outcomes per call; fewer while Redis refuses one of them, and all that go with it.
+    int most_ = kMostPerCall;
     std::vector<Settled<FinishItem>> setAside_;  ///< Sent again at setAsideUntil_.
     Time setAsideUntil_{};
     std::vector<std::string> unansweredClaims_;

@@ -83,9 +83,9 @@ void Worker::makeReady() {
                 break;
             }
         }
+        // Only stop() leaves a call behind. Its reply would answer the next command.
         if (calls_.underWay()) {
-            redis_
-                .drop();  // Only stop() leaves a call behind. Its reply would answer the next command.
+            redis_.drop();
         }
         marker_.disarm(redis_);
         finished_ = true;
@@ -511,7 +511,7 @@ void Worker::answered(AdvanceCalls::Answer answer) {
             lookAgain_ = true;
         }
     }
-    takeIn();
+    // No other answer waits there: takeIn() follows every call that is sent.
     answer_ = std::move(answer);
     if (calls_.underWay()) {
         takeIn();  // Redis has its next call already.

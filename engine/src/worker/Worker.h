@@ -159,8 +159,8 @@ private:
 
     Settlement settlement_;  ///< Outcomes that Redis does not know yet.
     AdvanceCalls calls_;
-    std::optional<AdvanceCalls::Answer>
-        answer_;  ///< Until its jobs are held and the ones that it finished are let go.
+    /// Until its jobs are held and the ones that it finished are let go.
+    std::optional<AdvanceCalls::Answer> answer_;
     std::unordered_map<std::string, int> unserved_;  ///< Job id to how often it was put back.
     std::string cachedOptionsText_;
     std::shared_ptr<const JobOptions> cachedOptions_;
