@@ -19,13 +19,18 @@
   ARGV[5]  most jobs to claim; 0: none    ARGV[6]  worker name or ""
   ARGV[7]  limiter max or ""    ARGV[8]  limiter duration, ms, or ""
   ARGV[9]  "on", "auto" or "off": whether 5.x clients share the queue    ARGV[10] most data points of metrics; 0: none
-  ARGV[11] number of runs: jobs to finish, one after the other, that have much in common
-  ARGV[12…] per run ten: lock token, "completed" or "failed", keep count (-1: all), keep age in s (-1: none), keep limit,
+  ARGV[11] bytes of jobs that are enough: no further job is claimed then; 0: no such bound. One job is always claimed.
+  ARGV[12] number of job names that are served; 0: all    ARGV[13…] those names
+  then     number of runs: jobs to finish, one after the other, that have much in common
+  then     per run ten: lock token, "completed" or "failed", keep count (-1: all), keep age in s (-1: none), keep limit,
            attempts allowed, attempts made (this one included), deduplication id or "", value of `id` when it was claimed
            or "" if it had a parent then, and how many jobs; then per job its id and its return value (JSON), or id,
            reason and stack trace (JSON array) if it failed
 
-  Returns  { codes, jobs, ttl, next, five, id }
+  Jobs of a name that is not served, unless they are to be failed, go to delayed without a claim: 1 s, doubling to 60 s.
+  Field drover:unserved of their hash counts how often.
+
+  Returns  { codes, jobs, ttl, next, five, id, unserved, more }
            codes: one per job to finish: 0 done; -1 no hash, -2 no lock, -6 another worker's lock, -3 not active,
                   -4 children pending, -9 children failed; empty if all are done
            jobs:  six per job: id, name, data, opts, timestamp ("" for what its hash lacks), and the other fields
@@ -35,6 +40,8 @@
            next:  due time in ms of the earliest delayed job if nothing was claimed; 0: none
            five:  1 if the claim saw that 5.x clients share the queue, 2 if it is paused as well
            id:    the counter, as text; false if there is none
+           unserved: pairs of a name and how many of its jobs went to delayed; false: none did
+           more:  1 if the claim stopped before it had as many jobs as it may, and others are there
   Events   completed or failed (and retries-exhausted), waiting, delayed, added, active, drained; those of a released
            parent in its own queue's stream
 ]]
@@ -49,6 +56,9 @@ local nowText = ARGV[2]
 local claimMax, workerName = tonumber(ARGV[5]), ARGV[6]
 local workerMax, workerDuration = tonumber(ARGV[7]), tonumber(ARGV[8])
 local bullmq5, maxDataPoints = ARGV[9], tonumber(ARGV[10])
+local mostBytes, servedCount = tonumber(ARGV[11]), tonumber(ARGV[12])
+local runsAt = 13 + servedCount
+if mostBytes == 0 then mostBytes = math.huge end
 
 --- @include "events"
 --- @include "markers"
@@ -71,8 +81,8 @@ local counter = call('GET', keys.id)
 -- The jobs to finish: their ids, where in ARGV their value is, and their run.
 local function readRuns()
   local ids, valueAt, runOf = {}, {}, {}
-  local count, at = 0, 12
-  for _ = 1, tonumber(ARGV[11]) do
+  local count, at = 0, runsAt + 1
+  for _ = 1, tonumber(ARGV[runsAt]) do
     local run = {
       token = ARGV[at], target = ARGV[at + 1], keepCount = tonumber(ARGV[at + 2]), keepAge = tonumber(ARGV[at + 3]),
       keepLimit = tonumber(ARGV[at + 4]), attempts = tonumber(ARGV[at + 5]), made = ARGV[at + 6],
@@ -237,31 +247,22 @@ call('LLEN', keys.active)
 call('XLEN', keys.events)
 call('ZCARD', keys.marker)
 
-if #ARGV > 11 then
+if #ARGV > runsAt then
   call('ZCARD', keys.completed)
   call('ZCARD', keys.failed)
   trimEvents(keys.events, keys.meta)
   finishAll()
 end
 
--- How many ids without a job one call takes off the queue before it leaves the rest to the next.
-local mostDropped = 1000
+-- How much of what it does not claim one call takes off the queue before it leaves the rest to the next. An id without a
+-- job counts 1, a job that is put back 4 and 1 for each 64 kB.
+local mostSkipped = 1000
 
--- Takes up to `most` ids off wait, then off prioritized.
-local function takeIds(most)
-  local ids = call('RPOP', keys.wait, most) or {}
-  local wanted = most - #ids
-  if wanted > 0 then
-    local popped = call('ZPOPMIN', keys.prioritized, wanted)
-    for i = 1, #popped, 2 do ids[#ids + 1] = popped[i] end
-    -- Fewer than asked for: none is left, so the counter may start again.
-    if #popped < wanted * 2 then call('DEL', keys.pc) end
-  end
-  return ids
-end
+local served = servedCount > 0 and {}
+for at = 13, 12 + servedCount do served[ARGV[at]] = true end
 
--- What a job has: name, data, opts, timestamp, the rest as pairs, how often it will have been started with this claim, and
--- whether its failure was decided already. Nothing for an id without hash.
+-- What a job has: name, data, opts, timestamp, the rest as pairs, how often it will have been started with this claim,
+-- whether its failure was decided already, and how many bytes it has. Nothing for an id without hash.
 local function readJob(jobKey)
   local count = call('HLEN', jobKey)
   if count == 0 then return end
@@ -271,14 +272,15 @@ local function readJob(jobKey)
     local name, data, opts, timestamp, delay, priority = unpack(fields)
     if name and data and opts and timestamp and delay and priority then
       local rest = (delay ~= '0' or priority ~= '0') and { 'delay', delay, 'priority', priority }
-      return name, data, opts, timestamp, rest, '1', false
+      return name, data, opts, timestamp, rest, '1', false, #data + #opts
     end
   end
   local hash = call('HGETALL', jobKey)
-  local started, deferred = '1', false
+  local started, deferred, bytes = '1', false, 0
   local name, data, opts, timestamp, rest = '', '', '', '', false
   for i = 1, #hash, 2 do
     local field, value = hash[i], hash[i + 1]
+    bytes = bytes + #value
     if field == 'name' then
       name = value
     elseif field == 'data' then
@@ -298,10 +300,27 @@ local function readJob(jobKey)
       rest[#rest + 1] = value
     end
   end
-  return name, data, opts, timestamp, rest, started, deferred
+  return name, data, opts, timestamp, rest, started, deferred, bytes
 end
 
-local five = 0
+local five, more, unserved = 0, 0, false
+
+-- Delays a job that nobody here serves, so that a peer may get it. It was not started and costs no attempt.
+local function putBack(id, name)
+  local jobKey = prefix .. id
+  local times = tonumber(call('HGET', jobKey, 'drover:unserved') or 0) or 0
+  local delay = math.min(1000 * 2 ^ times, 60000)
+  call('HSET', jobKey, 'delay', string.format('%.0f', delay), 'drover:unserved', string.format('%.0f', times + 1))
+  delayJob(keys, id, now + delay)
+  for i = 1, #unserved, 2 do
+    if unserved[i] == name then
+      unserved[i + 1] = unserved[i + 1] + 1
+      return
+    end
+  end
+  unserved[#unserved + 1] = name
+  unserved[#unserved + 1] = 1
+end
 
 -- Returns what was claimed, the limiter's ttl, and whether the queue let us look at all.
 local function claim()
@@ -324,40 +343,75 @@ local function claim()
   if queue.closed then return {}, 0, false end
   if queue.free then most = math.min(most, queue.free) end
 
-  local jobs, claimed, counted, dropped = {}, {}, 0, 0
+  -- First everything is read, then it is written: a script is not rolled back.
+  local jobs, claimed, jobKeys, startedOf, notServed = {}, {}, {}, {}, {}
+  local counted, bytes, skipped, fromWait, fromRanked = 0, 0, 0, 0, 0
   local nameBefore, optsBefore
-  while #claimed < most and dropped < mostDropped do
+  while #claimed < most do
     local wanted = most - #claimed
-    local ids = takeIds(wanted)
-    for i = 1, #ids do
-      local id = ids[i]
+    local waiting = call('LRANGE', keys.wait, -fromWait - wanted, -fromWait - 1)
+    local length, seen = #waiting, 0
+    local ranked = length < wanted and
+      call('ZRANGE', keys.prioritized, fromRanked, fromRanked + wanted - length - 1) or {}
+    local there = length + #ranked
+    while seen < there and bytes < mostBytes and skipped < mostSkipped do
+      seen = seen + 1
+      local id = waiting[length + 1 - seen] or ranked[seen - length]
       local jobKey = prefix .. id
-      local name, data, opts, timestamp, rest, started, deferred = readJob(jobKey)
+      local name, data, opts, timestamp, rest, started, deferred, size = readJob(jobKey)
       -- An id without hash has nothing to run, and a "0:" id is a marker of long ago: both are dropped.
       if not name or string.sub(id, 1, 2) == '0:' then
-        dropped = dropped + 1
+        skipped = skipped + 1
+      elseif served and not served[name] and not deferred then
+        skipped = skipped + 4 + size / 65536
+        notServed[#notServed + 1] = id
+        notServed[#notServed + 1] = name
       else
-        call('SET', jobKey .. ':lock', token, 'PX', lockDuration)
-        call('XADD', keys.events, '*', 'event', 'active', 'jobId', id, 'prev', 'waiting')
-        if workerName ~= '' then
-          call('HSET', jobKey, 'processedOn', nowText, 'ats', started, 'pb', workerName)
-        else
-          call('HSET', jobKey, 'processedOn', nowText, 'ats', started)
-        end
-        claimed[#claimed + 1] = id
-        local last = #jobs
+        local count, last = #claimed + 1, #jobs
+        claimed[count], jobKeys[count], startedOf[count] = id, jobKey, started
         jobs[last + 1], jobs[last + 2], jobs[last + 3] = id, name ~= nameBefore and name, data
         jobs[last + 4], jobs[last + 5], jobs[last + 6] = opts ~= optsBefore and opts, timestamp, rest
         nameBefore, optsBefore = name, opts
+        bytes = bytes + size
         if not deferred then counted = counted + 1 end
       end
     end
-    if #ids < wanted then break end
+    fromWait, fromRanked = fromWait + math.min(seen, length), fromRanked + math.max(seen - length, 0)
+    if seen < there then
+      more = 1
+      break
+    end
+    -- Fewer than asked for: none is left, so the counter of priorities may start again.
+    if there < wanted then
+      call('DEL', keys.pc)
+      break
+    end
+  end
+
+  if #claimed > 0 then call('LPUSH', keys.active, unpack(claimed)) end
+  if fromWait > 0 then call('LTRIM', keys.wait, 0, -fromWait - 1) end
+  if fromRanked > 0 then call('ZREMRANGEBYRANK', keys.prioritized, 0, fromRanked - 1) end
+  -- A reply of megabytes may be on its way for long, and no lock is renewed before it has arrived: a second more for each
+  -- megabyte.
+  if bytes > 262144 then lockDuration = string.format('%.0f', tonumber(lockDuration) + bytes / 1000) end
+  for n = 1, #claimed do
+    local jobKey = jobKeys[n]
+    call('SET', jobKey .. ':lock', token, 'PX', lockDuration)
+    call('XADD', keys.events, '*', 'event', 'active', 'jobId', claimed[n], 'prev', 'waiting')
+    if workerName ~= '' then
+      call('HSET', jobKey, 'processedOn', nowText, 'ats', startedOf[n], 'pb', workerName)
+    else
+      call('HSET', jobKey, 'processedOn', nowText, 'ats', startedOf[n])
+    end
+  end
+  if #notServed > 0 then
+    unserved = {}
+    for at = 1, #notServed, 2 do putBack(notServed[at], notServed[at + 1]) end
+    markDelayed(keys.marker, keys.delayed)
   end
   -- More of them may follow, and jobs behind them: look again at once.
-  if dropped >= mostDropped then markJob(keys.marker) end
+  if more == 1 then markJob(keys.marker) end
   if #claimed > 0 then
-    call('LPUSH', keys.active, unpack(claimed))
     -- Unconditional: each worker that got a job wakes the next one.
     markJob(keys.marker)
     local duration = workerDuration or queue.duration
@@ -380,4 +434,4 @@ if finished > 0 and #jobs == 0 and looked and due == 0 and
   call('EXISTS', keys.wait, keys.active, keys.prioritized) == 0 then
   call('XADD', keys.events, '*', 'event', 'drained')
 end
-return { codes, jobs, ttl, due, five, counter }
+return { codes, jobs, ttl, due, five, counter, unserved, more }

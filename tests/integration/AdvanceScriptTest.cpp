@@ -32,6 +32,12 @@ class AdvanceScriptTest : public RedisFixture {
     CPPUNIT_TEST(theNextDueTimeIsToldWhenNothingIsThere);
     CPPUNIT_TEST(idsWithoutHashAreDroppedAndDoNotHideJobs);
     CPPUNIT_TEST(legacyMarkersAreDropped);
+    CPPUNIT_TEST(aClaimEndsWhenItHasEnoughBytes);
+    CPPUNIT_TEST(aLargeClaimIsLockedForAsLongAsItMayTravel);
+    CPPUNIT_TEST(unservedJobsAreDelayedWithoutAClaim);
+    CPPUNIT_TEST(unservedJobsAreDelayedLongerEachTime);
+    CPPUNIT_TEST(oneCallDelaysOnlySoMany);
+    CPPUNIT_TEST(anUnservedJobThatIsToFailIsClaimed);
     CPPUNIT_TEST(aFinishWritesWhatBullmqWrites);
     CPPUNIT_TEST(aFinalFailureWritesWhatBullmqWrites);
     CPPUNIT_TEST(aFailureWithAttemptsLeftDoesNotExhaustThem);
@@ -243,6 +249,117 @@ public:
         CPPUNIT_ASSERT_EQUAL(std::size_t{1}, jobs.size());
         CPPUNIT_ASSERT_EQUAL(std::string("1"), jobs.front().id);
         CPPUNIT_ASSERT_EQUAL(std::int64_t{0}, number({"LLEN", keys().wait}));
+    }
+
+    void aClaimEndsWhenItHasEnoughBytes() {
+        for (int i = 0; i < 3; ++i) {
+            addJob("test", "\"" + std::string(998, 'x') + "\"", "{}");
+        }
+        addPrioritized(1);
+        addPrioritized(1);
+        AdvanceRequest request = claimOf(10);
+        request.enoughBytes = 1;
+        AdvanceResult result = advance(request);
+        CPPUNIT_ASSERT_EQUAL(std::size_t{1}, result.claimed());
+        CPPUNIT_ASSERT(result.more());
+        CPPUNIT_ASSERT((Strings{"3", "2"} == list(keys().wait)));
+        CPPUNIT_ASSERT((Strings{"1"} == list(keys().active)));
+        // The one that passes the bound is the last.
+        request.enoughBytes = 2010;
+        result = advance(request);
+        CPPUNIT_ASSERT_EQUAL(std::size_t{3}, result.claimed());
+        CPPUNIT_ASSERT(result.more());
+        CPPUNIT_ASSERT((Strings{"4", "3", "2", "1"} == list(keys().active)));
+        CPPUNIT_ASSERT_EQUAL(std::string("2"), text({"GET", keys().pc}));
+        request.enoughBytes = 0;
+        result = advance(request);
+        CPPUNIT_ASSERT_EQUAL(std::size_t{1}, result.claimed());
+        CPPUNIT_ASSERT(!result.more());
+        CPPUNIT_ASSERT_EQUAL(std::int64_t{0}, number({"EXISTS", keys().pc}));
+    }
+
+    void aLargeClaimIsLockedForAsLongAsItMayTravel() {
+        addJob("test", "\"" + std::string(20'000'000, 'x') + "\"", "{}");
+        advance(claimOf(1));
+        const std::int64_t left = number({"PTTL", lockOf("1")});
+        CPPUNIT_ASSERT(left > 20'000 && left <= 30'001);
+    }
+
+    void unservedJobsAreDelayedWithoutAClaim() {
+        addJob("a");
+        addJob("b");
+        addJob("c");
+        addJob("b");
+        addJob("a");
+        AdvanceRequest request = claimOf(2);
+        request.served = std::make_shared<const Strings>(Strings{"a", "d"});
+        const std::int64_t now = later(0);
+        const AdvanceResult result = advance(request, now);
+        CPPUNIT_ASSERT_EQUAL(std::size_t{2}, result.claimed());
+        CPPUNIT_ASSERT((Strings{"5", "1"} == list(keys().active)));
+        CPPUNIT_ASSERT_EQUAL(std::int64_t{0}, number({"LLEN", keys().wait}));
+        const auto unserved = result.unserved();
+        CPPUNIT_ASSERT_EQUAL(std::size_t{2}, unserved.size());
+        CPPUNIT_ASSERT_EQUAL(std::string("b"), unserved[0].first);
+        CPPUNIT_ASSERT_EQUAL(std::size_t{2}, unserved[0].second);
+        CPPUNIT_ASSERT_EQUAL(std::string("c"), unserved[1].first);
+        CPPUNIT_ASSERT_EQUAL(std::size_t{1}, unserved[1].second);
+        CPPUNIT_ASSERT((Strings{"2", "3", "4"} == sorted(keys().delayed)));
+        CPPUNIT_ASSERT_EQUAL(std::to_string((now + 1000) * 4096),
+                             text({"ZSCORE", keys().delayed, "2"}));
+        auto fields = hash("2");
+        CPPUNIT_ASSERT_EQUAL(std::string("1000"), fields["delay"]);
+        CPPUNIT_ASSERT_EQUAL(std::size_t{0}, fields.count("ats"));
+        CPPUNIT_ASSERT_EQUAL(std::size_t{0}, fields.count("processedOn"));
+        CPPUNIT_ASSERT_EQUAL(std::int64_t{0}, number({"EXISTS", lockOf("2")}));
+        CPPUNIT_ASSERT_EQUAL("delayed 4 delay=" + std::to_string(now + 1000), events().back());
+        CPPUNIT_ASSERT_EQUAL(std::int64_t{1}, number({"ZCOUNT", keys().marker, "1", "+inf"}));
+    }
+
+    void unservedJobsAreDelayedLongerEachTime() {
+        addJob("b");
+        AdvanceRequest request = claimOf(2);
+        request.served = std::make_shared<const Strings>(Strings{"a"});
+        std::int64_t now = later(0);
+        for (const int seconds : {1, 2, 4, 8, 16, 32, 60, 60}) {
+            const AdvanceResult result = advance(request, now);
+            CPPUNIT_ASSERT_EQUAL(std::size_t{0}, result.claimed());
+            CPPUNIT_ASSERT_EQUAL(now + seconds * 1000, result.nextDelayedMs);
+            CPPUNIT_ASSERT_EQUAL(std::to_string(seconds * 1000), hash("1")["delay"]);
+            now = result.nextDelayedMs;
+        }
+        // A peer serves it.
+        request.served = std::make_shared<const Strings>(Strings{"a", "b"});
+        const auto jobs = advance(request, now).jobs();
+        CPPUNIT_ASSERT_EQUAL(std::size_t{1}, jobs.size());
+        CPPUNIT_ASSERT_EQUAL(1, jobs.front().attemptsStarted);
+    }
+
+    void oneCallDelaysOnlySoMany() {
+        for (int i = 0; i < 1000; ++i) {
+            addJob("b");
+        }
+        const std::string real = addJob("a");
+        AdvanceRequest request = claimOf(5);
+        request.served = std::make_shared<const Strings>(Strings{"a"});
+        int calls = 0;
+        for (bool more = true; more; ++calls) {
+            const AdvanceResult result = advance(request);
+            more = result.more();
+            CPPUNIT_ASSERT_EQUAL(std::size_t{more ? 0U : 1U}, result.claimed());
+        }
+        CPPUNIT_ASSERT(calls >= 4 && calls <= 6);
+        CPPUNIT_ASSERT((Strings{real} == list(keys().active)));
+    }
+
+    void anUnservedJobThatIsToFailIsClaimed() {
+        addJob("b");
+        redis({"HSET", keys().job("1"), "defa", "a child failed"});
+        AdvanceRequest request = claimOf(5);
+        request.served = std::make_shared<const Strings>(Strings{"a"});
+        const AdvanceResult result = advance(request);
+        CPPUNIT_ASSERT_EQUAL(std::size_t{1}, result.claimed());
+        CPPUNIT_ASSERT(result.unserved().empty());
     }
 
     void aFinishWritesWhatBullmqWrites() {
@@ -553,6 +670,15 @@ public:
     }
 
 private:
+    Strings sorted(const std::string& key) {
+        const Reply reply = redis({"ZRANGE", key, "0", "-1"});
+        Strings ids;
+        for (std::size_t i = 0; i < reply.size(); ++i) {
+            ids.emplace_back(reply.at(i).text());
+        }
+        std::sort(ids.begin(), ids.end());
+        return ids;
+    }
     std::string lockOf(const std::string& id) { return keys().job(id) + ":lock"; }
     std::int64_t later(std::int64_t ms) { return clock_.wallMs() + ms; }
 

@@ -4,6 +4,7 @@
 #include <cppunit/extensions/HelperMacros.h>
 
 #include "support/FakeHandler.h"
+#include "support/LogCapture.h"
 #include "support/RedisFixture.h"
 #include "worker/Worker.h"
 
@@ -30,6 +31,7 @@ class WorkerTest : public RedisFixture {
     CPPUNIT_TEST(failedJobIsRetriedAndThenFails);
     CPPUNIT_TEST(unrecoverableJobFailsAtOnce);
     CPPUNIT_TEST(unservedNameIsPutBackForAPeer);
+    CPPUNIT_TEST(unservedJobsDoNotStarveTheOthersNorFloodTheLog);
     CPPUNIT_TEST(aHandlerAddsChildrenAndWaitsForThem);
     CPPUNIT_TEST(waitingForNoChildrenHoldsUpNobody);
     CPPUNIT_TEST(wrongChildrenAreRefusedWhole);
@@ -146,9 +148,34 @@ public:
         eventually("delayed", [&] { return stateOf(id) == JobState::Delayed; });
         auto fields = hash(id);
         CPPUNIT_ASSERT(fields.count("atm") == 0);
-        CPPUNIT_ASSERT_EQUAL(std::string("0"), fields["ats"]);
+        CPPUNIT_ASSERT(fields.count("ats") == 0);
         CPPUNIT_ASSERT_EQUAL(std::string("1000"), fields["delay"]);
-        CPPUNIT_ASSERT(worker_->stats().unserved >= 1);
+        eventually("counted", [&] { return worker_->stats().unserved >= 1; });
+    }
+
+    void unservedJobsDoNotStarveTheOthersNorFloodTheLog() {
+        LogCapture log("worker");
+        AddItem unknown;
+        unknown.name = "nobody";
+        unknown.data = "{}";
+        unknown.opts = "{\"attempts\":0}";
+        for (int i = 0; i < 20; ++i) {
+            backend().addJobs(client(), std::vector<AddItem>(500, unknown), clock_.wallMs());
+        }
+        const std::string real = addJob("somebody");
+        run(std::make_shared<FakeHandler>(completeAll, std::vector<std::string>{"somebody"}));
+        eventually("completed", [&] { return stateOf(real) == JobState::Completed; });
+        // None was given a lock, or a place among the active ones, not even for a moment.
+        for (const std::string& event : events()) {
+            CPPUNIT_ASSERT_MESSAGE(
+                event, event.rfind("active ", 0) != 0 || event.rfind("active " + real, 0) == 0);
+        }
+        CPPUNIT_ASSERT_EQUAL(std::uint64_t{1}, worker_->stats().claimed);
+        eventually("they come again", [&] { return worker_->stats().unserved > 10000; });
+        CPPUNIT_ASSERT_EQUAL(std::size_t{1},
+                             log.count("no handler here serves the name \"nobody\""));
+        const std::string last = addJob("somebody");
+        eventually("completed", [&] { return stateOf(last) == JobState::Completed; });
     }
 
     void aHandlerAddsChildrenAndWaitsForThem() {

@@ -178,6 +178,20 @@ bool AdvanceResult::sawBullmq5Paused() const {
     return reply_.at(4).integer() == 2;
 }
 
+bool AdvanceResult::more() const {
+    return reply_.at(7).integer() != 0;
+}
+
+std::vector<std::pair<std::string, std::size_t>> AdvanceResult::unserved() const {
+    const ReplyView pairs = reply_.at(6);
+    std::vector<std::pair<std::string, std::size_t>> unserved;
+    for (std::size_t i = 0; i + 1 < pairs.size(); i += 2) {
+        unserved.emplace_back(pairs.at(i).text(),
+                              static_cast<std::size_t>(pairs.at(i + 1).integer()));
+    }
+    return unserved;
+}
+
 QueueBackend::QueueBackend(QueueKeys keys, Bullmq5 bullmq5)
     : keys_(std::move(keys)),
       bullmq5_(bullmq5),
@@ -297,7 +311,13 @@ Command QueueBackend::advanceCall(RedisClient& redis,
     } else {
         command.add("").add("");
     }
-    command.add(bullmq5()).add(request.metricsPoints);
+    command.add(bullmq5()).add(request.metricsPoints).add(request.enoughBytes);
+    command.add(request.served ? request.served->size() : 0);
+    if (request.served) {
+        for (const std::string& name : *request.served) {
+            command.add(name);
+        }
+    }
     addFinishItems(command, request.finish);
     return command;
 }

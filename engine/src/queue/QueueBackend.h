@@ -95,6 +95,10 @@ struct AdvanceRequest {
     std::string workerName;
     WorkerLimiter limiter;
     int metricsPoints = 0;  ///< Minutes of metrics that are kept; 0: none are counted.
+    /// Bytes of jobs that are enough: no further job is claimed then; 0: no such bound. One job is always claimed.
+    std::int64_t enoughBytes = 0;
+    /// Job names that are served: jobs of other names are delayed in place of claimed. Null: all are.
+    std::shared_ptr<const std::vector<std::string>> served;
 };
 
 /// What `advance` answered. The jobs stay as they came until jobs() takes them apart, which can so wait until Redis has
@@ -117,6 +121,10 @@ public:
     [[nodiscard]] bool sawBullmq5() const;
     /// Whether the claim saw that, and the queue paused.
     [[nodiscard]] bool sawBullmq5Paused() const;
+    /// Whether the claim stopped before it had as many jobs as it may, and others are there.
+    [[nodiscard]] bool more() const;
+    /// Names that are not served, and how many jobs of each were delayed in place of claimed.
+    [[nodiscard]] std::vector<std::pair<std::string, std::size_t>> unserved() const;
 
 private:
     Reply reply_;

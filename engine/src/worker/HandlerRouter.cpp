@@ -67,6 +67,17 @@ bool HandlerRouter::busy() const {
         routes_.begin(), routes_.end(), [](const auto& route) { return route->pool.busy(); });
 }
 
+std::shared_ptr<const std::vector<std::string>> HandlerRouter::servedNames() const {
+    if (anyName_ < routes_.size()) {
+        return nullptr;
+    }
+    std::vector<std::string> names;
+    for (const auto& [name, route] : byName_) {
+        names.push_back(name);
+    }
+    return std::make_shared<const std::vector<std::string>>(std::move(names));
+}
+
 HandlerRouter::Route* HandlerRouter::byName(const std::string& jobName) {
     const auto found = byName_.find(jobName);
     if (found != byName_.end()) {

@@ -49,7 +49,9 @@ public:
     /// Whether a handler is inside process() or outcomeOf() on one of the threads.
     [[nodiscard]] bool busy() const;
 
-    /// nullptr: nobody serves the name.
+    /// The names that have a handler; null: every name has one.
+    [[nodiscard]] std::shared_ptr<const std::vector<std::string>> servedNames() const;
+    /// nullptr: no handler serves the name.
     [[nodiscard]] Route* byName(const std::string& jobName);
     [[nodiscard]] Route* byPool(const HandlerPool* pool);
     [[nodiscard]] const std::vector<std::shared_ptr<Route>>& routes() const { return routes_; }

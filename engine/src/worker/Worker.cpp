@@ -25,8 +25,8 @@ constexpr std::chrono::seconds kLongestWait{1};
 constexpr std::chrono::seconds kLongestLimit{30};
 /// Runs of one attempt that follow each other without a pause.
 constexpr int kRunsAtOnce = 3;
-constexpr std::int64_t kUnservedFirstMs = 1000;
-constexpr std::int64_t kUnservedMostMs = 60000;
+/// For how long a job is put off that cannot run now, so that it is not in the way of others.
+constexpr std::int64_t kPutOffMs = 1000;
 
 Poco::Logger& logger() {
     return Poco::Logger::get("worker");
@@ -63,6 +63,7 @@ Worker::Worker(WorkerSettings settings,
           std::move(handlers), settings_.threads, settings_.batchSize, settings_.timeout, inbox_)),
       settlement_(settings_),
       calls_(backend_, redis_, settlement_, clock_),
+      servedNames_(router_->servedNames()),
       tokenPrefix_(Poco::UUIDGenerator::defaultGenerator().createRandom().toString() + ":"),
       window_(std::clamp(router_->slots() * 2, 1, std::max(settings_.concurrency, 1))),
       lastProgress_(clock.monotonic()) {}
@@ -268,6 +269,7 @@ void Worker::changeHandlers() {
         settings_ = std::move(next_->settings);
         next_.reset();
     }
+    servedNames_ = router_->servedNames();
     const int most = std::max(settings_.concurrency, 1);
     window_ = std::clamp(window_, std::min(std::max(router_->slots() * 2, 1), most), most);
     lookAgain_ = true;
@@ -299,8 +301,8 @@ void Worker::gather() {
                            run->job().id,
                            run->job().queue,
                            std::string(error.what()),
-                           static_cast<Poco::Int64>(kUnservedFirstMs));
-            settlement_.giveBack(run, clock_.wallMs() + kUnservedFirstMs, false);
+                           static_cast<Poco::Int64>(kPutOffMs));
+            settlement_.giveBack(run, clock_.wallMs() + kPutOffMs, false);
         }
     }
     counters_.breakersClosed = router_->breakersClosed();
@@ -460,6 +462,7 @@ void Worker::sendCall(int claim) {
     request.workerName = settings_.workerName;
     request.limiter = settings_.limiter;
     request.metricsPoints = settings_.metricsPoints;
+    request.served = servedNames_;
     calls_.send(std::move(request));
 }
 
@@ -497,7 +500,8 @@ void Worker::answered(AdvanceCalls::Answer answer) {
         if (result.claimed() > 0) {
             failpoint("claimed-unread");
         }
-        lookAgain_ = answer.full();
+        lookAgain_ = answer.full() || result.more();
+        tellUnserved(result);
         if (std::exchange(sharedPaused_, result.sawBullmq5Paused()) && !sharedPaused_) {
             resumed_();
         }
@@ -586,9 +590,10 @@ void Worker::accept(std::vector<ClaimedJob> jobs) {
         }
         const bool endsHere = !unrun.empty() && (!served || !claimed.deferredFailure);
         if (!served && !endsHere) {
-            putBackUnserved(run);
+            // Its handler went while the claim was under way: a peer may have it.
+            settlement_.giveBack(run, clock_.wallMs() + kPutOffMs, true);
         } else if (!claimed.scheduler.empty() && !iterate(claimed)) {
-            settlement_.giveBack(run, clock_.wallMs() + kUnservedFirstMs, true);
+            settlement_.giveBack(run, clock_.wallMs() + kPutOffMs, true);
         } else if (endsHere) {
             run->setOutcome({JobOutcome::Kind::Unrecoverable, unrun, "", 0});
             settle(run, now);
@@ -598,7 +603,7 @@ void Worker::accept(std::vector<ClaimedJob> jobs) {
     }
     for (const auto& run : router_->submit(std::move(runs), now)) {
         // Another handler of the queue works, this one does not: its jobs wait where they are in nobody's way.
-        settlement_.giveBack(run, clock_.wallMs() + kUnservedFirstMs, true);
+        settlement_.giveBack(run, clock_.wallMs() + kPutOffMs, true);
     }
 }
 
@@ -617,18 +622,20 @@ bool Worker::iterate(const ClaimedJob& job) {
     }
 }
 
-void Worker::putBackUnserved(const std::shared_ptr<JobRun>& run) {
-    const ClaimedJob& job = run->job();
-    const std::int64_t delay = unservedDelayMs(job.id);
-    if (delay == kUnservedFirstMs) {
-        logger().warning(
-            "job %s of %s: no handler here serves the name \"%s\"; put back for a peer that does",
-            job.id,
-            job.queue,
-            job.name);
+void Worker::tellUnserved(const AdvanceResult& result) {
+    const auto names = result.unserved();
+    if (names.empty()) {
+        return;
     }
-    ++counters_.unserved;
-    settlement_.giveBack(run, clock_.wallMs() + delay, true);
+    for (const auto& [name, jobs] : names) {
+        counters_.unserved += jobs;
+    }
+    for (const auto& [name, jobs] : unserved_.add(names, clock_.monotonic())) {
+        logger().warning("%s: no handler here serves the name %s; %z jobs delayed for a peer",
+                         backend_.keys().qualifiedName(),
+                         name.empty() ? "of further jobs" : "\"" + name + "\"",
+                         jobs);
+    }
 }
 
 void Worker::wait() {
@@ -716,7 +723,7 @@ void Worker::release(const std::shared_ptr<JobRun>& run,
         // No child is pending any more: it runs again at once, and finds their results. A handler that waits for children
         // which it never had would do so for ever, in front of all others.
         const bool again = run->job().attemptsStarted - run->job().attemptsMade > kRunsAtOnce;
-        settlement_.giveBack(run, again ? clock_.wallMs() + kUnservedFirstMs : 0, false);
+        settlement_.giveBack(run, again ? clock_.wallMs() + kPutOffMs : 0, false);
         return;
     }
     const std::optional<ErrorCode> error = errorCodeOf(code);
@@ -746,14 +753,6 @@ void Worker::release(const std::shared_ptr<JobRun>& run,
                           "",
                           0});
     settle(run, clock_.monotonic());
-}
-
-std::int64_t Worker::unservedDelayMs(const std::string& id) {
-    if (unserved_.size() > 10000) {
-        unserved_.clear();  // Forgetting only means that some begin with the short delay again.
-    }
-    const int before = unserved_[id]++;
-    return std::min(kUnservedMostMs, kUnservedFirstMs << std::min(before, 10));
 }
 
 std::shared_ptr<const JobOptions> Worker::optionsOf(const ClaimedJob& job) {

@@ -8,7 +8,6 @@
 #include <optional>
 #include <string>
 #include <thread>
-#include <unordered_map>
 #include <vector>
 
 #include "core/Clock.h"
@@ -22,6 +21,7 @@
 #include "worker/MarkerWait.h"
 #include "worker/OutcomeInbox.h"
 #include "worker/Settlement.h"
+#include "worker/UnservedNames.h"
 #include "worker/WorkerSettings.h"
 
 namespace drover {
@@ -130,13 +130,12 @@ private:
     void tellBreaker(HandlerRouter::Route& route, const JobOutcome& outcome, Time now);
     /// Makes the next job of the scheduler that this one belongs to; false if that must be tried again.
     [[nodiscard]] bool iterate(const ClaimedJob& job);
-    /// A peer may serve what nobody here does: put back delayed, longer each time.
-    void putBackUnserved(const std::shared_ptr<JobRun>& run);
+    /// Counts and logs what a claim delayed since no handler here serves it.
+    void tellUnserved(const AdvanceResult& result);
     void release(const std::shared_ptr<JobRun>& run,
                  int code,
                  const char* operation,
                  bool sentBefore);
-    [[nodiscard]] std::int64_t unservedDelayMs(const std::string& id);
     std::shared_ptr<const JobOptions> optionsOf(const ClaimedJob& job);
     [[nodiscard]] std::string nextToken();
     void progressed() { lastProgress_ = clock_.monotonic(); }
@@ -161,7 +160,8 @@ private:
     AdvanceCalls calls_;
     /// Until its jobs are held and the ones that it finished are let go.
     std::optional<AdvanceCalls::Answer> answer_;
-    std::unordered_map<std::string, int> unserved_;  ///< Job id to how often it was put back.
+    std::shared_ptr<const std::vector<std::string>> servedNames_;  ///< Of router_.
+    UnservedNames unserved_;
     std::string cachedOptionsText_;
     std::shared_ptr<const JobOptions> cachedOptions_;
     std::string tokenPrefix_;
