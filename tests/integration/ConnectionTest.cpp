@@ -6,6 +6,7 @@
 #include "drover/Exceptions.h"
 #include "support/LogCapture.h"
 #include "support/RedisFixture.h"
+#include "support/TcpProxy.h"
 
 namespace {
 
@@ -59,6 +60,8 @@ class ConnectionTest : public RedisFixture {
     CPPUNIT_TEST(theIntroductionHasADeadline);
     CPPUNIT_TEST(aCallHasADeadlineAndBreaksTheConnection);
     CPPUNIT_TEST(aBigWriteHasADeadline);
+    CPPUNIT_TEST(aTransferThatGetsOnIsWaitedFor);
+    CPPUNIT_TEST(aReplyThatDribblesIsNotWaitedFor);
     CPPUNIT_TEST(aReplicaIsRefused);
     CPPUNIT_TEST(aFlushedScriptIsSentAgain);
     CPPUNIT_TEST(sixtyFourMegabytesComeBackWhole);
@@ -210,6 +213,39 @@ public:
                              RedisTimeoutException);
         CPPUNIT_ASSERT(SteadyClock::now() - began < milliseconds(1500));
         CPPUNIT_ASSERT(link.broken());
+    }
+
+    void aTransferThatGetsOnIsWaitedFor() {
+        TcpProxy proxy(server_->port());
+        RedisOptions slow = options();
+        slow.port = proxy.port();
+        slow.commandTimeout = milliseconds(400);
+        Connection link(slow, "");
+        // Two megabytes each way, four seconds: ten times the deadline.
+        proxy.throttle(1'000'000);
+        const std::string value(2'000'000, 'v');
+        const std::string key = keys().job("large");
+        CPPUNIT_ASSERT_EQUAL(std::string("OK"),
+                             std::string(link.call(Command{"SET", key, value}).text()));
+        CPPUNIT_ASSERT(value == link.call(Command{"GET", key}).text());
+        proxy.throttle(0);
+        redis({"DEL", key});
+    }
+
+    void aReplyThatDribblesIsNotWaitedFor() {
+        TcpProxy proxy(server_->port());
+        RedisOptions slow = options();
+        slow.port = proxy.port();
+        slow.commandTimeout = milliseconds(400);
+        Connection link(slow, "");
+        proxy.throttle(1000);
+        const std::string value(3000, 'v');
+        redis({"SET", keys().job("small"), value});
+        const auto began = SteadyClock::now();
+        CPPUNIT_ASSERT_THROW(link.call(Command{"GET", keys().job("small")}), RedisTimeoutException);
+        CPPUNIT_ASSERT(SteadyClock::now() - began < milliseconds(1500));
+        proxy.throttle(0);
+        redis({"DEL", keys().job("small")});
     }
 
     void aReplicaIsRefused() {

@@ -32,6 +32,7 @@ class QueueEventsTest : public WorkerFixture {
     CPPUNIT_TEST(itBeginsWhereItIsTold);
     CPPUNIT_TEST(manyEntriesOfAnInstantAreToldInOrder);
     CPPUNIT_TEST(anOutageLongerThanTheBlockLosesNothing);
+    CPPUNIT_TEST(largeEventsOverASlowLinkAreTold);
     CPPUNIT_TEST(aServerThatDoesNotAnswerIsNoticed);
     CPPUNIT_TEST(itStartsWhileRedisIsAway);
     CPPUNIT_TEST(anotherReaderGoesOnAfterTheLastId);
@@ -262,6 +263,22 @@ public:
         own_->start();
         emitOnceItIsBack("4");
         eventually("told", [&] { return told().size() == 4; });
+    }
+
+    void largeEventsOverASlowLinkAreTold() {
+        useOwnServer();
+        proxy_ = std::make_unique<TcpProxy>(own_->port());
+        const std::string value(200'000, 'v');
+        for (int i = 0; i < 60; ++i) {
+            emit({"event", "completed", "jobId", std::to_string(i), "returnvalue", value});
+        }
+        // Twelve megabytes take three seconds: longer than a block and its margin.
+        proxy_->throttle(4'000'000);
+        read("0-0", milliseconds(100), proxy_->port());
+        eventually(
+            "told", [&] { return told().size() == 60; }, seconds(20));
+        CPPUNIT_ASSERT(reader_->healthy());
+        proxy_->throttle(0);
     }
 
     void aServerThatDoesNotAnswerIsNoticed() {

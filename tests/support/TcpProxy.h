@@ -1,6 +1,8 @@
 #pragma once
 
 #include <atomic>
+#include <chrono>
+#include <cstddef>
 #include <list>
 #include <mutex>
 #include <string>
@@ -11,7 +13,7 @@
 
 namespace drover::test {
 
-/// A TCP proxy on loopback that can lose what a server answers.
+/// A TCP proxy on loopback that can lose what a server answers, and be slow.
 ///
 /// loseReply("EVALSHA") arms it: the next request that contains the text reaches the server; its reply is thrown away
 /// once it has begun to arrive, and both sockets of that connection are closed. What a crash between a server's write
@@ -27,6 +29,8 @@ public:
 
     [[nodiscard]] int port() const { return port_; }
     void loseReply(const std::string& toRequestWith);
+    /// From now on all connections together carry so many bytes per second; 0: as many as there are.
+    void throttle(std::size_t bytesPerSecond) { rate_ = bytesPerSecond; }
     /// How many replies were lost so far.
     [[nodiscard]] int lost() const { return lost_; }
 
@@ -35,6 +39,10 @@ private:
     void carry(Poco::Net::StreamSocket client);
     /// Whether the bytes hold the armed text; disarms then.
     bool takesAim(const std::string& bytes);
+    /// Moves what is there from one socket to the other; false at the end of the stream.
+    bool moveBytes(Poco::Net::StreamSocket& from, std::string& bytes);
+    /// Sleeps until so many bytes more have had their time.
+    void pace(std::size_t bytes);
 
     const int serverPort_;
     Poco::Net::ServerSocket listener_;
@@ -43,6 +51,8 @@ private:
     std::atomic<int> lost_{0};
     std::mutex mutex_;
     std::string aim_;
+    std::atomic<std::size_t> rate_{0};
+    std::chrono::steady_clock::time_point carriedBy_{};  ///< When the link is free again.
     std::list<std::thread> carriers_;
     std::thread acceptor_;
 };

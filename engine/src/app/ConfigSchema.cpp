@@ -91,7 +91,11 @@ std::vector<KeySpec> engineKeys() {
              "bull",
              "First part of every key; all clients of a queue must agree on it."),
         integer("redis.connectTimeoutMs", 1000, 1, kMaxMs, "How long connecting may take."),
-        integer("redis.commandTimeoutMs", 2000, 1, kMaxMs, "How long a reply may take."),
+        integer("redis.commandTimeoutMs",
+                2000,
+                1,
+                kMaxMs,
+                "How long a reply may take; a large one may take longer while its bytes arrive."),
         secret(withoutDefault(text("database.url",
                                    "",
                                    "The database of plugins that need one: "

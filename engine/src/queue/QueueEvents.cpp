@@ -26,8 +26,9 @@ namespace {
 using Clock = std::chrono::steady_clock;
 using Type = QueueEvent::Type;
 
-/// Bounds a reply after a long outage.
+/// Bound a reply after a long outage: fewer entries are asked for while they are large.
 constexpr int kEntriesPerRead = 1000;
+constexpr std::size_t kBytesPerRead = 8 << 20;
 /// How much later than the block's own timeout a reply may come before the connection counts as dead.
 constexpr std::chrono::milliseconds kMargin{1000};
 /// How long a stream is left alone whose key answers with an error that no repetition cures.
@@ -247,7 +248,7 @@ private:
     /// One XREAD, and the listener's calls for what it brought.
     void read() {
         Command command{"XREAD", "COUNT"};
-        command.add(kEntriesPerRead).add("BLOCK");
+        command.add(entriesPerRead_).add("BLOCK");
         command.add(static_cast<std::int64_t>(settings_.blockTimeout.count()));
         command.add("STREAMS").add(keys_.events).own(lastId());
         const std::optional<Reply> reply = ask(command);
@@ -262,9 +263,16 @@ private:
             return;
         }
         const ReplyView entries = reply->at(0).at(1);
+        std::size_t bytes = 0;
         for (std::size_t i = 0; i < entries.size() && !stopping_; ++i) {
-            tell(eventOf(entries.at(i)));
+            const QueueEvent event = eventOf(entries.at(i));
+            for (const auto& [name, value] : event.fields) {
+                bytes += value.size();
+            }
+            tell(event);
         }
+        entriesPerRead_ = bytes > kBytesPerRead ? std::max(entriesPerRead_ / 2, 1)
+                                                : std::min(entriesPerRead_ * 2, kEntriesPerRead);
     }
 
     /// std::nullopt: stop() came first.
@@ -272,11 +280,13 @@ private:
         Connection& link = redis_.connection();
         try {
             link.send(command, Clock::now() + redis_.options().commandTimeout);
-            const auto deadline = Clock::now() + settings_.blockTimeout + kMargin;
+            const auto answerBy = Clock::now() + settings_.blockTimeout + kMargin;
             while (true) {
                 if (std::optional<Reply> reply = link.tryReceive()) {
                     return reply;
                 }
+                const auto deadline =
+                    std::max(answerBy, link.lastProgress() + redis_.options().commandTimeout);
                 const auto left = deadline - Clock::now();
                 if (left <= left.zero()) {
                     throw RedisTimeoutException("no answer to XREAD within its timeout");
@@ -287,6 +297,7 @@ private:
                 }
             }
         } catch (const RedisIoException& error) {
+            entriesPerRead_ = std::max(entriesPerRead_ / 2, 1);
             redis_.fail(error.message());
             throw;
         }
@@ -361,6 +372,7 @@ private:
     std::atomic<bool> stopping_{false};
     mutable std::mutex mutex_;
     std::condition_variable moved_;
+    int entriesPerRead_ = kEntriesPerRead;
     std::string position_;
     std::atomic<std::thread::id> reader_{};
     std::mutex joining_;

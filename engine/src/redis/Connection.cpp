@@ -3,6 +3,9 @@
 #include <algorithm>
 #include <cerrno>
 #include <fcntl.h>
+#include <linux/sockios.h>
+#include <sys/ioctl.h>
+#include <utility>
 
 #include <Poco/Exception.h>
 #include <Poco/Net/NetException.h>
@@ -39,6 +42,15 @@ int sendSome(Poco::Net::StreamSocket& socket, const char* bytes, std::size_t cou
         }
         throw;
     }
+}
+
+/// Commands that the kernel may take long to send after it took them.
+constexpr std::size_t kLarge = 64 << 10;
+
+/// How many bytes the kernel has taken that the peer has not.
+std::size_t unsentBytes(int fd) {
+    int count = 0;
+    return ioctl(fd, SIOCOUTQ, &count) == 0 ? static_cast<std::size_t>(std::max(count, 0)) : 0;
 }
 
 /// Marks the connection broken unless the work inside ends normally.
@@ -90,20 +102,27 @@ Reply Connection::call(const Command& command) {
 }
 
 Reply Connection::call(const Command& command, Clock::time_point deadline) {
+    const auto patience = deadline - Clock::now();
     send(command, deadline);
-    return receive(deadline);
+    return receive(std::max(deadline, Clock::now() + patience));
 }
 
 void Connection::send(const Command& command, Clock::time_point deadline) {
     BreakOnThrow guard(broken_);
     out_.clear();
     command.appendTo(out_);
+    const auto patience = deadline - Clock::now();
     std::size_t sent = 0;
+    std::size_t told = 0;  // Of it when the deadline was last moved.
     try {
         while (sent < out_.size()) {
             const int n = sendSome(socket_, out_.data() + sent, out_.size() - sent);
             if (n > 0) {
                 sent += static_cast<std::size_t>(n);
+                if (sent - told >= kProgress) {
+                    told = sent;
+                    deadline = std::max(deadline, Clock::now() + patience);
+                }
             } else if (!socket_.poll(until(deadline), Poco::Net::Socket::SELECT_WRITE)) {
                 throw RedisTimeoutException("Redis takes no more bytes");
             }
@@ -113,11 +132,21 @@ void Connection::send(const Command& command, Clock::time_point deadline) {
     } catch (const Poco::Exception& error) {
         throw RedisIoException("send to Redis: " + error.displayText());
     }
+    unsent_ = out_.size() >= kLarge ? unsentBytes(fd()) : 0;
     guard.ok();
+}
+
+bool Connection::sendProgressed() {
+    if (unsent_ == 0) {
+        return false;
+    }
+    const std::size_t before = std::exchange(unsent_, unsentBytes(fd()));
+    return unsent_ == 0 || unsent_ + kProgress <= before;
 }
 
 Reply Connection::receive(Clock::time_point deadline) {
     BreakOnThrow guard(broken_);
+    const auto patience = deadline - Clock::now();
     while (true) {
         if (std::optional<Reply> reply = parse()) {
             guard.ok();
@@ -126,13 +155,16 @@ Reply Connection::receive(Clock::time_point deadline) {
         if (readAvailable()) {
             continue;
         }
+        deadline = std::max(deadline, lastProgress_ + patience);
         bool ready = false;
         try {
             ready = socket_.poll(until(deadline), Poco::Net::Socket::SELECT_READ);
         } catch (const Poco::Exception& error) {
             throw RedisIoException("wait for Redis: " + error.displayText());
         }
-        if (!ready) {
+        if (!ready && sendProgressed()) {
+            deadline = Clock::now() + patience;
+        } else if (!ready) {
             throw RedisTimeoutException("no reply from Redis within the deadline");
         }
     }
@@ -161,6 +193,11 @@ bool Connection::readAvailable() {
     }
     if (n < 0) {
         return false;
+    }
+    arrived_ += static_cast<std::size_t>(n);
+    if (arrived_ >= kProgress) {
+        arrived_ = 0;
+        lastProgress_ = Clock::now();
     }
     if (redisReaderFeed(reader_.get(), buffer, static_cast<std::size_t>(n)) != REDIS_OK) {
         throw RedisIoException(std::string("reply of Redis: ") + reader_->errstr);

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <chrono>
+#include <cstddef>
 #include <memory>
 #include <optional>
 #include <string>
@@ -17,12 +18,17 @@ namespace drover {
 
 /// One connection to a Redis master: hiredis formats and parses, Poco's socket carries the bytes.
 ///
-/// Every wait has an absolute deadline. After any exception the connection is broken() and only good for being
+/// Every wait has a deadline, which counts from the last progress of the transfer: a large reply takes as long as it takes
+/// while its bytes arrive. Less than kProgress bytes are none, so that a peer that dribbles is not waited for.
+/// After any exception the connection is broken() and only good for being
 /// destroyed: a late reply would otherwise answer the next command (pitfall H4).
 /// Threads: one at a time.
 class Connection {
 public:
     using Clock = std::chrono::steady_clock;
+
+    /// Bytes that begin the time of a deadline anew.
+    static constexpr std::size_t kProgress = 4096;
 
     /// Connects and introduces itself: AUTH, SELECT, CLIENT SETNAME, ROLE. `clientName` empty: no name.
     /// Throws RedisIoException (refused, timed out, a replica), RedisAuthException (also for a database that does not
@@ -32,8 +38,9 @@ public:
     Connection(const Connection&) = delete;
     Connection& operator=(const Connection&) = delete;
 
-    /// Sends a command and waits for its reply, both within options.commandTimeout. Error replies are returned.
+    /// Sends a command and waits for its reply, each within options.commandTimeout. Error replies are returned.
     Reply call(const Command& command);
+    /// The same within the time that is left until the deadline.
     Reply call(const Command& command, Clock::time_point deadline);
 
     /// The two halves of call(), for a command that blocks inside Redis.
@@ -46,6 +53,11 @@ public:
     /// For poll(): readable when tryReceive() has something to do.
     [[nodiscard]] int fd() const;
     [[nodiscard]] bool broken() const { return broken_; }
+    /// When the last kProgress bytes had arrived; the beginning of time before that.
+    [[nodiscard]] Clock::time_point lastProgress() const { return lastProgress_; }
+    /// Returns true if a large command has moved on since it was sent, or since the last call: the kernel takes megabytes at
+    /// once, which then need their time.
+    [[nodiscard]] bool sendProgressed();
 
 private:
     struct FreeReader {
@@ -62,6 +74,9 @@ private:
     std::unique_ptr<redisReader, FreeReader> reader_;
     std::string out_;
     bool broken_ = false;
+    std::size_t arrived_ = 0;  ///< Bytes since lastProgress_.
+    std::size_t unsent_ = 0;   ///< Of a large command, in the kernel's buffer.
+    Clock::time_point lastProgress_ = Clock::time_point::min();
 };
 
 }  // namespace drover

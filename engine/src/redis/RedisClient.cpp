@@ -122,12 +122,11 @@ Command RedisClient::script(const std::string& name) const {
 Reply RedisClient::run(Command& command) {
     Connection& link = idleConnection();
     return guarded([&] {
-        const auto deadline = Clock::now() + options_.commandTimeout;
         const std::string& name = scripts_->bySha1(shaOf(command)).name;
-        Reply reply = link.call(command, deadline);
+        Reply reply = link.call(command);
         if (isUnknownScript(reply)) {
-            sendByText(link, command, deadline);
-            reply = link.receive(deadline);
+            sendByText(link, command, Clock::now() + options_.commandTimeout);
+            reply = link.receive(Clock::now() + options_.commandTimeout);
         }
         healthy_ = true;
         if (reply.isError()) {

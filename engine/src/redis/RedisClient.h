@@ -54,6 +54,12 @@ public:
     /// For poll(): readable when receive() has something to do. -1: there is no connection.
     [[nodiscard]] int fd() const { return connection_ ? connection_->fd() : -1; }
 
+    /// When a part of a reply last arrived; see Connection.
+    [[nodiscard]] Clock::time_point lastProgress() const {
+        return connection_ ? connection_->lastProgress() : Clock::time_point::min();
+    }
+    [[nodiscard]] bool sendProgressed() { return connection_ && connection_->sendProgressed(); }
+
     /// Forgets the connection; the next use opens a new one.
     void drop();
     /// The caller found the connection dead: as after a failed call.

@@ -13,8 +13,8 @@ struct RedisOptions {
     std::string password;  ///< Empty: none. Never in a log or an error.
     int database = 0;
     std::chrono::milliseconds connectTimeout{1000};
-    std::chrono::milliseconds commandTimeout{
-        2000};  ///< From the first byte sent to the last byte of the reply.
+    /// How long Redis may take to answer; a transfer may take longer while it gets on.
+    std::chrono::milliseconds commandTimeout{2000};
 };
 
 }  // namespace drover

@@ -52,7 +52,8 @@ int AdvanceCalls::unanswered() const {
 }
 
 AdvanceCalls::Time AdvanceCalls::deadline() const {
-    return calls_.front()->deadline;
+    return std::max(calls_.front()->deadline,
+                    redis_.lastProgress() + redis_.options().commandTimeout);
 }
 
 void AdvanceCalls::send(AdvanceRequest request) {
@@ -84,7 +85,11 @@ std::optional<AdvanceCalls::Answer> AdvanceCalls::receive() {
     std::optional<RedisClient::Answered> answered;
     try {
         answered = redis_.receive();
-        if (!answered && clock_.monotonic() >= deadline()) {
+        if (const Time now = clock_.monotonic(); answered || now < deadline()) {
+            // It may still come.
+        } else if (redis_.sendProgressed()) {
+            calls_.front()->deadline = now + redis_.options().commandTimeout;
+        } else {
             const std::string why = "no reply from Redis within the deadline";
             redis_.fail(why);
             throw RedisTimeoutException(why);

@@ -74,7 +74,7 @@ public:
     std::optional<Answer> receive();
     /// For poll(): readable when an answer comes. -1: there is no connection.
     [[nodiscard]] int fd() const { return redis_.fd(); }
-    /// When the oldest call under way has waited for too long.
+    /// When the oldest call under way has waited for too long, counted from the last progress of its reply.
     [[nodiscard]] Time deadline() const;
 
     /// Outcomes that Redis refused alone go on now if it is time.
