@@ -32,6 +32,9 @@ public:
     LogCapture(const LogCapture&) = delete;
     LogCapture& operator=(const LogCapture&) = delete;
 
+    /// Everything is captured by default.
+    void setLevel(int priority) { logger_.setLevel(priority); }
+
     /// How many lines contain the text.
     [[nodiscard]] std::size_t count(const std::string& text) const {
         const std::lock_guard lock(lines_->mutex);

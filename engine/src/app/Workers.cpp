@@ -243,12 +243,12 @@ HealthReports Workers::health() const {
         const WorkerSettings settings = worker->settings();
         const bool progresses = stats.sinceProgress < settings.drainDelay + kProgressMargin;
         HealthReport report;
-        report.ok = stats.redisHealthy && stats.breakersClosed && progresses;
+        report.ok = stats.redisHealthy && stats.trouble.empty() && progresses;
         report.detail = "held " + std::to_string(stats.held) + ", completed " +
                         std::to_string(stats.completed) + ", failed " +
                         std::to_string(stats.failed);
         report.detail += stats.redisHealthy ? "" : "; redis is away";
-        report.detail += stats.breakersClosed ? "" : "; a handler's infrastructure is away";
+        report.detail += stats.trouble.empty() ? "" : "; " + stats.trouble;
         report.detail +=
             progresses ? ""
                        : "; no progress for " + std::to_string(stats.sinceProgress.count()) + " ms";

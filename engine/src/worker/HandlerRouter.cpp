@@ -121,9 +121,15 @@ int HandlerRouter::allowed(int wanted, Time now) const {
     return most;
 }
 
-bool HandlerRouter::breakersClosed() const {
-    return std::all_of(
-        routes_.begin(), routes_.end(), [](const auto& route) { return route->breaker.closed(); });
+std::string HandlerRouter::trouble() const {
+    std::string all;
+    for (const auto& route : routes_) {
+        if (!route->breaker.closed()) {
+            all += (all.empty() ? "handler " : "; handler ") + route->pool.type().name() + ": " +
+                   route->trouble;
+        }
+    }
+    return all;
 }
 
 bool HandlerRouter::starved() const {

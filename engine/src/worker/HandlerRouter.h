@@ -29,6 +29,7 @@ public:
             : pool(std::move(type), threads, batchSize, timeout, inbox) {}
         HandlerPool pool;
         Breaker breaker;
+        std::string trouble;  ///< Why the breaker opened, as the handler said it last.
     };
 
     /// A handler without job names gets the jobs that nobody else names.
@@ -64,7 +65,8 @@ public:
 
     /// Of `wanted` jobs, how many some handler would take.
     [[nodiscard]] int allowed(int wanted, Time now) const;
-    [[nodiscard]] bool breakersClosed() const;
+    /// "handler <name>: <reason>" of each handler whose breaker is open, in one line; empty: every breaker is closed.
+    [[nodiscard]] std::string trouble() const;
     /// Whether every job that was handed over has begun.
     [[nodiscard]] bool starved() const;
     /// How many jobs all threads take at once.

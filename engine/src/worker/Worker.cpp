@@ -182,7 +182,10 @@ Worker::Stats Worker::stats() const {
     stats.unserved = counters_.unserved;
     stats.held = held_.size();
     stats.redisHealthy = redis_.healthy();
-    stats.breakersClosed = counters_.breakersClosed;
+    {
+        const std::lock_guard lock(routing_);
+        stats.trouble = trouble_;
+    }
     stats.sinceProgress = std::chrono::milliseconds(ms(clock_.monotonic() - lastProgress_.load()));
     return stats;
 }
@@ -305,7 +308,22 @@ void Worker::gather() {
             settlement_.giveBack(run, clock_.wallMs() + kPutOffMs, false);
         }
     }
-    counters_.breakersClosed = router_->breakersClosed();
+    if (const std::size_t more = failures_.popWithheld(now); more > 0) {
+        logger().warning("queue %s: %z more jobs failed for good", settings_.queue, more);
+    }
+    std::string trouble = router_->trouble();
+    const std::lock_guard lock(routing_);
+    trouble_ = std::move(trouble);
+}
+
+void Worker::logFailure(const JobRun& run) {
+    if (FailureLog::isDecision(run)) {
+        if (logger().debug()) {
+            logger().debug(FailureLog::describe(run));
+        }
+    } else if (failures_.add(clock_.monotonic())) {
+        logger().warning(FailureLog::describe(run));
+    }
 }
 
 void Worker::settle(const std::shared_ptr<JobRun>& run, Time now) {
@@ -343,6 +361,7 @@ HandlerRouter::Route* Worker::routeOf(const JobRun& run) const {
 
 void Worker::tellBreaker(HandlerRouter::Route& route, const JobOutcome& outcome, Time now) {
     if (outcome.kind == JobOutcome::Kind::Unavailable) {
+        route.trouble = outcome.text;
         if (route.breaker.unavailable(std::chrono::milliseconds(outcome.ms), now)) {
             logger().warning(
                 "handler %s is unavailable: %s; claiming is paused, one job at a time probes",
@@ -350,7 +369,9 @@ void Worker::tellBreaker(HandlerRouter::Route& route, const JobOutcome& outcome,
                 outcome.text);
         }
         handBackUnstarted(route.pool);
-    } else if (outcome.kind == JobOutcome::Kind::Unset) {
+    } else if (outcome.kind == JobOutcome::Kind::Unset ||
+               outcome.kind == JobOutcome::Kind::Delayed) {
+        // A job that is put off shows nothing about the infrastructure: it may be put off because of it.
         route.breaker.probeReturned();
     } else if (const auto outage = route.breaker.worked(now); outage.count() > 0) {
         logger().information("handler %s works again after %Ld ms",
@@ -533,6 +554,9 @@ void Worker::takeIn() {
         release(run, answer.result.codes[i], "moveToFinished", sentBefore);
         if (answer.result.codes[i] == 0) {
             ++(completed ? counters_.completed : counters_.failed);
+            if (!completed) {
+                logFailure(*run);
+            }
         }
     }
     if (answer.full() && !answer.ended.empty() &&

@@ -15,6 +15,7 @@
 #include "queue/ClientPool.h"
 #include "queue/QueueBackend.h"
 #include "worker/AdvanceCalls.h"
+#include "worker/FailureLog.h"
 #include "worker/HandlerRouter.h"
 #include "worker/HeldJobs.h"
 #include "worker/JobScheduler.h"
@@ -42,7 +43,7 @@ public:
                       unserved = 0;
         std::size_t held = 0;
         bool redisHealthy = false;
-        bool breakersClosed = true;
+        std::string trouble;  ///< Why handlers are unavailable; empty: none is.
         std::chrono::milliseconds sinceProgress{
             0};  ///< Since a reply of Redis, blocking ones included, or since none was needed.
     };
@@ -128,6 +129,8 @@ private:
     [[nodiscard]] HandlerRouter::Route* routeOf(const JobRun& run) const;
     /// What the handler's breaker makes of an outcome.
     void tellBreaker(HandlerRouter::Route& route, const JobOutcome& outcome, Time now);
+    /// Tells the log of a job that failed for good.
+    void logFailure(const JobRun& run);
     /// Makes the next job of the scheduler that this one belongs to; false if that must be tried again.
     [[nodiscard]] bool iterate(const ClaimedJob& job);
     /// Counts and logs what a claim delayed since no handler here serves it.
@@ -156,6 +159,8 @@ private:
         retired_;                 ///< Until their threads have ended.
     std::optional<Change> next_;  ///< What comes after router_ and settings_.
 
+    std::string trouble_;  ///< What the handlers of open breakers said last; under routing_.
+    FailureLog failures_;
     Settlement settlement_;  ///< Outcomes that Redis does not know yet.
     AdvanceCalls calls_;
     /// Until its jobs are held and the ones that it finished are let go.
@@ -183,7 +188,6 @@ private:
     struct Counters {
         std::atomic<std::uint64_t> claimed{0}, completed{0}, failed{0}, retried{0}, handedBack{0},
             lost{0}, unserved{0};
-        std::atomic<bool> breakersClosed{true};
     } counters_;
     std::thread thread_;
 };
