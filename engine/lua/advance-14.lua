@@ -291,7 +291,7 @@ local function readJob(jobKey)
       timestamp = value
     elseif value ~= '0' or (field ~= 'delay' and field ~= 'priority') then
       if field == 'ats' then
-        started = string.format('%.0f', (tonumber(value) or 0) + 1)
+        started = string.format('%.0f', (numberOf(value) or 0) + 1)
       elseif field == 'defa' then
         deferred = true
       end
@@ -331,14 +331,15 @@ local function claim()
 
   local limitMax = queue.max or workerMax
   if limitMax then
-    local started = tonumber(call('GET', keys.limiter) or 0)
+    local started = numberOf(call('GET', keys.limiter)) or 0
     if started >= limitMax then
       local ttl = call('PTTL', keys.limiter)
       if ttl > 0 then return {}, ttl, false end
       call('DEL', keys.limiter)
       started = 0
     end
-    most = math.min(most, limitMax - started)
+    -- A maximum below 1 lets one job begin in each window, as in BullMQ.
+    most = math.min(most, math.max(math.ceil(limitMax - started), 1))
   end
   if queue.closed then return {}, 0, false end
   if queue.free then most = math.min(most, queue.free) end

@@ -8,7 +8,9 @@
   Returns  ms, 0 while fewer than the most have begun. Without any limit the PTTL of the counter as it is: -2 there is none
   Events   none
 ]]
-local most = tonumber(ARGV[1]) or tonumber(redis.call('HGET', KEYS[1], 'max'))
+--- @include "numbers"
+
+local most = tonumber(ARGV[1]) or numberOf(redis.call('HGET', KEYS[1], 'max'))
 local ttl = redis.call('PTTL', KEYS[2])
-if most and (tonumber(redis.call('GET', KEYS[2])) or 0) < most then return 0 end
+if most and (numberOf(redis.call('GET', KEYS[2])) or 0) < most then return 0 end
 return ttl

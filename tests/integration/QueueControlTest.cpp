@@ -39,6 +39,7 @@ class QueueControlTest : public WorkerFixture {
     CPPUNIT_TEST(c157_aManualLimitStopsALimitedWorkerOnly);
     CPPUNIT_TEST(c159_theTtlGoesByTheLimitThatIsAskedFor);
     CPPUNIT_TEST(senselessLimitsAreRefused);
+    CPPUNIT_TEST(settingsOfOtherClientsMayBeAnyText);
     CPPUNIT_TEST_SUITE_END();
 
 public:
@@ -343,6 +344,78 @@ public:
                              Poco::InvalidArgumentException);
         CPPUNIT_ASSERT_THROW(queue.rateLimit(milliseconds(0)), Poco::InvalidArgumentException);
         CPPUNIT_ASSERT_EQUAL(std::int64_t{0}, number({"EXISTS", keys().limiter}));
+    }
+
+    void settingsOfOtherClientsMayBeAnyText() {
+        struct Case {
+            Strings fields;
+            std::size_t claimed;  ///< Of five.
+        };
+        const std::vector<Case> cases = {
+            {{"concurrency", "2.25"}, 3},
+            {{"concurrency", "0.5"}, 1},
+            {{"concurrency", " 2 "}, 2},
+            {{"concurrency", "0x2"}, 2},
+            {{"concurrency", "1e308"}, 5},
+            {{"concurrency", "Infinity"}, 5},
+            {{"concurrency", "99999999999999999999"}, 5},
+            {{"concurrency", "0"}, 0},
+            {{"concurrency", "-1"}, 0},
+            {{"concurrency", "-Infinity"}, 0},
+            // BullMQ's own script ends in an error here, and its workers stand still.
+            {{"concurrency", "abc"}, 5},
+            {{"concurrency", ""}, 5},
+            {{"concurrency", "NaN"}, 5},
+            {{"max", "2.25", "duration", "60000"}, 3},
+            {{"max", "0.5", "duration", "60000"}, 1},
+            {{"max", "0", "duration", "60000"}, 1},
+            {{"max", "-7", "duration", "60000"}, 1},
+            {{"max", "1e308", "duration", "60000"}, 5},
+            {{"max", "abc", "duration", "60000"}, 5},
+            {{"max", "NaN", "duration", "60000"}, 5},
+            {{"max", "2", "duration", "60000.7"}, 2},
+            {{"max", "2", "duration", "1e300"}, 2},
+            {{"max", "2", "duration", "Infinity"}, 2},
+            {{"max", "2", "duration", "abc"}, 2},
+            {{"max", "2", "duration", "-60000"}, 2},
+            {{"opts.maxLenEvents", "2.7"}, 5},
+            {{"opts.maxLenEvents", "abc"}, 5},
+            {{"opts.maxLenEvents", ""}, 5},
+            {{"opts.maxLenEvents", "-1"}, 5},
+            {{"opts.maxLenEvents", "1e308"}, 5},
+            {{"opts.maxLenEvents", "NaN"}, 5},
+        };
+        for (const Case& one : cases) {
+            const std::string about = one.fields[0] + " '" + one.fields[1] + "'";
+            redis({"FLUSHDB"});
+            Strings set = {"HSET", keys().meta};
+            set.insert(set.end(), one.fields.begin(), one.fields.end());
+            redis(set);
+            for (int i = 0; i < 5; ++i) {
+                addJob();
+            }
+            AdvanceRequest request;
+            request.claim = 10;
+            request.token = "t";
+            request.lockDuration = seconds(10);
+            const AdvanceResult first = backend().advance(client(), request, clock_.wallMs());
+            CPPUNIT_ASSERT_EQUAL_MESSAGE(about, one.claimed, first.claimed());
+            CPPUNIT_ASSERT_EQUAL_MESSAGE(
+                about, static_cast<std::int64_t>(one.claimed), number({"LLEN", keys().active}));
+            // What ends is stored, in the call that looks for more.
+            for (const ClaimedJob& job : first.jobs()) {
+                FinishItem item;
+                item.id = job.id;
+                item.token = job.token;
+                item.value = "1";
+                request.finish.push_back(item);
+            }
+            backend().advance(client(), request, clock_.wallMs());
+            CPPUNIT_ASSERT_EQUAL_MESSAGE(about,
+                                         static_cast<std::int64_t>(one.claimed),
+                                         number({"ZCARD", keys().completed}));
+            (void)makeQueue().rateLimitTtl();
+        }
     }
 
 private:

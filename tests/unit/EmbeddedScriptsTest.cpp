@@ -164,8 +164,12 @@ public:
     }
 
 private:
+    /// Its text behind the includes that it begins with.
     static std::string includeNamed(const std::string& name) {
-        return contentOf(fs::path(DROVER_SOURCE_DIR) / "engine/lua/includes" / (name + ".lua"));
+        const std::string text =
+            contentOf(fs::path(DROVER_SOURCE_DIR) / "engine/lua/includes" / (name + ".lua"));
+        const std::size_t last = text.rfind("--- @include");
+        return last == std::string::npos ? text : text.substr(text.find('\n', last) + 1);
     }
 };
 

@@ -1,11 +1,13 @@
--- The length that the events stream is trimmed to; a queue without the setting gets BullMQ's default written.
+--- @include "numbers"
+
+-- The length that the events stream is trimmed to; a queue without the setting gets BullMQ's default written. A setting that is
+-- no length counts as the default: XTRIM would refuse it in the middle of a script.
 local function maxEvents(metaKey)
   local limit = redis.call('HGET', metaKey, 'opts.maxLenEvents')
-  if not limit then
-    limit = '10000'
-    redis.call('HSET', metaKey, 'opts.maxLenEvents', limit)
-  end
-  return limit
+  if not limit then redis.call('HSET', metaKey, 'opts.maxLenEvents', '10000') end
+  local length = numberOf(limit)
+  if not length or length < 0 then length = 10000 end
+  return string.format('%.0f', math.floor(length))
 end
 
 -- One trim for a whole call, in place of MAXLEN on each XADD: what a reader sees is the same.

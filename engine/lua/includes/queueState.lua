@@ -1,3 +1,5 @@
+--- @include "numbers"
+
 -- Puts what is in `paused` behind what is in `wait`, as one list under `wait`: nothing is lost, and the order is kept.
 local function joinInWait(keys)
   if redis.call('EXISTS', keys.wait) == 0 then
@@ -29,10 +31,12 @@ end
 -- and duration of the queue's limiter, five (shared with 5.x clients), ready (the list for jobs that may run) }.
 local function readQueue(keys, bullmq5)
   local meta = redis.call('HMGET', keys.meta, 'paused', 'concurrency', 'max', 'duration', 'version')
-  local queue = { paused = meta[1] ~= false, max = tonumber(meta[3]), duration = tonumber(meta[4]), ready = keys.wait }
+  local queue = { paused = meta[1] ~= false, max = numberOf(meta[3]), duration = numberOf(meta[4]), ready = keys.wait }
   queue.closed = queue.paused
-  if meta[2] then
-    queue.free = math.max(tonumber(meta[2]) - redis.call('LLEN', keys.active), 0)
+  -- A slot that is open in part is open: BullMQ compares the number of active jobs with the setting.
+  local concurrency = numberOf(meta[2])
+  if concurrency then
+    queue.free = math.max(math.ceil(concurrency - redis.call('LLEN', keys.active)), 0)
     queue.closed = queue.closed or queue.free == 0
   end
   queue.five = isShared(keys, bullmq5, meta[5])
