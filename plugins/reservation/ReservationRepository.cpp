@@ -3,6 +3,7 @@
 #include <chrono>
 #include <random>
 #include <thread>
+#include <utility>
 
 #include "drover/Failpoint.h"
 #include "drover/Unavailable.h"
@@ -17,8 +18,16 @@ using store::Result;
 using store::Statement;
 
 const Statement kDecide{"reservation_decide",
-                        "SELECT outcome_reason, outcome_reservation_id"
+                        "SELECT outcome_reason, outcome_reservation_id, request_position"
                         " FROM reserve_seats($1, $2, $3, $4, $5) ORDER BY request_position"};
+
+const Statement kReject{"reservation_reject",
+                        "INSERT INTO reservation_outcomes AS o"
+                        " (queue, job_id, job_timestamp_ms, event_id, user_id, state, reason)"
+                        " VALUES ($1, $2, $3, $4, $5, 'REJECTED', $6)"
+                        " ON CONFLICT ON CONSTRAINT reservation_outcomes_pkey DO UPDATE"
+                        " SET reason = excluded.reason, attempt = o.attempt + 1,"
+                        " decided_at = excluded.decided_at WHERE o.state = 'REJECTED'"};
 
 const Statement kOutcome{"reservation_outcome",
                          "SELECT reason, reservation_id FROM reservation_outcomes"
@@ -61,6 +70,23 @@ bool isRepeatable(const store::SqlError& error) {
     // The key: another delivery of one of the requests was decided between our look and our insert (see reserve_seats).
     return error.errorClass() == store::ErrorClass::Retry ||
            error.constraint() == "reservation_outcomes_pkey";
+}
+
+/// How an operator mends what the server complains about, where that is known.
+std::string cureOf(const store::SqlError& error) {
+    if (error.errorClass() == store::ErrorClass::Schema) {
+        return "; is the schema there (drover db migrate)?";
+    }
+    if (error.constraint() == "reservations_pkey") {
+        return "; the sequence is behind its table, as after a restore: SELECT "
+               "setval('reservations_id_seq', (SELECT max(id) FROM reservations))";
+    }
+    return "";
+}
+
+/// Ids are the only text of a request: no other value can be wrong for every database.
+bool isRequestsFault(const store::SqlError& error) {
+    return error.sqlState() == "22021" || error.sqlState() == "22P05";
 }
 
 /// 5 to 10 ms before the second try, doubling; at random, since two batches that met once would meet again.
@@ -113,18 +139,20 @@ std::vector<Decision> ReservationRepository::decide(std::string_view queue,
         try {
             return decideOnce(params, requests.size());
         } catch (const store::SqlError& error) {
-            if (error.errorClass() == store::ErrorClass::Schema) {
-                throw Unavailable(error.message() + "; is the schema there (drover db migrate)?");
-            }
             if (!isRepeatable(error)) {
-                throw;
+                throw DecisionRefused(error.message() + cureOf(error), isRequestsFault(error));
             }
             if (attempt == kTries) {
-                throw Unavailable(error.message() + ", " + std::to_string(kTries) +
-                                  " times in a row");
+                throw DecisionRefused(
+                    error.message() + ", " + std::to_string(kTries) + " times in a row", false);
             }
-            pauseBefore(attempt + 1);
+        } catch (const StoreException& error) {
+            // Not the rows that were asked for: the function in the database is another one. What it may have done is in
+            // the ledger, and is found there by the next call.
+            throw DecisionRefused(error.message() + "; is the schema the one of this version?",
+                                  false);
         }
+        pauseBefore(attempt + 1);
     }
 }
 
@@ -141,9 +169,28 @@ std::vector<Decision> ReservationRepository::decideOnce(const Params& params, st
     std::vector<Decision> decisions;
     decisions.reserve(count);
     for (int row = 0; row < rows.rows(); ++row) {
-        decisions.push_back(readDecision(rows, row));
+        Decision decision = readDecision(rows, row);
+        if (rows.bigint(row, 2) != row + 1 || decision.reserved() != decision.reason.empty()) {
+            throw StoreException("reserve_seats answered for request " + std::to_string(row + 1) +
+                                 " with position " + std::to_string(rows.bigint(row, 2)) +
+                                 ", and not with either a reservation or a reason");
+        }
+        decisions.push_back(std::move(decision));
     }
     return decisions;
+}
+
+void ReservationRepository::reject(std::string_view queue,
+                                   const SeatRequest& request,
+                                   std::string_view reason) {
+    session_.execute(kReject,
+                     Params()
+                         .text(queue)
+                         .text(request.jobId)
+                         .bigint(request.jobTimestampMs)
+                         .bigint(request.eventId)
+                         .bigint(request.userId)
+                         .text(reason));
 }
 
 std::optional<Decision> ReservationRepository::outcome(std::string_view queue,

@@ -7,9 +7,26 @@
 #include <vector>
 
 #include "Reservation.h"
+#include "drover/Unavailable.h"
 #include "store/Session.h"
 
 namespace drover::reservation {
+
+/// The database answered, and would not decide a batch: a trigger raised, a constraint that is not of the schema said no, a
+/// sequence is behind its table, the function is another one. Deciding fewer requests at once may still work.
+///
+/// No request is to blame for it, unless requestAtFault() says so. Nothing is lost by deciding the batch again.
+class DecisionRefused : public Unavailable {
+public:
+    DecisionRefused(const std::string& reason, bool requestAtFault)
+        : Unavailable(reason), requestAtFault_(requestAtFault) {}
+
+    /// Returns true if a value of a request can be stored in no database: an id that is not UTF-8.
+    [[nodiscard]] bool requestAtFault() const { return requestAtFault_; }
+
+private:
+    bool requestAtFault_;
+};
 
 /// Every statement on the tables of schema/0001_reservation, on a session of the caller's. Cheap to make.
 ///
@@ -21,9 +38,14 @@ public:
 
     /// Decides the requests of one queue in their order: one call, one transaction, every outcome stored. A request that
     /// was RESERVED before gets that outcome again; one that was rejected is decided anew.
-    /// Serialization failures, deadlocks and lock timeouts are run again, five times in all, with jitter; if they stay,
-    /// and if the schema is not there, Unavailable: no job is to blame. SqlError: nothing was written.
+    /// Serialization failures, deadlocks and lock timeouts are run again, five times in all, with jitter.
+    /// Throws DecisionRefused for whatever else the server says, and for an answer that does not fit the requests; plain
+    /// Unavailable if it does not answer. Never SqlError.
     std::vector<Decision> decide(std::string_view queue, const std::vector<SeatRequest>& requests);
+
+    /// Stores a rejection that was not the database's: data that cannot be read, a job that was given up. `request` needs
+    /// no event and no user (0). What is RESERVED stays; an earlier rejection is replaced.
+    void reject(std::string_view queue, const SeatRequest& request, std::string_view reason);
 
     /// The stored outcome of exactly this job; std::nullopt: never decided.
     std::optional<Decision> outcome(std::string_view queue,

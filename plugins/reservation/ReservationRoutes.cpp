@@ -8,6 +8,7 @@
 #include <utility>
 
 #include <Poco/DateTimeFormatter.h>
+#include <Poco/Logger.h>
 #include <Poco/Timestamp.h>
 
 #include "ReservationRepository.h"
@@ -165,13 +166,15 @@ auto ReservationRoutes::withDatabase(Ask ask) {
     } catch (const Unavailable&) {
         // Why is in /readyz and in the log of whoever opens sessions; a client can do nothing with it.
         throw HttpError(503, "The database is not available at the moment", kRetryAfterSeconds);
-    } catch (const store::SqlError& error) {
-        // A lock that did not come free, or a schema that is not migrated yet: neither is the request's fault.
-        if (error.errorClass() == store::ErrorClass::Retry ||
-            error.errorClass() == store::ErrorClass::Schema) {
-            throw HttpError(503, "The database is not ready at the moment", kRetryAfterSeconds);
+    } catch (const StoreException& error) {
+        const auto* refused = dynamic_cast<const store::SqlError*>(&error);
+        if (refused != nullptr && refused->errorClass() == store::ErrorClass::BadData) {
+            throw;
         }
-        throw;
+        // A lock that did not come free, a schema that is not migrated yet, a trigger that raises, a sequence behind its
+        // table: none is the request's fault, and only an operator can do something about it.
+        Poco::Logger::get("reservation-api").error("the database refuses: " + error.message());
+        throw HttpError(503, "The database is not ready at the moment", kRetryAfterSeconds);
     }
 }
 

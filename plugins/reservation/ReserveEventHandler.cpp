@@ -1,12 +1,15 @@
 #include "ReserveEventHandler.h"
 
+#include <algorithm>
 #include <chrono>
-#include <exception>
+#include <cstddef>
+#include <stdexcept>
 #include <string>
 #include <utility>
 
 #include "ReservationRepository.h"
 #include "SeatRequestJson.h"
+#include "drover/Exceptions.h"
 
 namespace drover::reservation {
 
@@ -17,6 +20,31 @@ Outcome outcomeFrom(const Decision& decision) {
                                : unrecoverable(decision.reason);
 }
 
+/// How many jobs are refused one by one before the whole batch counts as refused: each costs the database a statement.
+constexpr std::size_t kMostRefused = 8;
+constexpr std::chrono::seconds kFirstPutOff{5};
+constexpr std::chrono::seconds kLongestPutOff{60};
+/// An entry of a PostgreSQL index holds about 2,700 bytes; queue and timestamp are in it as well.
+constexpr std::size_t kLongestJobId = 1024;
+
+constexpr const char* kGivenUp = "given up before it was decided, since it stalled too often";
+
+/// Throws std::invalid_argument for an id that no ledger can hold.
+void checkJobId(std::string_view id) {
+    if (id.size() > kLongestJobId) {
+        throw std::invalid_argument("the job's id has " + std::to_string(id.size()) +
+                                    " bytes, more than " + std::to_string(kLongestJobId));
+    }
+    if (id.find('\0') != std::string_view::npos) {
+        throw std::invalid_argument("the job's id holds a NUL byte");
+    }
+}
+
+std::string keyOf(const ActiveJob& job) {
+    return std::string(job.queue()) + ' ' + std::string(job.id()) + ' ' +
+           std::to_string(job.timestampMs());
+}
+
 void settle(ActiveJob& job, const Outcome& outcome) {
     try {
         job.set(outcome);
@@ -24,6 +52,22 @@ void settle(ActiveJob& job, const Outcome& outcome) {
         // Somebody else has the job now and will find what was decided in the ledger. The others of the batch are still
         // ours: an exception out of here would run all of them again.
     }
+}
+
+/// Delays jobs that the database refuses, longer each time. No attempt is counted.
+void putOff(const std::vector<ActiveJob*>& jobs, const std::string& reason) {
+    std::chrono::seconds longest{0};
+    for (ActiveJob* job : jobs) {
+        const int before = std::clamp(job->attemptsStarted() - 1, 0, 4);
+        const auto pause = std::min(kLongestPutOff, kFirstPutOff * (1 << before));
+        longest = std::max(longest, pause);
+        settle(*job, delayed(std::chrono::system_clock::now() + pause));
+    }
+    const ActiveJob& first = *jobs.front();
+    first.log().error("the database refuses " + std::to_string(jobs.size()) + " of the jobs of " +
+                      std::string(first.queue()) + ", the first is job " + std::string(first.id()) +
+                      ": " + reason + "; tried again within " + std::to_string(longest.count()) +
+                      " s");
 }
 
 }  // namespace
@@ -43,13 +87,14 @@ void ReserveEventHandler::process(std::span<ActiveJob> jobs) {
         for (; begin < jobs.size() && jobs[begin].queue() == queue; ++begin) {
             ActiveJob& job = jobs[begin];
             try {
+                checkJobId(job.id());
                 SeatRequest request = parseSeatRequest(job.data());
                 request.jobId = job.id();
                 request.jobTimestampMs = job.timestampMs();
                 batch.requests.push_back(std::move(request));
                 batch.jobs.push_back(&job);
             } catch (const std::invalid_argument& error) {
-                settle(job, failed(error.what()));
+                rejectUnreadable(job, error.what());
             }
         }
         if (!batch.jobs.empty()) {
@@ -59,20 +104,95 @@ void ReserveEventHandler::process(std::span<ActiveJob> jobs) {
 }
 
 void ReserveEventHandler::run(std::string_view queue, const Batch& batch) {
-    const std::vector<Decision> decisions =
-        ReservationRepository(session()).decide(queue, batch.requests);
-    for (std::size_t i = 0; i < decisions.size(); ++i) {
-        settle(*batch.jobs[i], outcomeFrom(decisions[i]));
+    Verdict verdict;
+    decide(queue, batch, 0, batch.jobs.size(), verdict);
+    if (verdict.decided) {
+        lastRefused_.clear();
     }
+    if (verdict.refused.empty()) {
+        return;
+    }
+    const std::string alone = batch.jobs.size() == 1 ? keyOf(*batch.jobs.front()) : "";
+    if (verdict.decided || (!alone.empty() && alone == lastRefused_)) {
+        putOff(verdict.refused, verdict.reason);
+        lastRefused_.clear();
+        return;
+    }
+    lastRefused_ = alone;
+    // Hands back every job of the call that has no outcome, and opens the breaker with this reason.
+    throw Unavailable(verdict.reason);
+}
+
+void ReserveEventHandler::decide(std::string_view queue,
+                                 const Batch& batch,
+                                 std::size_t first,
+                                 std::size_t count,
+                                 Verdict& verdict) {
+    if (!verdict.decided && verdict.refused.size() >= kMostRefused) {
+        return;
+    }
+    try {
+        const auto begin = batch.requests.begin() + static_cast<std::ptrdiff_t>(first);
+        const std::vector<Decision> decisions = ReservationRepository(session()).decide(
+            queue, {begin, begin + static_cast<std::ptrdiff_t>(count)});
+        for (std::size_t i = 0; i < count; ++i) {
+            settle(*batch.jobs[first + i], outcomeFrom(decisions[i]));
+        }
+        verdict.decided = true;
+        return;
+    } catch (const DecisionRefused& refusal) {
+        if (count == 1 && refusal.requestAtFault()) {
+            settle(*batch.jobs[first], failed(refusal.what()));
+            return;
+        }
+        if (verdict.reason.empty()) {
+            verdict.reason = refusal.what();
+        }
+    }
+    if (count == 1) {
+        verdict.refused.push_back(batch.jobs[first]);
+        return;
+    }
+    decide(queue, batch, first, count / 2, verdict);
+    decide(queue, batch, first + count / 2, count - count / 2, verdict);
+}
+
+void ReserveEventHandler::rejectUnreadable(ActiveJob& job, const std::string& reason) {
+    try {
+        checkJobId(job.id());
+        SeatRequest request;
+        request.jobId = job.id();
+        request.jobTimestampMs = job.timestampMs();
+        ReservationRepository(session()).reject(job.queue(), request, reason);
+    } catch (const std::invalid_argument&) {
+        // An id that cannot be stored: the job's reason and the log are all that is left of it.
+    } catch (const StoreException& error) {
+        job.log().warning("the rejection of job " + std::string(job.id()) + " of " +
+                          std::string(job.queue()) + " is not stored: " + error.message());
+    }
+    settle(job, failed(reason));
 }
 
 std::optional<Outcome> ReserveEventHandler::outcomeOf(const ActiveJob& job) {
-    const auto decision =
-        ReservationRepository(session()).outcome(job.queue(), job.id(), job.timestampMs());
-    if (!decision) {
-        return std::nullopt;
+    ReservationRepository repository(session());
+    if (const auto decision = repository.outcome(job.queue(), job.id(), job.timestampMs())) {
+        return outcomeFrom(*decision);
     }
-    return outcomeFrom(*decision);
+    SeatRequest request;
+    try {
+        request = parseSeatRequest(job.data());
+    } catch (const std::invalid_argument&) {
+        // Stored without event and user.
+    }
+    request.jobId = job.id();
+    request.jobTimestampMs = job.timestampMs();
+    try {
+        repository.reject(job.queue(), request, kGivenUp);
+    } catch (const StoreException& error) {
+        job.log().warning("the rejection of job " + std::string(job.id()) + " of " +
+                          std::string(job.queue()) + " is not stored: " + error.message());
+    }
+    return std::nullopt;
 }
 
 store::Session& ReserveEventHandler::session() {

@@ -8,6 +8,7 @@
 #include "ReservationRoutes.h"
 #include "drover/Exceptions.h"
 #include "integration/ReservationFixture.h"
+#include "support/LogCapture.h"
 
 using drover::HttpError;
 using drover::Job;
@@ -31,6 +32,7 @@ class ReservationRoutesTest : public drover::test::ReservationFixture {
     CPPUNIT_TEST(requestIsToldFromTheLedgerWhileRedisIsAway);
     CPPUNIT_TEST(keysOfTheQueueAreNoRequests);
     CPPUNIT_TEST(databaseAwayIs503WithinASecond);
+    CPPUNIT_TEST(databaseThatRefusesIs503AndIsLogged);
     CPPUNIT_TEST(everyPathParameterIsDeclared);
     CPPUNIT_TEST_SUITE_END();
 
@@ -198,6 +200,17 @@ public:
                 return false;
             }
         });
+    }
+
+    void databaseThatRefusesIs503AndIsLogged() {
+        const drover::test::LogCapture log("reservation-api");
+        session_->execute(
+            "SELECT setval('users_id_seq', 1)");  // As after a restore of the table alone.
+        const Values ada = {{"name", std::string("Ada")}, {"email", std::string("ada@x.org")}};
+        CPPUNIT_ASSERT_EQUAL(503, statusOf("POST", "/user", ada));
+        CPPUNIT_ASSERT_EQUAL(std::size_t{1}, log.count("constraint users_pkey"));
+        session_->execute("SELECT setval('users_id_seq', (SELECT max(id) FROM users))");
+        CPPUNIT_ASSERT_EQUAL(201, statusOf("POST", "/user", ada));
     }
 
     void everyPathParameterIsDeclared() {

@@ -28,6 +28,7 @@ public:
     virtual ~HandlerBase() = default;
 
     /// Asked before a job is failed for stalling too often: its effect may be there already. std::nullopt: not known.
+    /// Throwing drover::Unavailable hands the job back; it is asked about again.
     virtual std::optional<Outcome> outcomeOf(const ActiveJob& job) {
         (void)job;
         return std::nullopt;

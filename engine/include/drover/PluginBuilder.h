@@ -271,6 +271,9 @@ public:
                     static_cast<HandlerBase&>(*self.handler_).outcomeOf(self.jobs_.front())) {
                 self.jobs_.front().set(*known);
             }
+        } catch (const Unavailable& error) {
+            // What happened to the job cannot be looked up now: it is handed back and asked about again.
+            makeUnavailable(self.jobs_, error);
         } catch (...) {
             self.complain("outcomeOf");  // Then nothing is known.
         }

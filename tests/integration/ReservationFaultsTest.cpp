@@ -1,0 +1,271 @@
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include <cppunit/extensions/HelperMacros.h>
+
+#include "integration/ReservationFixture.h"
+#include "plugin/PluginGeneration.h"
+#include "plugin/PluginLoader.h"
+#include "support/LogCapture.h"
+#include "support/RedisFixture.h"
+#include "worker/Worker.h"
+
+using drover::JobState;
+using drover::reservation::Decision;
+using drover::reservation::ReservationRepository;
+using drover::store::Params;
+using drover::test::LogCapture;
+
+namespace {
+
+/// The queue of a test, with a worker that runs reservation.so.
+class ReservationQueue : public drover::test::RedisFixture {
+public:
+    using RedisFixture::eventually;
+    using RedisFixture::keys;
+    using RedisFixture::list;
+    using RedisFixture::number;
+
+    std::string add(std::int64_t event, std::int64_t user) {
+        return addJob(
+            "reserveEvent",
+            R"({"userId":)" + std::to_string(user) + R"(,"eventId":)" + std::to_string(event) + "}",
+            R"({"attempts":0,"removeOnComplete":true,"removeOnFail":true})");
+    }
+    void giveUp(const std::string& id) {
+        redis({"HSET", keys().job(id), "defa", "job stalled more than allowable limit"});
+    }
+
+    void work(const std::string& url) {
+        const auto lookup = [url](const std::string& key) {
+            return key == "database.url" ? std::optional(url) : std::nullopt;
+        };
+        const auto plugin = drover::PluginGeneration::start(
+            drover::PluginLoader().load(DROVER_BINARY_DIR "/plugins/reservation.so"), lookup);
+        drover::WorkerSettings settings;
+        settings.prefix = "bull";
+        settings.queue = keys().qualifiedName().substr(5);
+        settings.threads = 2;
+        settings.batchSize = 50;
+        settings.concurrency = 200;
+        worker_ = std::make_unique<drover::Worker>(
+            settings, options(), scripts(), clock_, plugin->handlerTypes());
+        worker_->start();
+    }
+    void rest() { worker_.reset(); }
+    [[nodiscard]] drover::Worker::Stats stats() const { return worker_->stats(); }
+    /// Jobs that wait, run or were put off.
+    std::int64_t open() {
+        return number({"LLEN", keys().wait}) + number({"LLEN", keys().active}) +
+               number({"ZCARD", keys().delayed});
+    }
+    /// Time goes by for what was put off.
+    void promote() {
+        for (const std::string& id : putOff()) {
+            redis({"ZADD", keys().delayed, "0", id});
+        }
+        redis({"ZADD", keys().marker, "0", "0"});
+    }
+    std::vector<std::string> putOff() {
+        std::vector<std::string> ids;
+        const auto reply = redis({"ZRANGE", keys().delayed, "0", "-1"});
+        for (std::size_t i = 0; i < reply.size(); ++i) {
+            ids.emplace_back(reply.at(i).text());
+        }
+        return ids;
+    }
+
+private:
+    std::unique_ptr<drover::Worker> worker_;
+};
+
+}  // namespace
+
+/// A database that answers and will not decide loses no accepted request; the log and the health say what is wrong.
+class ReservationFaultsTest : public drover::test::ReservationFixture {
+    CPPUNIT_TEST_SUITE(ReservationFaultsTest);
+    CPPUNIT_TEST(aTriggerThatRaisesLosesNothing);
+    CPPUNIT_TEST(aSequenceBehindItsTableLosesNothing);
+    CPPUNIT_TEST(aConstraintThatWasAddedLosesNothing);
+    CPPUNIT_TEST(aFunctionThatAnswersTooFewRowsLosesNothing);
+    CPPUNIT_TEST(aFunctionThatAnswersForOtherRequestsLosesNothing);
+    CPPUNIT_TEST(requestsThatAreRefusedDoNotHoldUpTheOthers);
+    CPPUNIT_TEST(unreadableDataIsStoredAsARejection);
+    CPPUNIT_TEST(aJobThatWasGivenUpIsStoredAsARejection);
+    CPPUNIT_TEST(aJobThatWasGivenUpWaitsForTheDatabase);
+    CPPUNIT_TEST_SUITE_END();
+
+public:
+    void setUp() override {
+        ReservationFixture::setUp();
+        queue_.setUp();
+        workerLog_.emplace("worker");
+        pluginLog_.emplace("plugin");
+        url_ = drover::test::PostgresServer::shared().url() + "?schema=" + schema_;
+    }
+    void tearDown() override {
+        queue_.rest();
+        workerLog_.reset();
+        pluginLog_.reset();
+        queue_.tearDown();
+        ReservationFixture::tearDown();
+    }
+
+    void aTriggerThatRaisesLosesNothing() {
+        losesNothing(
+            "CREATE FUNCTION broken() RETURNS trigger LANGUAGE plpgsql AS"
+            " $$ BEGIN RAISE EXCEPTION 'audit table is gone'; END $$;"
+            "CREATE TRIGGER broken BEFORE INSERT ON reservation_outcomes FOR EACH ROW EXECUTE"
+            " FUNCTION broken()",
+            "audit table is gone",
+            "DROP TRIGGER broken ON reservation_outcomes");
+    }
+
+    void aSequenceBehindItsTableLosesNothing() {
+        // As after a restore of the tables alone. Each statement that is refused draws ids as well, so that the sequence
+        // would pass a few used ones by itself.
+        losesNothing(
+            "INSERT INTO reservations (id, user_id, event_id, status, cancelled_at)"
+            " SELECT n, 1, (SELECT max(id) FROM events), 'CANCELLED', now()"
+            " FROM generate_series(1, 20000) n",
+            "setval('reservations_id_seq'",
+            "SELECT setval('reservations_id_seq', (SELECT max(id) FROM reservations))");
+    }
+
+    void aConstraintThatWasAddedLosesNothing() {
+        losesNothing(
+            "ALTER TABLE reservation_outcomes ADD CONSTRAINT nobody CHECK (user_id > 1000)",
+            "constraint nobody",
+            "ALTER TABLE reservation_outcomes DROP CONSTRAINT nobody");
+    }
+
+    void aFunctionThatAnswersTooFewRowsLosesNothing() {
+        losesNothing(wrapper("RETURN QUERY SELECT * FROM real_seats($1, $2, $3, $4, $5) LIMIT 0"),
+                     "answered 0 rows",
+                     kUnwrap);
+    }
+
+    void aFunctionThatAnswersForOtherRequestsLosesNothing() {
+        losesNothing(
+            wrapper("RETURN QUERY SELECT r.request_position + 1, r.outcome_state, r.outcome_reason,"
+                    " r.outcome_reservation_id FROM real_seats($1, $2, $3, $4, $5) r"),
+            "with position 2",
+            kUnwrap);
+    }
+
+    void requestsThatAreRefusedDoNotHoldUpTheOthers() {
+        const std::int64_t event = addEvent(100);
+        session_->execute(
+            "ALTER TABLE reservation_outcomes ADD CONSTRAINT picky CHECK (user_id % 10 <> 1)");
+        // User 1 is the first: alone, it would be the probe of the breaker for ever.
+        queue_.work(url_);
+        const std::string first = queue_.add(event, 1);
+        eventuallyStored("the first is put off", [&] { return queue_.putOff().size() == 1; });
+        for (std::int64_t user = 2; user <= 40; ++user) {
+            queue_.add(event, user);
+        }
+        eventuallyStored("the others are decided", [&] { return stored("RESERVED") == 36; });
+        eventuallyStored("four are put off", [&] { return queue_.putOff().size() == 4; });
+        CPPUNIT_ASSERT(pluginLog_->count("constraint picky") > 0);
+        session_->execute("ALTER TABLE reservation_outcomes DROP CONSTRAINT picky");
+        queue_.promote();
+        eventuallyStored("all are decided", [&] { return stored("RESERVED") == 40; });
+        eventuallyStored("the queue is empty", [&] { return queue_.open() == 0; });
+        CPPUNIT_ASSERT_EQUAL(std::int64_t{40}, reserved(event));
+        CPPUNIT_ASSERT_EQUAL(std::size_t{0}, workerLog_->count("failed for good"));
+    }
+
+    void unreadableDataIsStoredAsARejection() {
+        const std::string id = queue_.add(0, 1);
+        queue_.work(url_);
+        eventuallyStored("rejected", [&] { return stored("REJECTED") == 1; });
+        const auto decision =
+            ReservationRepository(*session_).newestOutcome(queue_.keys().qualifiedName(), id);
+        CPPUNIT_ASSERT_EQUAL(std::string("job data: eventId is not an integer in [1, 2^63)"),
+                             decision.value().reason);
+        eventuallyStored("logged", [&] { return workerLog_->count("failed for good") == 1; });
+    }
+
+    void aJobThatWasGivenUpIsStoredAsARejection() {
+        const std::string id = queue_.add(addEvent(1), 1);
+        queue_.giveUp(id);
+        queue_.work(url_);
+        eventuallyStored("rejected", [&] { return stored("REJECTED") == 1; });
+        eventuallyStored("gone", [&] { return queue_.open() == 0; });
+        CPPUNIT_ASSERT_EQUAL(std::int64_t{1},
+                             number(*session_,
+                                    "SELECT count(*) FROM reservation_outcomes WHERE reason LIKE "
+                                    "'%stalled too often' AND event_id > 0 AND user_id = 1"));
+    }
+
+    void aJobThatWasGivenUpWaitsForTheDatabase() {
+        // Its effect may be there: it is not failed before the ledger was asked.
+        const std::int64_t event = addEvent(1);
+        const std::string id = queue_.add(event, 1);
+        queue_.giveUp(id);
+        drover::test::PostgresServer::shared().stop();
+        queue_.work(url_);
+        eventuallyStored("unavailable", [&] { return !queue_.stats().trouble.empty(); });
+        CPPUNIT_ASSERT_EQUAL(std::uint64_t{0}, queue_.stats().failed);
+        drover::test::PostgresServer::shared().start();
+        session_ = open();
+        eventuallyStored("rejected", [&] { return stored("REJECTED") == 1; });
+    }
+
+private:
+    static constexpr const char* kUnwrap =
+        "DROP FUNCTION reserve_seats;"
+        "ALTER FUNCTION real_seats RENAME TO reserve_seats";
+
+    /// Puts another function in the place of reserve_seats, which is real_seats then.
+    static std::string wrapper(const std::string& body) {
+        return "ALTER FUNCTION reserve_seats RENAME TO real_seats;"
+               "CREATE FUNCTION reserve_seats(text, text[], bigint[], bigint[], bigint[])"
+               " RETURNS TABLE (request_position bigint, outcome_state text, outcome_reason text,"
+               " outcome_reservation_id bigint) LANGUAGE plpgsql AS $wrapper$ BEGIN " +
+               body + "; END $wrapper$";
+    }
+
+    void eventuallyStored(const std::string& what, const std::function<bool()>& holds) {
+        ReservationQueue::eventually(what, holds, std::chrono::seconds(60));
+    }
+
+    std::int64_t stored(const std::string& state) {
+        return session_
+            ->execute("SELECT count(*) FROM reservation_outcomes WHERE state = $1 AND queue = $2",
+                      Params().text(state).text(queue_.keys().qualifiedName()))
+            .bigint(0, 0);
+    }
+
+    /// 120 requests for 100 seats meet the fault; once it is mended, each has its outcome.
+    void losesNothing(const std::string& fault, const std::string& told, const std::string& cure) {
+        const std::int64_t event = addEvent(100);
+        session_->script(fault);
+        for (std::int64_t user = 1; user <= 120; ++user) {
+            queue_.add(event, user);
+        }
+        queue_.work(url_);
+        eventuallyStored("health tells",
+                         [&] { return queue_.stats().trouble.find(told) != std::string::npos; });
+        CPPUNIT_ASSERT(workerLog_->count(told) > 0);
+        // Long enough for a probe that is refused twice, and is put off.
+        eventuallyStored("one is put off", [&] { return !queue_.putOff().empty(); });
+        CPPUNIT_ASSERT_EQUAL(std::uint64_t{0}, queue_.stats().failed);
+        session_->script(cure);
+        queue_.promote();
+        eventuallyStored("all have an outcome",
+                         [&] { return stored("RESERVED") + stored("REJECTED") == 120; });
+        eventuallyStored("none is left", [&] { return queue_.open() == 0; });
+        CPPUNIT_ASSERT_EQUAL(std::int64_t{100}, reserved(event));
+        CPPUNIT_ASSERT_EQUAL(std::int64_t{20}, stored("REJECTED"));
+        eventuallyStored("health is good", [&] { return queue_.stats().trouble.empty(); });
+    }
+
+    ReservationQueue queue_;
+    std::optional<LogCapture> workerLog_, pluginLog_;
+    std::string url_;
+};
+
+CPPUNIT_TEST_SUITE_REGISTRATION(ReservationFaultsTest);
