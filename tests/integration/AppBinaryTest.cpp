@@ -1,14 +1,18 @@
+#include <fcntl.h>
 #include <filesystem>
 #include <rapidjson/document.h>
 #include <signal.h>
 #include <string>
+#include <sys/stat.h>
 #include <thread>
+#include <unistd.h>
 #include <vector>
 
 #include <cppunit/extensions/HelperMacros.h>
 
 #include "drover/Queue.h"
 #include "integration/AppProcess.h"
+#include "integration/RawClient.h"
 #include "redis/RedisOptions.h"
 #include "support/RedisServer.h"
 
@@ -17,6 +21,26 @@ namespace {
 using namespace drover::test;
 
 const std::string kPlugins = DROVER_BINARY_DIR "/plugins";
+
+/// A FIFO that nobody reads, and that is full.
+class FullPipe {
+public:
+    explicit FullPipe(std::string path) : path_(std::move(path)) {
+        CPPUNIT_ASSERT_EQUAL(0, mkfifo(path_.c_str(), 0600));
+        fd_ = open(path_.c_str(), O_RDWR | O_NONBLOCK | O_CLOEXEC);
+        const std::string junk(4096, '#');
+        while (write(fd_, junk.data(), junk.size()) > 0) {
+        }
+    }
+    ~FullPipe() { close(fd_); }
+    FullPipe(const FullPipe&) = delete;
+    FullPipe& operator=(const FullPipe&) = delete;
+    [[nodiscard]] const std::string& path() const { return path_; }
+
+private:
+    const std::string path_;
+    int fd_ = -1;
+};
 
 rapidjson::Document parsed(const std::string& text) {
     rapidjson::Document document;
@@ -53,6 +77,9 @@ class AppBinaryTest : public CppUnit::TestFixture {
     CPPUNIT_TEST(databaseCommandsWithoutUrlExitWith78);
     CPPUNIT_TEST(aLoadedPluginWorksItsQueueUntilTerm);
     CPPUNIT_TEST(aHandlerThatDoesNotEndIsLeftBehind);
+    CPPUNIT_TEST(aLogThatNobodyReadsStopsNothing);
+    CPPUNIT_TEST(anErrorThatNobodyReadsDoesNotKeepTheProcess);
+    CPPUNIT_TEST(theLastWordsOfACrashArePrinted);
     CPPUNIT_TEST(aJobIsCancelledFromAnotherProcess);
     CPPUNIT_TEST(aJobThatCannotBeCancelledExitsWith66);
     CPPUNIT_TEST(cancelWithoutQueueNeedsExactlyOne);
@@ -449,6 +476,75 @@ public:
         CPPUNIT_ASSERT_EQUAL(0, app_->run(args));
         args[1] = "check";
         CPPUNIT_ASSERT_EQUAL(78, app_->run(args));
+    }
+
+    void aLogThatNobodyReadsStopsNothing() {
+        const FullPipe pipe(app_->path("pipe"));
+        app_->printTo(pipe.path());
+        drover::Queue queue(redisOptions(), queueSettings("unread"));
+        const std::uint16_t port = static_cast<std::uint16_t>(freePort());
+        const std::string route = "api.route.add.";
+        app_->start({"run",
+                     "--set",
+                     "redis.port=" + std::to_string(RedisServer::shared().port()),
+                     "--set",
+                     "plugins.load=api,echo",
+                     "--set",
+                     "plugins.dir=" + kPlugins,
+                     "--set",
+                     "log.level=trace",
+                     "--set",
+                     "queue.echo.name=" + queue.name(),
+                     "--set",
+                     "api.port=" + std::to_string(port),
+                     "--set",
+                     "api.healthPort=0",
+                     "--set",
+                     route + "path=/add",
+                     "--set",
+                     route + "queue=echo",
+                     "--set",
+                     route + "job=echo"});
+        waitUntil([&] { return client_.run({"health", "--socket", socketPath()}) == 0; });
+        for (int i = 0; i < 50; ++i) {
+            RawAnswer answer;
+            waitUntil([&] {
+                answer = RawClient(port).ask(request("POST /add"));
+                return answer.status != 503;
+            });
+            CPPUNIT_ASSERT_EQUAL_MESSAGE(answer.body, 201, answer.status);
+        }
+        waitUntil([&] {
+            const drover::JobCounts counts = queue.counts();
+            return counts.waiting + counts.active == 0 && counts.completed == 50;
+        });
+        CPPUNIT_ASSERT_EQUAL(0, client_.run({"health", "--socket", socketPath(), "--json"}));
+        CPPUNIT_ASSERT(parsed(client_.out())["logLinesDropped"].IsInt64());
+        app_->signal(SIGTERM);
+        CPPUNIT_ASSERT_EQUAL(0, app_->wait(std::chrono::seconds(15)));
+    }
+
+    void anErrorThatNobodyReadsDoesNotKeepTheProcess() {
+        const FullPipe pipe(app_->path("pipe"));
+        app_->printTo(pipe.path());
+        app_->start({"run", "--set", "redis.port=x"});
+        CPPUNIT_ASSERT_EQUAL(78, app_->wait(std::chrono::seconds(15)));
+    }
+
+    void theLastWordsOfACrashArePrinted() {
+        drover::Queue queue(redisOptions(), queueSettings("crash"));
+        startRunning({"--set",
+                      "plugins.load=crashing",
+                      "--set",
+                      std::string("plugins.dir=") + DROVER_TEST_MODULES,
+                      "--set",
+                      "queue.crash.name=" + queue.name()});
+        waitUntil([&] {
+            return queue.add({"crash", "\"last words\"", {}}).status ==
+                   drover::AddResult::Status::Added;
+        });
+        CPPUNIT_ASSERT_EQUAL(128 + SIGABRT, app_->wait());
+        assertHas(app_->err(), "last words");
     }
 
 private:

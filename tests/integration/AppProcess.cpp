@@ -47,7 +47,8 @@ void AppProcess::start(const std::vector<std::string>& args,
     for (const std::string& arg : args) {
         command += " " + quoted(arg);
     }
-    command += " >" + quoted(path("out")) + " 2>" + quoted(path("err"));
+    command += printTo_.empty() ? " >" + quoted(path("out")) + " 2>" + quoted(path("err"))
+                                : " >" + quoted(printTo_) + " 2>&1";
     // What an earlier run wrote must not pass for this one's.
     write("out", "");
     write("err", "");

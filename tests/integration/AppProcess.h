@@ -24,6 +24,8 @@ public:
     /// Starts `drover args…`.
     void start(const std::vector<std::string>& args,
                const std::map<std::string, std::string>& environment = {});
+    /// Standard output and error of what is started next go to `file`, a FIFO say; empty: to files of their own.
+    void printTo(const std::string& file) { printTo_ = file; }
     /// Waits for the end; the exit code, or 128 + signal. Throws std::runtime_error after `timeout`.
     int wait(std::chrono::milliseconds timeout = std::chrono::seconds(20));
     /// start() and wait().
@@ -40,6 +42,7 @@ public:
 
 private:
     std::string folder_;
+    std::string printTo_;
     ServerProcess process_;
 };
 

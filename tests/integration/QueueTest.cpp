@@ -2,7 +2,11 @@
 #include <set>
 #include <thread>
 
+#include <Poco/AutoPtr.h>
+#include <Poco/Channel.h>
+#include <Poco/Event.h>
 #include <Poco/Exception.h>
+#include <Poco/Logger.h>
 #include <cppunit/extensions/HelperMacros.h>
 
 #include "drover/Exceptions.h"
@@ -18,6 +22,13 @@ using std::chrono::milliseconds;
 using std::chrono::seconds;
 using Status = AddResult::Status;
 using SteadyClock = std::chrono::steady_clock;
+
+/// A log that keeps who logs waiting.
+class HeldUp : public Poco::Channel {
+public:
+    void log(const Poco::Message&) override { go.wait(); }
+    Poco::Event go{false};  // Stays set.
+};
 
 NewJob named(const std::string& name) {
     NewJob job;
@@ -54,6 +65,7 @@ class QueueTest : public RedisFixture {
     CPPUNIT_TEST(metaIsWrittenAndAFiveXVersionIsKept);
     CPPUNIT_TEST(aMetaOfAnotherTypeDoesNotMakeTheSenderSpin);
     CPPUNIT_TEST(healthFollowsTheServer);
+    CPPUNIT_TEST(aSenderThatIsStuckIsNotHealthy);
     CPPUNIT_TEST(aBadNameIsRefused);
     CPPUNIT_TEST_SUITE_END();
 
@@ -468,6 +480,28 @@ public:
         eventually("away", [&] { return !queue->healthy(); });
         own.start();
         eventually("back", [&] { return queue->healthy(); });
+    }
+
+    void aSenderThatIsStuckIsNotHealthy() {
+        // The log holds the sender up, in the middle of what it says about a meta of another type.
+        Poco::Logger& logger = Poco::Logger::get("queue");
+        const Poco::AutoPtr<Poco::Channel> before = logger.getChannel();
+        Poco::AutoPtr<HeldUp> held(new HeldUp);
+        logger.setChannel(held);
+        redis({"SET", keys().meta, "text"});
+        RedisOptions quick = options();
+        quick.connectTimeout = milliseconds(100);
+        quick.commandTimeout = milliseconds(100);
+        {
+            Queue queue(quick, settingsOf());
+            eventually("the stuck sender is noticed", [&] {
+                return queue.problem().find("makes no progress") != std::string::npos;
+            });
+            CPPUNIT_ASSERT(!queue.healthy());
+            held->go.set();
+            eventually("it goes on", [&] { return queue.healthy(); });
+        }
+        logger.setChannel(before);
     }
 
     void aBadNameIsRefused() {

@@ -57,6 +57,7 @@ class ProcessHandlerTest : public PluginFixture {
     CPPUNIT_TEST(processEndsWithItsInstance);
     CPPUNIT_TEST(processGetsNoDescriptorOfTheEngine);
     CPPUNIT_TEST(logLinesArriveAlsoBetweenRuns);
+    CPPUNIT_TEST(whatAProcessPrintsIsLoggedLineByLine);
     CPPUNIT_TEST(handlerHostIsNoCommand);
     CPPUNIT_TEST_SUITE_END();
 
@@ -367,6 +368,18 @@ public:
         }
         CPPUNIT_ASSERT_EQUAL(std::size_t{1}, log.count("after the run"));
         // Its thread ends before the capture does.
+        instance_.reset();
+        generation_.reset();
+    }
+
+    void whatAProcessPrintsIsLoggedLineByLine() {
+        const LogCapture log("plugin.crashing");
+        run("crashing");
+        assertOutcome(Kind::Completed, "\"print\"", outcome("\"print\""));
+        for (int i = 0; i < 1000 && log.count("printed line 19999") == 0; ++i) {
+            std::this_thread::sleep_for(milliseconds(10));
+        }
+        CPPUNIT_ASSERT_EQUAL(std::size_t{20000}, log.count("printed line "));
         instance_.reset();
         generation_.reset();
     }

@@ -128,6 +128,7 @@ public:
         for (std::thread& writer : writers) {
             writer.join();
         }
+        CPPUNIT_ASSERT(log->writer().flush(std::chrono::seconds(20)));
         close(ends[1]);
         reader.join();
         close(ends[0]);

@@ -140,8 +140,10 @@ public:
     /// Ends the window: jobs may begin at once.
     void removeRateLimitKey();
 
-    /// Whether Redis answered the last time it was asked; what /readyz shows.
+    /// Returns true if adds get on: Redis answered the last time, and the thread that adds makes progress. For /readyz.
     [[nodiscard]] bool healthy() const;
+    /// Returns why healthy() is false; empty if it is true.
+    [[nodiscard]] std::string problem() const;
 
 private:
     class Impl;

@@ -21,6 +21,8 @@ using std::chrono::milliseconds;
 
 /// How often a server that does not answer is asked.
 constexpr milliseconds kProbeInterval{200};
+/// How long the last lines of the log may take.
+constexpr milliseconds kLastFlush{1000};
 
 Poco::Logger& logger() {
     return Poco::Logger::get("engine");
@@ -77,6 +79,7 @@ ExitCode Engine::run(const Assembly& assembly) {
         logger().warning(
             "a handler does not end within shutdown.graceMs; the process ends without it");
         control.reset();
+        Logging::flush(kLastFlush);
         _exit(static_cast<int>(ExitCode::Ok));
     }
     return ExitCode::Ok;
@@ -330,6 +333,7 @@ std::string Engine::healthJson() const {
     json.key("version").text(version());
     json.key("pid").number(getpid());
     json.key("uptimeMs").number(duration_cast<milliseconds>(Clock::now() - began_).count());
+    json.key("logLinesDropped").number(static_cast<std::int64_t>(Logging::dropped()));
     json.key("checks").beginArray();
     for (const auto& [name, report] : reports) {
         json.beginObject();

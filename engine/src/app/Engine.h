@@ -30,7 +30,7 @@ struct Assembly {
 /// The life of a process: wait for its servers, start its components, run until told to end, end in the reverse order.
 ///
 /// Control command: "health", {"ok": bool, "state": string, "version": string, "pid": int, "uptimeMs": int,
-/// "checks": [{"name": string, "ok": bool, "detail": string}]}.
+/// "logLinesDropped": int, "checks": [{"name": string, "ok": bool, "detail": string}]}.
 /// Threads: run() on one thread; signals and control commands arrive on theirs.
 class Engine : public SignalListener {
 public:

@@ -19,6 +19,10 @@ void printText(const rapidjson::Value& report, std::ostream& out) {
     out << (report["ok"].GetBool() ? "ok" : "not ok") << ": " << report["state"].GetString()
         << ", process " << report["pid"].GetInt64() << ", version " << report["version"].GetString()
         << ", up " << report["uptimeMs"].GetInt64() / 1000 << " s\n";
+    if (report.HasMember("logLinesDropped") && report["logLinesDropped"].GetInt64() > 0) {
+        out << "  " << report["logLinesDropped"].GetInt64()
+            << " lines of the log were dropped: nobody reads its standard error\n";
+    }
     for (const auto& check : report["checks"].GetArray()) {
         out << "  " << (check["ok"].GetBool() ? "ok      " : "not ok  ")
             << check["name"].GetString();

@@ -1,6 +1,5 @@
 #include "app/LogChannel.h"
 
-#include <cerrno>
 #include <pthread.h>
 #include <unistd.h>
 
@@ -16,6 +15,8 @@ namespace drover {
 namespace {
 
 constexpr std::size_t kShortestSecret = 4;
+/// How long a fatal or critical message is waited for.
+constexpr std::chrono::milliseconds kLastWords{200};
 
 struct Level {
     const char* name;
@@ -73,7 +74,41 @@ std::string printable(const std::string& text) {
     return clean;
 }
 
+/// One line without its end.
+std::string lineOf(LogChannel::Format format,
+                   const Poco::Message& message,
+                   const std::string& text) {
+    const Level level = levelOf(message.getPriority());
+    if (format == LogChannel::Format::Json) {
+        JsonWriter json;
+        json.beginObject();
+        json.key("time").text(timeOf(message));
+        json.key("level").text(level.name);
+        json.key("logger").text(message.getSource());
+        json.key("thread").text(threadOf(message));
+        json.key("message").text(text);
+        json.endObject();
+        return json.str();
+    }
+    std::string name = level.name;
+    name.resize(11, ' ');
+    const bool coloured = format == LogChannel::Format::ColouredText && *level.colour != '\0';
+    return timeOf(message) + " " + (coloured ? level.colour + name + "\x1b[0m" : name) + " " +
+           printable(message.getSource()) + ": " + printable(text);
+}
+
 }  // namespace
+
+LogChannel::LogChannel(int descriptor, Format format, LogWriter::Limits limits)
+    : format_(format),
+      writer_(
+          descriptor,
+          [format](std::uint64_t dropped) {
+              const std::string text = std::to_string(dropped) + " lines dropped: nobody read them";
+              return lineOf(format, Poco::Message("log", text, Poco::Message::PRIO_WARNING), text) +
+                     "\n";
+          },
+          limits) {}
 
 LogChannel::Format LogChannel::formatFor(const std::string& configured, int descriptor) {
     const bool terminal = isatty(descriptor) == 1;
@@ -103,39 +138,13 @@ std::string LogChannel::withoutSecrets(std::string text) const {
 }
 
 std::string LogChannel::line(const Poco::Message& message) const {
-    const std::string text = withoutSecrets(message.getText());
-    const Level level = levelOf(message.getPriority());
-    if (format_ == Format::Json) {
-        JsonWriter json;
-        json.beginObject();
-        json.key("time").text(timeOf(message));
-        json.key("level").text(level.name);
-        json.key("logger").text(message.getSource());
-        json.key("thread").text(threadOf(message));
-        json.key("message").text(text);
-        json.endObject();
-        return json.str();
-    }
-    std::string name = level.name;
-    name.resize(11, ' ');
-    const bool coloured = format_ == Format::ColouredText && *level.colour != '\0';
-    return timeOf(message) + " " + (coloured ? level.colour + name + "\x1b[0m" : name) + " " +
-           printable(message.getSource()) + ": " + printable(text);
+    return lineOf(format_, message, withoutSecrets(message.getText()));
 }
 
 void LogChannel::log(const Poco::Message& message) {
-    const std::string text = line(message) + "\n";
-    const std::lock_guard<std::mutex> lock(mutex_);
-    std::size_t written = 0;
-    while (written < text.size()) {
-        const ssize_t count = write(descriptor_, text.data() + written, text.size() - written);
-        if (count < 0 && errno == EINTR) {
-            continue;
-        }
-        if (count <= 0) {
-            return;
-        }
-        written += static_cast<std::size_t>(count);
+    writer_.push(line(message) + "\n");
+    if (message.getPriority() <= Poco::Message::PRIO_CRITICAL) {
+        writer_.flushUnlessStuck(kLastWords);
     }
 }
 

@@ -8,6 +8,8 @@
 #include <Poco/Channel.h>
 #include <Poco/Message.h>
 
+#include "app/LogWriter.h"
+
 namespace drover {
 
 /// Where log messages of the whole process end: one line each on a file descriptor, as JSON or as text.
@@ -16,13 +18,14 @@ namespace drover {
 /// Text: the same for eyes, coloured if asked; further lines of a message are indented, control characters shown as \xNN,
 /// so that no message can pass for another one.
 /// Secrets: texts named to hide() are written as ***.
-/// Threads: log() and hide() may be called from any thread; a line is one write, so lines never mix.
-/// A write that fails is dropped: there is no place left to report it.
+/// Threads: log() and hide() may be called from any thread. log() never waits for the descriptor: lines are written by
+/// LogWriter's thread, whole and in order, and dropped and counted when nobody reads them. After a fatal or critical message
+/// log() waits a moment for it to be written, since the process may not live much longer.
 class LogChannel : public Poco::Channel {
 public:
     enum class Format { Json, Text, ColouredText };
 
-    LogChannel(int descriptor, Format format) : descriptor_(descriptor), format_(format) {}
+    LogChannel(int descriptor, Format format, LogWriter::Limits limits = LogWriter::Limits());
 
     void log(const Poco::Message& message) override;
 
@@ -34,6 +37,8 @@ public:
 
     /// "auto", "json" or "text" as configured; auto looks whether the descriptor is a terminal.
     [[nodiscard]] static Format formatFor(const std::string& configured, int descriptor);
+    [[nodiscard]] LogWriter& writer() { return writer_; }
+    [[nodiscard]] const LogWriter& writer() const { return writer_; }
     /// One line without its end; public for tests.
     [[nodiscard]] std::string line(const Poco::Message& message) const;
 
@@ -48,10 +53,10 @@ private:
         }
     };
 
-    const int descriptor_;
     const Format format_;
     mutable std::mutex mutex_;
     std::set<std::string, LongerFirst> secrets_;
+    LogWriter writer_;
 };
 
 }  // namespace drover

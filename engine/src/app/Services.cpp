@@ -143,7 +143,8 @@ void Services::keep(const std::shared_ptr<Producer>& producer) {
     }
     kept_.push_back(producer);
     checks_.add("producer " + producer->settings.name, [&queue = producer->queue] {
-        return HealthReport{queue.healthy(), queue.healthy() ? "" : "redis is away"};
+        const std::string problem = queue.problem();
+        return HealthReport{problem.empty(), problem};
     });
 }
 

@@ -1,9 +1,12 @@
 #include <csignal>
 #include <cstring>
 #include <iostream>
+#include <sstream>
+#include <unistd.h>
 
 #include "app/Commands.h"
 #include "app/Configuration.h"
+#include "app/LogWriter.h"
 #include "plugin/HandlerHost.h"
 #include "plugin/HandlerProtocol.h"
 
@@ -13,8 +16,12 @@ int main(int argc, char** argv) {
     if (argc > 1 && std::strcmp(argv[1], drover::wire::kOption) == 0) {
         return drover::runHandlerHost();
     }
-    return static_cast<int>(drover::runCommand({argv + 1, argv + argc},
-                                               drover::ConfigSources::processEnvironment(),
-                                               std::cout,
-                                               std::cerr));
+    std::ostringstream errors;
+    const auto code = drover::runCommand(
+        {argv + 1, argv + argc}, drover::ConfigSources::processEnvironment(), std::cout, errors);
+    if (const std::string text = errors.str(); !text.empty()) {
+        // Its destructor waits a second at most: a reader that does not read must not keep a process from ending.
+        drover::LogWriter(STDERR_FILENO, {}).push(text);
+    }
+    return static_cast<int>(code);
 }

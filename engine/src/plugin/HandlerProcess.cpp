@@ -49,24 +49,24 @@ HandlerProcess::Sockets HandlerProcess::socketPair() {
     return {Descriptor(ends[0]), Descriptor(ends[1])};
 }
 
-HandlerProcess::HandlerProcess(const ProcessIsolation& isolation,
-                               const wire::Hello& hello,
-                               int plugin,
-                               int log)
-    : HandlerProcess(isolation, hello, plugin, log, socketPair()) {}
+HandlerProcess::HandlerProcess(
+    const ProcessIsolation& isolation, const wire::Hello& hello, int plugin, int log, int output)
+    : HandlerProcess(isolation, hello, plugin, log, output, socketPair()) {}
 
 // The child's end of the pair is closed when this returns: with it open nobody would notice that the child closed its own.
 HandlerProcess::HandlerProcess(const ProcessIsolation& isolation,
                                const wire::Hello& hello,
                                int plugin,
                                int log,
+                               int output,
                                Sockets sockets)
     : isolation_(isolation),
       logger_(Poco::Logger::get("plugin." + hello.handler.substr(0, hello.handler.find('/')))),
       channel_(std::move(sockets.engine), kTick, kSendTimeout),
       child_(isolation.program,
              {"drover", wire::kOption, hello.handler},
-             {sockets.child.get(), plugin, log}) {
+             {sockets.child.get(), plugin, log},
+             output) {
     sockets.child = Descriptor();
     greet(hello);
 }

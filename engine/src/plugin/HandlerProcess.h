@@ -36,11 +36,12 @@ public:
     };
 
     /// Starts the process and waits until the handler's instance is made. `plugin` is the plugin's private copy, `log` where
-    /// lines of its log go. Throws PluginException with the plugin's reason, or with how the process ended.
+    /// lines of its log go, `output` where what it prints goes. Throws PluginException with the plugin's reason, or with how the process ended.
     HandlerProcess(const ProcessIsolation& isolation,
                    const wire::Hello& hello,
                    int plugin,
-                   int log);
+                   int log,
+                   int output);
     /// Lets the handler end; kills the process if that takes too long.
     ~HandlerProcess();
     HandlerProcess(const HandlerProcess&) = delete;
@@ -72,6 +73,7 @@ private:
                    const wire::Hello& hello,
                    int plugin,
                    int log,
+                   int output,
                    Sockets sockets);
     static Sockets socketPair();
     void greet(const wire::Hello& hello);

@@ -5,8 +5,11 @@
 #include <cerrno>
 #include <cstdint>
 #include <cstring>
+#include <fcntl.h>
+#include <poll.h>
 #include <random>
 #include <sys/socket.h>
+#include <unistd.h>
 #include <utility>
 #include <vector>
 
@@ -29,6 +32,8 @@ constexpr milliseconds kFirstWait{100};
 constexpr milliseconds kLongestWait{10000};
 /// How often cancel tokens are looked at during the wait.
 constexpr milliseconds kTick{20};
+/// A longer line that a process prints is logged in pieces.
+constexpr std::size_t kLongestOutputLine = 65536;
 
 /// After the first death at once: nine of ten jobs are not to wait for the tenth.
 milliseconds restartWait(int deathsInARow) {
@@ -199,8 +204,11 @@ private:
         hello.sha256 = plugin.sha256;
         hello.handler = type_->name();
         hello.config = configOf(plugin, *config->view());
-        process_ = std::make_unique<HandlerProcess>(
-            type_->isolation_, hello, plugin.copy, type_->logBegin_.get());
+        process_ = std::make_unique<HandlerProcess>(type_->isolation_,
+                                                    hello,
+                                                    plugin.copy,
+                                                    type_->logBegin_.get(),
+                                                    type_->outputBegin_.get());
         config_ = std::move(config);
     }
 
@@ -253,6 +261,13 @@ ProcessHandler::ProcessHandler(std::shared_ptr<PluginGeneration> generation,
     }
     logEnd_ = Descriptor(ends[0]);
     logBegin_ = Descriptor(ends[1]);
+    if (::pipe2(ends, O_CLOEXEC) != 0) {
+        throw PluginException(name() + ": no pipe for its output: " + std::strerror(errno));
+    }
+    outputEnd_ = Descriptor(ends[0]);
+    outputBegin_ = Descriptor(ends[1]);
+    // What is left is read at the end, when nobody may write any more. Only our end: theirs is another description.
+    ::fcntl(outputEnd_.get(), F_SETFL, O_NONBLOCK);
     logThread_ = std::thread([this] { (void)runGuarded("handler-log", [this] { forwardLog(); }); });
 }
 
@@ -264,12 +279,27 @@ ProcessHandler::~ProcessHandler() {
 void ProcessHandler::forwardLog() {
     Poco::Logger& logger = Poco::Logger::get("plugin." + generation_->plugin().name);
     std::array<char, 65536> datagram{};
+    std::string printed;
     while (true) {
-        const ssize_t got = ::recv(logEnd_.get(), datagram.data(), datagram.size(), 0);
-        if (got < 0 && errno == EINTR) {
+        std::array<pollfd, 2> waited{{{logEnd_.get(), POLLIN, 0}, {outputEnd_.get(), POLLIN, 0}}};
+        if (::poll(waited.data(), waited.size(), -1) < 0 && errno != EINTR) {
+            return;
+        }
+        const ssize_t output = ::read(outputEnd_.get(), datagram.data(), datagram.size());
+        if (output > 0) {
+            printed.append(datagram.data(), static_cast<std::size_t>(output));
+            logOutput(printed, printed.size() > kLongestOutputLine);
+        }
+        if (waited[0].revents == 0) {
+            continue;
+        }
+        const ssize_t got = ::recv(logEnd_.get(), datagram.data(), datagram.size(), MSG_DONTWAIT);
+        // A datagram socket that is shut down answers EAGAIN for ever.
+        if (got < 0 && (errno == EINTR || errno == EAGAIN) && (waited[0].revents & POLLHUP) == 0) {
             continue;
         }
         if (got <= 0) {
+            logOutput(printed, true);
             return;
         }
         const auto priority = std::clamp(static_cast<int>(datagram[0]),
@@ -282,6 +312,23 @@ void ProcessHandler::forwardLog() {
                 static_cast<Poco::Message::Priority>(priority)));
         }
     }
+}
+
+void ProcessHandler::logOutput(std::string& text, bool all) const {
+    Poco::Logger& logger = Poco::Logger::get("plugin." + generation_->plugin().name);
+    std::size_t begin = 0;
+    while (begin < text.size()) {
+        const std::size_t end = text.find('\n', begin);
+        if (end == std::string::npos && !all) {
+            break;
+        }
+        const std::string line = text.substr(begin, end - begin);
+        if (!line.empty()) {
+            logger.information(repairedUtf8(line));
+        }
+        begin = end == std::string::npos ? text.size() : end + 1;
+    }
+    text.erase(0, begin);
 }
 
 std::unique_ptr<HandlerInstance> ProcessHandler::create() {

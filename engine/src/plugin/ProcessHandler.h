@@ -49,6 +49,8 @@ private:
     friend class ProcessInstance;
 
     void forwardLog();
+    /// Logs the whole lines of what the processes printed; `all`: what is left without an end as well.
+    void logOutput(std::string& text, bool all) const;
 
     const std::shared_ptr<PluginGeneration> generation_;
     const drover_handler& handler_;
@@ -56,6 +58,9 @@ private:
     const PluginHandler described_;
     Descriptor logEnd_;    ///< Where the processes' log lines arrive.
     Descriptor logBegin_;  ///< What they are handed.
+    Descriptor
+        outputEnd_;  ///< Where what they print arrives, which would otherwise wait for a reader of our own,
+    Descriptor outputBegin_;  ///< and their standard output and error.
     std::thread logThread_;
 };
 

@@ -28,12 +28,14 @@ std::vector<AddResult> all(std::size_t count,
 
 AddCoalescer::AddCoalescer(QueueBackend backend,
                            std::unique_ptr<RedisClient> redis,
-                           const Queue::Settings& settings)
+                           const Queue::Settings& settings,
+                           std::chrono::milliseconds stuckAfter)
     : backend_(std::move(backend)),
       redis_(std::move(redis)),
       maxWaiting_(settings.maxWaiting),
       maxBatch_(settings.maxBatch),
       linger_(settings.linger),
+      stuckAfter_(stuckAfter),
       thread_([this] { run(); }) {}
 
 AddCoalescer::~AddCoalescer() {
@@ -84,12 +86,24 @@ std::vector<AddResult> AddCoalescer::add(std::vector<AddItem> items, Clock::time
     return all(count, AddResult::Status::Unknown, "Redis did not answer within the deadline");
 }
 
+std::string AddCoalescer::problem() const {
+    const auto since =
+        std::chrono::duration_cast<std::chrono::milliseconds>(Clock::now() - progressed_.load());
+    if (since > stuckAfter_) {
+        return "the thread that adds makes no progress for " + std::to_string(since.count()) +
+               " ms";
+    }
+    return redis_->healthy() ? "" : "redis is away";
+}
+
 void AddCoalescer::run() {
     while (true) {
         const bool normal = runGuarded("add", [this] {
             probe();
             while (true) {
+                progressed_ = Clock::now();
                 Waiters waiters = take();
+                progressed_ = Clock::now();
                 if (!waiters.empty()) {
                     send(std::move(waiters));
                     continue;

@@ -1,10 +1,12 @@
 #pragma once
 
+#include <atomic>
 #include <chrono>
 #include <condition_variable>
 #include <deque>
 #include <memory>
 #include <mutex>
+#include <string>
 #include <thread>
 #include <vector>
 
@@ -25,7 +27,8 @@ public:
 
     AddCoalescer(QueueBackend backend,
                  std::unique_ptr<RedisClient> redis,
-                 const Queue::Settings& settings);
+                 const Queue::Settings& settings,
+                 std::chrono::milliseconds stuckAfter);
     /// Whoever still waits is told Unavailable.
     ~AddCoalescer();
     AddCoalescer(const AddCoalescer&) = delete;
@@ -34,7 +37,9 @@ public:
     /// At most settings.maxBatch items; one result each, by the deadline.
     std::vector<AddResult> add(std::vector<AddItem> items, Clock::time_point deadline);
 
-    [[nodiscard]] bool healthy() const { return redis_->healthy(); }
+    /// Why adds get nowhere: Redis did not answer the last time, or the sender has not come by for `stuckAfter`, which is
+    /// longer than everything that it waits for. Empty: they do. Any thread.
+    [[nodiscard]] std::string problem() const;
 
 private:
     /// One add() call. Queued until the sender takes it, taken until a connection stands, in flight until it is done. Who
@@ -74,6 +79,8 @@ private:
     bool introduced_ =
         false;  ///< The queue's meta was written; only the sender's thread looks at it.
     bool metaRefused_ = false;  ///< Said once that it cannot be written; the sender's thread's too.
+    const std::chrono::milliseconds stuckAfter_;
+    std::atomic<Clock::time_point> progressed_{Clock::now()};  ///< When the sender last came by.
     std::thread thread_;
 };
 

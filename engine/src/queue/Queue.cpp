@@ -17,6 +17,8 @@ namespace drover {
 namespace {
 
 constexpr std::size_t kReaders = 4;
+/// How much longer than everything that it waits for the adding thread may be away before it counts as stuck.
+constexpr std::chrono::milliseconds kProgressMargin{3000};
 
 /// Why the job cannot be added; empty if it can.
 std::string problemOf(const NewJob& job) {
@@ -71,7 +73,9 @@ public:
               kReaders),
           coalescer_(backend_,
                      std::make_unique<RedisClient>(redis, scripts_, "add " + settings_.name),
-                     settings_) {}
+                     settings_,
+                     // A probe and a call, each with a connection to make before.
+                     2 * (redis.connectTimeout + redis.commandTimeout) + kProgressMargin) {}
 
     std::vector<AddResult> add(std::vector<NewJob> jobs, Clock::time_point deadline) {
         const std::int64_t nowMs = clock_.wallMs();
@@ -185,7 +189,10 @@ void Queue::removeRateLimitKey() {
 }
 
 bool Queue::healthy() const {
-    return impl_->coalescer_.healthy();
+    return problem().empty();
+}
+std::string Queue::problem() const {
+    return impl_->coalescer_.problem();
 }
 
 }  // namespace drover

@@ -1,6 +1,7 @@
 // Handlers that end their process in every way, as the job's data asks: "segv", "abort", "exit", "leak", "hang" ...
 #include <chrono>
 #include <csignal>
+#include <cstdio>
 #include <cstdlib>
 #include <cstring>
 #include <drover/Handler.h>
@@ -91,6 +92,16 @@ public:
         if (what == "\"log\"") {
             job.addLog("a row");
             std::abort();
+        }
+        if (what == "\"last words\"") {
+            job.log().error("last words");
+            std::abort();
+        }
+        if (what == "\"print\"") {
+            // More than a pipe holds.
+            for (int line = 0; line < 20000; ++line) {
+                std::fprintf(stderr, "printed line %d\n", line);
+            }
         }
         if (what == "\"talk\"") {
             std::thread([log = job.log()] {
