@@ -4,12 +4,11 @@
 #include <charconv>
 #include <cmath>
 #include <limits>
-#include <rapidjson/document.h>
-#include <rapidjson/error/en.h>
 #include <set>
 #include <utility>
 
 #include "Target.h"
+#include "drover/Json.h"
 
 namespace drover::api {
 
@@ -76,47 +75,67 @@ std::string textMistake(const Parameter& parameter, std::string_view text) {
     return "";
 }
 
+std::string readInteger(const Parameter& parameter, const JsonView& json, Values& values) {
+    const std::string& name = parameter.name;
+    const std::optional<std::int64_t> value = json.integer();
+    if (!value) {
+        // 2^63: what is at least that far from 0 is whole, or nobody can tell.
+        constexpr double kLimit = 9223372036854775808.0;
+        const double number = json.number().value_or(0);
+        return name + (number >= kLimit    ? " is too large"
+                       : number <= -kLimit ? " is too small"
+                                           : " must be an integer number");
+    }
+    if (*value < leastOf(parameter)) {
+        return name + " must not be less than " + std::to_string(leastOf(parameter));
+    }
+    if (*value > parameter.maximum) {
+        return name + " must not be greater than " + std::to_string(parameter.maximum);
+    }
+    values[name] = *value;
+    return "";
+}
+
 /// Reads a member of a body. Returns what is wrong; empty: nothing.
-std::string readMember(const Parameter& parameter, const rapidjson::Value& json, Values& values) {
+std::string readMember(const Parameter& parameter, const JsonView& json, Values& values) {
     const std::string& name = parameter.name;
     switch (parameter.type) {
-        case ParameterType::Integer: {
-            if (!json.IsInt64()) {
-                return name + (json.IsUint64() ? " is too large" : " must be an integer number");
-            }
-            const std::int64_t value = json.GetInt64();
-            if (value < leastOf(parameter)) {
-                return name + " must not be less than " + std::to_string(leastOf(parameter));
-            }
-            if (value > parameter.maximum) {
-                return name + " must not be greater than " + std::to_string(parameter.maximum);
-            }
-            values[name] = value;
-            return "";
-        }
-        case ParameterType::Number:
-            if (!json.IsNumber()) {
+        case ParameterType::Integer:
+            return readInteger(parameter, json, values);
+        case ParameterType::Number: {
+            const std::optional<double> value = json.number();
+            if (!value) {
                 return name + " must be a number";
             }
-            values[name] = json.GetDouble();
+            if (!std::isfinite(*value)) {
+                return name + " is beyond what a double holds";
+            }
+            values[name] = *value;
             return "";
-        case ParameterType::Boolean:
-            if (!json.IsBool()) {
+        }
+        case ParameterType::Boolean: {
+            const std::optional<bool> value = json.boolean();
+            if (!value) {
                 return name + " must be a boolean value";
             }
-            values[name] = json.GetBool();
+            values[name] = *value;
             return "";
+        }
         case ParameterType::String:
         case ParameterType::DateTime:
             break;
     }
-    if (!json.IsString()) {
+    std::optional<std::string> text = json.string();
+    if (!text) {
         return name + " must be a string";
     }
-    std::string text(json.GetString(), json.GetStringLength());
-    std::string mistake = textMistake(parameter, text);
+    if (json.hasHalfSurrogate()) {
+        // It has no form in UTF-8: storing it would change it.
+        return name + " must not contain half of a surrogate pair";
+    }
+    std::string mistake = textMistake(parameter, *text);
     if (mistake.empty()) {
-        values[name] = std::move(text);
+        values[name] = std::move(*text);
     }
     return mistake;
 }
@@ -159,22 +178,19 @@ ParameterValue readText(const Parameter& parameter, const std::string& text) {
 std::vector<std::string> readBody(const std::vector<const Parameter*>& parameters,
                                   std::string_view body,
                                   Values& values) {
-    rapidjson::Document document;
-    // Iterative: a body of nothing but brackets must not eat the stack.
-    document.Parse<rapidjson::kParseIterativeFlag | rapidjson::kParseValidateEncodingFlag |
-                   rapidjson::kParseFullPrecisionFlag>(body.data(), body.size());
-    if (document.HasParseError()) {
-        return {std::string("The body is not JSON: ") +
-                rapidjson::GetParseError_En(document.GetParseError()) + " (at byte " +
-                std::to_string(document.GetErrorOffset()) + ")"};
+    JsonView document;
+    try {
+        document = JsonView::parse(body);
+    } catch (const JsonException& error) {
+        return {std::string("The body is not JSON: ") + error.what()};
     }
-    if (!document.IsObject()) {
+    if (!document.isObject()) {
         return {"The body must be a JSON object"};
     }
     std::vector<std::string> mistakes;
     std::set<std::string> seen;
-    for (const auto& member : std::as_const(document).GetObject()) {
-        const std::string name(member.name.GetString(), member.name.GetStringLength());
+    for (const auto& [key, value] : document.members()) {
+        const std::string& name = key;
         const auto known =
             std::find_if(parameters.begin(), parameters.end(), [&name](const Parameter* parameter) {
                 return parameter->name == name;
@@ -183,8 +199,7 @@ std::vector<std::string> readBody(const std::vector<const Parameter*>& parameter
             mistakes.push_back("property " + name + " must be given once");
         } else if (known == parameters.end()) {
             mistakes.push_back("property " + name + " should not exist");
-        } else if (std::string mistake = readMember(**known, member.value, values);
-                   !mistake.empty()) {
+        } else if (std::string mistake = readMember(**known, value, values); !mistake.empty()) {
             mistakes.push_back(std::move(mistake));
         }
     }

@@ -1,11 +1,10 @@
 #include "JsonTemplate.h"
 
+#include <charconv>
 #include <cstdint>
 #include <optional>
-#include <rapidjson/document.h>
-#include <rapidjson/error/en.h>
-#include <rapidjson/stringbuffer.h>
-#include <rapidjson/writer.h>
+#include <utility>
+#include <vector>
 
 #include <Poco/Exception.h>
 
@@ -13,101 +12,103 @@ namespace drover::api {
 
 namespace {
 
-using JsonWriter = rapidjson::Writer<rapidjson::StringBuffer>;
-
 /// The name of a hole; std::nullopt: an ordinary value.
-std::optional<std::string> holeIn(const rapidjson::Value& value) {
-    if (!value.IsString()) {
-        return std::nullopt;
-    }
-    const std::string_view text(value.GetString(), value.GetStringLength());
+std::optional<std::string> holeIn(const JsonView& value) {
+    const std::string text = value.string().value_or("");
     if (text.size() < 3 || text.front() != '{' || text.back() != '}') {
         return std::nullopt;
     }
-    return std::string(text.substr(1, text.size() - 2));
+    return text.substr(1, text.size() - 2);
 }
 
-void collect(const rapidjson::Value& value, std::set<std::string>& names) {
-    if (value.IsObject()) {
-        std::set<std::string_view> seen;
-        for (const auto& member : value.GetObject()) {
-            const std::string_view name(member.name.GetString(), member.name.GetStringLength());
-            if (!seen.insert(name).second) {
-                throw Poco::SyntaxException("member " + std::string(name) +
-                                            " stands in the object twice");
-            }
-            collect(member.value, names);
-        }
-    } else if (value.IsArray()) {
-        for (const auto& element : value.GetArray()) {
-            collect(element, names);
-        }
-    } else if (const auto name = holeIn(value)) {
-        names.insert(*name);
-    }
-}
-
-void writeValue(JsonWriter& json, const ParameterValue& value) {
+void appendValue(std::string& out, const ParameterValue& value) {
     if (const auto* integer = std::get_if<std::int64_t>(&value)) {
-        json.Int64(*integer);
+        out += std::to_string(*integer);
     } else if (const auto* number = std::get_if<double>(&value)) {
-        json.Double(*number);
+        char digits[32];
+        out.append(digits, std::to_chars(digits, digits + sizeof(digits), *number).ptr);
     } else if (const auto* boolean = std::get_if<bool>(&value)) {
-        json.Bool(*boolean);
+        out += *boolean ? "true" : "false";
     } else {
-        const auto& text = std::get<std::string>(value);
-        json.String(text.data(), static_cast<rapidjson::SizeType>(text.size()));
-    }
-}
-
-void write(JsonWriter& json, const rapidjson::Value& value, const Values& values) {
-    if (value.IsObject()) {
-        json.StartObject();
-        for (const auto& member : value.GetObject()) {
-            const auto name = holeIn(member.value);
-            if (name && values.count(*name) == 0) {
-                continue;
-            }
-            json.Key(member.name.GetString(), member.name.GetStringLength());
-            write(json, member.value, values);
-        }
-        json.EndObject();
-    } else if (value.IsArray()) {
-        json.StartArray();
-        for (const auto& element : value.GetArray()) {
-            write(json, element, values);
-        }
-        json.EndArray();
-    } else if (const auto name = holeIn(value)) {
-        const auto found = values.find(*name);
-        if (found == values.end()) {
-            json.Null();
-        } else {
-            writeValue(json, found->second);
-        }
-    } else {
-        value.Accept(json);
+        appendJsonString(out, std::get<std::string>(value));
     }
 }
 
 }  // namespace
 
-struct JsonTemplate::Tree {
-    rapidjson::Document document;
+/// A part of the template: text that never changes, a hole, or brackets around parts of which one has a hole.
+struct JsonTemplate::Node {
+    enum class Kind { Text, Hole, Object, Array };
+
+    Kind kind = Kind::Text;
+    std::string text;  // Of a hole its name.
+    std::vector<std::pair<std::string, Node>>
+        parts;  // With `"name":` in front of those of an object.
+
+    void render(std::string& out, const Values& values) const {
+        if (kind == Kind::Text) {
+            out += text;
+            return;
+        }
+        if (kind == Kind::Hole) {
+            const auto found = values.find(text);
+            found == values.end() ? out.append("null") : (appendValue(out, found->second), out);
+            return;
+        }
+        const bool object = kind == Kind::Object;
+        out += object ? '{' : '[';
+        const char* separator = "";
+        for (const auto& [name, part] : parts) {
+            if (object && part.kind == Kind::Hole && values.count(part.text) == 0) {
+                continue;
+            }
+            out.append(separator).append(name);
+            part.render(out, values);
+            separator = ",";
+        }
+        out += object ? '}' : ']';
+    }
 };
 
-JsonTemplate::JsonTemplate(std::string_view text) {
-    auto tree = std::make_unique<Tree>();
-    rapidjson::Document& document = tree->document;
-    document.Parse<rapidjson::kParseValidateEncodingFlag | rapidjson::kParseFullPrecisionFlag>(
-        text.data(), text.size());
-    if (document.HasParseError()) {
-        throw Poco::SyntaxException(
-            std::string(rapidjson::GetParseError_En(document.GetParseError())) + " (at byte " +
-            std::to_string(document.GetErrorOffset()) + ")");
+JsonTemplate::Node JsonTemplate::nodeOf(const JsonView& value) {
+    Node node;
+    if (auto name = holeIn(value)) {
+        names_.insert(*name);
+        node.kind = Node::Kind::Hole;
+        node.text = std::move(*name);
+        return node;
     }
-    collect(document, names_);
-    tree_ = std::move(tree);
+    if (!value.isObject() && !value.isArray()) {
+        node.text = value.text();
+        return node;
+    }
+    node.kind = value.isObject() ? Node::Kind::Object : Node::Kind::Array;
+    std::set<std::string> seen;
+    for (const auto& [name, member] : value.members()) {
+        if (!seen.insert(name).second) {
+            throw Poco::SyntaxException("member " + name + " stands in the object twice");
+        }
+        node.parts.emplace_back(jsonString(name) + ":", nodeOf(member));
+    }
+    for (const JsonView& element : value.elements()) {
+        node.parts.emplace_back("", nodeOf(element));
+    }
+    for (const auto& part : node.parts) {
+        if (part.second.kind != Node::Kind::Text) {
+            return node;
+        }
+    }
+    Node constant;
+    node.render(constant.text, {});
+    return constant;
+}
+
+JsonTemplate::JsonTemplate(std::string_view text) {
+    try {
+        root_ = std::make_unique<const Node>(nodeOf(JsonView::parse(text)));
+    } catch (const JsonException& error) {
+        throw Poco::SyntaxException(error.what());
+    }
 }
 
 JsonTemplate::~JsonTemplate() = default;
@@ -115,10 +116,9 @@ JsonTemplate::JsonTemplate(JsonTemplate&&) noexcept = default;
 JsonTemplate& JsonTemplate::operator=(JsonTemplate&&) noexcept = default;
 
 std::string JsonTemplate::render(const Values& values) const {
-    rapidjson::StringBuffer buffer;
-    JsonWriter json(buffer);
-    write(json, tree_->document, values);
-    return {buffer.GetString(), buffer.GetSize()};
+    std::string out;
+    root_->render(out, values);
+    return out;
 }
 
 }  // namespace drover::api

@@ -6,17 +6,18 @@
 #include <string_view>
 
 #include "Inputs.h"
+#include "drover/Json.h"
 
 namespace drover::api {
 
 /// JSON with holes: a string value that is exactly "{name}" is replaced by the typed value of that parameter, so
 /// {"userId":"{userId}"} with the integer 7 becomes {"userId":7}. A member whose parameter was not given is left out, an
-/// element of an array becomes null. Every other string stays as it is.
+/// element of an array becomes null. Everything else keeps its text, numbers and escapes included; blanks are dropped.
 ///
 /// A value once made; render() from any thread.
 class JsonTemplate {
 public:
-    /// Throws Poco::SyntaxException with reason and place if `text` is no JSON or has a member twice.
+    /// Throws Poco::SyntaxException with reason and place if `text` is not JSON, nested too deep or has a member twice.
     explicit JsonTemplate(std::string_view text);
     ~JsonTemplate();
     JsonTemplate(JsonTemplate&&) noexcept;
@@ -28,9 +29,11 @@ public:
     [[nodiscard]] std::string render(const Values& values) const;
 
 private:
-    struct Tree;
+    struct Node;
 
-    std::unique_ptr<const Tree> tree_;
+    Node nodeOf(const JsonView& value);
+
+    std::unique_ptr<const Node> root_;
     std::set<std::string> names_;
 };
 

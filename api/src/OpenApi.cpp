@@ -3,13 +3,13 @@
 #include <algorithm>
 #include <limits>
 #include <map>
-#include <rapidjson/document.h>
 #include <rapidjson/stringbuffer.h>
 #include <rapidjson/writer.h>
 #include <set>
 #include <vector>
 
 #include "HttpText.h"
+#include "drover/Json.h"
 
 namespace drover::api {
 
@@ -132,9 +132,7 @@ void bodyOf(JsonWriter& json, const Route& route) {
 }
 
 void contentOf(JsonWriter& json, const std::string& schema) {
-    rapidjson::Document parsed;
-    parsed.Parse(schema.data(), schema.size());
-    if (parsed.HasParseError()) {
+    if (!isJson(schema)) {
         return;
     }
     json.Key("content");
@@ -142,7 +140,7 @@ void contentOf(JsonWriter& json, const std::string& schema) {
     json.Key("application/json");
     json.StartObject();
     json.Key("schema");
-    parsed.Accept(json);
+    json.RawValue(schema.data(), schema.size(), rapidjson::kObjectType);
     json.EndObject();
     json.EndObject();
 }

@@ -1,8 +1,8 @@
 #include "Target.h"
 
 #include <algorithm>
-#include <cstdint>
 
+#include "drover/Json.h"
 #include "drover/Routes.h"
 
 namespace drover::api {
@@ -111,30 +111,6 @@ Target Target::parse(std::string_view text) {
         });
     }
     return target;
-}
-
-bool isUtf8(std::string_view text) {
-    for (std::size_t i = 0; i < text.size();) {
-        const auto first = static_cast<unsigned char>(text[i]);
-        const std::size_t length = first < 0x80 ? 1 : first >= 0xF0 ? 4 : first >= 0xE0 ? 3 : 2;
-        if ((first >= 0x80 && first < 0xC2) || first > 0xF4 || i + length > text.size()) {
-            return false;
-        }
-        std::uint32_t code = length == 1 ? first : first & (0x7FU >> length);
-        for (std::size_t k = 1; k < length; ++k) {
-            const auto next = static_cast<unsigned char>(text[i + k]);
-            if ((next & 0xC0U) != 0x80) {
-                return false;
-            }
-            code = (code << 6U) | (next & 0x3FU);
-        }
-        constexpr std::uint32_t kSmallest[] = {0, 0, 0x80, 0x800, 0x10000};
-        if (code < kSmallest[length] || code > 0x10FFFF || (code >= 0xD800 && code <= 0xDFFF)) {
-            return false;
-        }
-        i += length;
-    }
-    return true;
 }
 
 }  // namespace drover::api

@@ -21,7 +21,4 @@ struct Target {
     static Target parse(std::string_view target);
 };
 
-/// Whether `text` is UTF-8: no overlong form, no surrogate, nothing beyond U+10FFFF.
-[[nodiscard]] bool isUtf8(std::string_view text);
-
 }  // namespace drover::api

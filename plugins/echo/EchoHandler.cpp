@@ -2,7 +2,7 @@
 #include <chrono>
 #include <cstdint>
 #include <drover/Handler.h>
-#include <rapidjson/document.h>
+#include <drover/Json.h>
 #include <string>
 #include <string_view>
 
@@ -14,31 +14,24 @@ using std::chrono::milliseconds;
 class EchoHandler : public drover::Handler {
 public:
     drover::Outcome process(drover::ActiveJob& job) override {
-        rapidjson::Document data;
-        data.Parse(job.data().data(), job.data().size());
-        if (!data.HasParseError() && data.IsObject()) {
-            if (const auto* progress = member(data, "progress");
-                progress != nullptr && progress->IsInt64()) {
-                job.updateProgress(std::to_string(progress->GetInt64()));
-            }
-            if (const auto* sleep = member(data, "sleepMs"); sleep != nullptr && sleep->IsInt64()) {
-                if (job.waitCancelled(milliseconds(std::max<std::int64_t>(sleep->GetInt64(), 0)))) {
-                    // A process that ends is not the job's fault: somebody else sleeps for it.
-                    return job.cancelCause() == drover::CancelCause::Shutdown
-                               ? drover::movedToWait()
-                               : drover::failed("cancelled");
-                }
-            }
-            if (const auto* fail = member(data, "fail"); fail != nullptr && fail->IsString()) {
-                return drover::failed({fail->GetString(), fail->GetStringLength()});
+        // Data nested deeper than JsonView::kMaxDepth has no members for us. It is echoed like any other.
+        const drover::JsonView data =
+            drover::JsonView::tryParse(job.data()).value_or(drover::JsonView());
+        if (const auto progress = data["progress"].integer()) {
+            job.updateProgress(std::to_string(*progress));
+        }
+        if (const auto sleepMs = data["sleepMs"].integer()) {
+            if (job.waitCancelled(milliseconds(std::max<std::int64_t>(*sleepMs, 0)))) {
+                // A process that ends is not the job's fault: somebody else sleeps for it.
+                return job.cancelCause() == drover::CancelCause::Shutdown
+                           ? drover::movedToWait()
+                           : drover::failed("cancelled");
             }
         }
+        if (const auto fail = data["fail"].string()) {
+            return drover::failed(*fail);
+        }
         return drover::completed(job.data());
-    }
-
-private:
-    static const rapidjson::Value* member(const rapidjson::Document& data, const char* name) {
-        return data.HasMember(name) ? &data[name] : nullptr;
     }
 };
 

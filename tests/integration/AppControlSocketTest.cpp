@@ -89,17 +89,15 @@ public:
         folder_ = test::makeTempFolder("drover-control");
         path_ = folder_ + "/control.sock";
         commands_ = std::make_unique<ControlCommands>();
-        commands_->add("health",
-                       [](const rapidjson::Value&) { return std::string(R"({"ok":true})"); });
-        commands_->add("echo", [](const rapidjson::Value& request) {
-            return JsonWriter().text(request["text"].GetString()).str();
+        commands_->add("health", [](const JsonView&) { return std::string(R"({"ok":true})"); });
+        commands_->add("echo", [](const JsonView& request) {
+            return JsonWriter().text(request["text"].string().value()).str();
         });
-        commands_->add("large", [](const rapidjson::Value&) {
+        commands_->add("large", [](const JsonView&) {
             return JsonWriter().text(std::string(4000000, 'x')).str();
         });
-        commands_->add("fail", [](const rapidjson::Value&) -> std::string {
-            throw Poco::NotFoundException("job 7");
-        });
+        commands_->add(
+            "fail", [](const JsonView&) -> std::string { throw Poco::NotFoundException("job 7"); });
     }
     void tearDown() override {
         socket_.reset();
@@ -135,6 +133,9 @@ public:
                                                   "{}",
                                                   "{\"command\":7}",
                                                   "{\"command\":\"health\"} trailing",
+                                                  std::string("{\"command\":\"health\"}\0", 21),
+                                                  "{\"command\":1.234567890123456789e-331}",
+                                                  "{\"command\":\"\\ud800\"}",
                                                   std::string(60000, '[')};
         for (const std::string& line : garbage) {
             const RawClient client(path_);

@@ -27,6 +27,7 @@ class HttpRoutesTest : public HttpFixture {
     CPPUNIT_TEST(largestIdIsServed);
     CPPUNIT_TEST(queryParametersAreCheckedAndNotDoubled);
     CPPUNIT_TEST(bodyMistakesAreListed);
+    CPPUNIT_TEST(hostileBodiesAreRefusedAndTheNextRequestIsServed);
     CPPUNIT_TEST(handlerThatThrowsAnythingAnswers500InJson);
     CPPUNIT_TEST(httpErrorCarriesItsStatusAndRetryAfter);
     CPPUNIT_TEST(unknownPathIs404AndWrongMethodIs405WithAllow);
@@ -120,7 +121,7 @@ public:
         assertBody("{}", R"(["userId should not be empty"])");
         assertBody(R"({"userId":1,"userId":2})", R"(["property userId must be given once"])");
         assertBody(R"({"userId":-1})", R"(["userId must not be less than 0"])");
-        assertBody(R"({"userId":1e3})", R"(["userId must be an integer number"])");
+        assertBody(R"({"userId":1.5})", R"(["userId must be an integer number"])");
         assertBody(R"({"userId":9223372036854775808})", R"(["userId is too large"])");
         assertBody(R"({"userId":1,"note":"a\u0000b"})",
                    R"(["note must not contain NUL characters"])");
@@ -135,6 +136,23 @@ public:
         CPPUNIT_ASSERT_EQUAL_MESSAGE("deep nesting", 400, post(std::string(60000, '[')).status);
         CPPUNIT_ASSERT_EQUAL(0, bodies_.load());
         CPPUNIT_ASSERT_EQUAL(std::string("{\"seen\":12}"), post(R"({"userId":7})").body);
+    }
+
+    void hostileBodiesAreRefusedAndTheNextRequestIsServed() {
+        for (const std::string& body :
+             {std::string(R"({"x":1.234567890123456789e-331})"),
+              std::string(R"({"userId":1.234567890123456789e-331})"),
+              std::string(R"({"userId":1e400})"),
+              std::string(R"({"userId":18446744073709551617})"),
+              std::string(R"({"userId":1,"note":"\ud800"})"),
+              std::string("{\"userId\":7}\0{}", 15),
+              std::string("{\"userId\":7}\0", 13),
+              std::string(R"({"userId":7} x)"),
+              "{\"userId\":" + std::string(30'000, '[') + std::string(30'000, ']') + "}"}) {
+            CPPUNIT_ASSERT_EQUAL_MESSAGE(body.substr(0, 80), 400, post(body).status);
+        }
+        CPPUNIT_ASSERT_EQUAL(0, bodies_.load());
+        CPPUNIT_ASSERT_EQUAL(200, post(R"({"userId":7.0})").status);
     }
 
     void handlerThatThrowsAnythingAnswers500InJson() {

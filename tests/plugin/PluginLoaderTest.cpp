@@ -110,8 +110,7 @@ public:
         assertRefused("duplicate-handler", "the handler 'plain' is declared twice");
     }
     void badDefaultOptionsAreRefused() {
-        assertRefused("bad-options",
-                      "the handler 'plain' has bad default options: not JSON at byte");
+        assertRefused("bad-options", "the handler 'plain' has bad default options: not JSON: ");
     }
     void badDefaultOfAKeyIsRefused() {
         assertRefused("bad-key",

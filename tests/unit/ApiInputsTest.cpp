@@ -1,5 +1,7 @@
 #include <limits>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include <Poco/Exception.h>
 #include <cppunit/TestFixture.h>
@@ -8,13 +10,14 @@
 #include "Inputs.h"
 #include "JsonTemplate.h"
 #include "Target.h"
+#include "drover/Json.h"
 #include "drover/Routes.h"
 
 using drover::HttpError;
+using drover::isUtf8;
 using drover::Parameter;
 using drover::ParameterType;
 using drover::api::isDateTime;
-using drover::api::isUtf8;
 using drover::api::JsonTemplate;
 using drover::api::readBody;
 using drover::api::readText;
@@ -31,7 +34,10 @@ class ApiInputsTest : public CppUnit::TestFixture {
     CPPUNIT_TEST(utf8IsStrict);
     CPPUNIT_TEST(targetIsTakenApartAndDecoded);
     CPPUNIT_TEST(bodyMembersAreTyped);
+    CPPUNIT_TEST(numbersOfABodyAreTheirValueWhateverTheirText);
+    CPPUNIT_TEST(halfASurrogatePairIsRefused);
     CPPUNIT_TEST(templateTakesTypedValues);
+    CPPUNIT_TEST(templateKeepsTheTextOfItsNumbers);
     CPPUNIT_TEST(templateLeavesOutWhatWasNotGiven);
     CPPUNIT_TEST(templateThatIsNoJsonIsRefused);
     CPPUNIT_TEST_SUITE_END();
@@ -174,12 +180,52 @@ public:
         CPPUNIT_ASSERT_EQUAL(std::size_t{5}, bad.size());
         CPPUNIT_ASSERT_EQUAL(std::string("m1 must not be greater than 9"), bad[0]);
         CPPUNIT_ASSERT_EQUAL(std::string("m4 must be longer than or equal to 2 bytes"), bad[3]);
-        CPPUNIT_ASSERT_EQUAL(
-            std::size_t{1},
-            readBody(parameters,
-                     R"({"m1":1.0,"m2":1,"m3":true,"m4":"abc","m5":"2026-01-31T09:30:00Z"})",
-                     values)
-                .size());
+    }
+
+    void numbersOfABodyAreTheirValueWhateverTheirText() {
+        Parameter integer = of(ParameterType::Integer);
+        integer.minimum = -5;
+        Parameter number = of(ParameterType::Number);
+        // As in JSON.parse, there is one type of number: 1.0 is the integer 1.
+        for (const auto& [text, value] : std::vector<std::pair<std::string, std::int64_t>>{
+                 {"1.0", 1},
+                 {"-0", 0},
+                 {"1e3", 1000},
+                 {"-50e-1", -5},
+                 {"9223372036854775807", std::numeric_limits<std::int64_t>::max()}}) {
+            Values values;
+            CPPUNIT_ASSERT(readBody({&integer}, "{\"p\":" + text + "}", values).empty());
+            CPPUNIT_ASSERT_EQUAL(value, std::get<std::int64_t>(values.at("p")));
+        }
+        const auto mistake = [](const Parameter& parameter, const std::string& text) {
+            Values values;
+            const auto mistakes = readBody({&parameter}, "{\"p\":" + text + "}", values);
+            return mistakes.empty() ? "" : mistakes.at(0);
+        };
+        const std::string whole = "p must be an integer number";
+        CPPUNIT_ASSERT_EQUAL(whole, mistake(integer, "1.5"));
+        CPPUNIT_ASSERT_EQUAL(whole, mistake(integer, "1.234567890123456789e-331"));
+        CPPUNIT_ASSERT_EQUAL(whole, mistake(integer, "null"));
+        CPPUNIT_ASSERT_EQUAL(std::string("p is too large"), mistake(integer, "1e400"));
+        CPPUNIT_ASSERT_EQUAL(std::string("p is too large"),
+                             mistake(integer, "9223372036854775808"));
+        CPPUNIT_ASSERT_EQUAL(std::string("p is too small"),
+                             mistake(integer, "-" + std::string(400, '9')));
+        CPPUNIT_ASSERT_EQUAL(std::string(""), mistake(number, "1.234567890123456789e-331"));
+        CPPUNIT_ASSERT_EQUAL(std::string("p is beyond what a double holds"),
+                             mistake(number, "-1e400"));
+    }
+
+    void halfASurrogatePairIsRefused() {
+        const Parameter text = of(ParameterType::String);
+        Values values;
+        const auto mistakes = readBody({&text}, R"({"p":"\ud800"})", values);
+        CPPUNIT_ASSERT_EQUAL(std::size_t{1}, mistakes.size());
+        CPPUNIT_ASSERT_EQUAL(std::string("p must not contain half of a surrogate pair"),
+                             mistakes[0]);
+        CPPUNIT_ASSERT(readBody({&text}, R"({"p":"\ud83d\ude00"})", values).empty());
+        CPPUNIT_ASSERT_EQUAL(std::string("\xF0\x9F\x98\x80"),
+                             std::get<std::string>(values.at("p")));
     }
 
     void templateTakesTypedValues() {
@@ -194,13 +240,23 @@ public:
                          {"on", true}}));
     }
 
+    void templateKeepsTheTextOfItsNumbers() {
+        const JsonTemplate data(
+            R"( { "big" : 123456789012345678901234567890 , "small" : 1.234567890123456789e-331,
+                  "list" : [ 1e400 , "\ud83d" ] , "x" : "{x}" } )");
+        CPPUNIT_ASSERT_EQUAL(
+            std::string(R"({"big":123456789012345678901234567890,)"
+                        R"("small":1.234567890123456789e-331,"list":[1e400,"\ud83d"],"x":0.5})"),
+            data.render({{"x", 0.5}}));
+    }
+
     void templateLeavesOutWhatWasNotGiven() {
         const JsonTemplate data(R"({"a":"{a}","b":["{b}"],"c":1})");
         CPPUNIT_ASSERT_EQUAL(std::string(R"({"b":[null],"c":1})"), data.render({}));
     }
 
     void templateThatIsNoJsonIsRefused() {
-        for (const char* text : {"", "{", "{\"a\":1,\"a\":2}", "{a:1}", "{} x"}) {
+        for (const char* text : {"", "{", "{\"a\":1,\"a\":2}", "{a:1}", "{} x", "{\"a\":[}"}) {
             CPPUNIT_ASSERT_THROW_MESSAGE(text, JsonTemplate{text}, Poco::SyntaxException);
         }
     }

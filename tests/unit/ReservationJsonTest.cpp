@@ -24,11 +24,14 @@ public:
             parseSeatRequest(R"({"userId":9223372036854775807,"note":[{}],"eventId":1})");
         CPPUNIT_ASSERT_EQUAL(std::numeric_limits<std::int64_t>::max(), request.userId);
         CPPUNIT_ASSERT_EQUAL(std::int64_t{1}, request.eventId);
+        // Clients with one type for all numbers write an id so.
+        CPPUNIT_ASSERT_EQUAL(std::int64_t{7},
+                             parseSeatRequest(R"({"userId":7.0,"eventId":1e3})").userId);
     }
 
     void otherDataIsRefusedWithTheMembersName() {
         for (const char* value :
-             {"0", "-1", "9223372036854775808", "1.0", "1e3", "\"7\"", "null", "true", "[1]"}) {
+             {"0", "-1", "9223372036854775808", "1.5", "1e-3", "\"7\"", "null", "true", "[1]"}) {
             const std::string message =
                 refusal(std::string(R"({"eventId":1,"userId":)") + value + "}");
             CPPUNIT_ASSERT_MESSAGE(value, message.find("userId") != std::string::npos);

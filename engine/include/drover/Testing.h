@@ -21,9 +21,9 @@
 #include <vector>
 
 #include "drover/ActiveJob.h"
+#include "drover/Json.h"
 #include "drover/Outcome.h"
 #include "drover/PluginAbi.h"
-#include "drover/TestingJson.h"
 
 /// What the plugin that is linked into this program exports. Needed only by a test that names it.
 extern "C" DROVER_EXPORT const drover_plugin_descriptor* drover_plugin(void) noexcept;
@@ -231,51 +231,43 @@ inline void takeReason(void* context, drover_bytes reason) noexcept {
 
 /// opts.attempts; 0 if it is not there or no number that makes sense.
 inline std::int32_t attemptsOf(std::string_view opts) {
-    const auto members = jsonMembers(opts);
-    double attempts = 0;
-    for (const auto& [name, value] : members.value_or(decltype(members)::value_type())) {
-        if (name == "attempts") {
-            std::from_chars(value.data(), value.data() + value.size(), attempts);
-            break;
-        }
-    }
+    const JsonView options = JsonView::tryParse(opts).value_or(JsonView());
+    const double attempts = options["attempts"].number().value_or(0);
     return attempts >= 0 && attempts <= std::numeric_limits<std::int32_t>::max()
                ? static_cast<std::int32_t>(attempts)
                : 0;
 }
 
 /// An object, or the empty array that clients in PHP write for an empty one.
-inline bool isOptions(std::string_view json) {
-    const auto elements = jsonElements(json);
-    return elements ? elements->empty() : jsonMembers(json).has_value();
+inline bool isOptions(const JsonView& json) {
+    return json.isObject() || (json.isArray() && json.elements().empty());
 }
 
 /// Reads what a handler gave to add_children; std::nullopt: the engine takes none of it.
 inline std::optional<std::vector<Child>> parseChildren(std::string_view json,
                                                        const std::string& parentQueue) {
-    const auto elements = jsonElements(json);
-    if (!elements) {
+    const auto all = JsonView::tryParse(json, std::numeric_limits<std::size_t>::max());
+    if (!all || !all->isArray()) {
         return std::nullopt;
     }
     std::vector<Child> children;
-    for (const std::string_view element : *elements) {
-        const auto members = jsonMembers(element);
-        if (!members) {
+    for (const JsonView& element : all->elements()) {
+        if (!element.isObject()) {
             return std::nullopt;
         }
         Child child{parentQueue, "", "{}", "{}"};
         bool named = false;
-        for (const auto& [member, value] : *members) {
-            const auto text = jsonText(value);
+        for (const auto& [member, value] : element.members()) {
+            const auto text = value.string();
             if (member == "queue" && text) {
                 child.queue = *text;
             } else if (member == "name" && text) {
                 child.name = *text;
                 named = true;
             } else if (member == "data") {
-                child.data = value;
+                child.data = value.text();
             } else if (member == "opts" && isOptions(value)) {
-                child.opts = value;
+                child.opts = value.text();
             } else {
                 return std::nullopt;
             }

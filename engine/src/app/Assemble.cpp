@@ -52,7 +52,7 @@ Assembly assemble(const Configuration& config, const Settings& settings, PluginH
                 settings.watchConfig && std::filesystem::is_directory(settings.plugins.folder),
                 [&engine] { engine.rescan(); },
                 [&engine](Configuration fresh) { engine.adopt(std::move(fresh)); });
-            engine.commands().add("plugins", [&handlers = *handlers](const rapidjson::Value&) {
+            engine.commands().add("plugins", [&handlers = *handlers](const JsonView&) {
                 return handlers.listJson();
             });
             components.push_back(std::move(workers));

@@ -1,5 +1,6 @@
 #include "app/ControlCommands.h"
 
+#include <optional>
 #include <vector>
 
 #include <Poco/Exception.h>
@@ -26,15 +27,12 @@ std::string ControlCommands::errorAnswer(const std::string& message) {
 }
 
 std::string ControlCommands::answer(const std::string& request) const {
-    // Iterative: a line of nested brackets must not use up the stack.
-    rapidjson::Document document;
-    document.Parse<rapidjson::kParseIterativeFlag | rapidjson::kParseValidateEncodingFlag>(
-        request.data(), request.size());
-    if (document.HasParseError() || !document.IsObject() || !document.HasMember("command") ||
-        !document["command"].IsString()) {
+    const JsonView document = JsonView::tryParse(request).value_or(JsonView());
+    const std::optional<std::string> requested = document["command"].string();
+    if (!requested) {
         return errorAnswer("a request is one line of JSON: {\"command\": name}");
     }
-    const std::string name(document["command"].GetString(), document["command"].GetStringLength());
+    const std::string& name = *requested;
     Command command;
     std::vector<std::string> names;
     {

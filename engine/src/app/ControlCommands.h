@@ -3,8 +3,9 @@
 #include <functional>
 #include <map>
 #include <mutex>
-#include <rapidjson/document.h>
 #include <string>
+
+#include "drover/Json.h"
 
 namespace drover {
 
@@ -16,7 +17,7 @@ namespace drover {
 class ControlCommands {
 public:
     /// Gets the whole request, returns its result as JSON text. Whatever it throws becomes the error.
-    using Command = std::function<std::string(const rapidjson::Value& request)>;
+    using Command = std::function<std::string(const JsonView& request)>;
 
     /// Throws Poco::ExistsException if the name is taken.
     void add(const std::string& name, Command command);

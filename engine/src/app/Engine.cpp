@@ -44,7 +44,7 @@ Engine::Engine(Configuration config,
                Settings settings,
                std::function<void(const Configuration&)> onReload)
     : config_(std::move(config)), settings_(std::move(settings)), onReload_(std::move(onReload)) {
-    commands_.add("health", [this](const rapidjson::Value&) { return healthJson(); });
+    commands_.add("health", [this](const JsonView&) { return healthJson(); });
 }
 
 Engine::~Engine() {

@@ -1,7 +1,6 @@
 #include "app/HealthCommand.h"
 
 #include <ostream>
-#include <rapidjson/document.h>
 
 #include <Poco/Exception.h>
 
@@ -15,19 +14,24 @@ namespace {
 
 constexpr std::chrono::milliseconds kPatience{5000};
 
-void printText(const rapidjson::Value& report, std::ostream& out) {
-    out << (report["ok"].GetBool() ? "ok" : "not ok") << ": " << report["state"].GetString()
-        << ", process " << report["pid"].GetInt64() << ", version " << report["version"].GetString()
-        << ", up " << report["uptimeMs"].GetInt64() / 1000 << " s\n";
-    if (report.HasMember("logLinesDropped") && report["logLinesDropped"].GetInt64() > 0) {
-        out << "  " << report["logLinesDropped"].GetInt64()
+bool isOk(const JsonView& report) {
+    return report["ok"].boolean().value_or(false);
+}
+
+void printText(const JsonView& report, std::ostream& out) {
+    const auto text = [](const JsonView& value) { return value.string().value_or(""); };
+    const auto integer = [](const JsonView& value) { return value.integer().value_or(0); };
+    out << (isOk(report) ? "ok" : "not ok") << ": " << text(report["state"]) << ", process "
+        << integer(report["pid"]) << ", version " << text(report["version"]) << ", up "
+        << integer(report["uptimeMs"]) / 1000 << " s\n";
+    if (const std::int64_t dropped = integer(report["logLinesDropped"]); dropped > 0) {
+        out << "  " << dropped
             << " lines of the log were dropped: nobody reads its standard error\n";
     }
-    for (const auto& check : report["checks"].GetArray()) {
-        out << "  " << (check["ok"].GetBool() ? "ok      " : "not ok  ")
-            << check["name"].GetString();
-        if (check["detail"].GetStringLength() > 0) {
-            out << ": " << check["detail"].GetString();
+    for (const JsonView& check : report["checks"].elements()) {
+        out << "  " << (isOk(check) ? "ok      " : "not ok  ") << text(check["name"]);
+        if (const std::string detail = text(check["detail"]); !detail.empty()) {
+            out << ": " << detail;
         }
         out << '\n';
     }
@@ -43,20 +47,15 @@ ExitCode healthCommand(const CommandLine& line,
     try {
         const std::string path = controlSocketOf(line, environment, config);
         const std::string answer = askControlSocket(path, R"({"command":"health"})", kPatience);
-        rapidjson::Document document;
-        document.Parse(answer.data(), answer.size());
-        if (!document.HasParseError() && document.IsObject() && document.HasMember("result") &&
-            document["result"].IsObject() && document["result"].HasMember("ok")) {
-            const rapidjson::Value& report = document["result"];
+        const JsonView document = JsonView::tryParse(answer).value_or(JsonView());
+        const JsonView report = document["result"];
+        if (report["ok"].boolean().has_value()) {
             if (line.json) {
-                rapidjson::StringBuffer buffer;
-                rapidjson::Writer<rapidjson::StringBuffer> writer(buffer);
-                report.Accept(writer);
-                out << buffer.GetString() << '\n';
+                out << report.text() << '\n';
             } else {
                 printText(report, out);
             }
-            return report["ok"].GetBool() ? ExitCode::Ok : ExitCode::Unavailable;
+            return isOk(report) ? ExitCode::Ok : ExitCode::Unavailable;
         }
         reason = path + ": this is no answer of drover";
     } catch (const UsageException&) {

@@ -3,9 +3,6 @@
 #include <filesystem>
 #include <iomanip>
 #include <ostream>
-#include <rapidjson/document.h>
-#include <rapidjson/stringbuffer.h>
-#include <rapidjson/writer.h>
 
 #include <Poco/Exception.h>
 
@@ -66,47 +63,56 @@ ExitCode checkPlugin(const CommandLine& line, Configuration& config, std::ostrea
     return ExitCode::Ok;
 }
 
+std::int64_t integerOf(const JsonView& value) {
+    return value.integer().value_or(0);
+}
+
+std::string textOf(const JsonView& value) {
+    return value.string().value_or("");
+}
+
 /// "257 kB: copy 249 kB, private 8 kB; resident 204 kB".
-std::string memoryText(const rapidjson::Value& bytes, const rapidjson::Value& memory) {
+std::string memoryText(const JsonView& bytes, const JsonView& memory) {
     const auto kilobytes = [](std::int64_t count) {
         return std::to_string((count + 512) / 1024) + " kB";
     };
-    const std::int64_t copy = bytes.GetInt64();
-    const std::int64_t own = memory["private"].GetInt64();
+    const std::int64_t copy = integerOf(bytes);
+    const std::int64_t own = integerOf(memory["private"]);
     return kilobytes(copy + own) + ": copy " + kilobytes(copy) + ", private " + kilobytes(own) +
-           "; resident " + kilobytes(memory["rss"].GetInt64());
+           "; resident " + kilobytes(integerOf(memory["rss"]));
 }
 
-void printList(const rapidjson::Value& plugins, std::ostream& out) {
-    if (plugins.Empty()) {
+void printList(const JsonView& plugins, std::ostream& out) {
+    const std::vector<JsonView> all = plugins.elements();
+    if (all.empty()) {
         out << "no handler plugin is loaded\n";
     }
-    for (const rapidjson::Value& plugin : plugins.GetArray()) {
-        out << plugin["name"].GetString();
-        if (plugin.HasMember("version")) {
-            out << ' ' << plugin["version"].GetString() << ", ABI " << plugin["abi"].GetString()
-                << ", generation " << plugin["generation"].GetInt() << ": "
-                << plugin["state"].GetString() << ", " << plugin["jobsRun"].GetInt64()
+    for (const JsonView& plugin : all) {
+        out << textOf(plugin["name"]);
+        const bool runs = plugin.member("version").has_value();
+        if (runs) {
+            out << ' ' << textOf(plugin["version"]) << ", ABI " << textOf(plugin["abi"])
+                << ", generation " << integerOf(plugin["generation"]) << ": "
+                << textOf(plugin["state"]) << ", " << integerOf(plugin["jobsRun"])
                 << " jobs run\n  handlers ";
             const char* separator = "";
-            for (const auto& handler : plugin["handlers"].GetArray()) {
-                out << separator << handler.GetString();
+            for (const JsonView& handler : plugin["handlers"].elements()) {
+                out << separator << textOf(handler);
                 separator = ", ";
             }
-            out << "\n  " << plugin["path"].GetString() << ", " << plugin["bytes"].GetInt64()
-                << " bytes\n  sha256 " << plugin["sha256"].GetString() << "\n  memory "
+            out << "\n  " << textOf(plugin["path"]) << ", " << integerOf(plugin["bytes"])
+                << " bytes\n  sha256 " << textOf(plugin["sha256"]) << "\n  memory "
                 << memoryText(plugin["bytes"], plugin["memory"]) << '\n';
         } else {
-            out << ": " << plugin["state"].GetString() << '\n';
+            out << ": " << textOf(plugin["state"]) << '\n';
         }
-        if (plugin.HasMember("reason")) {
-            out << "  the last file was refused: " << plugin["reason"].GetString() << '\n';
+        if (const auto reason = plugin["reason"].string()) {
+            out << "  the last file was refused: " << *reason << '\n';
         }
         // Of one that runs and is the only one all is said above.
-        if (plugin.HasMember("loaded") &&
-            plugin["loaded"]["files"].GetInt() > (plugin.HasMember("version") ? 1 : 0)) {
-            const rapidjson::Value& loaded = plugin["loaded"];
-            out << "  all " << loaded["files"].GetInt()
+        const JsonView loaded = plugin["loaded"];
+        if (integerOf(loaded["files"]) > (runs ? 1 : 0)) {
+            out << "  all " << integerOf(loaded["files"])
                 << " files since the start: " << memoryText(loaded["bytes"], loaded) << '\n';
         }
     }
@@ -118,18 +124,14 @@ ExitCode listPlugins(const CommandLine& line,
                      std::ostream& out) {
     const std::string path = controlSocketOf(line, environment, config);
     const std::string answer = askControlSocket(path, R"({"command":"plugins"})", kPatience);
-    rapidjson::Document document;
-    document.Parse(answer.data(), answer.size());
-    if (document.HasParseError() || !document.IsObject() || !document.HasMember("result")) {
+    const JsonView document = JsonView::tryParse(answer).value_or(JsonView());
+    const JsonView plugins = document["result"];
+    if (!plugins.isArray()) {
         // A process without handlers does not know the command.
         throw Poco::IOException(path + ": this process has no handler plugins");
     }
-    const rapidjson::Value& plugins = document["result"];
     if (line.json) {
-        rapidjson::StringBuffer buffer;
-        rapidjson::Writer<rapidjson::StringBuffer> writer(buffer);
-        plugins.Accept(writer);
-        out << buffer.GetString() << '\n';
+        out << plugins.text() << '\n';
     } else {
         printList(plugins, out);
     }

@@ -81,11 +81,7 @@ std::int64_t integerOf(const std::string& member, std::string_view value, Fracti
     if (whole.ec == std::errc() && whole.ptr == value.data() + value.size()) {
         return integer;
     }
-    double number = 0;
-    const auto parsed = std::from_chars(value.data(), value.data() + value.size(), number);
-    if (parsed.ec != std::errc()) {
-        number = 0;  // below what a double can hold; what is above it is no JSON here
-    }
+    double number = jsonNumber(value);
     if (fraction == Fraction::Refuse && number != std::trunc(number)) {
         refuse(member, expected, value);
     }
@@ -157,7 +153,7 @@ std::optional<Backoff> backoffOf(std::string_view value) {
             if (!isNumber(member)) {
                 refuse(".backoff.jitter", "a number in [0, 1]", member);
             }
-            std::from_chars(member.data(), member.data() + member.size(), backoff.jitter);
+            backoff.jitter = jsonNumber(member);
         } else {
             backoff.extra.emplace_back(name, member);
         }

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <rapidjson/document.h>
 
 #include <Poco/DateTime.h>
 #include <Poco/DateTimeFormat.h>
@@ -10,26 +9,22 @@
 #include <Poco/NumberParser.h>
 
 #include "core/Cron.h"
+#include "drover/Json.h"
 
 namespace drover {
 
 namespace {
 
 /// A number, also one written as text or as a date; 0 for everything else.
-std::int64_t numberIn(const rapidjson::Value& object, const char* name) {
-    const auto member = object.FindMember(name);
-    if (member == object.MemberEnd()) {
-        return 0;
-    }
-    double number = 0;
-    if (member->value.IsNumber()) {
-        number = member->value.GetDouble();
-    } else if (member->value.IsString() &&
-               !Poco::NumberParser::tryParseFloat(member->value.GetString(), number)) {
+std::int64_t numberIn(const JsonView& object, const char* name) {
+    const JsonView member = object[name];
+    double number = member.number().value_or(0);
+    const std::optional<std::string> text = member.string();
+    if (text && !Poco::NumberParser::tryParseFloat(*text, number)) {
         Poco::DateTime date;
         int zone = 0;
         if (Poco::DateTimeParser::tryParse(
-                Poco::DateTimeFormat::ISO8601_FRAC_FORMAT, member->value.GetString(), date, zone)) {
+                Poco::DateTimeFormat::ISO8601_FRAC_FORMAT, *text, date, zone)) {
             date.makeUTC(zone);
             return date.timestamp().epochMicroseconds() / 1000;
         }
@@ -37,10 +32,8 @@ std::int64_t numberIn(const rapidjson::Value& object, const char* name) {
     return std::abs(number) < 9007199254740992.0 ? static_cast<std::int64_t>(number) : 0;
 }
 
-std::string textIn(const rapidjson::Value& object, const char* name) {
-    const auto member = object.FindMember(name);
-    const bool isText = member != object.MemberEnd() && member->value.IsString();
-    return isText ? std::string(member->value.GetString(), member->value.GetStringLength()) : "";
+std::string textIn(const JsonView& object, const char* name) {
+    return object[name].string().value_or("");
 }
 
 /// The moment after now that has the offset.
@@ -52,9 +45,8 @@ std::int64_t slotAfter(const Schedule& schedule, std::int64_t nowMs) {
 }  // namespace
 
 std::optional<Schedule> parseSchedule(std::string_view json) {
-    rapidjson::Document document;
-    document.Parse(json.data(), json.size());
-    if (document.HasParseError() || !document.IsObject()) {
+    const JsonView document = JsonView::tryParse(json).value_or(JsonView());
+    if (!document.isObject()) {
         return std::nullopt;
     }
     Schedule schedule;
@@ -66,7 +58,7 @@ std::optional<Schedule> parseSchedule(std::string_view json) {
     schedule.endMs = numberIn(document, "endDate");
     schedule.offsetMs = numberIn(document, "offset");
     schedule.count = numberIn(document, "count");
-    schedule.immediately = document.HasMember("immediately") && document["immediately"].IsTrue();
+    schedule.immediately = document["immediately"].boolean().value_or(false);
     return schedule;
 }
 

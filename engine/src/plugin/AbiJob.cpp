@@ -1,8 +1,9 @@
 #include "plugin/AbiJob.h"
 
 #include <limits>
-#include <rapidjson/document.h>
 #include <string_view>
+
+#include "drover/Json.h"
 
 namespace drover {
 
@@ -18,16 +19,9 @@ std::int32_t allowedAttempts(std::string_view opts) {
     if (opts.find("\"attempts\"") == std::string_view::npos) {
         return 0;
     }
-    rapidjson::Document document;
-    document.Parse<rapidjson::kParseIterativeFlag>(opts.data(), opts.size());
-    if (document.HasParseError() || !document.IsObject()) {
-        return 0;
-    }
-    if (!document.HasMember("attempts") || !document["attempts"].IsNumber()) {
-        return 0;
-    }
-    const double attempts =
-        document["attempts"].GetDouble();  // JavaScript may have written 3 or 3.0.
+    const JsonView options = JsonView::tryParse(opts).value_or(JsonView());
+    // JavaScript may have written 3 or 3.0.
+    const double attempts = options["attempts"].number().value_or(0);
     return attempts >= 0 && attempts <= std::numeric_limits<std::int32_t>::max()
                ? static_cast<std::int32_t>(attempts)
                : 0;

@@ -1,36 +1,30 @@
 #include "plugin/DefaultOptions.h"
 
-#include <rapidjson/document.h>
-#include <rapidjson/error/en.h>
-#include <utility>
+#include <string>
 
 #include "drover/Exceptions.h"
+#include "drover/Json.h"
 
 namespace drover {
 
 std::map<std::string, std::string> parseDefaultOptions(std::string_view json) {
-    // Numbers stay the text that they are: the configuration parses them, with its own ranges.
-    constexpr unsigned kFlags = rapidjson::kParseValidateEncodingFlag |
-                                rapidjson::kParseIterativeFlag |
-                                rapidjson::kParseNumbersAsStringsFlag;
-    rapidjson::Document document;
-    document.Parse<kFlags>(json.data(), json.size());
-    if (document.HasParseError()) {
-        throw PluginException("not JSON at byte " + std::to_string(document.GetErrorOffset()) +
-                              ": " + rapidjson::GetParseError_En(document.GetParseError()));
+    JsonView document;
+    try {
+        document = JsonView::parse(json);
+    } catch (const JsonException& error) {
+        throw PluginException(std::string("not JSON: ") + error.what());
     }
-    if (!document.IsObject()) {
+    if (!document.isObject()) {
         throw PluginException("a JSON object such as {\"maxStalledCount\": 10} is needed");
     }
     std::map<std::string, std::string> options;
-    // Const iterators: clang 14 finds RapidJSON's comparison of the others ambiguous.
-    for (const auto& member : std::as_const(document).GetObject()) {
-        const std::string name(member.name.GetString(), member.name.GetStringLength());
+    for (const auto& [name, member] : document.members()) {
         std::string value;
-        if (member.value.IsString()) {
-            value.assign(member.value.GetString(), member.value.GetStringLength());
-        } else if (member.value.IsBool()) {
-            value = member.value.GetBool() ? "true" : "false";
+        if (member.isString()) {
+            value = *member.string();
+        } else if (member.isNumber() || member.boolean()) {
+            // Numbers stay the text that they are: the configuration parses them, with its own ranges.
+            value = member.text();
         } else {
             throw PluginException("the value of '" + name +
                                   "' is neither text nor number nor boolean");

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <random>
-#include <rapidjson/document.h>
 
 #include <Poco/Logger.h>
 
@@ -135,17 +134,12 @@ FailureDecision decideFailure(const JobRun& run, double random, int maxStartedAt
 }
 
 std::string stacktraceOf(const JobRun& run, const std::string& pluginVersion) {
-    rapidjson::Document earlier;
-    // Not recursive: the depth is whatever somebody wrote into the hash.
-    earlier.Parse<rapidjson::kParseIterativeFlag>(run.job().stacktrace.data(),
-                                                  run.job().stacktrace.size());
     std::vector<std::string> entries;
     // Node takes anything but an array for an empty one.
-    if (!earlier.HasParseError() && earlier.IsArray()) {
-        for (const auto& entry : earlier.GetArray()) {
-            if (entry.IsString()) {
-                entries.emplace_back(entry.GetString(), entry.GetStringLength());
-            }
+    const JsonView earlier = JsonView::tryParse(run.job().stacktrace).value_or(JsonView());
+    for (const JsonView& entry : earlier.elements()) {
+        if (auto text = entry.string()) {
+            entries.push_back(std::move(*text));
         }
     }
     const JobOutcome& outcome = run.outcome();
