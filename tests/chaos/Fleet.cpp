@@ -36,26 +36,39 @@ store::SessionSettings sessionSettings(const std::string& url) {
     return settings;
 }
 
-/// A new database on the executable's cluster; its URL.
+/// A new database on the executable's cluster; its name.
 std::string makeDatabase() {
     static int number = 0;
     const std::string name = "chaos_" + std::to_string(++number);
     store::Session(sessionSettings(PostgresServer::shared().url()))
         .execute("CREATE DATABASE " + name);
-    return PostgresServer::shared().url(name);
+    return name;
 }
 
 }  // namespace
 
 Fleet::Fleet(Settings settings)
     : settings_(std::move(settings)),
-      databaseUrl_(makeDatabase()),
+      database_(makeDatabase()),
       port_(freePort()),
       queue_(RedisServer::shared().port()),
-      ledger_(sessionSettings(databaseUrl_)),
+      ledger_(sessionSettings(PostgresServer::shared().url(database_))),
       folder_(makeTempFolder("drover-chaos-")) {
     queue_.reset();
     loadDemoData();
+    startProducer();
+    for (int i = 0; i < settings_.consumers; ++i) {
+        consumers_.push_back(std::make_unique<Consumer>());
+        consumers_.back()->name = "consumer-" + std::to_string(i + 1);
+        startConsumer(static_cast<std::size_t>(i));
+    }
+    waitUntilProducing();
+    for (std::size_t i = 0; i < consumers_.size(); ++i) {
+        waitUntilReady(i);
+    }
+}
+
+void Fleet::startProducer() {
     std::vector<std::string> producer = {"run",
                                          "--config",
                                          kConf + "/producer.properties",
@@ -70,15 +83,10 @@ Fleet::Fleet(Settings settings)
                         {"--set", "api.route.reserve.options=" + settings_.jobOptions});
     }
     producer_.start(commandLine("producer", producer), pathOf("producer.log"));
-    for (int i = 0; i < settings_.consumers; ++i) {
-        consumers_.push_back(std::make_unique<Consumer>());
-        consumers_.back()->name = "consumer-" + std::to_string(i + 1);
-        startConsumer(static_cast<std::size_t>(i));
-    }
+}
+
+void Fleet::waitUntilProducing() {
     producer_.waitUntil([this] { return accepts(port_); }, kStartLimit);
-    for (std::size_t i = 0; i < consumers_.size(); ++i) {
-        waitUntilReady(i);
-    }
 }
 
 Fleet::~Fleet() {
@@ -105,7 +113,8 @@ void Fleet::loadDemoData() {
 std::vector<std::int64_t> Fleet::addEvents(int count, std::int64_t seats) {
     const store::Result rows = ledger_.session().execute(
         "INSERT INTO events (name, date, location, max_tickets)"
-        " SELECT 'Event ' || n, now(), 'Hall', $1 FROM generate_series(1, $2) n RETURNING id",
+        " SELECT 'Event ' || n + (SELECT max(id) FROM events), now(), 'Hall', $1"
+        " FROM generate_series(1, $2) n RETURNING id",
         store::Params().bigint(seats).bigint(count));
     std::vector<std::int64_t> ids;
     ids.reserve(static_cast<std::size_t>(rows.rows()));
@@ -119,19 +128,26 @@ std::vector<std::string> Fleet::commandLine(const std::string& name,
                                             const std::vector<std::string>& words,
                                             const std::string& failpoint) const {
     const char* path = std::getenv("PATH");
+    // The migration goes to the servers themselves: nothing is to be proved of it.
+    const bool direct = name == "migrate";
+    const int redisPort =
+        direct || settings_.redisPort == 0 ? RedisServer::shared().port() : settings_.redisPort;
+    const std::string url = direct || settings_.postgresPort == 0
+                                ? PostgresServer::shared().url(database_)
+                                : PostgresServer::url(database_, settings_.postgresPort);
     std::vector<std::string> line = {"env",
                                      "-i",
                                      std::string("PATH=") + (path == nullptr ? "" : path),
                                      "XDG_RUNTIME_DIR=" + folder_,
-                                     "DATABASE_URL=" + databaseUrl_,
+                                     "DATABASE_URL=" + url,
                                      "REDIS_HOST=127.0.0.1",
-                                     "REDIS_PORT=" + std::to_string(RedisServer::shared().port())};
+                                     "REDIS_PORT=" + std::to_string(redisPort)};
     if (!failpoint.empty()) {
         line.push_back("DROVER_FAIL=" + failpoint);
     }
     line.emplace_back(DROVER_BINARY_DIR "/engine/drover");
     line.insert(line.end(), words.begin(), words.end());
-    if (name != "migrate") {
+    if (!direct) {
         line.insert(line.end(), {"--set", "plugins.dir=" DROVER_BINARY_DIR "/plugins"});
     }
     return line;
@@ -184,8 +200,11 @@ std::vector<Answer> Fleet::postReservations(std::vector<Ask> asks, int clients) 
     return load.answers();
 }
 
-std::unique_ptr<Load> Fleet::startLoad(std::vector<Ask> asks, int clients, int perSecond) const {
-    return std::make_unique<Load>(port_, std::move(asks), clients, perSecond);
+std::unique_ptr<Load> Fleet::startLoad(std::vector<Ask> asks,
+                                       int clients,
+                                       int perSecond,
+                                       AcceptanceLog* log) const {
+    return std::make_unique<Load>(port_, std::move(asks), clients, perSecond, log);
 }
 
 Fleet::Milliseconds Fleet::waitUntilSettled(Milliseconds within) {

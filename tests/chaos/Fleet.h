@@ -28,6 +28,9 @@ public:
         Milliseconds lockDuration{2000};
         Milliseconds stalledInterval{1000};
         std::string jobOptions;  ///< JSON for the jobs of requests; empty: what conf/ says.
+        int redisPort =
+            0;  ///< Where the processes find Redis, such as a proxy; 0: the server itself.
+        int postgresPort = 0;  ///< The same for PostgreSQL.
     };
 
     static constexpr std::int64_t kUsers = 20000;
@@ -53,12 +56,21 @@ public:
     void killRandomConsumer(std::mt19937& random);
     [[nodiscard]] ServerProcess& consumer(std::size_t index) { return consumers_[index]->process; }
     [[nodiscard]] std::string logOf(std::size_t index) const;
+    [[nodiscard]] std::size_t consumers() const { return consumers_.size(); }
+
+    /// Starts the producer, or starts it again, on the same port.
+    void startProducer();
+    void waitUntilProducing();
+    /// SIGKILL; returns when it is dead.
+    void killProducer() { producer_.stop(9); }
+    [[nodiscard]] ServerProcess& producer() { return producer_; }
 
     /// Sends the requests by `clients` connections and returns their answers.
     std::vector<Answer> postReservations(std::vector<Ask> asks, int clients = 8);
     [[nodiscard]] std::unique_ptr<Load> startLoad(std::vector<Ask> asks,
                                                   int clients,
-                                                  int perSecond) const;
+                                                  int perSecond,
+                                                  AcceptanceLog* log = nullptr) const;
 
     /// Waits until no job is waiting, delayed or active; fails the test after `within`. Returns how long it took.
     Milliseconds waitUntilSettled(Milliseconds within);
@@ -69,6 +81,11 @@ public:
 
     /// Asserts that every request of `answers` had its effect once and that Redis is clean. Call it when settled.
     void assertExact(const std::vector<Answer>& answers);
+    /// The caller has proved it by other means: the logs need not stay.
+    void forgetLogs() { exact_ = true; }
+    [[nodiscard]] const std::string& folder() const { return folder_; }
+    /// The database's name.
+    [[nodiscard]] const std::string& database() const { return database_; }
 
     [[nodiscard]] std::int64_t rows(std::int64_t eventId) { return ledger_.rows(eventId); }
     [[nodiscard]] std::int64_t counter(std::int64_t eventId) { return ledger_.counter(eventId); }
@@ -91,7 +108,7 @@ private:
     [[nodiscard]] std::string pathOf(const std::string& name) const { return folder_ + "/" + name; }
 
     const Settings settings_;
-    const std::string databaseUrl_;
+    const std::string database_;
     const int port_;
     bool exact_ = false;  ///< Whether assertExact() has passed.
     QueueState queue_;

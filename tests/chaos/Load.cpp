@@ -33,21 +33,26 @@ Answer post(Poco::Net::HTTPClientSession& session, const Ask& ask) {
         job.Parse(text.c_str());
         if (job.HasParseError() || !job.IsObject() || !job["id"].IsString() ||
             !job["timestamp"].IsInt64()) {
-            return answer;  // A 201 without its job is no answer.
+            answer.says = text;
+            return answer;  // A 201 without its job is not an answer.
         }
         answer.jobId = job["id"].GetString();
         answer.timestampMs = job["timestamp"].GetInt64();
     }
     answer.status = response.getStatus();
+    if (!answer.accepted()) {
+        answer.says = text;
+    }
     return answer;
 }
 
 }  // namespace
 
-Load::Load(int port, std::vector<Ask> asks, int clients, int perSecond)
+Load::Load(int port, std::vector<Ask> asks, int clients, int perSecond, AcceptanceLog* log)
     : port_(port),
       asks_(std::move(asks)),
       gap_(perSecond == 0 ? 0 : 1000000 / perSecond),
+      log_(log),
       nextTurn_(Clock::now()) {
     answers_.reserve(asks_.size());
     for (int i = 0; i < clients; ++i) {
@@ -93,6 +98,7 @@ void Load::run() {
     while (const std::optional<Ask> ask = next()) {
         Answer answer;
         answer.ask = *ask;
+        const std::uint64_t number = log_ == nullptr ? 0 : log_->asked(*ask);
         try {
             if (!session) {
                 session = std::make_unique<Poco::Net::HTTPClientSession>(
@@ -101,10 +107,14 @@ void Load::run() {
                 session->setTimeout(Poco::Timespan(10, 0));
             }
             answer = post(*session, *ask);
-        } catch (const Poco::Exception&) {
+        } catch (const Poco::Exception& error) {
             session.reset();  // The answer stays the one that never came.
+            answer.says = error.displayText();
         }
         answer.at = Clock::now();
+        if (log_ != nullptr) {
+            log_->answered(number, answer);
+        }
         accepted_ += answer.accepted() ? 1 : 0;
         const std::lock_guard lock(mutex_);
         answers_.push_back(std::move(answer));

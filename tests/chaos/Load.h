@@ -10,24 +10,9 @@
 #include <thread>
 #include <vector>
 
+#include "chaos/AcceptanceLog.h"
+
 namespace drover::test {
-
-/// A request for a seat.
-struct Ask {
-    std::int64_t eventId = 0;
-    std::int64_t userId = 0;
-};
-
-/// What a client got for its request.
-struct Answer {
-    Ask ask;
-    int status = 0;                ///< 0: no whole answer came.
-    std::string jobId;             ///< Of a 201.
-    std::int64_t timestampMs = 0;  ///< Of a 201.
-    std::chrono::steady_clock::time_point at;
-
-    [[nodiscard]] bool accepted() const { return status == 201; }
-};
 
 /// Clients that send each of a list of requests once, in its order, by POST /reservation/{eventId}/{userId}; each is a
 /// thread with one keep-alive connection. They start at once. What is refused is not sent again.
@@ -35,8 +20,13 @@ struct Answer {
 class Load {
 public:
     /// `perSecond` is the pace of all clients together; 0: as fast as the answers come. A time in which nobody could send
-    /// is not made up for.
-    Load(int port, std::vector<Ask> asks, int clients, int perSecond = 0);
+    /// is not made up for. `log`: each request is written there before it is sent, and each answer before the next request.
+    /// Not owned; null: no log.
+    Load(int port,
+         std::vector<Ask> asks,
+         int clients,
+         int perSecond = 0,
+         AcceptanceLog* log = nullptr);
     ~Load();
     Load(const Load&) = delete;
     Load& operator=(const Load&) = delete;
@@ -61,6 +51,7 @@ private:
     const int port_;
     const std::vector<Ask> asks_;
     const std::chrono::microseconds gap_;
+    AcceptanceLog* const log_;
 
     mutable std::mutex mutex_;
     std::condition_variable changed_;

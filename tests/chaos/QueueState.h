@@ -32,8 +32,12 @@ public:
     /// What findOrphans() finds of the queue.
     [[nodiscard]] std::string orphans();
 
-private:
+    /// One command, for what a test wants to do to the server. Throws as RedisClient does.
     Reply call(const std::vector<std::string>& args);
+    [[nodiscard]] RedisClient& client() { return client_; }
+    [[nodiscard]] const QueueKeys& keys() const { return keys_; }
+
+private:
     std::set<std::string> members(const std::string& key);
 
     QueueKeys keys_;

@@ -1,6 +1,8 @@
 #include "support/PostgresServer.h"
 
 #include <chrono>
+#include <fstream>
+#include <signal.h>
 #include <stdexcept>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -45,8 +47,18 @@ PostgresServer::~PostgresServer() {
     removeTree(folder_);
 }
 
-std::string PostgresServer::url(const std::string& database) const {
-    return "postgresql://postgres@127.0.0.1:" + std::to_string(port_) + "/" + database;
+std::string PostgresServer::url(const std::string& database, int port) {
+    return "postgresql://postgres@127.0.0.1:" + std::to_string(port) + "/" + database;
+}
+
+void PostgresServer::signalAll(int number) const {
+    // Backends are sessions of their own: found as the postmaster's children.
+    const std::string pid = std::to_string(process_.pid());
+    std::ifstream children("/proc/" + pid + "/task/" + pid + "/children");
+    for (pid_t child = 0; children >> child;) {
+        kill(child, number);
+    }
+    process_.signal(number);
 }
 
 void PostgresServer::start() {

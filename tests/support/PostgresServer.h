@@ -16,15 +16,24 @@ public:
 
     [[nodiscard]] int port() const { return port_; }
     /// "postgresql://postgres@127.0.0.1:PORT/DATABASE".
-    [[nodiscard]] std::string url(const std::string& database = "postgres") const;
+    [[nodiscard]] std::string url(const std::string& database = "postgres") const {
+        return url(database, port_);
+    }
+    /// The same through a proxy on `port`.
+    [[nodiscard]] static std::string url(const std::string& database, int port);
     void start();
     /// SIGINT is PostgreSQL's fast shutdown, SIGQUIT the immediate one (as a crash).
     void stop(int signal = 2);
+    /// SIGSTOP and SIGCONT for the server and its backends: it accepts and never answers.
+    void freeze() { signalAll(19); }
+    void thaw() { signalAll(18); }
 
     /// One cluster per test executable, started on first use.
     static PostgresServer& shared();
 
 private:
+    void signalAll(int number) const;
+
     int port_;
     std::string folder_;
     std::string user_;

@@ -1,6 +1,10 @@
 #include "support/RedisServer.h"
 
+#include <algorithm>
 #include <chrono>
+#include <csignal>
+#include <filesystem>
+#include <stdexcept>
 
 #include <Poco/Exception.h>
 #include <Poco/Net/SocketAddress.h>
@@ -24,7 +28,10 @@ RedisServer::RedisServer(const std::vector<std::string>& extra)
              "--save",
              "",
              "--maxmemory-policy",
-             "noeviction"};
+             "noeviction",
+             // DEBUG SLEEP, for what a slow server does.
+             "--enable-debug-command",
+             "local"};
     args_.insert(args_.end(), extra.begin(), extra.end());
     start();
 }
@@ -34,26 +41,79 @@ RedisServer::~RedisServer() {
     removeTree(folder_);
 }
 
+std::string RedisServer::command(const std::string& line) const {
+    Poco::Net::StreamSocket socket;
+    socket.connect(Poco::Net::SocketAddress("127.0.0.1", static_cast<Poco::UInt16>(port_)),
+                   Poco::Timespan(1, 0));
+    socket.setReceiveTimeout(Poco::Timespan(20, 0));
+    const std::string request = line + "\r\n";
+    socket.sendBytes(request.data(), static_cast<int>(request.size()));
+    char reply[512] = {};
+    const int n = socket.receiveBytes(reply, sizeof(reply) - 1);
+    if (n <= 0) {
+        throw std::runtime_error("redis-server closed the connection: " + line);
+    }
+    const std::string text(reply);
+    return text.substr(0, text.find('\r'));
+}
+
 void RedisServer::start() {
     process_.start(args_, folder_ + "/log");
-    // "+PONG", or "-NOAUTH" when a password is set: both say that it is up; "-LOADING" says that it is not.
+    waitUntilReady();
+}
+
+void RedisServer::waitUntilReady() const {
+    // A value, or "-NOAUTH" when a password is set: both say that it is up; "-LOADING" says that it is not.
     process_.waitUntil(
         [this] {
             try {
-                Poco::Net::StreamSocket socket;
-                socket.connect(
-                    Poco::Net::SocketAddress("127.0.0.1", static_cast<Poco::UInt16>(port_)),
-                    Poco::Timespan(1, 0));
-                socket.setReceiveTimeout(Poco::Timespan(1, 0));
-                socket.sendBytes("GET x\r\n", 7);
-                char reply[64] = {};
-                const int n = socket.receiveBytes(reply, sizeof(reply) - 1);
-                return n > 0 && std::string(reply).rfind("-LOADING", 0) != 0;
-            } catch (const Poco::Exception&) {
+                return command("GET x").rfind("-LOADING", 0) != 0;
+            } catch (const std::exception&) {
                 return false;
             }
         },
         std::chrono::seconds(20));
+}
+
+RedisServer::Backup RedisServer::backUp() {
+    const std::string reply = command("SAVE");
+    if (reply != "+OK") {
+        throw std::runtime_error("redis-server SAVE: " + reply);
+    }
+    Backup backup{folder_ + "/backup-" + std::to_string(++backups_) + ".rdb"};
+    std::filesystem::copy_file(folder_ + "/dump.rdb", backup.file);
+    return backup;
+}
+
+RedisServer::Backup RedisServer::copyAof() {
+    // Without a rewrite meanwhile, which would remove a file that is being copied.
+    static_cast<void>(command("CONFIG SET auto-aof-rewrite-percentage 0"));
+    Backup backup{folder_ + "/backup-" + std::to_string(++backups_)};
+    std::filesystem::copy(
+        folder_ + "/appendonlydir", backup.file, std::filesystem::copy_options::recursive);
+    return backup;
+}
+
+void RedisServer::rewind(const Backup& backup) {
+    process_.stop(SIGKILL);
+    const std::string aof = folder_ + "/appendonlydir";
+    std::filesystem::remove_all(aof);
+    if (std::filesystem::is_directory(backup.file)) {
+        std::filesystem::copy(backup.file, aof, std::filesystem::copy_options::recursive);
+        start();
+        return;
+    }
+    std::filesystem::copy_file(
+        backup.file, folder_ + "/dump.rdb", std::filesystem::copy_options::overwrite_existing);
+    // With an append-only file wanted and none there, Redis 7 ignores the RDB file.
+    std::vector<std::string> args = args_;
+    *(std::find(args.begin(), args.end(), "--appendonly") + 1) = "no";
+    process_.start(args, folder_ + "/log");
+    waitUntilReady();
+    const std::string reply = command("CONFIG SET appendonly yes");
+    if (reply != "+OK") {
+        throw std::runtime_error("redis-server CONFIG SET appendonly yes: " + reply);
+    }
 }
 
 void RedisServer::stop(int signal) {

@@ -20,6 +20,15 @@ public:
     void start();
     /// SIGTERM by default; SIGKILL loses what was not yet in the AOF.
     void stop(int signal = 15);
+    /// A copy of what it holds now, made as RDB file.
+    struct Backup {
+        std::string file;
+    };
+    [[nodiscard]] Backup backUp();
+    /// A copy of its append-only files as they are on disk now: what a snapshot of the volume holds.
+    [[nodiscard]] Backup copyAof();
+    /// Killed, and started with an older copy: what came later is gone, and ids are issued again.
+    void rewind(const Backup& backup);
     /// SIGSTOP and SIGCONT: a server that accepts and never answers.
     void freeze() { process_.signal(19); }
     void thaw() { process_.signal(18); }
@@ -28,9 +37,14 @@ public:
     static RedisServer& shared();
 
 private:
+    /// One command written inline; the first line of its reply. Throws std::runtime_error if there is none.
+    [[nodiscard]] std::string command(const std::string& line) const;
+    void waitUntilReady() const;
+
     int port_;
     std::string folder_;
     std::vector<std::string> args_;
+    int backups_ = 0;
     ServerProcess process_;
 };
 

@@ -3,58 +3,115 @@
 #include <atomic>
 #include <chrono>
 #include <cstddef>
+#include <cstdint>
 #include <list>
 #include <mutex>
 #include <string>
 #include <thread>
-
-#include <Poco/Net/ServerSocket.h>
-#include <Poco/Net/StreamSocket.h>
+#include <vector>
 
 namespace drover::test {
 
-/// A TCP proxy on loopback that can lose what a server answers, and be slow.
+/// The direction of bytes through a proxy.
+enum class Way { ToServer, ToClient };
+
+/// What a broken network or a broken middlebox does with a stream of bytes. A value.
+struct NetworkFault {
+    enum class Kind {
+        Drop,       ///< A piece never arrives; what follows it does.
+        Delay,      ///< Every piece arrives later by `delay`.
+        Cut,        ///< The connection is reset in the middle of a piece.
+        Duplicate,  ///< A piece arrives twice.
+        Corrupt,  ///< The first byte of a message becomes 0xFF. Payload that was changed unseen is for TLS to find.
+        Dribble,   ///< Bytes arrive in portions of `bytes`, one every `delay`.
+        BlackHole  ///< Nothing arrives until heal(); then all of it does, late.
+    };
+
+    Kind kind = Kind::Delay;
+    Way way = Way::ToServer;
+    double rate =
+        1.0;  ///< Share of the pieces that are dropped, cut, duplicated or corrupted, in (0, 1].
+    std::chrono::milliseconds delay{0};
+    std::size_t bytes = 1;
+};
+
+/// "drop", "black-hole" … and "to-server", "to-client": the names in reports and on command lines.
+[[nodiscard]] std::string nameOf(NetworkFault::Kind kind);
+[[nodiscard]] std::string nameOf(Way way);
+/// Every kind, in the order of the enumeration.
+[[nodiscard]] const std::vector<NetworkFault::Kind>& everyNetworkFault();
+
+/// A TCP proxy on loopback that misbehaves when a test asks for it; for any protocol.
 ///
-/// loseReply("EVALSHA") arms it: the next request that contains the text reaches the server; its reply is thrown away
-/// once it has begun to arrive, and both sockets of that connection are closed. What a crash between a server's write
-/// and our read looks like.
-/// Threads: one of its own per connection; the methods may be called from any.
+/// inject() and heal() work on open and on new connections. Each direction of each connection draws from its own
+/// generator, which is seeded by the proxy's seed and the number of the connection: a piece is what one read returned.
+/// Threads: one of its own; the methods may be called from any.
 class TcpProxy {
 public:
     /// `port` 0: any free one.
-    explicit TcpProxy(int serverPort, int port = 0);
+    explicit TcpProxy(int serverPort, int port = 0, std::uint64_t seed = 1);
     ~TcpProxy();
     TcpProxy(const TcpProxy&) = delete;
     TcpProxy& operator=(const TcpProxy&) = delete;
 
     [[nodiscard]] int port() const { return port_; }
+
+    /// Adds a fault to those that are on.
+    void inject(const NetworkFault& fault);
+    /// Refuses new connections: accepts and resets them.
+    void refuse();
+    /// Switches every fault off.
+    void heal();
+    /// From now on all connections together carry so many bytes per second; 0: as many as there are. Not a fault: heal()
+    /// leaves it.
+    void throttle(std::size_t bytesPerSecond);
+    /// Resets every open connection.
+    void cutAll();
+
+    /// Arms the proxy: the next request that contains the text reaches the server; its reply is thrown away once it has
+    /// begun to arrive, and both sockets of that connection are closed. What a crash between a server's write and the
+    /// client's read looks like.
     void loseReply(const std::string& toRequestWith);
-    /// From now on all connections together carry so many bytes per second; 0: as many as there are.
-    void throttle(std::size_t bytesPerSecond) { rate_ = bytesPerSecond; }
     /// How many replies were lost so far.
     [[nodiscard]] int lost() const { return lost_; }
+    /// How many pieces the faults have changed, kept back or thrown away so far.
+    [[nodiscard]] std::uint64_t touched() const { return touched_; }
 
 private:
-    void acceptLoop();
-    void carry(Poco::Net::StreamSocket client);
-    /// Whether the bytes hold the armed text; disarms then.
-    bool takesAim(const std::string& bytes);
-    /// Moves what is there from one socket to the other; false at the end of the stream.
-    bool moveBytes(Poco::Net::StreamSocket& from, std::string& bytes);
-    /// Sleeps until so many bytes more have had their time.
-    void pace(std::size_t bytes);
+    struct Link;
+    struct Stream;
+
+    void run();
+    void wake() const;
+    void acceptClients();
+    /// Reads what is there and passes it to the faults; false when the link is over.
+    bool take(Link& link, Stream& stream);
+    /// Applies the faults to one piece; false when the link is to be cut. `whole`: it is whole messages, as far as can be
+    /// told; others are neither dropped nor duplicated nor cut.
+    bool pass(Stream& stream, std::string piece, bool whole);
+    /// Sends what is due; false when the receiver is gone.
+    bool deliver(Stream& stream, std::chrono::steady_clock::time_point now);
+    [[nodiscard]] bool held(Way way) const;
 
     const int serverPort_;
-    Poco::Net::ServerSocket listener_;
-    const int port_;
-    std::atomic<bool> stopping_{false};
-    std::atomic<int> lost_{0};
-    std::mutex mutex_;
-    std::string aim_;
+    const std::uint64_t seed_;
+    int listener_ = -1;
+    int wakeUp_ = -1;
+    int port_ = 0;
+    std::uint64_t accepted_ = 0;
     std::atomic<std::size_t> rate_{0};
-    std::chrono::steady_clock::time_point carriedBy_{};  ///< When the link is free again.
-    std::list<std::thread> carriers_;
-    std::thread acceptor_;
+    std::chrono::steady_clock::time_point
+        freeAt_{};  ///< When a throttled link has carried what it took.
+    std::atomic<bool> stopping_{false};
+    std::atomic<bool> refusing_{false};
+    std::atomic<bool> cutting_{false};
+    std::atomic<int> lost_{0};
+    std::atomic<std::uint64_t> touched_{0};
+    mutable std::mutex mutex_;
+    std::vector<NetworkFault> faults_;
+    std::string aim_;
+    std::list<Link> links_;
+    std::thread thread_;
 };
 
 }  // namespace drover::test

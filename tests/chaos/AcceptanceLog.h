@@ -1,0 +1,77 @@
+#pragma once
+
+#include <atomic>
+#include <chrono>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace drover::test {
+
+/// A request for a seat.
+struct Ask {
+    std::int64_t eventId = 0;
+    std::int64_t userId = 0;
+};
+
+/// What a client got for its request.
+struct Answer {
+    Ask ask;
+    int status = 0;                ///< 0: no whole answer came.
+    std::string jobId;             ///< Of a 201.
+    std::int64_t timestampMs = 0;  ///< Of a 201.
+    std::string says;              ///< The body of another answer, or why none came.
+    std::int64_t askedMs = 0;      ///< When the request began, wall clock; filled by a log.
+    std::int64_t answeredMs = 0;   ///< When its answer was there; filled by a log; 0: never.
+    std::chrono::steady_clock::time_point at;
+
+    [[nodiscard]] bool accepted() const { return status == 201; }
+};
+
+/// A time in which a server lost by itself what it had taken: it was rewound, or was killed with writes in memory.
+struct LossWindow {
+    std::int64_t fromMs = 0;
+    std::int64_t untilMs = 0;
+    std::string why;
+};
+
+/// A load's own record: a file of lines, each written before the client goes on. It survives whoever writes it.
+///
+/// Lines, separated by tabs: `asked NUMBER MS EVENT USER` · `answered NUMBER MS STATUS ID TIMESTAMP TEXT` ·
+/// `lost-by-server FROM-MS UNTIL-MS WHY`.
+/// Threads: any; a line is one write.
+class AcceptanceLog {
+public:
+    /// Appends to the file, which may exist.
+    explicit AcceptanceLog(std::string path);
+    ~AcceptanceLog();
+    AcceptanceLog(const AcceptanceLog&) = delete;
+    AcceptanceLog& operator=(const AcceptanceLog&) = delete;
+
+    /// Returns the request's number, for answered().
+    std::uint64_t asked(const Ask& ask);
+    void answered(std::uint64_t number, const Answer& answer);
+    void lostByServer(const LossWindow& window);
+
+    /// What a log holds.
+    struct Contents {
+        std::vector<Answer>
+            answers;  ///< Of every request, in the order of their numbers; status 0 without an answer.
+        std::vector<LossWindow> windows;
+    };
+    /// Throws std::runtime_error for a line that is none of the three.
+    [[nodiscard]] static Contents read(const std::string& path);
+    [[nodiscard]] Contents read() const { return read(path_); }
+
+private:
+    void write(const std::string& line) const;
+
+    const std::string path_;
+    int file_ = -1;
+    std::atomic<std::uint64_t> next_{1};
+};
+
+/// Milliseconds since 1970 by the wall clock, which is what jobs carry.
+[[nodiscard]] std::int64_t wallMs();
+
+}  // namespace drover::test

@@ -1,0 +1,75 @@
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <random>
+#include <string>
+#include <vector>
+
+#include "chaos/AcceptanceLog.h"
+#include "chaos/Fleet.h"
+#include "faults/Checker.h"
+#include "support/PostgresServer.h"
+#include "support/RedisServer.h"
+#include "support/TcpProxy.h"
+
+namespace drover::test {
+
+/// A fleet under load whose servers are behind proxies, and everything that can be done to it.
+/// Threads: one, the main one; processes die with the thread that started them.
+class Rig {
+public:
+    using Milliseconds = std::chrono::milliseconds;
+
+    Rig(int consumers, std::uint64_t seed);
+
+    /// Starts a load of its own asks for events that no earlier load asked for: half of them for 100 seats.
+    void startLoad(int perSecond);
+    [[nodiscard]] Load& load() { return *load_; }
+    /// Waits until `count` more requests are accepted.
+    void waitForAccepted(std::size_t count, Milliseconds within);
+    /// Waits for a request that is accepted after `time` and decided; returns how long after `time` it was seen.
+    Milliseconds waitForRecovery(std::chrono::steady_clock::time_point time, Milliseconds within);
+    /// Ends the load and waits until every job is done.
+    void settle(Milliseconds within);
+    [[nodiscard]] Verdict check(bool wireRepeats = false);
+
+    /// The server's own connection, past the proxy.
+    Reply redis(const std::vector<std::string>& command) { return fleet_->queue().call(command); }
+    void sql(const std::string& script) { fleet_->ledger().session().script(script); }
+    /// Ends every session of the database but the rig's.
+    void endSessions();
+
+    /// A copy of Redis, and the time from which it lacks something. Every second one is made of the append-only files.
+    void rememberRedis();
+    void rememberRedis(bool byAof);
+    /// Puts the copy in place of what Redis has by now, and logs what the server has lost thereby.
+    void rewindRedis();
+    /// Logs that what came after the copy is lost.
+    void logLoss(const std::string& why) { log_->lostByServer({backupMs_, wallMs(), why}); }
+    /// SIGKILL, by which the server may lose what it has not written yet.
+    void killRedis();
+
+    [[nodiscard]] Fleet& fleet() { return *fleet_; }
+    [[nodiscard]] TcpProxy& redisProxy() { return redisProxy_; }
+    [[nodiscard]] TcpProxy& postgresProxy() { return postgresProxy_; }
+    [[nodiscard]] RedisServer& redisServer() { return RedisServer::shared(); }
+    [[nodiscard]] PostgresServer& postgresServer() { return PostgresServer::shared(); }
+    [[nodiscard]] std::mt19937_64& random() { return random_; }
+    [[nodiscard]] std::string database() const { return fleet_->database(); }
+
+private:
+    std::mt19937_64 random_;
+    TcpProxy redisProxy_;
+    TcpProxy postgresProxy_;
+    std::unique_ptr<Fleet> fleet_;
+    std::unique_ptr<AcceptanceLog> log_;
+    std::unique_ptr<Load> load_;
+    RedisServer::Backup backup_;
+    std::int64_t backupMs_ = 0;
+    int backups_ = 0;
+};
+
+}  // namespace drover::test
