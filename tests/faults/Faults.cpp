@@ -1,6 +1,7 @@
 #include "faults/Faults.h"
 
 #include <csignal>
+#include <stdexcept>
 #include <utility>
 
 namespace drover::test {
@@ -83,7 +84,12 @@ void addNetworkFaults(std::vector<Fault>& all, bool redis) {
                 return redis ? rig.redisProxy() : rig.postgresProxy();
             };
             fault.begin = [=](Rig& rig) { proxy(rig).inject(networkFault(kind, way)); };
-            fault.end = [=](Rig& rig) { proxy(rig).heal(); };
+            fault.end = [=](Rig& rig) {
+                proxy(rig).heal();
+                if (proxy(rig).touched() == 0) {
+                    throw std::runtime_error("the fault met no bytes");
+                }
+            };
             // Longer than the locks last.
             fault.lasts = milliseconds(kind == Kind::BlackHole ? 3500 : 2500);
             fault.wireRepeats = redis && kind == Kind::Duplicate && way == Way::ToServer;

@@ -227,6 +227,7 @@ void TcpProxy::run() {
             short client = 0;
             short server = 0;
             const auto prepare = [&](Stream& stream, bool hold, short& reader, short& writer) {
+                touched_ += hold ? 1 : 0;
                 if (!stream.ended && stream.queued < kQueued && !hold && !busy) {
                     reader |= POLLIN;
                 }
