@@ -35,6 +35,7 @@ struct Connection {
     RequestReader reader;
     std::atomic<Phase> phase{Phase::Waiting};
     Clock::time_point deadline;    ///< End of the phase, whatever happens; none in Serving.
+    Clock::time_point since;       ///< When Waiting, Reading or Lingering began.
     Clock::time_point readySince;  ///< When its request was whole.
     std::string output;            ///< The part of the answer that the kernel did not take at once.
     std::size_t written = 0;

@@ -128,10 +128,11 @@ bool ConnectionGate::poll(milliseconds timeout) {
             // What a thread wrote before it armed a connection must be seen here; the kernel's order is not the language's.
             const std::lock_guard lock(handOver_);
         }
+        bool someoneKnocks = false;
         for (int i = 0; i < count; ++i) {
             void* const who = events[static_cast<std::size_t>(i)].data.ptr;
             if (who == nullptr) {
-                acceptAll();
+                someoneKnocks = true;
             } else if (who == &wakeup_) {
                 std::uint64_t ignored = 0;
                 (void)!::read(wakeup_, &ignored, sizeof(ignored));
@@ -139,6 +140,10 @@ bool ConnectionGate::poll(milliseconds timeout) {
             } else {
                 handle(*static_cast<Connection*>(who));
             }
+        }
+        // Last, since making room closes connections, which may be among these events.
+        if (someoneKnocks) {
+            acceptAll();
         }
     }
     return !ready_.empty();
@@ -186,26 +191,30 @@ void ConnectionGate::admit(int fd, const Poco::Net::SocketAddress& peer) {
     auto owned = std::make_unique<Connection>(fd, peer, settings_.limits);
     Connection& connection = *owned;
     connection.group = groupOf(peer);
-    std::size_t& fromThere = perAddress_[connection.group];
+    Group& fromThere = perAddress_[connection.group];
+    ++fromThere.count;  // So that the group stays while others of it make room.
+    if (fromThere.count > settings_.maxConnectionsPerAddress) {
+        makeRoom(&connection.group, fromThere.roomAgain);
+    }
+    if (connections_.size() - turnedAway_ >= settings_.maxConnections) {
+        makeRoom(nullptr, roomAgain_);
+    }
     const bool full = connections_.size() - turnedAway_ >= settings_.maxConnections;
-    connection.turnedAway = full || fromThere >= settings_.maxConnectionsPerAddress;
-    if (connection.turnedAway && turnedAway_ >= kMaxTurnedAway) {
-        if (fromThere == 0) {
-            perAddress_.erase(connection.group);
-        }
+    connection.turnedAway = full || fromThere.count > settings_.maxConnectionsPerAddress;
+    if (connection.turnedAway) {
+        leaveGroup(connection);
+    }
+    if (connection.turnedAway && turnedAway_++ >= kMaxTurnedAway) {
+        --turnedAway_;
         ::close(fd);
         return;
     }
-    ++(connection.turnedAway ? turnedAway_ : fromThere);
     connections_.emplace(fd, std::move(owned));
     epoll_event event{};
     event.data.ptr = &connection;
     epoll_ctl(epoll_, EPOLL_CTL_ADD, fd, &event);
 
     if (connection.turnedAway) {
-        if (fromThere == 0) {
-            perAddress_.erase(connection.group);
-        }
         refuse(
             connection,
             errorResponse(
@@ -213,8 +222,44 @@ void ConnectionGate::admit(int fd, const Poco::Net::SocketAddress& peer) {
         return;
     }
     // A client that never sends anything has no more time than one that sends slowly.
-    connection.deadline = Clock::now() + std::min(settings_.requestTimeout, settings_.idleTimeout);
+    connection.since = Clock::now();
+    connection.deadline =
+        connection.since + std::min(settings_.requestTimeout, settings_.idleTimeout);
     arm(connection, EPOLLIN);
+}
+
+/// Closes the connection that waits longest for its client, of those from `group` unless it is nullptr. Returns false if
+/// none may give way, and remembers in `notBefore` until when, since a flood asks for every connection.
+bool ConnectionGate::makeRoom(const std::string* group, Clock::time_point& notBefore) {
+    const std::lock_guard lock(handOver_);
+    const auto now = Clock::now();
+    while (now >= notBefore) {
+        Connection* longest = nullptr;
+        for (const auto& [fd, connection] : connections_) {
+            const Phase phase = connection->phase.load(std::memory_order_acquire);
+            const bool waits = phase == Phase::Waiting || phase == Phase::Lingering ||
+                               (phase == Phase::Reading && settings_.partialGivesWay);
+            if (waits && !connection->turnedAway && connection->since < now &&
+                (group == nullptr || connection->group == *group) &&
+                (longest == nullptr || connection->since < longest->since)) {
+                longest = connection.get();
+            }
+        }
+        const auto since = longest == nullptr ? now : longest->since;
+        if (longest == nullptr || now < since + settings_.idleGivesWayAfter) {
+            notBefore = since + settings_.idleGivesWayAfter;
+            return false;
+        }
+        char next = 0;
+        if (longest->phase.load(std::memory_order_relaxed) == Phase::Waiting &&
+            recv(longest->fd, &next, 1, MSG_PEEK | MSG_DONTWAIT) > 0) {
+            longest->since = now;  // Its request has come meanwhile: not idle.
+            continue;
+        }
+        close(*longest);
+        return true;
+    }
+    return false;
 }
 
 void ConnectionGate::handle(Connection& connection) {
@@ -281,7 +326,9 @@ void ConnectionGate::examine(Connection& connection) {
 
 void ConnectionGate::await(Connection& connection) {
     const bool begun = connection.reader.state() == RequestReader::State::Partial;
-    connection.deadline = Clock::now() + (begun ? settings_.requestTimeout : settings_.idleTimeout);
+    connection.since = Clock::now();
+    connection.deadline =
+        connection.since + (begun ? settings_.requestTimeout : settings_.idleTimeout);
     connection.phase.store(begun ? Phase::Reading : Phase::Waiting, std::memory_order_release);
 }
 
@@ -349,7 +396,8 @@ void ConnectionGate::refuse(Connection& connection, const Response& response) {
 void ConnectionGate::linger(Connection& connection) {
     // Closing with unread bytes in the kernel sends a reset, and the client may lose the answer before it reads it.
     shutdown(connection.fd, SHUT_WR);
-    connection.deadline = Clock::now() + kLinger;
+    connection.since = Clock::now();
+    connection.deadline = connection.since + kLinger;
     connection.phase.store(Phase::Lingering, std::memory_order_release);
     arm(connection, EPOLLIN);
 }
@@ -371,12 +419,19 @@ void ConnectionGate::close(Connection& connection) {
     buffered_.fetch_sub(connection.output.size(), std::memory_order_relaxed);
     if (connection.turnedAway) {
         --turnedAway_;
-    } else if (const auto found = perAddress_.find(connection.group); --found->second == 0) {
-        perAddress_.erase(found);
+    } else {
+        leaveGroup(connection);
     }
     const int fd = connection.fd;
     connections_.erase(fd);
     ::close(fd);
+}
+
+void ConnectionGate::leaveGroup(const Connection& connection) {
+    const auto found = perAddress_.find(connection.group);
+    if (--found->second.count == 0) {
+        perAddress_.erase(found);
+    }
 }
 
 void ConnectionGate::arm(const Connection& connection, std::uint32_t events) {

@@ -22,7 +22,8 @@ namespace drover::api {
 /// One thread runs poll(). It accepts, applies the caps, and reads without blocking; a request that is whole becomes
 /// "ready" and take() hands its connection over. Whatever a client does slowly costs memory (bounded by the limits) and
 /// never a thread: sending (requestTimeout for a whole request, 408), thinking (idleTimeout), and taking an answer
-/// (sendTimeout for a whole answer). Refusals are answered from here, in JSON, and closed with lingering, so that the
+/// (sendTimeout for a whole answer). Beyond a cap the connection that waits longest for its client makes room, so that those
+/// who ask nothing keep nobody out; if none may go, the new one is told 503. Refusals are answered from here, in JSON, and closed with lingering, so that the
 /// client reads the answer and not a reset.
 ///
 /// Threads: poll() and take() by one thread. giveBack(), begun(), mayBuffer(), someoneWaits() and draining() by the threads
@@ -39,6 +40,10 @@ public:
         std::chrono::milliseconds requestTimeout{10000};
         std::chrono::milliseconds idleTimeout{30000};
         std::chrono::milliseconds sendTimeout{10000};
+        /// A connection that has waited so long for its client is closed if another one needs its place.
+        std::chrono::milliseconds idleGivesWayAfter{1000};
+        /// The same for one whose request has begun and is not whole.
+        bool partialGivesWay = false;
         std::size_t maxBufferedBytes =
             64U << 20U;  ///< Of answers that clients have not taken, together.
         RequestLimits limits;
@@ -80,6 +85,12 @@ public:
 private:
     using Phase = Connection::Phase;
 
+    /// The connections from one address.
+    struct Group {
+        std::size_t count = 0;
+        Clock::time_point roomAgain = Clock::time_point::min();  ///< None may give way before.
+    };
+
     void listen();
     void acceptAll();
     void admit(int fd, const Poco::Net::SocketAddress& peer);
@@ -91,7 +102,9 @@ private:
     void refuse(Connection& connection, const Response& response);
     void linger(Connection& connection);
     void await(Connection& connection);
+    bool makeRoom(const std::string* group, Clock::time_point& notBefore);
     void close(Connection& connection);
+    void leaveGroup(const Connection& connection);
     void arm(const Connection& connection, std::uint32_t events);
     void sweep();
     void expire(Connection& connection);
@@ -106,9 +119,10 @@ private:
 
     // Of the gate's thread.
     std::unordered_map<int, std::unique_ptr<Connection>> connections_;
-    std::unordered_map<std::string, std::size_t> perAddress_;
+    std::unordered_map<std::string, Group> perAddress_;
     std::size_t turnedAway_ = 0;
     std::deque<Connection*> ready_;
+    Clock::time_point roomAgain_ = Clock::time_point::min();
     Clock::time_point nextSweep_;
     Clock::time_point listenAgain_;  ///< After the process ran out of descriptors; min: listening.
 

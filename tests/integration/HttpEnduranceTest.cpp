@@ -26,6 +26,9 @@ class HttpEnduranceTest : public HttpFixture {
     CPPUNIT_TEST(answersThatNobodyTakesAreBounded);
     CPPUNIT_TEST(connectionBeyondTheCapReads503WithRetryAfter);
     CPPUNIT_TEST(connectionBeyondTheCapOfItsAddressReads503WithRetryAfter);
+    CPPUNIT_TEST(idleConnectionsKeepNobodyOut);
+    CPPUNIT_TEST(busyConnectionsAreNotClosedForOthers);
+    CPPUNIT_TEST(probesAreAnsweredBesideConnectionsThatSendNothing);
     CPPUNIT_TEST(moreBusyConnectionsThanThreadsAreAllServed);
     CPPUNIT_TEST(requestThatWaitsTooLongForAThreadReads503);
     CPPUNIT_TEST(clientsThatVanishLeaveNothingBehind);
@@ -166,6 +169,7 @@ public:
 
     void connectionBeyondTheCapReads503WithRetryAfter() {
         settings_.gate.maxConnections = 2;
+        settings_.gate.idleGivesWayAfter = Milliseconds(600000);
         RawClient first = connect();
         RawClient second = connect();
         CPPUNIT_ASSERT_EQUAL(200, first.ask(request("GET /constant")).status);
@@ -179,6 +183,7 @@ public:
 
     void connectionBeyondTheCapOfItsAddressReads503WithRetryAfter() {
         settings_.gate.maxConnectionsPerAddress = 1;
+        settings_.gate.idleGivesWayAfter = Milliseconds(600000);
         {
             RawClient first = connect();
             CPPUNIT_ASSERT_EQUAL(200, first.ask(request("GET /constant")).status);
@@ -193,6 +198,77 @@ public:
             status = ask(request("GET /constant", "Connection: close")).status;
         }
         CPPUNIT_ASSERT_EQUAL_MESSAGE("the place did not become free", 200, status);
+    }
+
+    void idleConnectionsKeepNobodyOut() {
+        settings_.gate.maxConnections = 8;
+        settings_.gate.maxConnectionsPerAddress = 4;
+        settings_.gate.idleGivesWayAfter = Milliseconds(0);
+        std::vector<RawClient> idle;
+        for (int i = 0; i < 4; ++i) {
+            idle.push_back(connect());
+            // The first one is the longest idle, although it has asked something.
+            CPPUNIT_ASSERT_EQUAL(200, idle.back().ask(request("GET /constant")).status);
+        }
+        // A thread keeps a connection for a moment after an answer; it is idle then.
+        const auto until = Clock::now() + RawClient::kPatience;
+        int status = 0;
+        while (status != 200 && Clock::now() < until) {
+            status = ask(request("GET /constant")).status;
+        }
+        CPPUNIT_ASSERT_EQUAL(200, status);
+        CPPUNIT_ASSERT_MESSAGE("the longest idle one did not make room", idle[0].closedCleanly());
+        for (int i = 1; i < 4; ++i) {
+            CPPUNIT_ASSERT_EQUAL(
+                200, idle[static_cast<std::size_t>(i)].ask(request("GET /constant")).status);
+        }
+    }
+
+    void busyConnectionsAreNotClosedForOthers() {
+        settings_.gate.maxConnections = 2;
+        settings_.gate.idleGivesWayAfter = Milliseconds(0);
+        RawClient served = connect();
+        served.send(request("GET /wait"));
+        awaitInside(1);
+        RawClient sending = connect();
+        const std::string text =
+            request("POST /body", "Content-Type: application/json", R"({"userId":7})");
+        sending.send(text.substr(0, 30));
+        CPPUNIT_ASSERT(sending.silentFor(Milliseconds(100)));
+        assertTurnedAway(connect());
+        sending.send(text.substr(30));
+        CPPUNIT_ASSERT_EQUAL(200, sending.read().status);
+        open();
+        CPPUNIT_ASSERT_EQUAL(200, served.read().status);
+    }
+
+    void probesAreAnsweredBesideConnectionsThatSendNothing() {
+        api::HealthPages pages([] { return api::HealthChecks{{"test", {true, "fine"}}}; });
+        api::HttpServer health(api::HealthPages::serverSettings("127.0.0.1", 0),
+                               [&pages](const api::HttpRequest& r) { return pages.answer(r); });
+        health.start();
+        std::vector<RawClient> silent;
+        const auto probe = [&health] {
+            for (const char* page : {"GET /readyz", "GET /livez"}) {
+                CPPUNIT_ASSERT_EQUAL(200, RawClient(health.port()).ask(request(page)).status);
+            }
+        };
+        for (int i = 0; i < 300; ++i) {
+            silent.emplace_back(health.port());
+            if (i % 50 == 0) {
+                probe();
+            }
+        }
+        probe();
+        // Nor beside those that begin a request and never end it.
+        for (int i = 0; i < 300; ++i) {
+            silent.emplace_back(health.port());
+            silent.back().send("GET /re");
+        }
+        for (int i = 0; i < 20; ++i) {
+            probe();
+        }
+        health.stop(Milliseconds(1000));
     }
 
     void moreBusyConnectionsThanThreadsAreAllServed() {
