@@ -1,6 +1,7 @@
 #include "HttpServer.h"
 
 #include <algorithm>
+#include <locale>
 #include <thread>
 #include <utility>
 
@@ -69,6 +70,10 @@ public:
                 std::string(request.method),
                 std::string(request.target));
             response = errorResponse(500, "Internal server error");
+        }
+        // The library formats the status by the locale of new streams, which a handler may have changed.
+        if (std::locale() != std::locale::classic()) {
+            std::locale::global(std::locale::classic());
         }
         out.setStatusAndReason(static_cast<Poco::Net::HTTPResponse::HTTPStatus>(response.status),
                                reasonPhrase(response.status));

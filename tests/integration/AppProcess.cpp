@@ -39,7 +39,8 @@ std::string AppProcess::write(const std::string& name, const std::string& text) 
 
 void AppProcess::start(const std::vector<std::string>& args,
                        const std::map<std::string, std::string>& environment) {
-    std::string command = "exec env -i PATH=\"$PATH\" XDG_RUNTIME_DIR=" + quoted(folder_);
+    std::string command = (launchBy_.empty() ? "" : launchBy_ + "; ") + "exec env " + envOptions_ +
+                          " -i PATH=\"$PATH\" XDG_RUNTIME_DIR=" + quoted(folder_);
     for (const auto& [name, value] : environment) {
         command += " " + quoted(name + "=" + value);
     }

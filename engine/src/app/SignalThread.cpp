@@ -11,7 +11,9 @@ namespace {
 /// Ends the thread; a process-directed USR2 of a stranger is ignored, see run().
 constexpr int kEnd = SIGUSR2;
 
-sigset_t handledSignals() {
+}  // namespace
+
+sigset_t SignalThread::handled() {
     sigset_t set;
     sigemptyset(&set);
     for (const int signal : {SIGTERM, SIGINT, SIGHUP, SIGTSTP, SIGCONT, kEnd}) {
@@ -20,10 +22,8 @@ sigset_t handledSignals() {
     return set;
 }
 
-}  // namespace
-
 void SignalThread::block() {
-    const sigset_t set = handledSignals();
+    const sigset_t set = handled();
     pthread_sigmask(SIG_BLOCK, &set, nullptr);
 }
 
@@ -42,7 +42,7 @@ SignalThread::~SignalThread() {
 
 void SignalThread::run() {
     pthread_setname_np(pthread_self(), "signals");
-    const sigset_t set = handledSignals();
+    const sigset_t set = handled();
     bool draining = false;
     while (true) {
         siginfo_t info{};

@@ -24,6 +24,8 @@ public:
 /// Owns its thread; the destructor ends it.
 class SignalThread {
 public:
+    /// The signals that it waits for, and the one that ends it.
+    static sigset_t handled();
     /// Blocks the signals in this thread and in every one that it will make.
     static void block();
 

@@ -6,14 +6,27 @@
 
 #include "app/Commands.h"
 #include "app/Configuration.h"
+#include "app/Inherited.h"
 #include "app/LogWriter.h"
+#include "app/SignalThread.h"
 #include "plugin/HandlerHost.h"
 #include "plugin/HandlerProtocol.h"
 
 int main(int argc, char** argv) {
-    // A peer that closes its socket is an error code, not the end of the process (pitfall H3).
-    std::signal(SIGPIPE, SIG_IGN);
-    if (argc > 1 && std::strcmp(argv[1], drover::wire::kOption) == 0) {
+    const auto is = [&](const char* word) { return argc > 1 && std::strcmp(argv[1], word) == 0; };
+    sigset_t blocked;
+    sigemptyset(&blocked);
+    if (is("run")) {
+        // From the beginning: TERM then waits for the thread that ends the process in order.
+        blocked = drover::SignalThread::handled();
+    } else if (is(drover::wire::kOption)) {
+        // The engine ends it, not an init system that signals all of the service.
+        for (const int signal : {SIGTERM, SIGINT, SIGHUP}) {
+            sigaddset(&blocked, signal);
+        }
+    }
+    drover::resetInherited(blocked);
+    if (is(drover::wire::kOption)) {
         return drover::runHandlerHost();
     }
     std::ostringstream errors;

@@ -12,6 +12,7 @@
 #include <Poco/UnicodeConverter.h>
 
 #include "core/Cron.h"
+#include "core/Strtod.h"
 
 namespace drover {
 
@@ -382,7 +383,7 @@ std::string Cron::Parser::draw(Field field, const std::smatch& match, double fra
     }
     std::string list;
     if (match[3].matched) {
-        const double step = std::strtod(match[3].str().c_str(), nullptr);
+        const double step = strtodC(match[3].str().c_str(), nullptr);
         if (step <= 0) {
             fail(field, quoted(match.str()) + ": a step is at least 1");
         }

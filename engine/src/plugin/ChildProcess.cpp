@@ -98,15 +98,19 @@ std::optional<int> ChildProcess::look() {
         return status_;
     }
     siginfo_t info{};
-    if (::waitid(P_PID, static_cast<id_t>(pid_), &info, WEXITED | WNOHANG | WNOWAIT) != 0 ||
-        info.si_pid == 0) {
+    if (::waitid(P_PID, static_cast<id_t>(pid_), &info, WEXITED | WNOHANG | WNOWAIT) != 0) {
+        if (errno == ECHILD) {
+            // Code in this process ignores SIGCHLD, or waits for every child. Its number may be another one's by now.
+            status_ = kUnknownEnd;
+        }
+        return status_;
+    }
+    if (info.si_pid == 0) {
         return std::nullopt;
     }
     // Before it is reaped: until then nobody else can have its number.
     ::kill(-pid_, SIGKILL);
-    int status = 0;
-    ::waitpid(pid_, &status, 0);
-    status_ = status;
+    reap();
     return status_;
 }
 
@@ -128,14 +132,24 @@ int ChildProcess::kill() {
         return *status;
     }
     ::kill(-pid_, SIGKILL);
+    reap();
+    return *status_;
+}
+
+void ChildProcess::reap() {
     int status = 0;
-    while (::waitpid(pid_, &status, 0) < 0 && errno == EINTR) {
+    pid_t reaped = 0;
+    while ((reaped = ::waitpid(pid_, &status, 0)) < 0 && errno == EINTR) {
     }
-    status_ = status;
-    return status;
+    status_ = reaped == pid_ ? status : kUnknownEnd;
 }
 
 std::string describeEnd(int waitStatus) {
+    if (waitStatus == kUnknownEnd) {
+        return "ended, and how is unknown: other code of the engine's process, a plugin's most "
+               "likely, takes the status of "
+               "its children";
+    }
     if (WIFEXITED(waitStatus)) {
         return "ended with exit code " + std::to_string(WEXITSTATUS(waitStatus));
     }

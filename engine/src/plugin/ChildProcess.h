@@ -35,10 +35,14 @@ public:
 
 private:
     std::optional<int> look();
+    void reap();
 
     pid_t pid_ = -1;
     std::optional<int> status_;
 };
+
+/// In place of a wait status that other code has taken.
+constexpr int kUnknownEnd = -1;
 
 /// "ended by SIGSEGV", "ended with exit code 3".
 [[nodiscard]] std::string describeEnd(int waitStatus);

@@ -6,6 +6,7 @@
 
 #include <Poco/Logger.h>
 
+#include "core/ProcessLocale.h"
 #include "drover/Exceptions.h"
 #include "plugin/AbiJob.h"
 #include "plugin/DefaultOptions.h"
@@ -18,6 +19,15 @@ namespace {
 
 drover_bytes bytes(std::string_view text) {
     return {text.data(), text.size()};
+}
+
+/// After calls into a plugin. It may have its own locale for its own streams, by imbue().
+void takeLocaleBack(const std::string& plugin) {
+    if (restoreClassicLocale()) {
+        Poco::Logger::get("plugins").warning(plugin +
+                                             " changed the locale of the process, which is taken "
+                                             "back: a stream of its own takes one by imbue()");
+    }
 }
 
 /// One instance on the other side of the C boundary.
@@ -88,6 +98,7 @@ private:
         drover_call call{jobs};
         handler_.process(
             instance_, &call, pointers_.data(), static_cast<std::uint32_t>(pointers_.size()));
+        takeLocaleBack(generation_->plugin().name);
     }
 
     void learnConfig() {
@@ -136,6 +147,7 @@ std::unique_ptr<HandlerInstance> PluginHandler::create() {
     std::shared_ptr<const ConfigValues> config = generation_->config();
     ErrorText error;
     void* const instance = handler_->create(&hostApi(), config->view(), &ErrorText::take, &error);
+    takeLocaleBack(generation_->plugin().name);
     if (instance == nullptr) {
         throw PluginException(generation_->plugin().path + ": the handler " + name_ +
                               " cannot be made: " + error.text());

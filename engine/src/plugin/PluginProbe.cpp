@@ -84,10 +84,10 @@ void PluginProbe::check(const std::string& path) const {
                               std::to_string(timeout_.count()) + " ms (plugins.probeTimeoutMs)");
     }
     const std::string said = lastLine(text);
-    if (*status == 0 && said.rfind(path + ": good", 0) == 0) {
+    if ((*status == 0 || *status == kUnknownEnd) && said.rfind(path + ": good", 0) == 0) {
         return;
     }
-    if (WIFEXITED(*status) && said.rfind(path + ": ", 0) == 0) {
+    if ((WIFEXITED(*status) || *status == kUnknownEnd) && said.rfind(path + ": ", 0) == 0) {
         throw PluginException(said);
     }
     throw PluginException(path + ": its trial " + describeEnd(*status) +

@@ -4,6 +4,7 @@
 
 #include "core/JobHash.h"
 #include "core/JsonText.h"
+#include "core/Strtod.h"
 #include "core/Version.h"
 #include "drover/Exceptions.h"
 
@@ -15,7 +16,7 @@ namespace {
 std::int64_t number(std::string_view digits) {
     const std::string text(digits);
     char* end = nullptr;
-    const double parsed = std::strtod(text.c_str(), &end);
+    const double parsed = strtodC(text.c_str(), &end);
     return end == text.c_str() ? 0 : static_cast<std::int64_t>(parsed);
 }
 

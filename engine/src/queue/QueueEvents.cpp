@@ -14,6 +14,7 @@
 #include <Poco/Logger.h>
 
 #include "core/Guarded.h"
+#include "core/Strtod.h"
 #include "core/WakeSignal.h"
 #include "drover/Exceptions.h"
 #include "queue/QueueKeys.h"
@@ -118,7 +119,7 @@ std::optional<std::int64_t> numberOf(const QueueEvent& event, std::string_view n
     const std::string text(textOf(event, name));
     char* end = nullptr;
     // As Node reads it: a due time of a custom clock may have a fraction.
-    const double number = std::strtod(text.c_str(), &end);
+    const double number = strtodC(text.c_str(), &end);
     const bool whole = !text.empty() && *end == '\0' && std::abs(number) < 9.2e18;
     return whole ? std::optional(static_cast<std::int64_t>(number)) : std::nullopt;
 }

@@ -1,5 +1,6 @@
 #include "queue/QueueKeys.h"
 
+#include <locale>
 #include <sstream>
 
 #include <Poco/Base64Encoder.h>
@@ -49,6 +50,7 @@ QueueKeys::QueueKeys(const std::string& qualifiedName, std::string prefix, std::
 
 std::string QueueKeys::workerClientName(std::string_view workerName) const {
     std::ostringstream encoded;
+    encoded.imbue(std::locale::classic());  // A handler may have chosen another one.
     Poco::Base64Encoder encoder(encoded);
     encoder.rdbuf()->setLineLength(0);
     encoder << queue_;

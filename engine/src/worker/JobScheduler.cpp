@@ -8,6 +8,7 @@
 
 #include "core/JsonText.h"
 #include "core/SchedulerSlots.h"
+#include "core/Strtod.h"
 
 namespace drover {
 
@@ -15,7 +16,7 @@ namespace {
 
 /// The whole part of a JSON number; 0 for anything else.
 std::int64_t wholeNumber(std::string_view json) {
-    return static_cast<std::int64_t>(std::strtod(std::string(json).c_str(), nullptr));
+    return static_cast<std::int64_t>(strtodC(std::string(json).c_str(), nullptr));
 }
 
 void appendMember(std::string& out, std::string_view name, std::string_view value) {

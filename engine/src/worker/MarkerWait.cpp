@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "core/Strtod.h"
 #include "drover/Exceptions.h"
 
 namespace drover {
@@ -78,8 +79,8 @@ MarkerWait::Woken MarkerWait::check() {
             return Woken::Look;
         }
         // The score is a due time in ms, possibly with a fraction; 0 is "there may be a job now".
-        const auto due = static_cast<std::int64_t>(
-            std::strtod(std::string(reply->at(2).text()).c_str(), nullptr));
+        const auto due =
+            static_cast<std::int64_t>(strtodC(std::string(reply->at(2).text()).c_str(), nullptr));
         if (due <= 0 || due - clock_.wallMs() < 1) {
             return Woken::Look;
         }

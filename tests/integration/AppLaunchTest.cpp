@@ -1,0 +1,185 @@
+#include <filesystem>
+#include <fstream>
+#include <functional>
+#include <memory>
+#include <signal.h>
+#include <string>
+#include <thread>
+#include <unistd.h>
+#include <vector>
+
+#include <cppunit/extensions/HelperMacros.h>
+
+#include "drover/Queue.h"
+#include "integration/AppProcess.h"
+#include "integration/RawClient.h"
+#include "redis/RedisOptions.h"
+#include "support/RedisServer.h"
+
+namespace {
+
+using namespace drover;
+using namespace drover::test;
+
+const std::string kPlugins = DROVER_BINARY_DIR "/plugins/";
+const std::string kModules = DROVER_TEST_MODULES "/";
+
+}  // namespace
+
+/// What a launcher leaves behind, and what a handler changes for the whole process, does not matter.
+class AppLaunchTest : public CppUnit::TestFixture {
+    CPPUNIT_TEST_SUITE(AppLaunchTest);
+    CPPUNIT_TEST(ignoredAndBlockedSignalsDoNotMatter);
+    CPPUNIT_TEST(limitsAndMissingDescriptorsDoNotMatter);
+    CPPUNIT_TEST(aHandlerMayChangeLocaleAndDispositions);
+    CPPUNIT_TEST(termEndsWithZeroFromTheBeginning);
+    CPPUNIT_TEST_SUITE_END();
+
+public:
+    void setUp() override {
+        app_ = std::make_unique<AppProcess>();
+        folder_ = app_->path("plugins");
+        std::filesystem::create_directory(folder_);
+        static int number = 0;
+        queueName_ = "launch-" + std::to_string(getpid()) + "-" + std::to_string(++number);
+    }
+    void tearDown() override { app_.reset(); }
+
+    void ignoredAndBlockedSignalsDoNotMatter() {
+        const std::string all = "CHLD,TERM,INT,HUP,USR2,CONT,TSTP";
+        app_->launchBy("true", "--ignore-signal=" + all + " --block-signal=" + all);
+        drop(kPlugins + "echo.so");
+        startConsumer("echo");
+        completeOne("echo");
+        app_->signal(SIGTERM);
+        CPPUNIT_ASSERT_EQUAL_MESSAGE(app_->err(), 0, app_->wait());
+    }
+
+    void limitsAndMissingDescriptorsDoNotMatter() {
+        app_->launchBy("ulimit -S -n 24; ulimit -S -s 64; umask 777; exec <&-");
+        drop(kPlugins + "echo.so");
+        drop(kPlugins + "api.so");
+        startConsumer(
+            "echo",
+            {"--set", "plugins.load=api,echo", "--set", "api.port=0", "--set", "api.healthPort=0"});
+        completeOne("echo");
+        CPPUNIT_ASSERT_EQUAL(
+            std::string("/dev/null"),
+            std::filesystem::read_symlink("/proc/" + std::to_string(app_->pid()) + "/fd/0")
+                .string());
+        app_->signal(SIGINT);
+        CPPUNIT_ASSERT_EQUAL_MESSAGE(app_->err(), 0, app_->wait());
+    }
+
+    void aHandlerMayChangeLocaleAndDispositions() {
+        drop(kModules + "meddling.so");
+        drop(kPlugins + "api.so");
+        const auto port = static_cast<std::uint16_t>(freePort());
+        const std::string route = "api.route.add.";
+        startConsumer("meddle",
+                      {"--set",
+                       "plugins.load=api,*",
+                       "--set",
+                       "api.healthPort=0",
+                       "--set",
+                       "api.port=" + std::to_string(port),
+                       "--set",
+                       route + "path=/add",
+                       "--set",
+                       route + "queue=meddle",
+                       "--set",
+                       route + "job=meddle"});
+        completeOne("meddle");
+        RawAnswer answer;
+        waitUntil([&] {
+            answer = RawClient(port).ask(request("POST /add"));
+            return answer.status != 503;
+        });
+        CPPUNIT_ASSERT_EQUAL_MESSAGE(answer.body, 201, answer.status);
+        CPPUNIT_ASSERT_EQUAL(std::to_string(answer.body.size()), answer.header("content-length"));
+        CPPUNIT_ASSERT_EQUAL(404, RawClient(port).ask(request("GET /nothing")).status);
+        CPPUNIT_ASSERT_EQUAL(400, RawClient(port).ask("what is this\r\n\r\n").status);
+        // Its trial is a child, whose end is not told while SIGCHLD is ignored.
+        drop(kPlugins + "echo.so");
+        app_->waitForLog("echo 1.0.0");
+        completeOne("echo");
+        app_->signal(SIGTERM);
+        CPPUNIT_ASSERT_EQUAL_MESSAGE(app_->err(), 0, app_->wait());
+    }
+
+    void termEndsWithZeroFromTheBeginning() {
+        for (int turn = 0; turn < 10; ++turn) {
+            app_->start({"run", "--set", "redis.port=" + port(), "--set", "control.socket=off"});
+            // From the moment when main has begun.
+            waitUntil([&] { return blocksTerm(); });
+            std::this_thread::sleep_for(std::chrono::milliseconds(5 * turn));
+            app_->signal(SIGTERM);
+            CPPUNIT_ASSERT_EQUAL_MESSAGE(app_->err(), 0, app_->wait());
+        }
+    }
+
+private:
+    static std::string port() { return std::to_string(RedisServer::shared().port()); }
+
+    void drop(const std::string& path) const {
+        std::filesystem::copy_file(path,
+                                   folder_ + "/" + std::filesystem::path(path).filename().string());
+    }
+
+    void startConsumer(const std::string& alias, const std::vector<std::string>& more = {}) {
+        std::vector<std::string> args = {"run",
+                                         "--set",
+                                         "redis.port=" + port(),
+                                         "--set",
+                                         "plugins.dir=" + folder_,
+                                         "--set",
+                                         "plugins.load=*",
+                                         "--set",
+                                         "queue." + alias + ".name=" + queueName_ + alias,
+                                         "--set",
+                                         "queue.echo.name=" + queueName_ + "echo",
+                                         "--set",
+                                         "control.socket=off"};
+        args.insert(args.end(), more.begin(), more.end());
+        app_->start(args);
+        app_->waitForLog("is running");
+    }
+
+    void completeOne(const std::string& alias) const {
+        RedisOptions redis;
+        redis.port = RedisServer::shared().port();
+        Queue::Settings settings;
+        settings.name = queueName_ + alias;
+        settings.addTimeout = std::chrono::seconds(10);
+        Queue queue(redis, settings);
+        const AddResult added =
+            queue.add({alias == "meddle" ? "meddle" : "echo", R"({"half":0.5})", {}});
+        CPPUNIT_ASSERT(added.status == AddResult::Status::Added);
+        waitUntil([&] { return queue.job(added.id)->finishedOnMs.has_value(); });
+        CPPUNIT_ASSERT_EQUAL(std::string(R"({"half":0.5})"), *queue.job(added.id)->returnValue);
+    }
+
+    [[nodiscard]] bool blocksTerm() const {
+        std::ifstream status("/proc/" + std::to_string(app_->pid()) + "/status");
+        for (std::string line; std::getline(status, line);) {
+            if (line.rfind("SigBlk:", 0) == 0) {
+                return (std::stoull(line.substr(7), nullptr, 16) & (1ULL << (SIGTERM - 1))) != 0;
+            }
+        }
+        return false;
+    }
+
+    static void waitUntil(const std::function<bool()>& condition) {
+        const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(20);
+        while (!condition()) {
+            CPPUNIT_ASSERT_MESSAGE("not within 20 s", std::chrono::steady_clock::now() < deadline);
+            std::this_thread::sleep_for(std::chrono::milliseconds(1));
+        }
+    }
+
+    std::unique_ptr<AppProcess> app_;
+    std::string folder_;
+    std::string queueName_;
+};
+
+CPPUNIT_TEST_SUITE_REGISTRATION(AppLaunchTest);
