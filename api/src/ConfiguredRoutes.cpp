@@ -12,6 +12,7 @@
 
 #include "HttpText.h"
 #include "JsonTemplate.h"
+#include "LocationTemplate.h"
 #include "drover/Exceptions.h"
 #include "drover/Job.h"
 #include "drover/JobOptions.h"
@@ -146,8 +147,17 @@ Parameter readParameter(const RouteKeys& keys, const std::string& setting, Param
 }
 
 void readParameters(const RouteKeys& keys, Route& route) {
-    static const std::set<std::string> kSettings = {
-        "method", "path", "summary", "tag", "queue", "job", "data", "options", "view", "status"};
+    static const std::set<std::string> kSettings = {"method",
+                                                    "path",
+                                                    "summary",
+                                                    "tag",
+                                                    "queue",
+                                                    "job",
+                                                    "data",
+                                                    "options",
+                                                    "view",
+                                                    "status",
+                                                    "location"};
     static const std::map<std::string, Parameter::In> kPlaces = {{"path", Parameter::In::Path},
                                                                  {"query", Parameter::In::Query},
                                                                  {"body", Parameter::In::Body}};
@@ -159,7 +169,7 @@ void readParameters(const RouteKeys& keys, Route& route) {
         } else if (kSettings.count(setting) == 0) {
             keys.refuse(setting,
                         "no such setting; there are method, path, summary, tag, queue, job, data, "
-                        "options, view, status, "
+                        "options, view, status, location, "
                         "and path.<parameter>, query.<parameter>, body.<member>");
         }
     }
@@ -193,17 +203,37 @@ struct Recipe {
     JobOptions options;
     JobView view = JobView::Bullmq6;
     int status = 201;
+    LocationTemplate location;
     Producer producer;
 };
+
+bool isParameter(const Route& route, const std::string& name) {
+    return std::any_of(route.parameters.begin(), route.parameters.end(), [&name](const auto& one) {
+        return one.name == name;
+    });
+}
+
+LocationTemplate readLocation(const RouteKeys& keys, const Route& route) {
+    try {
+        LocationTemplate location(keys.text("location", ""));
+        for (const std::string& name : location.parameters()) {
+            if (!isParameter(route, name)) {
+                keys.refuse(
+                    "location",
+                    "{" + name + "} is neither {id}, {timestamp} nor a parameter of the route");
+            }
+        }
+        return location;
+    } catch (const Poco::SyntaxException& error) {
+        keys.refuse("location", error.message());
+    }
+}
 
 JsonTemplate readData(const RouteKeys& keys, const Route& route) {
     try {
         JsonTemplate data(keys.text("data", "{}"));
         for (const std::string& name : data.names()) {
-            if (std::none_of(
-                    route.parameters.begin(),
-                    route.parameters.end(),
-                    [&name](const Parameter& parameter) { return parameter.name == name; })) {
+            if (!isParameter(route, name)) {
                 keys.refuse("data", "{" + name + "} is no parameter of the route");
             }
         }
@@ -271,6 +301,10 @@ Response run(const Recipe& recipe, const Request& request) {
     Response response;
     response.status = recipe.status;
     response.body = job.toJson(recipe.view);
+    if (!recipe.location.empty()) {
+        response.headers.emplace_back(
+            "Location", recipe.location.render(job.id, job.timestampMs, request.values));
+    }
     return response;
 }
 
@@ -305,8 +339,13 @@ Route makeRoute(const RouteKeys& keys,
                                                               readOptions(keys),
                                                               readView(keys),
                                                               status,
+                                                              readLocation(keys, route),
                                                               readProducer(keys, producerOf)});
-    route.responses.push_back({status, "The job, added", kJobSchema});
+    ResponseDoc success{status, "The job, added", kJobSchema};
+    if (!recipe->location.empty()) {
+        success.headers.emplace_back("Location", "Where to ask what became of the job");
+    }
+    route.responses.push_back(std::move(success));
     route.handler = [recipe](const Request& request) { return run(*recipe, request); };
     return route;
 }

@@ -32,6 +32,8 @@ inline constexpr const char* kConfiguredSource = "configuration api.route.";
 ///     options    JSON, BullMQ's job options; default {}
 ///     view       which BullMQ's JSON the answer imitates: bullmq-6 (default) or bullmq-5.48
 ///     status     of success, 201 by default
+///     location   header Location of a success, where what became of the job can be asked: a path in which "{id}" and
+///                "{timestamp}" stand for those of the job, "{parameter}" for a value; percent-encoded. Default: none
 ///     summary, tag
 ///
 /// Success answers with the job as JSON. A job that is refused is 400; a queue that cannot be reached, or whose answer is

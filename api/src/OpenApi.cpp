@@ -211,6 +211,21 @@ void operationOf(JsonWriter& json, const Route& route) {
         member(json,
                "description",
                doc.description.empty() ? reasonPhrase(doc.status) : doc.description);
+        if (!doc.headers.empty()) {
+            json.Key("headers");
+            json.StartObject();
+            for (const auto& [name, description] : doc.headers) {
+                json.Key(name.c_str());
+                json.StartObject();
+                member(json, "description", description);
+                json.Key("schema");
+                json.StartObject();
+                member(json, "type", "string");
+                json.EndObject();
+                json.EndObject();
+            }
+            json.EndObject();
+        }
         if (!doc.schema.empty()) {
             contentOf(json, doc.schema);
         }

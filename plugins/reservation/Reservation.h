@@ -23,6 +23,13 @@ struct Decision {
     [[nodiscard]] bool reserved() const { return reservationId.has_value(); }
 };
 
+/// The newest outcome under a job id. The id may have been issued again, after Redis was restored from an older copy.
+struct NewestOutcome : Decision {
+    std::int64_t jobTimestampMs = 0;
+    std::int64_t requests =
+        0;  ///< How many requests with this id have an outcome, this one included.
+};
+
 /// A live reservation.
 struct Reservation {
     std::int64_t id = 0;

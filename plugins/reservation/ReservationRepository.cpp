@@ -34,9 +34,13 @@ const Statement kOutcome{"reservation_outcome",
                          " WHERE queue = $1 AND job_id = $2 AND job_timestamp_ms = $3"};
 
 const Statement kNewestOutcome{"reservation_newest_outcome",
-                               "SELECT reason, reservation_id FROM reservation_outcomes"
-                               " WHERE queue = $1 AND job_id = $2"
+                               "SELECT reason, reservation_id, job_timestamp_ms, count(*) OVER ()"
+                               " FROM reservation_outcomes WHERE queue = $1 AND job_id = $2"
                                " ORDER BY job_timestamp_ms DESC LIMIT 1"};
+
+const Statement kOtherOutcomes{"reservation_other_outcomes",
+                               "SELECT count(*) FROM reservation_outcomes"
+                               " WHERE queue = $1 AND job_id = $2 AND job_timestamp_ms <> $3"};
 
 // Times leave as microseconds (pitfall P11); extract() is exact, a numeric.
 const Statement kReservation{
@@ -200,9 +204,20 @@ std::optional<Decision> ReservationRepository::outcome(std::string_view queue,
         session_.execute(kOutcome, Params().text(queue).text(jobId).bigint(jobTimestampMs)));
 }
 
-std::optional<Decision> ReservationRepository::newestOutcome(std::string_view queue,
-                                                             std::string_view jobId) {
-    return firstDecision(session_.execute(kNewestOutcome, Params().text(queue).text(jobId)));
+std::optional<NewestOutcome> ReservationRepository::newestOutcome(std::string_view queue,
+                                                                  std::string_view jobId) {
+    const Result rows = session_.execute(kNewestOutcome, Params().text(queue).text(jobId));
+    if (rows.rows() == 0) {
+        return std::nullopt;
+    }
+    return NewestOutcome{readDecision(rows, 0), rows.bigint(0, 2), rows.bigint(0, 3)};
+}
+
+std::int64_t ReservationRepository::otherOutcomes(std::string_view queue,
+                                                  std::string_view jobId,
+                                                  std::int64_t jobTimestampMs) {
+    return session_.execute(kOtherOutcomes, Params().text(queue).text(jobId).bigint(jobTimestampMs))
+        .bigint(0, 0);
 }
 
 std::optional<Reservation> ReservationRepository::reservation(std::int64_t eventId,

@@ -52,7 +52,11 @@ public:
                                     std::string_view jobId,
                                     std::int64_t jobTimestampMs);
     /// The newest outcome under this id, whatever its timestamp.
-    std::optional<Decision> newestOutcome(std::string_view queue, std::string_view jobId);
+    std::optional<NewestOutcome> newestOutcome(std::string_view queue, std::string_view jobId);
+    /// How many requests with this id and another timestamp have an outcome.
+    std::int64_t otherOutcomes(std::string_view queue,
+                               std::string_view jobId,
+                               std::int64_t jobTimestampMs);
 
     /// std::nullopt: no live reservation.
     std::optional<Reservation> reservation(std::int64_t eventId, std::int64_t userId);

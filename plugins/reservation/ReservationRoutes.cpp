@@ -67,41 +67,56 @@ Response json(int status, std::string body) {
     return response;
 }
 
-/// {jobId, state, reason, reservationId}; what does not apply is null.
-Response requestState(const std::string& jobId,
-                      const char* state,
-                      const std::optional<std::string>& reason,
-                      const std::optional<std::int64_t>& reservationId) {
+}  // namespace
+
+/// What became of a request; what does not apply or is not known is absent.
+struct RequestState {
+    const char* state = "QUEUED";
+    std::optional<std::string> reason;
+    std::optional<std::int64_t> reservationId;
+    std::optional<std::int64_t> timestampMs;
+    /// How many requests have had the id; absent: one of them was asked for by its timestamp, or nobody could count.
+    std::optional<std::int64_t> newestOf;
+};
+
+namespace {
+
+RequestState stateOf(const Decision& decision, std::int64_t timestampMs) {
+    return decision.reserved()
+               ? RequestState{"RESERVED", std::nullopt, decision.reservationId, timestampMs, {}}
+               : RequestState{"REJECTED", decision.reason, std::nullopt, timestampMs, {}};
+}
+
+RequestState stateOf(const Job& job) {
+    RequestState state;
+    state.timestampMs = job.timestampMs;
+    if (job.finishedOnMs && job.failedReason) {
+        state.state = "REJECTED";
+        state.reason = job.failedReason;
+    } else if (job.finishedOnMs) {
+        state.state = "RESERVED";
+        state.reservationId = reservationIdOf(job.returnValue.value_or(""));
+    }
+    return state;
+}
+
+/// {jobId, state, reason, reservationId, timestamp, newestOf}; what is absent is null.
+Response answerWith(const std::string& jobId, const RequestState& state) {
     JsonObject body;
-    body.add("jobId", jobId).add("state", state);
-    reason ? body.add("reason", *reason) : body.addNull("reason");
-    reservationId ? body.add("reservationId", *reservationId) : body.addNull("reservationId");
+    body.add("jobId", jobId).add("state", state.state);
+    state.reason ? body.add("reason", *state.reason) : body.addNull("reason");
+    for (const auto& [name, number] : {std::pair("reservationId", state.reservationId),
+                                       std::pair("timestamp", state.timestampMs),
+                                       std::pair("newestOf", state.newestOf)}) {
+        number ? body.add(name, *number) : body.addNull(name);
+    }
     return json(200, body.text());
 }
 
-Response requestState(const std::string& jobId, const Decision& decision) {
-    return decision.reserved()
-               ? requestState(jobId, "RESERVED", std::nullopt, decision.reservationId)
-               : requestState(jobId, "REJECTED", decision.reason, std::nullopt);
-}
-
-Response requestState(const Job& job) {
-    if (!job.finishedOnMs) {
-        return requestState(job.id, "QUEUED", std::nullopt, std::nullopt);
-    }
-    if (job.failedReason) {
-        return requestState(job.id, "REJECTED", job.failedReason, std::nullopt);
-    }
-    return requestState(
-        job.id, "RESERVED", std::nullopt, reservationIdOf(job.returnValue.value_or("")));
-}
-
-/// Ids at the HTTP edge: [A-Za-z0-9_-]. A ':' would lead from a job's key to those below it ("5:lock").
+/// Whether a text may be the id of a job. Which characters clients put into their ids is theirs: "order.17", "a b", "ö-1".
 bool isJobId(std::string_view text) {
-    return std::all_of(text.begin(), text.end(), [](char c) {
-        return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') ||
-               c == '_' || c == '-';
-    });
+    return std::none_of(
+        text.begin(), text.end(), [](char c) { return static_cast<unsigned char>(c) < 0x20; });
 }
 
 Parameter idParameter(const char* name, Parameter::In in, const char* description) {
@@ -142,8 +157,12 @@ const char* const kRequestSchema =
     R"({"type":"object","properties":{"jobId":{"type":"string"},)"
     R"("state":{"type":"string","enum":["QUEUED","RESERVED","REJECTED"]},)"
     R"("reason":{"type":"string","nullable":true},)"
-    R"("reservationId":{"type":"integer","format":"int64","nullable":true}},)"
-    R"("required":["jobId","state","reason","reservationId"]})";
+    R"("reservationId":{"type":"integer","format":"int64","nullable":true},)"
+    R"("timestamp":{"type":"integer","format":"int64","nullable":true,"description":"When it was added, epoch ms"},)"
+    R"("newestOf":{"type":"integer","format":"int64","nullable":true,"description":)"
+    R"("How many requests have had this id; more than 1 after Redis was restored from an older copy. )"
+    R"(This is the newest. null: asked for by its timestamp, or not known"}},)"
+    R"("required":["jobId","state","reason","reservationId","timestamp","newestOf"]})";
 const char* const kErrorSchema =
     R"({"type":"object","properties":{"message":{},"error":{"type":"string"},"statusCode":{"type":"integer"}},)"
     R"("required":["message","error","statusCode"]})";
@@ -199,33 +218,83 @@ Response ReservationRoutes::getRequest(const Request& request) {
     if (!isJobId(jobId)) {
         throw HttpError(404, "Request not found");
     }
+    std::optional<std::int64_t> timestamp;
+    if (request.has("timestamp")) {
+        timestamp = request.integer("timestamp");
+    }
     bool queueAway = false;
+    bool unreadable = false;
     try {
-        if (const std::optional<Job> job = liveJob(jobId)) {
-            return requestState(*job);
+        const std::optional<Job> job = liveJob(jobId);
+        if (job && (!timestamp || *timestamp == job->timestampMs)) {
+            RequestState state = stateOf(*job);
+            if (!timestamp) {
+                state.newestOf = requestsWithIdOf(*job);
+            }
+            return answerWith(jobId, state);
         }
     } catch (const RedisIoException&) {
         queueAway = true;  // The ledger may know it all the same.
+    } catch (const JobFormatException&) {
+        unreadable = true;
     }
-    const auto decision = withDatabase([this, &jobId](ReservationRepository& repository) {
-        return repository.newestOutcome(settings_.queue, jobId);
-    });
-    if (decision) {
-        return requestState(jobId, *decision);
+    if (const auto stored = storedState(jobId, timestamp)) {
+        return answerWith(jobId, *stored);
     }
     if (queueAway) {
         throw HttpError(503, "The queue is not available at the moment", kRetryAfterSeconds);
     }
+    if (unreadable) {
+        // There is a job whose hash some client filled oddly. Every job that ended is in the ledger: this one has not.
+        return answerWith(jobId, RequestState{});
+    }
     throw HttpError(404, "Request not found");
+}
+
+std::optional<RequestState> ReservationRoutes::storedState(
+    const std::string& jobId, const std::optional<std::int64_t>& timestamp) {
+    try {
+        return withDatabase([&](ReservationRepository& repository) -> std::optional<RequestState> {
+            if (timestamp) {
+                const auto decision = repository.outcome(settings_.queue, jobId, *timestamp);
+                return decision ? std::optional(stateOf(*decision, *timestamp)) : std::nullopt;
+            }
+            const auto newest = repository.newestOutcome(settings_.queue, jobId);
+            if (!newest) {
+                return std::nullopt;
+            }
+            RequestState state = stateOf(*newest, newest->jobTimestampMs);
+            state.newestOf = newest->requests;
+            return state;
+        });
+    } catch (const store::SqlError&) {
+        return std::nullopt;  // An id that is not UTF-8 is in no ledger.
+    }
+}
+
+std::optional<std::int64_t> ReservationRoutes::requestsWithIdOf(const Job& job) {
+    if (!pool_.trouble().empty()) {
+        return std::nullopt;  // The job's state is known without the database: nobody waits for it.
+    }
+    try {
+        return 1 + withDatabase([&](ReservationRepository& repository) {
+                   return repository.otherOutcomes(settings_.queue, job.id, job.timestampMs);
+               });
+    } catch (const HttpError&) {
+        return std::nullopt;
+    } catch (const store::SqlError&) {
+        return std::nullopt;
+    }
 }
 
 std::optional<Job> ReservationRoutes::liveJob(const std::string& id) {
     try {
         std::optional<Job> job = findJob_(id);
-        // The queue's own keys lie beside those of its jobs: "meta" is a hash too, of something that has no name.
-        return job && !job->name.empty() ? job : std::nullopt;
+        // The keys of queue, schedulers and children lie beside those of the jobs, and some are hashes: "meta" has no
+        // name, "repeat:<scheduler>" no timestamp.
+        return job && !job->name.empty() && job->timestampMs > 0 ? job : std::nullopt;
     } catch (const ScriptException&) {
-        return std::nullopt;  // "wait", "active": keys of another type.
+        return std::nullopt;  // "wait", "5:lock": keys of another type.
     }
 }
 
@@ -331,13 +400,23 @@ std::vector<Route> ReservationRoutes::routes() {
     Parameter jobId;
     jobId.name = "jobId";
     jobId.minLength = 1;
-    jobId.maxLength = 128;
+    jobId.maxLength = 1024;
     jobId.description = "Id that POST /reservation answered";
+    Parameter timestamp;
+    timestamp.name = "timestamp";
+    timestamp.in = In::Query;
+    timestamp.type = ParameterType::Integer;
+    timestamp.required = false;
+    timestamp.minimum = 0;
+    timestamp.description =
+        "The job's timestamp: ids may be issued again, id and timestamp name one request for good. "
+        "Without it the "
+        "newest request with this id is told";
     add("GET",
         "/reservation/request/{jobId}",
         "reservation",
         "What became of a reservation request",
-        {jobId},
+        {jobId, timestamp},
         {{200, "Its state", kRequestSchema}, failure(404, "Never seen")},
         &ReservationRoutes::getRequest);
 

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <chrono>
+#include <cstdint>
 #include <functional>
 #include <optional>
 #include <string>
@@ -14,6 +15,7 @@
 namespace drover::reservation {
 
 class ReservationRepository;
+struct RequestState;
 
 /// The endpoints of the reservation application that need SQL.
 ///
@@ -42,7 +44,12 @@ private:
     Response postEvent(const Request& request);
     Response getEvent(const Request& request);
 
-    /// The job, if the id is one of a job at all.
+    /// What the ledger says: of exactly this request, or of the newest one with the id.
+    std::optional<RequestState> storedState(const std::string& jobId,
+                                            const std::optional<std::int64_t>& timestamp);
+    /// How many requests have had the id of a job that lives; std::nullopt: the database cannot tell now.
+    std::optional<std::int64_t> requestsWithIdOf(const Job& job);
+    /// The job, if the id is one of a job at all. Throws JobFormatException if its hash cannot be read.
     std::optional<Job> liveJob(const std::string& id);
 
     /// Runs `ask` on a session of the pool; infrastructure becomes HttpError 503.

@@ -5,6 +5,8 @@
 
 #include <cppunit/extensions/HelperMacros.h>
 
+#include "ConfiguredRoutes.h"
+#include "ReservationRoutes.h"
 #include "integration/ReservationFixture.h"
 #include "plugin/PluginGeneration.h"
 #include "plugin/PluginLoader.h"
@@ -34,6 +36,18 @@ public:
             R"({"userId":)" + std::to_string(user) + R"(,"eventId":)" + std::to_string(event) + "}",
             R"({"attempts":0,"removeOnComplete":true,"removeOnFail":true})");
     }
+    drover::AddResult add(const drover::NewJob& job) {
+        drover::AddItem item;
+        item.name = job.name;
+        item.data = job.data;
+        item.opts = job.opts.toStoredJson();
+        item.timestampMs = clock_.wallMs();
+        const std::string id = backend().addJobs(client(), {item}, item.timestampMs).front().id;
+        return {drover::AddResult::Status::Added, id, 0, "", item.timestampMs};
+    }
+    std::optional<drover::Job> find(const std::string& id) { return backend().job(client(), id); }
+    /// As after a restore from a copy that is older than every job.
+    void rewind() { redis({"DEL", keys().idCounter}); }
     void giveUp(const std::string& id) {
         redis({"HSET", keys().job(id), "defa", "job stalled more than allowable limit"});
     }
@@ -95,6 +109,7 @@ class ReservationFaultsTest : public drover::test::ReservationFixture {
     CPPUNIT_TEST(unreadableDataIsStoredAsARejection);
     CPPUNIT_TEST(aJobThatWasGivenUpIsStoredAsARejection);
     CPPUNIT_TEST(aJobThatWasGivenUpWaitsForTheDatabase);
+    CPPUNIT_TEST(anIdThatARewoundRedisIssuedAgainStaysTwoRequests);
     CPPUNIT_TEST_SUITE_END();
 
 public:
@@ -212,6 +227,68 @@ public:
         drover::test::PostgresServer::shared().start();
         session_ = open();
         eventuallyStored("rejected", [&] { return stored("REJECTED") == 1; });
+    }
+
+    void anIdThatARewoundRedisIssuedAgainStaysTwoRequests() {
+        const std::int64_t event = addEvent(1);
+        const drover::api::Producer producer{
+            [this](drover::NewJob job, drover::Queue::Clock::time_point) {
+                return queue_.add(job);
+            },
+            queue_.keys().qualifiedName()};
+        const drover::Route post =
+            drover::api::configuredRoutes(
+                {{"r.path", "/reservation/{eventId}/{userId}"},
+                 {"r.path.eventId", "integer 1.."},
+                 {"r.path.userId", "integer 1.."},
+                 {"r.queue", "reservation"},
+                 {"r.job", "reserveEvent"},
+                 {"r.data", R"({"userId":"{userId}","eventId":"{eventId}"})"},
+                 {"r.options", R"({"removeOnComplete":true,"removeOnFail":true})"},
+                 {"r.location", "/reservation/request/{id}?timestamp={timestamp}"}},
+                [&producer](const std::string&) { return producer; },
+                [](const std::string& key) { return key; })
+                .at(0);
+        const auto reserve = [&](std::int64_t user) {
+            drover::Request request;
+            request.values = {{"eventId", event}, {"userId", user}};
+            return post.handler(request).headers.at(0).second;
+        };
+        queue_.work(url_);
+        const std::string first = reserve(1);
+        eventuallyStored("the first is decided", [&] { return stored("RESERVED") == 1; });
+        eventuallyStored("it is gone", [&] { return queue_.open() == 0; });
+        queue_.rewind();
+        const std::string second = reserve(2);
+        eventuallyStored("the second is decided", [&] { return stored("REJECTED") == 1; });
+        eventuallyStored("it is gone", [&] { return queue_.open() == 0; });
+
+        CPPUNIT_ASSERT_EQUAL(std::string("/reservation/request/1?"), first.substr(0, 23));
+        CPPUNIT_ASSERT_EQUAL(std::string("/reservation/request/1?"), second.substr(0, 23));
+        CPPUNIT_ASSERT(first != second);
+        drover::store::SessionPool pool(settings(), 1);
+        drover::reservation::ReservationRoutes::Settings routeSettings;
+        routeSettings.queue = queue_.keys().qualifiedName();
+        drover::reservation::ReservationRoutes routes(
+            pool, [this](const std::string& id) { return queue_.find(id); }, routeSettings);
+        const auto ask = [&routes](const std::string& location) {
+            drover::Request request;
+            request.values = {{"jobId", std::string("1")}};
+            if (const auto equals = location.find('='); equals != std::string::npos) {
+                request.values["timestamp"] =
+                    static_cast<std::int64_t>(std::stoll(location.substr(equals + 1)));
+            }
+            for (const drover::Route& route : routes.routes()) {
+                if (route.path == "/reservation/request/{jobId}") {
+                    return route.handler(request).body;
+                }
+            }
+            return std::string();
+        };
+        CPPUNIT_ASSERT(ask(first).find("RESERVED") != std::string::npos);
+        CPPUNIT_ASSERT(ask(second).find("sold out") != std::string::npos);
+        CPPUNIT_ASSERT(ask("").find("sold out") != std::string::npos);
+        CPPUNIT_ASSERT(ask("").find(R"("newestOf":2)") != std::string::npos);
     }
 
 private:

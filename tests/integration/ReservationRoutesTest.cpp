@@ -31,6 +31,10 @@ class ReservationRoutesTest : public drover::test::ReservationFixture {
     CPPUNIT_TEST(requestIsToldFromTheLedgerAfterwards);
     CPPUNIT_TEST(requestIsToldFromTheLedgerWhileRedisIsAway);
     CPPUNIT_TEST(keysOfTheQueueAreNoRequests);
+    CPPUNIT_TEST(recordsOfSchedulersAreNoRequests);
+    CPPUNIT_TEST(idsOfOtherClientsAreFound);
+    CPPUNIT_TEST(jobThatCannotBeReadIsQueuedUntilTheLedgerKnowsIt);
+    CPPUNIT_TEST(anIdThatWasIssuedAgainIsToldByItsTimestamp);
     CPPUNIT_TEST(databaseAwayIs503WithinASecond);
     CPPUNIT_TEST(databaseThatRefusesIs503AndIsLogged);
     CPPUNIT_TEST(everyPathParameterIsDeclared);
@@ -51,7 +55,10 @@ public:
                 if (redisAway_) {
                     throw drover::RedisIoException("away");
                 }
-                if (id == "wait" || id.find(':') != std::string::npos) {
+                if (unreadable_) {
+                    throw drover::JobFormatException("opts of job 1 is not JSON");
+                }
+                if (id == "wait" || id == "5:lock") {
                     throw drover::ScriptException("WRONGTYPE");
                 }
                 return job_ && job_->id == id ? job_ : std::nullopt;
@@ -123,19 +130,22 @@ public:
         job_ = Job{};
         job_->id = "42";
         job_->name = "reserveEvent";
+        job_->timestampMs = 5;
         CPPUNIT_ASSERT_EQUAL(
-            std::string(R"({"jobId":"42","state":"QUEUED","reason":null,"reservationId":null})"),
+            std::string(
+                R"({"jobId":"42","state":"QUEUED","reason":null,"reservationId":null,"timestamp":5,"newestOf":1})"),
             requestState("42"));
         job_->finishedOnMs = 1;
         job_->returnValue = R"({"reservationId":7,"status":"RESERVED"})";
         CPPUNIT_ASSERT_EQUAL(
-            std::string(R"({"jobId":"42","state":"RESERVED","reason":null,"reservationId":7})"),
+            std::string(
+                R"({"jobId":"42","state":"RESERVED","reason":null,"reservationId":7,"timestamp":5,"newestOf":1})"),
             requestState("42"));
         job_->returnValue.reset();
         job_->failedReason = "sold out";
         CPPUNIT_ASSERT_EQUAL(
             std::string(
-                R"({"jobId":"42","state":"REJECTED","reason":"sold out","reservationId":null})"),
+                R"({"jobId":"42","state":"REJECTED","reason":"sold out","reservationId":null,"timestamp":5,"newestOf":1})"),
             requestState("42"));
     }
 
@@ -146,11 +156,11 @@ public:
         const auto decisions = decide({first, second});
         CPPUNIT_ASSERT_EQUAL("{\"jobId\":\"" + first.jobId +
                                  R"(","state":"RESERVED","reason":null,"reservationId":)" +
-                                 std::to_string(*decisions[0].reservationId) + "}",
+                                 std::to_string(*decisions[0].reservationId) + tail(first),
                              requestState(first.jobId));
         CPPUNIT_ASSERT_EQUAL(
             "{\"jobId\":\"" + second.jobId +
-                R"(","state":"REJECTED","reason":"sold out","reservationId":null})",
+                R"(","state":"REJECTED","reason":"sold out","reservationId":null)" + tail(second),
             requestState(second.jobId));
         CPPUNIT_ASSERT_EQUAL(
             404,
@@ -170,10 +180,79 @@ public:
     void keysOfTheQueueAreNoRequests() {
         job_ = Job{};  // What "<queue>:meta" looks like: a hash without a name.
         job_->id = "meta";
-        for (const std::string id : {"meta", "wait", "5:lock", "*", "a b"}) {
+        job_->timestampMs = 5;
+        for (const std::string id : {"meta", "wait", "5:lock", "*", "a\nb", "\xff"}) {
             CPPUNIT_ASSERT_EQUAL_MESSAGE(
                 id, 404, statusOf("GET", "/reservation/request/{jobId}", {{"jobId", id}}));
         }
+    }
+
+    void recordsOfSchedulersAreNoRequests() {
+        job_ = Job{};  // "<queue>:repeat:nightly": a hash with a name, but no timestamp.
+        job_->id = "repeat:nightly";
+        job_->name = "reserveEvent";
+        CPPUNIT_ASSERT_EQUAL(
+            404,
+            statusOf(
+                "GET", "/reservation/request/{jobId}", {{"jobId", std::string("repeat:nightly")}}));
+    }
+
+    void idsOfOtherClientsAreFound() {
+        for (const std::string id :
+             {"order.17", "a b", "\xc3\xb6-1", "repeat:nightly:1700000000000"}) {
+            job_ = Job{};
+            job_->id = id;
+            job_->name = "reserveEvent";
+            job_->timestampMs = 5;
+            CPPUNIT_ASSERT_MESSAGE(id, requestState(id).find("QUEUED") != std::string::npos);
+            SeatRequest one = request(addEvent(1), 1);
+            one.jobId = id;
+            decide({one});
+            job_.reset();
+            CPPUNIT_ASSERT_MESSAGE(id, requestState(id).find("RESERVED") != std::string::npos);
+        }
+    }
+
+    void jobThatCannotBeReadIsQueuedUntilTheLedgerKnowsIt() {
+        unreadable_ = true;
+        SeatRequest one = request(addEvent(1), 1);
+        CPPUNIT_ASSERT(requestState(one.jobId).find("QUEUED") != std::string::npos);
+        decide({one});
+        CPPUNIT_ASSERT(requestState(one.jobId).find("RESERVED") != std::string::npos);
+    }
+
+    void anIdThatWasIssuedAgainIsToldByItsTimestamp() {
+        const std::int64_t event = addEvent(1);
+        const SeatRequest first = request(event, 1);
+        SeatRequest second = first;
+        second.jobTimestampMs += 1000;
+        second.userId = 2;
+        decide({first});
+        decide({second});
+        CPPUNIT_ASSERT(
+            requestState(first.jobId, first.jobTimestampMs).find(R"("state":"RESERVED")") !=
+            std::string::npos);
+        CPPUNIT_ASSERT(
+            requestState(first.jobId, second.jobTimestampMs).find(R"("state":"REJECTED")") !=
+            std::string::npos);
+        const std::string newest = requestState(first.jobId);
+        CPPUNIT_ASSERT_MESSAGE(newest, newest.find(R"("state":"REJECTED")") != std::string::npos);
+        CPPUNIT_ASSERT_MESSAGE(newest, newest.find(R"("newestOf":2)") != std::string::npos);
+        CPPUNIT_ASSERT_EQUAL(404,
+                             statusOf("GET",
+                                      "/reservation/request/{jobId}",
+                                      {{"jobId", first.jobId}, {"timestamp", std::int64_t{7}}}));
+        // A third request has the id now, and is not decided yet: the earlier ones are told all the same.
+        job_ = Job{};
+        job_->id = first.jobId;
+        job_->name = "reserveEvent";
+        job_->timestampMs = second.jobTimestampMs + 1000;
+        CPPUNIT_ASSERT(
+            requestState(first.jobId, first.jobTimestampMs).find(R"("state":"RESERVED")") !=
+            std::string::npos);
+        const std::string queued = requestState(first.jobId);
+        CPPUNIT_ASSERT_MESSAGE(queued, queued.find("QUEUED") != std::string::npos);
+        CPPUNIT_ASSERT_MESSAGE(queued, queued.find(R"("newestOf":3)") != std::string::npos);
     }
 
     void databaseAwayIs503WithinASecond() {
@@ -254,6 +333,17 @@ private:
         }
     }
 
+    std::string requestState(const std::string& jobId, std::int64_t timestamp) {
+        return call("GET",
+                    "/reservation/request/{jobId}",
+                    {{"jobId", jobId}, {"timestamp", timestamp}})
+            .body;
+    }
+
+    static std::string tail(const SeatRequest& request) {
+        return ",\"timestamp\":" + std::to_string(request.jobTimestampMs) + ",\"newestOf\":1}";
+    }
+
     std::string requestState(const std::string& jobId) {
         return call("GET", "/reservation/request/{jobId}", {{"jobId", jobId}}).body;
     }
@@ -262,6 +352,7 @@ private:
     std::unique_ptr<ReservationRoutes> routes_;
     std::optional<Job> job_;
     bool redisAway_ = false;
+    bool unreadable_ = false;
 };
 
 CPPUNIT_TEST_SUITE_REGISTRATION(ReservationRoutesTest);

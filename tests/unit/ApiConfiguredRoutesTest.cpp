@@ -30,6 +30,7 @@ class ApiConfiguredRoutesTest : public CppUnit::TestFixture {
     CPPUNIT_TEST_SUITE(ApiConfiguredRoutesTest);
     CPPUNIT_TEST(routeAddsTheJobAndAnswersWithIt);
     CPPUNIT_TEST(optionsReachTheQueue);
+    CPPUNIT_TEST(locationNamesTheJobForGood);
     CPPUNIT_TEST(rejectedIs400AndAnAbsentQueueIs503);
     CPPUNIT_TEST(deadlineIsUnderASecond);
     CPPUNIT_TEST(mistakesNameKeyValueAndWhatWouldBeRight);
@@ -71,6 +72,27 @@ public:
         CPPUNIT_ASSERT(job.HasMember("stalledCounter"));
     }
 
+    void locationNamesTheJobForGood() {
+        CPPUNIT_ASSERT(call(make(kReserve)).headers.empty());
+        auto keys = kReserve;
+        keys["reserve.location"] = "/request/{id}?timestamp={timestamp}&event={eventId}";
+        result_.id = "a b/\xc3\xb6?";
+        const Response response = call(make(keys));
+        CPPUNIT_ASSERT_EQUAL(std::size_t{1}, response.headers.size());
+        CPPUNIT_ASSERT_EQUAL(std::string("Location"), response.headers[0].first);
+        CPPUNIT_ASSERT_EQUAL(
+            std::string("/request/a%20b%2F%C3%B6%3F?timestamp=1700000000000&event=1"),
+            response.headers[0].second);
+        Routes routes;
+        routes.add(make(keys));
+        rapidjson::Document document;
+        document.Parse(drover::api::openApiDocument(*routes.snapshot(), "T", "1").c_str());
+        CPPUNIT_ASSERT_EQUAL(std::string("string"),
+                             at(document,
+                                "/paths/~1reservation~1{eventId}~1{userId}/post/responses/201/"
+                                "headers/Location/schema/type"));
+    }
+
     void rejectedIs400AndAnAbsentQueueIs503() {
         const Route route = make(kReserve);
         result_ = {AddResult::Status::Rejected, "", 0, "the priority is out of range", 0};
@@ -103,6 +125,11 @@ public:
             {{"reserve.options", R"({"attempts":"many"})"}, "not the options of a job"},
             {{"reserve.view", "bullmq-4"}, "bullmq-5.48"},
             {{"reserve.status", "404"}, "a status of success"},
+            {{"reserve.location", "/request/{nobody}"}, "{nobody} is neither {id}"},
+            {{"reserve.location", "request/{id}"}, "a location is a path"},
+            {{"reserve.location", "/request/ {id}"}, "printable ASCII"},
+            {{"reserve.location", "/request/{id"}, "a '{' is not followed"},
+            {{"reserve.location", "/request/id}"}, "a '}' has no '{'"},
             {{"reserve.qeueu", "x"}, "no such setting"},
             {{"reserve.queue", "absent"}, "absent"},
             {{"loose", "x"}, "api.route.<name>.<setting>"},

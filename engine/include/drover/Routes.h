@@ -42,6 +42,8 @@ struct ResponseDoc {
     int status = 200;
     std::string description;
     std::string schema;
+    /// Headers of this answer that a client may want: name and description.
+    std::vector<std::pair<std::string, std::string>> headers = {};
 };
 
 /// A request whose parameters and body have been checked against the route. Valid during the handler's call.
