@@ -35,7 +35,7 @@ struct Reservation {
     std::int64_t id = 0;
     std::int64_t userId = 0;
     std::string status;
-    std::int64_t reservedAtUs = 0;  ///< Epoch microseconds.
+    std::optional<std::int64_t> reservedAtMs;  ///< Epoch milliseconds; absent: infinite.
 };
 
 struct User {
@@ -47,7 +47,7 @@ struct User {
 struct Event {
     std::int64_t id = 0;
     std::string name;
-    std::int64_t dateUs = 0;  ///< Epoch microseconds.
+    std::optional<std::int64_t> dateMs;  ///< Epoch milliseconds; absent: infinite.
     std::string location;
     std::int64_t maxTickets = 0;
     std::int64_t reserved = 0;

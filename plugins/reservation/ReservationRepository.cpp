@@ -42,10 +42,12 @@ const Statement kOtherOutcomes{"reservation_other_outcomes",
                                "SELECT count(*) FROM reservation_outcomes"
                                " WHERE queue = $1 AND job_id = $2 AND job_timestamp_ms <> $3"};
 
-// Times leave as microseconds (pitfall P11); extract() is exact, a numeric.
+// Times leave as milliseconds (pitfall P11): microseconds do not fit a bigint for every year that PostgreSQL knows.
+// extract() is exact, a numeric.
 const Statement kReservation{
     "reservation_live",
-    "SELECT id, user_id, status, (extract(epoch FROM reserved_at) * 1000000)::bigint"
+    "SELECT id, user_id, status, CASE WHEN isfinite(reserved_at)"
+    " THEN floor(extract(epoch FROM reserved_at) * 1000)::bigint END"
     " FROM reservations WHERE event_id = $1 AND user_id = $2 AND status = 'RESERVED'"};
 
 const Statement kAddUser{"reservation_add_user",
@@ -54,6 +56,11 @@ const Statement kAddUser{"reservation_add_user",
 
 const Statement kUser{"reservation_user", "SELECT id, name, email FROM users WHERE id = $1"};
 
+const Statement kTime{"reservation_time",
+                      "SELECT CASE WHEN isfinite(t)"
+                      " THEN floor(extract(epoch FROM t) * 1000)::bigint END"
+                      " FROM (SELECT $1::text::timestamptz AS t) AS given"};
+
 const Statement kAddEvent{"reservation_add_event",
                           "INSERT INTO events (name, date, location, max_tickets)"
                           " VALUES ($1, $2::text::timestamptz, $3, $4)"
@@ -61,7 +68,8 @@ const Statement kAddEvent{"reservation_add_event",
 
 const Statement kEvent{
     "reservation_event",
-    "SELECT id, name, (extract(epoch FROM date) * 1000000)::bigint, location, max_tickets, reserved"
+    "SELECT id, name, CASE WHEN isfinite(date)"
+    " THEN floor(extract(epoch FROM date) * 1000)::bigint END, location, max_tickets, reserved"
     " FROM events WHERE id = $1"};
 
 const Statement kPrune{"reservation_prune",
@@ -226,8 +234,10 @@ std::optional<Reservation> ReservationRepository::reservation(std::int64_t event
     if (rows.rows() == 0) {
         return std::nullopt;
     }
-    return Reservation{
-        rows.bigint(0, 0), rows.bigint(0, 1), std::string(rows.text(0, 2)), rows.bigint(0, 3)};
+    return Reservation{rows.bigint(0, 0),
+                       rows.bigint(0, 1),
+                       std::string(rows.text(0, 2)),
+                       rows.optionalBigint(0, 3)};
 }
 
 std::optional<std::int64_t> ReservationRepository::addUser(std::string_view name,
@@ -241,6 +251,10 @@ std::optional<User> ReservationRepository::user(std::int64_t id) {
         return std::nullopt;
     }
     return User{rows.bigint(0, 0), std::string(rows.text(0, 1)), std::string(rows.text(0, 2))};
+}
+
+std::optional<std::int64_t> ReservationRepository::timeMs(std::string_view date) {
+    return session_.execute(kTime, Params().text(date)).optionalBigint(0, 0);
 }
 
 std::optional<std::int64_t> ReservationRepository::addEvent(std::string_view name,
@@ -258,7 +272,7 @@ std::optional<Event> ReservationRepository::event(std::int64_t id) {
     }
     return Event{rows.bigint(0, 0),
                  std::string(rows.text(0, 1)),
-                 rows.bigint(0, 2),
+                 rows.optionalBigint(0, 2),
                  std::string(rows.text(0, 3)),
                  rows.bigint(0, 4),
                  rows.bigint(0, 5)};

@@ -65,6 +65,10 @@ public:
     std::optional<std::int64_t> addUser(std::string_view name, std::string_view email);
     std::optional<User> user(std::int64_t id);
 
+    /// What the database makes of a date: epoch milliseconds; std::nullopt: infinite. SqlError of class BadData if it is
+    /// no date.
+    std::optional<std::int64_t> timeMs(std::string_view date);
+
     /// The new id; std::nullopt: the name is known already. `date`: ISO 8601 with a zone; SqlError of class BadData if
     /// it is no date.
     std::optional<std::int64_t> addEvent(std::string_view name,

@@ -1,15 +1,16 @@
 #include "ReservationRoutes.h"
 
 #include <algorithm>
+#include <array>
+#include <chrono>
+#include <cstdio>
 #include <limits>
 #include <rapidjson/stringbuffer.h>
 #include <rapidjson/writer.h>
 #include <string_view>
 #include <utility>
 
-#include <Poco/DateTimeFormatter.h>
 #include <Poco/Logger.h>
-#include <Poco/Timestamp.h>
 
 #include "ReservationRepository.h"
 #include "SeatRequestJson.h"
@@ -25,6 +26,8 @@ using Writer = rapidjson::Writer<rapidjson::StringBuffer>;
 
 constexpr int kRetryAfterSeconds = 1;
 
+std::string isoTime(std::int64_t epochMs);
+
 /// A flat JSON object, member by member.
 class JsonObject {
 public:
@@ -38,6 +41,10 @@ public:
         writer_.Key(name);
         writer_.String(value.data(), static_cast<rapidjson::SizeType>(value.size()));
         return *this;
+    }
+    /// null: an infinite time.
+    JsonObject& addTime(const char* name, const std::optional<std::int64_t>& epochMs) {
+        return epochMs ? add(name, isoTime(*epochMs)) : addNull(name);
     }
     JsonObject& addNull(const char* name) {
         writer_.Key(name);
@@ -54,10 +61,35 @@ private:
     Writer writer_{buffer_};
 };
 
-/// ISO 8601 with milliseconds and Z.
-std::string isoTime(std::int64_t epochMicroseconds) {
-    return Poco::DateTimeFormatter::format(Poco::Timestamp(epochMicroseconds),
-                                           "%Y-%m-%dT%H:%M:%S.%iZ");
+/// An event takes place in the years 1 to 9999, in UTC: ISO 8601 has four digits for a year.
+constexpr std::int64_t kFirstDateMs = -62135596800000;   // 0001-01-01T00:00:00Z
+constexpr std::int64_t kEndOfDatesMs = 253402300800000;  // 10000-01-01T00:00:00Z
+
+/// ISO 8601 with milliseconds and Z, in the calendar that PostgreSQL and ISO 8601 use for every year. What was put into the
+/// tables by hand may be outside of four digits: such years have a sign and six, as in JavaScript.
+std::string isoTime(std::int64_t epochMs) {
+    using namespace std::chrono;
+    // std::chrono counts years to 32767 only; the calendar repeats itself every 400 years, which have 146,097 days.
+    constexpr std::int64_t kCycleMs = 146097LL * 24 * 60 * 60 * 1000;
+    const std::int64_t cycle = (epochMs - (epochMs < 0 ? kCycleMs - 1 : 0)) / kCycleMs;
+    const sys_time<milliseconds> time{milliseconds(epochMs - cycle * kCycleMs)};
+    const auto day = floor<days>(time);
+    const year_month_day date(day);
+    const hh_mm_ss<milliseconds> clock(time - day);
+    const int year = static_cast<int>(date.year()) + static_cast<int>(cycle) * 400;
+    std::array<char, 48> text{};
+    std::snprintf(text.data(),
+                  text.size(),
+                  year < 0 || year > 9999 ? "%+07d-%02u-%02uT%02d:%02d:%02d.%03dZ"
+                                          : "%04d-%02u-%02uT%02d:%02d:%02d.%03dZ",
+                  year,
+                  static_cast<unsigned>(date.month()),
+                  static_cast<unsigned>(date.day()),
+                  static_cast<int>(clock.hours().count()),
+                  static_cast<int>(clock.minutes().count()),
+                  static_cast<int>(clock.seconds().count()),
+                  static_cast<int>(clock.subseconds().count()));
+    return text.data();
 }
 
 Response json(int status, std::string body) {
@@ -146,13 +178,13 @@ const char* const kUserSchema =
     R"("email":{"type":"string"}},"required":["id","name","email"]})";
 const char* const kEventSchema =
     R"({"type":"object","properties":{"id":{"type":"integer","format":"int64"},"name":{"type":"string"},)"
-    R"("date":{"type":"string","format":"date-time"},"location":{"type":"string"},)"
+    R"("date":{"type":"string","format":"date-time","nullable":true},"location":{"type":"string"},)"
     R"("maxTickets":{"type":"integer","format":"int64"},"reserved":{"type":"integer","format":"int64"}},)"
     R"("required":["id","name","date","location","maxTickets","reserved"]})";
 const char* const kReservationSchema =
     R"({"type":"object","properties":{"id":{"type":"integer","format":"int64"},)"
     R"("userId":{"type":"integer","format":"int64"},"status":{"type":"string","enum":["RESERVED"]},)"
-    R"("reservedAt":{"type":"string","format":"date-time"}},"required":["id","userId","status","reservedAt"]})";
+    R"("reservedAt":{"type":"string","format":"date-time","nullable":true}},"required":["id","userId","status","reservedAt"]})";
 const char* const kRequestSchema =
     R"({"type":"object","properties":{"jobId":{"type":"string"},)"
     R"("state":{"type":"string","enum":["QUEUED","RESERVED","REJECTED"]},)"
@@ -209,7 +241,7 @@ Response ReservationRoutes::getReservation(const Request& request) {
                     .add("id", found->id)
                     .add("userId", found->userId)
                     .add("status", found->status)
-                    .add("reservedAt", isoTime(found->reservedAtUs))
+                    .addTime("reservedAt", found->reservedAtMs)
                     .text());
 }
 
@@ -326,6 +358,10 @@ Response ReservationRoutes::getUser(const Request& request) {
 Response ReservationRoutes::postEvent(const Request& request) {
     try {
         const auto id = withDatabase([&request](ReservationRepository& repository) {
+            const auto date = repository.timeMs(request.text("date"));
+            if (!date || *date < kFirstDateMs || *date >= kEndOfDatesMs) {
+                throw HttpError(400, "date must be in the years 0001 to 9999, in UTC");
+            }
             return repository.addEvent(request.text("name"),
                                        request.text("date"),
                                        request.text("location"),
@@ -355,7 +391,7 @@ Response ReservationRoutes::getEvent(const Request& request) {
                 JsonObject()
                     .add("id", found->id)
                     .add("name", found->name)
-                    .add("date", isoTime(found->dateUs))
+                    .addTime("date", found->dateMs)
                     .add("location", found->location)
                     .add("maxTickets", found->maxTickets)
                     .add("reserved", found->reserved)

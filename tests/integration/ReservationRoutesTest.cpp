@@ -18,6 +18,7 @@ using drover::Response;
 using drover::Route;
 using drover::reservation::ReservationRoutes;
 using drover::reservation::SeatRequest;
+using drover::store::Params;
 using Values = std::map<std::string, ParameterValue>;
 
 /// The endpoints that need SQL, as the HTTP front calls them.
@@ -27,6 +28,9 @@ class ReservationRoutesTest : public drover::test::ReservationFixture {
     CPPUNIT_TEST(usersAreAddedOnceAndShown);
     CPPUNIT_TEST(eventsAreAddedOnceAndShown);
     CPPUNIT_TEST(impossibleDateIsTheClientsFault);
+    CPPUNIT_TEST(everyDateReadsBackAsItWasGiven);
+    CPPUNIT_TEST(datesOutsideOfFourDigitsAreRefused);
+    CPPUNIT_TEST(datesOfOtherHandsReadBackToo);
     CPPUNIT_TEST(requestIsToldFromTheJobWhileItLives);
     CPPUNIT_TEST(requestIsToldFromTheLedgerAfterwards);
     CPPUNIT_TEST(requestIsToldFromTheLedgerWhileRedisIsAway);
@@ -124,6 +128,54 @@ public:
     void impossibleDateIsTheClientsFault() {
         CPPUNIT_ASSERT_EQUAL(400,
                              statusOf("POST", "/event", event("Never", "2030-02-30T00:00:00Z")));
+    }
+
+    void everyDateReadsBackAsItWasGiven() {
+        for (const std::string date : {"0001-01-01T00:00:00.000Z",
+                                       "1066-10-14T09:00:00.001Z",
+                                       "1500-02-28T23:59:59.999Z",
+                                       "1582-10-10T12:00:00.000Z",
+                                       "1899-12-31T23:59:59.999Z",
+                                       "1969-12-31T23:59:59.999Z",
+                                       "2024-02-29T00:00:00.000Z",
+                                       "9999-12-31T23:59:59.999Z"}) {
+            const std::string id = call("POST", "/event", event("On " + date, date)).body;
+            CPPUNIT_ASSERT_EQUAL(date, dateOf(std::stoll(id.substr(6))));
+        }
+    }
+
+    void datesOutsideOfFourDigitsAreRefused() {
+        for (const std::string date :
+             {"0000-12-31T00:00:00Z", "0001-01-01T00:00:00+01:00", "9999-12-31T23:59:59-01:00"}) {
+            try {
+                call("POST", "/event", event("On " + date, date));
+                CPPUNIT_FAIL(date + " was taken");
+            } catch (const HttpError& error) {
+                CPPUNIT_ASSERT_EQUAL_MESSAGE(date, 400, error.status());
+                CPPUNIT_ASSERT_MESSAGE(error.what(),
+                                       std::string(error.what()).find("date must be") == 0);
+            }
+        }
+        CPPUNIT_ASSERT_EQUAL(std::int64_t{0}, number(*session_, "SELECT count(*) FROM events"));
+    }
+
+    void datesOfOtherHandsReadBackToo() {
+        for (const auto& [date, expected] :
+             {std::pair<std::string, std::string>{"0044-03-15 12:00:00+00 BC",
+                                                  "-000043-03-15T12:00:00.000Z"},
+              {"20000-01-01 00:00:00+00", "+020000-01-01T00:00:00.000Z"},
+              {"294276-12-31 23:59:59+00", "+294276-12-31T23:59:59.000Z"},
+              {"infinity", ""},
+              {"-infinity", ""}}) {
+            const std::int64_t id =
+                session_
+                    ->execute(
+                        "INSERT INTO events (name, date, location, max_tickets) VALUES ($1, "
+                        "$1::text::timestamptz, 'Hall', 1) RETURNING id",
+                        Params().text(date))
+                    .bigint(0, 0);
+            CPPUNIT_ASSERT_EQUAL(expected, dateOf(id));
+        }
     }
 
     void requestIsToldFromTheJobWhileItLives() {
@@ -323,6 +375,15 @@ private:
         }
         CPPUNIT_FAIL("no route " + method + " " + path);
         return {};
+    }
+
+    /// Empty: null.
+    std::string dateOf(std::int64_t event) {
+        const std::string body = call("GET", "/event/{eventId}", {{"eventId", event}}).body;
+        const auto begin = body.find(R"("date":)") + 7;
+        return body.compare(begin, 4, "null") == 0
+                   ? ""
+                   : body.substr(begin + 1, body.find('"', begin + 1) - begin - 1);
     }
 
     int statusOf(const std::string& method, const std::string& path, Values values) {
