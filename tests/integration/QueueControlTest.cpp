@@ -179,12 +179,15 @@ public:
         std::thread observer([&] {
             RedisClient own(options(), scripts(), "observer");
             while (more) {
-                // One transaction: what somebody sees at one moment.
-                own.call(Command{"MULTI"});
-                own.call(Command{"HEXISTS", keys().meta, "paused"});
-                own.call(Command{"LLEN", keys().paused});
-                own.call(Command{"LLEN", keys().wait});
-                const Reply seen = own.call(Command{"EXEC"});
+                // One script: what somebody sees at one moment.
+                const Reply seen =
+                    own.call(Command{"EVAL",
+                                     "return {redis.call('HEXISTS', KEYS[1], 'paused'),"
+                                     " redis.call('LLEN', KEYS[2]), redis.call('LLEN', KEYS[3])}",
+                                     "3",
+                                     keys().meta,
+                                     keys().paused,
+                                     keys().wait});
                 const bool paused = seen.at(0).integer() == 1;
                 const std::int64_t hidden = seen.at(1).integer();
                 const std::int64_t waiting = seen.at(2).integer();

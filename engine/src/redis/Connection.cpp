@@ -4,7 +4,9 @@
 #include <cerrno>
 #include <fcntl.h>
 #include <linux/sockios.h>
+#include <random>
 #include <sys/ioctl.h>
+#include <sys/socket.h>
 #include <utility>
 
 #include <Poco/Exception.h>
@@ -53,6 +55,15 @@ std::size_t unsentBytes(int fd) {
     return ioctl(fd, SIOCOUTQ, &count) == 0 ? static_cast<std::size_t>(std::max(count, 0)) : 0;
 }
 
+constexpr const char* kOutOfStep =
+    "the replies of Redis are out of step with the commands: bytes that nobody asked for came in "
+    "between";
+
+std::string randomText() {
+    static thread_local std::minstd_rand random{std::random_device{}()};
+    return std::to_string(random());
+}
+
 /// Marks the connection broken unless the work inside ends normally.
 class BreakOnThrow {
 public:
@@ -71,7 +82,9 @@ void Connection::FreeReader::operator()(redisReader* reader) const {
 }
 
 Connection::Connection(const RedisOptions& options, const std::string& clientName)
-    : commandTimeout_(options.commandTimeout), reader_(redisReaderCreate()) {
+    : commandTimeout_(options.commandTimeout),
+      reader_(redisReaderCreate()),
+      sealPrefix_("drover-" + randomText() + "-") {
     // The parser's own buffer is kept between replies up to this size; 0 would never shrink it.
     reader_->maxbuf = 1 << 20;
     const std::string where = options.host + ":" + std::to_string(options.port);
@@ -109,9 +122,17 @@ Reply Connection::call(const Command& command, Clock::time_point deadline) {
 
 void Connection::send(const Command& command, Clock::time_point deadline) {
     BreakOnThrow guard(broken_);
+    if (seals_.empty()) {
+        requireInStep();
+    }
     out_.clear();
     command.appendTo(out_);
     const auto patience = deadline - Clock::now();
+    std::string seal;
+    if (sealing_) {
+        seal = nextSeal();
+        Command{"ECHO", seal}.appendTo(out_);
+    }
     std::size_t sent = 0;
     std::size_t told = 0;  // Of it when the deadline was last moved.
     try {
@@ -130,9 +151,12 @@ void Connection::send(const Command& command, Clock::time_point deadline) {
     } catch (const Exception&) {
         throw;
     } catch (const Poco::Exception& error) {
+        // Redis may have said why before it closed: too many clients, say.
+        requireInStep();
         throw RedisIoException("send to Redis: " + error.displayText());
     }
     unsent_ = out_.size() >= kLarge ? unsentBytes(fd()) : 0;
+    seals_.push_back(std::move(seal));
     guard.ok();
 }
 
@@ -148,7 +172,7 @@ Reply Connection::receive(Clock::time_point deadline) {
     BreakOnThrow guard(broken_);
     const auto patience = deadline - Clock::now();
     while (true) {
-        if (std::optional<Reply> reply = parse()) {
+        if (std::optional<Reply> reply = sealedReply()) {
             guard.ok();
             return std::move(*reply);
         }
@@ -172,12 +196,75 @@ Reply Connection::receive(Clock::time_point deadline) {
 
 std::optional<Reply> Connection::tryReceive() {
     BreakOnThrow guard(broken_);
-    std::optional<Reply> reply = parse();
+    std::optional<Reply> reply = sealedReply();
     while (!reply && readAvailable()) {
-        reply = parse();
+        reply = sealedReply();
     }
     guard.ok();
     return reply;
+}
+
+std::optional<std::string> Connection::unasked() {
+    BreakOnThrow guard(broken_);
+    char byte = 0;
+    const ssize_t waiting = recv(fd(), &byte, 1, MSG_PEEK | MSG_DONTWAIT);
+    const bool empty = waiting < 0 && (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR);
+    if (empty && !hasUnread()) {
+        guard.ok();
+        return std::nullopt;
+    }
+    if (!empty) {
+        readAvailable();  // Throws for a connection that is closed.
+    }
+    const std::optional<Reply> reply = parse();
+    return reply && reply->isError() ? std::string(reply->text()) : std::string();
+}
+
+void Connection::requireInStep() {
+    const std::optional<std::string> bytes = unasked();
+    if (!bytes) {
+        return;
+    }
+    if (!bytes->empty() && classifyError(*bytes) != ReplyClass::Other) {
+        throwError("connect", *bytes);
+    }
+    throw RedisIoException(kOutOfStep);
+}
+
+bool Connection::hasUnread() const {
+    return reader_->pos < reader_->len || reader_->ridx >= 0;
+}
+
+std::string Connection::nextSeal() {
+    return sealPrefix_ + std::to_string(++sealNumber_);
+}
+
+std::optional<Reply> Connection::sealedReply() {
+    while (!seals_.empty()) {
+        std::optional<Reply> reply = parse();
+        if (!reply) {
+            return std::nullopt;
+        }
+        const std::string& seal = seals_.front();
+        if (seal.empty()) {
+            seals_.pop_front();
+            if (seals_.empty() && hasUnread()) {
+                throw RedisIoException(kOutOfStep);  // Which of them is the reply, nothing tells.
+            }
+            return reply;
+        }
+        if (!unsealed_) {
+            unsealed_ = std::move(reply);
+            continue;
+        }
+        // A server that refuses everything for now (BUSY, LOADING) refuses the ECHO with the command.
+        if (reply->text() != seal && !(reply->isError() && unsealed_->isError())) {
+            throw RedisIoException(kOutOfStep);
+        }
+        seals_.pop_front();
+        return std::exchange(unsealed_, std::nullopt);
+    }
+    return std::nullopt;
 }
 
 bool Connection::readAvailable() {
@@ -260,6 +347,12 @@ void Connection::handshake(const RedisOptions& options, const std::string& clien
         throw RedisIoException("Redis at " + where + " is a " + std::string(role.at(0).text()) +
                                ", a master is needed");
     }
+    const std::string seal = nextSeal();
+    const Reply echo = call(Command{"ECHO", seal}, deadline);
+    if (!echo.isError() && echo.text() != seal) {
+        throw RedisIoException(kOutOfStep);
+    }
+    sealing_ = !echo.isError();
 }
 
 }  // namespace drover

@@ -2,6 +2,8 @@
 
 #include <chrono>
 #include <cstddef>
+#include <cstdint>
+#include <deque>
 #include <memory>
 #include <optional>
 #include <string>
@@ -22,6 +24,11 @@ namespace drover {
 /// while its bytes arrive. Less than kProgress bytes are none, so that a peer that dribbles is not waited for.
 /// After any exception the connection is broken() and only good for being
 /// destroyed: a late reply would otherwise answer the next command (pitfall H4).
+///
+/// A reply is trusted only with its seal: each command is followed by an ECHO of a text that is used once, and the reply
+/// counts when that text comes right behind it. A reply too many, from a broken proxy say, shifts the later ones, and the
+/// first seal shows it. So nothing may be sent that changes how later commands are answered: MULTI, SUBSCRIBE. Without the
+/// right to ECHO, bytes without a command show it, which misses a reply that comes late.
 /// Threads: one at a time.
 class Connection {
 public:
@@ -45,10 +52,16 @@ public:
 
     /// The two halves of call(), for a command that blocks inside Redis.
     void send(const Command& command, Clock::time_point deadline);
-    /// Throws RedisTimeoutException at the deadline, RedisIoException when the peer is gone.
+    /// Throws RedisTimeoutException at the deadline, RedisIoException when the peer is gone or the replies are out of step.
     Reply receive(Clock::time_point deadline);
     /// A reply if one is complete, without waiting.
     std::optional<Reply> tryReceive();
+
+    /// Replies that are still to come.
+    [[nodiscard]] std::size_t owed() const { return seals_.size(); }
+    /// Describes bytes that came although no reply is owed; std::nullopt: there are none. A connection with such bytes is
+    /// broken. Throws RedisIoException if Redis has closed the connection.
+    std::optional<std::string> unasked();
 
     /// For poll(): readable when tryReceive() has something to do.
     [[nodiscard]] int fd() const;
@@ -66,13 +79,26 @@ private:
 
     /// Reads what is there into the parser; false if nothing was.
     bool readAvailable();
+    /// Whether the parser has bytes that belong to no reply which it has given out.
+    [[nodiscard]] bool hasUnread() const;
     std::optional<Reply> parse();
+    /// The next reply with its seal, of what has been read.
+    std::optional<Reply> sealedReply();
+    /// For bytes that nobody asked for: throws what Redis says with them, if it is an error.
+    void requireInStep();
+    std::string nextSeal();
     void handshake(const RedisOptions& options, const std::string& clientName);
 
     std::chrono::milliseconds commandTimeout_;
     Poco::Net::StreamSocket socket_;
     std::unique_ptr<redisReader, FreeReader> reader_;
     std::string out_;
+    std::deque<std::string>
+        seals_;  ///< One per reply to come; empty texts without the right to ECHO.
+    std::optional<Reply> unsealed_;  ///< A reply whose seal is still to come.
+    std::string sealPrefix_;  ///< Random, so that no other connection's seal is taken for ours.
+    std::uint64_t sealNumber_ = 0;
+    bool sealing_ = false;
     bool broken_ = false;
     std::size_t arrived_ = 0;  ///< Bytes since lastProgress_.
     std::size_t unsent_ = 0;   ///< Of a large command, in the kernel's buffer.

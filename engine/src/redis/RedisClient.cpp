@@ -15,6 +15,9 @@ Poco::Logger& logger() {
     return Poco::Logger::get("redis");
 }
 
+/// How often a client tells that bytes come which nobody asked for.
+constexpr std::chrono::minutes kStrayPause{1};
+
 /// The name of the script of a command made by RedisClient::script, for messages.
 std::string operationOf(const Command& command) {
     return command.args().empty() ? "command" : std::string(command.args().front());
@@ -52,7 +55,7 @@ void RedisClient::failed(const std::string& why, bool slow) {
 }
 
 Connection& RedisClient::connection() {
-    if (connection_ && !connection_->broken()) {
+    if (connection_ && !connection_->broken() && inStep()) {
         return *connection_;
     }
     drop();
@@ -94,6 +97,29 @@ auto RedisClient::guarded(Work work) {
         failed(error.message(), false);
         throw;
     }
+}
+
+bool RedisClient::inStep() {
+    if (connection_->owed() > 0) {
+        return true;  // What comes may be what is owed; its seal tells.
+    }
+    const std::optional<std::string> bytes = guarded([&] { return connection_->unasked(); });
+    if (!bytes) {
+        return true;
+    }
+    // Nothing was sent yet and nothing is answered with them: the caller need not know.
+    const auto now = Clock::now();
+    ++strays_;
+    if (!strayTold_ || now - *strayTold_ >= kStrayPause) {
+        logger().warning(
+            "%s: Redis, or a proxy before it, sent bytes that nobody asked for%s; they answer "
+            "nothing, the connection is replaced (%d so far)",
+            label_,
+            bytes->empty() ? std::string() : " (\"" + *bytes + "\")",
+            strays_);
+        strayTold_ = now;
+    }
+    return false;
 }
 
 Reply RedisClient::call(const Command& command) {

@@ -26,7 +26,8 @@ public:
                 std::string label,
                 std::string clientName = "");
 
-    /// The connection, opened if needed. Throws RedisIoException or a child of it: at once while the backoff runs.
+    /// The connection, opened if needed, and in step: one with bytes that nobody asked for is replaced before it is used.
+    /// Throws RedisIoException or a child of it: at once while the backoff runs.
     Connection& connection();
 
     /// One command. Throws for error replies what their class asks for, see throwError.
@@ -75,6 +76,8 @@ private:
     /// Runs `work`, and drops the connection for what makes it useless.
     template <typename Work>
     auto guarded(Work work);
+    /// Whether the connection may be used: drops one whose replies are out of step.
+    bool inStep();
     /// For what needs the connection to itself.
     Connection& idleConnection();
     void sendByText(Connection& link, Command& call, Clock::time_point deadline) const;
@@ -88,6 +91,8 @@ private:
     std::unique_ptr<Connection> connection_;
     std::deque<Command*> underWay_;  ///< What send() has sent, in the order of the replies.
     std::string lastError_;
+    int strays_ = 0;  ///< How often bytes came that nobody asked for.
+    std::optional<Clock::time_point> strayTold_;
     std::atomic<bool> healthy_{false};
 };
 
