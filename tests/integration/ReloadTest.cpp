@@ -45,6 +45,8 @@ class ReloadTest : public CppUnit::TestFixture {
     CPPUNIT_TEST(aRouteThatAPluginHasIsRefused);
     CPPUNIT_TEST(aFileReplacedByRenameOrLinkIsNoticed);
     CPPUNIT_TEST(aFileIsReadOnceItIsWhole);
+    CPPUNIT_TEST(anEmptyFileIsNotTaken);
+    CPPUNIT_TEST(aFileThatIsGoneIsNotTaken);
     CPPUNIT_TEST(theEnvFileIsWatchedToo);
     CPPUNIT_TEST(whatElseLiesInTheFolderIsNobodysBusiness);
     CPPUNIT_TEST(aDroppedInPluginBringsItsRoute);
@@ -180,6 +182,32 @@ public:
         waitUntil([&] { return post("/two") == 201; });
         const std::string log = app_->err().substr(before);
         CPPUNIT_ASSERT_EQUAL_MESSAGE(log, std::string::npos, log.find("not reloaded"));
+    }
+
+    void anEmptyFileIsNotTaken() {
+        run(route("one"));
+        app_->write("conf/a.properties", "");
+        app_->waitForLog("not reloaded: " + file() + ": is empty");
+        CPPUNIT_ASSERT_EQUAL(201, post("/one"));
+        app_->signal(SIGHUP);
+        save(route("two"));
+        app_->waitForLog("configuration reloaded");
+        CPPUNIT_ASSERT_EQUAL(201, post("/two"));
+        CPPUNIT_ASSERT_EQUAL(404, post("/one"));
+        // On purpose.
+        base_ = "# nothing\n";
+        save("");
+        waitUntil([&] { return ask("POST /two").status == 404; });
+    }
+
+    void aFileThatIsGoneIsNotTaken() {
+        run(route("one"));
+        std::filesystem::remove(file());
+        app_->waitForLog("not reloaded: " + file());
+        CPPUNIT_ASSERT_EQUAL(201, post("/one"));
+        save(route("two"));
+        app_->waitForLog("configuration reloaded");
+        CPPUNIT_ASSERT_EQUAL(201, post("/two"));
     }
 
     void theEnvFileIsWatchedToo() {

@@ -38,6 +38,7 @@ class AppLogChannelTest : public CppUnit::TestFixture {
     CPPUNIT_TEST(everyByteMakesValidJson);
     CPPUNIT_TEST(aMessageCannotPassForAnotherLine);
     CPPUNIT_TEST(secretsAreHiddenAlsoInsideOfUrls);
+    CPPUNIT_TEST(aPasswordThatIsACommonWordIsHiddenByItsPlace);
     CPPUNIT_TEST(whatWasASecretStaysOne);
     CPPUNIT_TEST(linesOfManyThreadsDoNotMix);
     CPPUNIT_TEST(coloursAppearOnlyOnATerminal);
@@ -90,6 +91,25 @@ public:
         CPPUNIT_ASSERT(line.find("cannot reach *** with *** again") != std::string::npos);
         log->hide({"again"});
         CPPUNIT_ASSERT(log->line(message).find("*** with *** ***") != std::string::npos);
+    }
+
+    void aPasswordThatIsACommonWordIsHiddenByItsPlace() {
+        auto log = channel(LogChannel::Format::Text);
+        log->hide({"drover", "postgresql://drover:drover@h/drover", "tion7"});
+        const auto hidden = [&](const std::string& text) { return log->withoutSecrets(text); };
+        CPPUNIT_ASSERT_EQUAL(std::string("drover 0.1 is running in /opt/drover/plugins"),
+                             hidden("drover 0.1 is running in /opt/drover/plugins"));
+        CPPUNIT_ASSERT_EQUAL(std::string("cannot reach ***: refused"),
+                             hidden("cannot reach postgresql://drover:drover@h/drover: refused"));
+        // A URL that is not the configured one, of whatever password.
+        CPPUNIT_ASSERT_EQUAL(std::string("redis://drover:***@drover:6379/0"),
+                             hidden("redis://drover:drover@drover:6379/0"));
+        CPPUNIT_ASSERT_EQUAL(std::string("\"redis://:***@h\""), hidden("\"redis://:p@ss@h\""));
+        CPPUNIT_ASSERT_EQUAL(std::string("http://127.0.0.1:4000/api"),
+                             hidden("http://127.0.0.1:4000/api"));
+        // A short one is hidden as a word only.
+        CPPUNIT_ASSERT_EQUAL(std::string("station7 and ***, x=***"),
+                             hidden("station7 and tion7, x=tion7"));
     }
 
     void whatWasASecretStaysOne() {

@@ -327,6 +327,24 @@ Configuration Configuration::reread() const {
     return fresh;
 }
 
+std::vector<std::string> Configuration::emptied(const Configuration& inForce) const {
+    const auto isEmpty = [](const std::string& text) {
+        return std::all_of(
+            text.begin(), text.end(), [](char c) { return Poco::Ascii::isSpace(c); });
+    };
+    std::vector<std::string> sentences;
+    for (const auto& [path, text] : filesRead_) {
+        const auto before = inForce.filesRead_.find(path);
+        if (isEmpty(text) && before != inForce.filesRead_.end() && !isEmpty(before->second)) {
+            sentences.push_back(
+                path +
+                ": is empty, and what it held stays in force; a file with a comment only "
+                "(#) is taken");
+        }
+    }
+    return sentences;
+}
+
 std::string Configuration::environmentName(const std::string& key) {
     std::string name = "DROVER_";
     for (const char c : key) {

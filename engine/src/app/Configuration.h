@@ -109,6 +109,9 @@ public:
     /// plugins.dir stays, since plugins do. What is not a regular file, and can be read only once, holds what it held.
     [[nodiscard]] Configuration reread() const;
 
+    /// Files that hold nothing here and something in `inForce`: a sentence each. An editor empties a file before it writes it.
+    [[nodiscard]] std::vector<std::string> emptied(const Configuration& inForce) const;
+
     /// A key that needs a restart: what the process has, and what its sources say by now. std::nullopt: nothing.
     struct Kept {
         std::optional<ConfigValue> inForce, said;

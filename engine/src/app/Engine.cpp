@@ -186,7 +186,10 @@ bool Engine::reload(const FileTexts& texts) {
 
 void Engine::reload(Configuration fresh) {
     Logging::hide(fresh);
-    std::vector<std::string> problems = Settings::check(fresh);
+    std::vector<std::string> problems = fresh.emptied(config_);
+    if (problems.empty()) {
+        problems = Settings::check(fresh);
+    }
     if (problems.empty()) {
         fresh.keep(config_);
         try {

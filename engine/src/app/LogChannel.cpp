@@ -1,8 +1,12 @@
 #include "app/LogChannel.h"
 
+#include <algorithm>
+#include <iterator>
 #include <pthread.h>
+#include <string_view>
 #include <unistd.h>
 
+#include <Poco/Ascii.h>
 #include <Poco/DateTimeFormat.h>
 #include <Poco/DateTimeFormatter.h>
 #include <Poco/NumberFormatter.h>
@@ -15,6 +19,56 @@ namespace drover {
 namespace {
 
 constexpr std::size_t kShortestSecret = 4;
+/// A shorter secret is hidden as a word only: "cat" is in many words.
+constexpr std::size_t kAnywhere = 12;
+/// As passwords of a development machine these are known to everybody, and as words they are in many lines.
+constexpr std::string_view kCommonWords[] = {
+    "admin",       "administrator", "changeme",    "consumer",   "database", "default",
+    "development", "drover",        "engine",      "event",      "example",  "guest",
+    "health",      "local",         "localhost",   "master",     "pass",     "passwd",
+    "password",    "plugin",        "postgres",    "postgresql", "producer", "production",
+    "queue",       "redis",         "reservation", "root",       "secret",   "server",
+    "service",     "test",          "testing",     "token",      "user",     "username",
+    "worker"};
+
+bool isCommonWord(const std::string& text) {
+    std::string lower = text;
+    for (char& c : lower) {
+        c = static_cast<char>(Poco::Ascii::toLower(static_cast<unsigned char>(c)));
+    }
+    return std::find(std::begin(kCommonWords), std::end(kCommonWords), lower) !=
+           std::end(kCommonWords);
+}
+
+bool isWordByte(char c) {
+    return Poco::Ascii::isAlphaNumeric(static_cast<unsigned char>(c)) || c == '_' ||
+           static_cast<unsigned char>(c) >= 0x80;
+}
+
+/// Whether the text from `at` stands alone, or may stand anywhere.
+bool mayHide(const std::string& text, std::size_t at, const std::string& secret) {
+    if (secret.size() >= kAnywhere) {
+        return true;
+    }
+    const std::size_t end = at + secret.size();
+    return !(at > 0 && isWordByte(text[at - 1]) && isWordByte(secret.front())) &&
+           !(end < text.size() && isWordByte(text[end]) && isWordByte(secret.back()));
+}
+
+/// The password of a URL is one by its place, whatever it is: "://user:password@".
+void hideUrlPasswords(std::string& text) {
+    for (std::size_t at = text.find("://"); at != std::string::npos; at = text.find("://", at)) {
+        at += 3;
+        const std::size_t end = std::min(text.find_first_of(" \t\r\n\"'<>", at), text.size());
+        const std::size_t host = text.rfind('@', end - (end > at ? 1 : 0));
+        const std::size_t colon = text.find(':', at);
+        if (host == std::string::npos || host < at || colon == std::string::npos || colon >= host ||
+            text.find_first_of("/?#", at) < colon) {
+            continue;
+        }
+        text.replace(colon + 1, host - colon - 1, "***");
+    }
+}
 /// How long a fatal or critical message is waited for.
 constexpr std::chrono::milliseconds kLastWords{200};
 
@@ -121,7 +175,7 @@ LogChannel::Format LogChannel::formatFor(const std::string& configured, int desc
 void LogChannel::hide(const std::vector<std::string>& secrets) {
     const std::lock_guard<std::mutex> lock(mutex_);
     for (const std::string& secret : secrets) {
-        if (secret.size() >= kShortestSecret) {
+        if (secret.size() >= kShortestSecret && !isCommonWord(secret)) {
             secrets_.insert(secret);
         }
     }
@@ -130,10 +184,16 @@ void LogChannel::hide(const std::vector<std::string>& secrets) {
 std::string LogChannel::withoutSecrets(std::string text) const {
     const std::lock_guard<std::mutex> lock(mutex_);
     for (const std::string& secret : secrets_) {
-        for (auto at = text.find(secret); at != std::string::npos; at = text.find(secret, at + 3)) {
-            text.replace(at, secret.size(), "***");
+        for (auto at = text.find(secret); at != std::string::npos;) {
+            if (mayHide(text, at, secret)) {
+                text.replace(at, secret.size(), "***");
+                at = text.find(secret, at + 3);
+            } else {
+                at = text.find(secret, at + 1);
+            }
         }
     }
+    hideUrlPasswords(text);
     return text;
 }
 

@@ -29,8 +29,9 @@ public:
 
     void log(const Poco::Message& message) override;
 
-    /// Hides every occurrence of these, too, from now on. Texts shorter than 4 bytes are not hidden: they would tear holes
-    /// into every line and be guessed from them.
+    /// Hides every occurrence of these, too, from now on; of those below 12 bytes where they stand as a word. Texts shorter
+    /// than 4 bytes and common words ("drover", "postgres") are not hidden: they would tear holes into every line and be
+    /// guessed from them. As the password of a URL they are: that is hidden by its place.
     void hide(const std::vector<std::string>& secrets);
     /// *** in place of each.
     [[nodiscard]] std::string withoutSecrets(std::string text) const;
