@@ -16,9 +16,10 @@
   ARGV[4…] ten per job: name, data, opts (stored JSON), timestamp ms, delay ms, priority, custom id or "", "1" for lifo,
            key of the parent or "", parent (JSON) or ""
 
-  Returns  per job its id, or a negative number: -5 its parent does not exist, -7 it exists as a child of another parent.
-           Such a job does not take an id. A custom id that exists already is returned as it is. After them 1 if 5.x
-           clients share the queue, else 0.
+  Returns  per job its id, or a negative number: -5 its parent does not exist, -7 it exists as a child of another parent; or
+           an error, if something of another type is under a key of it: then nothing of it is stored. A job with -5 does not
+           take an id. A custom id that exists already is returned as it is. After them 1 if 5.x clients share the queue,
+           else 0.
   Events   per job: added, then waiting or delayed; or duplicated
 ]]
 local keys = {
@@ -28,6 +29,7 @@ local keys = {
 local prefix, bullmq5, now = ARGV[1], ARGV[2], tonumber(ARGV[3])
 local first, width = 4, 10
 
+--- @include "safely"
 --- @include "events"
 --- @include "markers"
 --- @include "scores"
@@ -37,6 +39,10 @@ local first, width = 4, 10
 -- Asked first: a key of another type ends the script here, before anything is written. The adds do not change the answer.
 local queue = readQueue(keys, bullmq5)
 redis.call('XLEN', keys.events)
+redis.call('LLEN', queue.ready)
+redis.call('ZCARD', keys.delayed)
+redis.call('ZCARD', keys.prioritized)
+redis.call('ZCARD', keys.marker)
 
 -- A job that exists already: nothing of it changes but the parent, which it gets if it has none that lives.
 local function adopt(id, parentKey, parentJson)
@@ -45,6 +51,7 @@ local function adopt(id, parentKey, parentJson)
   if parentKey ~= '' then
     if present and present ~= parentKey and redis.call('EXISTS', present) == 1 then return -7 end
     local parent = parentOf(parentKey, parentJson)
+    if not parent then error('its parentKey "' .. parentKey .. '" is not the key of a job', 0) end
     if redis.call('ZSCORE', prefix .. 'completed', id) then
       redis.call('HSET', parentKey .. ':processed', jobKey, redis.call('HGET', jobKey, 'returnvalue') or 'null')
       if not hasPendingChildren(parent) and waitsForChildren(parent) then releaseParent(parent, now, bullmq5) end
@@ -71,53 +78,67 @@ if count > orphans then lastId = redis.call('INCRBY', keys.id, count - orphans) 
 local left, right = {}, {}
 local runnable, delayedAny = false, false
 
-for n = 1, count do
+local stored  -- The id of the job that each() is at, once anything of it is written.
+each(count, function(n)
+  stored = nil
+  if ids[n] then return end
   local at = first + (n - 1) * width
   local timestamp, delay, priority = ARGV[at + 3], ARGV[at + 4], ARGV[at + 5]
   local id, parentKey = ARGV[at + 6], ARGV[at + 8]
   local custom = id ~= ''
-  if not ids[n] then
-    lastId = lastId + 1
-    if not custom then id = string.format('%.0f', lastId) end
-    ids[n] = id
-  end
+  lastId = lastId + 1
+  if not custom then id = string.format('%.0f', lastId) end
   local jobKey = prefix .. id
-  if ids[n] == id and custom and redis.call('EXISTS', jobKey) == 1 then
+  if custom and redis.call('EXISTS', jobKey) == 1 then
     ids[n] = adopt(id, parentKey, ARGV[at + 9])
-  elseif ids[n] == id then
+    return
+  end
+  if parentKey ~= '' then
+    redis.call('HSET', jobKey, 'name', ARGV[at], 'data', ARGV[at + 1], 'opts', ARGV[at + 2], 'timestamp', timestamp,
+      'delay', delay, 'priority', priority, 'parentKey', parentKey, 'parent', ARGV[at + 9])
+    stored = id
+    redis.call('SADD', parentKey .. ':dependencies', jobKey)
+  else
     redis.call('HSET', jobKey, 'name', ARGV[at], 'data', ARGV[at + 1], 'opts', ARGV[at + 2], 'timestamp', timestamp,
       'delay', delay, 'priority', priority)
-    if parentKey ~= '' then redis.call('HSET', jobKey, 'parentKey', parentKey, 'parent', ARGV[at + 9]) end
-    redis.call('XADD', keys.events, '*', 'event', 'added', 'jobId', id, 'name', ARGV[at])
-    if tonumber(delay) > 0 then
-      local due = tonumber(timestamp) + tonumber(delay)
-      redis.call('ZADD', keys.delayed, delayedScore(keys.delayed, due), id)
-      redis.call('XADD', keys.events, '*', 'event', 'delayed', 'jobId', id, 'delay', string.format('%.0f', due))
-      delayedAny = true
-    else
-      if tonumber(priority) > 0 then
-        redis.call('ZADD', keys.prioritized, priorityScore(keys.pc, tonumber(priority)), id)
-      elseif ARGV[at + 7] == '1' then
-        right[#right + 1] = id
-      else
-        left[#left + 1] = id
-      end
-      redis.call('XADD', keys.events, '*', 'event', 'waiting', 'jobId', id)
-      runnable = true
-    end
-    if parentKey ~= '' then redis.call('SADD', parentKey .. ':dependencies', jobKey) end
+    stored = id
   end
-end
+  redis.call('XADD', keys.events, '*', 'event', 'added', 'jobId', id, 'name', ARGV[at])
+  if tonumber(delay) > 0 then
+    local due = tonumber(timestamp) + tonumber(delay)
+    redis.call('ZADD', keys.delayed, delayedScore(keys.delayed, due), id)
+    redis.call('XADD', keys.events, '*', 'event', 'delayed', 'jobId', id, 'delay', string.format('%.0f', due))
+    delayedAny = true
+  else
+    if tonumber(priority) > 0 then
+      redis.call('ZADD', keys.prioritized, priorityScore(keys.pc, tonumber(priority)), id)
+    end
+    redis.call('XADD', keys.events, '*', 'event', 'waiting', 'jobId', id)
+    if tonumber(priority) <= 0 then
+      local side = ARGV[at + 7] == '1' and right or left
+      side[#side + 1] = id
+    end
+    runnable = true
+  end
+  ids[n] = id
+end, function(n, why)
+  ids[n] = { err = why }
+  if not stored then return end
+  leaveStates(keys, stored)
+  redis.pcall('DEL', prefix .. stored)
+  local parentKey = ARGV[first + (n - 1) * width + 8]
+  if parentKey ~= '' then redis.pcall('SREM', parentKey .. ':dependencies', prefix .. stored) end
+end)
 
 -- The two ends do not meet, so each keeps its own order. Slices: Lua's stack bounds the values of one call.
 for from = 1, #left, 1000 do
-  redis.call('LPUSH', queue.ready, unpack(left, from, math.min(from + 999, #left)))
+  surely('LPUSH', queue.ready, unpack(left, from, math.min(from + 999, #left)))
 end
 for from = 1, #right, 1000 do
-  redis.call('RPUSH', queue.ready, unpack(right, from, math.min(from + 999, #right)))
+  surely('RPUSH', queue.ready, unpack(right, from, math.min(from + 999, #right)))
 end
-if runnable and not queue.closed then markJob(keys.marker) end
-if delayedAny then markDelayed(keys.marker, keys.delayed) end
-trimEvents(keys.events, keys.meta)
+if runnable and not queue.closed then pcall(markJob, keys.marker) end
+if delayedAny then pcall(markDelayed, keys.marker, keys.delayed) end
+pcall(trimEvents, keys.events, keys.meta)
 ids[count + 1] = queue.five and 1 or 0
 return ids

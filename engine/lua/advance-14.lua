@@ -30,7 +30,7 @@
   Jobs of a name that is not served, unless they are to be failed, go to delayed without a claim: 1 s, doubling to 60 s.
   Field drover:unserved of their hash counts how often.
 
-  Returns  { codes, jobs, ttl, next, five, id, unserved, more }
+  Returns  { codes, jobs, ttl, next, five, id, unserved, more, problems }
            codes: one per job to finish: 0 done; -1 no hash, -2 no lock, -6 another worker's lock, -3 not active,
                   -4 children pending, -9 children failed; empty if all are done
            jobs:  six per job: id, name, data, opts, timestamp ("" for what its hash lacks), and the other fields
@@ -42,6 +42,8 @@
            id:    the counter, as text; false if there is none
            unserved: pairs of a name and how many of its jobs went to delayed; false: none did
            more:  1 if the claim stopped before it had as many jobs as it may, and others are there
+           problems: id, text, id, text, … of jobs that could not go on; they are failed now, or set aside
+                  (includes/safely). An id of "" stands for the queue. Left out if there are none
   Events   completed or failed (and retries-exhausted), waiting, delayed, added, active, drained; those of a released
            parent in its own queue's stream
 ]]
@@ -60,6 +62,7 @@ local mostBytes, servedCount = tonumber(ARGV[11]), tonumber(ARGV[12])
 local runsAt = 13 + servedCount
 if mostBytes == 0 then mostBytes = math.huge end
 
+--- @include "safely"
 --- @include "events"
 --- @include "markers"
 --- @include "scores"
@@ -121,13 +124,13 @@ local function leaveActive(ids)
       leaving = leaving + 1
     end
   end
-  if leaving > 0 then call('LTRIM', keys.active, 0, -leaving - 1) end
+  if leaving > 0 then surely('LTRIM', keys.active, 0, -leaving - 1) end
   for n = inOrder + 1, count do
     local id = ids[n]
     if codes[n] == 0 then
       if left[id] then
         left[id] = nil
-      elseif call('LREM', keys.active, -1, id) == 0 then
+      elseif surely('LREM', keys.active, -1, id) == 0 then
         codes[n] = -3
       end
     end
@@ -157,8 +160,8 @@ local function finishAll()
   -- Mostly a job has its hash and nothing below: then nothing is asked for each, and little is written to the log.
   local anyBelow = #below > 0 and call('EXISTS', unpack(below)) > 0
   local allThere = #unchanged > 0 and call('EXISTS', unpack(unchanged)) == #unchanged
-  local released, gone, parents = {}, {}, {}
-  for n = 1, count do
+  local released, gone, parents, broken = {}, {}, {}, {}
+  each(count, function(n)
     local run, jobKey = runOf[n], jobKeys[n]
     local code = 0
     local there = allThere and run.unchanged
@@ -176,68 +179,87 @@ local function finishAll()
       code = -9
     elseif holders[n] ~= run.token then
       code = holders[n] and -6 or -2
-    else
-      if anyStalled then released[#released + 1] = ids[n] end
-      gone[#gone + 1] = lockKeys[n]
     end
     codes[n] = code
     -- It stays active, in the place that was meant for another.
     if code == -4 or code == -9 then claimMax = claimMax - 1 end
-  end
+  end, function(n, why)
+    codes[n] = holders[n] == runOf[n].token and 0 or holders[n] and -6 or -2
+    broken[n] = why
+  end)
   leaveActive(ids)
+  for n = 1, count do
+    if codes[n] == 0 then
+      gone[#gone + 1] = lockKeys[n]
+      if anyStalled then released[#released + 1] = ids[n] end
+    end
+  end
 
   -- Jobs kept without a rule enter their set together, at the latest before a rule is applied to it.
   local kept, ended = { completed = {}, failed = {} }, { completed = 0, failed = 0 }
   local function store(target)
-    if #kept[target] > 0 then call('ZADD', keys[target], unpack(kept[target])) end
+    if #kept[target] > 0 then surely('ZADD', keys[target], unpack(kept[target])) end
     kept[target] = {}
   end
 
-  for n = 1, count do
-    if codes[n] == 0 then
-      local run, id, jobKey, value = runOf[n], ids[n], jobKeys[n], ARGV[valueAt[n]]
-      local target, keepCount, made = run.target, run.keepCount, run.made
-      finished = finished + 1
-      ended[target] = ended[target] + 1
-      if run.deduplication ~= '' then releaseDeduplication(keys, run.deduplication, id, now, bullmq5) end
-      local parent = parents[n] and parentOf(parents[n], call('HGET', jobKey, 'parent'))
-      if parent and run.completed then childCompleted(jobKey, parent, value, now, bullmq5) end
-      if parent and not run.completed then childFailed(jobKey, parent, value, now, bullmq5) end
-      if keepCount == 0 then
-        gone[#gone + 1] = jobKey
-        if anyBelow then addKeysBelow(gone, jobKey) end
-        if parent then childRemoved(jobKey, parent, bullmq5) end
-      else
-        local entering = kept[target]
-        entering[#entering + 1] = nowText
-        entering[#entering + 1] = id
-        if run.completed then
-          call('HSET', jobKey, 'returnvalue', value, 'finishedOn', nowText, 'atm', made)
-        else
-          call('HSET', jobKey, 'failedReason', value, 'stacktrace', ARGV[valueAt[n] + 1], 'finishedOn', nowText, 'atm', made)
-          call('HDEL', jobKey, 'defa')
-        end
-        if run.keepAge >= 0 or keepCount > 0 then
-          store(target)
-          keepFinished(keys, target, now, keepCount, run.keepAge, run.keepLimit, bullmq5)
-        end
+  local goneBefore = 0
+  local function finish(n)
+    goneBefore = #gone
+    if codes[n] ~= 0 then return end
+    local run, id, jobKey, value = runOf[n], ids[n], jobKeys[n], ARGV[valueAt[n]]
+    local target, keepCount, made = run.target, run.keepCount, run.made
+    finished = finished + 1
+    if broken[n] then error(broken[n], 0) end
+    if run.deduplication ~= '' then tryReleaseDeduplication(keys, run.deduplication, id, now, bullmq5) end
+    local parent = parents[n] and parentOf(parents[n], call('HGET', jobKey, 'parent'))
+    if parents[n] and not parent then note(id, 'its parentKey "' .. parents[n] .. '" is not the key of a job') end
+    if parent and run.completed then childCompleted(jobKey, parent, value, now, bullmq5) end
+    if parent and not run.completed then childFailed(jobKey, parent, value, now, bullmq5) end
+    if keepCount == 0 then
+      if parent then childRemoved(jobKey, parent, bullmq5) end
+      gone[#gone + 1] = jobKey
+      if anyBelow then addKeysBelow(gone, jobKey) end
+    elseif run.completed then
+      call('HSET', jobKey, 'returnvalue', value, 'finishedOn', nowText, 'atm', made)
+    else
+      call('HSET', jobKey, 'failedReason', value, 'stacktrace', ARGV[valueAt[n] + 1], 'finishedOn', nowText, 'atm', made)
+      call('HDEL', jobKey, 'defa')
+    end
+    if run.completed then
+      call('XADD', keys.events, '*', 'event', 'completed', 'jobId', id, 'returnvalue', value, 'prev', 'active')
+    else
+      call('XADD', keys.events, '*', 'event', 'failed', 'jobId', id, 'failedReason', value, 'prev', 'active')
+      if tonumber(made) >= run.attempts then
+        call('XADD', keys.events, '*', 'event', 'retries-exhausted', 'jobId', id, 'attemptsMade', made)
       end
-      if run.completed then
-        call('XADD', keys.events, '*', 'event', 'completed', 'jobId', id, 'returnvalue', value, 'prev', 'active')
-      else
-        call('XADD', keys.events, '*', 'event', 'failed', 'jobId', id, 'failedReason', value, 'prev', 'active')
-        if tonumber(made) >= run.attempts then
-          call('XADD', keys.events, '*', 'event', 'retries-exhausted', 'jobId', id, 'attemptsMade', made)
-        end
+    end
+    ended[target] = ended[target] + 1
+    if keepCount ~= 0 then
+      local entering = kept[target]
+      entering[#entering + 1] = nowText
+      entering[#entering + 1] = id
+      if run.keepAge >= 0 or keepCount > 0 then
+        store(target)
+        local done, why = pcall(keepFinished, keys, target, now, keepCount, run.keepAge, run.keepLimit, bullmq5)
+        if not done then note(id, 'keep rule: ' .. errorText(why)) end
       end
     end
   end
+  each(count, finish, function(n, why)
+    for at = #gone, goneBefore + 1, -1 do gone[at] = nil end
+    local ending = runOf[n].completed and 'completed' or ARGV[valueAt[n]]
+    setAside(keys, ids[n], ending .. ', but that could not be stored: ' .. why, now)
+    ended.failed = ended.failed + 1
+  end)
   for _, target in ipairs({ 'completed', 'failed' }) do
     store(target)
-    if maxDataPoints > 0 and ended[target] > 0 then countMetric(keys, target, ended[target], now, maxDataPoints) end
+    if maxDataPoints > 0 and ended[target] > 0 then
+      local done, why = pcall(countMetric, keys, target, ended[target], now, maxDataPoints)
+      if not done then note('', 'metrics: ' .. errorText(why)) end
+    end
   end
-  if #released > 0 then call('SREM', keys.stalled, unpack(released)) end
-  if #gone > 0 then call('DEL', unpack(gone)) end
+  if #released > 0 then surely('SREM', keys.stalled, unpack(released)) end
+  if #gone > 0 then surely('DEL', unpack(gone)) end
   if finished == count then codes = {} end
 end
 
@@ -246,6 +268,7 @@ end
 call('LLEN', keys.active)
 call('XLEN', keys.events)
 call('ZCARD', keys.marker)
+call('SCARD', keys.stalled)
 
 if #ARGV > runsAt then
   call('ZCARD', keys.completed)
@@ -261,8 +284,8 @@ local mostSkipped = 1000
 local served = servedCount > 0 and {}
 for at = 13, 12 + servedCount do served[ARGV[at]] = true end
 
--- What a job has: name, data, opts, timestamp, the rest as pairs, how often it will have been started with this claim,
--- whether its failure was decided already, and how many bytes it has. Nothing for an id without hash.
+-- What a job has: name, data, opts, timestamp, the rest as pairs, started: how often with this claim, deferred: whether its
+-- failure was decided already, bytes. Nothing for an id without hash.
 local function readJob(jobKey)
   local count = call('HLEN', jobKey)
   if count == 0 then return end
@@ -271,36 +294,31 @@ local function readJob(jobKey)
     local fields = call('HMGET', jobKey, 'name', 'data', 'opts', 'timestamp', 'delay', 'priority')
     local name, data, opts, timestamp, delay, priority = unpack(fields)
     if name and data and opts and timestamp and delay and priority then
-      local rest = (delay ~= '0' or priority ~= '0') and { 'delay', delay, 'priority', priority }
-      return name, data, opts, timestamp, rest, '1', false, #data + #opts
+      return {
+        name = name, data = data, opts = opts, timestamp = timestamp, started = '1', bytes = #data + #opts,
+        rest = (delay ~= '0' or priority ~= '0') and { 'delay', delay, 'priority', priority },
+      }
     end
   end
   local hash = call('HGETALL', jobKey)
-  local started, deferred, bytes = '1', false, 0
-  local name, data, opts, timestamp, rest = '', '', '', '', false
+  local job = { name = '', data = '', opts = '', timestamp = '', started = '1', bytes = 0, rest = false }
   for i = 1, #hash, 2 do
     local field, value = hash[i], hash[i + 1]
-    bytes = bytes + #value
-    if field == 'name' then
-      name = value
-    elseif field == 'data' then
-      data = value
-    elseif field == 'opts' then
-      opts = value
-    elseif field == 'timestamp' then
-      timestamp = value
+    job.bytes = job.bytes + #value
+    if field == 'name' or field == 'data' or field == 'opts' or field == 'timestamp' then
+      job[field] = value
     elseif value ~= '0' or (field ~= 'delay' and field ~= 'priority') then
       if field == 'ats' then
-        started = string.format('%.0f', (numberOf(value) or 0) + 1)
+        job.started = string.format('%.0f', (numberOf(value) or 0) + 1)
       elseif field == 'defa' then
-        deferred = true
+        job.deferred = true
       end
-      if not rest then rest = {} end
-      rest[#rest + 1] = field
-      rest[#rest + 1] = value
+      if not job.rest then job.rest = {} end
+      job.rest[#job.rest + 1] = field
+      job.rest[#job.rest + 1] = value
     end
   end
-  return name, data, opts, timestamp, rest, started, deferred, bytes
+  return job
 end
 
 local five, more, unserved = 0, 0, false
@@ -344,39 +362,38 @@ local function claim()
   if queue.closed then return {}, 0, false end
   if queue.free then most = math.min(most, queue.free) end
 
-  -- First everything is read, then it is written: a script is not rolled back.
-  local jobs, claimed, jobKeys, startedOf, notServed = {}, {}, {}, {}, {}
-  local counted, bytes, skipped, fromWait, fromRanked = 0, 0, 0, 0, 0
-  local nameBefore, optsBefore
-  while #claimed < most do
-    local wanted = most - #claimed
+  most = math.floor(most)
+
+  -- First everything is read, then it is written, and the lists are left last: a script is not rolled back.
+  local found, broken, notServed = {}, {}, {}
+  local bytes, skipped, fromWait, fromRanked = 0, 0, 0, 0
+  while #found < most do
+    local wanted = most - #found
     local waiting = call('LRANGE', keys.wait, -fromWait - wanted, -fromWait - 1)
     local length, seen = #waiting, 0
     local ranked = length < wanted and
       call('ZRANGE', keys.prioritized, fromRanked, fromRanked + wanted - length - 1) or {}
     local there = length + #ranked
-    while seen < there and bytes < mostBytes and skipped < mostSkipped do
-      seen = seen + 1
-      local id = waiting[length + 1 - seen] or ranked[seen - length]
-      local jobKey = prefix .. id
-      local name, data, opts, timestamp, rest, started, deferred, size = readJob(jobKey)
+    each(there, function(n)
+      if bytes >= mostBytes or skipped >= mostSkipped then return end
+      seen = n
+      local id = waiting[length + 1 - n] or ranked[n - length]
+      local job = readJob(prefix .. id)
       -- An id without hash has nothing to run, and a "0:" id is a marker of long ago: both are dropped.
-      if not name or string.sub(id, 1, 2) == '0:' then
+      if not job or string.sub(id, 1, 2) == '0:' then
         skipped = skipped + 1
-      elseif served and not served[name] and not deferred then
-        skipped = skipped + 4 + size / 65536
-        notServed[#notServed + 1] = id
-        notServed[#notServed + 1] = name
+      elseif served and not served[job.name] and not job.deferred then
+        skipped = skipped + 4 + job.bytes / 65536
+        notServed[#notServed + 1] = { id, job.name }
       else
-        local count, last = #claimed + 1, #jobs
-        claimed[count], jobKeys[count], startedOf[count] = id, jobKey, started
-        jobs[last + 1], jobs[last + 2], jobs[last + 3] = id, name ~= nameBefore and name, data
-        jobs[last + 4], jobs[last + 5], jobs[last + 6] = opts ~= optsBefore and opts, timestamp, rest
-        nameBefore, optsBefore = name, opts
-        bytes = bytes + size
-        if not deferred then counted = counted + 1 end
+        job.id = id
+        found[#found + 1] = job
+        bytes = bytes + job.bytes
       end
-    end
+    end, function(n, why)
+      skipped = skipped + 4
+      broken[#broken + 1] = { waiting[length + 1 - n] or ranked[n - length], why }
+    end)
     fromWait, fromRanked = fromWait + math.min(seen, length), fromRanked + math.max(seen - length, 0)
     if seen < there then
       more = 1
@@ -389,50 +406,73 @@ local function claim()
     end
   end
 
-  if #claimed > 0 then call('LPUSH', keys.active, unpack(claimed)) end
-  if fromWait > 0 then call('LTRIM', keys.wait, 0, -fromWait - 1) end
-  if fromRanked > 0 then call('ZREMRANGEBYRANK', keys.prioritized, 0, fromRanked - 1) end
   -- A reply of megabytes may be on its way for long, and no lock is renewed before it has arrived: a second more for each
   -- megabyte.
   if bytes > 262144 then lockDuration = string.format('%.0f', tonumber(lockDuration) + bytes / 1000) end
-  for n = 1, #claimed do
-    local jobKey = jobKeys[n]
+  local jobs, claimed, counted = {}, {}, 0
+  local nameBefore, optsBefore
+  each(#found, function(n)
+    local job = found[n]
+    local jobKey, name, opts = prefix .. job.id, job.name, job.opts
     call('SET', jobKey .. ':lock', token, 'PX', lockDuration)
-    call('XADD', keys.events, '*', 'event', 'active', 'jobId', claimed[n], 'prev', 'waiting')
+    call('XADD', keys.events, '*', 'event', 'active', 'jobId', job.id, 'prev', 'waiting')
     if workerName ~= '' then
-      call('HSET', jobKey, 'processedOn', nowText, 'ats', startedOf[n], 'pb', workerName)
+      call('HSET', jobKey, 'processedOn', nowText, 'ats', job.started, 'pb', workerName)
     else
-      call('HSET', jobKey, 'processedOn', nowText, 'ats', startedOf[n])
+      call('HSET', jobKey, 'processedOn', nowText, 'ats', job.started)
     end
-  end
+    claimed[#claimed + 1] = job.id
+    local last = #jobs
+    jobs[last + 1], jobs[last + 2], jobs[last + 3] = job.id, name ~= nameBefore and name, job.data
+    jobs[last + 4], jobs[last + 5], jobs[last + 6] = opts ~= optsBefore and opts, job.timestamp, job.rest
+    nameBefore, optsBefore = name, opts
+    if not job.deferred then counted = counted + 1 end
+  end, function(n, why) broken[#broken + 1] = { found[n].id, why } end)
+  if #claimed > 0 then surely('LPUSH', keys.active, unpack(claimed)) end
+  if fromWait > 0 then surely('LTRIM', keys.wait, 0, -fromWait - 1) end
+  if fromRanked > 0 then surely('ZREMRANGEBYRANK', keys.prioritized, 0, fromRanked - 1) end
+  for _, job in ipairs(broken) do setAside(keys, job[1], job[2], now) end
   if #notServed > 0 then
     unserved = {}
-    for at = 1, #notServed, 2 do putBack(notServed[at], notServed[at + 1]) end
-    markDelayed(keys.marker, keys.delayed)
+    each(#notServed, function(n) putBack(notServed[n][1], notServed[n][2]) end,
+      function(n, why) setAside(keys, notServed[n][1], 'it could not be put back: ' .. why, now) end)
+    pcall(markDelayed, keys.marker, keys.delayed)
   end
   -- More of them may follow, and jobs behind them: look again at once.
-  if more == 1 then markJob(keys.marker) end
+  if more == 1 then pcall(markJob, keys.marker) end
   if #claimed > 0 then
-    -- Unconditional: each worker that got a job wakes the next one.
-    markJob(keys.marker)
-    local duration = workerDuration or queue.duration
-    if limitMax and counted > 0 and call('INCRBY', keys.limiter, counted) == counted and duration then
-      call('PEXPIRE', keys.limiter, math.floor(math.abs(duration)))
-    end
+    local done, why = pcall(function()
+      -- Unconditional: each worker that got a job wakes the next one.
+      markJob(keys.marker)
+      local duration = workerDuration or queue.duration
+      if limitMax and counted > 0 and call('INCRBY', keys.limiter, counted) == counted and duration then
+        call('PEXPIRE', keys.limiter, math.floor(math.abs(duration)))
+      end
+    end)
+    if not done then note('', errorText(why)) end
   end
   return jobs, 0, true
 end
 
 local jobs, ttl, looked, due = {}, 0, true, 0
 if claimMax > 0 then
-  jobs, ttl, looked = claim()
+  local done, why, closedFor, open = pcall(claim)
+  if done then
+    jobs, ttl, looked = why, closedFor, open
+  elseif #ARGV > runsAt then
+    -- What this call finished is told nevertheless.
+    looked = false
+    note('', 'nothing can be claimed: ' .. errorText(why))
+  else
+    error(errorText(why), 0)
+  end
   if #jobs == 0 and looked then
-    local first = call('ZRANGE', keys.delayed, 0, 0, 'WITHSCORES')
+    local first = redis.pcall('ZRANGE', keys.delayed, 0, 0, 'WITHSCORES')
     if first[2] then due = math.floor(tonumber(first[2]) / 4096) end
   end
 end
 if finished > 0 and #jobs == 0 and looked and due == 0 and
   call('EXISTS', keys.wait, keys.active, keys.prioritized) == 0 then
-  call('XADD', keys.events, '*', 'event', 'drained')
+  redis.pcall('XADD', keys.events, '*', 'event', 'drained')
 end
-return { codes, jobs, ttl, due, five, counter, unserved, more }
+return { codes, jobs, ttl, due, five, counter, unserved, more, #problems > 0 and problems or nil }

@@ -14,8 +14,10 @@
   ARGV[5]  jobs per call     ARGV[6]  "1" if this call goes on with a check that the caller began
   ARGV[7]  "on", "auto" or "off": whether 5.x clients share the queue
 
-  Returns  { state, ids, five }  state: 0 another check is still valid; 1 call again with ARGV[6] = "1"; 2 done
-                           ids: jobs that went back to wait    five: 1 if 5.x clients share the queue
+  Returns  { state, ids, five, problems }
+           state: 0 another check is still valid; 1 call again with ARGV[6] = "1"; 2 done
+           ids: jobs that went back to wait    five: 1 if 5.x clients share the queue
+           problems: id, text, id, text, … of jobs that failed for it or were set aside (includes/safely)
   Events   per job: waiting with prev active, stalled; or failed
 ]]
 local keys = {
@@ -27,6 +29,7 @@ local checkKey, repeatKey = KEYS[4], KEYS[8]
 local prefix, now, interval = ARGV[1], tonumber(ARGV[2]), ARGV[3]
 local maxStalled, chunk, bullmq5 = tonumber(ARGV[4]), tonumber(ARGV[5]), ARGV[7]
 
+--- @include "safely"
 --- @include "events"
 --- @include "markers"
 --- @include "scores"
@@ -38,11 +41,19 @@ local maxStalled, chunk, bullmq5 = tonumber(ARGV[4]), tonumber(ARGV[5]), ARGV[7]
 --- @include "retention"
 --- @include "failing"
 
+-- A key of another type ends the script here, where every job is in one state.
+redis.call('XLEN', keys.events)
+redis.call('LLEN', keys.active)
+redis.call('SCARD', keys.stalled)
+redis.call('ZCARD', keys.failed)
+redis.call('ZCARD', keys.completed)
+redis.call('ZCARD', keys.marker)
 local queue = readQueue(keys, bullmq5)
+redis.call('LLEN', queue.ready)
 local recovered, five = {}, queue.five and 1 or 0
 if ARGV[6] ~= '1' then
-  if not redis.call('SET', checkKey, ARGV[2], 'PX', interval, 'NX') then return { 0, {}, five } end
-  trimEvents(keys.events, keys.meta)
+  if not redis.call('SET', checkKey, ARGV[2], 'PX', interval, 'NX') then return { 0, {}, five, {} } end
+  pcall(trimEvents, keys.events, keys.meta)
 end
 
 -- Whether it is in a finished set all the same: 5.48.1 leaves such jobs in active (contract section 9a.2, C9).
@@ -51,39 +62,41 @@ local function isFinished(id, finishedOn)
 end
 
 local reason = 'job stalled more than allowable limit'
-for _, id in ipairs(redis.call('SPOP', keys.stalled, chunk)) do
+local suspects = redis.call('SPOP', keys.stalled, chunk)
+each(#suspects, function(n)
+  local id = suspects[n]
   local jobKey = prefix .. id
+  if redis.call('EXISTS', jobKey .. ':lock') == 1 then return end
+  local values = redis.pcall('HMGET', jobKey, 'stc', 'stalledCounter', 'rjk', 'finishedOn')
   -- From the tail: who stalled was claimed long ago.
-  if redis.call('EXISTS', jobKey .. ':lock') == 0 and redis.call('LREM', keys.active, -1, id) > 0 and
-    -- A job that was removed while it was active has nothing to run: a count would make a hash of its ghost.
-    redis.call('EXISTS', jobKey) == 1 then
-    local values = redis.call('HMGET', jobKey, 'stc', 'stalledCounter', 'rjk', 'finishedOn')
-    if not isFinished(id, values[4]) then
-      local count = math.max(tonumber(values[1]) or 0, tonumber(values[2]) or 0) + 1
-      redis.call('HSET', jobKey, 'stc', count)
-      if queue.five then redis.call('HSET', jobKey, 'stalledCounter', count) end
-      local scheduler = values[3]
-      local excess = count > maxStalled and not (scheduler and
-        (redis.call('EXISTS', prefix .. 'repeat:' .. scheduler) == 1 or redis.call('ZSCORE', repeatKey, scheduler)))
-      if excess and queue.five then
-        -- A 5.48.1 worker would run a job that is to be failed unrun (C7).
-        failJob(keys, id, reason, 'active', now, bullmq5)
-      else
-        if excess then redis.call('HSET', jobKey, 'defa', reason) end
-        redis.call('RPUSH', queue.ready, id)
-        redis.call('XADD', keys.events, '*', 'event', 'waiting', 'jobId', id, 'prev', 'active')
-        redis.call('XADD', keys.events, '*', 'event', 'stalled', 'jobId', id)
-        recovered[#recovered + 1] = id
-      end
-    end
+  if redis.call('LREM', keys.active, -1, id) == 0 then return end
+  if values.err then error(values.err, 0) end
+  -- A job that was removed while it was active has nothing to run: a count would make a hash of its ghost.
+  if redis.call('EXISTS', jobKey) == 0 or isFinished(id, values[4]) then return end
+  local count = math.max(tonumber(values[1]) or 0, tonumber(values[2]) or 0) + 1
+  local countText = string.format('%.0f', count)
+  redis.call('HSET', jobKey, 'stc', countText)
+  if queue.five then redis.call('HSET', jobKey, 'stalledCounter', countText) end
+  local scheduler = values[3]
+  local excess = count > maxStalled and not (scheduler and
+    (redis.call('EXISTS', prefix .. 'repeat:' .. scheduler) == 1 or redis.call('ZSCORE', repeatKey, scheduler)))
+  if excess and queue.five then
+    -- A 5.48.1 worker would run a job that is to be failed unrun (C7).
+    failJob(keys, id, reason, 'active', now, bullmq5)
+    return
   end
-end
-if #recovered > 0 and not readQueue(keys, bullmq5).closed then markJob(keys.marker) end
-if redis.call('SCARD', keys.stalled) > 0 then return { 1, recovered, five } end
+  if excess then redis.call('HSET', jobKey, 'defa', reason) end
+  redis.call('RPUSH', queue.ready, id)
+  redis.call('XADD', keys.events, '*', 'event', 'waiting', 'jobId', id, 'prev', 'active')
+  redis.call('XADD', keys.events, '*', 'event', 'stalled', 'jobId', id)
+  recovered[#recovered + 1] = id
+end, function(n, why) setAside(keys, suspects[n], 'it stalled, and could not go back to wait: ' .. why, now) end)
+if #recovered > 0 and not readQueue(keys, bullmq5).closed then pcall(markJob, keys.marker) end
+if redis.call('SCARD', keys.stalled) > 0 then return { 1, recovered, five, problems } end
 
 -- Whoever does not renew its lock until the next check is stalled then.
 local active = redis.call('LRANGE', keys.active, 0, -1)
 for from = 1, #active, 1000 do
   redis.call('SADD', keys.stalled, unpack(active, from, math.min(from + 999, #active)))
 end
-return { 2, recovered, five }
+return { 2, recovered, five, problems }

@@ -15,20 +15,26 @@
 ]]
 local stalledKey, cancelKey = KEYS[1], KEYS[2]
 local prefix, duration = ARGV[1], ARGV[2]
+-- MGET has no lock where the key is of another type. In slices: Lua's stack bounds how many values one call can take.
+local count = (#ARGV - 2) / 2
+local holders = {}
+for from = 1, count, 1000 do
+  local lockKeys = {}
+  for n = from, math.min(from + 999, count) do lockKeys[#lockKeys + 1] = prefix .. ARGV[1 + 2 * n] .. ':lock' end
+  for _, holder in ipairs(redis.call('MGET', unpack(lockKeys))) do holders[#holders + 1] = holder end
+end
 local anyRequest = redis.call('EXISTS', cancelKey) == 1
 local lost, cancelled, renewed = {}, {}, {}
-for i = 3, #ARGV, 2 do
-  local id, token = ARGV[i], ARGV[i + 1]
-  local lockKey = prefix .. id .. ':lock'
-  if redis.call('GET', lockKey) == token then
-    redis.call('SET', lockKey, token, 'PX', duration)
+for n = 1, count do
+  local id, token = ARGV[1 + 2 * n], ARGV[2 + 2 * n]
+  if holders[n] == token then
+    redis.call('SET', prefix .. id .. ':lock', token, 'PX', duration)
     renewed[#renewed + 1] = id
-    if anyRequest and redis.call('HGET', cancelKey, id) == token then cancelled[#cancelled + 1] = (i - 3) / 2 end
+    if anyRequest and redis.pcall('HGET', cancelKey, id) == token then cancelled[#cancelled + 1] = n - 1 end
   else
-    lost[#lost + 1] = (i - 3) / 2
+    lost[#lost + 1] = n - 1
   end
 end
--- In slices: Lua's stack bounds how many values one call can take.
 for from = 1, #renewed, 1000 do
   redis.call('SREM', stalledKey, unpack(renewed, from, math.min(from + 999, #renewed)))
 end

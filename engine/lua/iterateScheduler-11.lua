@@ -37,6 +37,7 @@ local idKey, repeatKey = KEYS[10], KEYS[11]
 local now, scheduler, takenId, jobKind = tonumber(ARGV[3]), ARGV[4], ARGV[5], ARGV[6]
 local jobEvery, jobOffset, prevMillis, nextByPattern = tonumber(ARGV[7]), ARGV[8], ARGV[9], tonumber(ARGV[10])
 
+--- @include "safely"
 --- @include "events"
 --- @include "markers"
 --- @include "scores"
@@ -58,8 +59,10 @@ if jobKind == 'pattern' and record[5] or every == 0 then every = nil end
 -- A key of another type ends the script here, before anything is written.
 redis.call('XLEN', keys.events)
 redis.call('ZCARD', keys.delayed)
+redis.call('ZCARD', keys.prioritized)
 redis.call('ZCARD', keys.marker)
 local queue = readQueue(keys, ARGV[2])
+redis.call('LLEN', queue.ready)
 local offset = tonumber(record[6]) or 0
 local due = nextByPattern
 if every then
@@ -86,9 +89,6 @@ if redis.call('EXISTS', keys.prefix .. id) == 1 then
   trimEvents(keys.events, keys.meta)
   return { 2, id }
 end
-redis.call('ZADD', repeatKey, dueText, scheduler)
-redis.call('HINCRBY', recordKey, 'ic', 1)
-redis.call('INCR', idKey)
 
 local shared = every and queue.five
 if shared then jobOffset = string.format('%.0f', (offset > 0 and offset or due) % every) end
@@ -99,14 +99,18 @@ opts = opts .. ',"repeat":{' .. ARGV[14]
 if jobOffset ~= '' then opts = opts .. '"offset":' .. jobOffset .. ',' end
 opts = string.sub(opts, 1, -2) .. '}}'
 
+redis.call('INCR', idKey)
+-- The job first: should that fail, the scheduler stays where it is, and the next try finds it there.
 local runnable = storeJob(keys, queue, {
   id = id, name = record[2] or scheduler, data = record[3] or '{}', opts = opts, timestamp = ARGV[3], delay = delay,
   priority = ARGV[11], lifo = ARGV[12] == '1', scheduler = scheduler,
 })
+surely('ZADD', repeatKey, dueText, scheduler)
+redis.pcall('HSET', recordKey, 'ic', string.format('%.0f', (tonumber(record[1]) or 0) + 1))
 if not runnable then
-  markDelayed(keys.marker, keys.delayed)
+  pcall(markDelayed, keys.marker, keys.delayed)
 elseif not queue.closed then
-  markJob(keys.marker)
+  pcall(markJob, keys.marker)
 end
-trimEvents(keys.events, keys.meta)
+pcall(trimEvents, keys.events, keys.meta)
 return { 1, id }

@@ -10,35 +10,49 @@
   ARGV[3…] pairs: job id, lock token
 
   Returns  one code per job: 0 done, 1 it has no child that is pending (nothing moved), -1 no hash, -9 a child failed,
-           -2 no lock, -6 another worker's lock, -3 not active
+           -2 no lock, -6 another worker's lock, -3 not active; after them problems, if there are any: id, text, id, text, …
+           of jobs that failed for it or were set aside (includes/safely)
   Events   per job: waiting-children with prev active
 ]]
-local activeKey, waitingChildrenKey, eventsKey, stalledKey, metaKey = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
+local keys = {
+  active = KEYS[1], waitingChildren = KEYS[2], events = KEYS[3], stalled = KEYS[4], meta = KEYS[5], prefix = ARGV[1],
+}
 local prefix, now = ARGV[1], ARGV[2]
 
+--- @include "safely"
 --- @include "events"
 --- @include "locks"
 
+redis.call('XLEN', keys.events)
+redis.call('LLEN', keys.active)
+redis.call('SCARD', keys.stalled)
+redis.call('ZCARD', keys.waitingChildren)
+
+local ids, tokens = {}, {}
+for at = 3, #ARGV, 2 do ids[#ids + 1], tokens[#tokens + 1] = ARGV[at], ARGV[at + 1] end
+local owned = ownershipOf(prefix, ids, tokens)
 local codes = {}
-for at = 3, #ARGV, 2 do
-  local id, token = ARGV[at], ARGV[at + 1]
+each(#ids, function(n)
+  local id = ids[n]
   local jobKey = prefix .. id
-  local code
-  if redis.call('EXISTS', jobKey) == 0 then
-    code = -1
+  if owned[n] == -1 then
+    codes[n] = -1
   elseif redis.call('ZCARD', jobKey .. ':unsuccessful') > 0 then
-    code = -9
+    codes[n] = -9
   elseif redis.call('SCARD', jobKey .. ':dependencies') == 0 then
-    code = 1
+    codes[n] = 1
+  elseif owned[n] ~= 0 then
+    codes[n] = owned[n]
   else
-    code = releaseLock(jobKey, stalledKey, id, token)
-    if code == 0 and redis.call('LREM', activeKey, -1, id) == 0 then code = -3 end
+    codes[n] = leaveActive(keys, id)
+    if codes[n] ~= 0 then return end
+    redis.call('ZADD', keys.waitingChildren, now, id)
+    redis.call('XADD', keys.events, '*', 'event', 'waiting-children', 'jobId', id, 'prev', 'active')
   end
-  if code == 0 then
-    redis.call('ZADD', waitingChildrenKey, now, id)
-    redis.call('XADD', eventsKey, '*', 'event', 'waiting-children', 'jobId', id, 'prev', 'active')
-  end
-  codes[#codes + 1] = code
-end
-trimEvents(eventsKey, metaKey)
+end, function(n, why)
+  codes[n] = owned[n]
+  if owned[n] == 0 then setAside(keys, ids[n], 'it could not wait for its children: ' .. why, tonumber(now)) end
+end)
+pcall(trimEvents, keys.events, keys.meta)
+if #problems > 0 then codes[#codes + 1] = problems end
 return codes

@@ -13,8 +13,11 @@
 ]]
 local keys = { wait = KEYS[1], paused = KEYS[2], meta = KEYS[3], marker = KEYS[4], events = KEYS[5] }
 
+--- @include "safely"
 --- @include "queueState"
 
+-- A key of another type ends the script here.
+redis.call('XLEN', keys.events)
 local shared = isShared(keys, ARGV[1], redis.call('HGET', keys.meta, 'version'))
 if shared then joinInPaused(keys) end
 redis.call('HSET', keys.meta, 'paused', '1')

@@ -1,6 +1,7 @@
 --[[
-  Puts jobs back that 5.x clients lost: a job whose hash is in no state, because a list was renamed over the one it was in,
-  and the next job of a deduplication id that nobody owns any more (contract section 9a.2, C5 and C12).
+  Puts jobs back that are in no state: because 5.x clients renamed a list over the one they were in (contract section 9a.2,
+  C5), or because a script of some client ended half way. One that ended goes to where it belongs. And adds the next job of
+  a deduplication id that has no owner any more (C12).
 
   KEYS[1]  wait              list    <prefix>:<queue>:wait
   KEYS[2]  paused            list    …:paused
@@ -16,18 +17,21 @@
   KEYS[12] pc                string  …:pc
   KEYS[13] id                string  …:id
   ARGV[1]  job key prefix    ARGV[2]  now, ms    ARGV[3]  "on", "auto" or "off": whether 5.x clients share the queue
-  ARGV[4]  how many job ids follow; after them deduplication ids
+  ARGV[4]  jobs with a later timestamp, ms, are not looked at    ARGV[5]  how many job ids follow; after them
+           deduplication ids
 
-  Returns  the ids that went back to wait
-  Events   per job: waiting; per deduplication id those of an add
+  Returns  { rescued, problems }  rescued: the ids that were in no state    problems: id, text, id, text, … of those that
+           could not be brought back
+  Events   per job: waiting, unless it ended; per deduplication id those of an add
 ]]
 local keys = {
   wait = KEYS[1], paused = KEYS[2], active = KEYS[3], prioritized = KEYS[4], delayed = KEYS[5], completed = KEYS[6],
   failed = KEYS[7], waitingChildren = KEYS[8], events = KEYS[9], meta = KEYS[10], marker = KEYS[11], pc = KEYS[12],
   id = KEYS[13], prefix = ARGV[1],
 }
-local now, bullmq5, count = tonumber(ARGV[2]), ARGV[3], tonumber(ARGV[4])
+local now, bullmq5, latest, count = tonumber(ARGV[2]), ARGV[3], tonumber(ARGV[4]), tonumber(ARGV[5])
 
+--- @include "safely"
 --- @include "events"
 --- @include "markers"
 --- @include "scores"
@@ -47,20 +51,24 @@ end
 
 local queue = readQueue(keys, bullmq5)
 local rescued = {}
-for at = 5, 4 + count do
-  local id = ARGV[at]
-  local values = redis.call('HMGET', keys.prefix .. id, 'timestamp', 'opts', 'finishedOn')
-  if values[1] and values[2] and not values[3] and not isSomewhere(id) then
-    redis.call('RPUSH', queue.ready, id)
-    redis.call('XADD', keys.events, '*', 'event', 'waiting', 'jobId', id)
-    rescued[#rescued + 1] = id
+each(count, function(n)
+  local id = ARGV[5 + n]
+  local values = redis.call('HMGET', keys.prefix .. id, 'timestamp', 'opts', 'finishedOn', 'returnvalue')
+  local timestamp = tonumber(values[1])
+  if not timestamp or timestamp > latest or not values[2] or isSomewhere(id) then return end
+  rescued[#rescued + 1] = id
+  if values[3] then
+    redis.call('ZADD', values[4] and keys.completed or keys.failed, tonumber(values[3]) and values[3] or ARGV[2], id)
+    return
   end
-end
-if #rescued > 0 and not queue.closed then markJob(keys.marker) end
-for at = 5 + count, #ARGV do
+  redis.call('RPUSH', queue.ready, id)
+  redis.call('XADD', keys.events, '*', 'event', 'waiting', 'jobId', id)
+end, function(n, why) note(ARGV[5 + n], why) end)
+if #rescued > 0 and not queue.closed then pcall(markJob, keys.marker) end
+for at = 6 + count, #ARGV do
   if redis.call('EXISTS', keys.prefix .. 'de:' .. ARGV[at]) == 0 then
-    releaseDeduplication(keys, ARGV[at], '', now, bullmq5)
+    tryReleaseDeduplication(keys, ARGV[at], '', now, bullmq5)
   end
 end
-trimEvents(keys.events, keys.meta)
-return rescued
+pcall(trimEvents, keys.events, keys.meta)
+return { rescued, problems }

@@ -15,9 +15,14 @@
 ]]
 local keys = { wait = KEYS[1], paused = KEYS[2], meta = KEYS[3], marker = KEYS[4], events = KEYS[5] }
 
+--- @include "safely"
 --- @include "queueState"
 --- @include "markers"
 
+-- A key of another type ends the script here.
+redis.call('XLEN', keys.events)
+redis.call('ZCARD', keys.marker)
+redis.call('ZCARD', KEYS[7])
 local shared = redis.call('EXISTS', keys.paused)
 joinInWait(keys)
 redis.call('HDEL', keys.meta, 'paused')

@@ -14,7 +14,8 @@
   ARGV[1]  job key prefix    ARGV[2]  now, ms    ARGV[3]  "on", "auto" or "off": whether 5.x clients share the queue
   ARGV[4…]  six per job: id, lock token, backoff ms (0: at once), "1" for lifo, reason, stack trace (JSON array)
 
-  Returns  one code per job: 0 done, -1 no hash, -2 no lock, -6 another worker's lock, -3 not active
+  Returns  one code per job: 0 done, -1 no hash, -2 no lock, -6 another worker's lock, -3 not active; after them problems,
+           if there are any: id, text, id, text, … of jobs that failed for it or were set aside (includes/safely)
   Events   per job: delayed, or waiting with prev active; before them the promotions that were due
 ]]
 local keys = {
@@ -23,6 +24,7 @@ local keys = {
 }
 local prefix, now, bullmq5 = ARGV[1], tonumber(ARGV[2]), ARGV[3]
 
+--- @include "safely"
 --- @include "events"
 --- @include "markers"
 --- @include "scores"
@@ -31,35 +33,43 @@ local prefix, now, bullmq5 = ARGV[1], tonumber(ARGV[2]), ARGV[3]
 --- @include "storeJob"
 --- @include "promoteDelayed"
 
-local codes = {}
+redis.call('XLEN', keys.events)
+redis.call('LLEN', keys.active)
+redis.call('SCARD', keys.stalled)
+redis.call('ZCARD', keys.delayed)
+redis.call('ZCARD', keys.prioritized)
+redis.call('ZCARD', keys.marker)
 local queue = readQueue(keys, bullmq5)
+redis.call('LLEN', queue.ready)
+
+local ids, tokens = {}, {}
+for at = 4, #ARGV, 6 do ids[#ids + 1], tokens[#tokens + 1] = ARGV[at], ARGV[at + 1] end
+local codes = ownershipOf(prefix, ids, tokens)
 local runnable = promoteDelayed(keys, queue, now) > 0
 local delayedAny = false
 
-for at = 4, #ARGV, 6 do
-  local id, token, backoff, lifo = ARGV[at], ARGV[at + 1], tonumber(ARGV[at + 2]), ARGV[at + 3] == '1'
-  local jobKey = prefix .. id
-  local code = -1
+each(#ids, function(n)
+  if codes[n] ~= 0 then return end
+  local at, id = 4 + (n - 1) * 6, ids[n]
+  local backoff, lifo, jobKey = tonumber(ARGV[at + 2]), ARGV[at + 3] == '1', prefix .. id
   local atm, priority = unpack(redis.call('HMGET', jobKey, 'atm', 'priority'))
-  if atm or priority or redis.call('EXISTS', jobKey) == 1 then code = releaseLock(jobKey, keys.stalled, id, token) end
-  if code == 0 and redis.call('LREM', keys.active, -1, id) == 0 then code = -3 end
-  if code == 0 then
-    redis.call('HSET', jobKey, 'failedReason', ARGV[at + 4], 'stacktrace', ARGV[at + 5], 'atm', (tonumber(atm) or 0) + 1)
-    priority = tonumber(priority) or 0
-    if backoff > 0 then
-      redis.call('HSET', jobKey, 'delay', backoff)
-      delayJob(keys, id, now + backoff)
-      delayedAny = true
-    else
-      enqueue(keys, queue, id, priority, lifo and 'RPUSH' or 'LPUSH')
-      redis.call('XADD', keys.events, '*', 'event', 'waiting', 'jobId', id, 'prev', 'active')
-      runnable = true
-    end
+  codes[n] = leaveActive(keys, id)
+  if codes[n] ~= 0 then return end
+  redis.call('HSET', jobKey, 'failedReason', ARGV[at + 4], 'stacktrace', ARGV[at + 5], 'atm',
+    string.format('%.0f', (tonumber(atm) or 0) + 1))
+  if backoff > 0 then
+    redis.call('HSET', jobKey, 'delay', ARGV[at + 2])
+    delayJob(keys, id, now + backoff)
+    delayedAny = true
+  else
+    enqueue(keys, queue, id, tonumber(priority) or 0, lifo and 'RPUSH' or 'LPUSH')
+    redis.call('XADD', keys.events, '*', 'event', 'waiting', 'jobId', id, 'prev', 'active')
+    runnable = true
   end
-  codes[#codes + 1] = code
-end
+end, function(n, why) setAside(keys, ids[n], ARGV[4 + (n - 1) * 6 + 4] .. ', but no retry could be stored: ' .. why, now) end)
 
-if runnable and not readQueue(keys, bullmq5).closed then markJob(keys.marker) end
-if delayedAny then markDelayed(keys.marker, keys.delayed) end
-trimEvents(keys.events, keys.meta)
+if runnable and not readQueue(keys, bullmq5).closed then pcall(markJob, keys.marker) end
+if delayedAny then pcall(markDelayed, keys.marker, keys.delayed) end
+pcall(trimEvents, keys.events, keys.meta)
+if #problems > 0 then codes[#codes + 1] = problems end
 return codes

@@ -196,13 +196,13 @@ public:
         retry.id = retried;
         retry.token = "retried";
         retry.stacktrace = "[]";
-        CPPUNIT_ASSERT_EQUAL(0, ours().retryJobs(client(), {retry}, clock_.wallMs()).at(0));
+        CPPUNIT_ASSERT_EQUAL(0, ours().retryJobs(client(), {retry}, clock_.wallMs()).codes.at(0));
         expectPaused(retried, false);
 
         HandBackItem back;
         back.id = givenBack;
         back.token = "givenBack";
-        CPPUNIT_ASSERT_EQUAL(0, ours().handBackJobs(client(), {back}, clock_.wallMs()).at(0));
+        CPPUNIT_ASSERT_EQUAL(0, ours().handBackJobs(client(), {back}, clock_.wallMs()).codes.at(0));
         expectPaused(givenBack, true);
 
         redis({"DEL", key(stalled + ":lock")});
@@ -545,7 +545,7 @@ public:
         CPPUNIT_ASSERT_EQUAL(next, text({"GET", key("de:once")}));
         CPPUNIT_ASSERT_EQUAL(std::string("added name=mail | waiting"), eventsOf(next));
         CPPUNIT_ASSERT_EQUAL(std::int64_t{0}, existing({"dn:once"}));
-        rescueLostJobs(client(), ours(), clock_.wallMs());
+        rescueLost(ours());
         CPPUNIT_ASSERT_EQUAL(next, joined(list(key("wait"))));
         startWorker(Side::Ours);
         untilState(next, "completed");

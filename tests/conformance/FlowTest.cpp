@@ -284,7 +284,8 @@ public:
         const std::string id = add(Side::Node, "mail");
         CPPUNIT_ASSERT_EQUAL(id, claim(1).at(0).id);
         CPPUNIT_ASSERT_EQUAL(
-            1, ours().moveToWaitingChildren(client(), {{id, "token"}}, clock_.wallMs()).at(0));
+            1,
+            ours().moveToWaitingChildren(client(), {{id, "token"}}, clock_.wallMs()).codes.at(0));
         CPPUNIT_ASSERT_EQUAL(std::string("active"), nodeState(id));
         CPPUNIT_ASSERT_EQUAL(std::string("token"), text({"GET", key(id + ":lock")}));
         CPPUNIT_ASSERT_EQUAL(std::int64_t{0}, existing({"waiting-children"}));

@@ -88,7 +88,7 @@ public:
         items[1].lifo = true;
         items[2].id = prioritized;
         items[2].token = "prioritized";
-        for (const int code : ours().retryJobs(client(), items, clock_.wallMs())) {
+        for (const int code : ours().retryJobs(client(), items, clock_.wallMs()).codes) {
             CPPUNIT_ASSERT_EQUAL(0, code);
         }
         CPPUNIT_ASSERT_EQUAL(joined({plain, waiting, lifo}), joined(list(key("wait"))));
@@ -267,7 +267,7 @@ private:
         item.id = id;
         item.token = "token";
         item.uncountStart = false;
-        return ours().handBackJobs(client(), {item}, clock_.wallMs()).at(0);
+        return ours().handBackJobs(client(), {item}, clock_.wallMs()).codes.at(0);
     }
 
     std::atomic<int> failures_{0};

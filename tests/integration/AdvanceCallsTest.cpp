@@ -33,8 +33,8 @@ class AdvanceCallsTest : public RedisFixture {
     CPPUNIT_TEST(aDeadConnectionLeavesBothCallsOpen);
     CPPUNIT_TEST(aRefusalForNowLeavesOnlyTheLaterCallOpen);
     CPPUNIT_TEST(aReplyHasADeadline);
-    CPPUNIT_TEST(oneOutcomeThatRedisRefusesIsFoundAndSetAside);
-    CPPUNIT_TEST(theOtherCallDoesNotUndoTheSearchForARefusedOutcome);
+    CPPUNIT_TEST(aJobThatCannotEndHoldsUpNobody);
+    CPPUNIT_TEST(aRefusalFollowsTheAnswerOfTheOtherCall);
     CPPUNIT_TEST(aCallThatOnlyClaimsGoesAlone);
     CPPUNIT_TEST(nothingElseIsCalledWhileAnAnswerIsAwaited);
     CPPUNIT_TEST_SUITE_END();
@@ -195,44 +195,42 @@ public:
         CPPUNIT_ASSERT(settlement_->finish.front().sentBefore);
     }
 
-    void oneOutcomeThatRedisRefusesIsFoundAndSetAside() {
+    void aJobThatCannotEndHoldsUpNobody() {
         const auto jobs = claimed(4);
         // Of another type than a set: nothing can be asked of it.
         redis({"SET", keys().job(jobs[2].id) + ":dependencies", "x"});
         end(jobs);
-        std::size_t done = 0;
-        while (!settlement_->finish.empty()) {
-            send(0);
-            CPPUNIT_ASSERT(!calls_->maySend());
-            while (calls_->underWay()) {
-                if (const auto answered = calls_->receive()) {
-                    done += answered->ended.size();
-                }
-                std::this_thread::sleep_for(milliseconds(1));
-            }
-        }
-        CPPUNIT_ASSERT_EQUAL(std::size_t{3}, done);
-        CPPUNIT_ASSERT((std::vector<std::string>{jobs[2].id} == list(keys().active)));
-        const auto later = calls_->nextRetry();
-        CPPUNIT_ASSERT(later > clock_.monotonic());
-        calls_->retrySetAside(later);
-        CPPUNIT_ASSERT_EQUAL(std::size_t{1}, settlement_->finish.size());
-        CPPUNIT_ASSERT_EQUAL(jobs[2].id, settlement_->finish.front().item.id);
+        send(0);
+        const auto answered = answer();
+        CPPUNIT_ASSERT((std::vector<int>{0, 0, 0, 0} == answered.result.codes));
+        CPPUNIT_ASSERT_EQUAL(std::size_t{1}, answered.result.problems().size());
+        CPPUNIT_ASSERT_EQUAL(jobs[2].id, answered.result.problems()[0].id);
+        CPPUNIT_ASSERT(stateOf(jobs[2].id) == JobState::Failed);
+        CPPUNIT_ASSERT_EQUAL(std::int64_t{0}, number({"EXISTS", keys().active}));
     }
 
-    void theOtherCallDoesNotUndoTheSearchForARefusedOutcome() {
+    void aRefusalFollowsTheAnswerOfTheOtherCall() {
         constexpr int kMost = AdvanceCalls::kMostPerCall;
         const auto jobs = claimed(kMost + kEnough);
-        redis({"SET", keys().job(jobs[10].id) + ":dependencies", "x"});
+        redis({"SET", keys().completed, "x"});
         end({jobs.begin(), jobs.begin() + kMost});
         send(0);
         end({jobs.begin() + kMost, jobs.end()});
         send(0);
-        // The refusal of the first is no answer: this is the second one's.
-        CPPUNIT_ASSERT_EQUAL(AdvanceCalls::kWorthACall, answer().ended.size());
+        CPPUNIT_ASSERT_THROW(answer(), ScriptException);
         CPPUNIT_ASSERT(!calls_->underWay());
-        CPPUNIT_ASSERT_EQUAL(kMost / 2, calls_->outcomes());
-        CPPUNIT_ASSERT_EQUAL(std::size_t{kMost}, settlement_->finish.size());
+        CPPUNIT_ASSERT_EQUAL(jobs.size(), settlement_->finish.size());
+        // One at a time until that is mended.
+        send(0);
+        CPPUNIT_ASSERT(calls_->full());
+        CPPUNIT_ASSERT_THROW(answer(), ScriptException);
+        redis({"DEL", keys().completed});
+        while (!settlement_->finish.empty()) {
+            send(0);
+            answer();
+        }
+        CPPUNIT_ASSERT(!calls_->full());
+        CPPUNIT_ASSERT_EQUAL(std::int64_t{0}, number({"EXISTS", keys().active}));
     }
 
     void aCallThatOnlyClaimsGoesAlone() {

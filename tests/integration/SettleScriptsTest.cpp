@@ -119,7 +119,7 @@ public:
             items.push_back({id, "token", 0, false, "boom", "[]"});
         }
         CPPUNIT_ASSERT((std::vector<int>{-1, -2, -6, -3, 0} ==
-                        backend().retryJobs(client(), items, clock_.wallMs())));
+                        backend().retryJobs(client(), items, clock_.wallMs()).codes));
         CPPUNIT_ASSERT((Strings{"5"} == list(keys().wait)));
         CPPUNIT_ASSERT_EQUAL(std::size_t{0}, hash("2").count("failedReason"));
         CPPUNIT_ASSERT_EQUAL(std::size_t{0}, hash("3").count("failedReason"));
@@ -132,12 +132,13 @@ public:
         }
         claim(3);
         redis({"DEL", keys().marker});
-        CPPUNIT_ASSERT(
-            (std::vector<int>{0, 0, 0} ==
-             backend().handBackJobs(
-                 client(),
-                 {{"3", "token", 0, true}, {"2", "token", 0, true}, {"1", "token", 0, true}},
-                 clock_.wallMs())));
+        CPPUNIT_ASSERT((std::vector<int>{0, 0, 0} == backend()
+                                                         .handBackJobs(client(),
+                                                                       {{"3", "token", 0, true},
+                                                                        {"2", "token", 0, true},
+                                                                        {"1", "token", 0, true}},
+                                                                       clock_.wallMs())
+                                                         .codes));
         CPPUNIT_ASSERT((Strings{"4", "3", "2", "1"} == list(keys().wait)));
         CPPUNIT_ASSERT_EQUAL(std::int64_t{0}, score(keys().marker, "0"));
         Strings order;
@@ -152,8 +153,10 @@ public:
         activate();
         CPPUNIT_ASSERT(
             (std::vector<int>{0, 0} ==
-             backend().handBackJobs(
-                 client(), {{"2", "token", 0, true}, {"1", "token", 0, false}}, clock_.wallMs())));
+             backend()
+                 .handBackJobs(
+                     client(), {{"2", "token", 0, true}, {"1", "token", 0, false}}, clock_.wallMs())
+                 .codes));
         CPPUNIT_ASSERT_EQUAL(std::string("1"), hash("1")["ats"]);
         CPPUNIT_ASSERT_EQUAL(std::string("0"), hash("2")["ats"]);
         CPPUNIT_ASSERT_EQUAL(std::size_t{0}, hash("1").count("atm"));
@@ -196,7 +199,7 @@ public:
             items.push_back({id, "token", 0, true});
         }
         CPPUNIT_ASSERT((std::vector<int>{-1, -2, -6, -3, 0} ==
-                        backend().handBackJobs(client(), items, clock_.wallMs())));
+                        backend().handBackJobs(client(), items, clock_.wallMs()).codes));
         CPPUNIT_ASSERT((Strings{"5"} == list(keys().wait)));
         CPPUNIT_ASSERT_EQUAL(std::int64_t{0}, number({"EXISTS", keys().job("1")}));
     }
@@ -346,11 +349,11 @@ private:
     }
     int retry(const RetryItem& item) { return retry(item, clock_.wallMs()); }
     int retry(const RetryItem& item, std::int64_t nowMs) {
-        return backend().retryJobs(client(), {item}, nowMs).front();
+        return backend().retryJobs(client(), {item}, nowMs).codes.front();
     }
     int handBack(const HandBackItem& item) { return handBack(item, clock_.wallMs()); }
     int handBack(const HandBackItem& item, std::int64_t nowMs) {
-        return backend().handBackJobs(client(), {item}, nowMs).front();
+        return backend().handBackJobs(client(), {item}, nowMs).codes.front();
     }
     std::vector<std::size_t> renew(const std::vector<std::pair<std::string, std::string>>& locks) {
         return renewal(locks).lost;

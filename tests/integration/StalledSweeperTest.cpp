@@ -41,7 +41,7 @@ class StalledSweeperTest : public WorkerFixture {
     CPPUNIT_TEST(anEffectThatIsThereIsNotFailed);
     CPPUNIT_TEST(aKilledHoldersJobRunsWithinLockAndInterval);
     CPPUNIT_TEST(whatFiveXLostComesBackOnce);
-    CPPUNIT_TEST(theSweeperRescuesOnlyInASharedQueue);
+    CPPUNIT_TEST(theSweeperFindsLostJobsInEveryQueue);
     CPPUNIT_TEST(aResumeThatAWorkerSeesIsFollowedByALook);
     CPPUNIT_TEST(theSweeperSurvivesAnOutage);
     CPPUNIT_TEST(anotherQueueIsSweptAlthoughOneIsBroken);
@@ -270,7 +270,7 @@ public:
         redis({"HSET", keys().job("dn:y"), "name", "next", "data", "{}", "opts", "{}"});
         redis({"SET", keys().job("de:y"), active});
 
-        CPPUNIT_ASSERT_EQUAL(std::size_t{1}, rescueLostJobs(client(), shared, clock_.wallMs()));
+        CPPUNIT_ASSERT_EQUAL(std::size_t{1}, rescueLost(shared));
         const std::string replayed = text({"GET", keys().idCounter});
         CPPUNIT_ASSERT((Strings{replayed, waiting, lost} == list(keys().wait)));
         CPPUNIT_ASSERT_EQUAL(std::string("next"), hash(replayed)["name"]);
@@ -279,33 +279,30 @@ public:
         CPPUNIT_ASSERT_EQUAL(std::int64_t{1}, number({"EXISTS", keys().job("dn:y")}));
         CPPUNIT_ASSERT((Strings{active} == list(keys().active)));
 
-        CPPUNIT_ASSERT_EQUAL(std::size_t{0}, rescueLostJobs(client(), shared, clock_.wallMs()));
+        CPPUNIT_ASSERT_EQUAL(std::size_t{0}, rescueLost(shared));
         CPPUNIT_ASSERT_EQUAL(std::int64_t{3}, number({"LLEN", keys().wait}));
         // While the queue is paused it goes where 5.x looks for it.
         redis({"HSET", keys().meta, "paused", "1"});
         redis({"LREM", keys().wait, "1", lost});
-        CPPUNIT_ASSERT_EQUAL(std::size_t{1}, rescueLostJobs(client(), shared, clock_.wallMs()));
+        CPPUNIT_ASSERT_EQUAL(std::size_t{1}, rescueLost(shared));
         CPPUNIT_ASSERT((Strings{replayed, waiting, lost} == list(keys().paused)));
         CPPUNIT_ASSERT_EQUAL(std::int64_t{0}, number({"EXISTS", keys().wait}));
     }
 
-    void theSweeperRescuesOnlyInASharedQueue() {
+    void theSweeperFindsLostJobsInEveryQueue() {
         const std::string lost = addJob();
-        redis({"DEL", keys().wait});
-        const auto checked = [this](Bullmq5 mode) {
-            const QueueBackend backend(keys(), mode);
-            redis({"DEL", keys().stalledCheck});
+        {
+            redis({"DEL", keys().wait});
+            const QueueBackend backend(keys(), Bullmq5::Off);
             StalledSweeper sweeper(std::make_unique<RedisClient>(options(), scripts(), "sweep"),
                                    clock_);
-            sweeper.watch(backend, milliseconds(50), 1);
+            sweeper.watch(backend, milliseconds(50), 1, seconds(2));
             sweeper.start();
-            eventually("checked", [this] { return number({"EXISTS", keys().stalledCheck}) == 1; });
-            eventually("checked again", [this] {
-                return number({"EXISTS", keys().stalledCheck}) == 0;
-            });
-        };
-        checked(Bullmq5::Off);
-        CPPUNIT_ASSERT_EQUAL(std::int64_t{0}, number({"EXISTS", keys().wait}));
+            eventually("rescued", [&] { return (Strings{lost} == list(keys().wait)); });
+            redis({"DEL", keys().wait});
+            eventually("again", [&] { return (Strings{lost} == list(keys().wait)); });
+        }
+        redis({"DEL", keys().wait, keys().rescue});
         // Although BullMQ's workers make all checks.
         const QueueBackend shared(keys(), Bullmq5::On);
         redis({"SET", keys().stalledCheck, "1", "PX", "600000"});

@@ -35,7 +35,7 @@ class WorkerTest : public RedisFixture {
     CPPUNIT_TEST(aHandlerAddsChildrenAndWaitsForThem);
     CPPUNIT_TEST(waitingForNoChildrenHoldsUpNobody);
     CPPUNIT_TEST(wrongChildrenAreRefusedWhole);
-    CPPUNIT_TEST(anOutcomeThatRedisRefusesDoesNotHoldUpItsNeighbours);
+    CPPUNIT_TEST(aJobThatCannotEndFailsAndHoldsUpNobody);
     CPPUNIT_TEST(unavailableHandlerCostsNoAttemptAndProbesWithOneJob);
     CPPUNIT_TEST(jobsThatDoNotBeginInTimeAreHandedBackInOrder);
     CPPUNIT_TEST(drainHandsBackAndFinishes);
@@ -251,17 +251,21 @@ public:
         CPPUNIT_ASSERT_EQUAL(std::string("1"), text({"GET", keys().idCounter}));
     }
 
-    void anOutcomeThatRedisRefusesDoesNotHoldUpItsNeighbours() {
+    void aJobThatCannotEndFailsAndHoldsUpNobody() {
         for (int i = 0; i < 8; ++i) {
             addJob();
         }
         // Ending job 3 means asking how many children it still has, and this key cannot tell.
         redis({"SET", keys().job("3") + ":dependencies", "no set"});
+        LogCapture log("worker");
         run(std::make_shared<FakeHandler>(completeAll));
         eventually("completed", [&] { return number({"ZCARD", keys().completed}) == 7; });
-        CPPUNIT_ASSERT(stateOf("3") == JobState::Active);
-        redis({"DEL", keys().job("3") + ":dependencies"});
-        eventually("the last one", [&] { return stateOf("3") == JobState::Completed; });
+        eventually("failed", [&] { return stateOf("3") == JobState::Failed; });
+        CPPUNIT_ASSERT(hash("3")["failedReason"].rfind(
+                           "completed, but that could not be stored: WRONGTYPE", 0) == 0);
+        eventually("logged", [&] { return log.count("job 3 of") == 1; });
+        eventually("counted", [&] { return worker_->stats().setAside == 1; });
+        worker_.reset();
     }
 
     void unavailableHandlerCostsNoAttemptAndProbesWithOneJob() {

@@ -5,6 +5,8 @@
 
 #include <cppunit/TestAssert.h>
 
+#include "worker/LostJobs.h"
+
 namespace drover::test {
 
 void RedisFixture::setUp() {
@@ -114,6 +116,13 @@ std::vector<ClaimedJob> RedisFixture::claim(int count,
 
 JobState RedisFixture::stateOf(const std::string& id) {
     return backend_->state(*client_, id);
+}
+
+std::size_t RedisFixture::rescueLost(const QueueBackend& backend) {
+    LostJobsSearch search(backend, clock_.wallMs());
+    while (!search.step(client(), 100, clock_.wallMs())) {
+    }
+    return search.rescued();
 }
 
 void RedisFixture::eventually(const std::string& what,

@@ -47,6 +47,8 @@ protected:
         const std::string& token = "token",
         std::chrono::milliseconds lockDuration = std::chrono::seconds(10));
     [[nodiscard]] JobState stateOf(const std::string& id);
+    /// A whole search for lost jobs; returns how many it found.
+    std::size_t rescueLost(const QueueBackend& backend);
 
     /// Polls until `condition` holds; fails the test with `what` after `timeout`.
     static void eventually(const std::string& what,

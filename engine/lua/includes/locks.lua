@@ -1,12 +1,24 @@
--- Gives up the lock of a job. Returns 0, or -6 if another worker holds it, or -2 if nobody does.
-local function releaseLock(jobKey, stalledKey, id, token)
-  local lockKey = jobKey .. ':lock'
-  local holder = redis.call('GET', lockKey)
-  if holder == token then
-    redis.call('DEL', lockKey)
-    redis.call('SREM', stalledKey, id)
-    return 0
+-- Whether n active jobs may leave that state, asked before anything is written: `tokens` are the locks that the caller
+-- holds. Returns one code per job: 0, -1 no hash, -2 no lock, -6 another worker's lock.
+local function ownershipOf(prefix, ids, tokens)
+  local codes, lockKeys = {}, {}
+  for n, id in ipairs(ids) do lockKeys[n] = prefix .. id .. ':lock' end
+  local holders = #ids > 0 and redis.call('MGET', unpack(lockKeys)) or {}
+  for n, id in ipairs(ids) do
+    codes[n] = 0
+    if redis.call('EXISTS', prefix .. id) == 0 then
+      codes[n] = -1
+    elseif holders[n] ~= tokens[n] then
+      codes[n] = holders[n] and -6 or -2
+    end
   end
-  if holder then return -6 end
-  return -2
+  return codes
+end
+
+-- Takes a job whose lock the caller holds off the active list. Returns 0, or -3: it is not there.
+local function leaveActive(keys, id)
+  local left = redis.call('LREM', keys.active, -1, id)
+  surely('DEL', keys.prefix .. id .. ':lock')
+  surely('SREM', keys.stalled, id)
+  return left > 0 and 0 or -3
 end

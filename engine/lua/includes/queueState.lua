@@ -2,22 +2,25 @@
 
 -- Puts what is in `paused` behind what is in `wait`, as one list under `wait`: nothing is lost, and the order is kept.
 local function joinInWait(keys)
-  if redis.call('EXISTS', keys.wait) == 0 then
-    if redis.call('EXISTS', keys.paused) == 1 then redis.call('RENAME', keys.paused, keys.wait) end
+  -- A key of another type ends the script here, where every job is in one list.
+  local waiting, held = redis.call('LLEN', keys.wait), redis.call('LLEN', keys.paused)
+  if held == 0 then return end
+  if waiting == 0 then
+    surely('RENAME', keys.paused, keys.wait)
     return
   end
   local ids = redis.call('LRANGE', keys.paused, 0, -1)
   for from = 1, #ids, 1000 do
-    redis.call('RPUSH', keys.wait, unpack(ids, from, math.min(from + 999, #ids)))
+    surely('RPUSH', keys.wait, unpack(ids, from, math.min(from + 999, #ids)))
   end
-  redis.call('DEL', keys.paused)
+  surely('DEL', keys.paused)
 end
 
 -- Puts everything that waits into `paused`: where 5.x clients look for it while the queue is paused.
 local function joinInPaused(keys)
   if redis.call('EXISTS', keys.wait) == 1 then
     joinInWait(keys)
-    redis.call('RENAME', keys.wait, keys.paused)
+    surely('RENAME', keys.wait, keys.paused)
   end
 end
 

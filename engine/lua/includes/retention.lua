@@ -1,10 +1,17 @@
 -- Removes jobs that left a finished set. One that failed may still be what its parent waits for.
 local function dropFinished(keys, target, ids, bullmq5)
-  for _, id in ipairs(ids) do
+  local finishedKey, dropped = keys[target], {}
+  each(#ids, function(n)
+    local id = ids[n]
     local jobKey = keys.prefix .. id
-    local parent = target == 'failed' and redis.call('HMGET', jobKey, 'parentKey', 'parent') or {}
+    local values = target == 'failed' and redis.pcall('HMGET', jobKey, 'parentKey', 'parent') or {}
+    local parent = values[1] and parentOf(values[1], values[2])
+    if parent then childRemoved(jobKey, parent, bullmq5) end
     deleteJob(jobKey)
-    if parent[1] then childRemoved(jobKey, parentOf(parent[1], parent[2]), bullmq5) end
+    dropped[#dropped + 1] = id
+  end, function(n, why) note(ids[n], why) end)
+  for from = 1, #dropped, 1000 do
+    surely('ZREM', finishedKey, unpack(dropped, from, math.min(from + 999, #dropped)))
   end
 end
 
@@ -12,19 +19,14 @@ end
 -- then by count. -1 switches a rule off. No `removed` events: retention is not a removal by somebody.
 local function keepFinished(keys, target, now, count, age, limit, bullmq5)
   local finishedKey = keys[target]
+  -- More than any set can hold, and written in a way that Redis reads as an integer.
+  local function whole(number) return string.format('%.0f', math.min(math.floor(number), 2 ^ 53)) end
   if age >= 0 then
     local bound = string.format('%.0f', now - age * 1000)
-    local expired = redis.call('ZREVRANGEBYSCORE', finishedKey, bound, '-inf', 'LIMIT', 0, limit)
-    for from = 1, #expired, 1000 do
-      redis.call('ZREM', finishedKey, unpack(expired, from, math.min(from + 999, #expired)))
-    end
+    local expired = redis.call('ZREVRANGEBYSCORE', finishedKey, bound, '-inf', 'LIMIT', 0, whole(limit))
     dropFinished(keys, target, expired, bullmq5)
   end
   if count > 0 then
-    local surplus = redis.call('ZREVRANGE', finishedKey, count, -1)
-    if #surplus > 0 then
-      redis.call('ZREMRANGEBYRANK', finishedKey, 0, -(count + 1))
-      dropFinished(keys, target, surplus, bullmq5)
-    end
+    dropFinished(keys, target, redis.call('ZREVRANGE', finishedKey, whole(count), -1), bullmq5)
   end
 end

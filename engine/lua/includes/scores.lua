@@ -13,6 +13,11 @@ end
 
 -- The score of a prioritized job: priority first, then the order of arrival.
 local function priorityScore(counterKey, priority)
-  local count = redis.call('INCR', counterKey)
+  local count = redis.pcall('INCR', counterKey)
+  if type(count) ~= 'number' then
+    -- No number any more. It starts again whenever nothing prioritized waits, so it may do so now.
+    redis.call('DEL', counterKey)
+    count = redis.call('INCR', counterKey)
+  end
   return string.format('%.0f', priority * 4294967296 + count % 4294967296)
 end

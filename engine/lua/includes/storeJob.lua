@@ -5,7 +5,8 @@ local function delayJob(keys, id, due)
 end
 
 -- Stores a new job and puts it where it belongs. `job`: id, name, data, opts (JSON), timestamp, delay (ms, text), priority,
--- lifo, and what it has of parentKey, parent (JSON), scheduler, deduplication. Returns whether it may run now.
+-- lifo, and what it has of parentKey, parent (JSON), scheduler, deduplication. Returns whether it may run now. An error leaves
+-- nothing of it behind.
 local function storeJob(keys, queue, job)
   local fields = { 'name', job.name, 'data', job.data, 'opts', job.opts, 'timestamp', job.timestamp, 'delay', job.delay,
     'priority', job.priority }
@@ -19,14 +20,25 @@ local function storeJob(keys, queue, job)
   add('parent', job.parent)
   add('rjk', job.scheduler)
   add('deid', job.deduplication)
-  redis.call('HSET', keys.prefix .. job.id, unpack(fields))
-  redis.call('XADD', keys.events, '*', 'event', 'added', 'jobId', job.id, 'name', job.name)
-  local delay = tonumber(job.delay)
-  if delay > 0 then
-    delayJob(keys, job.id, tonumber(job.timestamp) + delay)
-    return false
+  local jobKey = keys.prefix .. job.id
+  local isNew = redis.call('EXISTS', jobKey) == 0
+  local ready
+  local done, why = pcall(function()
+    redis.call('HSET', jobKey, unpack(fields))
+    redis.call('XADD', keys.events, '*', 'event', 'added', 'jobId', job.id, 'name', job.name)
+    local delay = tonumber(job.delay)
+    ready = delay <= 0
+    if ready then
+      enqueue(keys, queue, job.id, tonumber(job.priority), job.lifo and 'RPUSH' or 'LPUSH')
+      redis.call('XADD', keys.events, '*', 'event', 'waiting', 'jobId', job.id)
+    else
+      delayJob(keys, job.id, tonumber(job.timestamp) + delay)
+    end
+  end)
+  if not done then
+    leaveStates(keys, job.id)
+    if isNew then redis.pcall('DEL', jobKey) end
+    error(errorText(why), 0)
   end
-  enqueue(keys, queue, job.id, tonumber(job.priority), job.lifo and 'RPUSH' or 'LPUSH')
-  redis.call('XADD', keys.events, '*', 'event', 'waiting', 'jobId', job.id)
-  return true
+  return ready
 end

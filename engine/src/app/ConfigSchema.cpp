@@ -367,6 +367,12 @@ const std::vector<KeySpec>& workerSettings() {
                 kMaxMs,
                 "How long a claimed job stays ours without a renewal; renewed at half of it."),
         integer("stalledIntervalMs", 5000, 100, kMaxMs, "How often stalled jobs are looked for."),
+        integer("lostJobsIntervalMs",
+                600000,
+                1000,
+                kMaxMs,
+                "How often jobs that are in no list are looked for; next to 5.x clients of BullMQ "
+                "as often as stalled ones."),
         integer("maxStalledCount", 1, 0, 1000000, "How often a job may stall before it fails."),
         reloadable(
             integer("unstartedMaxMs",

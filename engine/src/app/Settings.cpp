@@ -139,6 +139,7 @@ QueueSettings Settings::queue(const Configuration& config, const std::string& al
     queue.threads = number(get("threads"));
     queue.batchSize = number(get("batchSize"));
     queue.lockDuration = milliseconds(number(get("lockDurationMs")));
+    queue.lostJobsInterval = milliseconds(number(get("lostJobsIntervalMs")));
     queue.stalledInterval = milliseconds(number(get("stalledIntervalMs")));
     queue.maxStalledCount = number(get("maxStalledCount"));
     queue.unstartedMax = milliseconds(number(get("unstartedMaxMs")));

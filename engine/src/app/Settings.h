@@ -34,6 +34,7 @@ struct QueueSettings {
     int batchSize = 0;
     std::chrono::milliseconds lockDuration{0};
     std::chrono::milliseconds stalledInterval{0};
+    std::chrono::milliseconds lostJobsInterval{0};
     int maxStalledCount = 0;
     std::chrono::milliseconds unstartedMax{0};
     std::chrono::milliseconds timeout{0};  ///< 0: none.

@@ -31,6 +31,7 @@ WorkerSettings workerSettingsOf(const QueueSettings& queue, const std::string& p
     worker.threads = queue.threads;
     worker.batchSize = queue.batchSize;
     worker.lockDuration = queue.lockDuration;
+    worker.lostJobsInterval = queue.lostJobsInterval;
     worker.stalledInterval = queue.stalledInterval;
     worker.maxStalledCount = queue.maxStalledCount;
     worker.unstartedMax = queue.unstartedMax;
@@ -57,6 +58,7 @@ void addKept(const WorkerSettings& kept,
     const std::tuple<const char*, std::string, std::string> all[] = {
         {"lockDurationMs", text(kept.lockDuration), text(wanted.lockDuration)},
         {"stalledIntervalMs", text(kept.stalledInterval), text(wanted.stalledInterval)},
+        {"lostJobsIntervalMs", text(kept.lostJobsInterval), text(wanted.lostJobsInterval)},
         {"maxStalledCount",
          std::to_string(kept.maxStalledCount),
          std::to_string(wanted.maxStalledCount)},
@@ -175,7 +177,10 @@ void Workers::startOne(Worker& worker) {
     const WorkerSettings settings = worker.settings();
     // Before the first claim: a lock may need a renewal soon after.
     keeper_.watch(worker.backend(), worker.held(), settings.lockDuration);
-    sweeper_.watch(worker.backend(), settings.stalledInterval, settings.maxStalledCount);
+    sweeper_.watch(worker.backend(),
+                   settings.stalledInterval,
+                   settings.maxStalledCount,
+                   settings.lostJobsInterval);
     worker.onResumed([this, &worker] { sweeper_.resumed(worker.backend()); });
     worker.start();
 }

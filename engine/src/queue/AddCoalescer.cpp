@@ -225,7 +225,13 @@ void AddCoalescer::finish(const Waiters& waiters,
         waiter->results = all(count, status, message);
         if (status == AddResult::Status::Added) {
             for (std::size_t i = 0; i < count; ++i) {
-                waiter->results[i].id = added[next++].id;
+                const AddedId& one = added[next++];
+                waiter->results[i].id = one.id;
+                if (!one.error.empty()) {
+                    // Nothing of it was stored; another try gets another id.
+                    waiter->results[i].status = AddResult::Status::Unavailable;
+                    waiter->results[i].message = one.error;
+                }
             }
         }
         waiter->phase = Waiter::Phase::Done;

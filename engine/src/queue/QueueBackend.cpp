@@ -126,7 +126,7 @@ std::vector<int> codesOf(const ReplyView& reply,
                          std::size_t expected,
                          const std::string& operation,
                          const std::string& queue) {
-    if (reply.size() != expected) {
+    if (reply.size() < expected) {
         throw ScriptException(
             Poco::format("%s %s: %z codes for %z jobs", operation, queue, reply.size(), expected));
     }
@@ -136,6 +136,29 @@ std::vector<int> codesOf(const ReplyView& reply,
         codes.push_back(static_cast<int>(reply.at(i).integer()));
     }
     return codes;
+}
+
+/// id, text, id, text, …
+std::vector<JobProblem> problemsOf(const ReplyView& reply) {
+    std::vector<JobProblem> problems;
+    for (std::size_t i = 0; i + 1 < reply.size(); i += 2) {
+        problems.push_back({std::string(reply.at(i).text()), std::string(reply.at(i + 1).text())});
+    }
+    return problems;
+}
+
+/// Codes, and problems behind them if there are any.
+SettleResult settleResult(const Reply& reply,
+                          std::size_t expected,
+                          const std::string& operation,
+                          const std::string& queue) {
+    SettleResult result;
+    const bool problems = reply.size() == expected + 1;
+    result.codes = codesOf(reply, expected, operation, queue);
+    if (problems) {
+        result.problems = problemsOf(reply.at(expected));
+    }
+    return result;
 }
 
 }  // namespace
@@ -169,6 +192,10 @@ std::vector<ClaimedJob> AdvanceResult::jobs() const {
         jobs.push_back(claimedJob(elements, at, before, token_, queue_, idCounter, nowMs_));
     }
     return jobs;
+}
+
+std::vector<JobProblem> AdvanceResult::problems() const {
+    return reply_.size() > 8 ? problemsOf(reply_.at(8)) : std::vector<JobProblem>();
 }
 
 bool AdvanceResult::sawBullmq5() const {
@@ -264,10 +291,12 @@ std::vector<AddedId> QueueBackend::addJobs(RedisClient& redis,
     added.reserve(items.size());
     for (std::size_t i = 0; i < items.size(); ++i) {
         const ReplyView one = reply.at(i);
-        if (one.isInteger()) {
-            added.push_back({"", static_cast<int>(one.integer())});
+        if (one.isError()) {
+            added.push_back({"", 0, std::string(one.text())});
+        } else if (one.isInteger()) {
+            added.push_back({"", static_cast<int>(one.integer()), ""});
         } else {
-            added.push_back({std::string(one.text()), 0});
+            added.push_back({std::string(one.text()), 0, ""});
         }
     }
     if (reply.at(items.size()).integer() == 1) {
@@ -333,9 +362,9 @@ AdvanceResult QueueBackend::advanceResult(Reply reply,
     return result;
 }
 
-std::vector<int> QueueBackend::retryJobs(RedisClient& redis,
-                                         const std::vector<RetryItem>& items,
-                                         std::int64_t nowMs) const {
+SettleResult QueueBackend::retryJobs(RedisClient& redis,
+                                     const std::vector<RetryItem>& items,
+                                     std::int64_t nowMs) const {
     Command command = callOf(redis,
                              "retryJobs",
                              {keys_.active,
@@ -357,12 +386,12 @@ std::vector<int> QueueBackend::retryJobs(RedisClient& redis,
             .add(item.reason);
         command.add(item.stacktrace);
     }
-    return codesOf(redis.run(command), items.size(), "retryJobs", keys_.qualifiedName());
+    return settleResult(redis.run(command), items.size(), "retryJobs", keys_.qualifiedName());
 }
 
-std::vector<int> QueueBackend::handBackJobs(RedisClient& redis,
-                                            const std::vector<HandBackItem>& items,
-                                            std::int64_t nowMs) const {
+SettleResult QueueBackend::handBackJobs(RedisClient& redis,
+                                        const std::vector<HandBackItem>& items,
+                                        std::int64_t nowMs) const {
     Command command = callOf(redis,
                              "handBackJobs",
                              {keys_.active,
@@ -378,12 +407,12 @@ std::vector<int> QueueBackend::handBackJobs(RedisClient& redis,
     for (const HandBackItem& item : items) {
         command.add(item.id).add(item.token).add(item.untilMs).add(item.uncountStart ? "1" : "");
     }
-    return codesOf(redis.run(command), items.size(), "handBackJobs", keys_.qualifiedName());
+    return settleResult(redis.run(command), items.size(), "handBackJobs", keys_.qualifiedName());
 }
 
-std::vector<int> QueueBackend::moveToWaitingChildren(RedisClient& redis,
-                                                     const std::vector<ChildrenWaitItem>& items,
-                                                     std::int64_t nowMs) const {
+SettleResult QueueBackend::moveToWaitingChildren(RedisClient& redis,
+                                                 const std::vector<ChildrenWaitItem>& items,
+                                                 std::int64_t nowMs) const {
     Command command =
         callOf(redis,
                "moveToWaitingChildren",
@@ -392,7 +421,7 @@ std::vector<int> QueueBackend::moveToWaitingChildren(RedisClient& redis,
     for (const ChildrenWaitItem& item : items) {
         command.add(item.id).add(item.token);
     }
-    return codesOf(
+    return settleResult(
         redis.run(command), items.size(), "moveToWaitingChildren", keys_.qualifiedName());
 }
 
@@ -516,16 +545,18 @@ StalledResult QueueBackend::checkStalled(RedisClient& redis,
         result.recovered.emplace_back(ids.at(i).text());
     }
     result.bullmq5 = reply.at(2).integer() == 1;
+    result.problems = problemsOf(reply.at(3));
     if (result.bullmq5) {
         *sawBullmq5_ = true;
     }
     return result;
 }
 
-std::vector<std::string> QueueBackend::rescueLost(RedisClient& redis,
-                                                  const std::vector<std::string>& jobs,
-                                                  const std::vector<std::string>& deduplications,
-                                                  std::int64_t nowMs) const {
+RescueResult QueueBackend::rescueLost(RedisClient& redis,
+                                      const std::vector<std::string>& jobs,
+                                      const std::vector<std::string>& deduplications,
+                                      std::int64_t latestMs,
+                                      std::int64_t nowMs) const {
     Command command = callOf(redis,
                              "rescueLost",
                              {keys_.wait,
@@ -541,7 +572,7 @@ std::vector<std::string> QueueBackend::rescueLost(RedisClient& redis,
                               keys_.marker,
                               keys_.pc,
                               keys_.idCounter});
-    command.add(keys_.jobPrefix()).add(nowMs).add(bullmq5()).add(jobs.size());
+    command.add(keys_.jobPrefix()).add(nowMs).add(bullmq5()).add(latestMs).add(jobs.size());
     for (const std::string& id : jobs) {
         command.add(id);
     }
@@ -549,11 +580,13 @@ std::vector<std::string> QueueBackend::rescueLost(RedisClient& redis,
         command.add(id);
     }
     const Reply reply = redis.run(command);
-    std::vector<std::string> rescued;
-    for (std::size_t i = 0; i < reply.size(); ++i) {
-        rescued.emplace_back(reply.at(i).text());
+    RescueResult result;
+    const ReplyView ids = reply.at(0);
+    for (std::size_t i = 0; i < ids.size(); ++i) {
+        result.rescued.emplace_back(ids.at(i).text());
     }
-    return rescued;
+    result.problems = problemsOf(reply.at(1));
+    return result;
 }
 
 bool QueueBackend::beginRescue(RedisClient& redis, std::chrono::milliseconds interval) const {

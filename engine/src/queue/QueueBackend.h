@@ -35,10 +35,17 @@ struct AddItem {
     std::string parent;     ///< JSON {"id", "queueKey"[, "fpof" | "cpof" | "idof" | "rdof": true]}.
 };
 
-/// What addJobs() says of one job: its id, or a negative code of the contract and no id.
+/// What addJobs() says of one job: its id, or a negative code of the contract, or why nothing of it could be stored.
 struct AddedId {
     std::string id;
     int code = 0;
+    std::string error;
+};
+
+/// A job that could not go on, for something under its own keys: it is failed now, or its id is in `drover:set-aside`.
+struct JobProblem {
+    std::string id;  ///< Empty: something of the queue's own, such as its metrics.
+    std::string text;
 };
 
 /// A job to end, with everything that the script needs to know.
@@ -117,6 +124,8 @@ public:
 
     [[nodiscard]] std::size_t claimed() const;
     [[nodiscard]] std::vector<ClaimedJob> jobs() const;
+    /// Jobs of the call, or due ones that it promoted, that could not go on. Mostly none.
+    [[nodiscard]] std::vector<JobProblem> problems() const;
     /// Whether the claim saw that 5.x clients share the queue.
     [[nodiscard]] bool sawBullmq5() const;
     /// Whether the claim saw that, and the queue paused.
@@ -150,7 +159,19 @@ struct StalledResult {
     enum class State { NotDue, More, Done };
     State state = State::NotDue;
     std::vector<std::string> recovered;
+    std::vector<JobProblem> problems;
     bool bullmq5 = false;  ///< 5.x clients share the queue. Known in every state.
+};
+
+/// The answer for jobs that leave active without an end: one code each, and what befell single ones.
+struct SettleResult {
+    std::vector<int> codes;
+    std::vector<JobProblem> problems;
+};
+
+struct RescueResult {
+    std::vector<std::string> rescued;
+    std::vector<JobProblem> problems;
 };
 
 /// A scheduler's job that was taken, and what of it the next one gets.
@@ -200,17 +221,17 @@ public:
     [[nodiscard]] AdvanceResult advanceResult(Reply reply,
                                               const AdvanceRequest& request,
                                               std::int64_t nowMs) const;
-    std::vector<int> retryJobs(RedisClient& redis,
-                               const std::vector<RetryItem>& items,
-                               std::int64_t nowMs) const;
+    SettleResult retryJobs(RedisClient& redis,
+                           const std::vector<RetryItem>& items,
+                           std::int64_t nowMs) const;
     /// Items newest first, so that the oldest ends up in front.
-    std::vector<int> handBackJobs(RedisClient& redis,
-                                  const std::vector<HandBackItem>& items,
-                                  std::int64_t nowMs) const;
+    SettleResult handBackJobs(RedisClient& redis,
+                              const std::vector<HandBackItem>& items,
+                              std::int64_t nowMs) const;
     /// Codes as for a finish, and 1: no child is pending, nothing moved.
-    std::vector<int> moveToWaitingChildren(RedisClient& redis,
-                                           const std::vector<ChildrenWaitItem>& items,
-                                           std::int64_t nowMs) const;
+    SettleResult moveToWaitingChildren(RedisClient& redis,
+                                       const std::vector<ChildrenWaitItem>& items,
+                                       std::int64_t nowMs) const;
     /// Closes the queue's limiter for all workers that have one.
     void rateLimit(RedisClient& redis, std::chrono::milliseconds duration) const;
     /// Child job key to result (JSON), of the children that completed.
@@ -231,12 +252,13 @@ public:
                                int maxStalledCount,
                                int chunk,
                                bool continuing) const;
-    /// Puts those jobs back that are in no state, and adds what a deduplication id without owner kept. Each id is checked and
-    /// moved in one step. Returns the jobs.
-    std::vector<std::string> rescueLost(RedisClient& redis,
-                                        const std::vector<std::string>& jobs,
-                                        const std::vector<std::string>& deduplications,
-                                        std::int64_t nowMs) const;
+    /// Puts those jobs back that are in no state and not younger than `latestMs`, and adds what a deduplication id without
+    /// owner kept. Each id is checked and moved in one step.
+    RescueResult rescueLost(RedisClient& redis,
+                            const std::vector<std::string>& jobs,
+                            const std::vector<std::string>& deduplications,
+                            std::int64_t latestMs,
+                            std::int64_t nowMs) const;
     /// Whether the caller may look for lost jobs now: nobody of ours else will until the interval is over.
     [[nodiscard]] bool beginRescue(RedisClient& redis, std::chrono::milliseconds interval) const;
     /// How long the last check, anybody's, keeps the next one from being made.

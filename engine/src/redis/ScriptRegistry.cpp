@@ -8,12 +8,16 @@
 
 namespace drover {
 
-ScriptRegistry::ScriptRegistry() {
+ScriptRegistry::ScriptRegistry()
+    : ScriptRegistry([](std::string_view, std::string_view text) { return std::string(text); }) {}
+
+ScriptRegistry::ScriptRegistry(
+    const std::function<std::string(std::string_view name, std::string_view text)>& rewrite) {
     for (std::size_t i = 0; i < kEmbeddedScriptCount; ++i) {
         const EmbeddedScript& source = kEmbeddedScripts[i];
         Script script;
         script.name = source.name;
-        script.text = source.text;
+        script.text = rewrite(source.name, source.text);
         script.keyCount = source.keyCount;
         Poco::SHA1Engine sha1;
         sha1.update(script.text.data(), script.text.size());

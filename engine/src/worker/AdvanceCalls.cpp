@@ -4,8 +4,6 @@
 #include <iterator>
 #include <utility>
 
-#include <Poco/Logger.h>
-
 #include "drover/Exceptions.h"
 
 namespace drover {
@@ -13,8 +11,6 @@ namespace drover {
 namespace {
 
 constexpr std::size_t kMostUnderWay = 2;
-/// For how long an outcome is set aside that Redis answers with an error which no repetition cures.
-constexpr std::chrono::seconds kSetAside{5};
 
 }  // namespace
 
@@ -25,8 +21,7 @@ AdvanceCalls::AdvanceCalls(const QueueBackend& backend,
     : backend_(backend), redis_(redis), settlement_(settlement), clock_(clock) {}
 
 bool AdvanceCalls::full() const {
-    // While somebody's outcome is refused, one call at a time finds out whose.
-    return calls_.size() >= (most_ == kMostPerCall ? kMostUnderWay : 1);
+    return calls_.size() >= (refused_ ? 1 : kMostUnderWay);
 }
 
 std::size_t AdvanceCalls::missing() const {
@@ -40,7 +35,7 @@ bool AdvanceCalls::maySend() const {
 }
 
 int AdvanceCalls::outcomes() const {
-    return std::min(static_cast<int>(settlement_.finish.size()), most_);
+    return std::min(static_cast<int>(settlement_.finish.size()), kMostPerCall);
 }
 
 int AdvanceCalls::unanswered() const {
@@ -70,7 +65,7 @@ void AdvanceCalls::send(AdvanceRequest request) {
             call.sent.push_back({std::move(settled->run), settled->sentBefore});
         }
         settlement_.finish.erase(begin, end);
-        call.most = most_;
+        call.alone = refused_;
         call.nowMs = clock_.wallMs();
         call.deadline = clock_.monotonic() + redis_.options().commandTimeout;
         call.command = backend_.advanceCall(redis_, call.request, call.nowMs);
@@ -122,19 +117,16 @@ std::optional<AdvanceCalls::Answer> AdvanceCalls::receive() {
                                     call->request.finish[i].completed,
                                     call->sent[i].before});
         }
-        if (!answer.ended.empty() && call->most == most_) {
-            most_ = std::min(most_ * 2, kMostPerCall);
-        }
+        refused_ = refused_ && !call->alone;
         return answer;
-    } catch (const ScriptException& error) {
-        const std::size_t count = call->sent.size();
+    } catch (const ScriptException&) {
         takeBack(*call, true);
-        if (count == 0) {
-            throw;
+        refused_ = true;
+        if (underWay()) {
+            // It may have been read with this one: no poll would tell of it. The next call, alone, throws.
+            return receive();
         }
-        refused(count, error.message());
-        // The next answer may have been read with this one: no poll would tell of it.
-        return underWay() ? receive() : std::nullopt;
+        throw;
     } catch (const RedisBusyException&) {
         loseAll();  // The connection went with it.
         takeBack(*call, false);
@@ -167,39 +159,6 @@ void AdvanceCalls::loseAll() {
     for (; !calls_.empty(); calls_.pop_back()) {
         takeBack(*calls_.back(), true);
     }
-}
-
-void AdvanceCalls::refused(std::size_t count, const std::string& why) {
-    if (count > 1) {
-        // One of them is at fault: the halves tell which.
-        most_ = static_cast<int>(count / 2);
-        return;
-    }
-    Settled<FinishItem>& outcome = settlement_.finish.front();
-    Poco::Logger::get("worker").error(
-        "job %s of %s: its outcome cannot be stored (%s); tried again in %Ld s",
-        outcome.item.id,
-        backend_.keys().qualifiedName(),
-        why,
-        static_cast<Poco::Int64>(kSetAside.count()));
-    setAside_.push_back(std::move(outcome));
-    settlement_.finish.erase(settlement_.finish.begin());
-    setAsideUntil_ = clock_.monotonic() + kSetAside;
-    most_ = kMostPerCall;
-}
-
-void AdvanceCalls::retrySetAside(Time now) {
-    if (setAside_.empty() || now < setAsideUntil_) {
-        return;
-    }
-    settlement_.finish.insert(settlement_.finish.end(),
-                              std::make_move_iterator(setAside_.begin()),
-                              std::make_move_iterator(setAside_.end()));
-    setAside_.clear();
-}
-
-AdvanceCalls::Time AdvanceCalls::nextRetry() const {
-    return setAside_.empty() ? Time::max() : setAsideUntil_;
 }
 
 }  // namespace drover

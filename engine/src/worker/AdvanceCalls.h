@@ -69,18 +69,13 @@ public:
     void send(AdvanceRequest request);
     /// An answer if one has come, else nothing until fd() is readable. Only while a call is under way.
     /// Throws RedisIoException when the connection is gone or the oldest call has waited for too long, RedisBusyException when
-    /// Redis refuses the call for now, ScriptException when it refuses a claim for good. A refusal of outcomes throws
-    /// nothing: they are sent again in halves, and what is refused alone later.
+    /// Redis refuses the call for now, ScriptException when it refuses it for good, after the answer of another call under
+    /// way. The outcomes are back in the settlement then: what refuses a whole call is of the queue, not of one job.
     std::optional<Answer> receive();
     /// For poll(): readable when an answer comes. -1: there is no connection.
     [[nodiscard]] int fd() const { return redis_.fd(); }
     /// When the oldest call under way has waited for too long, counted from the last progress of its reply.
     [[nodiscard]] Time deadline() const;
-
-    /// Outcomes that Redis refused alone go on now if it is time.
-    void retrySetAside(Time now);
-    /// When that is; Time::max(): there are none.
-    [[nodiscard]] Time nextRetry() const;
 
     /// Lock tokens of claims without reply: they may have taken jobs. The caller removes what it has looked after.
     [[nodiscard]] std::vector<std::string>& unansweredClaims() { return unansweredClaims_; }
@@ -93,7 +88,7 @@ private:
     struct Call {
         AdvanceRequest request;
         std::vector<Sent> sent;  ///< One per outcome of the request.
-        int most = 0;            ///< What most_ was.
+        bool alone = false;      ///< Sent after a refusal.
         std::int64_t nowMs = 0;
         Time deadline;
         Command command;  ///< Refers to the request.
@@ -103,18 +98,12 @@ private:
     void takeBack(Call& call, bool open);
     /// No reply will come to any of them, nor to what is sent on their connection.
     void loseAll();
-    /// Redis refused a call with so many outcomes as a whole: one of them must not hold up its neighbours.
-    void refused(std::size_t count, const std::string& why);
-
     const QueueBackend& backend_;
     RedisClient& redis_;
     Settlement& settlement_;
     const Clock& clock_;
     std::deque<std::unique_ptr<Call>> calls_;  ///< In the order of their replies.
-    /// Outcomes per call; fewer while Redis refuses one of them, and all that go with it.
-    int most_ = kMostPerCall;
-    std::vector<Settled<FinishItem>> setAside_;  ///< Sent again at setAsideUntil_.
-    Time setAsideUntil_{};
+    bool refused_ = false;  ///< One call at a time, until one that was sent so is answered.
     std::vector<std::string> unansweredClaims_;
 };
 

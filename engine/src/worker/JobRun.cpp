@@ -141,6 +141,9 @@ HostStatus JobRun::addChildren(std::string_view childrenJson, std::string& ids) 
                 if (added.code < 0) {
                     return added.code;
                 }
+                if (!added.error.empty()) {
+                    throw ScriptException("add_children: " + added.error);
+                }
                 ids += ids.size() > 1 ? "," : "";
                 appendJsonString(ids, added.id);
             }

@@ -2,16 +2,43 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <string>
+#include <unordered_set>
+#include <vector>
 
 #include "queue/QueueBackend.h"
+#include "redis/RedisClient.h"
 
 namespace drover {
 
-/// Finds what 5.x clients lost of a queue that they share with newer ones, and puts it back: jobs whose hash is in no
-/// state, and the next job of a deduplication id whose owner a 5.48.1 worker ended. Source: contract section 9a.2, C5, C12.
+/// One search for jobs of a queue that have a hash and are in no state, which puts them back.
 ///
-/// Reads every key of the queue, a thousand at a time, and what waits; what is in a state is sorted out here, so that the
-/// script looks at the rest only. Returns how many jobs were put back. Throws as QueueBackend does.
-std::size_t rescueLostJobs(RedisClient& redis, const QueueBackend& backend, std::int64_t nowMs);
+/// Reads the ids of all states once, then walks the keyspace page by page; a script checks each candidate again before it
+/// moves it. A job that was added after the search began is left to the next one.
+/// Threads: one. Every method throws RedisIoException when Redis is away; the search can go on afterwards.
+class LostJobsSearch {
+public:
+    /// `backend` must outlive it. `nowMs` is when the search begins.
+    LostJobsSearch(const QueueBackend& backend, std::int64_t nowMs);
+
+    /// Looks at up to `pages` pages of a thousand keys. Returns whether the search is complete.
+    bool step(RedisClient& redis, int pages, std::int64_t nowMs);
+
+    [[nodiscard]] std::size_t rescued() const { return rescued_; }
+    /// Jobs that could not be brought back since the last call.
+    [[nodiscard]] std::vector<JobProblem> popProblems();
+
+private:
+    void readStates(RedisClient& redis);
+
+    const QueueBackend& backend_;
+    const std::int64_t beganMs_;
+    const std::string pattern_;
+    bool statesRead_ = false;
+    std::unordered_set<std::string> known_;  ///< Ids that were in some state when the search began.
+    std::string cursor_ = "0";
+    std::size_t rescued_ = 0;
+    std::vector<JobProblem> problems_;
+};
 
 }  // namespace drover

@@ -1,11 +1,9 @@
 #include "worker/StalledSweeper.h"
 
 #include <algorithm>
+#include <limits>
 
 #include <Poco/Logger.h>
-
-#include "drover/Exceptions.h"
-#include "worker/LostJobs.h"
 
 namespace drover {
 
@@ -13,17 +11,21 @@ namespace {
 
 /// Jobs per script call: LREM walks the active list once for each.
 constexpr int kChunk = 100;
+/// Pages of the keyspace per visit of the search for lost jobs, and the pause until the next: other queues come in between.
+constexpr int kPages = 20;
+constexpr std::chrono::milliseconds kBetweenPages{50};
 
 }  // namespace
 
 StalledSweeper::StalledSweeper(std::unique_ptr<RedisClient> redis, const Clock& clock)
-    : clock_(clock), rounds_("stalled-sweeper", std::move(redis), clock) {}
+    : clock_(clock), problems_(clock), rounds_("stalled-sweeper", std::move(redis), clock) {}
 
 void StalledSweeper::watch(const QueueBackend& backend,
                            std::chrono::milliseconds interval,
-                           int maxStalledCount) {
+                           int maxStalledCount,
+                           std::chrono::milliseconds lostInterval) {
     const std::lock_guard lock(mutex_);
-    Watched& watched = watched_.emplace_back(backend, interval, maxStalledCount);
+    Watched& watched = watched_.emplace_back(backend, interval, maxStalledCount, lostInterval);
     watched.round =
         rounds_.add([this, &watched](RedisClient& redis) { return sweep(redis, watched); },
                     interval,
@@ -54,6 +56,7 @@ QueueRounds::Time StalledSweeper::sweep(RedisClient& redis, Watched& watched) {
                 result.recovered.size(),
                 result.recovered.front());
         }
+        problems_.report(backend.keys().qualifiedName(), result.problems);
         shared = result.bullmq5;
         if (result.state != StalledResult::State::More) {
             break;
@@ -64,34 +67,43 @@ QueueRounds::Time StalledSweeper::sweep(RedisClient& redis, Watched& watched) {
         }
     }
     // Not part of the check: BullMQ's workers, who look for nothing lost, may be the ones who make it.
-    if (shared) {
-        const bool due = backend.beginRescue(redis, watched.interval);
-        if (watched.lookForLost.exchange(false) || due) {
-            try {
-                rescueLost(redis, backend);
-            } catch (const RedisIoException&) {
-                watched.lookForLost = true;
-                throw;
-            }
-        }
-    }
+    const bool searching = lookForLost(redis, watched, shared);
     // Ours or another's: the next check is due when this one expires, not an interval after we looked.
     std::chrono::milliseconds left = backend.stalledCheckExpiresIn(redis);
-    if (shared) {
+    if (searching) {
+        left = std::min(left, kBetweenPages);
+    } else if (shared) {
         left = std::min(left, backend.rescueExpiresIn(redis));
     }
     return clock_.monotonic() + std::clamp(left, std::chrono::milliseconds(1), watched.interval);
 }
 
-void StalledSweeper::rescueLost(RedisClient& redis, const QueueBackend& backend) {
-    const std::size_t rescued = rescueLostJobs(redis, backend, clock_.wallMs());
-    if (rescued > 0) {
-        Poco::Logger::get("worker").warning(
-            "%s: %z jobs were in no list, lost between clients of BullMQ 5 and 6; they went back "
-            "to wait",
-            backend.keys().qualifiedName(),
-            rescued);
+bool StalledSweeper::lookForLost(RedisClient& redis, Watched& watched, bool shared) {
+    const QueueBackend& backend = watched.backend;
+    // Each of its own accord: a resumed queue does not wait for the interval.
+    const bool due = backend.beginRescue(redis, shared ? watched.interval : watched.lostInterval);
+    if ((watched.lookForLost.exchange(false) && shared) || due) {
+        watched.search.emplace(backend, clock_.wallMs());
     }
+    if (!watched.search) {
+        return false;
+    }
+    // In a shared queue at once: the jobs of a pause are waited for.
+    const bool complete = watched.search->step(
+        redis, shared ? std::numeric_limits<int>::max() : kPages, clock_.wallMs());
+    problems_.report(backend.keys().qualifiedName(), watched.search->popProblems());
+    if (!complete) {
+        return true;
+    }
+    if (watched.search->rescued() > 0) {
+        Poco::Logger::get("worker").warning(
+            "%s: %z jobs were in no list: lost between clients of BullMQ 5 and 6, or by a script "
+            "that ended half way; they are back in the queue",
+            backend.keys().qualifiedName(),
+            watched.search->rescued());
+    }
+    watched.search.reset();
+    return false;
 }
 
 }  // namespace drover

@@ -59,6 +59,7 @@ Worker::Worker(WorkerSettings settings,
                                             backend_.keys().workerClientName(settings_.workerName)),
               clock),
       scheduler_(backend_),
+      problems_(clock),
       router_(std::make_shared<HandlerRouter>(
           std::move(handlers), settings_.threads, settings_.batchSize, settings_.timeout, inbox_)),
       settlement_(settings_),
@@ -180,6 +181,7 @@ Worker::Stats Worker::stats() const {
     stats.handedBack = counters_.handedBack;
     stats.lost = counters_.lost;
     stats.unserved = counters_.unserved;
+    stats.setAside = counters_.setAside;
     stats.held = held_.size();
     stats.redisHealthy = redis_.healthy();
     {
@@ -233,7 +235,6 @@ void Worker::step() {
         }
         sendSettlements();
     }
-    calls_.retrySetAside(clock_.monotonic());
     if (calls_.maySend()) {
         // What this call finishes makes room for what it claims: the script does both, in that order.
         const int freed = calls_.outcomes();
@@ -426,10 +427,10 @@ void Worker::sendSettlements() {
             for (std::size_t i = 0; i < count; ++i) {
                 items.push_back(pending[i].item);
             }
-            std::vector<int> codes;
+            SettleResult result;
             redis_.connection();  // Throws before anything is sent: the entries stay what they are.
             try {
-                codes = call(items);
+                result = call(items);
             } catch (const RedisBusyException&) {
                 throw;  // Refused as a whole: nothing was done.
             } catch (...) {
@@ -446,9 +447,10 @@ void Worker::sendSettlements() {
             pending.erase(pending.begin(), pending.begin() + static_cast<std::ptrdiff_t>(count));
             lookAgain_ = true;
             for (std::size_t i = 0; i < count; ++i) {
-                release(sent[i].run, codes[i], operation, sent[i].sentBefore);
-                counter += codes[i] == 0 ? 1 : 0;
+                release(sent[i].run, result.codes[i], operation, sent[i].sentBefore);
+                counter += result.codes[i] == 0 ? 1 : 0;
             }
+            report(result.problems);
         }
     };
     send(
@@ -566,6 +568,7 @@ void Worker::takeIn() {
             window_ = std::min(window_ * 2, std::max(settings_.concurrency, 1));
         }
     }
+    report(answer.result.problems());
     accept(answer.result.jobs());
 }
 
@@ -579,7 +582,7 @@ void Worker::recoverClaims() {
             items.push_back({std::move(id), token, 0, true});
         }
         if (!items.empty()) {
-            backend_.handBackJobs(redis_, items, clock_.wallMs());
+            report(backend_.handBackJobs(redis_, items, clock_.wallMs()).problems);
             logger().information("%s: %z jobs of a claim whose reply was lost went back to wait",
                                  backend_.keys().qualifiedName(),
                                  items.size());
@@ -681,7 +684,6 @@ void Worker::wait() {
         until = std::min(until, claimNotBefore_);
     }
     until = std::min(until, router_->nextChange(settings_.unstartedMax));
-    until = std::min(until, calls_.nextRetry());
     pollfd fds[2] = {{inbox_.fd(), POLLIN, 0}, {marker_.fd(), POLLIN, 0}};
     const auto left = ms(until - now) + 1;  // Rounded up: rather late than in a loop of zero waits.
     poll(fds, 2, static_cast<int>(std::max<std::int64_t>(left, 0)));
@@ -794,6 +796,12 @@ std::shared_ptr<const JobOptions> Worker::optionsOf(const ClaimedJob& job) {
                          job.queue,
                          error.message());
         return std::make_shared<const JobOptions>();
+    }
+}
+
+void Worker::report(const std::vector<JobProblem>& problems) {
+    if (!problems.empty()) {
+        counters_.setAside += problems_.report(backend_.keys().qualifiedName(), problems);
     }
 }
 

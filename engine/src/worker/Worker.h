@@ -21,6 +21,7 @@
 #include "worker/JobScheduler.h"
 #include "worker/MarkerWait.h"
 #include "worker/OutcomeInbox.h"
+#include "worker/ProblemLog.h"
 #include "worker/Settlement.h"
 #include "worker/UnservedNames.h"
 #include "worker/WorkerSettings.h"
@@ -40,7 +41,7 @@ public:
     /// What a worker has done since it started, and whether it makes progress.
     struct Stats {
         std::uint64_t claimed = 0, completed = 0, failed = 0, retried = 0, handedBack = 0, lost = 0,
-                      unserved = 0;
+                      unserved = 0, setAside = 0;
         std::size_t held = 0;
         bool redisHealthy = false;
         std::string trouble;  ///< Why handlers are unavailable; empty: none is.
@@ -141,6 +142,7 @@ private:
                  bool sentBefore);
     std::shared_ptr<const JobOptions> optionsOf(const ClaimedJob& job);
     [[nodiscard]] std::string nextToken();
+    void report(const std::vector<JobProblem>& problems);
     void progressed() { lastProgress_ = clock_.monotonic(); }
 
     WorkerSettings settings_;  ///< Changed by the loop, under routing_.
@@ -152,6 +154,7 @@ private:
     OutcomeInbox inbox_;
     HeldJobs held_;
     JobScheduler scheduler_;
+    ProblemLog problems_;
 
     mutable std::mutex routing_;  ///< Held by the loop to change what other threads may look at.
     std::shared_ptr<HandlerRouter> router_;
@@ -187,7 +190,7 @@ private:
     std::atomic<Time> lastProgress_;
     struct Counters {
         std::atomic<std::uint64_t> claimed{0}, completed{0}, failed{0}, retried{0}, handedBack{0},
-            lost{0}, unserved{0};
+            lost{0}, unserved{0}, setAside{0};
     } counters_;
     std::thread thread_;
 };

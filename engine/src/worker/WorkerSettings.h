@@ -17,6 +17,7 @@ struct WorkerSettings {
     int batchSize = 64;      ///< Most jobs that one thread takes at once.
     std::chrono::milliseconds lockDuration{10000};
     std::chrono::milliseconds stalledInterval{5000};
+    std::chrono::milliseconds lostJobsInterval{600000};
     int maxStalledCount = 1;
     std::chrono::milliseconds unstartedMax{
         500};  ///< A claimed job that has not begun by then is handed back.

@@ -1,0 +1,665 @@
+#include <algorithm>
+#include <functional>
+#include <iterator>
+#include <map>
+#include <set>
+#include <string>
+#include <vector>
+
+#include <cppunit/extensions/HelperMacros.h>
+
+#include "drover/Exceptions.h"
+#include "support/RedisFixture.h"
+
+namespace {
+
+using namespace drover;
+using namespace drover::test;
+using std::chrono::seconds;
+using Strings = std::vector<std::string>;
+
+/// Put before a script: its commands are counted in `fault:count`, and the one whose number is in `fault:at` fails.
+constexpr const char* kFault = R"lua(
+local redis = (function(real)
+  local at, n = tonumber(real.call('GET', 'fault:at') or 0), 0
+  local function command(name)
+    return function(...)
+      n = n + 1
+      real.call('SET', 'fault:count', n)
+      if n ~= at then return real[name](...) end
+      local planted = { err = 'ERR planted error' }
+      if name == 'pcall' then return planted end
+      error(planted)
+    end
+  end
+  return setmetatable({ call = command('call'), pcall = command('pcall') }, { __index = real })
+end)(redis)
+)lua";
+
+/// The queue that the parents of some jobs are in.
+constexpr const char* kParents = "bull:parents";
+
+}  // namespace
+
+/// A script is not rolled back, and yet no error inside of one loses a job: whichever of its commands fails, and whatever is
+/// under the keys of one job or of the queue, each job is in one state afterwards, and no lock is left of a job that is not
+/// active.
+class ScriptFaultsTest : public RedisFixture {
+    CPPUNIT_TEST_SUITE(ScriptFaultsTest);
+    CPPUNIT_TEST(anyFailedCommandOfAFinishAndClaim);
+    CPPUNIT_TEST(anyFailedCommandOfAFinishAndClaimNextToBullmq5);
+    CPPUNIT_TEST(anyFailedCommandOfARetry);
+    CPPUNIT_TEST(anyFailedCommandOfAHandBack);
+    CPPUNIT_TEST(anyFailedCommandOfAWaitForChildren);
+    CPPUNIT_TEST(anyFailedCommandOfAStalledCheck);
+    CPPUNIT_TEST(anyFailedCommandOfAStalledCheckNextToBullmq5);
+    CPPUNIT_TEST(anyFailedCommandOfAnAdd);
+    CPPUNIT_TEST(anyFailedCommandOfAScheduler);
+    CPPUNIT_TEST(anyFailedCommandOfARescue);
+    CPPUNIT_TEST(anyFailedCommandOfPauseAndResume);
+    CPPUNIT_TEST(anyKeyOfAnotherType);
+    CPPUNIT_TEST(aRuleBeyondAllNumbersHarmsNobody);
+    CPPUNIT_TEST(aMalformedParentKeyHarmsNobody);
+    CPPUNIT_TEST(idsWhoseKeyIsNoHashAreSetAside);
+    CPPUNIT_TEST(aLockOfAnotherTypeStopsNoRenewal);
+    CPPUNIT_TEST(lostJobsThatEndedGoBackToTheirSet);
+    CPPUNIT_TEST_SUITE_END();
+
+public:
+    void setUp() override {
+        RedisFixture::setUp();
+        useOwnServer();
+        const auto scripts = std::make_shared<const ScriptRegistry>(
+            [](std::string_view, std::string_view text) { return kFault + std::string(text); });
+        faulty_ = std::make_unique<RedisClient>(options(), scripts, "faulty");
+    }
+    void tearDown() override {
+        faulty_.reset();
+        RedisFixture::tearDown();
+    }
+
+    void anyFailedCommandOfAFinishAndClaim() {
+        failEach([this] { prepareAdvance(); }, [this] { runAdvance(Bullmq5::Off); });
+    }
+    void anyFailedCommandOfAFinishAndClaimNextToBullmq5() {
+        failEach([this] { prepareAdvance(); }, [this] { runAdvance(Bullmq5::On); });
+    }
+    void anyFailedCommandOfARetry() {
+        failEach([this] { prepareSettling(); },
+                 [this] {
+                     backend().retryJobs(*faulty_,
+                                         {{"1", "token", 5000, false, "boom", "[]"},
+                                          {"2", "token", 0, false, "boom", "[]"},
+                                          {"3", "token", 0, true, "boom", "[]"}},
+                                         clock_.wallMs() + 100);
+                 });
+    }
+    void anyFailedCommandOfAHandBack() {
+        failEach([this] { prepareSettling(); },
+                 [this] {
+                     backend().handBackJobs(*faulty_,
+                                            {{"3", "token", 0, true},
+                                             {"2", "token", clock_.wallMs() + 60000, true},
+                                             {"1", "token", 0, true}},
+                                            clock_.wallMs());
+                 });
+    }
+    void anyFailedCommandOfAWaitForChildren() {
+        failEach(
+            [this] {
+                prepareSettling();
+                redis({"SADD", keys().job("1:dependencies"), "bull:other:1"});
+                redis({"SADD", keys().job("2:dependencies"), "bull:other:2"});
+            },
+            [this] {
+                backend().moveToWaitingChildren(
+                    *faulty_, {{"1", "token"}, {"2", "token"}, {"3", "token"}}, clock_.wallMs());
+            });
+    }
+    void anyFailedCommandOfAStalledCheck() {
+        failEach([this] { prepareStalled(); }, [this] { runStalled(Bullmq5::Off); });
+    }
+    void anyFailedCommandOfAStalledCheckNextToBullmq5() {
+        failEach([this] { prepareStalled(); }, [this] { runStalled(Bullmq5::On); });
+    }
+    void anyFailedCommandOfAnAdd() {
+        failEach(
+            [this] {
+                addParent("p");
+                addJob();
+                AddItem known = item();
+                known.customId = "known";
+                backend().addJobs(client(), {known}, clock_.wallMs());
+            },
+            [this] {
+                std::vector<AddItem> items(6, item());
+                items[1].delayMs = 60000;
+                items[2].priority = 3;
+                items[3].parentKey = std::string(kParents) + ":p";
+                items[3].parent = R"({"id":"p","queueKey":"bull:parents"})";
+                items[4].customId = "known";
+                items[4].parentKey = items[3].parentKey;
+                items[4].parent = items[3].parent;
+                items[5].lifo = true;
+                backend().addJobs(*faulty_, items, clock_.wallMs());
+            });
+    }
+    void anyFailedCommandOfAScheduler() {
+        const auto state = [this] {
+            const std::int64_t due = clock_.wallMs() / 1000 * 1000;
+            const std::string id = "repeat:s:" + std::to_string(due);
+            SchedulerItem next;
+            next.scheduler = "s";
+            next.takenId = id;
+            next.everyMs = 1000;
+            next.repeatMembers = R"("every":1000,)";
+            return std::make_pair(id, next);
+        };
+        auto [id, next] = state();
+        failEach(
+            [&] {
+                std::tie(id, next) = state();
+                redis({"HSET", keys().job("repeat:s"), "ic", "1", "every", "1000", "name", "x"});
+                redis({"ZADD", keys().repeat, id.substr(9), "s"});
+                AddItem first = item();
+                first.customId = id;
+                backend().addJobs(client(), {first}, clock_.wallMs());
+                claim(1);
+            },
+            [&] { backend().iterateScheduler(*faulty_, next, clock_.wallMs()); },
+            [&] {
+                // Whatever failed, the scheduler goes on: this time or the next.
+                CPPUNIT_ASSERT_EQUAL(std::int64_t{1}, number({"ZCARD", keys().delayed}));
+                CPPUNIT_ASSERT(text({"ZSCORE", keys().repeat, "s"}) != id.substr(9));
+            });
+    }
+    void anyFailedCommandOfARescue() {
+        failEach(
+            [this] {
+                for (int i = 0; i < 3; ++i) {
+                    addJob();
+                }
+                redis({"LREM", keys().wait, "0", "2"});
+                redis({"HSET", keys().job("dn:d"), "name", "next", "data", "{}", "opts", "{}"});
+            },
+            [this] {
+                backend().rescueLost(
+                    *faulty_, {"1", "2", "3"}, {"d"}, clock_.wallMs(), clock_.wallMs());
+            },
+            [this] {
+                CPPUNIT_ASSERT_EQUAL(std::int64_t{4}, number({"LLEN", keys().wait}));
+            },
+            {"2"});
+    }
+    void anyFailedCommandOfPauseAndResume() {
+        const auto prepare = [this] {
+            for (int i = 0; i < 4; ++i) {
+                addJob();
+            }
+            redis({"RPOPLPUSH", keys().wait, keys().paused});
+        };
+        const QueueBackend shared(keys(), Bullmq5::On);
+        failEach(prepare, [&] { shared.pause(*faulty_); });
+        failEach(
+            [&] {
+                prepare();
+                shared.pause(client());
+                redis({"RPOPLPUSH", keys().paused, keys().wait});
+            },
+            [&] { shared.resume(*faulty_); });
+    }
+
+    void anyKeyOfAnotherType() {
+        const Strings jobKeys{"1",
+                              "1:lock",
+                              "2:logs",
+                              "3:dependencies",
+                              "3:processed",
+                              "3:unsuccessful",
+                              "4:failed",
+                              "8",
+                              "8:lock",
+                              "9",
+                              "10",
+                              "12"};
+        const Strings queueKeys{"wait",
+                                "active",
+                                "prioritized",
+                                "delayed",
+                                "completed",
+                                "failed",
+                                "events",
+                                "meta",
+                                "marker",
+                                "limiter",
+                                "pc",
+                                "stalled",
+                                "paused",
+                                "id",
+                                "de:d",
+                                "dn:d",
+                                "metrics:completed"};
+        const Strings parentKeys{"p",
+                                 "p:dependencies",
+                                 "p:processed",
+                                 "p:failed",
+                                 "p:unsuccessful",
+                                 "wait",
+                                 "prioritized",
+                                 "waiting-children",
+                                 "events",
+                                 "meta",
+                                 "marker",
+                                 "delayed"};
+        Strings planted;
+        const auto all = [&](const std::string& prefix, const Strings& names) {
+            for (const std::string& name : names) {
+                planted.push_back(prefix + name);
+            }
+        };
+        all(keys().jobPrefix(), jobKeys);
+        all(keys().jobPrefix(), queueKeys);
+        all(std::string(kParents) + ":", parentKeys);
+        for (const Bullmq5 mode : {Bullmq5::Off, Bullmq5::On}) {
+            for (const std::string& key : planted) {
+                redis({"FLUSHDB"});
+                prepareAdvance();
+                const auto before = placesOfJobs();
+                redis({"DEL", key});
+                redis({"GEOADD", key, "1", "1", "x"});  // A zset, and for zsets:
+                if (isZset(key)) {
+                    redis({"DEL", key});
+                    redis({"RPUSH", key, "x"});
+                }
+                trial_ = key;
+                try {
+                    runAdvance(mode);
+                } catch (const Exception&) {
+                    // A key of the queue: nothing may have changed then.
+                }
+                checkPlaces(before, key);
+            }
+        }
+    }
+
+    void aRuleBeyondAllNumbersHarmsNobody() {
+        for (int i = 0; i < 60; ++i) {
+            addJob();
+        }
+        claim(60);
+        AdvanceRequest request = finishing(60);
+        request.finish[30].keep.count = std::numeric_limits<std::int64_t>::max();
+        request.finish[31].keep.limit = std::numeric_limits<std::int64_t>::max();
+        request.finish[31].keep.ageSeconds = std::numeric_limits<std::int64_t>::max();
+        backend().advance(client(), request, clock_.wallMs());
+        CPPUNIT_ASSERT_EQUAL(std::int64_t{60}, number({"ZCARD", keys().completed}));
+        CPPUNIT_ASSERT_EQUAL(std::int64_t{0}, number({"LLEN", keys().active}));
+    }
+
+    void aMalformedParentKeyHarmsNobody() {
+        for (int i = 0; i < 60; ++i) {
+            addJob();
+        }
+        redis({"HSET", keys().job("7"), "parentKey", "nonsense", "parent", "[1,"});
+        claim(60);
+        const AdvanceResult result = backend().advance(client(), finishing(60), clock_.wallMs());
+        CPPUNIT_ASSERT_EQUAL(std::size_t{1}, result.problems().size());
+        CPPUNIT_ASSERT_EQUAL(std::string("7"), result.problems()[0].id);
+        CPPUNIT_ASSERT_EQUAL(std::int64_t{60}, number({"ZCARD", keys().completed}));
+        CPPUNIT_ASSERT_EQUAL(std::int64_t{0}, number({"LLEN", keys().active}));
+    }
+
+    void idsWhoseKeyIsNoHashAreSetAside() {
+        Strings ids;
+        for (int i = 0; i < 200; ++i) {
+            ids.push_back(addJob());
+        }
+        for (int i = 0; i < 200; i += 2) {
+            redis({"DEL", keys().job(ids[i])});
+            redis({"SET", keys().job(ids[i]), "no job"});
+        }
+        std::size_t claimed = 0;
+        std::size_t told = 0;
+        for (int round = 0; round < 10; ++round) {
+            AdvanceRequest request;
+            request.claim = 100;
+            request.token = "token";
+            request.lockDuration = seconds(10);
+            const AdvanceResult result = backend().advance(client(), request, clock_.wallMs());
+            claimed += result.claimed();
+            told += result.problems().size();
+        }
+        CPPUNIT_ASSERT_EQUAL(std::size_t{100}, claimed);
+        CPPUNIT_ASSERT_EQUAL(std::size_t{100}, told);
+        CPPUNIT_ASSERT_EQUAL(std::int64_t{100}, number({"LLEN", keys().active}));
+        CPPUNIT_ASSERT_EQUAL(std::int64_t{100}, number({"HLEN", keys().job("drover:set-aside")}));
+        CPPUNIT_ASSERT_EQUAL(std::string("no job"), text({"GET", keys().job(ids[0])}));
+        // In their order.
+        CPPUNIT_ASSERT_EQUAL(ids[1], list(keys().active).back());
+        CPPUNIT_ASSERT_EQUAL(ids[199], list(keys().active).front());
+    }
+
+    void aLockOfAnotherTypeStopsNoRenewal() {
+        for (int i = 0; i < 3; ++i) {
+            addJob();
+        }
+        claim(3);
+        redis({"DEL", keys().job("2:lock")});
+        redis({"RPUSH", keys().job("2:lock"), "x"});
+        const RenewResult renewed = backend().extendLocks(
+            client(), {{"1", "token"}, {"2", "token"}, {"3", "token"}}, seconds(10));
+        CPPUNIT_ASSERT((std::vector<std::size_t>{1} == renewed.lost));
+    }
+
+    void lostJobsThatEndedGoBackToTheirSet() {
+        for (int i = 0; i < 3; ++i) {
+            addJob();
+        }
+        redis({"DEL", keys().wait});
+        redis({"HSET", keys().job("1"), "finishedOn", "1000", "returnvalue", "7"});
+        redis({"HSET", keys().job("2"), "finishedOn", "2000", "failedReason", "boom"});
+        CPPUNIT_ASSERT_EQUAL(std::size_t{3}, rescueLost(backend()));
+        CPPUNIT_ASSERT_EQUAL(std::string("1000"), text({"ZSCORE", keys().completed, "1"}));
+        CPPUNIT_ASSERT_EQUAL(std::string("2000"), text({"ZSCORE", keys().failed, "2"}));
+        CPPUNIT_ASSERT((Strings{"3"} == list(keys().wait)));
+    }
+
+private:
+    using Places = std::map<std::string, Strings>;  ///< Key of a job to the states that it is in.
+
+    /// Runs `call` once undisturbed, then once for each of its commands with that one failing; every time `prepare` first.
+    /// After a failure the caller repeats its call, as a worker does; `after` looks at what became of it.
+    void failEach(
+        const std::function<void()>& prepare,
+        const std::function<void()>& call,
+        const std::function<void()>& after = [] {},
+        const std::set<std::string>& lost = {}) {
+        redis({"FLUSHDB"});
+        prepare();
+        call();
+        const std::int64_t commands = number({"GET", "fault:count"});
+        CPPUNIT_ASSERT(commands > 3);
+        for (std::int64_t n = 1; n <= commands; ++n) {
+            trial_ = "command " + std::to_string(n) + " of " + std::to_string(commands);
+            redis({"FLUSHDB"});
+            prepare();
+            const auto order = list(keys().wait);
+            redis({"SET", "fault:at", std::to_string(n)});
+            try {
+                call();
+            } catch (const Exception&) {
+                // As a whole: then nothing has changed, or the next call makes it complete.
+            }
+            redis({"DEL", "fault:at"});
+            check(order, lost);
+            call();
+            check(order, {});
+            after();
+        }
+    }
+
+    void check(const Strings& orderBefore, const std::set<std::string>& lost) {
+        for (const auto& [key, states] : placesOfJobs()) {
+            const std::string id = key.substr(key.rfind(':') + 1);
+            if (states.empty() && lost.count(id) > 0) {
+                continue;
+            }
+            CPPUNIT_ASSERT_EQUAL_MESSAGE(
+                trial_ + ": states of " + key + joined(states), std::size_t{1}, states.size());
+            const bool locked = number({"EXISTS", key + ":lock"}) == 1;
+            CPPUNIT_ASSERT_MESSAGE(trial_ + ": " + key + " is locked in " + states[0],
+                                   !locked || states[0] == "active");
+        }
+        // Neighbours that still wait keep their order.
+        Strings still;
+        const Strings now = list(keys().wait);
+        std::copy_if(now.begin(), now.end(), std::back_inserter(still), [&](const auto& id) {
+            return std::find(orderBefore.begin(), orderBefore.end(), id) != orderBefore.end();
+        });
+        Strings expected;
+        std::copy_if(orderBefore.begin(),
+                     orderBefore.end(),
+                     std::back_inserter(expected),
+                     [&](const auto& id) {
+                         return std::find(still.begin(), still.end(), id) != still.end();
+                     });
+        CPPUNIT_ASSERT_MESSAGE(trial_ + ": order of wait" + joined(now), expected == still);
+    }
+
+    /// After a run with `planted` under a key of another type: every other job is in one state.
+    void checkPlaces(const Places& before, const std::string& planted) {
+        const Places now = placesOfJobs();
+        for (const auto& [key, states] : before) {
+            const std::string where = states.empty() ? "" : states[0];
+            const std::string queue = key.substr(0, key.rfind(':'));
+            if (key == planted || queue + ":" + where == planted) {
+                continue;  // Its hash, or the list that it was in, is what is planted.
+            }
+            const auto found = now.find(key);
+            if (found == now.end()) {
+                continue;  // Finished and removed.
+            }
+            CPPUNIT_ASSERT_EQUAL_MESSAGE(planted + " of another type: states of " + key +
+                                             joined(found->second) + ", before in " + where,
+                                         std::size_t{1},
+                                         found->second.size());
+        }
+    }
+
+    bool isZset(const std::string& key) const {
+        for (const char* name : {":prioritized",
+                                 ":delayed",
+                                 ":completed",
+                                 ":failed",
+                                 ":marker",
+                                 ":waiting-children",
+                                 ":unsuccessful"}) {
+            const std::string text(name);
+            if (key.size() > text.size() &&
+                key.compare(key.size() - text.size(), text.size(), text) == 0) {
+                return true;
+            }
+        }
+        return false;
+    }
+
+    /// Each job's hash, of both queues, and the states that have its id.
+    Places placesOfJobs() {
+        Places places;
+        for (const std::string& queue : {keys().qualifiedName(), std::string(kParents)}) {
+            const Reply all = redis({"KEYS", queue + ":*"});
+            for (std::size_t i = 0; i < all.size(); ++i) {
+                const std::string key(all.at(i).text());
+                if (text({"TYPE", key}) == "hash" && number({"HEXISTS", key, "timestamp"}) == 1) {
+                    places[key];
+                }
+            }
+            for (const char* name : {"wait",
+                                     "paused",
+                                     "active",
+                                     "prioritized",
+                                     "delayed",
+                                     "waiting-children",
+                                     "completed",
+                                     "failed"}) {
+                const std::string state = queue + ":" + name;
+                const std::string type = text({"TYPE", state});
+                const Strings ids = type == "list"   ? list(state)
+                                    : type == "zset" ? members(state)
+                                                     : Strings();
+                for (const std::string& id : ids) {
+                    const auto job = places.find(queue + ":" + id);
+                    if (job != places.end()) {
+                        job->second.emplace_back(name);
+                    }
+                }
+            }
+        }
+        return places;
+    }
+
+    Strings members(const std::string& key) {
+        const Reply reply = redis({"ZRANGE", key, "0", "-1"});
+        Strings ids;
+        for (std::size_t i = 0; i < reply.size(); ++i) {
+            ids.emplace_back(reply.at(i).text());
+        }
+        return ids;
+    }
+
+    static std::string joined(const Strings& texts) {
+        std::string all;
+        for (const std::string& text : texts) {
+            all += " " + text;
+        }
+        return all;
+    }
+
+    AddItem item() const {
+        AddItem item;
+        item.name = "test";
+        item.data = "{}";
+        item.opts = "{}";
+        item.timestampMs = clock_.wallMs();
+        return item;
+    }
+
+    void addParent(const std::string& id) {
+        const std::string prefix = std::string(kParents) + ":";
+        redis({"HSET",
+               prefix + id,
+               "name",
+               "parent",
+               "data",
+               "{}",
+               "opts",
+               "{}",
+               "timestamp",
+               "1",
+               "delay",
+               "0",
+               "priority",
+               "0"});
+        redis({"ZADD", prefix + "waiting-children", "1", id});
+    }
+
+    void addChild(const std::string& parent, const std::string& flag) {
+        AddItem child = item();
+        child.parentKey = std::string(kParents) + ":" + parent;
+        child.parent = R"({"id":")" + parent + R"(","queueKey":"bull:parents")" + flag + "}";
+        backend().addJobs(client(), {child}, clock_.wallMs());
+    }
+
+    AdvanceRequest finishing(int count) {
+        AdvanceRequest request;
+        for (int i = 1; i <= count; ++i) {
+            FinishItem finish;
+            finish.id = std::to_string(i);
+            finish.token = "token";
+            finish.value = "1";
+            finish.stacktrace = "[]";
+            finish.attempts = 1;
+            request.finish.push_back(finish);
+        }
+        return request;
+    }
+
+    /// Active: 1 and 2 plain, 3 the child of p, 4 the last child of q that will fail it, 5 with a deduplication id and one
+    /// kept back, 6 and 7 plain. Waiting: 8, 9. Prioritized: 10. Due: 11, and 12 with a priority. Completed: 13.
+    void prepareAdvance() {
+        addParent("p");
+        addParent("q");
+        addJob();
+        addJob();
+        addChild("p", "");
+        addChild("q", R"(,"fpof":true)");
+        addJob();
+        addJob();
+        addJob();
+        redis({"HSET", keys().job("5"), "deid", "d"});
+        redis({"SET", keys().job("de:d"), "5"});
+        redis({"HSET",
+               keys().job("dn:d"),
+               "name",
+               "next",
+               "data",
+               "{}",
+               "opts",
+               R"({"de":{"id":"d"}})"});
+        claim(7);
+        addJob();
+        addJob();
+        AddItem urgent = item();
+        urgent.priority = 5;
+        AddItem due = item();
+        due.delayMs = 1;
+        AddItem dueUrgent = due;
+        dueUrgent.priority = 4;
+        backend().addJobs(client(), {urgent, due, dueUrgent, item()}, clock_.wallMs());
+        redis({"LREM", keys().wait, "1", "13"});
+        redis({"HSET", keys().job("13"), "finishedOn", "1"});
+        redis({"ZADD", keys().completed, "1", "13"});
+        redis({"SADD", keys().stalled, "1", "2"});
+        redis({"HSET", keys().meta, "max", "100", "duration", "60000"});
+    }
+
+    void runAdvance(Bullmq5 mode) {
+        AdvanceRequest request = finishing(7);
+        request.finish[0].keep.count = 0;
+        request.finish[2].deduplicationId = "";
+        request.finish[3].completed = false;
+        request.finish[3].value = "boom";
+        request.finish[4].deduplicationId = "d";
+        request.finish[5].keep = {1, 3600, 1000};
+        request.finish[6].completed = false;
+        request.finish[6].value = "boom";
+        request.finish[6].keep.ageSeconds = 3600;
+        request.claim = 4;
+        request.token = "next";
+        request.lockDuration = seconds(10);
+        request.workerName = "w";
+        request.metricsPoints = 10;
+        const QueueBackend backend(keys(), mode);
+        backend.advance(*faulty_, request, clock_.wallMs() + 100);
+    }
+
+    /// Active: 1 to 3, the third with a priority. Waiting: 4, 5. Due: 6.
+    void prepareSettling() {
+        addJob();
+        addJob();
+        AddItem urgent = item();
+        urgent.priority = 5;
+        backend().addJobs(client(), {urgent}, clock_.wallMs());
+        claim(3);
+        addJob();
+        addJob();
+        AddItem due = item();
+        due.delayMs = 1;
+        backend().addJobs(client(), {due}, clock_.wallMs());
+    }
+
+    /// Active and stalled: 1, 2 for the second time, 3 the child of q for the second time. Waiting: 4.
+    void prepareStalled() {
+        addParent("q");
+        addJob();
+        addJob();
+        addChild("q", R"(,"fpof":true)");
+        claim(3);
+        addJob();
+        redis({"DEL", keys().job("1:lock"), keys().job("2:lock"), keys().job("3:lock")});
+        redis({"SADD", keys().stalled, "1", "2", "3"});
+        redis({"HSET", keys().job("2"), "stc", "1"});
+        redis({"HSET", keys().job("3"), "stc", "1"});
+    }
+
+    void runStalled(Bullmq5 mode) {
+        redis({"DEL", keys().stalledCheck});
+        const QueueBackend backend(keys(), mode);
+        backend.checkStalled(*faulty_, clock_.wallMs(), seconds(5), 1, 100, false);
+    }
+
+    std::unique_ptr<RedisClient> faulty_;
+    std::string trial_;
+};
+
+CPPUNIT_TEST_SUITE_REGISTRATION(ScriptFaultsTest);
