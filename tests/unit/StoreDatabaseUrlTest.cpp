@@ -1,4 +1,5 @@
 #include <string>
+#include <utility>
 #include <vector>
 
 #include <cppunit/extensions/HelperMacros.h>
@@ -18,6 +19,10 @@ class StoreDatabaseUrlTest : public CppUnit::TestFixture {
     CPPUNIT_TEST(knownParametersBecomeKeywordsAndForeignOnesAreIgnored);
     CPPUNIT_TEST(valuesAreQuotedForLibpq);
     CPPUNIT_TEST(whatTheUrlSaysWinsOverDefaults);
+    CPPUNIT_TEST(blanksAroundDoNotCount);
+    CPPUNIT_TEST(wordsOfOtherClientsAreNamedWithWhatIsRight);
+    CPPUNIT_TEST(valuesAreChecked);
+    CPPUNIT_TEST(pgbouncerIsRead);
     CPPUNIT_TEST(malformedUrlsAreRefused);
     CPPUNIT_TEST(noErrorAndNoTargetShowsThePassword);
     CPPUNIT_TEST_SUITE_END();
@@ -73,6 +78,64 @@ public:
         const DatabaseUrl url = DatabaseUrl::parse("postgresql://h?connect_timeout=9");
         CPPUNIT_ASSERT_EQUAL(std::string("host='h' connect_timeout='9' keepalives='1'"),
                              url.conninfo({{"connect_timeout", "2"}, {"keepalives", "1"}}));
+    }
+
+    void blanksAroundDoNotCount() {
+        CPPUNIT_ASSERT_EQUAL(std::string("d"),
+                             DatabaseUrl::parse(" postgresql://h/d\r\n").database);
+        CPPUNIT_ASSERT_EQUAL(std::string("s"),
+                             DatabaseUrl::parse("postgresql://h/d?schema=s\n").schema);
+        CPPUNIT_ASSERT(!refusal("postgresql://h/d\nx").empty());
+        CPPUNIT_ASSERT(!refusal(" \n").empty());
+    }
+
+    void wordsOfOtherClientsAreNamedWithWhatIsRight() {
+        const std::vector<std::pair<std::string, std::string>> cases = {
+            {"sslmode=no-verify", "sslmode=require"},
+            {"sslaccept=strict", "sslmode=verify-full"},
+            {"sslaccept=accept_invalid_certs", "sslmode=require"},
+            {"ssl=true", "sslmode=require"},
+            {"options=-c%20search_path%3Dapp", "?schema=NAME"},
+            {"options=-c%20statement_timeout%3D5s", "ALTER ROLE"},
+            {"search_path=app", "?schema=NAME"},
+            {"currentSchema=app", "?schema=NAME"},
+            {"client_encoding=LATIN1", "always UTF8"},
+            {"password=x", "before the '@'"},
+            {"sslidentity=/x.p12", "sslcert=FILE"},
+            {"dbname=x", "path of the URL"}};
+        for (const auto& [query, right] : cases) {
+            const std::string message = refusal("postgresql://h/d?" + query);
+            CPPUNIT_ASSERT_MESSAGE(
+                message, message.find(query.substr(0, query.find('='))) != std::string::npos);
+            CPPUNIT_ASSERT_MESSAGE(message, message.find(right) != std::string::npos);
+        }
+    }
+
+    void valuesAreChecked() {
+        for (const std::string query : {"sslmode=on",
+                                        "sslmode=Require",
+                                        "target_session_attrs=master",
+                                        "connect_timeout=2s",
+                                        "connect_timeout=",
+                                        "tcp_user_timeout=-1",
+                                        "pgbouncer=yes",
+                                        "keepalives=true"}) {
+            const std::string message = refusal("postgresql://h/d?" + query);
+            CPPUNIT_ASSERT_MESSAGE(
+                message + " for " + query,
+                message.find("value of " + query.substr(0, query.find('='))) != std::string::npos);
+        }
+        for (const std::string query : {"sslmode=verify-full", "target_session_attrs=any"}) {
+            CPPUNIT_ASSERT_EQUAL(std::string(), refusal("postgresql://h/d?" + query));
+        }
+    }
+
+    void pgbouncerIsRead() {
+        CPPUNIT_ASSERT(!DatabaseUrl::parse("postgresql://h/d").pgbouncer.has_value());
+        CPPUNIT_ASSERT(DatabaseUrl::parse("postgresql://h/d?pgbouncer=true").pgbouncer.value());
+        CPPUNIT_ASSERT(!DatabaseUrl::parse("postgresql://h/d?pgbouncer=false").pgbouncer.value());
+        CPPUNIT_ASSERT_EQUAL(std::string("host='h'"),
+                             DatabaseUrl::parse("postgresql://h?pgbouncer=true").conninfo());
     }
 
     void malformedUrlsAreRefused() {

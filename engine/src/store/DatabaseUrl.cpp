@@ -10,7 +10,7 @@ namespace drover::store {
 
 namespace {
 
-// libpq's own keywords that make sense in a URL. `options`, `client_encoding` and `passfile` are ours to set.
+// libpq's own keywords that make sense in a URL.
 constexpr std::array kKnown = {"application_name",
                                "channel_binding",
                                "connect_timeout",
@@ -33,7 +33,54 @@ constexpr std::array kKnown = {"application_name",
 
 // Written into DATABASE_URL for Prisma and its kin; they configure the client, not the connection.
 constexpr std::array kForeign = {
-    "connection_limit", "pgbouncer", "pool_timeout", "socket_timeout", "statement_cache_size"};
+    "connection_limit", "pool_timeout", "socket_timeout", "statement_cache_size"};
+
+struct Word {
+    std::string_view name;
+    std::string_view text;
+};
+
+// What other clients or habits call something that has another name here.
+constexpr std::array kAdvice = {
+    Word{"sslaccept",
+         "is Prisma's; write sslmode=verify-full for strict, sslmode=require for "
+         "accept_invalid_certs"},
+    Word{"sslidentity", "is Prisma's; write sslcert=FILE and sslkey=FILE"},
+    Word{"sslpassword", "is not supported; use a key without a passphrase"},
+    Word{"ssl",
+         "is of other clients; write sslmode=require, or sslmode=verify-full to check the "
+         "certificate"},
+    Word{"tls",
+         "is of other clients; write sslmode=require, or sslmode=verify-full to check the "
+         "certificate"},
+    Word{"uselibpqcompat",
+         "is node-postgres'; leave it out, sslmode means here what it means to libpq"},
+    Word{"options",
+         "cannot be set; write ?schema=NAME for the search path, and ALTER ROLE ... SET for other "
+         "settings"},
+    Word{"search_path", "is written as ?schema=NAME"},
+    Word{"currentSchema", "is JDBC's; write ?schema=NAME"},
+    Word{"client_encoding", "is always UTF8; leave it out"},
+    Word{"passfile", "is not read from here; write the password before the '@', or set PGPASSFILE"},
+    Word{"statement_timeout", "is a key of the configuration: reservation.statementTimeoutMs"},
+    Word{"user", "belongs before the '@', not into the query"},
+    Word{"password", "belongs before the '@', not into the query"},
+    Word{"dbname", "is the path of the URL: postgresql://host:port/database"}};
+
+// The values of keywords that have few; the others that are numbers.
+constexpr std::array kValues = {
+    Word{"sslmode", "disable, allow, prefer, require, verify-ca, verify-full"},
+    Word{"channel_binding", "disable, prefer, require"},
+    Word{"gssencmode", "disable, prefer, require"},
+    Word{"target_session_attrs", "any, read-write, read-only, primary, standby, prefer-standby"},
+    Word{"ssl_min_protocol_version", "TLSv1, TLSv1.1, TLSv1.2, TLSv1.3"},
+    Word{"keepalives", "0, 1"},
+    Word{"sslsni", "0, 1"}};
+constexpr std::array<std::string_view, 5> kNumbers = {"connect_timeout",
+                                                      "keepalives_count",
+                                                      "keepalives_idle",
+                                                      "keepalives_interval",
+                                                      "tcp_user_timeout"};
 
 [[noreturn]] void refuse(const std::string& what) {
     throw ConfigException(
@@ -123,8 +170,52 @@ void parseHosts(std::string_view text, DatabaseUrl& url) {
     }
 }
 
+bool isOneOf(std::string_view list, std::string_view value) {
+    while (!list.empty()) {
+        const std::size_t end = std::min(list.find(", "), list.size());
+        if (list.substr(0, end) == value) {
+            return true;
+        }
+        list.remove_prefix(std::min(end + 2, list.size()));
+    }
+    return false;
+}
+
+/// Refuses what libpq would refuse only when it connects, or with less to go on. Values are not shown: a password with a
+/// stray '?' would be in them.
+void checkValue(const std::string& name, const std::string& value) {
+    if (name == "sslmode" && value == "no-verify") {
+        refuse(
+            "sslmode=no-verify is node-postgres'; write sslmode=require, which encrypts without "
+            "checking the "
+            "certificate");
+    }
+    for (const Word& keyword : kValues) {
+        if (keyword.name == name && !isOneOf(keyword.text, value)) {
+            refuse("the value of " + name + " is not one of " + std::string(keyword.text));
+        }
+    }
+    const bool isNumber = std::find(kNumbers.begin(), kNumbers.end(), name) != kNumbers.end();
+    if (isNumber && (value.empty() || value.size() > 9 ||
+                     value.find_first_not_of("0123456789") != std::string::npos)) {
+        refuse("the value of " + name + " is not a whole number");
+    }
+}
+
+bool isTrue(const std::string& name, const std::string& value) {
+    if (value != "true" && value != "false") {
+        refuse("the value of " + name + " is not one of true, false");
+    }
+    return value == "true";
+}
+
 [[noreturn]] void refuseParameter(const std::string& name) {
-    std::string known = "schema";
+    for (const Word& advice : kAdvice) {
+        if (advice.name == name) {
+            refuse("the query parameter '" + name + "' " + std::string(advice.text));
+        }
+    }
+    std::string known = "schema, pgbouncer";
     for (const char* keyword : kKnown) {
         known.append(", ").append(keyword);
     }
@@ -149,10 +240,11 @@ void parseQuery(std::string_view query, DatabaseUrl& url) {
         } else if (name == "port") {
             checkPort(value);
             url.port = value;
+        } else if (name == "pgbouncer") {
+            url.pgbouncer = isTrue(name, value);
         } else if (std::find(kKnown.begin(), kKnown.end(), name) != kKnown.end()) {
+            checkValue(name, value);
             url.parameters.emplace_back(name, value);
-        } else if (name == "password" || name == "user") {
-            refuse("the " + name + " belongs before the '@', not into the query");
         } else if (std::find(kForeign.begin(), kForeign.end(), name) == kForeign.end()) {
             refuseParameter(name);
         }
@@ -174,6 +266,11 @@ void append(std::string& out, const std::string& keyword, const std::string& val
 }  // namespace
 
 DatabaseUrl DatabaseUrl::parse(std::string_view text) {
+    // A file or a secret often ends in a line break, which nobody meant; blanks inside are percent-encoded.
+    constexpr std::string_view kBlank = " \t\r\n";
+    const std::size_t begin = std::min(text.find_first_not_of(kBlank), text.size());
+    text = text.substr(begin, text.find_last_not_of(kBlank) + 1 - begin);
+
     const std::size_t scheme = text.find("://");
     const std::string_view name = text.substr(0, std::min(scheme, text.size()));
     if (scheme == std::string_view::npos || (name != "postgresql" && name != "postgres")) {

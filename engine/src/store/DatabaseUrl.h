@@ -1,5 +1,6 @@
 #pragma once
 
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -22,10 +23,15 @@ struct DatabaseUrl {
     std::string password;  ///< Secret.
     std::string database;  ///< Empty: the user's name.
     std::string schema;    ///< The only schema on the search path; empty: the server's default.
-    Keywords parameters;   ///< Further libpq keywords of the query (sslmode, …), checked by name.
+    /// `?pgbouncer=`: true for a pooler that gives each transaction another server connection, false for none; absent: found
+    /// out when connecting.
+    std::optional<bool> pgbouncer;
+    Keywords parameters;  ///< Further libpq keywords of the query (sslmode, …), checked by name.
 
     /// Throws ConfigException that says what is wrong and what would be right, without showing a secret.
-    /// Parameters that only other clients know (Prisma's `connection_limit`, …) are accepted and ignored.
+    /// Blanks and line breaks around the text do not count. Parameters that only configure other clients (Prisma's
+    /// `connection_limit`, …) are ignored; those that would change the connection (`sslaccept`, …) are refused with the
+    /// name they have here.
     static DatabaseUrl parse(std::string_view text);
 
     /// A libpq connection string; `defaults` apply where the URL says nothing. Holds the password.
