@@ -11,6 +11,7 @@
 #include "plugin/PluginGeneration.h"
 #include "plugin/PluginLoader.h"
 #include "support/LogCapture.h"
+#include "support/PgBouncer.h"
 #include "support/RedisFixture.h"
 #include "worker/Worker.h"
 
@@ -109,6 +110,7 @@ class ReservationFaultsTest : public drover::test::ReservationFixture {
     CPPUNIT_TEST(unreadableDataIsStoredAsARejection);
     CPPUNIT_TEST(aJobThatWasGivenUpIsStoredAsARejection);
     CPPUNIT_TEST(aJobThatWasGivenUpWaitsForTheDatabase);
+    CPPUNIT_TEST(aPoolerBetweenIsNoOutage);
     CPPUNIT_TEST(anIdThatARewoundRedisIssuedAgainStaysTwoRequests);
     CPPUNIT_TEST_SUITE_END();
 
@@ -227,6 +229,19 @@ public:
         drover::test::PostgresServer::shared().start();
         session_ = open();
         eventuallyStored("rejected", [&] { return stored("REJECTED") == 1; });
+    }
+
+    void aPoolerBetweenIsNoOutage() {
+        const drover::test::PgBouncer pooler;
+        const std::int64_t event = addEvent(100);
+        queue_.work(pooler.url() + "?schema=" + schema_);
+        for (std::int64_t user = 1; user <= 500; ++user) {
+            queue_.add(event, user);
+        }
+        eventuallyStored("all have an outcome",
+                         [&] { return stored("RESERVED") + stored("REJECTED") == 500; });
+        CPPUNIT_ASSERT_EQUAL(std::int64_t{100}, reserved(event));
+        CPPUNIT_ASSERT_EQUAL(std::size_t{0}, workerLog_->count("is unavailable"));
     }
 
     void anIdThatARewoundRedisIssuedAgainStaysTwoRequests() {

@@ -21,8 +21,9 @@ namespace {
 
 namespace fs = std::filesystem;
 
-// Held by whoever migrates; the number says "drover" to nobody but us, and has to be the same in every version.
-const char* const kLock = "SELECT pg_advisory_lock(7233173830195)";
+// Held by whoever migrates; the number says "drover" to nobody but us, and has to be the same in every version. By the
+// transaction, not by the session: behind a pooler a session's lock would stay with a server connection of others.
+const char* const kLock = "SELECT pg_advisory_xact_lock(7233173830195)";
 
 std::string readFile(const fs::path& path) {
     std::ifstream in(path, std::ios::binary);
@@ -52,13 +53,12 @@ std::string sha256(const std::string& text) {
     throw ConfigException("migration " + name + " in " + folder + " has no " + missing + " file");
 }
 
-/// Runs a migration's text and its record together.
-void runInTransaction(Session& session,
-                      const std::string& name,
-                      const std::string& sql,
-                      const std::string& record,
-                      const Params& params) {
-    Transaction transaction(session);
+/// Runs a migration's text and its record in the transaction that is open.
+void run(Session& session,
+         const std::string& name,
+         const std::string& sql,
+         const std::string& record,
+         const Params& params) {
     session.script(sql);
     // A COMMIT in the file would leave the record outside of its transaction.
     if (!session.inTransaction()) {
@@ -66,7 +66,6 @@ void runInTransaction(Session& session,
                              " ends its transaction itself; it must hold no BEGIN or COMMIT");
     }
     session.execute(record, params);
-    transaction.commit();
 }
 
 }  // namespace
@@ -127,28 +126,44 @@ std::vector<Migrations::Entry> Migrations::status() const {
 
 std::vector<std::string> Migrations::migrate() const {
     Session session(settings_);
-    session.execute(kLock);  // Freed with the session.
-    prepareDatabase(session);
-    const std::vector<Entry> entries = compare(records(session));
-    requireSound(entries);
+    {
+        Transaction transaction(session);
+        session.execute(kLock);
+        prepareDatabase(session);
+        transaction.commit();
+    }
     std::vector<std::string> applied;
-    for (const Entry& entry : entries) {
-        if (entry.state == State::Pending) {
-            const File* file = find(entry.version);
-            runInTransaction(
-                session,
-                file->name,
-                file->up,
-                "INSERT INTO schema_migrations (version, name, checksum) VALUES ($1, $2, $3)",
-                Params().bigint(file->version).text(file->name).text(file->checksum));
-            applied.push_back(file->name);
-        }
+    while (const auto name = applyNext(session)) {
+        applied.push_back(*name);
     }
     return applied;
 }
 
+std::optional<std::string> Migrations::applyNext(Session& session) const {
+    Transaction transaction(session);
+    session.execute(kLock);
+    // Looked at under the lock: another process may have applied some since.
+    const std::vector<Entry> entries = compare(records(session));
+    requireSound(entries);
+    const auto next = std::find_if(entries.begin(), entries.end(), [](const Entry& entry) {
+        return entry.state == State::Pending;
+    });
+    if (next == entries.end()) {
+        return std::nullopt;
+    }
+    const File* file = find(next->version);
+    run(session,
+        file->name,
+        file->up,
+        "INSERT INTO schema_migrations (version, name, checksum) VALUES ($1, $2, $3)",
+        Params().bigint(file->version).text(file->name).text(file->checksum));
+    transaction.commit();
+    return file->name;
+}
+
 std::optional<std::string> Migrations::revertLast() const {
     Session session(settings_);
+    Transaction transaction(session);
     session.execute(kLock);
     const std::vector<Record> known = records(session);
     if (known.empty()) {
@@ -156,11 +171,12 @@ std::optional<std::string> Migrations::revertLast() const {
     }
     requireSound(compare(known));
     const File* file = find(known.back().version);
-    runInTransaction(session,
-                     file->name,
-                     file->down,
-                     "DELETE FROM schema_migrations WHERE version = $1",
-                     Params().bigint(file->version));
+    run(session,
+        file->name,
+        file->down,
+        "DELETE FROM schema_migrations WHERE version = $1",
+        Params().bigint(file->version));
+    transaction.commit();
     return file->name;
 }
 
@@ -240,7 +256,7 @@ const Migrations::File* Migrations::find(int version) const {
 
 void Migrations::prepareDatabase(Session& session) const {
     if (!settings_.url.schema.empty()) {
-        session.execute("SELECT set_config('client_min_messages', 'warning', false)");
+        session.execute("SELECT set_config('client_min_messages', 'warning', true)");
         const Result quoted =
             session.execute("SELECT quote_ident($1)", Params().text(settings_.url.schema));
         session.execute("CREATE SCHEMA IF NOT EXISTS " + std::string(quoted.text(0, 0)));

@@ -11,7 +11,8 @@ namespace drover::store {
 /// The numbered changes of a schema: `NNNN_name.up.sql` with `NNNN_name.down.sql` in one folder, applied in order and
 /// recorded in the table schema_migrations of the URL's schema.
 ///
-/// Each change runs in a transaction of its own, together with its record; one process at a time, by an advisory lock.
+/// Each change runs in a transaction of its own, together with its record; one process at a time, by an advisory lock that
+/// the transaction holds. Works behind a pooler as well.
 /// Released files are never edited: the SHA-256 of an applied up file is compared before anything runs.
 /// Threads: one.
 class Migrations {
@@ -56,6 +57,8 @@ private:
         std::string name, checksum, appliedAt;
     };
 
+    /// Applies the lowest pending change in a transaction of its own; std::nullopt: none is pending.
+    std::optional<std::string> applyNext(Session& session) const;
     [[nodiscard]] File readPair(int version, const std::string& name) const;
     [[nodiscard]] std::vector<Record> records(Session& session) const;
     [[nodiscard]] std::vector<Entry> compare(const std::vector<Record>& records) const;

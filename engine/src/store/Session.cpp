@@ -42,29 +42,82 @@ std::string quoteIdentifier(const std::string& name) {
     return out + "\"";
 }
 
-std::string conninfo(const SessionSettings& settings) {
-    // UTC: the connector and many clients ignore the offset of a timestamptz (pitfall P11).
-    // client_connection_check_interval: a statement that waits for a lock ends soon after its client was killed.
-    std::string options = "-c TimeZone=UTC -c client_connection_check_interval=1000";
-    options += option("statement_timeout", milliseconds(settings.statementTimeout));
-    options += option("lock_timeout", milliseconds(settings.lockTimeout));
-    options += option("idle_in_transaction_session_timeout",
-                      milliseconds(settings.idleInTransactionTimeout));
+/// The settings of a session, by name. UTC: the connector and many clients ignore the offset of a timestamptz (pitfall P11).
+DatabaseUrl::Keywords serverSettings(const SessionSettings& settings) {
+    DatabaseUrl::Keywords all = {
+        {"TimeZone", "UTC"},
+        {"statement_timeout", milliseconds(settings.statementTimeout)},
+        {"lock_timeout", milliseconds(settings.lockTimeout)},
+        {"idle_in_transaction_session_timeout", milliseconds(settings.idleInTransactionTimeout)}};
     if (!settings.url.schema.empty()) {
-        options += option("search_path", quoteIdentifier(settings.url.schema));
+        all.emplace_back("search_path", quoteIdentifier(settings.url.schema));
     }
-    return settings.url.conninfo(
-        {{"options", options},
-         {"application_name", settings.applicationName},
-         {"client_encoding", "UTF8"},
-         {"connect_timeout", "2"},
-         {"keepalives", "1"},
-         {"keepalives_idle", "5"},
-         {"keepalives_interval", "2"},
-         {"keepalives_count", "2"},
-         {"tcp_user_timeout", "6000"},
-         // After a failover the old primary may still answer, read-only (SQLSTATE 25006).
-         {"target_session_attrs", "read-write"}});
+    return all;
+}
+
+// Shows whether the startup parameter `options` reached the server: a pooler may be told to swallow it.
+constexpr const char* kMarker = "drover.session";
+
+std::string conninfo(const SessionSettings& settings, bool pooled) {
+    DatabaseUrl::Keywords defaults = {
+        {"application_name", settings.applicationName},
+        {"client_encoding", "UTF8"},
+        {"connect_timeout", "2"},
+        {"keepalives", "1"},
+        {"keepalives_idle", "5"},
+        {"keepalives_interval", "2"},
+        {"keepalives_count", "2"},
+        {"tcp_user_timeout", "6000"},
+        // After a failover the old primary may still answer, read-only (SQLSTATE 25006).
+        {"target_session_attrs", "read-write"}};
+    if (!pooled) {
+        // client_connection_check_interval: a statement that waits for a lock ends soon after its client was killed.
+        std::string options = "-c client_connection_check_interval=1000";
+        options += option(kMarker, "on");
+        for (const auto& [name, value] : serverSettings(settings)) {
+            options += option(name, value);
+        }
+        defaults.emplace_back("options", options);
+    }
+    return settings.url.conninfo(defaults);
+}
+
+/// A statement that gives the rest of its transaction the settings, which no other client of the pooler then sees.
+std::string prologueOf(const SessionSettings& settings) {
+    std::string sql = "SELECT ";
+    for (const auto& [name, value] : serverSettings(settings)) {
+        std::string literal;
+        for (const char c : value) {
+            literal.append(c == '\'' ? 2 : 1, c);
+        }
+        sql += (sql.back() == ' ' ? "" : ", ");
+        sql += "set_config('" + name + "', '" + literal + "', true)";
+    }
+    return sql;
+}
+
+/// Connects; finds out on the way whether a pooler refuses the startup parameter `options`, as PgBouncer does.
+std::unique_ptr<Connection> connect(const SessionSettings& settings, bool& pooled) {
+    const std::string target = settings.url.target();
+    if (!pooled) {
+        try {
+            return std::make_unique<Connection>(conninfo(settings, false), target);
+        } catch (const Unavailable& error) {
+            const bool refused =
+                std::string_view(error.what()).find("unsupported startup parameter") !=
+                std::string_view::npos;
+            if (!refused) {
+                throw;
+            }
+            if (settings.url.pgbouncer) {
+                throw Unavailable(
+                    std::string(error.what()) +
+                    "; a pooler is between, and ?pgbouncer=false in the URL says there is none");
+            }
+            pooled = true;
+        }
+    }
+    return std::make_unique<Connection>(conninfo(settings, true), target);
 }
 
 /// Pitfall P16: by default libpq writes notices to stderr.
@@ -118,10 +171,17 @@ Session::Session(const SessionSettings& settings)
                          ? std::chrono::milliseconds{0}
                          : settings.statementTimeout + settings.answerMargin),
       onNotice_(settings.onNotice),
-      connection_(conninfo(settings), target_) {
-    PQsetNoticeProcessor(connection_.raw(), &onNotice, &onNotice_);
+      mayFindPooler_(!settings.url.pgbouncer),
+      prologue_(prologueOf(settings)),
+      pooled_(settings.url.pgbouncer.value_or(false)),
+      connection_(connect(settings, pooled_)) {
+    PQsetNoticeProcessor(connection_->raw(), &onNotice, &onNotice_);
     // Sending must not block either: a server that stopped reading would hold the thread for ever.
-    PQsetnonblocking(connection_.raw(), 1);
+    PQsetnonblocking(connection_->raw(), 1);
+    if (!pooled_ && mayFindPooler_) {
+        pooled_ =
+            execute(std::string("SELECT current_setting('") + kMarker + "', true)").isNull(0, 0);
+    }
 }
 
 Session::~Session() = default;
@@ -129,17 +189,8 @@ Session::~Session() = default;
 Result Session::execute(const std::string& sql, const Params& params) {
     requireUsable();
     rejectNul(sql);
-    const Bound bound(params);
     const std::string what = sql.substr(0, 40);
-    checkSent(PQsendQueryParams(connection_.raw(),
-                                sql.c_str(),
-                                bound.count(),
-                                bound.types.data(),
-                                bound.values.data(),
-                                bound.lengths.data(),
-                                bound.formats.data(),
-                                kBinary),
-              what);
+    sendUnnamed(sql.c_str(), params, what);
     return await(what, false);
 }
 
@@ -150,21 +201,65 @@ Result Session::execute(const Statement& statement, const Params& params) {
 
 void Session::send(const Statement& statement, const Params& params) {
     requireUsable();
-    if (prepared_.count(statement.name) == 0) {
-        prepare(statement, params);
+    if (!pooled_ && prepared_.count(statement.name) == 0) {
+        try {
+            prepare(statement, params);
+        } catch (const Unavailable&) {
+            // Somebody else's statement has the name: a pooler is between, as raise() has found.
+            if (!pooled_ || inTransaction()) {
+                throw;
+            }
+        }
     }
-    const Bound bound(params);
-    checkSent(PQsendQueryPrepared(connection_.raw(),
-                                  statement.name,
-                                  bound.count(),
-                                  bound.values.data(),
-                                  bound.lengths.data(),
-                                  bound.formats.data(),
-                                  kBinary),
-              statement.name);
+    if (pooled_) {
+        sendUnnamed(statement.sql, params, statement.name);
+    } else {
+        const Bound bound(params);
+        checkSent(PQsendQueryPrepared(connection_->raw(),
+                                      statement.name,
+                                      bound.count(),
+                                      bound.values.data(),
+                                      bound.lengths.data(),
+                                      bound.formats.data(),
+                                      kBinary),
+                  statement.name);
+    }
     // A small statement leaves with this call; what the socket does not take now leaves in receive().
-    PQflush(connection_.raw());
+    PQflush(connection_->raw());
     sent_ = statement.name;
+}
+
+void Session::sendUnnamed(const char* sql, const Params& params, const std::string& what) {
+    PGconn* const connection = connection_->raw();
+    const Bound bound(params);
+    if (pooled_) {
+        // One round trip, and one transaction of the server up to the sync: the settings hold for this statement, and for
+        // the rest of a transaction that is open.
+        checkSent(PQenterPipelineMode(connection), what);
+        piped_ = true;
+        checkSent(
+            PQsendQueryParams(
+                connection, prologue_.c_str(), 0, nullptr, nullptr, nullptr, nullptr, kBinary),
+            what);
+    }
+    checkSent(PQsendQueryParams(connection,
+                                sql,
+                                bound.count(),
+                                bound.types.data(),
+                                bound.values.data(),
+                                bound.lengths.data(),
+                                bound.formats.data(),
+                                kBinary),
+              what);
+    if (pooled_) {
+        checkSent(PQpipelineSync(connection), what);
+    }
+}
+
+std::string Session::control(const char* sql) {
+    requireUsable();
+    checkSent(PQsendQuery(connection_->raw(), sql), sql);
+    return std::string(await(sql, false).commandTag());
 }
 
 Result Session::receive() {
@@ -177,12 +272,13 @@ Result Session::receive() {
 void Session::script(const std::string& sql) {
     requireUsable();
     rejectNul(sql);
-    checkSent(PQsendQuery(connection_.raw(), sql.c_str()), "script");
+    const std::string text = pooled_ ? prologue_ + ";\n" + sql : sql;
+    checkSent(PQsendQuery(connection_->raw(), text.c_str()), "script");
     await("script", false);
 }
 
 bool Session::usable() const {
-    return !broken_ && PQstatus(connection_.raw()) == CONNECTION_OK;
+    return !broken_ && PQstatus(connection_->raw()) == CONNECTION_OK;
 }
 
 bool Session::probe() {
@@ -191,19 +287,19 @@ bool Session::probe() {
     }
     // A server that shut down has sent its farewell and closed; the status alone stays good until somebody reads past
     // the farewell (pitfall P15: each dead session of the connector's pool is handed out once).
-    pollfd socket{PQsocket(connection_.raw()), POLLIN, 0};
+    pollfd socket{PQsocket(connection_->raw()), POLLIN, 0};
     while (usable() && poll(&socket, 1, 0) > 0) {
-        broken_ = PQconsumeInput(connection_.raw()) == 0;
+        broken_ = PQconsumeInput(connection_->raw()) == 0;
     }
     return usable();
 }
 
 bool Session::inTransaction() const {
-    return PQtransactionStatus(connection_.raw()) != PQTRANS_IDLE;
+    return PQtransactionStatus(connection_->raw()) != PQTRANS_IDLE;
 }
 
 Canceller Session::canceller() {
-    return Canceller(PQgetCancel(connection_.raw()));
+    return Canceller(PQgetCancel(connection_->raw()));
 }
 
 void Session::prepare(const Statement& statement, const Params& params) {
@@ -211,7 +307,7 @@ void Session::prepare(const Statement& statement, const Params& params) {
     const std::string what = std::string("prepare ") + statement.name;
     checkSent(
         PQsendPrepare(
-            connection_.raw(), statement.name, statement.sql, bound.count(), bound.types.data()),
+            connection_->raw(), statement.name, statement.sql, bound.count(), bound.types.data()),
         what);
     await(what, true);
     // Only after success: a statement that was refused, say before its table existed, is tried again.
@@ -236,7 +332,7 @@ void Session::checkSent(int sent, const std::string& what) {
 }
 
 Result Session::await(const std::string& what, bool prepared) {
-    PGconn* const connection = connection_.raw();
+    PGconn* const connection = connection_->raw();
     for (int left = PQflush(connection); left != 0; left = PQflush(connection)) {
         if (left < 0) {
             linkLost(what);
@@ -258,10 +354,22 @@ Result Session::await(const std::string& what, bool prepared) {
         }
         PGresult* const next = PQgetResult(connection);
         if (next == nullptr) {
+            // In a pipeline this is the end of one of its statements.
+            if (!piped_ || PQstatus(connection) != CONNECTION_OK) {
+                break;
+            }
+            continue;
+        }
+        const ExecStatusType status = PQresultStatus(next);
+        if (status == PGRES_PIPELINE_SYNC) {
+            PQclear(next);
+            piped_ = false;
+            if (PQexitPipelineMode(connection) != 1) {
+                linkLost(what);
+            }
             break;
         }
         last.reset(next);
-        const ExecStatusType status = PQresultStatus(next);
         if (status == PGRES_COPY_IN || status == PGRES_COPY_OUT || status == PGRES_COPY_BOTH) {
             broken_ = true;  // The protocol is in a state that this class does not speak.
             throw StoreException(what + ": COPY is not for this interface");
@@ -295,7 +403,7 @@ void Session::waitForSocket(bool alsoWritable, const std::string& what) {
             }
             wait = static_cast<int>(left.count()) + 1;
         }
-        pollfd socket{PQsocket(connection_.raw()),
+        pollfd socket{PQsocket(connection_->raw()),
                       static_cast<short>(alsoWritable ? POLLIN | POLLOUT : POLLIN),
                       0};
         const int ready = poll(&socket, 1, wait);
@@ -310,7 +418,7 @@ void Session::waitForSocket(bool alsoWritable, const std::string& what) {
 
 void Session::linkLost(const std::string& what) {
     broken_ = true;
-    std::string reason = PQerrorMessage(connection_.raw());
+    std::string reason = PQerrorMessage(connection_->raw());
     reason = reason.substr(0, reason.find('\n'));
     throw Unavailable("database " + target_ + ", " + what + ": " +
                       (reason.empty() ? "connection lost" : reason));
@@ -332,13 +440,23 @@ void Session::raise(const pg_result* result, const std::string& what, bool prepa
     const std::string message = what + ": " + primary +
                                 (state.empty() ? "" : " (SQLSTATE " + state + ")") +
                                 (constraint.empty() ? "" : ", constraint " + constraint);
-    // A prepared statement that the server forgot, or whose table changed under it, is cured by a new session.
-    const bool stale = prepared && (state == "26000" || state == "0A000");
+    // A named statement that is not there, or was there before: behind a pooler, each transaction has another server
+    // connection. From now on this session names none.
+    const bool strange = prepared && (state == "26000" || state == "42P05");
+    if (strange && mayFindPooler_) {
+        pooled_ = true;
+        throw Unavailable("database " + target_ + ", " + message +
+                          "; a pooler seems to be between: statements have no names from now on");
+    }
+    // A statement whose table changed under it is cured by a new session.
+    const bool stale = strange || (prepared && state == "0A000");
     if (endsSession(state) || stale) {
         broken_ = true;
     }
     if (stale || classify(state) == ErrorClass::Infrastructure) {
-        throw Unavailable("database " + target_ + ", " + message);
+        throw Unavailable(
+            "database " + target_ + ", " + message +
+            (strange ? "; if a pooler is between, say ?pgbouncer=true in the URL" : ""));
     }
     throw SqlError(message, state, constraint);
 }

@@ -57,6 +57,11 @@ private:
 /// One session with the database: times in UTC, limits on every wait, statements straight through libpq on the
 /// connection that Poco::Data's connector opened (one round trip instead of the connector's four: pitfall P8).
 ///
+/// Behind a pooler that gives each transaction another server connection (PgBouncer, pool_mode = transaction) nothing of a
+/// session lasts: there statements have no names, and every one carries the settings for its own transaction, in the same
+/// round trip. `?pgbouncer=` in the URL says so; without it the session finds out, when it connects or by the first
+/// statement that is not where it was prepared.
+///
 /// Errors: drover::Unavailable for infrastructure, SqlError for what the server says about the statement,
 /// Poco::InvalidArgumentException for a NUL byte. After Unavailable ask usable(): a session whose link broke stays
 /// unusable for good (pitfall P5), is destroyed, and a new one opened, with a backoff that is the caller's.
@@ -80,6 +85,10 @@ public:
     void send(const Statement& statement, const Params& params);
     Result receive();
 
+    /// Runs BEGIN, COMMIT, ROLLBACK and their kin: a text without parameters that no setting need precede.
+    /// Returns what the server did: "COMMIT".
+    std::string control(const char* sql);
+
     /// Runs a text of several statements without parameters, such as a migration. Returns nothing.
     void script(const std::string& sql);
 
@@ -99,6 +108,7 @@ private:
     struct Bound;
 
     void prepare(const Statement& statement, const Params& params);
+    void sendUnnamed(const char* sql, const Params& params, const std::string& what);
     void requireUsable() const;
     /// Flushes, waits and reads every result; returns the last, throws for the first error.
     Result await(const std::string& what, bool prepared);
@@ -110,7 +120,11 @@ private:
     std::string target_;
     std::chrono::milliseconds answerTimeout_;  ///< 0: none.
     std::function<void(std::string_view)> onNotice_;
-    Connection connection_;
+    const bool mayFindPooler_;    ///< The URL does not say whether one is there.
+    const std::string prologue_;  ///< What goes before each statement behind a pooler.
+    bool pooled_;
+    bool piped_ = false;  ///< Between the sending of a pipeline and its sync.
+    std::unique_ptr<Connection> connection_;
     std::unordered_set<std::string> prepared_;
     const char* sent_ = nullptr;  ///< Name of the statement between send() and receive().
     Clock::time_point deadline_;

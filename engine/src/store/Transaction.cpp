@@ -7,7 +7,7 @@
 namespace drover::store {
 
 Transaction::Transaction(Session& session) : session_(session) {
-    session_.execute("BEGIN");
+    session_.control("BEGIN");
 }
 
 Transaction::~Transaction() {
@@ -15,7 +15,7 @@ Transaction::~Transaction() {
         return;
     }
     try {
-        session_.execute("ROLLBACK");
+        session_.control("ROLLBACK");
     } catch (...) {
         // The server rolls back when the link closes; until then nobody may use this session.
         session_.giveUp();
@@ -26,7 +26,7 @@ void Transaction::commit() {
     open_ = false;
     std::string tag;
     try {
-        tag = session_.execute("COMMIT").commandTag();
+        tag = session_.control("COMMIT");
     } catch (const Unavailable& error) {
         session_.giveUp();
         throw CommitUnknown(std::string(error.what()) + "; whether it was committed is unknown");
