@@ -239,7 +239,7 @@ bool ConnectionGate::makeRoom(const std::string* group, Clock::time_point& notBe
             const Phase phase = connection->phase.load(std::memory_order_acquire);
             const bool waits = phase == Phase::Waiting || phase == Phase::Lingering ||
                                (phase == Phase::Reading && settings_.partialGivesWay);
-            if (waits && !connection->turnedAway && connection->since < now &&
+            if (waits && !connection->turnedAway &&
                 (group == nullptr || connection->group == *group) &&
                 (longest == nullptr || connection->since < longest->since)) {
                 longest = connection.get();
@@ -253,7 +253,7 @@ bool ConnectionGate::makeRoom(const std::string* group, Clock::time_point& notBe
         char next = 0;
         if (longest->phase.load(std::memory_order_relaxed) == Phase::Waiting &&
             recv(longest->fd, &next, 1, MSG_PEEK | MSG_DONTWAIT) > 0) {
-            longest->since = now;  // Its request has come meanwhile: not idle.
+            read(*longest);  // Its request has come meanwhile: it waits no more.
             continue;
         }
         close(*longest);

@@ -207,8 +207,9 @@ public:
         std::vector<RawClient> idle;
         for (int i = 0; i < 4; ++i) {
             idle.push_back(connect());
-            // The first one is the longest idle, although it has asked something.
-            CPPUNIT_ASSERT_EQUAL(200, idle.back().ask(request("GET /constant")).status);
+            if (i > 0) {
+                CPPUNIT_ASSERT_EQUAL(200, idle.back().ask(request("GET /constant")).status);
+            }
         }
         // A thread keeps a connection for a moment after an answer; it is idle then.
         const auto until = Clock::now() + RawClient::kPatience;
