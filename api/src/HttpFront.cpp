@@ -16,7 +16,7 @@ HttpFront::HttpFront(const Routes& routes, const Settings& settings)
 Response HttpFront::answer(const HttpRequest& request) {
     const Target target = Target::parse(request.target);
     if (request.method == "GET" || request.method == "HEAD") {
-        if (target.path == "/api-json") {
+        if (target.segments == std::vector<std::string>{"api-json"}) {
             return document();
         }
         if (pages_) {

@@ -15,6 +15,7 @@
 #include <Poco/Net/ServerSocket.h>
 #include <Poco/ThreadPool.h>
 
+#include "ContentEncoding.h"
 #include "GateSocket.h"
 #include "GuardedSocket.h"
 #include "HttpText.h"
@@ -53,12 +54,12 @@ public:
     void handleRequest(Poco::Net::HTTPServerRequest& /*request*/,
                        Poco::Net::HTTPServerResponse& out) override {
         const RequestReader& reader = socket_.request();
-        const HttpRequest request{reader.head().method,
-                                  reader.head().target,
-                                  reader.head().contentType,
-                                  reader.body(),
-                                  reader.head().hasLength,
-                                  socket_.peer().host().toString()};
+        HttpRequest request{reader.head().method,
+                            reader.head().target,
+                            reader.head().contentType,
+                            reader.body(),
+                            reader.head().hasLength,
+                            socket_.peer().host().toString()};
         Response response = answer(request);
         const auto sendable = [](const auto& header) {
             return isSendableHeader(header.first, header.second);
@@ -87,12 +88,19 @@ public:
     }
 
 private:
-    [[nodiscard]] Response answer(const HttpRequest& request) const {
+    [[nodiscard]] Response answer(HttpRequest& request) const {
         if (socket_.waited() > shared_.waitTimeout) {
             return errorResponse(503, "The server is busy", 1);
         }
         std::string what;
         try {
+            const RequestReader& reader = socket_.request();
+            std::string decoded;
+            if (!reader.head().contentEncoding.empty() && !request.body.empty()) {
+                decoded = decodedBody(
+                    request.body, reader.head().contentEncoding, reader.limits().maxBodyBytes);
+                request.body = decoded;
+            }
             return shared_.answerer(request);
         } catch (const HttpError& error) {
             return errorResponse(error.status(), error.what(), error.retryAfterSeconds());

@@ -17,7 +17,7 @@ struct HttpRequest {
     std::string_view method;
     std::string_view target;  ///< Path and query, percent-encoded.
     std::string_view contentType;
-    std::string_view body;
+    std::string_view body;  ///< Behind its Content-Encoding, never larger than the limit of a body.
     bool hasLength = false;  ///< Content-Length was given, be it 0.
     std::string remoteAddress;
 };

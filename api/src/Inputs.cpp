@@ -199,6 +199,8 @@ std::vector<std::string> readBody(const std::vector<const Parameter*>& parameter
             mistakes.push_back("property " + name + " must be given once");
         } else if (known == parameters.end()) {
             mistakes.push_back("property " + name + " should not exist");
+        } else if (value.isNull() && !(*known)->required) {
+            continue;  // As a member that is not there.
         } else if (std::string mistake = readMember(**known, value, values); !mistake.empty()) {
             mistakes.push_back(std::move(mistake));
         }

@@ -17,7 +17,8 @@ using Values = std::map<std::string, ParameterValue>;
 /// Throws HttpError 400; of an Integer with the message "Validation failed (numeric string is expected)".
 [[nodiscard]] ParameterValue readText(const Parameter& parameter, const std::string& text);
 
-/// Reads the members of a JSON body: an object whose members are exactly `parameters` (of kind Body), each once.
+/// Reads the members of a JSON body: an object whose members are exactly `parameters` (of kind Body), each once. An
+/// optional one may be null, which counts as not given.
 /// Adds to `values`; returns what is wrong, empty if nothing is. Text that is no JSON object is one such message.
 [[nodiscard]] std::vector<std::string> readBody(const std::vector<const Parameter*>& parameters,
                                                 std::string_view body,

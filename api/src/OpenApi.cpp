@@ -164,7 +164,9 @@ std::vector<ResponseDoc> allResponses(const Route& route) {
                 return parameter.in == Parameter::In::Body;
             })) {
         addUnlessThere(413, "The body is too large");
-        addUnlessThere(415, "The body is not application/json");
+        addUnlessThere(415,
+                       "The body is not application/json in UTF-8, or its Content-Encoding is "
+                       "neither gzip nor deflate");
     }
     addUnlessThere(500, "The handler failed");
     addUnlessThere(503, "Not now; Retry-After says when to try again");

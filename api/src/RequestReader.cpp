@@ -1,6 +1,7 @@
 #include "RequestReader.h"
 
 #include <algorithm>
+#include <cstdint>
 #include <utility>
 
 #include "HttpText.h"
@@ -12,6 +13,8 @@ namespace {
 constexpr std::string_view kBlank = " \t";
 /// A buffer that grew beyond this for one request is given back before the next one.
 constexpr std::size_t kKeptCapacity = 16384;
+/// Of empty lines before a request.
+constexpr std::size_t kMaxEmptyBytes = 1024;
 
 bool isDigit(char c) {
     return c >= '0' && c <= '9';
@@ -22,10 +25,65 @@ bool isControl(char c) {
     return byte < 0x20 || byte == 0x7F;
 }
 
-/// Poco decodes RFC 2047 words in header values, into any bytes (pitfall N7); this is what it takes for one.
-bool hasEncodedWord(std::string_view value) {
-    const auto start = value.find("=?");
-    return start != std::string_view::npos && value.find("?=", start + 2) != std::string_view::npos;
+int hexValue(char c) {
+    const std::size_t at = std::string_view("0123456789abcdefABCDEF").find(c);
+    return at == std::string_view::npos ? -1 : static_cast<int>(at < 16 ? at : at - 6);
+}
+
+/// The bytes of an encoded word's text; what is not well formed stays as it is, as other readers leave it.
+std::string decodedWord(char encoding, std::string_view text) {
+    std::string bytes;
+    if (encoding == 'q' || encoding == 'Q') {
+        for (std::size_t i = 0; i < text.size(); ++i) {
+            const bool escape = text[i] == '=' && i + 2 < text.size() &&
+                                hexValue(text[i + 1]) >= 0 && hexValue(text[i + 2]) >= 0;
+            bytes += escape ? static_cast<char>(hexValue(text[i + 1]) * 16 + hexValue(text[i + 2]))
+                            : text[i];
+            i += escape ? 2 : 0;
+        }
+        return bytes;
+    }
+    constexpr std::string_view kDigits =
+        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    std::uint32_t bits = 0;
+    int count = 0;
+    for (const char c : text) {
+        const std::size_t digit = kDigits.find(c);
+        if (digit == std::string_view::npos) {
+            continue;  // Padding, or what a lenient reader skips.
+        }
+        bits = (bits << 6U) | static_cast<std::uint32_t>(digit);
+        if ((count += 6) >= 8) {
+            count -= 8;
+            bytes += static_cast<char>((bits >> static_cast<unsigned>(count)) & 0xFFU);
+        }
+    }
+    return bytes;
+}
+
+/// Returns true if an encoded word (RFC 2047: "=?utf-8?q?Ren=C3=A9?=") in `value` stands for a control character: whoever
+/// decodes it would find the end of the header there. UTF-16 and UTF-32 have NUL bytes, so they count.
+bool hidesControl(std::string_view value) {
+    for (std::size_t at = value.find("=?"); at != std::string_view::npos;
+         at = value.find("=?", at + 2)) {
+        const std::size_t encoding = value.find('?', at + 2);
+        if (encoding == std::string_view::npos || encoding + 2 >= value.size() ||
+            value[encoding + 2] != '?' ||
+            std::string_view("qQbB").find(value[encoding + 1]) == std::string_view::npos) {
+            continue;
+        }
+        const std::string_view text = value.substr(encoding + 3);
+        const std::size_t end = text.find("?=");
+        if (end == std::string_view::npos) {
+            continue;
+        }
+        const std::string bytes = decodedWord(value[encoding + 1], text.substr(0, end));
+        if (std::any_of(
+                bytes.begin(), bytes.end(), [](char c) { return isControl(c) && c != '\t'; })) {
+            return true;
+        }
+    }
+    return false;
 }
 
 std::string_view trimmed(std::string_view text) {
@@ -73,9 +131,12 @@ void RequestReader::takeLine(std::size_t newline) {
         std::string_view(buffer_).substr(parsed_.lineStart, newline - 1 - parsed_.lineStart);
     parsed_.lineStart = parsed_.scanned = newline + 1;
     if (parsed_.stage == Stage::RequestLine) {
-        if (line.empty() && parsed_.requestStart == 0) {
-            // RFC 9112, 2.2: one empty line before a request is ignored.
+        if (line.empty()) {
+            // RFC 9112, 2.2: at least one empty line before a request is ignored; Node ignores all of them.
             parsed_.requestStart = newline + 1;
+            if (parsed_.requestStart > kMaxEmptyBytes) {
+                refuse(400, "There are too many empty lines before the request");
+            }
             return;
         }
         takeRequestLine(line);
@@ -212,8 +273,20 @@ void RequestReader::takeHeader(std::string_view line) {
     if (std::any_of(value.begin(), value.end(), [](char c) { return isControl(c) && c != '\t'; })) {
         return refuse(400, "A header value has a control character");
     }
-    if (hasEncodedWord(value)) {
-        return refuse(400, "A header value has an encoded word (RFC 2047)");
+    if (value.find("=?") != std::string_view::npos) {
+        if (hidesControl(value)) {
+            return refuse(
+                400,
+                "The header " + std::string(name) +
+                    " has an encoded word (RFC 2047) that stands for a control character");
+        }
+        // Poco would decode the words, from any character set (pitfalls N7 and N15). Nobody behind us wants that.
+        const std::size_t begin = offsetOf(value);
+        for (std::size_t at = begin; at + 1 < begin + value.size(); ++at) {
+            if (buffer_[at] == '=' && buffer_[at + 1] == '?') {
+                buffer_[at + 1] = '_';
+            }
+        }
     }
     takeKnownHeader(name, value);
 }
@@ -250,6 +323,14 @@ void RequestReader::takeKnownHeader(std::string_view name, std::string_view valu
         case 14:
             if (equalsIgnoringCase(name, "Content-Length")) {
                 takeContentLength(value);
+            }
+            break;
+        case 16:
+            if (equalsIgnoringCase(name, "Content-Encoding")) {
+                if (parsed_.contentEncoding.size != 0) {
+                    return refuse(400, "The request has more than one Content-Encoding");
+                }
+                parsed_.contentEncoding = {offsetOf(value), value.size()};
             }
             break;
         case 17:
@@ -318,6 +399,7 @@ void RequestReader::complete() {
     head_.method = viewOf(parsed_.method);
     head_.target = viewOf(parsed_.target);
     head_.contentType = viewOf(parsed_.contentType);
+    head_.contentEncoding = viewOf(parsed_.contentEncoding);
     head_.http11 = parsed_.http11;
     head_.keepAlive = parsed_.keepAlive.value_or(parsed_.http11);
     head_.hasLength = parsed_.hasLength;

@@ -23,8 +23,9 @@ struct RequestLimits {
 /// The head of a complete request, as far as the front needs it. The texts are views into the reader's buffer.
 struct RequestHead {
     std::string_view method;
-    std::string_view target;       ///< As received: path and query, still percent-encoded.
-    std::string_view contentType;  ///< Empty: none.
+    std::string_view target;           ///< As received: path and query, still percent-encoded.
+    std::string_view contentType;      ///< Empty: none.
+    std::string_view contentEncoding;  ///< Empty: none.
     bool http11 = true;
     bool keepAlive = true;   ///< What the client wishes.
     bool hasLength = false;  ///< Content-Length was given.
@@ -59,8 +60,10 @@ public:
 
     /// Of a complete request; valid until next().
     [[nodiscard]] const RequestHead& head() const { return head_; }
+    /// As Poco may see it: what it would take for an encoded word (RFC 2047) and decode is spelt "=_" there, not "=?".
     [[nodiscard]] std::string_view headBytes() const;
     [[nodiscard]] std::string_view body() const;
+    [[nodiscard]] const RequestLimits& limits() const { return *limits_; }
 
     /// Whether the client waits for "100 Continue" before it sends the body; true once per request.
     [[nodiscard]] bool takeExpectContinue();
@@ -100,13 +103,13 @@ private:
     /// What is known of the request under way; cleared as a whole by next().
     struct Parsed {
         Stage stage = Stage::RequestLine;
-        std::size_t requestStart = 0;  ///< Behind an empty line that a sloppy client sent first.
+        std::size_t requestStart = 0;  ///< Behind the empty lines that a sloppy client sent first.
         std::size_t lineStart = 0;
         std::size_t scanned = 0;  ///< No newline before this offset, from lineStart on.
         std::size_t headEnd = 0;
         std::size_t headerCount = 0;
         std::uint64_t bodyBytes = 0;
-        Range method, target, contentType;
+        Range method, target, contentType, contentEncoding;
         int hosts = 0;
         bool http11 = true;
         bool hasLength = false;

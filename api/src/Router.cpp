@@ -7,6 +7,7 @@
 #include "HttpText.h"
 #include "Inputs.h"
 #include "Target.h"
+#include "drover/Json.h"
 
 namespace drover::api {
 
@@ -16,21 +17,57 @@ bool wantsBody(std::string_view method) {
     return method == "POST" || method == "PUT" || method == "PATCH";
 }
 
-/// application/json, with or without parameters; JSON is UTF-8, so another charset is refused.
-bool isJson(std::string_view contentType) {
-    const auto semicolon = contentType.find(';');
-    std::string_view type = contentType.substr(0, semicolon);
-    type = type.substr(0, type.find_last_not_of(" \t") + 1);
-    if (!equalsIgnoringCase(type, "application/json")) {
-        return false;
+std::string_view trimmed(std::string_view text) {
+    const auto first = text.find_first_not_of(" \t");
+    return first == std::string_view::npos
+               ? std::string_view()
+               : text.substr(first, text.find_last_not_of(" \t") - first + 1);
+}
+
+/// The part of `text` before its next ';', which may stand in quotes.
+std::string_view upToSemicolon(std::string_view text) {
+    bool quoted = false;
+    for (std::size_t i = 0; i < text.size(); ++i) {
+        if (quoted && text[i] == '\\') {
+            ++i;
+        } else if (text[i] == '"') {
+            quoted = !quoted;
+        } else if (text[i] == ';' && !quoted) {
+            return text.substr(0, i);
+        }
     }
-    if (semicolon == std::string_view::npos) {
-        return true;
+    return text;
+}
+
+/// Throws HttpError 415 unless it is application/json. Of its parameters only charset matters, as in Express: JSON is
+/// UTF-8, so another one is refused.
+void requireJson(std::string_view contentType) {
+    std::string_view part = upToSemicolon(contentType);
+    if (!equalsIgnoringCase(trimmed(part), "application/json")) {
+        throw HttpError(415,
+                        contentType.empty()
+                            ? "The body needs the header Content-Type: application/json"
+                            : "The body must be application/json, not \"" +
+                                  repairedUtf8(contentType.substr(0, 100)) + "\"");
     }
-    std::string_view parameter = contentType.substr(semicolon + 1);
-    parameter.remove_prefix(std::min(parameter.find_first_not_of(" \t"), parameter.size()));
-    return parameter.empty() || equalsIgnoringCase(parameter, "charset=utf-8") ||
-           equalsIgnoringCase(parameter, "charset=\"utf-8\"");
+    while (part.size() < contentType.size()) {
+        contentType.remove_prefix(part.size() + 1);
+        part = upToSemicolon(contentType);
+        const auto equals = part.find('=');
+        if (equals == std::string_view::npos ||
+            !equalsIgnoringCase(trimmed(part.substr(0, equals)), "charset")) {
+            continue;
+        }
+        std::string_view charset = trimmed(part.substr(equals + 1));
+        if (charset.size() >= 2 && charset.front() == '"' && charset.back() == '"') {
+            charset = charset.substr(1, charset.size() - 2);
+        }
+        if (!equalsIgnoringCase(charset, "utf-8") && !equalsIgnoringCase(charset, "utf8")) {
+            throw HttpError(415,
+                            "The charset of the body must be utf-8, not \"" +
+                                repairedUtf8(charset.substr(0, 60)) + "\"");
+        }
+    }
 }
 
 std::string shortened(const std::string& path) {
@@ -111,9 +148,7 @@ Response Router::run(const Entry& entry, const HttpRequest& request, const Targe
         if (!request.hasLength && wantsBody(request.method)) {
             throw HttpError(411, "The request needs a body with Content-Length");
         }
-        if (!isJson(request.contentType)) {
-            throw HttpError(415, "The body must be application/json in UTF-8");
-        }
+        requireJson(request.contentType);
         const std::vector<std::string> mistakes =
             readBody(entry.body, request.body, checked.values);
         if (!mistakes.empty()) {

@@ -1,7 +1,5 @@
 #include "Target.h"
 
-#include <algorithm>
-
 #include "drover/Json.h"
 #include "drover/Routes.h"
 
@@ -37,10 +35,9 @@ std::string decode(std::string_view text, bool plusIsBlank) {
             decoded += plusIsBlank && text[i] == '+' ? ' ' : text[i];
         }
     }
-    if (std::any_of(decoded.begin(), decoded.end(), [](char c) {
-            return static_cast<unsigned char>(c) < 0x20 || static_cast<unsigned char>(c) == 0x7F;
-        })) {
-        throw HttpError(400, "The request target has an encoded control character");
+    // NUL ends a text early in C interfaces behind us (pitfall P10).
+    if (decoded.find('\0') != std::string::npos) {
+        throw HttpError(400, "The request target has an encoded NUL character (%00)");
     }
     if (!isUtf8(decoded)) {
         throw HttpError(400, "The request target is not UTF-8");
@@ -53,8 +50,8 @@ std::string decodeSegment(std::string_view text) {
     if (segment == "." || segment == "..") {
         throw HttpError(400, "The path has a dot segment");
     }
-    if (segment.find_first_of("/\\") != std::string::npos) {
-        throw HttpError(400, "The path has an encoded slash or a backslash");
+    if (text.find('\\') != std::string_view::npos) {
+        throw HttpError(400, "The path has a backslash; as a part of a name it is written %5C");
     }
     return segment;
 }
@@ -93,8 +90,12 @@ Target Target::parse(std::string_view text) {
             target.segments.push_back(decodeSegment(part));
         });
     }
-    for (std::size_t i = 0; i + 1 < target.segments.size(); ++i) {
-        if (target.segments[i].empty()) {
+    // A slash at the end changes nothing, as in Express.
+    if (!target.segments.empty() && target.segments.back().empty()) {
+        target.segments.pop_back();
+    }
+    for (const std::string& segment : target.segments) {
+        if (segment.empty()) {
             throw HttpError(400, "The path has an empty segment");
         }
     }

@@ -6,6 +6,8 @@
 #include <Poco/Exception.h>
 #include <Poco/Net/NetException.h>
 
+#include "drover/Json.h"
+
 namespace drover::test {
 
 namespace {
@@ -85,6 +87,14 @@ void HttpFixture::addRoutes() {
                   return json("{\"name\":\"" + r.text("name") + "\",\"limit\":" +
                               (r.has("limit") ? std::to_string(r.integer("limit")) : "null") + "}");
               }));
+    routes_->add(route("GET",
+                       "/text/{text}",
+                       {parameter("text", In::Path, ParameterType::String),
+                        parameter("also", In::Query, ParameterType::String, false)},
+                       [](const Request& r) {
+                           return json("{\"text\":" + jsonString(r.text("text")) + ",\"also\":" +
+                                       (r.has("also") ? jsonString(r.text("also")) : "null") + "}");
+                       }));
     routes_->add(route("POST",
                        "/body",
                        {parameter("userId", In::Body, ParameterType::Integer),

@@ -24,6 +24,7 @@ namespace drover::test {
 ///     GET  /constant           {"ok":true}
 ///     GET  /item/{id}          {"id":<id>}, an integer
 ///     GET  /search?name=&limit=   name a string, limit an optional integer in [1, 100]
+///     GET  /text/{text}?also=  {"text":…,"also":…}, strings
 ///     POST /body               {userId: integer, note?: string}; {"seen":<length of body>}
 ///     POST /nobody/{id}        ignores its body
 ///     GET  /big                16 MiB, more than the kernel buffers

@@ -2,6 +2,9 @@
 #include <fstream>
 #include <rapidjson/document.h>
 #include <string>
+#include <utility>
+#include <vector>
+#include <zlib.h>
 
 #include "HealthPages.h"
 #include "HttpFixture.h"
@@ -28,6 +31,9 @@ class HttpRoutesTest : public HttpFixture {
     CPPUNIT_TEST(queryParametersAreCheckedAndNotDoubled);
     CPPUNIT_TEST(bodyMistakesAreListed);
     CPPUNIT_TEST(hostileBodiesAreRefusedAndTheNextRequestIsServed);
+    CPPUNIT_TEST(targetsAreTakenAsExpressTakesThem);
+    CPPUNIT_TEST(bodiesAreTakenAsExpressTakesThem);
+    CPPUNIT_TEST(compressedBodiesAreInflatedWithinTheLimit);
     CPPUNIT_TEST(handlerThatThrowsAnythingAnswers500InJson);
     CPPUNIT_TEST(httpErrorCarriesItsStatusAndRetryAfter);
     CPPUNIT_TEST(unknownPathIs404AndWrongMethodIs405WithAllow);
@@ -155,6 +161,85 @@ public:
         CPPUNIT_ASSERT_EQUAL(200, post(R"({"userId":7.0})").status);
     }
 
+    void targetsAreTakenAsExpressTakesThem() {
+        CPPUNIT_ASSERT_EQUAL(200, ask(request("GET /constant/")).status);
+        CPPUNIT_ASSERT_EQUAL(std::string("{\"id\":7}"), ask(request("GET /item/7/")).body);
+        CPPUNIT_ASSERT_EQUAL(200, ask(request("GET /api-json/")).status);
+        CPPUNIT_ASSERT_EQUAL(400, ask(request("GET /item/7//")).status);
+        CPPUNIT_ASSERT_EQUAL(std::string(R"({"text":"a/b\\c","also":null})"),
+                             ask(request("GET /text/a%2Fb%5Cc")).body);
+        CPPUNIT_ASSERT_EQUAL(std::string(R"({"text":"x","also":"two\nlines"})"),
+                             ask(request("GET /text/x?also=two%0Alines")).body);
+        CPPUNIT_ASSERT_EQUAL(200, ask("\r\n\r\n" + request("GET /constant")).status);
+        const RawAnswer nul = ask(request("GET /text/x?also=%00"));
+        CPPUNIT_ASSERT_EQUAL(400, nul.status);
+        CPPUNIT_ASSERT_MESSAGE(nul.body, nul.body.find("NUL") != std::string::npos);
+    }
+
+    void bodiesAreTakenAsExpressTakesThem() {
+        const std::string body = R"({"userId":7.0,"note":null})";
+        for (const char* type : {"application/json",
+                                 "Application/JSON ; odata=verbose",
+                                 "application/json;odata=verbose;charset=UTF-8",
+                                 "application/json; q=\"a;charset=latin1\"; charset=\"utf-8\"",
+                                 "application/json;"}) {
+            CPPUNIT_ASSERT_EQUAL_MESSAGE(type, 200, postAs(type, body).status);
+        }
+        for (const auto& [type, named] : std::vector<std::pair<std::string, std::string>>{
+                 {"application/json;odata=verbose;charset=latin1", "utf-8, not \\\"latin1\\\""},
+                 {"application/json; charset=utf-16", "utf-8, not \\\"utf-16\\\""},
+                 {"text/plain", "application/json, not \\\"text/plain\\\""},
+                 {"application/jsonx", "application/json, not \\\"application/jsonx\\\""}}) {
+            const RawAnswer answer = postAs(type, body);
+            CPPUNIT_ASSERT_EQUAL_MESSAGE(type, 415, answer.status);
+            CPPUNIT_ASSERT_MESSAGE(answer.body, answer.body.find(named) != std::string::npos);
+        }
+        CPPUNIT_ASSERT_EQUAL(415, ask(request("POST /body", "", body)).status);
+    }
+
+    void compressedBodiesAreInflatedWithinTheLimit() {
+        settings_.gate.limits.maxBodyBytes = 5000;
+        const std::string body = R"({"userId":7,"note":")" + std::string(3000, 'x') + "\"}";
+        const std::string seen = "{\"seen\":" + std::to_string(body.size()) + "}";
+        const auto post = [this](const std::string& encoding, const std::string& bytes) {
+            return ask(request("POST /body",
+                               "Content-Type: application/json\r\nContent-Encoding: " + encoding,
+                               bytes));
+        };
+        const std::string gzip = deflated(body, true);
+        const std::string zlib = deflated(body, false);
+        CPPUNIT_ASSERT(gzip.size() < 200);
+        CPPUNIT_ASSERT_EQUAL(seen, post("gzip", gzip).body);
+        CPPUNIT_ASSERT_EQUAL(seen, post("X-GZIP", gzip).body);
+        CPPUNIT_ASSERT_EQUAL(seen, post("deflate", zlib).body);
+        CPPUNIT_ASSERT_EQUAL(seen, post("identity", body).body);
+        const auto refused =
+            [&](int status, const std::string& encoding, const std::string& bytes) {
+                const RawAnswer answer = post(encoding, bytes);
+                CPPUNIT_ASSERT_EQUAL_MESSAGE(answer.body, status, answer.status);
+                return answer.body;
+            };
+        // A bomb: 10 MB in 10 kB would be refused by its size, so it comes in less.
+        const std::string large = R"({"userId":7,"note":")" + std::string(1'000'000, 'x') + "\"}";
+        CPPUNIT_ASSERT(deflated(large, true).size() < 5000);
+        CPPUNIT_ASSERT(refused(413, "gzip", deflated(large, true)).find("larger than 5000 bytes") !=
+                       std::string::npos);
+        CPPUNIT_ASSERT(refused(415, "br", body).find("gzip, deflate or none") != std::string::npos);
+        refused(415, "gzip, gzip", gzip);
+        for (const std::string& bad : {gzip.substr(0, gzip.size() - 1),
+                                       gzip.substr(0, 5),
+                                       gzip + "x",
+                                       gzip + gzip,
+                                       zlib,
+                                       body,
+                                       std::string(1, '\0')}) {
+            CPPUNIT_ASSERT(refused(400, "gzip", bad).find("not one gzip stream") !=
+                           std::string::npos);
+        }
+        refused(400, "deflate", gzip);
+        CPPUNIT_ASSERT_EQUAL(4, bodies_.load());
+    }
+
     void handlerThatThrowsAnythingAnswers500InJson() {
         RawClient client = connect();
         for (const char* what : {"standard", "poco", "message", "number", "header"}) {
@@ -183,7 +268,7 @@ public:
             std::string(
                 R"({"message":"Cannot GET /nowhere","error":"Not Found","statusCode":404})"),
             ask(request("GET /nowhere")).body);
-        CPPUNIT_ASSERT_EQUAL(404, ask(request("GET /constant/")).status);
+        CPPUNIT_ASSERT_EQUAL(404, ask(request("GET /constant/x")).status);
         CPPUNIT_ASSERT_EQUAL(404, ask(request("GET /item/")).status);
         const RawAnswer answer = ask(request("DELETE /constant"));
         CPPUNIT_ASSERT_EQUAL(405, answer.status);
@@ -302,6 +387,29 @@ public:
     }
 
 private:
+    RawAnswer postAs(const std::string& contentType, const std::string& body) {
+        return ask(request("POST /body", "Content-Type: " + contentType, body));
+    }
+
+    static std::string deflated(const std::string& text, bool gzip) {
+        z_stream stream{};
+        deflateInit2(&stream,
+                     Z_BEST_COMPRESSION,
+                     Z_DEFLATED,
+                     MAX_WBITS + (gzip ? 16 : 0),
+                     8,
+                     Z_DEFAULT_STRATEGY);
+        std::string out(deflateBound(&stream, text.size()), '\0');
+        stream.next_in = reinterpret_cast<Bytef*>(const_cast<char*>(text.data()));
+        stream.avail_in = static_cast<uInt>(text.size());
+        stream.next_out = reinterpret_cast<Bytef*>(out.data());
+        stream.avail_out = static_cast<uInt>(out.size());
+        CPPUNIT_ASSERT_EQUAL(Z_STREAM_END, deflate(&stream, Z_FINISH));
+        out.resize(stream.total_out);
+        deflateEnd(&stream);
+        return out;
+    }
+
     RawAnswer post(const std::string& body) {
         return ask(request("POST /body", "Content-Type: application/json", body));
     }

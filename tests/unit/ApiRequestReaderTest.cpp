@@ -17,7 +17,8 @@ class ApiRequestReaderTest : public CppUnit::TestFixture {
     CPPUNIT_TEST(refusalTornAtEveryByteIsTheSameRefusal);
     CPPUNIT_TEST(mistakeIsFoundWithTheByteThatMakesIt);
     CPPUNIT_TEST(whatFollowsARequestIsTheNextOne);
-    CPPUNIT_TEST(oneEmptyLineBeforeARequestIsIgnoredAndNotHandedOn);
+    CPPUNIT_TEST(emptyLinesBeforeARequestAreIgnoredAndNotHandedOn);
+    CPPUNIT_TEST(encodedWordsAreHiddenAndOnlyControlCharactersInThemRefused);
     CPPUNIT_TEST(headHasABound);
     CPPUNIT_TEST(connectionOptionsAreReadAsAList);
     CPPUNIT_TEST(expectationIsTakenOnceAndHiddenFromTheNextReader);
@@ -54,14 +55,17 @@ public:
              "1\r\n\r\nx",
              400},
             {"GET / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n", 411},
-            {"GET / HTTP/1.1\r\nHost: h\r\nX: =?a?b?c?=\r\n\r\n", 400},
+            {"GET / HTTP/1.1\r\nHost: h\r\nX: =?a?q?c=0A?=\r\n\r\n", 400},
+            {"GET / HTTP/1.1\r\nHost: h\r\nContent-Encoding: gzip\r\nContent-Encoding: "
+             "gzip\r\n\r\n",
+             400},
             {"GET / HTTP/1.1\r\nHost: h\r\nContent-Length: 101\r\n\r\n", 413},
             {"GET / HTTP/2.0\r\nHost: h\r\n\r\n", 400},
             {"GET  / HTTP/1.1\r\nHost: h\r\n\r\n", 400},
             {"GET /\xc3\xa9 HTTP/1.1\r\nHost: h\r\n\r\n", 400},
             {"GET / HTTP/1.1\r\nHost: h\r\n : x\r\n\r\n", 400},
             {"GET / HTTP/1.1\r\nHost: h\r\nA b: x\r\n\r\n", 400},
-            {"\r\n\r\nGET / HTTP/1.1\r\nHost: h\r\n\r\n", 400},
+            {"\r\n\nGET / HTTP/1.1\r\nHost: h\r\n\r\n", 400},
         };
         limits_.maxBodyBytes = 100;
         for (const auto& [text, status] : cases) {
@@ -117,12 +121,56 @@ public:
         CPPUNIT_ASSERT(reader.advance() == State::Empty);
     }
 
-    void oneEmptyLineBeforeARequestIsIgnoredAndNotHandedOn() {
-        RequestReader reader(limits_);
-        feed(reader, "\r\n" + kPost);
-        CPPUNIT_ASSERT(reader.state() == State::Complete);
-        CPPUNIT_ASSERT_EQUAL(std::string("POST"), std::string(reader.headBytes().substr(0, 4)));
-        CPPUNIT_ASSERT_EQUAL(std::string("{\"x\":1}"), std::string(reader.body()));
+    void emptyLinesBeforeARequestAreIgnoredAndNotHandedOn() {
+        for (const std::size_t lines : {1U, 2U, 3U, 512U}) {
+            std::string text;
+            for (std::size_t i = 0; i < lines; ++i) {
+                text += "\r\n";
+            }
+            RequestReader reader(limits_);
+            feed(reader, text.substr(0, text.size() - 1));
+            feed(reader, "\n" + kPost + text + kPost);
+            for (int i = 0; i < 2; ++i) {
+                CPPUNIT_ASSERT(reader.state() == State::Complete);
+                CPPUNIT_ASSERT_EQUAL(std::string("POST"),
+                                     std::string(reader.headBytes().substr(0, 4)));
+                CPPUNIT_ASSERT_EQUAL(std::string("{\"x\":1}"), std::string(reader.body()));
+                reader.next();
+                reader.advance();
+            }
+            feed(reader, text + "\r\n");
+            CPPUNIT_ASSERT_EQUAL(lines == 512, reader.state() == State::Refused);
+        }
+    }
+
+    void encodedWordsAreHiddenAndOnlyControlCharactersInThemRefused() {
+        const auto read = [this](const std::string& value, std::string& head) {
+            RequestReader reader(limits_);
+            feed(reader, "GET / HTTP/1.1\r\nHost: h\r\nX: " + value + "\r\n\r\n");
+            head = reader.state() == State::Complete ? std::string(reader.headBytes()) : "";
+            return reader.state() == State::Complete;
+        };
+        std::string head;
+        for (const char* value : {"=?utf-8?q?Ren=C3=A9?=",
+                                  "=?UTF-8?B?UmVuw6k=?=",
+                                  "=?iso-8859-1?Q?a_b=09c?= and =?utf-8?q?=e2=82=ac?=",
+                                  "=?utf-8?x?=0A?=",  // Neither q nor b: not an encoded word.
+                                  "=?utf-8?q?=0A",    // Without an end.
+                                  "=?utf-8?q?=0G=?=",
+                                  "=?" "?=",
+                                  "a=?",
+                                  "=?=?=?=?"}) {
+            CPPUNIT_ASSERT_MESSAGE(value, read(value, head));
+            CPPUNIT_ASSERT_MESSAGE(head, head.find("=?") == std::string::npos);
+        }
+        for (const char* value : {"=?utf-8?q?a=0D=0AX-Y:_z?=",
+                                  "a =?utf-8?Q?=00?= b",
+                                  "=?utf-8?q?ok?= =?utf-8?q?=7f?=",
+                                  "=?utf-8?b?YQ0KYg==?=",
+                                  "=?utf-32?b?AAAA?=",
+                                  "=?x =?utf-8?q?=0a?="}) {
+            CPPUNIT_ASSERT_MESSAGE(value, !read(value, head));
+        }
     }
 
     void headHasABound() {
