@@ -1,3 +1,4 @@
+#include <fstream>
 #include <map>
 #include <rapidjson/document.h>
 #include <rapidjson/pointer.h>
@@ -35,6 +36,7 @@ class ApiConfiguredRoutesTest : public CppUnit::TestFixture {
     CPPUNIT_TEST(deadlineIsUnderASecond);
     CPPUNIT_TEST(mistakesNameKeyValueAndWhatWouldBeRight);
     CPPUNIT_TEST(documentDescribesParametersBodyAndAnswers);
+    CPPUNIT_TEST(shippedRoutesTakeIdsFromOneAndHaveALocation);
     CPPUNIT_TEST(headersAndErrorsAreWellFormed);
     CPPUNIT_TEST_SUITE_END();
 
@@ -189,6 +191,29 @@ public:
                 std::string("#/components/schemas/Error"),
                 at(document,
                    post + "/responses/" + status + "/content/application~1json/schema/$ref"));
+        }
+    }
+
+    void shippedRoutesTakeIdsFromOneAndHaveALocation() {
+        // eventId 0 was accepted, and no ledger could ever hold it.
+        std::ifstream file(DROVER_SOURCE_DIR "/conf/producer.properties");
+        const std::string prefix = "api.route.";
+        Keys keys;
+        for (std::string line; std::getline(file, line);) {
+            if (const auto equals = line.find(" = ");
+                line.compare(0, prefix.size(), prefix) == 0 && equals != std::string::npos) {
+                keys[line.substr(prefix.size(), equals - prefix.size())] = line.substr(equals + 3);
+            }
+        }
+        const std::vector<Route> routes = makeAll(keys);
+        CPPUNIT_ASSERT_EQUAL(std::size_t{2}, routes.size());
+        for (const Route& route : routes) {
+            CPPUNIT_ASSERT_EQUAL(std::size_t{2}, route.parameters.size());
+            for (const auto& parameter : route.parameters) {
+                CPPUNIT_ASSERT_EQUAL(std::int64_t{1}, parameter.minimum);
+            }
+            CPPUNIT_ASSERT_EQUAL(std::string("/reservation/request/42?timestamp=1700000000000"),
+                                 call(route).headers.at(0).second);
         }
     }
 
