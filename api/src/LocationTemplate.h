@@ -16,7 +16,7 @@ namespace drover::api {
 class LocationTemplate {
 public:
     /// Throws Poco::SyntaxException if `text` is not a path or an http URL of printable ASCII, or a brace is not closed.
-    /// An empty text is no location.
+    /// An empty text means that there is none.
     explicit LocationTemplate(std::string_view text);
 
     [[nodiscard]] bool empty() const { return parts_.empty(); }

@@ -107,7 +107,7 @@ struct RequestState {
     std::optional<std::string> reason;
     std::optional<std::int64_t> reservationId;
     std::optional<std::int64_t> timestampMs;
-    /// How many requests have had the id; absent: one of them was asked for by its timestamp, or nobody could count.
+    /// How many requests have had the id; absent: a timestamp was given, or the ledger could not be asked.
     std::optional<std::int64_t> newestOf;
 };
 
@@ -145,7 +145,7 @@ Response answerWith(const std::string& jobId, const RequestState& state) {
     return json(200, body.text());
 }
 
-/// Whether a text may be the id of a job. Which characters clients put into their ids is theirs: "order.17", "a b", "ö-1".
+/// Returns true if a text may be the id of a job. Clients may use nearly any character: "order.17", "a b", "ö-1".
 bool isJobId(std::string_view text) {
     return std::none_of(
         text.begin(), text.end(), [](char c) { return static_cast<unsigned char>(c) < 0x20; });
@@ -306,7 +306,8 @@ std::optional<RequestState> ReservationRoutes::storedState(
 
 std::optional<std::int64_t> ReservationRoutes::requestsWithIdOf(const Job& job) {
     if (!pool_.trouble().empty()) {
-        return std::nullopt;  // The job's state is known without the database: nobody waits for it.
+        return std::
+            nullopt;  // The job's state is known without the database: the answer does not wait for it.
     }
     try {
         return 1 + withDatabase([&](ReservationRepository& repository) {

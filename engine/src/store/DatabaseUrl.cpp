@@ -266,7 +266,7 @@ void append(std::string& out, const std::string& keyword, const std::string& val
 }  // namespace
 
 DatabaseUrl DatabaseUrl::parse(std::string_view text) {
-    // A file or a secret often ends in a line break, which nobody meant; blanks inside are percent-encoded.
+    // A file or a secret often ends in a line break that is not part of the URL; blanks inside are percent-encoded.
     constexpr std::string_view kBlank = " \t\r\n";
     const std::size_t begin = std::min(text.find_first_not_of(kBlank), text.size());
     text = text.substr(begin, text.find_last_not_of(kBlank) + 1 - begin);

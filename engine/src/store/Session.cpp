@@ -205,7 +205,7 @@ void Session::send(const Statement& statement, const Params& params) {
         try {
             prepare(statement, params);
         } catch (const Unavailable&) {
-            // Somebody else's statement has the name: a pooler is between, as raise() has found.
+            // A statement of another client has the name: a pooler is between, as raise() has found.
             if (!pooled_ || inTransaction()) {
                 throw;
             }
