@@ -54,6 +54,7 @@ rapidjson::Document parsed(const std::string& text) {
 /// The binary as a shell, an init system and an operator meet it.
 class AppBinaryTest : public CppUnit::TestFixture {
     CPPUNIT_TEST_SUITE(AppBinaryTest);
+    CPPUNIT_TEST(pluginCheckWarnsOfUniqueSymbols);
     CPPUNIT_TEST(helpAndVersionExitWithZero);
     CPPUNIT_TEST(aWrongCommandLineExitsWith64AndNamesTheNearest);
     CPPUNIT_TEST(aWrongConfigurationExitsWith78AndNamesEveryProblem);
@@ -91,6 +92,24 @@ class AppBinaryTest : public CppUnit::TestFixture {
 public:
     void setUp() override { app_ = std::make_unique<AppProcess>(); }
     void tearDown() override { app_.reset(); }
+
+    void pluginCheckWarnsOfUniqueSymbols() {
+        const std::string file = std::string(DROVER_TEST_MODULES) + "/unique.so";
+        if (!std::filesystem::exists(file)) {
+            return;  // Made by g++ only.
+        }
+        CPPUNIT_ASSERT_EQUAL(0, app_->run({"plugin", "check", file}));
+        assertHas(app_->out(), file + ": warning: it has ");
+        assertHas(app_->out(), "unique symbols (STB_GNU_UNIQUE");
+        assertHas(app_->out(), file + ": good: unique 1.0; handlers unique/count\n");
+        CPPUNIT_ASSERT_EQUAL(0, app_->run({"plugin", "check", file, "--json"}));
+        CPPUNIT_ASSERT_EQUAL(1U, parsed(app_->out())["warnings"].Size());
+        startRunning({"--set",
+                      "plugins.load=unique",
+                      "--set",
+                      std::string("plugins.dir=") + DROVER_TEST_MODULES});
+        assertHas(app_->err(), "plugin unique: it has ");
+    }
 
     void helpAndVersionExitWithZero() {
         CPPUNIT_ASSERT_EQUAL(0, app_->run({"help"}));

@@ -7,6 +7,7 @@
 #include <set>
 #include <signal.h>
 #include <string>
+#include <sys/stat.h>
 #include <thread>
 #include <unistd.h>
 #include <vector>
@@ -49,6 +50,8 @@ class PluginFolderTest : public CppUnit::TestFixture {
     CPPUNIT_TEST(aFileIsOpenedOnceItIsWhole);
     CPPUNIT_TEST(theFileBesideItConfiguresIt);
     CPPUNIT_TEST(whatOthersCouldHaveWrittenIsRefused);
+    CPPUNIT_TEST(whatAStickyFolderOrTrustAllowsIsLoaded);
+    CPPUNIT_TEST(filesBehindLinksAndReplacedFoldersAreNoticed);
     CPPUNIT_TEST(aFolderThatCannotBeReadRetiresNothing);
     CPPUNIT_TEST(onlyAllowedSumsAreLoaded);
     CPPUNIT_TEST(aServiceIsToldToBeLoadedAtTheStart);
@@ -211,6 +214,7 @@ public:
             {"foreign-service", "'0.0.1 of another compiler'"},
             {"stampless-service", "without drover_build_stamp"},
             {"both-kinds", "it exports both"},
+            {"static-tls", "GLIBC_TUNABLES=glibc.rtld.optional_static_tls=BYTES"},
         };
         std::set<std::string> names = {"plain",
                                        "throwing",
@@ -218,6 +222,8 @@ public:
                                        "configured",
                                        "hangs-at-load",
                                        "ledger",
+                                       "meddling",
+                                       "unique",
                                        "same-a",
                                        "same-b",
                                        "good-service"};
@@ -314,6 +320,42 @@ public:
         std::filesystem::permissions(beside, std::filesystem::perms(0644));
         app_->signal(SIGHUP);
         app_->waitForLog("plugin same-a 1, generation 1: runs");
+    }
+
+    void whatAStickyFolderOrTrustAllowsIsLoaded() {
+        std::filesystem::permissions(folder_, std::filesystem::perms(01777));
+        drop("same-a");
+        run();
+        CPPUNIT_ASSERT_EQUAL(0, ::chmod(folder_.c_str(), 0777));
+        drop("same-b");
+        assertRefused("same-b", "plugins.trust = everybody");
+        app_->signal(SIGTERM);
+        CPPUNIT_ASSERT_EQUAL(0, app_->wait());
+        std::filesystem::permissions(folder_ + "/same-a.so", std::filesystem::perms(0666));
+        run({"--set", "plugins.trust=everybody"});
+        app_->waitForLog("plugin same-b 1, generation 1: runs");
+    }
+
+    void filesBehindLinksAndReplacedFoldersAreNoticed() {
+        namespace fs = std::filesystem;
+        const std::string build = app_->path("build");
+        fs::create_directory(build);
+        fs::copy_file(kModules + "/same-a.so", build + "/same-a.so");
+        fs::create_symlink("../build/same-a.so", folder_ + "/same-a.so");
+        run();
+        fs::copy_file(kModules + "/next/same-a.so", build + "/next.so");
+        fs::rename(build + "/next.so", build + "/same-a.so");
+        app_->waitForLog("plugin same-a 1, generation 2: runs");
+        // Another folder in its place, by mv.
+        fs::create_directory(app_->path("plugins-next"));
+        fs::copy_file(kModules + "/same-b.so", app_->path("plugins-next/same-b.so"));
+        fs::rename(folder_, app_->path("plugins-old"));
+        fs::rename(app_->path("plugins-next"), folder_);
+        app_->waitForLog("plugin same-b 1, generation 1: runs");
+        app_->waitForLog("plugin same-a 1, generation 2: its file is gone");
+        // That folder is looked at from now on.
+        drop("same-a");
+        app_->waitForLog("plugin same-a 1, generation 3: runs");
     }
 
     void aFolderThatCannotBeReadRetiresNothing() {

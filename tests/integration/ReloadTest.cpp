@@ -44,6 +44,7 @@ class ReloadTest : public CppUnit::TestFixture {
     CPPUNIT_TEST(aBadRouteChangesNothingAndTheNextGoodSaveIsTaken);
     CPPUNIT_TEST(aRouteThatAPluginHasIsRefused);
     CPPUNIT_TEST(aFileReplacedByRenameOrLinkIsNoticed);
+    CPPUNIT_TEST(aReleaseThatALinkLeadsToIsNoticed);
     CPPUNIT_TEST(aFileIsReadOnceItIsWhole);
     CPPUNIT_TEST(anEmptyFileIsNotTaken);
     CPPUNIT_TEST(aFileThatIsGoneIsNotTaken);
@@ -168,6 +169,21 @@ public:
         fs::rename(app_->path("conf/a.properties~"), file());
         waitUntil([&] { return post("/three") == 201; });
         CPPUNIT_ASSERT_EQUAL(404, post("/two"));
+    }
+
+    void aReleaseThatALinkLeadsToIsNoticed() {
+        namespace fs = std::filesystem;
+        for (const char* version : {"1", "2"}) {
+            fs::create_directories(app_->path(std::string("conf/releases/") + version));
+        }
+        app_->write("conf/releases/1/a.properties", base_ + route("one"));
+        app_->write("conf/releases/2/a.properties", base_ + route("two"));
+        fs::create_directory_symlink("releases/1", app_->path("conf/current"));
+        start(app_->path("conf/current/a.properties"));
+        CPPUNIT_ASSERT_EQUAL(201, post("/one"));
+        fs::create_directory_symlink("releases/2", app_->path("conf/next"));
+        fs::rename(app_->path("conf/next"), app_->path("conf/current"));
+        waitUntil([&] { return post("/two") == 201; });
     }
 
     void aFileIsReadOnceItIsWhole() {

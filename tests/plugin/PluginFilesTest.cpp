@@ -1,6 +1,10 @@
 #include <filesystem>
 #include <fstream>
+#include <sched.h>
+#include <sys/mount.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include "plugin/PluginFixture.h"
 #include "plugin/PluginFolder.h"
@@ -16,6 +20,8 @@ class PluginFilesTest : public PluginFixture {
     CPPUNIT_TEST(whatCannotBeSeenIsNotTakenForGone);
     CPPUNIT_TEST(anotherModeIsAChange);
     CPPUNIT_TEST(theTargetsFolderCountsAsWell);
+    CPPUNIT_TEST(nobodyElseReplacesAFileInAStickyFolder);
+    CPPUNIT_TEST(modesDoNotCountOnAReadOnlyMount);
     CPPUNIT_TEST_SUITE_END();
 
 public:
@@ -65,7 +71,58 @@ public:
         }
     }
 
+    void nobodyElseReplacesAFileInAStickyFolder() {
+        write("good.so");
+        CPPUNIT_ASSERT_EQUAL(0, ::chmod(folder_.c_str(), 01777));
+        requireTrusted(folder_ + "/good.so");
+        CPPUNIT_ASSERT_EQUAL(0, ::chmod(folder_.c_str(), 0777));
+        refused("good.so", "or make it sticky (chmod +t), or mount it read-only; or plugins.trust");
+        if (::geteuid() == 0) {
+            CPPUNIT_ASSERT_EQUAL(0, ::chmod(folder_.c_str(), 01777));
+            std::filesystem::create_symlink("good.so", folder_ + "/link.so");
+            requireTrusted(folder_ + "/link.so");
+            CPPUNIT_ASSERT_EQUAL(0, ::lchown((folder_ + "/link.so").c_str(), 12345, 12345));
+            refused("link.so", "the link belongs to user 12345");
+        }
+    }
+
+    void modesDoNotCountOnAReadOnlyMount() {
+        const std::string mounted = folder_ + "/mounted";
+        std::filesystem::create_directory(mounted);
+        // In a mount namespace of a child's own, so that nothing is left behind.
+        const pid_t child = ::fork();
+        if (child == 0) {
+            if (::unshare(CLONE_NEWNS) != 0 ||
+                ::mount("none", "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0 ||
+                ::mount("none", mounted.c_str(), "tmpfs", 0, "mode=0777") != 0) {
+                ::_exit(77);
+            }
+            write("mounted/good.so");
+            ::chmod((mounted + "/good.so").c_str(), 0666);
+            ::mount("none", mounted.c_str(), nullptr, MS_REMOUNT | MS_RDONLY, nullptr);
+            try {
+                requireTrusted(mounted + "/good.so");
+                ::_exit(0);
+            } catch (const PluginException&) {
+                ::_exit(1);
+            }
+        }
+        int status = 0;
+        CPPUNIT_ASSERT_EQUAL(child, ::waitpid(child, &status, 0));
+        // Not everybody may mount.
+        CPPUNIT_ASSERT(WIFEXITED(status) && WEXITSTATUS(status) != 1);
+    }
+
 private:
+    void refused(const std::string& name, const std::string& reason) const {
+        try {
+            requireTrusted(folder_ + "/" + name);
+        } catch (const PluginException& error) {
+            assertContains(reason, error.message());
+            return;
+        }
+        CPPUNIT_FAIL(name + " is trusted");
+    }
     void write(const std::string& name) const {
         std::ofstream(folder_ + "/" + name) << "text";
         CPPUNIT_ASSERT_EQUAL(0, ::chmod((folder_ + "/" + name).c_str(), 0644));

@@ -29,6 +29,8 @@ class PluginLoaderTest : public PluginFixture {
     CPPUNIT_TEST_SUITE(PluginLoaderTest);
     CPPUNIT_TEST(handlerPluginIsDescribed);
     CPPUNIT_TEST(serviceOfThisBuildIsDescribed);
+    CPPUNIT_TEST(uniqueSymbolsAreWarnedAbout);
+    CPPUNIT_TEST(tooMuchStaticTlsIsRefusedInWords);
     CPPUNIT_TEST(wrongMagicIsRefused);
     CPPUNIT_TEST(newerMajorIsRefusedNamingBothSides);
     CPPUNIT_TEST(newerMinorIsRefusedNamingBothSides);
@@ -90,7 +92,25 @@ public:
             std::get<const ServiceDescriptor*>(plugin.descriptor)->configTables.at(0));
     }
 
-    void wrongMagicIsRefused() { assertRefused("wrong-magic", "magic number 305419896"); }
+    void uniqueSymbolsAreWarnedAbout() {
+        CPPUNIT_ASSERT(PluginLoader().load(modulePath("plain")).warnings.empty());
+        CPPUNIT_ASSERT(PluginLoader().load(modulePath("throwing")).warnings.empty());
+#if defined(__GNUC__) && !defined(__clang__)
+        const LoadedPlugin plugin = PluginLoader().load(modulePath("unique"));
+        CPPUNIT_ASSERT_EQUAL(std::size_t{1}, plugin.warnings.size());
+        assertContains("unique symbols (STB_GNU_UNIQUE, ", plugin.warnings[0]);
+        assertContains("-fno-gnu-unique", plugin.warnings[0]);
+        assertContains("Counter<int>::value", plugin.warnings[0]);
+#endif
+    }
+    void tooMuchStaticTlsIsRefusedInWords() {
+        assertRefused("static-tls",
+                      "the dynamic linker refuses it: cannot allocate memory in static");
+        assertRefused("static-tls", "GLIBC_TUNABLES=glibc.rtld.optional_static_tls=BYTES");
+    }
+    void wrongMagicIsRefused() {
+        assertRefused("wrong-magic", "magic number 305419896");
+    }
     void newerMajorIsRefusedNamingBothSides() {
         assertRefused("newer-major", "built for plugin ABI 2.0, this engine has 1.0");
     }
@@ -123,7 +143,9 @@ public:
     void serviceWithoutStampIsRefused() {
         assertRefused("stampless-service", "without drover_build_stamp");
     }
-    void fileOfBothKindsIsRefused() { assertRefused("both-kinds", "it exports both"); }
+    void fileOfBothKindsIsRefused() {
+        assertRefused("both-kinds", "it exports both");
+    }
 
     void fileUnderAnotherNameIsRefused() {
         const std::string path = copyOf("plain", "renamed.so");

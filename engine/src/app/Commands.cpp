@@ -97,6 +97,11 @@ ExitCode runEngine(const CommandLine& line) {
         Poco::Logger::get("configuration").warning(warning);
     }
     const Settings settings = Settings::read(config);
+    for (const std::string& name : settings.plugins.names) {
+        for (const std::string& warning : plugins.plugin(name).warnings) {
+            Poco::Logger::get("plugins").warning("plugin " + name + ": " + warning);
+        }
+    }
     const Assembly assembly = assemble(config, settings, plugins);
     Engine engine(
         config, settings, [&logging](const Configuration& fresh) { logging.apply(fresh); });

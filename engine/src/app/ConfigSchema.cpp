@@ -110,6 +110,12 @@ std::vector<KeySpec> engineKeys() {
                 true,
                 "Whether handler plugins that come, change or go are taken up while the process "
                 "runs. HUP looks as well."),
+        choice(
+            "plugins.trust",
+            {"owner", "everybody"},
+            "owner",
+            "Whose plugin files are loaded: those that only root and the user of the process can "
+            "write or replace, or everybody's, for a mount that nobody else reaches."),
         list("plugins.allow",
              "SHA-256 sums, in hex, of the plugin files that may be loaded; empty: all."),
         integer("plugins.probeTimeoutMs",
@@ -161,11 +167,13 @@ std::vector<KeySpec> engineKeys() {
                {"auto", "json", "text"},
                "auto",
                "One JSON object per line, or text; auto: text on a terminal, json otherwise."),
-        text("control.socket",
-             "",
-             "Path of the Unix socket that `drover health` asks; empty: drover-<pid>.sock in the "
-             "runtime "
-             "folder; `off`: none."),
+        text(
+            "control.socket",
+            "",
+            "Path of the Unix socket that `drover health` asks; empty: drover-<pid>.sock in the "
+            "first "
+            "of $XDG_RUNTIME_DIR, /run/drover, /tmp, /dev/shm and /var/tmp that can be written to; "
+            "`off`: none."),
     };
     for (const KeySpec& setting : workerSettings()) {
         keys.push_back(setting);

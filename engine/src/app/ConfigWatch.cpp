@@ -33,10 +33,19 @@ std::vector<std::string> foldersOf(const Configuration& config) {
 }  // namespace
 
 ConfigWatch::ConfigWatch(const Configuration& config, std::function<void()> changed, Reload reload)
-    : folders_(foldersOf(config)), changed_(std::move(changed)), reload_(std::move(reload)) {}
+    : folders_(foldersOf(config)), changed_(std::move(changed)), reload_(std::move(reload)) {
+    watched_->files = config.files();
+}
 
 void ConfigWatch::start() {
-    watch_ = std::make_unique<FolderWatch>(folders_, changed_);
+    watch_ = std::make_unique<FolderWatch>(folders_, changed_, [watched = watched_] {
+        std::vector<std::string> files;
+        {
+            const std::lock_guard lock(watched->mutex);
+            files = watched->files;
+        }
+        return fingerprintOf(files);
+    });
     watch_->soon();  // What changed while the process started raises no event.
 }
 
@@ -50,6 +59,10 @@ void ConfigWatch::rescan(const Configuration& config, bool /*asked*/) {
     // A plugin has come or gone: what was refused may be good now.
     if (std::vector<std::string> files = config.files(); files != files_) {
         files_ = std::move(files);
+        {
+            const std::lock_guard lock(watched_->mutex);
+            watched_->files = files_;
+        }
         asked_.reset();
     }
     if (now == config.filesRead()) {

@@ -3,6 +3,7 @@
 #include <chrono>
 #include <functional>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <string>
 #include <vector>
@@ -38,6 +39,12 @@ private:
     const Reload reload_;
     FileTexts seen_;
     Component::Clock::time_point seenSince_;
+    /// The files to look at, which the thread of the watch reads.
+    struct Watched {
+        std::mutex mutex;
+        std::vector<std::string> files;
+    };
+    const std::shared_ptr<Watched> watched_ = std::make_shared<Watched>();
     std::vector<std::string> files_;  ///< At the last rescan.
     std::optional<FileTexts> asked_;  ///< What the last reload was asked for, and refused.
     std::unique_ptr<FolderWatch> watch_;

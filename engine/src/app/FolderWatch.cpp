@@ -2,9 +2,11 @@
 
 #include <cerrno>
 #include <chrono>
+#include <cstdint>
 #include <cstring>
 #include <future>
 #include <sys/inotify.h>
+#include <sys/stat.h>
 #include <utility>
 
 #include <Poco/Delegate.h>
@@ -20,6 +22,8 @@ namespace {
 
 /// What happens within it is told once.
 constexpr std::chrono::milliseconds kSoon{100};
+/// How often what raises no event is looked at.
+constexpr std::chrono::milliseconds kPoll{1000};
 
 /// Poco tells of a watch that it is refused (max_user_watches) on its own thread, perhaps before anybody listens.
 void requireWatch(const std::string& folder) {
@@ -31,8 +35,10 @@ void requireWatch(const std::string& folder) {
 
 }  // namespace
 
-FolderWatch::FolderWatch(const std::vector<std::string>& folders, std::function<void()> changed)
-    : changed_(std::move(changed)) {
+FolderWatch::FolderWatch(const std::vector<std::string>& folders,
+                         std::function<void()> changed,
+                         Poll poll)
+    : changed_(std::move(changed)), poll_(std::move(poll)) {
     for (const std::string& folder : folders) {
         watch(folder);
     }
@@ -78,6 +84,28 @@ void FolderWatch::watch(const std::string& folder) {
     }
 }
 
+std::string fingerprintOf(const std::vector<std::string>& paths) {
+    std::string all;
+    for (const std::string& path : paths) {
+        struct stat status {};
+        all += path;
+        if (::stat(path.c_str(), &status) == 0) {
+            for (const std::int64_t number : {static_cast<std::int64_t>(status.st_dev),
+                                              static_cast<std::int64_t>(status.st_ino),
+                                              static_cast<std::int64_t>(status.st_size),
+                                              static_cast<std::int64_t>(status.st_mtim.tv_sec),
+                                              static_cast<std::int64_t>(status.st_mtim.tv_nsec),
+                                              static_cast<std::int64_t>(status.st_mode),
+                                              static_cast<std::int64_t>(status.st_uid),
+                                              static_cast<std::int64_t>(status.st_gid)}) {
+                all += ' ' + std::to_string(number);
+            }
+        }
+        all += '\n';
+    }
+    return all;
+}
+
 void FolderWatch::soon() {
     const std::lock_guard lock(mutex_);
     soon_ = true;
@@ -85,9 +113,21 @@ void FolderWatch::soon() {
 }
 
 void FolderWatch::run() {
+    std::string seen = poll_ ? poll_() : "";
     std::unique_lock lock(mutex_);
     while (true) {
-        wake_.wait(lock, [this] { return soon_ || stopping_; });
+        const auto woken = [this] { return soon_ || stopping_; };
+        if (!poll_) {
+            wake_.wait(lock, woken);
+        } else if (!wake_.wait_for(lock, kPoll, woken)) {
+            lock.unlock();
+            std::string now = poll_();
+            lock.lock();
+            if (now == seen) {
+                continue;
+            }
+            seen = std::move(now);
+        }
         if (wake_.wait_for(lock, kSoon, [this] { return stopping_; })) {
             return;
         }

@@ -13,11 +13,18 @@
 namespace drover {
 
 /// Tells, on a thread of its own, that something happened in folders: once for what happens within a tenth of a second.
+/// Events come from the folders that were there at the beginning. What moves behind a link, or a folder that another one
+/// replaces, raises none: a poll is compared with the last one every second.
 /// Ends when it is destroyed, which takes up to 0.2 s if there is a folder.
 class FolderWatch {
 public:
+    /// What is there, in whatever form; called on the thread of the watch.
+    using Poll = std::function<std::string()>;
+
     /// A folder that cannot be watched is told in the log. What happens in the first moments may go by unnoticed.
-    FolderWatch(const std::vector<std::string>& folders, std::function<void()> changed);
+    FolderWatch(const std::vector<std::string>& folders,
+                std::function<void()> changed,
+                Poll poll = Poll());
     ~FolderWatch();
     FolderWatch(const FolderWatch&) = delete;
     FolderWatch& operator=(const FolderWatch&) = delete;
@@ -33,6 +40,7 @@ private:
     void run();
 
     const std::function<void()> changed_;
+    const Poll poll_;
     std::mutex mutex_;
     std::condition_variable wake_;
     bool soon_ = false;
@@ -40,5 +48,9 @@ private:
     std::vector<std::unique_ptr<Poco::DirectoryWatcher>> watchers_;
     std::thread thread_;
 };
+
+/// What tells the files at these paths, links followed, from others that were there before: device, inode, size, times, mode,
+/// owner.
+[[nodiscard]] std::string fingerprintOf(const std::vector<std::string>& paths);
 
 }  // namespace drover

@@ -50,9 +50,18 @@ ExitCode checkPlugin(const CommandLine& line, Configuration& config, std::ostrea
         }
         json.endArray();
         json.key("sha256").text(plugin.sha256);
+        json.key("warnings").beginArray();
+        for (const std::string& warning : plugin.warnings) {
+            json.text(warning);
+        }
+        json.endArray();
         json.endObject();
         out << json.str() << '\n';
         return ExitCode::Ok;
+    }
+    // The last line is the verdict: a trial reads it.
+    for (const std::string& warning : plugin.warnings) {
+        out << path << ": warning: " << warning << '\n';
     }
     std::string all;
     for (const std::string& handler : handlers) {

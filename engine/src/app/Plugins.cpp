@@ -81,10 +81,18 @@ void Plugins::start() {
             logger().information(titleOf(entry.running->plugin(), entry.generation) + ": runs");
         }
     }
-    watch_ = std::make_unique<FolderWatch>(settings_.watch && !watched_
-                                               ? std::vector<std::string>{folder_.path()}
-                                               : std::vector<std::string>{},
-                                           changed_);
+    watch_ = std::make_unique<FolderWatch>(
+        settings_.watch && !watched_ ? std::vector<std::string>{folder_.path()}
+                                     : std::vector<std::string>{},
+        changed_,
+        settings_.watch ? FolderWatch::Poll([path = folder_.path()] {
+            std::string seen = fingerprintOf({path});
+            for (const PluginFile& file : PluginFolder(path).files().files) {
+                seen += fingerprintOf({file.path, path + "/" + file.name + ".properties"});
+            }
+            return seen;
+        })
+                        : FolderWatch::Poll());
     if (due_) {
         watch_->soon();
     }
@@ -196,6 +204,9 @@ void Plugins::take(const PluginFile& file, Entry& entry, const Configuration& co
         if (!entry.opened || entry.opened->copy != opened.copy) {
             const std::lock_guard lock(mutex_);
             entry.loaded.push_back({opened.copy, opened.bytes});
+        }
+        for (const std::string& warning : opened.warnings) {
+            logger().warning("plugin " + file.name + ": " + warning);
         }
         entry.opened = std::move(opened);
     }

@@ -174,6 +174,7 @@ PluginSettings Settings::plugin(const Configuration& config) {
     }
     plugins.watch = config.boolean("plugins.watch");
     plugins.allow = config.list("plugins.allow");
+    plugins.trustEverybody = config.text("plugins.trust") == "everybody";
     plugins.probeTimeout = milliseconds(config.integer("plugins.probeTimeoutMs"));
     return plugins;
 }

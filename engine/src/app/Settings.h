@@ -65,6 +65,7 @@ struct PluginSettings {
     std::vector<std::string> names;  ///< In the order of loading.
     bool all = false;                ///< Every other handler plugin of the folder, too.
     bool watch = true;
+    bool trustEverybody = false;     ///< Whoever could have written the file.
     std::vector<std::string> allow;  ///< SHA-256 in hex; empty: every file.
     std::chrono::milliseconds probeTimeout{0};
 };

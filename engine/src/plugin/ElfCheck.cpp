@@ -37,7 +37,50 @@ std::string truncated(std::uint64_t size, const char* what) {
     return "truncated: " + std::to_string(size) + " bytes do not hold its " + what;
 }
 
+template <typename T>
+bool readAt(std::string_view bytes, std::uint64_t offset, T& value) {
+    if (!within(offset, sizeof(T), bytes.size())) {
+        return false;
+    }
+    std::memcpy(&value, bytes.data() + offset, sizeof(T));
+    return true;
+}
+
 }  // namespace
+
+std::vector<std::string> uniqueSymbols(std::string_view bytes) {
+    std::vector<std::string> names;
+    ElfW(Ehdr) header;
+    if (!readAt(bytes, 0, header) || header.e_shentsize != sizeof(ElfW(Shdr))) {
+        return names;
+    }
+    const auto section = [&](std::uint64_t index, ElfW(Shdr) & found) {
+        return index < header.e_shnum &&
+               readAt(bytes, header.e_shoff + index * sizeof(found), found) &&
+               within(found.sh_offset, found.sh_size, bytes.size());
+    };
+    for (unsigned i = 0; i < header.e_shnum; ++i) {
+        ElfW(Shdr) symbols;
+        ElfW(Shdr) strings;
+        if (!section(i, symbols) || symbols.sh_type != SHT_DYNSYM ||
+            !section(symbols.sh_link, strings)) {
+            continue;
+        }
+        for (std::uint64_t at = 0; at + sizeof(ElfW(Sym)) <= symbols.sh_size;
+             at += sizeof(ElfW(Sym))) {
+            ElfW(Sym) symbol;
+            if (!readAt(bytes, symbols.sh_offset + at, symbol) ||
+                ELF64_ST_BIND(symbol.st_info) != STB_GNU_UNIQUE || symbol.st_shndx == SHN_UNDEF ||
+                symbol.st_name >= strings.sh_size) {
+                continue;
+            }
+            const std::string_view rest =
+                bytes.substr(strings.sh_offset + symbol.st_name, strings.sh_size - symbol.st_name);
+            names.emplace_back(rest.substr(0, rest.find('\0')));
+        }
+    }
+    return names;
+}
 
 std::optional<std::string> elfComplaint(std::string_view bytes) {
     const std::uint64_t size = bytes.size();

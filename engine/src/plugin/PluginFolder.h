@@ -58,6 +58,8 @@ private:
 
 /// Throws PluginException if somebody else than root and the user of this process could have written the file, or could
 /// put another one in its place: who can, runs code as this user. `path` is absolute.
+/// Modes do not count on a file system that is mounted read-only, and a folder in which everybody may write is good if it is
+/// sticky: then nobody else may replace the file.
 void requireTrusted(const std::string& path);
 
 }  // namespace drover

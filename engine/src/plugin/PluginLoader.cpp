@@ -1,6 +1,8 @@
 #include "plugin/PluginLoader.h"
 
+#include <cstdlib>
 #include <cstring>
+#include <cxxabi.h>
 
 #include "drover/Exceptions.h"
 #include "plugin/DescriptorCheck.h"
@@ -50,6 +52,14 @@ void fillFromService(LoadedPlugin& plugin, const SharedObject& file, void* funct
     plugin.descriptor = descriptor;
 }
 
+std::string demangled(const std::string& symbol) {
+    int status = 0;
+    char* const name = abi::__cxa_demangle(symbol.c_str(), nullptr, nullptr, &status);
+    std::string text = name != nullptr ? name : symbol;
+    std::free(name);
+    return text;
+}
+
 LoadedPlugin described(const SharedObject& file) {
     void* const handlers = file.symbol(DROVER_PLUGIN_SYMBOL);
     void* const service = file.symbol(DROVER_SERVICE_SYMBOL);
@@ -64,6 +74,15 @@ LoadedPlugin described(const SharedObject& file) {
     plugin.sha256 = file.sha256();
     plugin.bytes = file.size();
     plugin.copy = file.copy();
+    if (const auto& unique = file.uniqueSymbolNames(); !unique.empty()) {
+        plugin.warnings.push_back("it has " + std::to_string(unique.size()) +
+                                  " unique symbols (STB_GNU_UNIQUE, " + demangled(unique.front()) +
+                                  " for one): these static variables are shared with every other "
+                                  "plugin, and with the next generations of "
+                                  "this one, that have them too; build it with -fvisibility=hidden "
+                                  "or -fno-gnu-unique, as "
+                                  "drover_add_plugin does");
+    }
     if (handlers != nullptr) {
         fillFromHandlerPlugin(plugin, file, handlers);
     } else {

@@ -20,6 +20,7 @@ struct LoadedPlugin {
     std::string version;
     std::string description;
     std::vector<const drover_config_key*> configKeys;
+    std::vector<std::string> warnings;  ///< What will surprise its author, a sentence each.
     /// The kind: a handler plugin behind the C ABI, or a service of this very build.
     std::variant<const drover_plugin_descriptor*, const ServiceDescriptor*> descriptor;
 

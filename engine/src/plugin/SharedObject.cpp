@@ -91,6 +91,20 @@ std::string sha256Of(const std::string& bytes) {
     return Poco::DigestEngine::digestToHex(digest.digest());
 }
 
+/// What a reason of the dynamic linker means, where its words do not tell.
+const char* explanationOf(const std::string& why) {
+    if (why.find("static TLS block") != std::string::npos) {
+        return ". It has thread-local variables of the initial-exec model "
+               "(-ftls-model=initial-exec, or an allocator such as "
+               "jemalloc linked in), for which a process reserves little room: 512 bytes by "
+               "default, for all plugins "
+               "and every generation of each. Build it with the default model, or start the engine "
+               "with "
+               "GLIBC_TUNABLES=glibc.rtld.optional_static_tls=BYTES";
+    }
+    return "";
+}
+
 }  // namespace
 
 void requireAllowed(const std::string& path,
@@ -111,6 +125,7 @@ SharedObject::SharedObject(const std::string& path,
     }
     sha256_ = sha256Of(bytes);
     size_ = bytes.size();
+    uniqueSymbols_ = uniqueSymbols(bytes);
     if (!tried.empty() && sha256_ != tried) {
         refuse(
             path,
@@ -144,10 +159,14 @@ void SharedObject::open(int copy) {
     handle_ = ::dlopen(name.c_str(), RTLD_NOW | RTLD_LOCAL);
     if (handle_ == nullptr) {
         std::string why = ::dlerror();
+        // "<name>: <name>: reason", once or twice.
+        while (why.compare(0, name.size() + 2, name + ": ") == 0) {
+            why.erase(0, name.size() + 2);
+        }
         for (std::size_t at = why.find(name); at != std::string::npos; at = why.find(name, at)) {
             why.replace(at, name.size(), "it");
         }
-        refuse(path_, "the dynamic linker refuses it: " + why);
+        refuse(path_, "the dynamic linker refuses it: " + why + explanationOf(why));
     }
 }
 

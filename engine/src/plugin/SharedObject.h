@@ -36,6 +36,10 @@ public:
     [[nodiscard]] const std::string& path() const noexcept { return path_; }
     /// Of the bytes that were loaded, in hex.
     [[nodiscard]] const std::string& sha256() const noexcept { return sha256_; }
+    /// As uniqueSymbols() has them; empty for the copy of another process.
+    [[nodiscard]] const std::vector<std::string>& uniqueSymbolNames() const {
+        return uniqueSymbols_;
+    }
     /// Descriptor of the private copy: sealed, closed on exec, open as long as the process.
     [[nodiscard]] int copy() const noexcept { return copy_; }
     /// The file's name without folder and ".so".
@@ -48,6 +52,7 @@ private:
 
     std::string path_;
     std::string sha256_;
+    std::vector<std::string> uniqueSymbols_;
     std::size_t size_ = 0;
     int copy_ = -1;
     void* handle_ = nullptr;

@@ -13,6 +13,9 @@ __attribute__((constructor)) static void at_load(void) { DEFECT_AT_LOAD; }
 #ifdef DEFECT_UNDEFINED
 void nobody_has_this(void);
 #endif
+#ifdef DEFECT_STATIC_TLS
+__attribute__((tls_model("initial-exec"))) static __thread char block[65536];
+#endif
 
 static drover_bytes text(const char* string) {
     drover_bytes bytes;
@@ -31,6 +34,9 @@ static void* create(const drover_host_api* host, const drover_config* config, dr
     (void)config;
 #ifdef DEFECT_UNDEFINED
     nobody_has_this();
+#endif
+#ifdef DEFECT_STATIC_TLS
+    block[(size_t)context % sizeof block] = 1;
 #endif
 #ifdef DEFECT_CREATE
     error(context, text("no room at the inn"));
