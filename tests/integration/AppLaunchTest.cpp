@@ -1,6 +1,7 @@
 #include <filesystem>
 #include <fstream>
 #include <functional>
+#include <map>
 #include <memory>
 #include <signal.h>
 #include <string>
@@ -32,6 +33,7 @@ class AppLaunchTest : public CppUnit::TestFixture {
     CPPUNIT_TEST(ignoredAndBlockedSignalsDoNotMatter);
     CPPUNIT_TEST(limitsAndMissingDescriptorsDoNotMatter);
     CPPUNIT_TEST(aHandlerMayChangeLocaleAndDispositions);
+    CPPUNIT_TEST(theControlSocketFallsBackAndSaysSo);
     CPPUNIT_TEST(termEndsWithZeroFromTheBeginning);
     CPPUNIT_TEST_SUITE_END();
 
@@ -105,6 +107,25 @@ public:
         completeOne("echo");
         app_->signal(SIGTERM);
         CPPUNIT_ASSERT_EQUAL_MESSAGE(app_->err(), 0, app_->wait());
+    }
+
+    void theControlSocketFallsBackAndSaysSo() {
+        // As an arbitrary user whose runtime folder is not there. Who may write everywhere is told so by what is not a folder.
+        const std::map<std::string, std::string> nowhere = {
+            {"XDG_RUNTIME_DIR", app_->write("no-folder", "")}};
+        app_->start({"run", "--set", "redis.port=" + port()}, nowhere);
+        app_->waitForLog("is running");
+        const std::string log = app_->err();
+        CPPUNIT_ASSERT_MESSAGE(log,
+                               log.find("the control socket is in ") != std::string::npos &&
+                                   log.find("no-folder cannot be written to") != std::string::npos);
+        const std::string told = "control socket /";
+        const std::size_t at = log.find(told) + told.size() - 1;
+        AppProcess client;
+        CPPUNIT_ASSERT_EQUAL(
+            0, client.run({"health", "--socket", log.substr(at, log.find('"', at) - at)}));
+        app_->signal(SIGTERM);
+        CPPUNIT_ASSERT_EQUAL(0, app_->wait());
     }
 
     void termEndsWithZeroFromTheBeginning() {

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <memory>
+#include <optional>
 #include <ostream>
 
 #include <Poco/Exception.h>
@@ -18,10 +19,12 @@
 #include "app/Logging.h"
 #include "app/NewPluginCommand.h"
 #include "app/PluginCommand.h"
+#include "app/Reaper.h"
 #include "app/Settings.h"
 #include "core/Version.h"
 #include "drover/Exceptions.h"
 #include "drover/Unavailable.h"
+#include "plugin/ChildProcess.h"
 
 namespace drover {
 
@@ -102,7 +105,16 @@ ExitCode runEngine(const CommandLine& line) {
             Poco::Logger::get("plugins").warning("plugin " + name + ": " + warning);
         }
     }
+    if (const std::string note =
+            controlSocketNote(settings, config, ConfigSources::processEnvironment());
+        !note.empty()) {
+        Poco::Logger::get("engine").warning(note);
+    }
     const Assembly assembly = assemble(config, settings, plugins);
+    std::optional<Reaper> reaper;
+    if (Reaper::isNeeded()) {
+        reaper.emplace(&ChildProcess::isOurs);
+    }
     Engine engine(
         config, settings, [&logging](const Configuration& fresh) { logging.apply(fresh); });
     return engine.run(assembly);

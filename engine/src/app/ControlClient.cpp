@@ -16,7 +16,7 @@ namespace drover {
 
 namespace {
 
-/// The sockets of living processes of this user, drover-<pid>.sock in the runtime folder.
+/// The sockets of living processes of this user, drover-<pid>.sock in a folder.
 std::vector<std::string> runningSockets(const std::string& folder) {
     std::vector<std::string> found;
     std::error_code ignored;
@@ -55,10 +55,18 @@ std::string controlSocketOf(const CommandLine& line,
     if (!configured.empty()) {
         return configured;
     }
-    const std::string folder = runtimeFolder(environment);
-    const std::vector<std::string> found = runningSockets(folder);
+    std::string folders;
+    std::vector<std::string> found;
+    for (const std::string& folder : runtimeFolders(environment)) {
+        folders += (folders.empty() ? "" : ", ") + folder;
+        const std::vector<std::string> there = runningSockets(folder);
+        found.insert(found.end(), there.begin(), there.end());
+        if (access(folder.c_str(), W_OK | X_OK) == 0) {
+            break;  // A process of this user would go no further.
+        }
+    }
     if (found.empty()) {
-        throw Poco::IOException("no process of this user answers in " + folder);
+        throw Poco::IOException("no process of this user answers in any of " + folders);
     }
     if (found.size() > 1) {
         std::string all;

@@ -40,8 +40,12 @@ std::string socketPath(const Configuration& config) {
     if (!path.empty()) {
         return path;
     }
-    return runtimeFolder(ConfigSources::processEnvironment()) + "/drover-" +
-           std::to_string(getpid()) + ".sock";
+    for (const std::string& folder : runtimeFolders(ConfigSources::processEnvironment())) {
+        if (access(folder.c_str(), W_OK | X_OK) == 0) {
+            return folder + "/drover-" + std::to_string(getpid()) + ".sock";
+        }
+    }
+    return "";
 }
 
 void checkRedis(const Configuration& config, std::vector<std::string>& problems) {
@@ -103,12 +107,38 @@ void checkSocket(const Configuration& config, std::vector<std::string>& problems
 
 }  // namespace
 
-std::string runtimeFolder(const std::map<std::string, std::string>& environment) {
+std::vector<std::string> runtimeFolders(const std::map<std::string, std::string>& environment) {
+    std::vector<std::string> folders;
     const auto user = environment.find("XDG_RUNTIME_DIR");
     if (user != environment.end() && !user->second.empty()) {
-        return user->second;
+        folders.push_back(user->second);
     }
-    return access("/run/drover", W_OK) == 0 ? "/run/drover" : "/tmp";
+    folders.insert(folders.end(), {"/run/drover", "/tmp", "/dev/shm", "/var/tmp"});
+    return folders;
+}
+
+std::string controlSocketNote(const Settings& settings,
+                              const Configuration& config,
+                              const std::map<std::string, std::string>& environment) {
+    if (!config.text("control.socket").empty()) {
+        return "";
+    }
+    std::string passed;
+    for (const std::string& folder : runtimeFolders(environment)) {
+        if (settings.controlSocket.rfind(folder + "/", 0) == 0) {
+            // Most machines have no /run/drover, and nothing is amiss then.
+            return passed.empty() ? ""
+                                  : "the control socket is in " + folder + ": " + passed +
+                                        " cannot be written to";
+        }
+        if (folder != "/run/drover") {
+            passed += (passed.empty() ? "" : ", ") + folder;
+        }
+    }
+    return "there is no control socket, so that drover health and others cannot ask this "
+           "process: " +
+           passed + " cannot be written to; set control.socket to a path in a folder that user " +
+           std::to_string(geteuid()) + " may write to, or to off";
 }
 
 Bullmq5 bullmq5Of(const QueueSettings& queue) {

@@ -97,8 +97,14 @@ struct Settings {
                                                                    const std::string& plugin);
 };
 
-/// The folder where sockets without a configured path live: $XDG_RUNTIME_DIR, else /run/drover if it can be written to,
-/// else /tmp.
-[[nodiscard]] std::string runtimeFolder(const std::map<std::string, std::string>& environment);
+/// The folders where sockets without a configured path may live, the first choice first: $XDG_RUNTIME_DIR, /run/drover, /tmp,
+/// /dev/shm, /var/tmp. A process takes the first one that it can write to: an arbitrary user in a container with a read-only
+/// root often has no other than /dev/shm. Who asks a process looks into the folders down to that one.
+[[nodiscard]] std::vector<std::string> runtimeFolders(
+    const std::map<std::string, std::string>& environment);
+/// Why the socket of `settings` is not in the folder of first choice, or not there at all; empty: it is, or it is configured.
+[[nodiscard]] std::string controlSocketNote(const Settings& settings,
+                                            const Configuration& config,
+                                            const std::map<std::string, std::string>& environment);
 
 }  // namespace drover

@@ -5,6 +5,8 @@
 #include <csignal>
 #include <cstring>
 #include <fcntl.h>
+#include <mutex>
+#include <set>
 #include <spawn.h>
 #include <sys/wait.h>
 #include <thread>
@@ -37,7 +39,23 @@ struct SpawnOptions {
     posix_spawnattr_t attributes{};
 };
 
+/// The children that somebody waits for: a fact about the process, as its table of children is.
+struct Own {
+    std::mutex mutex;
+    std::set<pid_t> pids;
+};
+
+Own& own() {
+    static Own all;
+    return all;
+}
+
 }  // namespace
+
+bool ChildProcess::isOurs(pid_t pid) {
+    const std::lock_guard lock(own().mutex);
+    return own().pids.count(pid) != 0;
+}
 
 ChildProcess::ChildProcess(const std::string& program,
                            std::vector<std::string> args,
@@ -78,6 +96,8 @@ ChildProcess::ChildProcess(const std::string& program,
         argv.push_back(arg.data());
     }
     argv.push_back(nullptr);
+    // Held, so that it is known before it can be seen.
+    const std::lock_guard lock(own().mutex);
     const int error = ::posix_spawn(
         &pid_, program.c_str(), &options.actions, &options.attributes, argv.data(), environ);
     if (error != 0) {
@@ -85,11 +105,14 @@ ChildProcess::ChildProcess(const std::string& program,
         throw PluginException(program +
                               ": cannot be started as a child process: " + std::strerror(error));
     }
+    own().pids.insert(pid_);
 }
 
 ChildProcess::~ChildProcess() {
     if (pid_ > 0) {
         kill();
+        const std::lock_guard lock(own().mutex);
+        own().pids.erase(pid_);
     }
 }
 

@@ -27,6 +27,9 @@ public:
     ChildProcess(const ChildProcess&) = delete;
     ChildProcess& operator=(const ChildProcess&) = delete;
 
+    /// Whether a ChildProcess of this process waits for it. Any thread.
+    [[nodiscard]] static bool isOurs(pid_t pid);
+
     [[nodiscard]] pid_t pid() const noexcept { return pid_; }
     /// Its wait status once it has ended, by itself or killed; std::nullopt: it still runs after `timeout`.
     std::optional<int> ended(std::chrono::milliseconds timeout);
