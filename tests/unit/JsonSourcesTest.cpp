@@ -1,4 +1,6 @@
+#include <cmath>
 #include <functional>
+#include <limits>
 #include <string>
 #include <vector>
 
@@ -12,6 +14,7 @@
 #include "core/ClaimedJob.h"
 #include "core/JobHash.h"
 #include "core/SchedulerSlots.h"
+#include "core/Strtod.h"
 #include "drover/Exceptions.h"
 #include "drover/JobOptions.h"
 #include "drover/Routes.h"
@@ -133,6 +136,7 @@ class JsonSourcesTest : public CppUnit::TestFixture {
     CPPUNIT_TEST_SUITE(JsonSourcesTest);
     CPPUNIT_TEST(noTextEndsTheProcess);
     CPPUNIT_TEST(whatFollowsTheDocumentIsNotIgnored);
+    CPPUNIT_TEST(numbersOfOptionsBeyondADoubleStayNumbers);
     CPPUNIT_TEST(jobDataOfAnyClientIsKept);
     CPPUNIT_TEST_SUITE_END();
 
@@ -207,6 +211,25 @@ public:
         CPPUNIT_ASSERT_EQUAL(3, drover::abiJob(parent).attempts);
         parent.opts += '\0';
         CPPUNIT_ASSERT_EQUAL(0, drover::abiJob(parent).attempts);
+    }
+
+    void numbersOfOptionsBeyondADoubleStayNumbers() {
+        for (const std::string& number :
+             {"1e400"s, "-1e400"s, "1e300"s, "1.234567890123456789e-331"s, std::string(500, '9')}) {
+            for (const char* member :
+                 {"attempts", "delay", "timestamp", "keepLogs", "stackTraceLimit", "backoff"}) {
+                accepts(sources()[3], "{\"" + std::string(member) + "\":" + number + "}");
+            }
+            const auto opts = drover::JobOptions::parse(R"({"backoff":{"type":"fixed","delay":)" +
+                                                        number + R"(,"jitter":)" + number + "}}");
+            CPPUNIT_ASSERT_MESSAGE(opts.toStoredJson(), drover::isJson(opts.toStoredJson()));
+            CPPUNIT_ASSERT_MESSAGE(opts.toPublicJson(), drover::isJson(opts.toPublicJson()));
+        }
+        CPPUNIT_ASSERT_EQUAL(std::numeric_limits<std::int64_t>::max(),
+                             drover::JobOptions::parse(R"({"delay":1e400})").delayMs.value());
+        CPPUNIT_ASSERT_EQUAL(std::numeric_limits<std::int64_t>::min(),
+                             drover::saturatedInteger(-1e300));
+        CPPUNIT_ASSERT_EQUAL(std::int64_t{0}, drover::saturatedInteger(std::nan("")));
     }
 
     void jobDataOfAnyClientIsKept() {

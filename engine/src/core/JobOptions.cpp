@@ -10,6 +10,7 @@
 #include <Poco/Exception.h>
 
 #include "core/JsonText.h"
+#include "core/Strtod.h"
 
 namespace drover {
 
@@ -81,19 +82,11 @@ std::int64_t integerOf(const std::string& member, std::string_view value, Fracti
     if (whole.ec == std::errc() && whole.ptr == value.data() + value.size()) {
         return integer;
     }
-    double number = jsonNumber(value);
+    const double number = jsonNumber(value);
     if (fraction == Fraction::Refuse && number != std::trunc(number)) {
         refuse(member, expected, value);
     }
-    number = fraction == Fraction::Up ? std::ceil(number) : std::trunc(number);
-    constexpr double kLimit = 9223372036854775808.0;  // 2^63
-    if (number >= kLimit) {
-        return std::numeric_limits<std::int64_t>::max();
-    }
-    if (number < -kLimit) {
-        return std::numeric_limits<std::int64_t>::min();
-    }
-    return static_cast<std::int64_t>(number);
+    return saturatedInteger(fraction == Fraction::Up ? std::ceil(number) : std::trunc(number));
 }
 
 int intOf(const std::string& member, std::string_view value, Fraction fraction) {
@@ -153,7 +146,9 @@ std::optional<Backoff> backoffOf(std::string_view value) {
             if (!isNumber(member)) {
                 refuse(".backoff.jitter", "a number in [0, 1]", member);
             }
-            backoff.jitter = jsonNumber(member);
+            // Finite, so that it has a text when it is written again.
+            constexpr double kMost = std::numeric_limits<double>::max();
+            backoff.jitter = std::clamp(jsonNumber(member), -kMost, kMost);
         } else {
             backoff.extra.emplace_back(name, member);
         }

@@ -1,7 +1,10 @@
 #pragma once
 
 #include <clocale>
+#include <cmath>
+#include <cstdint>
 #include <cstdlib>
+#include <limits>
 
 namespace drover {
 
@@ -9,6 +12,17 @@ namespace drover {
 inline double strtodC(const char* text, char** end) {
     static const locale_t kC = ::newlocale(LC_ALL_MASK, "C", nullptr);
     return ::strtod_l(text, end, kC);
+}
+
+/// The whole part of `number`; beyond 64 bits the nearest value, of NaN 0. A plain cast is undefined there.
+inline std::int64_t saturatedInteger(double number) {
+    constexpr double kLimit = 9223372036854775808.0;  // 2^63
+    if (!(std::abs(number) < kLimit)) {
+        return number > 0   ? std::numeric_limits<std::int64_t>::max()
+               : number < 0 ? std::numeric_limits<std::int64_t>::min()
+                            : 0;
+    }
+    return static_cast<std::int64_t>(number);
 }
 
 }  // namespace drover

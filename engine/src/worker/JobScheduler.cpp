@@ -1,7 +1,9 @@
 #include "worker/JobScheduler.h"
 
+#include <algorithm>
 #include <cctype>
 #include <cstdlib>
+#include <limits>
 
 #include <Poco/Exception.h>
 #include <Poco/Logger.h>
@@ -16,7 +18,7 @@ namespace {
 
 /// The whole part of a JSON number; 0 for anything else.
 std::int64_t wholeNumber(std::string_view json) {
-    return static_cast<std::int64_t>(strtodC(std::string(json).c_str(), nullptr));
+    return saturatedInteger(strtodC(std::string(json).c_str(), nullptr));
 }
 
 void appendMember(std::string& out, std::string_view name, std::string_view value) {
@@ -76,7 +78,8 @@ Iteration JobScheduler::tryToIterate(RedisClient& redis,
             takeOption(name, value, item);
             hasAttempts = hasAttempts || name == "attempts";
             if (name == "priority") {
-                item.priority = static_cast<int>(wholeNumber(value));
+                item.priority = static_cast<int>(std::clamp<std::int64_t>(
+                    wholeNumber(value), 0, std::numeric_limits<int>::max()));
             } else if (name == "lifo") {
                 item.lifo = value == "true";
             }

@@ -1,6 +1,7 @@
 #include "worker/MarkerWait.h"
 
 #include <algorithm>
+#include <limits>
 
 #include "core/Strtod.h"
 #include "drover/Exceptions.h"
@@ -80,8 +81,10 @@ MarkerWait::Woken MarkerWait::check() {
         }
         // The score is a due time in ms, possibly with a fraction; 0 is "there may be a job now".
         const auto due =
-            static_cast<std::int64_t>(strtodC(std::string(reply->at(2).text()).c_str(), nullptr));
-        if (due <= 0 || due - clock_.wallMs() < 1) {
+            saturatedInteger(strtodC(std::string(reply->at(2).text()).c_str(), nullptr));
+        // A score that is not a time says nothing about when: look.
+        if (due <= 0 || due == std::numeric_limits<std::int64_t>::max() ||
+            due - clock_.wallMs() < 1) {
             return Woken::Look;
         }
         // An earlier due time that was known before stays: the popped marker may be a later one.
