@@ -69,6 +69,10 @@ void AcceptanceLog::lostByServer(const LossWindow& window) {
           std::to_string(window.untilMs) + '\t' + plain(window.why));
 }
 
+void AcceptanceLog::lostByServer(const JobKey& job) {
+    write("job-lost-by-server\t" + job.first + '\t' + std::to_string(job.second));
+}
+
 void AcceptanceLog::write(const std::string& line) const {
     const std::string whole = line + '\n';
     if (::write(file_, whole.data(), whole.size()) != static_cast<ssize_t>(whole.size())) {
@@ -95,6 +99,8 @@ AcceptanceLog::Contents AcceptanceLog::read(const std::string& path) {
             answer.says = fields[6];
         } else if (fields[0] == "lost-by-server" && fields.size() == 4) {
             contents.windows.push_back({std::stoll(fields[1]), std::stoll(fields[2]), fields[3]});
+        } else if (fields[0] == "job-lost-by-server" && fields.size() == 3) {
+            contents.lostJobs.emplace(fields[1], std::stoll(fields[2]));
         } else {
             throw std::runtime_error("acceptance log " + path + ": unknown line: " + line);
         }

@@ -3,7 +3,9 @@
 #include <atomic>
 #include <chrono>
 #include <cstdint>
+#include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace drover::test {
@@ -28,7 +30,10 @@ struct Answer {
     [[nodiscard]] bool accepted() const { return status == 201; }
 };
 
-/// A time in which a server lost by itself what it had taken: it was rewound, or was killed with writes in memory.
+/// A job by its id and its timestamp: ids are issued again after a rewind.
+using JobKey = std::pair<std::string, std::int64_t>;
+
+/// A time in which a server may have lost by itself what it had taken: it was killed with writes in memory.
 struct LossWindow {
     std::int64_t fromMs = 0;
     std::int64_t untilMs = 0;
@@ -38,7 +43,7 @@ struct LossWindow {
 /// A load's own record: a file of lines, each written before the client goes on. It survives whoever writes it.
 ///
 /// Lines, separated by tabs: `asked NUMBER MS EVENT USER` · `answered NUMBER MS STATUS ID TIMESTAMP TEXT` ·
-/// `lost-by-server FROM-MS UNTIL-MS WHY`.
+/// `lost-by-server FROM-MS UNTIL-MS WHY` · `job-lost-by-server ID TIMESTAMP`.
 /// Threads: any; a line is one write.
 class AcceptanceLog {
 public:
@@ -52,14 +57,17 @@ public:
     std::uint64_t asked(const Ask& ask);
     void answered(std::uint64_t number, const Answer& answer);
     void lostByServer(const LossWindow& window);
+    /// A job that the server had before it was rewound, and had not afterwards.
+    void lostByServer(const JobKey& job);
 
     /// What a log holds.
     struct Contents {
         std::vector<Answer>
             answers;  ///< Of every request, in the order of their numbers; status 0 without an answer.
         std::vector<LossWindow> windows;
+        std::set<JobKey> lostJobs;
     };
-    /// Throws std::runtime_error for a line that is none of the three.
+    /// Throws std::runtime_error for a line that is none of these.
     [[nodiscard]] static Contents read(const std::string& path);
     [[nodiscard]] Contents read() const { return read(path_); }
 

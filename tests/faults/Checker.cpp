@@ -33,8 +33,7 @@ end
 return found
 )";
 
-using JobKey = std::pair<std::string, std::int64_t>;  // id and timestamp
-using Seat = std::pair<std::int64_t, std::int64_t>;   // event and user
+using Seat = std::pair<std::int64_t, std::int64_t>;  // event and user
 
 std::string words(const Ask& ask) {
     return "user " + std::to_string(ask.userId) + " at event " + std::to_string(ask.eventId);
@@ -71,6 +70,43 @@ struct Checker::Jobs {
     std::set<JobKey> unfinished;
     std::map<JobKey, std::string> dataOf;
 };
+
+namespace {
+
+Checker::Jobs readJobs(QueueState& queue) {
+    using Jobs = Checker::Jobs;
+    const QueueKeys& keys = queue.keys();
+    const std::vector<std::string> toDo = {
+        keys.wait, keys.paused, keys.active, keys.prioritized, keys.delayed, keys.waitingChildren};
+    std::vector<std::string> command = {"EVAL", kReadJobs, std::to_string(toDo.size() + 2)};
+    command.insert(command.end(), toDo.begin(), toDo.end());
+    command.insert(command.end(), {keys.completed, keys.failed, keys.jobPrefix()});
+    const Reply reply = queue.call(command);
+    Jobs jobs;
+    for (std::size_t i = 0; i < reply.size(); ++i) {
+        const ReplyView row = reply.at(i);
+        Jobs::Job job{std::string(row.at(0).text()),
+                      std::string(row.at(1).text()),
+                      std::string(row.at(2).text()),
+                      std::string(row.at(3).text()),
+                      row.at(4).text() == "1"};
+        if (!job.timestamp.empty()) {
+            const JobKey key{job.id, std::stoll(job.timestamp)};
+            jobs.dataOf[key] = job.data;
+            if (std::find(toDo.begin(), toDo.end(), job.list) != toDo.end()) {
+                jobs.unfinished.insert(key);
+            }
+        }
+        jobs.all.push_back(std::move(job));
+    }
+    return jobs;
+}
+
+}  // namespace
+
+std::set<JobKey> unfinishedJobs(QueueState& queue) {
+    return readJobs(queue).unfinished;
+}
 
 std::string nameOf(Mistake mistake) {
     switch (mistake) {
@@ -149,39 +185,11 @@ std::string Verdict::text(std::size_t most) const {
 
 Verdict Checker::check(const AcceptanceLog::Contents& log) {
     Verdict verdict;
-    const Jobs jobs = readJobs();
+    const Jobs jobs = readJobs(queue_);
     checkRequests(log, jobs, verdict);
     checkRows(verdict);
     checkQueue(jobs, verdict);
     return verdict;
-}
-
-Checker::Jobs Checker::readJobs() {
-    const QueueKeys& keys = queue_.keys();
-    const std::vector<std::string> toDo = {
-        keys.wait, keys.paused, keys.active, keys.prioritized, keys.delayed, keys.waitingChildren};
-    std::vector<std::string> command = {"EVAL", kReadJobs, std::to_string(toDo.size() + 2)};
-    command.insert(command.end(), toDo.begin(), toDo.end());
-    command.insert(command.end(), {keys.completed, keys.failed, keys.jobPrefix()});
-    const Reply reply = queue_.call(command);
-    Jobs jobs;
-    for (std::size_t i = 0; i < reply.size(); ++i) {
-        const ReplyView row = reply.at(i);
-        Jobs::Job job{std::string(row.at(0).text()),
-                      std::string(row.at(1).text()),
-                      std::string(row.at(2).text()),
-                      std::string(row.at(3).text()),
-                      row.at(4).text() == "1"};
-        if (!job.timestamp.empty()) {
-            const JobKey key{job.id, std::stoll(job.timestamp)};
-            jobs.dataOf[key] = job.data;
-            if (std::find(toDo.begin(), toDo.end(), job.list) != toDo.end()) {
-                jobs.unfinished.insert(key);
-            }
-        }
-        jobs.all.push_back(std::move(job));
-    }
-    return jobs;
 }
 
 void Checker::checkRequests(const AcceptanceLog::Contents& log,
@@ -230,7 +238,7 @@ void Checker::checkRequests(const AcceptanceLog::Contents& log,
             if (jobs.unfinished.count(key) > 0) {
                 continue;  // Left to do, which checkQueue() reports.
             }
-            if (lostByServer(answer, log.windows)) {
+            if (log.lostJobs.count(key) > 0 || lostByServer(answer, log.windows)) {
                 ++verdict.lostByServer;
                 continue;
             }

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -60,6 +61,9 @@ struct Verdict {
     [[nodiscard]] std::string text(std::size_t most = 20) const;
 };
 
+/// The jobs that are waiting, delayed, active or waiting for children.
+[[nodiscard]] std::set<JobKey> unfinishedJobs(QueueState& queue);
+
 /// Compares what a load was promised with what Redis and the database hold. Changes nothing. Call it when the queue is
 /// idle: a job under way counts as left to do.
 /// Threads: one.
@@ -71,10 +75,9 @@ public:
 
     [[nodiscard]] Verdict check(const AcceptanceLog::Contents& log);
 
-private:
     struct Jobs;
 
-    [[nodiscard]] Jobs readJobs();
+private:
     void checkRequests(const AcceptanceLog::Contents& log, const Jobs& jobs, Verdict& verdict);
     void checkRows(Verdict& verdict);
     void checkQueue(const Jobs& jobs, Verdict& verdict);

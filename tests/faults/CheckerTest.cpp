@@ -83,6 +83,16 @@ public:
         const Verdict counted = plant(fleet, lost, log);
         CPPUNIT_ASSERT_EQUAL_MESSAGE(counted.text(), std::size_t{0}, counted.findings.size());
         CPPUNIT_ASSERT_EQUAL(std::int64_t{1}, counted.lostByServer);
+        AcceptanceLog::Contents byName = clean;
+        for (const Answer& answer : clean.answers) {
+            byName.lostJobs.emplace(answer.jobId, answer.timestampMs);
+        }
+        CPPUNIT_ASSERT_EQUAL(std::int64_t{1}, plant(fleet, lost, byName).lostByServer);
+        for (const Answer& answer : clean.answers) {
+            byName.lostJobs.erase({answer.jobId, answer.timestampMs});
+            byName.lostJobs.emplace(answer.jobId, answer.timestampMs - 1);
+        }
+        CPPUNIT_ASSERT_EQUAL(std::size_t{1}, plant(fleet, lost, byName).findings.size());
         log.windows.front() = {0, clean.answers.front().askedMs - 1, ""};
         CPPUNIT_ASSERT_EQUAL(std::size_t{1}, plant(fleet, lost, log).findings.size());
         fleet.forgetLogs();

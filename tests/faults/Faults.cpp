@@ -147,24 +147,18 @@ void addRedisFaults(std::vector<Fault>& all) {
                   "before are recognised; a new job with an old id is decided for itself.");
         rewound.begin = [byAof](Rig& rig) { rig.rememberRedis(byAof); };
         rewound.end = [](Rig& rig) {
-            // Nobody works for a moment: what is accepted then is in Redis alone.
-            for (std::size_t i = 0; i < rig.fleet().consumers(); ++i) {
-                rig.fleet().killConsumer(i);
-            }
-            rig.waitForAccepted(30, std::chrono::seconds(60));
+            rig.stopConsumersFor(30);
             rig.rewindRedis();
-            for (std::size_t i = 0; i < rig.fleet().consumers(); ++i) {
-                rig.fleet().startConsumer(i);
-            }
+            rig.startConsumers();
         };
         all.push_back(rewound);
     }
     Fault emptied = fault(
         "redis-emptied", "FLUSHALL: what Redis lost itself is lost; work goes on with ids from 1.");
-    emptied.begin = [](Rig& rig) { rig.rememberRedis(false); };
     emptied.end = [](Rig& rig) {
-        rig.redis({"FLUSHALL"});
-        rig.logLoss("redis-server emptied");
+        rig.stopConsumersFor(30);
+        rig.emptyRedis();
+        rig.startConsumers();
     };
     all.push_back(emptied);
 

@@ -1,8 +1,12 @@
 #include "faults/Rig.h"
 
+#include <algorithm>
 #include <csignal>
 #include <optional>
+#include <set>
 #include <utility>
+
+#include "drover/Exceptions.h"
 
 namespace drover::test {
 
@@ -82,19 +86,69 @@ void Rig::endSessions() {
         " AND pid <> pg_backend_pid()");
 }
 
+void Rig::stopConsumersFor(std::size_t count) {
+    for (std::size_t i = 0; i < fleet_->consumers(); ++i) {
+        fleet_->killConsumer(i);
+    }
+    waitForAccepted(count, std::chrono::seconds(60));
+}
+
+void Rig::startConsumers() {
+    for (std::size_t i = 0; i < fleet_->consumers(); ++i) {
+        fleet_->startConsumer(i);
+    }
+}
+
 void Rig::rememberRedis() {
     rememberRedis(++backups_ % 2 == 0);
 }
 
 void Rig::rememberRedis(bool byAof) {
-    backupMs_ = wallMs() - (byAof ? kUnwrittenMs : 0);
     backup_ = byAof ? redisServer().copyAof() : redisServer().backUp();
 }
 
 void Rig::rewindRedis() {
-    redisServer().stop(SIGKILL);
-    logLoss("redis-server rewound");
-    redisServer().rewind(backup_);
+    loseInRedis([this] {
+        redisServer().stop(SIGKILL);
+        redisServer().rewind(backup_);
+    });
+}
+
+void Rig::emptyRedis() {
+    loseInRedis([this] { redis({"FLUSHALL"}); });
+}
+
+void Rig::loseInRedis(const std::function<void()>& lose) {
+    // From here on nobody but the rig talks to the server, which first does what was sent to it.
+    redisProxy_.refuse();
+    redisProxy_.cutAll();
+    eventually(
+        "the rig is the server's only client",
+        [this] {
+            const std::string list(redis({"CLIENT", "LIST", "TYPE", "normal"}).text());
+            return std::count(list.begin(), list.end(), '\n') == 1;
+        },
+        std::chrono::seconds(20));
+    std::set<JobKey> had = unfinishedJobs(fleet_->queue());
+    lose();
+    std::set<JobKey> has;
+    eventually(
+        "the server answers the rig",
+        [&] {
+            try {
+                has = unfinishedJobs(fleet_->queue());
+                return true;
+            } catch (const RedisIoException&) {
+                return false;
+            }
+        },
+        std::chrono::seconds(20));
+    for (const JobKey& job : had) {
+        if (has.count(job) == 0) {
+            log_->lostByServer(job);
+        }
+    }
+    redisProxy_.heal();
 }
 
 void Rig::killRedis() {

@@ -42,13 +42,18 @@ public:
     /// Ends every session of the database but the rig's.
     void endSessions();
 
-    /// A copy of Redis, and the time from which it lacks something. Every second one is made of the append-only files.
+    /// Kills every consumer, and waits until `count` requests are accepted, which then are in Redis alone.
+    void stopConsumersFor(std::size_t count);
+    void startConsumers();
+
+    /// A copy of Redis, for rewindRedis(). Every second one is made of the append-only files.
     void rememberRedis();
     void rememberRedis(bool byAof);
-    /// Puts the copy in place of what Redis has by now, and logs what the server has lost thereby.
+    /// Puts the copy in place of what Redis has by now, and logs which jobs the server has lost thereby: those that it had
+    /// when its last client was cut off, and has not when it is back.
     void rewindRedis();
-    /// Logs that what came after the copy is lost.
-    void logLoss(const std::string& why) { log_->lostByServer({backupMs_, wallMs(), why}); }
+    /// FLUSHALL, logged likewise.
+    void emptyRedis();
     /// SIGKILL, by which the server may lose what it has not written yet.
     void killRedis();
 
@@ -61,6 +66,8 @@ public:
     [[nodiscard]] std::string database() const { return fleet_->database(); }
 
 private:
+    void loseInRedis(const std::function<void()>& lose);
+
     std::mt19937_64 random_;
     TcpProxy redisProxy_;
     TcpProxy postgresProxy_;
@@ -68,7 +75,6 @@ private:
     std::unique_ptr<AcceptanceLog> log_;
     std::unique_ptr<Load> load_;
     RedisServer::Backup backup_;
-    std::int64_t backupMs_ = 0;
     int backups_ = 0;
 };
 
