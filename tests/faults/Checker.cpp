@@ -117,7 +117,7 @@ std::string nameOf(Mistake mistake) {
         case Mistake::OtherRequest:
             return "outcome of another request";
         case Mistake::UnaskedOutcome:
-            return "outcome that nobody asked for";
+            return "outcome without request";
         case Mistake::OutcomeWithoutRow:
             return "outcome without its reservation";
         case Mistake::RowWithoutOutcome:

@@ -21,7 +21,7 @@ enum class Mistake {
     RowWithoutOutcome,  ///< A reservation that no outcome names.
     RowOfTwoOutcomes,   ///< A reservation that several outcomes name.
     RowDiffers,         ///< A reservation for another event or user than its outcome says.
-    WrongStatus,        ///< A reservation is not RESERVED; nobody cancels here.
+    WrongStatus,        ///< A reservation is not RESERVED; no run cancels any.
     UserTwice,          ///< A user has two seats of one event.
     Oversold,           ///< An event has more reservations than tickets.
     WrongCounter,       ///< An event's counter is not the number of its reservations.

@@ -269,7 +269,7 @@ private:
              "",
              {{"RPUSH", bull("906:logs"), "x"}},
              {}},
-            {"a key of nobody", Mistake::Leftover, "", {{"SET", "stray", "x"}}, {}},
+            {"a key of no queue", Mistake::Leftover, "", {{"SET", "stray", "x"}}, {}},
         };
     }
 

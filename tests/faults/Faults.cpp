@@ -174,12 +174,12 @@ void addRedisFaults(std::vector<Fault>& all) {
                                "min-replicas-to-write",
                                "1",
                                "0"));
-    all.push_back(
-        redisSetting("redis-refused-password",
-                     "A password that nobody told: 503, slow retries, and back by itself.",
-                     "requirepass",
-                     "secret",
-                     ""));
+    all.push_back(redisSetting(
+        "redis-refused-password",
+        "A password that the processes were not given: 503, slow retries, and back by itself.",
+        "requirepass",
+        "secret",
+        ""));
     all.push_back(
         redisSetting("redis-refused-connections",
                      "More clients than Redis takes: 503, retries with jitter, and back by itself.",
@@ -245,11 +245,11 @@ void addPostgresFaults(std::vector<Fault>& all) {
     all.push_back(
         trigger("postgres-trigger-raises",
                 "An error that is not the request's fault counts as an outage, with an alarm.",
-                "'somebody''s trigger'"));
+                "'a trigger of another team'"));
 
     Fault check =
         fault("postgres-check-added",
-              "A CHECK that somebody added refuses every reservation: an outage, with an alarm.");
+              "A CHECK added by hand refuses every reservation: an outage, with an alarm.");
     check.begin = [](Rig& rig) {
         rig.sql("ALTER TABLE reservations ADD CONSTRAINT rig_refuses CHECK (false) NOT VALID");
     };
@@ -289,8 +289,9 @@ void addPostgresFaults(std::vector<Fault>& all) {
     };
     all.push_back(refused);
 
-    Fault locked = fault("postgres-locked",
-                         "Somebody locks the events: batches wait or give up, and are run again.");
+    Fault locked =
+        fault("postgres-locked",
+              "Events locked by another session: batches wait or give up, and are run again.");
     locked.begin = [](Rig& rig) { rig.sql("BEGIN; SELECT 1 FROM events FOR UPDATE"); };
     locked.end = [](Rig& rig) { rig.sql("COMMIT"); };
     locked.lasts = milliseconds(3500);

@@ -48,6 +48,35 @@ std::string beside(std::int64_t count, std::int64_t other, const std::string& wh
            (other == 0 ? "" : " (" + std::to_string(other) + " by " + who + ")");
 }
 
+constexpr const char* kHead = R"(# What breaks, and what is promised then
+
+Each row is a fault that `tests/faults` makes while one producer and its consumers, as real processes, work under load. They
+reach a real Redis and a real PostgreSQL through two proxies. The load writes each request and each answer to a log before it
+goes on. When all jobs are done, a checker compares that log with the database and Redis:
+
+- each accepted request has exactly one outcome, for its own event and user, and no other request was given its job;
+- each reservation belongs to one outcome, no user has two seats of an event, no event is oversold, counters are the number of
+  their rows, and each rejection has its cause;
+- Redis holds no job that is still to be done, in two lists or in none, no lock without an active job, no leftover key.
+
+`CheckerTest` plants mistakes of each kind, and wants exactly that one found. When Redis is rewound, the rig first cuts off
+every client, and reads which jobs are there before and after: only the difference counts as lost by the server.
+
+`./dev faults` repeats everything, `./dev faults NAME` one row. The rows were made by:
+
+)";
+
+constexpr const char* kLegend = R"(
+*Accepted* counts 201 answers; *not accepted* every other answer, and requests without one, such as those sent while no producer
+ran. *Lost* counts accepted requests without outcome; those that a server lost by itself are in brackets. *Doubled* counts
+effects that happened twice or beyond a limit; jobs that a middlebox ordered by saying a request twice are in brackets: they
+hold no second seat. *Seconds* is the time from the end of the fault until a request that came after it was decided, on a
+machine of two cores that did other work as well.
+
+| Fault | Promise | Accepted | Not accepted | Lost | Doubled | Seconds | |
+|---|---|---|---|---|---|---|---|
+)";
+
 }  // namespace
 
 void writeResult(const std::string& folder, const FaultResult& result) {
@@ -95,45 +124,14 @@ std::map<std::string, FaultResult> readResults(const std::string& folder) {
 
 std::string makeDocument(const std::map<std::string, FaultResult>& results) {
     std::ostringstream out;
-    out << "# What breaks, and what is promised then\n"
-           "\n"
-           "Each row is a fault that `tests/faults` makes while one producer and its consumers, as "
-           "real processes, work\n"
-           "under load between two proxies, on a real Redis and a real PostgreSQL. The load writes "
-           "each request and each\n"
-           "answer to a log before it goes on. When all jobs are done, a checker compares that log "
-           "with the database and\n"
-           "Redis: every accepted request has exactly one outcome, each reservation belongs to one "
-           "outcome, nobody has two\n"
-           "seats of an event, no event is oversold, counters are the number of their rows, and "
-           "Redis holds no job in two\n"
-           "lists or in none, no lock and no key that is left over. The checker is tested with "
-           "planted mistakes\n"
-           "(`CheckerTest`).\n"
-           "\n"
-           "Made by `./dev faults`; `./dev faults NAME` repeats one of them. The rows were made "
-           "by:\n"
-           "\n";
+    out << kHead;
     std::set<std::string> commands;
     for (const auto& [name, result] : results) {
         if (commands.insert(result.command).second) {
             out << "- `" << result.command << "`\n";
         }
     }
-    out << "\n"
-           "*Accepted* counts 201 answers; *not accepted* every other answer, and requests without "
-           "one. *Lost* counts accepted\n"
-           "requests without outcome; those that a server lost by itself, since it was rewound, "
-           "emptied or killed, are in\n"
-           "brackets. *Doubled* counts effects that happened twice or beyond a limit; jobs that a "
-           "middlebox ordered by saying\n"
-           "a request twice are in brackets: they hold no second seat. *Seconds* is the time from "
-           "the end of the fault until\n"
-           "a request that came after it was decided, on a machine of two cores that did other "
-           "work as well.\n"
-           "\n"
-           "| Fault | Promise | Accepted | Not accepted | Lost | Doubled | Seconds | |\n"
-           "|---|---|---|---|---|---|---|---|\n";
+    out << kLegend;
     for (const Promise& promise : promises()) {
         out << rowBegin(promise);
         const auto found = results.find(promise.name);

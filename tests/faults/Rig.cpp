@@ -119,7 +119,7 @@ void Rig::emptyRedis() {
 }
 
 void Rig::loseInRedis(const std::function<void()>& lose) {
-    // From here on nobody but the rig talks to the server, which first does what was sent to it.
+    // From here on the rig is the only client, which first does what was sent to it.
     redisProxy_.refuse();
     redisProxy_.cutAll();
     eventually(
