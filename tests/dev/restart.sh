@@ -4,7 +4,13 @@
 set -euo pipefail
 dev=$1
 scratch=$(mktemp -d)
-trap 'kill "${follower:-}" 2>/dev/null || true; for f in "$scratch"/pid/*; do kill -9 $(cut -d" " -f1 "$f") 2>/dev/null || true; done; rm -rf "$scratch"' EXIT
+cleanup() {
+  local file
+  kill "${follower:-}" 2>/dev/null || true
+  for file in "$scratch"/pid/*; do kill -9 "$(cut -d' ' -f1 "$file")" 2>/dev/null || true; done
+  rm -rf "$scratch"
+}
+trap cleanup EXIT
 mkdir -p "$scratch/log"
 
 fail() {
