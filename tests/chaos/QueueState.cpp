@@ -145,7 +145,8 @@ void QueueState::assertClean() {
                                        keys_.limiter,
                                        keys_.stalled,
                                        keys_.stalledCheck,
-                                       keys_.repeat};
+                                       keys_.repeat,
+                                       keys_.rescue};
     std::vector<std::string> leftovers;
     const Reply all = call({"KEYS", "*"});
     for (std::size_t i = 0; i < all.size(); ++i) {
