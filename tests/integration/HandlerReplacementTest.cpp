@@ -37,6 +37,7 @@ public:
 
     void whatHasNotBegunGoesToTheNewHandler() {
         settings_.batchSize = 1;
+        settings_.unstartedMax = std::chrono::seconds(60);
         const auto before = holding();
         const auto after = std::make_shared<FakeHandler>(completeAll);
         const std::string held = addJob();
@@ -79,15 +80,17 @@ public:
         };
         claims.assign(51, {1 << 30, 0});
         addMany(kJobs / 2);
+        int added = kJobs / 2;
         run(counting(0));
         for (std::size_t number = 1; number <= 50; ++number) {
             const auto next = counting(number);
             if (number == 25) {
                 addMany(kJobs / 2);
+                added = kJobs;
             }
             change({next});
             eventually("it works or nothing is left",
-                       [&] { return next->seen() > 0 || completedCount() == kJobs; });
+                       [&] { return next->seen() > 0 || completedCount() == added; });
         }
         eventually("all are done", [&] { return completedCount() == kJobs; });
         const std::lock_guard lock(mutex);

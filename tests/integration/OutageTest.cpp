@@ -1,5 +1,6 @@
 #include <atomic>
 #include <chrono>
+#include <map>
 #include <mutex>
 #include <set>
 
@@ -36,6 +37,12 @@ class OutageTest : public WorkerFixture {
     CPPUNIT_TEST(aLostReplyOfARetryIsRecognised);
     CPPUNIT_TEST(aLostReplyOfAHandBackIsRecognised);
     CPPUNIT_TEST(whatWasNeverSentIsStillALossWhenAnotherTookIt);
+    CPPUNIT_TEST(aClaimThatNeedsLongerThanADeadlineGetsOn);
+    CPPUNIT_TEST(resultsThatNeedLongerThanADeadlineGetOn);
+    CPPUNIT_TEST(largeJobsGetOnAndSoDoSmallOnesBehindThem);
+    CPPUNIT_TEST(theBytesOfHeldJobsAreBounded);
+    CPPUNIT_TEST(aLostClaimIsFollowedBySmallerOnes);
+    CPPUNIT_TEST(aBusyWorkerNoticesThatRedisIsAway);
     CPPUNIT_TEST(restartsUnderLoadLoseNothing);
     CPPUNIT_TEST(aWorkerCanBeDrainedDuringAnOutage);
     CPPUNIT_TEST(aWorkerCanBeStoppedDuringAnOutage);
@@ -177,6 +184,105 @@ public:
         CPPUNIT_ASSERT_EQUAL(std::size_t{1}, log_->count("the outcome is discarded"));
     }
 
+    void aClaimThatNeedsLongerThanADeadlineGetsOn() {
+        addLarge(500, 100'000);
+        addLarge(50, 10);
+        proxy_ = std::make_unique<TcpProxy>(own_->port());
+        // A hundred megabits: the fifty megabytes take four seconds.
+        proxy_->throttle(12'500'000);
+        settings_.lockDuration = seconds(2);
+        run(std::make_shared<FakeHandler>(completeAll), through(milliseconds(500)));
+        keepLocks(options());
+        sweep(milliseconds(500), 0);
+        eventually(
+            "all done", [&] { return worker_->stats().completed == 550; }, seconds(40));
+        CPPUNIT_ASSERT_EQUAL(std::int64_t{550}, number({"ZCARD", keys().completed}));
+        CPPUNIT_ASSERT_EQUAL(std::uint64_t{550}, worker_->stats().claimed);
+        proxy_->throttle(0);
+    }
+
+    void resultsThatNeedLongerThanADeadlineGetOn() {
+        addLarge(30, 10);
+        proxy_ = std::make_unique<TcpProxy>(own_->port());
+        const std::string result = "\"" + std::string(1'000'000, 'r') + "\"";
+        run(std::make_shared<FakeHandler>([&](std::span<RunningJob* const> jobs) {
+                for (RunningJob* job : jobs) {
+                    job->setOutcome({JobOutcome::Kind::Completed, result, "", 0});
+                }
+            }),
+            through(milliseconds(500)));
+        keepLocks(options());
+        proxy_->throttle(12'500'000);
+        eventually(
+            "all done", [&] { return worker_->stats().completed == 30; }, seconds(40));
+        CPPUNIT_ASSERT_EQUAL(std::int64_t{30}, number({"ZCARD", keys().completed}));
+        CPPUNIT_ASSERT_EQUAL(std::size_t{0}, log_->count("had done it"));
+        proxy_->throttle(0);
+    }
+
+    void largeJobsGetOnAndSoDoSmallOnesBehindThem() {
+        addLarge(40, 16 << 20);
+        addLarge(50, 10);
+        std::int64_t most = 0;
+        run(std::make_shared<FakeHandler>(completeAll));
+        keepLocks(options());
+        eventually(
+            "all done",
+            [&] {
+                most = std::max(most, worker_->held().bytes());
+                return worker_->stats().completed == 90;
+            },
+            seconds(60));
+        CPPUNIT_ASSERT_EQUAL(std::uint64_t{90}, worker_->stats().claimed);
+        CPPUNIT_ASSERT(most <= settings_.maxBytes + (17 << 20));
+    }
+
+    void theBytesOfHeldJobsAreBounded() {
+        settings_.maxBytes = 1'000'000;
+        settings_.threads = 2;
+        addLarge(20, 300'000);
+        run(holding());
+        eventually("full", [&] { return log_->count("(maxBytes)") == 1; });
+        // Three have less than a million bytes, the fourth passes it.
+        CPPUNIT_ASSERT_EQUAL(std::size_t{4}, worker_->stats().held);
+        pass(milliseconds(300));
+        CPPUNIT_ASSERT_EQUAL(std::size_t{4}, worker_->stats().held);
+        CPPUNIT_ASSERT_EQUAL(std::size_t{1}, log_->count("(maxBytes)"));
+        hold_ = false;
+        eventually("all done", [&] { return worker_->stats().completed == 20; });
+    }
+
+    void aLostClaimIsFollowedBySmallerOnes() {
+        proxy_ = std::make_unique<TcpProxy>(own_->port());
+        addLarge(40, 10);
+        proxy_->loseReply("EVALSHA");
+        std::mutex mutex;
+        std::map<std::string, std::size_t> claims;  // By token, which counts them up.
+        run(std::make_shared<FakeHandler>([&](std::span<RunningJob* const> jobs) {
+                {
+                    const std::lock_guard lock(mutex);
+                    for (const RunningJob* job : jobs) {
+                        ++claims[job->job().token];
+                    }
+                }
+                completeAll(jobs);
+            }),
+            through(milliseconds(500)));
+        eventually("all done", [&] { return worker_->stats().completed == 40; });
+        const std::lock_guard lock(mutex);
+        CPPUNIT_ASSERT_EQUAL(std::size_t{32}, claims.begin()->second);
+    }
+
+    void aBusyWorkerNoticesThatRedisIsAway() {
+        addLarge(1, 10);
+        run(holding());
+        eventually("it runs", [&] { return worker_->stats().held == 1; });
+        own_->stop();
+        eventually("noticed", [&] { return !worker_->stats().redisHealthy; });
+        own_->start();
+        eventually("back", [&] { return worker_->stats().redisHealthy; });
+    }
+
     void restartsUnderLoadLoseNothing() {
         constexpr int kJobs = 20000;
         std::mutex mutex;
@@ -268,6 +374,29 @@ public:
     }
 
 private:
+    void addLarge(int count, std::size_t bytes) {
+        AddItem item;
+        item.name = "test";
+        item.data = "\"" + std::string(bytes, 'x') + "\"";
+        item.opts = "{\"attempts\":0}";
+        for (int i = 0; i < count; ++i) {
+            backend().addJobs(client(), {item}, clock_.wallMs());
+        }
+    }
+    RedisOptions through(milliseconds commandTimeout) {
+        RedisOptions options = this->options();
+        options.port = proxy_->port();
+        options.commandTimeout = commandTimeout;
+        return options;
+    }
+    /// Runs until hold_ says otherwise.
+    std::shared_ptr<FakeHandler> holding() {
+        return std::make_shared<FakeHandler>([this](std::span<RunningJob* const> jobs) {
+            while (hold_ && jobs.front()->waitCancelled(milliseconds(2)) == CancelReason::None) {
+            }
+            completeAll(jobs);
+        });
+    }
     /// Time that has to go by; there is no event to wait for.
     static void pass(milliseconds duration) {
         const auto until = SteadyClock::now() + duration;

@@ -38,6 +38,9 @@ class WorkerTest : public RedisFixture {
     CPPUNIT_TEST(aJobThatCannotEndFailsAndHoldsUpNobody);
     CPPUNIT_TEST(unavailableHandlerCostsNoAttemptAndProbesWithOneJob);
     CPPUNIT_TEST(jobsThatDoNotBeginInTimeAreHandedBackInOrder);
+    CPPUNIT_TEST(jobsOf200MsAreClaimedOnceAndOnlyAsTheyRun);
+    CPPUNIT_TEST(aBatchAtWorkIsNotFilledUp);
+    CPPUNIT_TEST(quietHandsBackWhatHasNotBegun);
     CPPUNIT_TEST(drainHandsBackAndFinishes);
     CPPUNIT_TEST(deferredFailureIsFailedUnrun);
     CPPUNIT_TEST(thousandsOfJobsAreEachRunOnce);
@@ -296,11 +299,9 @@ public:
     }
 
     void jobsThatDoNotBeginInTimeAreHandedBackInOrder() {
-        for (int i = 0; i < 6; ++i) {
-            addJob();
-        }
-        std::atomic<bool> hold{true};
+        std::atomic<bool> hold{false};
         settings_.unstartedMax = milliseconds(50);
+        const std::string first = addJob();
         run(std::make_shared<FakeHandler>(
             [&hold](std::span<RunningJob* const> jobs) {
                 while (hold && jobs.front()->waitCancelled(milliseconds(5)) == CancelReason::None) {
@@ -309,18 +310,97 @@ public:
             },
             std::vector<std::string>{},
             1));
-        eventually("handed back", [&] { return number({"LLEN", keys().active}) == 1; });
-        CPPUNIT_ASSERT((std::vector<std::string>{"6", "5", "4", "3", "2"} == list(keys().wait)));
-        CPPUNIT_ASSERT_EQUAL(std::string("0"), hash("2")["ats"]);
+        // Jobs are short, as far as this one tells: others are held ahead.
+        eventually("completed", [&] { return stateOf(first) == JobState::Completed; });
+        hold = true;
+        backend().addJobs(client(), std::vector<AddItem>(6, item()), clock_.wallMs());
+        eventually("handed back", [&] { return worker_->stats().handedBack == 5; });
+        eventually("in wait", [&] { return number({"LLEN", keys().active}) == 1; });
+        CPPUNIT_ASSERT((std::vector<std::string>{"7", "6", "5", "4", "3"} == list(keys().wait)));
+        CPPUNIT_ASSERT_EQUAL(std::string("0"), hash("3")["ats"]);
         hold = false;
+        eventually("all done", [&] { return number({"ZCARD", keys().completed}) == 7; });
+    }
+
+    void jobsOf200MsAreClaimedOnceAndOnlyAsTheyRun() {
+        settings_.threads = 2;
+        auto handler = std::make_shared<FakeHandler>(
+            [](std::span<RunningJob* const> jobs) {
+                jobs.front()->waitCancelled(milliseconds(300));
+                completeAll(jobs);
+            },
+            std::vector<std::string>{},
+            1);
+        run(handler);
+        backend().addJobs(client(), std::vector<AddItem>(14, item()), clock_.wallMs());
+        std::int64_t mostActive = 0;
+        eventually("completed", [&] {
+            mostActive = std::max(mostActive, number({"LLEN", keys().active}));
+            return number({"ZCARD", keys().completed}) == 14;
+        });
+        CPPUNIT_ASSERT_EQUAL(std::int64_t{2}, mostActive);
+        const auto seen = events();
+        for (const char* event : {"active ", "waiting "}) {
+            CPPUNIT_ASSERT_EQUAL_MESSAGE(
+                event, std::ptrdiff_t{14}, std::count_if(seen.begin(), seen.end(), [&](auto& one) {
+                    return one.rfind(event, 0) == 0;
+                }));
+        }
+        CPPUNIT_ASSERT_EQUAL(std::uint64_t{14}, worker_->stats().claimed);
+        CPPUNIT_ASSERT_EQUAL(std::uint64_t{0}, worker_->stats().handedBack);
+    }
+
+    void aBatchAtWorkIsNotFilledUp() {
+        // One thread that may have 64 jobs has one of them: what comes later waits where a peer can take it.
+        std::atomic<bool> hold{true};
+        auto handler = std::make_shared<FakeHandler>([&hold](std::span<RunningJob* const> jobs) {
+            while (hold && jobs.front()->waitCancelled(milliseconds(5)) == CancelReason::None) {
+            }
+            completeAll(jobs);
+        });
+        run(handler);
+        addJob();
+        eventually("it runs", [&] { return handler->seen() == 1; });
+        for (int i = 0; i < 10; ++i) {
+            addJob();
+        }
+        const auto until = clock_.monotonic() + milliseconds(700);
+        eventually("a while", [&] { return clock_.monotonic() > until; });
+        CPPUNIT_ASSERT_EQUAL(std::uint64_t{1}, worker_->stats().claimed);
+        hold = false;
+        eventually("completed", [&] { return number({"ZCARD", keys().completed}) == 11; });
+        CPPUNIT_ASSERT_EQUAL(std::size_t{10}, handler->batches().back());
+    }
+
+    void quietHandsBackWhatHasNotBegun() {
+        std::atomic<bool> hold{false};
+        settings_.unstartedMax = std::chrono::seconds(60);
+        auto handler = std::make_shared<FakeHandler>(
+            [&hold](std::span<RunningJob* const> jobs) {
+                while (hold && jobs.front()->waitCancelled(milliseconds(5)) == CancelReason::None) {
+                }
+                completeAll(jobs);
+            },
+            std::vector<std::string>{},
+            1);
+        run(handler);
+        const std::string first = addJob();
+        eventually("completed", [&] { return stateOf(first) == JobState::Completed; });
+        hold = true;
+        backend().addJobs(client(), std::vector<AddItem>(5, item()), clock_.wallMs());
+        eventually("held ahead", [&] { return number({"LLEN", keys().active}) == 5; });
+        worker_->quiet(true);
+        eventually("handed back", [&] { return number({"LLEN", keys().active}) == 1; });
+        CPPUNIT_ASSERT_EQUAL(std::int64_t{4}, number({"LLEN", keys().wait}));
+        hold = false;
+        eventually("it ends", [&] { return number({"LLEN", keys().active}) == 0; });
+        CPPUNIT_ASSERT_EQUAL(std::int64_t{4}, number({"LLEN", keys().wait}));
+        worker_->quiet(false);
         eventually("all done", [&] { return number({"ZCARD", keys().completed}) == 6; });
     }
 
     void drainHandsBackAndFinishes() {
-        for (int i = 0; i < 5; ++i) {
-            addJob();
-        }
-        std::atomic<bool> hold{true};
+        std::atomic<bool> hold{false};
         auto handler = std::make_shared<FakeHandler>(
             [&hold](std::span<RunningJob* const> jobs) {
                 while (hold) {
@@ -331,14 +411,18 @@ public:
             std::vector<std::string>{},
             1);
         run(handler);
-        eventually("running", [&] { return handler->seen() == 1; });
+        const std::string first = addJob();
+        eventually("completed", [&] { return stateOf(first) == JobState::Completed; });
+        hold = true;
+        backend().addJobs(client(), std::vector<AddItem>(5, item()), clock_.wallMs());
+        eventually("running", [&] { return handler->seen() == 2; });
         worker_->drain();
         eventually("one left", [&] { return number({"LLEN", keys().active}) == 1; });
         CPPUNIT_ASSERT(!worker_->finished());
         hold = false;
         eventually("finished", [&] { return worker_->finished(); });
         CPPUNIT_ASSERT_EQUAL(std::int64_t{0}, number({"LLEN", keys().active}));
-        CPPUNIT_ASSERT_EQUAL(std::int64_t{1}, number({"ZCARD", keys().completed}));
+        CPPUNIT_ASSERT_EQUAL(std::int64_t{2}, number({"ZCARD", keys().completed}));
         CPPUNIT_ASSERT_EQUAL(std::int64_t{4}, number({"LLEN", keys().wait}));
         CPPUNIT_ASSERT_EQUAL(std::string("0"), text({"ZSCORE", keys().marker, "0"}));
     }
@@ -413,6 +497,13 @@ public:
     }
 
 private:
+    static AddItem item() {
+        AddItem item;
+        item.name = "test";
+        item.data = "{}";
+        item.opts = "{\"attempts\":0}";
+        return item;
+    }
     void run(std::shared_ptr<FakeHandler> handler) {
         make(std::move(handler));
         worker_->start();

@@ -218,6 +218,13 @@ std::vector<KeySpec> engineKeys() {
                                       1,
                                       kMaxMs,
                                       "The window that limiterMax counts in.")));
+    keys.push_back(reloadable(
+        integer("queue.<alias>.maximumRateLimitDelayMs",
+                30000,
+                1,
+                kMaxMs,
+                "How long a closed rate limit is trusted before it is looked at again: it may have "
+                "been lifted.")));
     keys.push_back(
         reloadable(integer("queue.<alias>.metricsMaxDataPoints",
                            0,
@@ -388,6 +395,13 @@ const std::vector<KeySpec>& workerSettings() {
                     0,
                     kMaxMs,
                     "How long a claimed job may wait for a thread before it is handed back.")),
+        reloadable(integer("maxBytes",
+                           64 << 20,
+                           1,
+                           std::int64_t{1} << 40,
+                           "Bytes of claimed jobs that this process holds of the queue before it "
+                           "claims no further one; the job that passes it is held as well. While "
+                           "jobs arrive and run their bytes are in memory up to three times.")),
         reloadable(integer(
             "timeoutMs",
             0,

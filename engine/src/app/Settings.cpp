@@ -173,6 +173,7 @@ QueueSettings Settings::queue(const Configuration& config, const std::string& al
     queue.stalledInterval = milliseconds(number(get("stalledIntervalMs")));
     queue.maxStalledCount = number(get("maxStalledCount"));
     queue.unstartedMax = milliseconds(number(get("unstartedMaxMs")));
+    queue.maxBytes = std::stoll(get("maxBytes").text);
     queue.timeout = milliseconds(number(get("timeoutMs")));
     queue.drainDelay = milliseconds(number(get("drainDelayMs")));
     queue.workerName = get("workerName").text;
@@ -181,6 +182,7 @@ QueueSettings Settings::queue(const Configuration& config, const std::string& al
     queue.bullmq5 = get("bullmq5").text;
     queue.limiterMax = number(get("limiterMax"));
     queue.limiterDuration = milliseconds(number(get("limiterDurationMs")));
+    queue.maximumRateLimitDelay = milliseconds(number(get("maximumRateLimitDelayMs")));
     queue.metricsMaxDataPoints = number(get("metricsMaxDataPoints"));
     queue.maxStartedAttempts = number(get("maxStartedAttempts"));
     queue.removeOnComplete = keepRule(get("removeOnComplete").text);

@@ -37,6 +37,7 @@ struct QueueSettings {
     std::chrono::milliseconds lostJobsInterval{0};
     int maxStalledCount = 0;
     std::chrono::milliseconds unstartedMax{0};
+    std::int64_t maxBytes = 0;
     std::chrono::milliseconds timeout{0};  ///< 0: none.
     std::chrono::milliseconds drainDelay{0};
     std::string workerName;  ///< Empty: the engine makes one up.
@@ -45,6 +46,7 @@ struct QueueSettings {
     std::string bullmq5;  ///< "on", "auto" or "off".
     int limiterMax = 0;   ///< 0: no limit.
     std::chrono::milliseconds limiterDuration{0};
+    std::chrono::milliseconds maximumRateLimitDelay{0};
     int metricsMaxDataPoints = 0;
     int maxStartedAttempts = 0;
     KeepJobs removeOnComplete;

@@ -35,10 +35,12 @@ WorkerSettings workerSettingsOf(const QueueSettings& queue, const std::string& p
     worker.stalledInterval = queue.stalledInterval;
     worker.maxStalledCount = queue.maxStalledCount;
     worker.unstartedMax = queue.unstartedMax;
+    worker.maxBytes = queue.maxBytes;
     worker.timeout = queue.timeout;
     worker.drainDelay = queue.drainDelay;
     worker.bullmq5 = bullmq5Of(queue);
     worker.limiter = {queue.limiterMax, queue.limiterDuration};
+    worker.maximumRateLimitDelay = queue.maximumRateLimitDelay;
     worker.metricsPoints = queue.metricsMaxDataPoints;
     worker.maxStartedAttempts = queue.maxStartedAttempts;
     worker.keepCompleted = queue.removeOnComplete;

@@ -35,7 +35,16 @@ bool AdvanceCalls::maySend() const {
 }
 
 int AdvanceCalls::outcomes() const {
-    return std::min(static_cast<int>(settlement_.finish.size()), kMostPerCall);
+    int count = 0;
+    std::size_t bytes = 0;
+    for (const auto& settled : settlement_.finish) {
+        if (count == kMostPerCall || bytes >= kEnoughBytes) {
+            break;
+        }
+        ++count;
+        bytes += settled.item.value.size() + settled.item.stacktrace.size();
+    }
+    return count;
 }
 
 int AdvanceCalls::unanswered() const {
@@ -44,6 +53,15 @@ int AdvanceCalls::unanswered() const {
         change += call->request.claim - static_cast<int>(call->sent.size());
     }
     return change;
+}
+
+AdvanceCalls::Claims AdvanceCalls::claims() const {
+    Claims all;
+    for (const auto& call : calls_) {
+        all.jobs += call->request.claim;
+        all.bytes += call->request.claim > 0 ? call->request.enoughBytes : 0;
+    }
+    return all;
 }
 
 AdvanceCalls::Time AdvanceCalls::deadline() const {
@@ -67,9 +85,10 @@ void AdvanceCalls::send(AdvanceRequest request) {
         settlement_.finish.erase(begin, end);
         call.alone = refused_;
         call.nowMs = clock_.wallMs();
-        call.deadline = clock_.monotonic() + redis_.options().commandTimeout;
+        call.sentAt = clock_.monotonic();
         call.command = backend_.advanceCall(redis_, call.request, call.nowMs);
         redis_.send(call.command);
+        call.deadline = clock_.monotonic() + redis_.options().commandTimeout;
     } catch (...) {
         loseAll();
         throw;
@@ -110,7 +129,9 @@ std::optional<AdvanceCalls::Answer> AdvanceCalls::receive() {
         Answer answer{
             backend_.advanceResult(std::move(answered->reply), call->request, call->nowMs),
             {},
-            call->request.claim};
+            call->request.claim,
+            call->request.enoughBytes,
+            clock_.monotonic() - call->sentAt};
         answer.ended.reserve(call->sent.size());
         for (std::size_t i = 0; i < call->sent.size(); ++i) {
             answer.ended.push_back({std::move(call->sent[i].run),
@@ -150,7 +171,7 @@ void AdvanceCalls::takeBack(Call& call, bool open) {
                               std::make_move_iterator(items.begin()),
                               std::make_move_iterator(items.end()));
     if (open && call.request.claim > 0) {
-        unansweredClaims_.push_back(call.request.token);
+        unansweredClaims_.push_back({call.request.token, call.request.claim});
     }
 }
 

@@ -25,8 +25,10 @@ class AdvanceCalls {
 public:
     using Time = Clock::Monotonic;
 
-    /// Jobs per call, for claims and for outcomes: a script holds up every other client of the server.
+    /// Outcomes per call: a script holds up every other client of the server.
     static constexpr int kMostPerCall = 256;
+    /// Bytes of outcomes that are enough for a call; each has one at least.
+    static constexpr std::size_t kEnoughBytes = 8 << 20;
     /// Outcomes that are worth a second call while the first one is under way.
     static constexpr std::size_t kWorthACall = 64;
 
@@ -38,8 +40,10 @@ public:
             bool sentBefore;
         };
         AdvanceResult result;
-        std::vector<Ended> ended;  ///< One per code of the result.
-        int asked = 0;             ///< How many jobs it was to claim.
+        std::vector<Ended> ended;          ///< One per code of the result.
+        int asked = 0;                     ///< How many jobs it was to claim.
+        std::int64_t enoughBytes = 0;      ///< How many bytes of them were enough.
+        std::chrono::nanoseconds took{0};  ///< From the call to its answer.
 
         /// As many jobs as were asked for: there may be more.
         [[nodiscard]] bool full() const {
@@ -64,6 +68,12 @@ public:
     [[nodiscard]] int outcomes() const;
     /// By how many jobs the calls under way will change what is held, if all find what they ask for.
     [[nodiscard]] int unanswered() const;
+    /// How many jobs the calls under way claim, and how many bytes of them are enough.
+    struct Claims {
+        int jobs = 0;
+        std::int64_t bytes = 0;
+    };
+    [[nodiscard]] Claims claims() const;
 
     /// Sends a call for `request`, which has no outcomes yet. Throws RedisIoException: see receive().
     void send(AdvanceRequest request);
@@ -77,8 +87,12 @@ public:
     /// When the oldest call under way has waited for too long, counted from the last progress of its reply.
     [[nodiscard]] Time deadline() const;
 
-    /// Lock tokens of claims without reply: they may have taken jobs. The caller removes what it has looked after.
-    [[nodiscard]] std::vector<std::string>& unansweredClaims() { return unansweredClaims_; }
+    /// Claims without reply: they may have taken jobs. The caller removes what it has looked after.
+    struct OpenClaim {
+        std::string token;
+        int asked;
+    };
+    [[nodiscard]] std::vector<OpenClaim>& unansweredClaims() { return unansweredClaims_; }
 
 private:
     struct Sent {
@@ -90,6 +104,7 @@ private:
         std::vector<Sent> sent;  ///< One per outcome of the request.
         bool alone = false;      ///< Sent after a refusal.
         std::int64_t nowMs = 0;
+        Time sentAt;
         Time deadline;
         Command command;  ///< Refers to the request.
     };
@@ -104,7 +119,7 @@ private:
     const Clock& clock_;
     std::deque<std::unique_ptr<Call>> calls_;  ///< In the order of their replies.
     bool refused_ = false;  ///< One call at a time, until one that was sent so is answered.
-    std::vector<std::string> unansweredClaims_;
+    std::vector<OpenClaim> unansweredClaims_;
 };
 
 }  // namespace drover

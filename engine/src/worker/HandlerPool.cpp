@@ -94,6 +94,11 @@ HandlerPool::Time HandlerPool::oldestUnstarted() const {
     return waiting_.empty() ? Time::max() : waiting_.front()->claimedAt();
 }
 
+HandlerPool::Load HandlerPool::load() const {
+    const std::lock_guard lock(mutex_);
+    return {(threadCount_ - atWork_) * batchSize_, static_cast<int>(waiting_.size())};
+}
+
 void HandlerPool::run() {
     std::unique_ptr<HandlerInstance> instance;
     try {
@@ -121,7 +126,11 @@ void HandlerPool::run() {
                 }
                 {
                     const AtWork atWork{atWork_};
+                    const auto began = std::chrono::steady_clock::now();
                     process(*instance, batch);
+                    batch.front()->batch = {static_cast<int>(batch.size()),
+                                            batchSize_,
+                                            std::chrono::steady_clock::now() - began};
                 }
                 inbox_.push(std::move(batch));
             }

@@ -57,6 +57,11 @@ public:
     [[nodiscard]] const HandlerType& type() const { return *type_; }
     /// How many jobs can run at once.
     [[nodiscard]] int slots() const { return threadCount_ * batchSize_; }
+    /// How many jobs the idle threads would begin at once, and how many wait for a thread.
+    struct Load {
+        int ready, unstarted;
+    };
+    [[nodiscard]] Load load() const;
 
 private:
     void run();

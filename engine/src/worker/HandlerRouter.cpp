@@ -132,18 +132,22 @@ std::string HandlerRouter::trouble() const {
     return all;
 }
 
-bool HandlerRouter::starved() const {
-    return std::all_of(routes_.begin(), routes_.end(), [](const auto& route) {
-        return route->pool.oldestUnstarted() == Time::max();
-    });
-}
-
 int HandlerRouter::slots() const {
     int slots = 0;
     for (const auto& route : routes_) {
         slots += route->pool.slots();
     }
     return slots;
+}
+
+HandlerPool::Load HandlerRouter::load() const {
+    HandlerPool::Load all{0, 0};
+    for (const auto& route : routes_) {
+        const HandlerPool::Load one = route->pool.load();
+        all.ready += one.ready;
+        all.unstarted += one.unstarted;
+    }
+    return all;
 }
 
 HandlerRouter::Time HandlerRouter::nextChange(std::chrono::milliseconds unstartedMax) const {

@@ -67,10 +67,10 @@ public:
     [[nodiscard]] int allowed(int wanted, Time now) const;
     /// "handler <name>: <reason>" of each handler whose breaker is open, in one line; empty: every breaker is closed.
     [[nodiscard]] std::string trouble() const;
-    /// Whether every job that was handed over has begun.
-    [[nodiscard]] bool starved() const;
     /// How many jobs all threads take at once.
     [[nodiscard]] int slots() const;
+    /// Of all handlers together.
+    [[nodiscard]] HandlerPool::Load load() const;
     /// When the first breaker changes by itself, or the oldest job that has not begun is `unstartedMax` old.
     [[nodiscard]] Time nextChange(std::chrono::milliseconds unstartedMax) const;
 

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -17,15 +18,24 @@ class HeldJobs {
 public:
     void add(const std::shared_ptr<JobRun>& run) {
         const std::lock_guard lock(mutex_);
-        runs_.emplace(run.get(), run);
+        if (runs_.emplace(run.get(), run).second) {
+            bytes_ += run->bytes();
+        }
     }
     void remove(const JobRun& run) {
         const std::lock_guard lock(mutex_);
-        runs_.erase(&run);
+        if (runs_.erase(&run) > 0) {
+            bytes_ -= run.bytes();
+        }
     }
     [[nodiscard]] std::size_t size() const {
         const std::lock_guard lock(mutex_);
         return runs_.size();
+    }
+    /// Of all jobs together.
+    [[nodiscard]] std::int64_t bytes() const {
+        const std::lock_guard lock(mutex_);
+        return bytes_;
     }
     /// Job ids and lock tokens, without those known to be lost.
     [[nodiscard]] std::vector<std::pair<std::string, std::string>> locks() const {
@@ -59,6 +69,7 @@ public:
 
 private:
     mutable std::mutex mutex_;
+    std::int64_t bytes_ = 0;
     std::unordered_map<const JobRun*, std::shared_ptr<JobRun>> runs_;
 };
 

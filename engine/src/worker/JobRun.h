@@ -50,6 +50,11 @@ public:
     [[nodiscard]] const JobOutcome& outcome() const { return outcome_; }
 
     [[nodiscard]] const JobOptions& options() const { return *options_; }
+    /// Bytes of the job as it came.
+    [[nodiscard]] std::int64_t bytes() const {
+        return static_cast<std::int64_t>(job_.data.size() + job_.opts.size() +
+                                         job_.stacktrace.size() + job_.progress.size());
+    }
     [[nodiscard]] Time claimedAt() const { return claimedAt_; }
     /// Whether it stalled or failed before: then it runs alone, so that a crasher never burns its neighbours.
     [[nodiscard]] bool runsAlone() const { return job_.stalledCount > 0 || job_.attemptsMade > 0; }
@@ -65,6 +70,12 @@ public:
         nullptr;  ///< Which handler's; null: no handler serves its name. The worker's to set.
     bool begun =
         false;  ///< A handler thread took it. Written by the pool before, read after the hand-over.
+    /// On the first run of a batch, of which `most` jobs could be: how long the handler had it. Set by the pool.
+    struct Batch {
+        int jobs, most;
+        std::chrono::nanoseconds took;
+    };
+    std::optional<Batch> batch;
     std::optional<std::int64_t> customBackoffMs;  ///< The handler's own answer; set by the pool.
 
 private:

@@ -21,8 +21,6 @@ namespace {
 constexpr std::chrono::seconds kQuarantine{5};
 /// The longest sleep of the loop: bounds what a forgotten wake-up could cost.
 constexpr std::chrono::seconds kLongestWait{1};
-/// The longest trust in a rate limiter's own word: somebody may lift it sooner. BullMQ: maximumRateLimitDelay.
-constexpr std::chrono::seconds kLongestLimit{30};
 /// Runs of one attempt that follow each other without a pause.
 constexpr int kRunsAtOnce = 3;
 /// For how long a job is put off that cannot run now, so that it is not in the way of others.
@@ -32,8 +30,21 @@ Poco::Logger& logger() {
     return Poco::Logger::get("worker");
 }
 
+/// What an item carries besides ids.
+std::size_t bytesOf(const RetryItem& item) {
+    return item.reason.size() + item.stacktrace.size();
+}
+template <typename Item>
+std::size_t bytesOf(const Item& /*item*/) {
+    return 0;
+}
+
 std::int64_t ms(std::chrono::steady_clock::duration duration) {
     return std::chrono::duration_cast<std::chrono::milliseconds>(duration).count();
+}
+
+ClaimPolicy::Limits limitsOf(const WorkerSettings& settings) {
+    return {std::max(settings.concurrency, 1), settings.unstartedMax, settings.maxBytes};
 }
 
 }  // namespace
@@ -66,7 +77,7 @@ Worker::Worker(WorkerSettings settings,
       calls_(backend_, redis_, settlement_, clock_),
       servedNames_(router_->servedNames()),
       tokenPrefix_(Poco::UUIDGenerator::defaultGenerator().createRandom().toString() + ":"),
-      window_(std::clamp(router_->slots() * 2, 1, std::max(settings_.concurrency, 1))),
+      policy_(limitsOf(settings_)),
       lastProgress_(clock.monotonic()) {}
 
 Worker::~Worker() {
@@ -139,8 +150,10 @@ Worker::Change Worker::prepare(std::vector<std::shared_ptr<HandlerType>> handler
     next.settings.threads = settings.threads;
     next.settings.batchSize = settings.batchSize;
     next.settings.unstartedMax = settings.unstartedMax;
+    next.settings.maxBytes = settings.maxBytes;
     next.settings.timeout = settings.timeout;
     next.settings.limiter = settings.limiter;
+    next.settings.maximumRateLimitDelay = settings.maximumRateLimitDelay;
     next.settings.metricsPoints = settings.metricsPoints;
     next.settings.maxStartedAttempts = settings.maxStartedAttempts;
     next.settings.keepCompleted = settings.keepCompleted;
@@ -238,9 +251,10 @@ void Worker::step() {
     if (calls_.maySend()) {
         // What this call finishes makes room for what it claims: the script does both, in that order.
         const int freed = calls_.outcomes();
-        const int claim = capacity(clock_.monotonic(), freed);
+        const ClaimPolicy::Load now = load(freed);
+        const int claim = capacity(now, clock_.monotonic());
         if (freed > 0 || (claim > 0 && lookAgain_)) {
-            sendCall(claim);
+            sendCall(claim, now);
             takeIn();
             return;
         }
@@ -274,8 +288,7 @@ void Worker::changeHandlers() {
         next_.reset();
     }
     servedNames_ = router_->servedNames();
-    const int most = std::max(settings_.concurrency, 1);
-    window_ = std::clamp(window_, std::min(std::max(router_->slots() * 2, 1), most), most);
+    policy_.change(limitsOf(settings_));
     lookAgain_ = true;
     const Time now = clock_.monotonic();
     std::vector<std::shared_ptr<JobRun>> moving;
@@ -297,6 +310,9 @@ void Worker::changeHandlers() {
 void Worker::gather() {
     const Time now = clock_.monotonic();
     for (const auto& run : inbox_.take()) {
+        if (run->batch) {
+            policy_.onBatch(run->batch->jobs, run->batch->most, run->batch->took);
+        }
         try {
             settle(run, now);
         } catch (const std::exception& error) {
@@ -390,7 +406,7 @@ void Worker::handBackUnstarted(HandlerPool& pool) {
 
 void Worker::handBackUnstarted() {
     const Time now = clock_.monotonic();
-    const bool all = draining_ || stopping_;
+    const bool all = draining_ || stopping_ || quiet_;
     for (const auto& route : router_->routes()) {
         const Time oldest = route->pool.oldestUnstarted();
         if (oldest == Time::max() || (!all && now - oldest < settings_.unstartedMax)) {
@@ -398,10 +414,11 @@ void Worker::handBackUnstarted() {
         }
         // Everything that waits, not just the oldest: what stayed behind would run after jobs that were claimed later.
         handBackUnstarted(route->pool);
-        // Claimed more than the handlers get to: hold less ahead.
-        window_ = std::clamp(window_ / 2,
-                             std::min(route->pool.slots(), settings_.concurrency),
-                             std::max(settings_.concurrency, 1));
+        if (!all) {
+            policy_.onHandedBack(
+                static_cast<int>(held_.size()) - static_cast<int>(settlement_.handBack.size()),
+                now);
+        }
         route->breaker.probeReturned();
     }
 }
@@ -409,8 +426,7 @@ void Worker::handBackUnstarted() {
 void Worker::sendSettlements() {
     if (settlement_.rateLimit.count() > 0) {
         backend_.rateLimit(redis_, settlement_.rateLimit);
-        const auto closed =
-            std::min<std::chrono::milliseconds>(settlement_.rateLimit, kLongestLimit);
+        const auto closed = std::min(settlement_.rateLimit, settings_.maximumRateLimitDelay);
         claimNotBefore_ = std::max(claimNotBefore_, clock_.monotonic() + closed);
         settlement_.rateLimit = {};
     }
@@ -420,13 +436,15 @@ void Worker::sendSettlements() {
                              const char* operation,
                              std::atomic<std::uint64_t>& counter) {
         while (!pending.empty()) {
-            const std::size_t count =
-                std::min<std::size_t>(pending.size(), AdvanceCalls::kMostPerCall);
             std::vector<std::decay_t<decltype(pending.front().item)>> items;
-            items.reserve(count);
-            for (std::size_t i = 0; i < count; ++i) {
-                items.push_back(pending[i].item);
+            std::size_t bytes = 0;
+            while (items.size() <
+                       std::min<std::size_t>(pending.size(), AdvanceCalls::kMostPerCall) &&
+                   bytes < AdvanceCalls::kEnoughBytes) {
+                items.push_back(pending[items.size()].item);
+                bytes += bytesOf(items.back());
             }
+            const std::size_t count = items.size();
             SettleResult result;
             redis_.connection();  // Throws before anything is sent: the entries stay what they are.
             try {
@@ -477,9 +495,10 @@ void Worker::sendSettlements() {
         counters_.handedBack);
 }
 
-void Worker::sendCall(int claim) {
+void Worker::sendCall(int claim, const ClaimPolicy::Load& load) {
     AdvanceRequest request;
     request.claim = claim;
+    request.enoughBytes = policy_.bytes(load);
     request.token = nextToken();
     request.lockDuration = settings_.lockDuration;
     request.workerName = settings_.workerName;
@@ -523,6 +542,7 @@ void Worker::answered(AdvanceCalls::Answer answer) {
         if (result.claimed() > 0) {
             failpoint("claimed-unread");
         }
+        policy_.onAnswer(answer.enoughBytes, answer.took);
         lookAgain_ = answer.full() || result.more();
         tellUnserved(result);
         if (std::exchange(sharedPaused_, result.sawBullmq5Paused()) && !sharedPaused_) {
@@ -533,8 +553,8 @@ void Worker::answered(AdvanceCalls::Answer answer) {
             lookAgain_ = true;
         }
         if (result.rateLimited.count() > 0) {
-            claimNotBefore_ = clock_.monotonic() + std::min<std::chrono::milliseconds>(
-                                                       result.rateLimited, kLongestLimit);
+            claimNotBefore_ =
+                clock_.monotonic() + std::min(result.rateLimited, settings_.maximumRateLimitDelay);
             lookAgain_ = true;
         }
     }
@@ -561,22 +581,15 @@ void Worker::takeIn() {
             }
         }
     }
-    if (answer.full() && !answer.ended.empty() &&
-        holding() + static_cast<int>(answer.result.claimed()) >= window_) {
-        // Everything that could be held was there: hold more ahead if the handlers are through with what they had.
-        if (router_->starved()) {
-            window_ = std::min(window_ * 2, std::max(settings_.concurrency, 1));
-        }
-    }
     report(answer.result.problems());
     accept(answer.result.jobs());
 }
 
 void Worker::recoverClaims() {
     // Nobody works on such jobs: without this they would wait until their locks expire, and count as stalled then.
-    std::vector<std::string>& tokens = calls_.unansweredClaims();
-    while (!tokens.empty()) {
-        const std::string token = tokens.back();
+    std::vector<AdvanceCalls::OpenClaim>& claims = calls_.unansweredClaims();
+    while (!claims.empty()) {
+        const std::string token = claims.back().token;
         std::vector<HandBackItem> items;
         for (std::string& id : backend_.activeWithToken(redis_, token)) {
             items.push_back({std::move(id), token, 0, true});
@@ -588,7 +601,8 @@ void Worker::recoverClaims() {
                                  items.size());
             lookAgain_ = true;
         }
-        tokens.pop_back();
+        policy_.onLost(claims.back().asked);
+        claims.pop_back();
     }
 }
 
@@ -667,11 +681,13 @@ void Worker::tellUnserved(const AdvanceResult& result) {
 
 void Worker::wait() {
     const Time now = clock_.monotonic();
-    const bool canClaim = capacity(now, 0) > 0;
+    const bool canClaim = capacity(load(0), now) > 0;
     if (canClaim) {
         marker_.arm(nextDelayedMs_, settings_.drainDelay);
-    } else if (!marker_.armed()) {
-        progressed();  // Nothing is to be asked for, so no reply is late.
+    } else if (!marker_.armed() && now - lastProgress_.load() >= settings_.drainDelay) {
+        // Nothing is to be asked for while the handlers are busy: an outage would not be noticed.
+        redis_.call(Command{"PING"});
+        progressed();
     }
     Time until = now + kLongestWait;
     if (marker_.armed()) {
@@ -683,6 +699,7 @@ void Worker::wait() {
     if (claimNotBefore_ > now) {
         until = std::min(until, claimNotBefore_);
     }
+    until = std::min(until, policy_.nextChange());
     until = std::min(until, router_->nextChange(settings_.unstartedMax));
     pollfd fds[2] = {{inbox_.fd(), POLLIN, 0}, {marker_.fd(), POLLIN, 0}};
     const auto left = ms(until - now) + 1;  // Rounded up: rather late than in a loop of zero waits.
@@ -694,14 +711,14 @@ void Worker::wait() {
         case MarkerWait::Woken::Later:
             nextDelayedMs_ = marker_.nextDelayedMs();
             progressed();
-            if (capacity(clock_.monotonic(), 0) == 0) {
+            if (capacity(load(0), clock_.monotonic()) == 0) {
                 backend_.restoreMarker(redis_, "1", std::to_string(nextDelayedMs_));
             }
             break;
         case MarkerWait::Woken::Look:
             progressed();
             lookAgain_ = true;
-            if (capacity(clock_.monotonic(), 0) == 0) {
+            if (capacity(load(0), clock_.monotonic()) == 0) {
                 // It was armed while there was room and there is none now: the wake-up is for somebody else.
                 backend_.restoreMarker(redis_, "0", "0");
             }
@@ -730,14 +747,42 @@ int Worker::holding() const {
     return static_cast<int>(held_.size()) + unread + calls_.unanswered();
 }
 
-int Worker::capacity(Time now, int freed) {
+ClaimPolicy::Load Worker::load(int freed) const {
+    const HandlerPool::Load pools = router_->load();
+    AdvanceCalls::Claims coming = calls_.claims();
+    if (answer_) {
+        coming.jobs += static_cast<int>(answer_->result.claimed());
+        coming.bytes += answer_->result.claimed() > 0 ? answer_->enoughBytes : 0;
+    }
+    return {router_->slots(),
+            pools.ready,
+            pools.unstarted + coming.jobs,
+            holding() - freed,
+            held_.bytes() + coming.bytes};
+}
+
+int Worker::capacity(const ClaimPolicy::Load& load, Time now) {
     if (quiet_ || draining_ || stopping_ || now < claimNotBefore_) {
         return 0;
     }
-    const int room = std::min(window_ - holding() + freed, AdvanceCalls::kMostPerCall);
+    const int room = policy_.jobs(load, now);
     if (room <= 0) {
         return 0;
     }
+    if (policy_.isFull(load)) {
+        if (lookAgain_ && held_.bytes() >= settings_.maxBytes && !std::exchange(toldFull_, true)) {
+            logger().warning(
+                "%s: the %d jobs held have %Ld bytes, the limit is %Ld (maxBytes); further ones "
+                "are "
+                "claimed as these end",
+                backend_.keys().qualifiedName(),
+                load.held,
+                static_cast<Poco::Int64>(load.bytes),
+                static_cast<Poco::Int64>(settings_.maxBytes));
+        }
+        return 0;
+    }
+    toldFull_ = toldFull_ && load.bytes > settings_.maxBytes / 2;
     return router_->allowed(room, now);
 }
 

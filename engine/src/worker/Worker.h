@@ -15,6 +15,7 @@
 #include "queue/ClientPool.h"
 #include "queue/QueueBackend.h"
 #include "worker/AdvanceCalls.h"
+#include "worker/ClaimPolicy.h"
 #include "worker/FailureLog.h"
 #include "worker/HandlerRouter.h"
 #include "worker/HeldJobs.h"
@@ -105,7 +106,7 @@ private:
     void gather();
     void settle(const std::shared_ptr<JobRun>& run, Time now);
     void sendSettlements();
-    void sendCall(int claim);
+    void sendCall(int claim, const ClaimPolicy::Load& load);
     /// Takes the next answer, or waits until it comes; with `orOutcomes` not longer than until there is enough for another
     /// call.
     void awaitAnswer(bool orOutcomes);
@@ -124,8 +125,10 @@ private:
 
     /// How many jobs this process has, or will have when Redis has answered.
     [[nodiscard]] int holding() const;
-    /// How many jobs may be claimed now, if `freed` of those held are finished by the same call.
-    [[nodiscard]] int capacity(Time now, int freed);
+    /// What counts for a claim by a call that finishes `freed` of the jobs held.
+    [[nodiscard]] ClaimPolicy::Load load(int freed) const;
+    /// How many jobs may be claimed now.
+    [[nodiscard]] int capacity(const ClaimPolicy::Load& load, Time now);
     /// Of the handler that had the job; nullptr: none had.
     [[nodiscard]] HandlerRouter::Route* routeOf(const JobRun& run) const;
     /// What the handler's breaker makes of an outcome.
@@ -174,7 +177,8 @@ private:
     std::shared_ptr<const JobOptions> cachedOptions_;
     std::string tokenPrefix_;
     std::uint64_t claims_ = 0;
-    int window_;  ///< How many jobs are held at most just now: between what runs at once and concurrency.
+    ClaimPolicy policy_;
+    bool toldFull_ = false;  ///< That no more bytes may be held, in this episode.
     bool lookAgain_ = true;  ///< Whether a claim may find something.
     std::function<void()> resumed_ = [] {};
     bool sharedPaused_ = false;  ///< The last claim found the queue shared and paused.

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <chrono>
+#include <cstdint>
 #include <string>
 
 #include "queue/QueueBackend.h"
@@ -21,11 +22,15 @@ struct WorkerSettings {
     int maxStalledCount = 1;
     std::chrono::milliseconds unstartedMax{
         500};  ///< A claimed job that has not begun by then is handed back.
+    std::int64_t maxBytes =
+        64 << 20;  ///< Of claimed jobs that this process holds; one job more is held at most.
     std::chrono::milliseconds timeout{
         0};  ///< A handler's soft limit per job: then the cancel token is set. 0: none.
     std::chrono::milliseconds drainDelay{5000};  ///< Longest block when nothing is known to come.
     Bullmq5 bullmq5 = Bullmq5::Auto;
     WorkerLimiter limiter;
+    /// The longest trust in a limiter's own word: it may be lifted sooner. BullMQ: maximumRateLimitDelay.
+    std::chrono::milliseconds maximumRateLimitDelay{30000};
     int metricsPoints = 0;       ///< Minutes of metrics that finishes keep; 0: none are counted.
     int maxStartedAttempts = 0;  ///< A job that was started more often fails unrun; 0: no limit.
     KeepJobs keepCompleted;      ///< For jobs without a rule of their own.
