@@ -2,15 +2,16 @@
   Keeps the locks of active jobs, takes the jobs off the stalled set, and tells which of them somebody wants cancelled.
 
   KEYS[1]  stalled  set   <prefix>:<queue>:stalled
-  KEYS[2]  cancel   hash  …:drover:cancel, job id to lock token; see cancelJob
+  KEYS[2]  cancel   hash  …:drover:cancel, see cancelJob
   ARGV[1]  job key prefix "<prefix>:<queue>:"    ARGV[2]  lock duration, ms
   ARGV[3…]  pairs: job id, lock token
 
-  Returns  { lost, cancelled }: positions (from 0) of pairs; not ids, since one job may be in the list twice: claimed again
+  Returns  { lost, cancelled, reasons }: positions (from 0) of pairs; not ids, since one job may be in the list twice: claimed again
            before the first claim's loss was noticed
            lost:      the lock is gone or another worker's
            cancelled: to be cancelled, their locks are renewed. Told at each renewal until the request expires, so that a
                       lost reply costs nothing
+           reasons:   one text for each of cancelled
   Events   none
 ]]
 local stalledKey, cancelKey = KEYS[1], KEYS[2]
@@ -24,13 +25,17 @@ for from = 1, count, 1000 do
   for _, holder in ipairs(redis.call('MGET', unpack(lockKeys))) do holders[#holders + 1] = holder end
 end
 local anyRequest = redis.call('EXISTS', cancelKey) == 1
-local lost, cancelled, renewed = {}, {}, {}
+local lost, cancelled, reasons, renewed = {}, {}, {}, {}
 for n = 1, count do
   local id, token = ARGV[1 + 2 * n], ARGV[2 + 2 * n]
   if holders[n] == token then
     redis.call('SET', prefix .. id .. ':lock', token, 'PX', duration)
     renewed[#renewed + 1] = id
-    if anyRequest and redis.pcall('HGET', cancelKey, id) == token then cancelled[#cancelled + 1] = n - 1 end
+    local request = anyRequest and redis.pcall('HGET', cancelKey, id)
+    if type(request) == 'string' and string.sub(request, 1, #token + 1) == token .. '\n' then
+      cancelled[#cancelled + 1] = n - 1
+      reasons[#reasons + 1] = string.sub(request, #token + 2)
+    end
   else
     lost[#lost + 1] = n - 1
   end
@@ -38,4 +43,4 @@ end
 for from = 1, #renewed, 1000 do
   redis.call('SREM', stalledKey, unpack(renewed, from, math.min(from + 999, #renewed)))
 end
-return { lost, cancelled }
+return { lost, cancelled, reasons }

@@ -5,6 +5,7 @@
 #include "drover/Exceptions.h"
 #include "support/TcpProxy.h"
 #include "support/WorkerFixture.h"
+#include "worker/CancelListener.h"
 
 namespace {
 
@@ -31,6 +32,8 @@ class LockKeeperTest : public WorkerFixture {
     CPPUNIT_TEST(aLockThatExpiredDuringAnOutageIsLost);
     CPPUNIT_TEST(moreLocksThanOneCallTakesAreRenewed);
     CPPUNIT_TEST(aCancelFromOutsideSetsTheToken);
+    CPPUNIT_TEST(aCancelIsHeardAtOnceAndTellsItsReason);
+    CPPUNIT_TEST(aQueueThatIsWatchedLaterIsHeardToo);
     CPPUNIT_TEST(aCancelDuringAnOutageIsHeardAfterwards);
     CPPUNIT_TEST(aLockLostAfterACancelIsLost);
     CPPUNIT_TEST(stopEndsAtOnce);
@@ -39,6 +42,7 @@ class LockKeeperTest : public WorkerFixture {
 public:
     void tearDown() override {
         hold_ = false;
+        listener_.reset();
         WorkerFixture::tearDown();
     }
 
@@ -223,6 +227,36 @@ public:
         eventually("completed", [&] { return stateOf("1") == JobState::Completed; });
     }
 
+    void aCancelIsHeardAtOnceAndTellsItsReason() {
+        // The renewal is half a minute away.
+        startHolding(seconds(60));
+        listen();
+        const std::int64_t began = clock_.wallMs();
+        CPPUNIT_ASSERT(backend().cancelJob(client(), "1", "a typing error") ==
+                       CancelRequest::Requested);
+        eventually("cancelled", [&] { return cancelled_ == CancelReason::Remote; });
+        // 100 ms on a machine that has nothing else to do.
+        CPPUNIT_ASSERT(clock_.wallMs() - began < 1000);
+        eventually("told", [&] { return log_->count("cancels it (a typing error)") == 1; });
+        CPPUNIT_ASSERT(number({"PTTL", backend().cancelRequestsKey()}) > 0);
+        hold_ = false;
+        eventually("completed", [&] { return stateOf("1") == JobState::Completed; });
+        listener_.reset();
+    }
+
+    void aQueueThatIsWatchedLaterIsHeardToo() {
+        startHolding(seconds(60));
+        listener_ = std::make_unique<CancelListener>(
+            std::make_unique<RedisClient>(options(), scripts(), "cancels"));
+        listener_->start();
+        listener_->watch(worker_->backend(), worker_->held());
+        backend().cancelJob(client(), "1");
+        eventually("cancelled", [&] { return cancelled_ == CancelReason::Remote; });
+        hold_ = false;
+        eventually("completed", [&] { return stateOf("1") == JobState::Completed; });
+        listener_.reset();
+    }
+
     void aCancelDuringAnOutageIsHeardAfterwards() {
         useOwnServer();
         TcpProxy proxy(own_->port());
@@ -290,6 +324,13 @@ private:
 
     std::shared_ptr<FakeHandler> handler_;
     std::atomic<bool> hold_{true};
+    void listen() {
+        listener_ = std::make_unique<CancelListener>(
+            std::make_unique<RedisClient>(options(), scripts(), "cancels"));
+        listener_->watch(worker_->backend(), worker_->held());
+        listener_->start();
+    }
+    std::unique_ptr<CancelListener> listener_;
     std::atomic<CancelReason> cancelled_{CancelReason::None};
 };
 

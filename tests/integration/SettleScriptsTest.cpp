@@ -237,8 +237,9 @@ public:
         addJob();
         addJob();
         claim(2, "t");
-        CPPUNIT_ASSERT(backend().cancelJob(client(), "2") == CancelRequest::Requested);
+        CPPUNIT_ASSERT(backend().cancelJob(client(), "2", "why\nnot") == CancelRequest::Requested);
         const RenewResult told = renewal({{"1", "t"}, {"2", "t"}});
+        CPPUNIT_ASSERT((told.reasons == Strings{"why\nnot"}));
         CPPUNIT_ASSERT(told.lost.empty());
         CPPUNIT_ASSERT((told.cancelled == std::vector<std::size_t>{1}));
         CPPUNIT_ASSERT(number({"PTTL", keys().job("2") + ":lock"}) > 4000);

@@ -46,6 +46,7 @@ class WorkerTest : public RedisFixture {
     CPPUNIT_TEST(thousandsOfJobsAreEachRunOnce);
     CPPUNIT_TEST(aWorkerWithoutRoomIsNotStuck);
     CPPUNIT_TEST(madeReadyItClaimsNothing);
+    CPPUNIT_TEST(startedItIsListed);
     CPPUNIT_TEST_SUITE_END();
 
 public:
@@ -494,6 +495,13 @@ public:
         CPPUNIT_ASSERT_EQUAL(0, handler->instances());
         run(handler);
         eventually("completed", [&] { return stateOf(id) == JobState::Completed; });
+    }
+
+    void startedItIsListed() {
+        settings_.workerName = "listed";
+        run(std::make_shared<FakeHandler>(completeAll));
+        worker_->awaitListed();
+        CPPUNIT_ASSERT(text({"CLIENT", "LIST"}).find(":w:listed") != std::string::npos);
     }
 
 private:

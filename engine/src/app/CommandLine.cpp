@@ -51,6 +51,10 @@ const std::vector<Option>& options() {
          "NAME",
          "the queue, by its name or its alias; default: the only one that is configured",
          [](CommandLine& line, const std::string& value) { line.queue = value; }},
+        {"reason",
+         "TEXT",
+         "why; the log and the reason of a job that fails then tell it",
+         [](CommandLine& line, const std::string& value) { line.reason = value; }},
         {"dir",
          "FOLDER",
          "where the new folder is made; default: the current one",
@@ -168,7 +172,7 @@ const std::vector<CommandSpec>& CommandLine::commands() {
          {"config", "set", "env-file", "schema", "json"}},
         {"job cancel",
          "sets the cancel token of an active job, whichever process works on it",
-         {"config", "set", "env-file", "queue", "json"},
+         {"config", "set", "env-file", "queue", "reason", "json"},
          "ID",
          "The job's worker hears of it when it renews the job's lock: after half of lockDurationMs "
          "at the latest.\nThe outcome of the job stays what its handler returns; a handler that "

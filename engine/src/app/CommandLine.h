@@ -30,6 +30,7 @@ struct CommandLine {
     std::string socket;
     std::string schemaFolder;
     std::string queue;
+    std::string reason;  ///< Of a cancel.
     std::string dir;
     ConfigSources sources;  ///< Without the environment.
     std::vector<std::string>

@@ -62,15 +62,15 @@ ExitCode jobCommand(const CommandLine& line, const Configuration& config, std::o
     const std::string& name = backend.keys().qualifiedName();
     const std::string& id = line.arguments[0];
     RedisClient redis(redisOptions(server), std::make_shared<ScriptRegistry>(), "job");
-    switch (backend.cancelJob(redis, id)) {
+    switch (backend.cancelJob(redis, id, line.reason)) {
         case CancelRequest::Requested:
             print(line,
                   name,
                   true,
                   "active",
-                  "is asked to be cancelled; a worker of drover hears of it when it renews the "
-                  "lock, after half of lockDurationMs at the latest; what its handler then "
-                  "returns counts",
+                  "is asked to be cancelled; a worker of drover hears of it at once, or when it "
+                  "renews the lock, after half of lockDurationMs; what its handler then returns "
+                  "counts",
                   out);
             return ExitCode::Ok;
         case CancelRequest::NotHeld: {

@@ -109,6 +109,7 @@ Workers::Workers(const Settings& settings)
     : redis_(settings.redis),
       scripts_(std::make_shared<const ScriptRegistry>()),
       keeper_(client(redis_, "lock keeper"), clock_),
+      cancels_(client(redis_, "cancel listener")),
       sweeper_(client(redis_, "stalled sweeper"), clock_) {}
 
 /// What is ready to take over.
@@ -179,6 +180,7 @@ void Workers::startOne(Worker& worker) {
     const WorkerSettings settings = worker.settings();
     // Before the first claim: a lock may need a renewal soon after.
     keeper_.watch(worker.backend(), worker.held(), settings.lockDuration);
+    cancels_.watch(worker.backend(), worker.held());
     sweeper_.watch(worker.backend(),
                    settings.stalledInterval,
                    settings.maxStalledCount,
@@ -189,12 +191,17 @@ void Workers::startOne(Worker& worker) {
 
 void Workers::start() {
     keeper_.start();
+    cancels_.start();
     sweeper_.start();
     for (const auto& worker : workers_) {
         worker->makeReady();
     }
     for (const auto& worker : workers_) {
         startOne(*worker);
+    }
+    // What is said to run is listed by dashboards.
+    for (const auto& worker : workers_) {
+        worker->awaitListed();
     }
     started_ = true;
 }
@@ -229,6 +236,7 @@ void Workers::drain(Component::Clock::time_point deadline) {
         worker->stop();
     }
     sweeper_.stop();
+    cancels_.stop();
     keeper_.stop();
     // Handlers that heard their cancel token get a moment to return; who does not is left behind.
     const auto moment = Clock::now() + kCancelMoment;

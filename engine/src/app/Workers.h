@@ -11,6 +11,7 @@
 #include "core/Clock.h"
 #include "plugin/HandlerRegistry.h"
 #include "redis/RedisOptions.h"
+#include "worker/CancelListener.h"
 #include "worker/LockKeeper.h"
 #include "worker/StalledSweeper.h"
 #include "worker/Worker.h"
@@ -54,6 +55,7 @@ private:
     mutable std::mutex mutex_;  ///< Of the list; a worker stays where it is until the end.
     std::vector<std::unique_ptr<Worker>> workers_;
     LockKeeper keeper_;
+    CancelListener cancels_;
     StalledSweeper sweeper_;
     HandlerRegistry registry_;
     bool started_ = false;

@@ -488,13 +488,19 @@ RenewResult QueueBackend::extendLocks(RedisClient& redis,
         }
         return found;
     };
-    return {positions(reply.at(0)), positions(reply.at(1))};
+    RenewResult result{positions(reply.at(0)), positions(reply.at(1)), {}};
+    for (std::size_t i = 0; i < result.cancelled.size(); ++i) {
+        result.reasons.emplace_back(reply.at(2).at(i).text());
+    }
+    return result;
 }
 
-CancelRequest QueueBackend::cancelJob(RedisClient& redis, const std::string& id) const {
+CancelRequest QueueBackend::cancelJob(RedisClient& redis,
+                                      const std::string& id,
+                                      const std::string& reason) const {
     Command command = redis.script("cancelJob");
     command.own(keys_.job(id)).own(keys_.job(id) + ":lock").add(keys_.cancel);
-    command.add(keys_.jobPrefix()).add(id);
+    command.own(cancelRequestsKey()).add(keys_.jobPrefix()).add(id).add(reason);
     switch (redis.run(command).integer()) {
         case 0:
             return CancelRequest::Requested;

@@ -147,10 +147,11 @@ struct RenewResult {
     std::vector<std::size_t> lost;
     std::vector<std::size_t>
         cancelled;  ///< Somebody asked for the job to be cancelled. Their locks are renewed.
+    std::vector<std::string> reasons;  ///< One for each of `cancelled`; may be empty.
 };
 
 enum class CancelRequest {
-    Requested,  ///< The holder hears of it when it renews the lock.
+    Requested,  ///< The holder hears of it at once, or when it renews the lock if it missed that.
     NotHeld,    ///< No worker has the job.
     Unknown     ///< There is no such job.
 };
@@ -245,7 +246,11 @@ public:
                             const std::vector<std::pair<std::string, std::string>>& locks,
                             std::chrono::milliseconds duration) const;
     /// Asks the worker that holds the job to set its cancel token. A worker of BullMQ does not listen.
-    CancelRequest cancelJob(RedisClient& redis, const std::string& id) const;
+    CancelRequest cancelJob(RedisClient& redis,
+                            const std::string& id,
+                            const std::string& reason = "") const;
+    /// The stream of requests to cancel: fields id, token, reason. It expires with the locks that it is about.
+    [[nodiscard]] std::string cancelRequestsKey() const { return keys_.cancel + "s"; }
     StalledResult checkStalled(RedisClient& redis,
                                std::int64_t nowMs,
                                std::chrono::milliseconds interval,

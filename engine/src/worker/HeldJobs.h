@@ -51,11 +51,14 @@ public:
     }
     /// Sets the cancel token of the run that has this lock; false if it is not held any more, its outcome is on the way,
     /// or the token says so already.
-    bool cancel(const std::string& id, const std::string& token, CancelReason reason) {
+    bool cancel(const std::string& id,
+                const std::string& token,
+                CancelReason reason,
+                const std::string& why = "") {
         const std::lock_guard lock(mutex_);
         for (const auto& [key, run] : runs_) {
             if (run->job().id == id && run->job().token == token && !run->settling) {
-                return run->cancel(reason);
+                return run->cancel(reason, why);
             }
         }
         return false;

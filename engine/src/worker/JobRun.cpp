@@ -44,7 +44,7 @@ void JobRun::overrideOutcome(JobOutcome outcome) {
     overridden_ = true;
 }
 
-bool JobRun::cancel(CancelReason reason) {
+bool JobRun::cancel(CancelReason reason, const std::string& why) {
     {
         const std::lock_guard lock(mutex_);
         const CancelReason before = cancelReason_;
@@ -52,9 +52,15 @@ bool JobRun::cancel(CancelReason reason) {
             return false;
         }
         cancelReason_ = reason;
+        cancelWhy_ = why;
     }
     cancelledSignal_.notify_all();
     return true;
+}
+
+std::string JobRun::cancelledWhy() const {
+    const std::lock_guard lock(mutex_);
+    return cancelWhy_;
 }
 
 void JobRun::limitTo(std::chrono::milliseconds timeout) {

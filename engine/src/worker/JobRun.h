@@ -42,7 +42,10 @@ public:
 
     /// Sets the token; the first reason stands, but for a lost lock: it overrides the others, since whatever is returned
     /// is discarded then. Returns whether the token says something new.
-    bool cancel(CancelReason reason);
+    /// `why` is for people: what the one who cancels says.
+    bool cancel(CancelReason reason, const std::string& why = "");
+    /// What was said with the reason; mostly empty.
+    [[nodiscard]] std::string cancelledWhy() const;
     /// From now on the token is set after this time, unless it is set before. Nobody's thread waits for it: the token finds
     /// out when it is asked.
     void limitTo(std::chrono::milliseconds timeout);
@@ -90,6 +93,7 @@ private:
 
     mutable std::mutex mutex_;
     std::condition_variable cancelledSignal_;
+    std::string cancelWhy_;
     std::atomic<CancelReason> cancelReason_{CancelReason::None};
     std::atomic<Time> limit_{Time::max()};
     JobOutcome outcome_;

@@ -5,6 +5,8 @@
 
 #include <Poco/Logger.h>
 
+#include "worker/CancelListener.h"
+
 namespace drover {
 
 namespace {
@@ -22,12 +24,9 @@ void renew(RedisClient& redis,
                          static_cast<std::ptrdiff_t>(std::min(from + kLocksPerCall, locks.size()));
         const std::string& queue = backend.keys().qualifiedName();
         const RenewResult result = backend.extendLocks(redis, {begin, end}, lockDuration);
-        for (const std::size_t position : result.cancelled) {
-            const auto& [id, token] = locks[from + position];
-            if (held.cancel(id, token, CancelReason::Remote)) {
-                Poco::Logger::get("worker").information(
-                    "job %s of %s: somebody cancels it; its cancel token is set", id, queue);
-            }
+        for (std::size_t i = 0; i < result.cancelled.size(); ++i) {
+            const auto& [id, token] = locks[from + result.cancelled[i]];
+            cancelRun(held, queue, id, token, result.reasons[i]);
         }
         for (const std::size_t position : result.lost) {
             const auto& [id, token] = locks[from + position];

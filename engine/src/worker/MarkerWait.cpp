@@ -21,6 +21,14 @@ MarkerWait::MarkerWait(const QueueBackend& backend,
                        const Clock& clock)
     : backend_(backend), redis_(std::move(redis)), clock_(clock) {}
 
+void MarkerWait::connect() {
+    try {
+        redis_->connection();
+    } catch (const RedisIoException&) {
+        // Logged when the outage began; arm() tries again.
+    }
+}
+
 void MarkerWait::arm(std::int64_t nextDelayedMs, std::chrono::milliseconds drainDelay) {
     if (armed_) {
         return;

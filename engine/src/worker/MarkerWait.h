@@ -21,6 +21,8 @@ public:
 
     MarkerWait(const QueueBackend& backend, std::unique_ptr<RedisClient> redis, const Clock& clock);
 
+    /// Opens the connection, whose name dashboards list as the worker's. Does nothing while Redis is away.
+    void connect();
     /// Arms the block unless it is armed. `nextDelayedMs`: when the earliest delayed job is due (epoch; 0: none known).
     /// Does nothing while Redis is away.
     void arm(std::int64_t nextDelayedMs, std::chrono::milliseconds drainDelay);

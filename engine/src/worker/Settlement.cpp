@@ -41,6 +41,12 @@ void Settlement::end(const std::shared_ptr<JobRun>& run,
                        job.parentKey.empty() ? job.idCounter : ""}});
 }
 
+/// The handler's reason, and what was said when the job was cancelled.
+std::string Settlement::reasonOf(const JobRun& run) {
+    const std::string why = run.cancelledWhy();
+    return run.outcome().text + (why.empty() ? "" : " (cancelled: " + why + ")");
+}
+
 void Settlement::fail(const std::shared_ptr<JobRun>& run, const std::string& pluginVersion) {
     static thread_local std::minstd_rand random{std::random_device{}()};
     const FailureDecision decision =
@@ -49,7 +55,7 @@ void Settlement::fail(const std::shared_ptr<JobRun>& run, const std::string& plu
                       settings_.maxStartedAttempts);
     std::string trace = stacktraceOf(*run, pluginVersion);
     if (!decision.retry) {
-        end(run, false, run->outcome().text, std::move(trace));
+        end(run, false, reasonOf(*run), std::move(trace));
         return;
     }
     retry.push_back({run,
@@ -57,7 +63,7 @@ void Settlement::fail(const std::shared_ptr<JobRun>& run, const std::string& plu
                       run->job().token,
                       decision.backoffMs,
                       run->options().lifo,
-                      run->outcome().text,
+                      reasonOf(*run),
                       std::move(trace)}});
 }
 

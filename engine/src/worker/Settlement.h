@@ -51,6 +51,7 @@ private:
              std::string value,
              std::string stacktrace);
     void fail(const std::shared_ptr<JobRun>& run, const std::string& pluginVersion);
+    [[nodiscard]] static std::string reasonOf(const JobRun& run);
 
     const WorkerSettings& settings_;
 };

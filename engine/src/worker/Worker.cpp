@@ -91,6 +91,11 @@ void Worker::makeReady() {
     }
     thread_ = std::thread([this] {
         begun_.wait(false);
+        if (!stopping_) {
+            marker_.connect();
+        }
+        listed_ = true;
+        listed_.notify_all();
         while (!stopping_ && !finished_) {
             if (runGuarded("claim", [this] { loop(); })) {
                 break;

@@ -65,6 +65,9 @@ public:
     void makeReady();
     /// Starts the loop. After makeReady() it cannot fail; without, it does the same first.
     void start();
+    /// Returns once the worker has its connections, so that dashboards list it; or if Redis refused the first attempt. After
+    /// start().
+    void awaitListed() const { listed_.wait(false); }
     /// Called from the loop when a claim finds that a queue shared with 5.x clients is not paused any more. Before start().
     void onResumed(std::function<void()> resumed) { resumed_ = std::move(resumed); }
     /// Claims nothing any more (true) or again (false); what runs goes on.
@@ -186,6 +189,7 @@ private:
     Time claimNotBefore_{};
 
     std::atomic<bool> begun_{false};
+    std::atomic<bool> listed_{false};
     std::atomic<bool> changeAsked_{false};
     std::atomic<bool> quiet_{false};
     std::atomic<bool> draining_{false};

@@ -1,0 +1,32 @@
+--[[
+  Asks the worker that holds a job to set its cancel token. It reads the stream of requests at once, and the hash when it
+  renews the lock, should it have missed the stream.
+
+  KEYS[1]  job       hash    <prefix>:<queue>:<id>
+  KEYS[2]  lock      string  …:<id>:lock
+  KEYS[3]  cancel    hash    <prefix>:<queue>:drover:cancel, job id to the lock token that is meant, a newline, the reason
+  KEYS[4]  requests  stream  …:drover:cancels, fields id, token, reason
+  ARGV[1]  job key prefix    ARGV[2]  job id    ARGV[3]  reason or ""
+
+  Returns  0 requested, -1 no such job, -2 nobody holds it
+  Events   none
+]]
+local cancelKey, requestsKey, prefix, id, reason = KEYS[3], KEYS[4], ARGV[1], ARGV[2], ARGV[3]
+if redis.call('EXISTS', KEYS[1]) == 0 then return -1 end
+local token = redis.call('GET', KEYS[2])
+if not token then return -2 end
+
+-- What is meant for a claim that ended is forgotten, so that the hash never holds more than jobs that run.
+local requests = redis.call('HGETALL', cancelKey)
+for i = 1, #requests, 2 do
+  if redis.call('GET', prefix .. requests[i] .. ':lock') ~= string.match(requests[i + 1], '^[^\n]*') then
+    redis.call('HDEL', cancelKey, requests[i])
+  end
+end
+redis.call('HSET', cancelKey, id, token .. '\n' .. reason)
+redis.call('XADD', requestsKey, 'MAXLEN', 1000, '*', 'id', id, 'token', token, 'reason', reason)
+-- Whoever has not renewed the lock before it expires does not hold it any more: nothing is left to be told then.
+local left = math.max(redis.call('PTTL', KEYS[2]), redis.call('PTTL', cancelKey), 1)
+redis.call('PEXPIRE', cancelKey, left)
+redis.call('PEXPIRE', requestsKey, left)
+return 0

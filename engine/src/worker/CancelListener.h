@@ -1,0 +1,63 @@
+#pragma once
+
+#include <atomic>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "core/WakeSignal.h"
+#include "queue/QueueBackend.h"
+#include "worker/HeldJobs.h"
+
+namespace drover {
+
+/// Hears of requests to cancel jobs that this process holds as soon as they are made: one blocking read of the streams that
+/// cancelJob writes, for all queues.
+///
+/// What it misses while Redis is away, or where one read of several queues is not possible, the renewal of the locks finds.
+/// Threads: one of its own; the public methods from any.
+class CancelListener {
+public:
+    explicit CancelListener(std::unique_ptr<RedisClient> redis);
+    ~CancelListener();
+    CancelListener(const CancelListener&) = delete;
+    CancelListener& operator=(const CancelListener&) = delete;
+
+    /// Both references must live until stop().
+    void watch(const QueueBackend& backend, HeldJobs& held);
+    void start();
+    void stop();
+
+private:
+    struct Watched {
+        const QueueBackend* backend;
+        HeldJobs* held;
+        std::string key;
+        std::string after;  ///< Id of the last entry that was read.
+    };
+
+    void loop();
+    /// One blocking read, and what it brings.
+    void read();
+    void take(const ReplyView& streams);
+    void pause(std::chrono::milliseconds duration);
+
+    const std::unique_ptr<RedisClient> redis_;
+    WakeSignal wake_;
+    std::mutex mutex_;
+    std::vector<Watched> added_;    ///< Not read yet; under mutex_.
+    std::vector<Watched> watched_;  ///< The thread's.
+    std::atomic<bool> stopping_{false};
+    std::thread thread_;
+};
+
+/// Sets the cancel token of a job that is held, and logs it. Does nothing if the job is not held or is cancelled already.
+void cancelRun(HeldJobs& held,
+               const std::string& queue,
+               const std::string& id,
+               const std::string& token,
+               const std::string& why);
+
+}  // namespace drover
