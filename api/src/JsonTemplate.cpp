@@ -41,9 +41,9 @@ struct JsonTemplate::Node {
     enum class Kind { Text, Hole, Object, Array };
 
     Kind kind = Kind::Text;
-    std::string text;  // Of a hole its name.
-    std::vector<std::pair<std::string, Node>>
-        parts;  // With `"name":` in front of those of an object.
+    std::string text;    // Of a hole its name.
+    std::string prefix;  // `"name":` of a member, empty of an element.
+    std::vector<Node> parts;
 
     void render(std::string& out, const Values& values) const {
         if (kind == Kind::Text) {
@@ -58,11 +58,11 @@ struct JsonTemplate::Node {
         const bool object = kind == Kind::Object;
         out += object ? '{' : '[';
         const char* separator = "";
-        for (const auto& [name, part] : parts) {
+        for (const Node& part : parts) {
             if (object && part.kind == Kind::Hole && values.count(part.text) == 0) {
                 continue;
             }
-            out.append(separator).append(name);
+            out.append(separator).append(part.prefix);
             part.render(out, values);
             separator = ",";
         }
@@ -88,13 +88,14 @@ JsonTemplate::Node JsonTemplate::nodeOf(const JsonView& value) {
         if (!seen.insert(name).second) {
             throw Poco::SyntaxException("member " + name + " stands in the object twice");
         }
-        node.parts.emplace_back(jsonString(name) + ":", nodeOf(member));
+        node.parts.push_back(nodeOf(member));
+        node.parts.back().prefix = jsonString(name) + ":";
     }
     for (const JsonView& element : value.elements()) {
-        node.parts.emplace_back("", nodeOf(element));
+        node.parts.push_back(nodeOf(element));
     }
-    for (const auto& part : node.parts) {
-        if (part.second.kind != Node::Kind::Text) {
+    for (const Node& part : node.parts) {
+        if (part.kind != Node::Kind::Text) {
             return node;
         }
     }
