@@ -77,13 +77,9 @@ private:
 
 }  // namespace
 
-void Connection::FreeReader::operator()(redisReader* reader) const {
-    redisReaderFree(reader);
-}
-
 Connection::Connection(const RedisOptions& options, const std::string& clientName)
     : commandTimeout_(options.commandTimeout),
-      reader_(redisReaderCreate()),
+      reader_(makeReplyReader()),
       sealPrefix_("drover-" + randomText() + "-") {
     // The parser's own buffer is kept between replies up to this size; 0 would never shrink it.
     reader_->maxbuf = 1 << 20;

@@ -14,8 +14,6 @@
 #include "redis/RedisOptions.h"
 #include "redis/Reply.h"
 
-struct redisReader;
-
 namespace drover {
 
 /// One connection to a Redis master: hiredis formats and parses, Poco's socket carries the bytes.
@@ -73,10 +71,6 @@ public:
     [[nodiscard]] bool sendProgressed();
 
 private:
-    struct FreeReader {
-        void operator()(redisReader* reader) const;
-    };
-
     /// Reads what is there into the parser; false if nothing was.
     bool readAvailable();
     /// Whether the parser has bytes that belong to no reply which it has given out.
@@ -91,7 +85,7 @@ private:
 
     std::chrono::milliseconds commandTimeout_;
     Poco::Net::StreamSocket socket_;
-    std::unique_ptr<redisReader, FreeReader> reader_;
+    ReplyReader reader_;
     std::string out_;
     std::deque<std::string>
         seals_;  ///< One per reply to come; empty texts without the right to ECHO.

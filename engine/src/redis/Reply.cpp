@@ -1,6 +1,7 @@
 #include "redis/Reply.h"
 
 #include <charconv>
+#include <new>
 
 #include <hiredis/hiredis.h>
 
@@ -56,6 +57,27 @@ ReplyView ReplyView::at(std::size_t index) const {
                               " elements, element " + std::to_string(index) + " is missing");
     }
     return ReplyView(reply_->element[index]);
+}
+
+void FreeReplyReader::operator()(redisReader* reader) const {
+    redisReaderFree(reader);
+}
+
+ReplyReader makeReplyReader() {
+    ReplyReader reader(redisReaderCreate());
+    if (!reader) {
+        throw std::bad_alloc();
+    }
+    static const redisReplyObjectFunctions original = *reader->fn;
+    static redisReplyObjectFunctions bounded = [] {
+        redisReplyObjectFunctions functions = original;
+        functions.createArray = [](const redisReadTask* task, int elements) -> void* {
+            return elements > 1 << 24 ? nullptr : original.createArray(task, elements);
+        };
+        return functions;
+    }();
+    reader->fn = &bounded;
+    return reader;
 }
 
 void Reply::Free::operator()(redisReply* reply) const {

@@ -5,6 +5,7 @@
 #include <string>
 #include <string_view>
 
+struct redisReader;
 struct redisReply;
 
 namespace drover {
@@ -42,6 +43,15 @@ private:
     };
     std::unique_ptr<redisReply, Free> owned_;
 };
+
+struct FreeReplyReader {
+    void operator()(redisReader* reader) const;
+};
+using ReplyReader = std::unique_ptr<redisReader, FreeReplyReader>;
+
+/// Returns hiredis's parser of replies, which fails for an array of more than 2^24 elements: it would ask for their memory
+/// before it has any of them, and the length may be garbage.
+[[nodiscard]] ReplyReader makeReplyReader();
 
 /// What an error reply asks for (pitfalls section 5).
 enum class ReplyClass {
