@@ -1,0 +1,57 @@
+#include <string>
+#include <vector>
+
+#include <Poco/Exception.h>
+
+#include "Fuzz.h"
+#include "RequestReader.h"
+#include "Target.h"
+
+using namespace drover::api;
+
+namespace {
+
+/// What a reader made of the bytes: a line for each request and for a refusal.
+std::string readAll(std::string_view text, std::size_t step) {
+    static const RequestLimits limits;
+    RequestReader reader(limits);
+    std::string seen;
+    const auto look = [&] {
+        while (reader.advance() == RequestReader::State::Complete) {
+            const RequestHead& head = reader.head();
+            seen += std::string(head.method) + " " + std::string(head.target) + " " +
+                    std::to_string(reader.body().size()) + "\n";
+            try {
+                static_cast<void>(Target::parse(head.target));
+            } catch (const std::exception&) {
+                seen += "bad target\n";
+            }
+            reader.next();
+        }
+        return reader.state() != RequestReader::State::Refused;
+    };
+    for (std::size_t at = 0; at < text.size(); at += step) {
+        const std::string_view part = text.substr(at, step);
+        reader.append(part.data(), part.size());
+        if (!look()) {
+            seen += "refused " + std::to_string(reader.refusalStatus()) + "\n";
+            FUZZ_REQUIRE(reader.refusalStatus() >= 400 && !reader.refusalMessage().empty());
+            break;
+        }
+    }
+    return seen;
+}
+
+}  // namespace
+
+/// The bytes of a connection are the same requests however they arrive. A refusal may come earlier if they come one by one,
+/// never another request.
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+    const std::string_view text = textOf(data, size);
+    const std::string whole = readAll(text, size + 1);
+    const std::string torn = readAll(text, 1);
+    const std::string requests = whole.substr(0, whole.rfind("refused"));
+    const std::string tornRequests = torn.substr(0, torn.rfind("refused"));
+    FUZZ_REQUIRE(requests == tornRequests);
+    return 0;
+}
