@@ -2,6 +2,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -10,6 +11,7 @@
 #include "drover/JobOptions.h"
 #include "drover/Queue.h"
 #include "plugin/ProcessIsolation.h"
+#include "redis/ServerTime.h"
 
 namespace drover {
 
@@ -23,6 +25,8 @@ struct RedisSettings {
     std::string prefix;
     std::chrono::milliseconds connectTimeout{0};
     std::chrono::milliseconds commandTimeout{0};
+    /// Of the server; copies of the settings share it.
+    std::shared_ptr<ServerTime> time = std::make_shared<ServerTime>();
 };
 
 /// Both sides of one queue. Keys: queue.<alias>.*, the plugins' suggestions, worker.defaults.*.

@@ -102,6 +102,7 @@ RedisOptions redisOptions(const RedisSettings& settings) {
     options.database = settings.db;
     options.connectTimeout = settings.connectTimeout;
     options.commandTimeout = settings.commandTimeout;
+    options.time = settings.time;
     return options;
 }
 

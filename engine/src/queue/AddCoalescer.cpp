@@ -4,7 +4,6 @@
 
 #include <Poco/Logger.h>
 
-#include "core/Clock.h"
 #include "core/Guarded.h"
 #include "drover/Exceptions.h"
 
@@ -198,10 +197,12 @@ void AddCoalescer::send(Waiters waiters) {
                      std::make_move_iterator(waiter->items.end()));
     }
     try {
-        finish(waiters,
-               AddResult::Status::Added,
-               "",
-               backend_.addJobs(*redis_, items, SystemClock().wallMs()));
+        const std::int64_t nowMs = redis_->nowMs();
+        for (AddItem& item : items) {
+            item.timestampMs = item.timestampMs == AddItem::kWhenAdded ? nowMs : item.timestampMs;
+        }
+        finish(
+            waiters, AddResult::Status::Added, "", backend_.addJobs(*redis_, items, nowMs), items);
     } catch (const RedisBusyException& error) {
         finish(waiters, AddResult::Status::Unavailable, error.message(), {});
     } catch (const RedisAuthException& error) {
@@ -217,7 +218,8 @@ void AddCoalescer::send(Waiters waiters) {
 void AddCoalescer::finish(const Waiters& waiters,
                           AddResult::Status status,
                           const std::string& message,
-                          const std::vector<AddedId>& added) {
+                          const std::vector<AddedId>& added,
+                          const std::vector<AddItem>& items) {
     std::size_t next = 0;
     const std::lock_guard lock(mutex_);
     for (const auto& waiter : waiters) {
@@ -225,6 +227,7 @@ void AddCoalescer::finish(const Waiters& waiters,
         waiter->results = all(count, status, message);
         if (status == AddResult::Status::Added) {
             for (std::size_t i = 0; i < count; ++i) {
+                waiter->results[i].timestampMs = items[next].timestampMs;
                 const AddedId& one = added[next++];
                 waiter->results[i].id = one.id;
                 if (!one.error.empty()) {

@@ -61,7 +61,8 @@ private:
     void finish(const Waiters& waiters,
                 AddResult::Status status,
                 const std::string& message,
-                const std::vector<AddedId>& added);
+                const std::vector<AddedId>& added,
+                const std::vector<AddItem>& items = {});
     void refuseQueued(const std::string& message);
 
     const QueueBackend backend_;

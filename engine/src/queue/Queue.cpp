@@ -5,7 +5,6 @@
 
 #include <Poco/Exception.h>
 
-#include "core/Clock.h"
 #include "core/JobName.h"
 #include "core/JsonText.h"
 #include "queue/AddCoalescer.h"
@@ -45,9 +44,9 @@ void requireAtLeastOne(const std::string& what, std::int64_t value) {
     }
 }
 
-AddItem itemOf(NewJob job, std::int64_t nowMs) {
+AddItem itemOf(NewJob job) {
     AddItem item;
-    item.timestampMs = job.opts.timestampMs.value_or(nowMs);
+    item.timestampMs = job.opts.timestampMs.value_or(AddItem::kWhenAdded);
     item.delayMs = job.opts.delayMs.value_or(0);
     item.priority = job.opts.priority;
     item.customId = job.opts.jobId.value_or("");
@@ -78,14 +77,12 @@ public:
                      2 * (redis.connectTimeout + redis.commandTimeout) + kProgressMargin) {}
 
     std::vector<AddResult> add(std::vector<NewJob> jobs, Clock::time_point deadline) {
-        const std::int64_t nowMs = clock_.wallMs();
         std::vector<AddResult> results(jobs.size());
         std::vector<std::size_t> positions;
         std::vector<AddItem> items;
         const auto flush = [&] {
             std::vector<AddResult> added = coalescer_.add(std::move(items), deadline);
             for (std::size_t i = 0; i < added.size(); ++i) {
-                added[i].timestampMs = results[positions[i]].timestampMs;
                 results[positions[i]] = std::move(added[i]);
             }
             items.clear();
@@ -97,9 +94,8 @@ public:
                 results[i].message = std::move(problem);
                 continue;
             }
-            items.push_back(itemOf(std::move(jobs[i]), nowMs));
+            items.push_back(itemOf(std::move(jobs[i])));
             positions.push_back(i);
-            results[i].timestampMs = items.back().timestampMs;
             if (items.size() == settings_.maxBatch) {
                 flush();
             }
@@ -109,7 +105,6 @@ public:
     }
 
     const Settings settings_;
-    const SystemClock clock_;
     const QueueBackend backend_;
     const std::shared_ptr<const ScriptRegistry> scripts_;
     ClientPool readers_;

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <functional>
 #include <initializer_list>
+#include <limits>
 #include <memory>
 #include <optional>
 #include <string>
@@ -26,6 +27,8 @@ struct AddItem {
     std::string name;
     std::string data;
     std::string opts;  ///< Stored JSON.
+    /// Redis's time when the job is added.
+    static constexpr std::int64_t kWhenAdded = std::numeric_limits<std::int64_t>::min();
     std::int64_t timestampMs = 0;
     std::int64_t delayMs = 0;
     int priority = 0;

@@ -24,7 +24,7 @@ namespace drover {
 
 namespace {
 
-using Clock = std::chrono::steady_clock;
+using SteadyClock = std::chrono::steady_clock;
 using Type = QueueEvent::Type;
 
 /// Bound a reply after a long outage: fewer entries are asked for while they are large.
@@ -225,7 +225,7 @@ private:
             } catch (const RedisIoException&) {
                 // Logged when the outage began.
                 pause(std::max(std::chrono::duration_cast<std::chrono::milliseconds>(
-                                   redis_.nextAttempt() - Clock::now()),
+                                   redis_.nextAttempt() - SteadyClock::now()),
                                kShortestPause));
             } catch (const Exception& error) {
                 logger().error("events of %s: %s; left alone for %Ld s",
@@ -280,15 +280,15 @@ private:
     std::optional<Reply> ask(const Command& command) {
         Connection& link = redis_.connection();
         try {
-            link.send(command, Clock::now() + redis_.options().commandTimeout);
-            const auto answerBy = Clock::now() + settings_.blockTimeout + kMargin;
+            link.send(command, SteadyClock::now() + redis_.options().commandTimeout);
+            const auto answerBy = SteadyClock::now() + settings_.blockTimeout + kMargin;
             while (true) {
                 if (std::optional<Reply> reply = link.tryReceive()) {
                     return reply;
                 }
                 const auto deadline =
                     std::max(answerBy, link.lastProgress() + redis_.options().commandTimeout);
-                const auto left = deadline - Clock::now();
+                const auto left = deadline - SteadyClock::now();
                 if (left <= left.zero()) {
                     throw RedisTimeoutException("no answer to XREAD within its timeout");
                 }

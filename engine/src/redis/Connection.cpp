@@ -79,11 +79,12 @@ private:
 
 Connection::Connection(const RedisOptions& options, const std::string& clientName)
     : commandTimeout_(options.commandTimeout),
+      where_(options.host + ":" + std::to_string(options.port)),
+      time_(options.time),
       reader_(makeReplyReader()),
       sealPrefix_("drover-" + randomText() + "-") {
     // The parser's own buffer is kept between replies up to this size; 0 would never shrink it.
     reader_->maxbuf = 1 << 20;
-    const std::string where = options.host + ":" + std::to_string(options.port);
     try {
         socket_.connect(
             Poco::Net::SocketAddress(options.host, static_cast<Poco::UInt16>(options.port)),
@@ -95,7 +96,7 @@ Connection::Connection(const RedisOptions& options, const std::string& clientNam
         // Non-blocking: every wait below is a poll with the time that is left, not a timeout per read (pitfall H5).
         socket_.setBlocking(false);
     } catch (const Poco::Exception& error) {
-        throw RedisIoException("connect to Redis at " + where + ": " + error.displayText());
+        throw RedisIoException("connect to Redis at " + where_ + ": " + error.displayText());
     }
     handshake(options, clientName);
 }
@@ -301,7 +302,6 @@ std::optional<Reply> Connection::parse() {
 
 void Connection::handshake(const RedisOptions& options, const std::string& clientName) {
     const auto deadline = Clock::now() + std::max(options.connectTimeout, options.commandTimeout);
-    const std::string where = options.host + ":" + std::to_string(options.port);
     const auto require = [&](const Command& command, const std::string& operation) {
         const Reply reply = call(command, deadline);
         if (!reply.isError()) {
@@ -313,7 +313,7 @@ void Connection::handshake(const RedisOptions& options, const std::string& clien
         // Nothing that waiting cures (no such database, no such command). Without the reply's own words for AUTH: Redis
         // quotes the arguments of a command that it does not know.
         throw RedisAuthException(
-            operation + " was refused by Redis at " + where +
+            operation + " was refused by Redis at " + where_ +
             (operation == "AUTH" ? std::string() : ": " + std::string(reply.text())));
     };
     if (!options.password.empty()) {
@@ -340,7 +340,7 @@ void Connection::handshake(const RedisOptions& options, const std::string& clien
             throwError("ROLE", role.text());
         }
     } else if (role.size() > 0 && role.at(0).text() != "master") {
-        throw RedisIoException("Redis at " + where + " is a " + std::string(role.at(0).text()) +
+        throw RedisIoException("Redis at " + where_ + " is a " + std::string(role.at(0).text()) +
                                ", a master is needed");
     }
     const std::string seal = nextSeal();
@@ -349,6 +349,30 @@ void Connection::handshake(const RedisOptions& options, const std::string& clien
         throw RedisIoException(kOutOfStep);
     }
     sealing_ = !echo.isError();
+    // Always: after a failover it may be another server with another clock.
+    measureTime(deadline);
+}
+
+void Connection::measureTime() {
+    if (time_->due()) {
+        measureTime(Clock::now() + commandTimeout_);
+    }
+}
+
+void Connection::measureTime(Clock::time_point deadline) {
+    const auto asked = time_->machine().monotonic();
+    const Reply reply = call(Command{"TIME"}, deadline);
+    const auto answered = time_->machine().monotonic();
+    if (!reply.isError()) {
+        constexpr std::int64_t kSecond = 1'000'000;
+        time_->measured(
+            reply.at(0).integer() * kSecond + reply.at(1).integer(), asked, answered, where_);
+        return;
+    }
+    const ReplyClass kind = classifyError(reply.text());
+    if (kind == ReplyClass::Auth || kind == ReplyClass::Other) {
+        time_->untold(std::string(reply.text()));  // NOPERM, or the command is renamed.
+    }
 }
 
 }  // namespace drover

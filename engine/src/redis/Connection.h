@@ -35,7 +35,7 @@ public:
     /// Bytes that begin the time of a deadline anew.
     static constexpr std::size_t kProgress = 4096;
 
-    /// Connects and introduces itself: AUTH, SELECT, CLIENT SETNAME, ROLE. `clientName` empty: no name.
+    /// Connects and introduces itself: AUTH, SELECT, CLIENT SETNAME, ROLE. Measures the server's time. `clientName` empty: no name.
     /// Throws RedisIoException (refused, timed out, a replica), RedisAuthException (also for a database that does not
     /// exist), RedisBusyException (LOADING). A name that Redis refuses is left out.
     Connection(const RedisOptions& options, const std::string& clientName);
@@ -61,6 +61,9 @@ public:
     /// broken. Throws RedisIoException if Redis has closed the connection.
     std::optional<std::string> unasked();
 
+    /// Asks Redis for its time, unless a measurement is not due. Only while no reply is owed. Throws as call() does.
+    void measureTime();
+
     /// For poll(): readable when tryReceive() has something to do.
     [[nodiscard]] int fd() const;
     [[nodiscard]] bool broken() const { return broken_; }
@@ -81,9 +84,12 @@ private:
     /// For bytes that nobody asked for: throws what Redis says with them, if it is an error.
     void requireInStep();
     std::string nextSeal();
+    void measureTime(Clock::time_point deadline);
     void handshake(const RedisOptions& options, const std::string& clientName);
 
     std::chrono::milliseconds commandTimeout_;
+    std::string where_;
+    std::shared_ptr<ServerTime> time_;
     Poco::Net::StreamSocket socket_;
     ReplyReader reader_;
     std::string out_;

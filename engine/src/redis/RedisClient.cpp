@@ -105,6 +105,7 @@ bool RedisClient::inStep() {
     }
     const std::optional<std::string> bytes = guarded([&] { return connection_->unasked(); });
     if (!bytes) {
+        guarded([&] { connection_->measureTime(); });
         return true;
     }
     // Nothing was sent yet and nothing is answered with them: the caller need not know.

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <atomic>
+#include <cstdint>
 #include <deque>
 #include <memory>
 #include <optional>
@@ -65,6 +66,12 @@ public:
     void drop();
     /// The caller found the connection dead: as after a failed call.
     void fail(const std::string& why) { failed(why, false); }
+
+    /// Redis's time, in milliseconds since the epoch: the one for what is stored. Throws as connection() does.
+    std::int64_t nowMs() {
+        connection();
+        return options_.time->nowMs();
+    }
 
     /// Whether the last contact succeeded. Any thread.
     [[nodiscard]] bool healthy() const { return healthy_; }

@@ -4,7 +4,6 @@
 
 #include <Poco/Logger.h>
 
-#include "core/Clock.h"
 #include "core/JsonText.h"
 #include "drover/Exceptions.h"
 #include "worker/ChildJobs.h"
@@ -124,7 +123,14 @@ HostStatus JobRun::addLog(std::string_view row) {
 }
 
 HostStatus JobRun::addChildren(std::string_view childrenJson, std::string& ids) {
-    const std::int64_t nowMs = SystemClock().wallMs();
+    std::int64_t nowMs = 0;
+    const HostStatus status = hostCall([&](RedisClient& redis) {
+        nowMs = redis.nowMs();
+        return 0;
+    });
+    if (status != HostStatus::Ok) {
+        return status;
+    }
     std::string problem;
     const auto children = parseChildren(childrenJson, job_, nowMs, problem);
     if (!children) {

@@ -18,7 +18,9 @@ constexpr std::chrono::milliseconds kBetweenPages{50};
 }  // namespace
 
 StalledSweeper::StalledSweeper(std::unique_ptr<RedisClient> redis, const Clock& clock)
-    : clock_(clock), problems_(clock), rounds_("stalled-sweeper", std::move(redis), clock) {}
+    : clock_(clock, redis->options().time),
+      problems_(clock_),
+      rounds_("stalled-sweeper", std::move(redis), clock) {}
 
 void StalledSweeper::watch(const QueueBackend& backend,
                            std::chrono::milliseconds interval,
@@ -46,6 +48,7 @@ QueueRounds::Time StalledSweeper::sweep(RedisClient& redis, Watched& watched) {
     const QueueBackend& backend = watched.backend;
     bool continuing = false;
     bool shared = false;
+    redis.connection();  // Whose time is it: measured before the first use.
     while (true) {
         const StalledResult result = backend.checkStalled(
             redis, clock_.wallMs(), watched.interval, watched.maxStalledCount, kChunk, continuing);

@@ -9,6 +9,7 @@
 
 #include "core/Clock.h"
 #include "queue/QueueBackend.h"
+#include "redis/ServerTime.h"
 #include "worker/LostJobs.h"
 #include "worker/ProblemLog.h"
 #include "worker/QueueRounds.h"
@@ -56,7 +57,7 @@ private:
     /// Goes on with the search for lost jobs, or begins one that is due. Returns whether it is under way.
     bool lookForLost(RedisClient& redis, Watched& watched, bool shared);
 
-    const Clock& clock_;
+    const RedisClock clock_;
     ProblemLog problems_;  ///< Of the thread.
     std::mutex mutex_;
     std::deque<Watched> watched_;  ///< Only ever added to: references stay valid.

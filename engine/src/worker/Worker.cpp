@@ -55,7 +55,7 @@ Worker::Worker(WorkerSettings settings,
                const Clock& clock,
                std::vector<std::shared_ptr<HandlerType>> handlers)
     : settings_(std::move(settings)),
-      clock_(clock),
+      clock_(clock, redis.time),
       backend_(QueueKeys(settings_.prefix, settings_.queue), settings_.bullmq5),
       redis_(redis, scripts, "claim " + settings_.queue),
       hostClients_(
@@ -68,7 +68,7 @@ Worker::Worker(WorkerSettings settings,
                                             scripts,
                                             "wait " + settings_.queue,
                                             backend_.keys().workerClientName(settings_.workerName)),
-              clock),
+              clock_),
       scheduler_(backend_),
       problems_(clock),
       router_(std::make_shared<HandlerRouter>(

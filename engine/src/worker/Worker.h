@@ -14,6 +14,7 @@
 #include "core/HandlerType.h"
 #include "queue/ClientPool.h"
 #include "queue/QueueBackend.h"
+#include "redis/ServerTime.h"
 #include "worker/AdvanceCalls.h"
 #include "worker/ClaimPolicy.h"
 #include "worker/FailureLog.h"
@@ -152,7 +153,7 @@ private:
     void progressed() { lastProgress_ = clock_.monotonic(); }
 
     WorkerSettings settings_;  ///< Changed by the loop, under routing_.
-    const Clock& clock_;
+    const RedisClock clock_;
     const QueueBackend backend_;
     RedisClient redis_;
     ClientPool hostClients_;  ///< For calls that handlers make while they run.
