@@ -24,7 +24,7 @@ const std::vector<Known> kReplies = {
      ReplyClass::Topology},
     {"MASTERDOWN Link with MASTER is down and replica-serve-stale-data is set to 'no'.",
      ReplyClass::Topology},
-    {"NOREPLICAS Not enough good replicas to write.", ReplyClass::Topology},
+    {"NOREPLICAS Not enough good replicas to write.", ReplyClass::Pressure},
     {"LOADING Redis is loading the dataset in memory", ReplyClass::Wait},
     {"BUSY Redis is busy running a script. You can only call SCRIPT KILL or SHUTDOWN NOSAVE.",
      ReplyClass::Wait},

@@ -11,6 +11,7 @@
 #include "drover/JobOptions.h"
 #include "drover/Queue.h"
 #include "plugin/ProcessIsolation.h"
+#include "redis/Refusal.h"
 #include "redis/ServerTime.h"
 
 namespace drover {
@@ -27,6 +28,7 @@ struct RedisSettings {
     std::chrono::milliseconds commandTimeout{0};
     /// Of the server; copies of the settings share it.
     std::shared_ptr<ServerTime> time = std::make_shared<ServerTime>();
+    std::shared_ptr<Refusal> refusal = std::make_shared<Refusal>();
 };
 
 /// Both sides of one queue. Keys: queue.<alias>.*, the plugins' suggestions, worker.defaults.*.

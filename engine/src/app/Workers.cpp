@@ -103,6 +103,7 @@ RedisOptions redisOptions(const RedisSettings& settings) {
     options.connectTimeout = settings.connectTimeout;
     options.commandTimeout = settings.commandTimeout;
     options.time = settings.time;
+    options.refusal = settings.refusal;
     return options;
 }
 

@@ -256,9 +256,7 @@ private:
         if (!reply) {
             return;
         }
-        if (reply->isError()) {
-            refused(reply->text());
-        }
+        redis_.require(*reply, "XREAD " + keys_.events, keys_.events);
         if (reply->size() == 0) {
             lookForANewStream();
             return;
@@ -300,15 +298,6 @@ private:
         } catch (const RedisIoException& error) {
             entriesPerRead_ = std::max(entriesPerRead_ / 2, 1);
             redis_.fail(error.message());
-            throw;
-        }
-    }
-
-    [[noreturn]] void refused(std::string_view error) {
-        try {
-            throwError("XREAD " + keys_.events, error);
-        } catch (const RedisIoException& refusal) {
-            redis_.fail(refusal.message());
             throw;
         }
     }

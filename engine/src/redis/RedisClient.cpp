@@ -28,6 +28,14 @@ std::string_view shaOf(const Command& command) {
     return command.args()[1];
 }
 
+/// A key of the command, for a probe of its kind; empty if it has none.
+std::string keyOf(const Command& command) {
+    const auto& args = command.args();
+    const bool script = args.size() > 3 && (args[0] == "EVALSHA" || args[0] == "EVAL");
+    const std::size_t at = script ? 3 : 1;
+    return at < args.size() ? std::string(args[at]) : std::string();
+}
+
 bool isUnknownScript(const Reply& reply) {
     return reply.isError() && classifyError(reply.text()) == ReplyClass::NoScript;
 }
@@ -43,42 +51,8 @@ RedisClient::RedisClient(RedisOptions options,
       label_(std::move(label)),
       clientName_(std::move(clientName)) {}
 
-void RedisClient::failed(const std::string& why, bool slow) {
-    drop();
-    healthy_ = false;
-    // Once when it begins, not once per attempt; and again when the reason becomes one that a person must cure.
-    if (!reconnect_.inOutage() || (slow && why != lastError_)) {
-        logger().warning("%s: Redis is away: %s", label_, why);
-    }
-    lastError_ = why;
-    reconnect_.failed(Clock::now(), slow);
-}
-
-Connection& RedisClient::connection() {
-    if (connection_ && !connection_->broken() && inStep()) {
-        return *connection_;
-    }
-    drop();
-    const auto now = Clock::now();
-    if (!reconnect_.due(now)) {
-        throw RedisIoException(label_ + ": Redis is away: " + lastError_);
-    }
-    try {
-        connection_ = std::make_unique<Connection>(options_, clientName_);
-    } catch (const RedisAuthException& error) {
-        failed(error.message(), true);
-        throw;
-    } catch (const RedisIoException& error) {
-        failed(error.message(), false);
-        throw;
-    }
-    const auto outage = reconnect_.succeeded(Clock::now());
-    if (outage.count() > 0) {
-        logger().information(
-            "%s: Redis is back after %Ld ms", label_, static_cast<Poco::Int64>(outage.count()));
-    }
-    healthy_ = true;
-    return *connection_;
+std::string RedisClient::where() const {
+    return options_.host + ":" + std::to_string(options_.port);
 }
 
 template <typename Work>
@@ -86,9 +60,7 @@ auto RedisClient::guarded(Work work) {
     try {
         return work();
     } catch (const RedisBusyException& error) {
-        // The connection is sound, the server is not ready or no master any more. A new connection after the backoff
-        // finds out when that ends: its handshake asks for the role.
-        failed(error.message(), false);
+        refused(error.message(), "", false);
         throw;
     } catch (const RedisAuthException& error) {
         failed(error.message(), true);
@@ -97,6 +69,148 @@ auto RedisClient::guarded(Work work) {
         failed(error.message(), false);
         throw;
     }
+}
+
+void RedisClient::failed(const std::string& why, bool slow) {
+    drop();
+    healthy_ = false;
+    // Once when it begins, not once per attempt; and again when the reason becomes one that a person must cure.
+    if (!std::exchange(away_, true) || (slow && why != lastError_)) {
+        logger().warning("%s: Redis is away: %s", label_, why);
+    }
+    lastError_ = why;
+    reconnect_.failed(Clock::now(), slow);
+}
+
+void RedisClient::refused(const std::string& why, const std::string& key, bool keepConnection) {
+    if (!keepConnection) {
+        drop();
+    }
+    healthy_ = false;
+    refusedHere_ = true;
+    lastError_ = why;
+    const auto now = Clock::now();
+    reconnect_.failed(now);
+    options_.refusal->begin(where(), why, key, now);
+}
+
+void RedisClient::raise(const std::string& operation,
+                        std::string_view error,
+                        const std::string& key) {
+    try {
+        throwError(operation, error);
+    } catch (const RedisBusyException&) {
+        const ReplyClass kind = classifyError(error);
+        refused(std::string(error), key, kind == ReplyClass::Wait || kind == ReplyClass::Pressure);
+        throw;
+    } catch (const RedisIoException& fault) {
+        failed(fault.message(), classifyError(error) == ReplyClass::Auth);
+        throw;
+    }
+}
+
+void RedisClient::accepted() {
+    healthy_ = true;
+    if (refusedHere_) {
+        options_.refusal->end(where(), Clock::now());
+        recovered();
+    }
+}
+
+void RedisClient::recovered() {
+    const auto outage = reconnect_.succeeded(Clock::now());
+    refusedHere_ = false;
+    healthy_ = true;
+    if (std::exchange(away_, false)) {
+        logger().information(
+            "%s: Redis is back after %Ld ms", label_, static_cast<Poco::Int64>(outage.count()));
+    }
+}
+
+void RedisClient::requireAccepted() {
+    Refusal& refusal = *options_.refusal;
+    const auto now = Clock::now();
+    if (refusal.mayProbe(now)) {
+        const Probe found = probe(refusal.key());
+        cannotProbe_ = found == Probe::Unknown;
+        if (found == Probe::Accepted) {
+            refusal.end(where(), now);
+        }
+    }
+    if (!refusedHere_) {
+        return;
+    }
+    if (!refusal.active()) {
+        recovered();
+        return;
+    }
+    const bool due = reconnect_.due(now);
+    if (due) {
+        reconnect_.failed(now);
+    }
+    if (!connection_ || !due || !cannotProbe_) {
+        throw RedisBusyException(label_ + ": Redis refuses for now: " + refusal.why());
+    }
+}
+
+RedisClient::Probe RedisClient::probe(const std::string& key) {
+    // Nothing is written: an empty text changes no key and makes none, and a key of another type is an error as ever. But
+    // Redis looks first whether it takes writes that need memory.
+    const Command command =
+        key.empty() ? Command{"DBSIZE"} : Command{"SETRANGE", key, "0", std::string_view()};
+    const Reply reply = guarded([&] { return connection_->call(command); });
+    if (!reply.isError()) {
+        return Probe::Accepted;
+    }
+    switch (classifyError(reply.text())) {
+        case ReplyClass::Topology:
+        case ReplyClass::TooMany:
+            drop();
+            [[fallthrough]];
+        case ReplyClass::Wait:
+        case ReplyClass::Pressure:
+            options_.refusal->begin(where(), std::string(reply.text()), key, Clock::now());
+            return Probe::Refused;
+        case ReplyClass::WrongType:
+            return Probe::Accepted;
+        default:
+            return Probe::Unknown;
+    }
+}
+
+Connection& RedisClient::connection() {
+    if (!connection_ || connection_->broken() || !inStep()) {
+        drop();
+        open();
+    }
+    if (connection_->owed() == 0) {
+        requireAccepted();
+    }
+    if (!connection_) {
+        throw RedisIoException(label_ + ": Redis is away: " + lastError_);
+    }
+    return *connection_;
+}
+
+void RedisClient::open() {
+    if (!reconnect_.due(Clock::now())) {
+        const std::string what = label_ + ": Redis is away: " + lastError_;
+        if (refusedHere_) {
+            throw RedisBusyException(what);
+        }
+        throw RedisIoException(what);
+    }
+    guarded([&] { connection_ = std::make_unique<Connection>(options_, clientName_); });
+    if (refusedHere_) {
+        return;  // That it can be reached does not end it.
+    }
+    if (away_ && probe("") == Probe::Refused) {
+        // It is up and loads its data, say.
+        const std::string why = options_.refusal->why();
+        refused(why, "", connection_ != nullptr);
+        throw RedisBusyException(label_ + ": Redis refuses for now: " + why);
+    }
+    recovered();
 }
 
 bool RedisClient::inStep() {
@@ -129,14 +243,12 @@ Reply RedisClient::call(const Command& command) {
 
 Reply RedisClient::call(const Command& command, Clock::time_point deadline) {
     Connection& link = idleConnection();
-    return guarded([&] {
-        Reply reply = link.call(command, deadline);
-        healthy_ = true;
-        if (reply.isError()) {
-            throwError(operationOf(command), reply.text());
-        }
-        return reply;
-    });
+    Reply reply = guarded([&] { return link.call(command, deadline); });
+    if (reply.isError()) {
+        raise(operationOf(command), reply.text(), keyOf(command));
+    }
+    accepted();
+    return reply;
 }
 
 Command RedisClient::script(const std::string& name) const {
@@ -148,19 +260,20 @@ Command RedisClient::script(const std::string& name) const {
 
 Reply RedisClient::run(Command& command) {
     Connection& link = idleConnection();
-    return guarded([&] {
-        const std::string& name = scripts_->bySha1(shaOf(command)).name;
-        Reply reply = link.call(command);
-        if (isUnknownScript(reply)) {
-            sendByText(link, command, Clock::now() + options_.commandTimeout);
-            reply = link.receive(Clock::now() + options_.commandTimeout);
+    const std::string& name = scripts_->bySha1(shaOf(command)).name;
+    Reply reply = guarded([&] {
+        Reply first = link.call(command);
+        if (!isUnknownScript(first)) {
+            return first;
         }
-        healthy_ = true;
-        if (reply.isError()) {
-            throwError(name, reply.text());
-        }
-        return reply;
+        sendByText(link, command, Clock::now() + options_.commandTimeout);
+        return link.receive(Clock::now() + options_.commandTimeout);
     });
+    if (reply.isError()) {
+        raise(name, reply.text(), keyOf(command));
+    }
+    accepted();
+    return reply;
 }
 
 void RedisClient::send(Command& call) {
@@ -173,10 +286,14 @@ std::optional<RedisClient::Answered> RedisClient::receive() {
     Connection& link = connection();
     return guarded([&]() -> std::optional<Answered> {
         while (std::optional<Reply> reply = link.tryReceive()) {
-            healthy_ = true;
             Command* const call = underWay_.front();
             underWay_.pop_front();
             if (!isUnknownScript(*reply)) {
+                if (reply->isError()) {
+                    refusedKey_ = keyOf(*call);
+                } else {
+                    accepted();
+                }
                 return Answered{call, std::move(*reply)};
             }
             sendByText(link, *call, Clock::now() + options_.commandTimeout);
@@ -186,12 +303,12 @@ std::optional<RedisClient::Answered> RedisClient::receive() {
     });
 }
 
-void RedisClient::require(const Reply& reply, const std::string& operation) {
-    guarded([&] {
-        if (reply.isError()) {
-            throwError(operation, reply.text());
-        }
-    });
+void RedisClient::require(const Reply& reply,
+                          const std::string& operation,
+                          const std::string& key) {
+    if (reply.isError()) {
+        raise(operation, reply.text(), key.empty() ? refusedKey_ : key);
+    }
 }
 
 Connection& RedisClient::idleConnection() {

@@ -6,6 +6,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 
 #include "redis/Connection.h"
 #include "redis/Reconnect.h"
@@ -15,6 +16,9 @@ namespace drover {
 
 /// A connection that comes back: opens on first use, is dropped at the first error, and is opened again when the backoff
 /// allows. Logs an outage when it begins and when it ends.
+///
+/// A refusal that time cures (see Refusal) keeps the connection if it is sound. Until a command of the refused kind is done
+/// again, which a probe without effect finds out, this client sends nothing.
 ///
 /// Threads: one at a time, but for healthy().
 class RedisClient {
@@ -51,8 +55,8 @@ public:
     /// The next reply, if it is there: without waiting. A call whose script Redis does not know is sent again by its text,
     /// and answered after those that are under way.
     std::optional<Answered> receive();
-    /// Throws for an error reply what call() would.
-    void require(const Reply& reply, const std::string& operation);
+    /// Throws for an error reply what call() would. `key`: a key of the command, if receive() did not bring the reply.
+    void require(const Reply& reply, const std::string& operation, const std::string& key = "");
     /// For poll(): readable when receive() has something to do. -1: there is no connection.
     [[nodiscard]] int fd() const { return connection_ ? connection_->fd() : -1; }
 
@@ -73,8 +77,8 @@ public:
         return options_.time->nowMs();
     }
 
-    /// Whether the last contact succeeded. Any thread.
-    [[nodiscard]] bool healthy() const { return healthy_; }
+    /// Whether the last contact succeeded, and Redis refuses no client of this process. Any thread.
+    [[nodiscard]] bool healthy() const { return healthy_ && !options_.refusal->active(); }
     /// When a refused use may be tried again.
     [[nodiscard]] Clock::time_point nextAttempt() const { return reconnect_.nextAttempt(); }
     [[nodiscard]] const RedisOptions& options() const { return options_; }
@@ -89,6 +93,21 @@ private:
     Connection& idleConnection();
     void sendByText(Connection& link, Command& call, Clock::time_point deadline) const;
     void failed(const std::string& why, bool slow);
+    void refused(const std::string& why, const std::string& key, bool keepConnection);
+    /// Throws what the error asks for.
+    [[noreturn]] void raise(const std::string& operation,
+                            std::string_view error,
+                            const std::string& key);
+    /// A command was done.
+    void accepted();
+    /// Throws RedisBusyException while Redis refuses what this client sent last.
+    void requireAccepted();
+    enum class Probe { Accepted, Refused, Unknown };
+    /// Sends a command of the kind that was refused, which writes nothing.
+    Probe probe(const std::string& key);
+    void recovered();
+    void open();
+    [[nodiscard]] std::string where() const;
 
     RedisOptions options_;
     std::shared_ptr<const ScriptRegistry> scripts_;
@@ -98,7 +117,11 @@ private:
     std::unique_ptr<Connection> connection_;
     std::deque<Command*> underWay_;  ///< What send() has sent, in the order of the replies.
     std::string lastError_;
-    int strays_ = 0;  ///< How often bytes came that nobody asked for.
+    bool away_ = false;         ///< Logged as away.
+    bool refusedHere_ = false;  ///< This client's last command was refused.
+    bool cannotProbe_ = false;  ///< No right to: the next command itself finds out.
+    std::string refusedKey_;    ///< Of the reply that receive() brought last, if it is an error.
+    int strays_ = 0;            ///< How often bytes came that nobody asked for.
     std::optional<Clock::time_point> strayTold_;
     std::atomic<bool> healthy_{false};
 };

@@ -4,6 +4,7 @@
 #include <memory>
 #include <string>
 
+#include "redis/Refusal.h"
 #include "redis/ServerTime.h"
 
 namespace drover {
@@ -20,6 +21,8 @@ struct RedisOptions {
     std::chrono::milliseconds commandTimeout{2000};
     /// What every connection measures, and every stored time comes from.
     std::shared_ptr<ServerTime> time = std::make_shared<ServerTime>();
+    /// What every client of the server finds out, and all wait for.
+    std::shared_ptr<Refusal> refusal = std::make_shared<Refusal>();
 };
 
 }  // namespace drover

@@ -94,14 +94,15 @@ ReplyClass classifyError(std::string_view error) {
         {"READONLY", ReplyClass::Topology},
         {"UNBLOCKED", ReplyClass::Topology},
         {"MASTERDOWN", ReplyClass::Topology},
-        {"NOREPLICAS", ReplyClass::Topology},
+        {"NOREPLICAS", ReplyClass::Pressure},
         {"LOADING", ReplyClass::Wait},
-        {"BUSY", ReplyClass::Wait},
+        {"BUSY ", ReplyClass::Wait},
         {"OOM", ReplyClass::Pressure},
         {"MISCONF", ReplyClass::Pressure},
         {"NOAUTH", ReplyClass::Auth},
         {"WRONGPASS", ReplyClass::Auth},
         {"NOPERM", ReplyClass::Auth},
+        {"DENIED", ReplyClass::Auth},
         {"ERR AUTH", ReplyClass::Auth},
         {"ERR invalid password", ReplyClass::Auth},
         {"ERR Client sent AUTH", ReplyClass::Auth},
@@ -112,6 +113,13 @@ ReplyClass classifyError(std::string_view error) {
         {"CROSSSLOT", ReplyClass::Cluster},
         {"CLUSTERDOWN", ReplyClass::Cluster},
     };
+    // Redis 6 puts the refusal of a script's command behind where it happened.
+    constexpr std::string_view kInScript = "ERR Error running script";
+    if (error.rfind(kInScript, 0) == 0) {
+        const std::size_t inner = error.find(": -");
+        return inner == std::string_view::npos ? ReplyClass::Other
+                                               : classifyError(error.substr(inner + 3));
+    }
     for (const Prefix& prefix : kPrefixes) {
         if (error.rfind(prefix.text, 0) == 0) {
             return prefix.kind;

@@ -55,11 +55,11 @@ using ReplyReader = std::unique_ptr<redisReader, FreeReplyReader>;
 
 /// What an error reply asks for (pitfalls section 5).
 enum class ReplyClass {
-    NoScript,   ///< Send the script's text.
-    Topology,   ///< Not a master (any more): drop the connection, connect anew, verify the role.
-    Wait,       ///< LOADING, BUSY: the same connection works later.
-    Pressure,   ///< OOM, MISCONF: writes are refused for now; a refused renewal is not a lost lock.
-    Auth,       ///< NOAUTH, WRONGPASS, NOPERM: somebody must change the configuration.
+    NoScript,  ///< Send the script's text.
+    Topology,  ///< Not a master (any more): drop the connection, connect anew, verify the role.
+    Wait,      ///< LOADING, BUSY: the same connection works later.
+    Pressure,  ///< OOM, MISCONF, NOREPLICAS: writes are refused for now; a refused renewal is not a lost lock.
+    Auth,       ///< NOAUTH, WRONGPASS, NOPERM, DENIED: somebody must change the configuration.
     TooMany,    ///< No connection left: retry with jitter.
     WrongType,  ///< A key of the queue has another type: keep away from the queue.
     Cluster,    ///< MOVED, ASK, CROSSSLOT, CLUSTERDOWN: needs a hash-tagged prefix and one node.

@@ -149,7 +149,9 @@ std::optional<AdvanceCalls::Answer> AdvanceCalls::receive() {
         }
         throw;
     } catch (const RedisBusyException&) {
-        loseAll();  // The connection went with it.
+        if (underWay()) {
+            loseAll();
+        }
         takeBack(*call, false);
         throw;
     } catch (...) {

@@ -81,7 +81,13 @@ MarkerWait::Woken MarkerWait::check() {
         }
         armed_ = false;
         if (reply->isError()) {
-            lost("BZPOPMIN answered \"" + std::string(reply->text()) + "\"");
+            try {
+                redis_->require(*reply, "BZPOPMIN", backend_.keys().marker);
+            } catch (const RedisIoException&) {
+                // Told when it began.
+            } catch (const Exception& error) {
+                lost(error.message());
+            }
             return Woken::Look;
         }
         if (reply->size() < 3) {
