@@ -62,6 +62,7 @@ class AppBinaryTest : public CppUnit::TestFixture {
     CPPUNIT_TEST(configShowHidesSecretsAndTellsOrigins);
     CPPUNIT_TEST(theReferenceIsAConfigurationWithoutEffect);
     CPPUNIT_TEST(anAbsentRedisExitsWith69AfterTheTimeout);
+    CPPUNIT_TEST(aDatabaseThatDoesNotExistEndsTheStartAtOnce);
     CPPUNIT_TEST(termEndsTheWaitForRedisWithZero);
     CPPUNIT_TEST(termEndsWithZeroAndRemovesTheSocket);
     CPPUNIT_TEST(intEndsWithZero);
@@ -202,6 +203,16 @@ public:
             app_->run({"run", "--set", "redis.port=" + port, "--set", "startup.timeoutMs=300"}));
         assertHas(app_->err(),
                   "redis 127.0.0.1:" + port + " did not answer within startup.timeoutMs (300)");
+    }
+
+    void aDatabaseThatDoesNotExistEndsTheStartAtOnce() {
+        const std::string url =
+            "redis://127.0.0.1:" + std::to_string(RedisServer::shared().port()) + "/999";
+        const auto began = std::chrono::steady_clock::now();
+        CPPUNIT_ASSERT_EQUAL(78, app_->run({"run"}, {{"REDIS_URL", url}}));
+        CPPUNIT_ASSERT(std::chrono::steady_clock::now() - began < std::chrono::seconds(10));
+        assertHas(app_->err(), "SELECT 999 was refused");
+        assertHas(app_->err(), "redis.db is 999");
     }
 
     void termEndsTheWaitForRedisWithZero() {

@@ -4,6 +4,7 @@
 #include <cppunit/extensions/HelperMacros.h>
 
 #include "drover/Exceptions.h"
+#include "redis/Addresses.h"
 #include "support/LogCapture.h"
 #include "support/RedisFixture.h"
 #include "support/TcpProxy.h"
@@ -69,6 +70,9 @@ class ConnectionTest : public RedisFixture {
     CPPUNIT_TEST(aWrongTypeIsAScriptFaultAndKeepsTheConnection);
     CPPUNIT_TEST(aClosedConnectionIsAnIoFaultAndIsReplaced);
     CPPUNIT_TEST(outOfMemoryIsBackPressure);
+    CPPUNIT_TEST(aPasswordThatNobodyAskedForIsAWarning);
+    CPPUNIT_TEST(everyAddressIsTried);
+    CPPUNIT_TEST(anAddressInBracketsIsOne);
     CPPUNIT_TEST_SUITE_END();
 
 public:
@@ -323,6 +327,47 @@ public:
         RedisClient client(to(own, ""), scripts(), "test");
         client.call(Command{"CONFIG", "SET", "maxmemory", "1"});
         CPPUNIT_ASSERT_THROW(client.call(Command{"SET", "a", "b"}), RedisBusyException);
+    }
+
+    void aPasswordThatNobodyAskedForIsAWarning() {
+        LogCapture log("redis");
+        RedisOptions as = options();
+        as.password = "hush";
+        for (int i = 0; i < 3; ++i) {
+            Connection link(as, "");
+            CPPUNIT_ASSERT_EQUAL(std::string("PONG"),
+                                 std::string(link.call(Command{"PING"}).text()));
+        }
+        CPPUNIT_ASSERT_EQUAL(std::size_t{1}, log.count("asks for no password"));
+        CPPUNIT_ASSERT_EQUAL(std::size_t{0}, log.count("hush"));
+        // A user is another matter: who it is counts.
+        as.user = "somebody";
+        CPPUNIT_ASSERT_THROW(Connection(as, ""), RedisAuthException);
+    }
+
+    void everyAddressIsTried() {
+        // The server listens on the second one only.
+        const std::vector<Poco::Net::IPAddress> addresses = {Poco::Net::IPAddress("127.0.0.2"),
+                                                             Poco::Net::IPAddress("127.0.0.1")};
+        Poco::Net::StreamSocket socket;
+        connectToAny(socket, addresses, options().port, milliseconds(5000));
+        CPPUNIT_ASSERT_EQUAL(std::string("127.0.0.1"), socket.peerAddress().host().toString());
+        const std::string text = textOf<RedisIoException>(
+            [&] { connectToAny(socket, addresses, freePort(), milliseconds(5000)); });
+        CPPUNIT_ASSERT_MESSAGE(text,
+                               text.find("127.0.0.1") != std::string::npos &&
+                                   text.find("127.0.0.2") != std::string::npos);
+        CPPUNIT_ASSERT(!addressesOf("localhost").empty());
+    }
+
+    void anAddressInBracketsIsOne() {
+        CPPUNIT_ASSERT_EQUAL(std::string("::1"), addressesOf("[::1]").front().toString());
+        CPPUNIT_ASSERT_EQUAL(std::string("::1"), addressesOf("::1").front().toString());
+        RedisServer own({"--bind", "127.0.0.1 ::1"});
+        RedisOptions six = to(own, "");
+        six.host = "[::1]";
+        CPPUNIT_ASSERT_EQUAL(std::string("PONG"),
+                             std::string(Connection(six, "").call(Command{"PING"}).text()));
     }
 
 private:

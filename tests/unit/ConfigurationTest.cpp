@@ -72,6 +72,9 @@ class ConfigurationTest : public CppUnit::TestFixture {
     CPPUNIT_TEST(keysOfAPluginThatIsThereButNotLoadedAreItsOwnAffair);
     CPPUNIT_TEST(tablesTakeAnyKeyBelowThem);
     CPPUNIT_TEST(aRequiredKeyIsMissedOnlyByTheRoleThatLoadsIt);
+    CPPUNIT_TEST(addressesOfServicesArePassedOver);
+    CPPUNIT_TEST(aRedisUrlStandsForItsParts);
+    CPPUNIT_TEST(aWrongRedisUrlIsRefusedWithoutItsPassword);
     CPPUNIT_TEST(aVariableThatLooksLikeATypingErrorIsAWarning);
     CPPUNIT_TEST(queueSettingsResolveThroughThePluginToTheDefaults);
     CPPUNIT_TEST(queueSettingsComeFromTheEnvironment);
@@ -285,6 +288,75 @@ public:
         Configuration other(sources_);
         other.declare(plugin, false);
         CPPUNIT_ASSERT_EQUAL(std::string(), joined(other.problems()));
+    }
+
+    void addressesOfServicesArePassedOver() {
+        // As Kubernetes sets them for services named redis, redis-queue, service, drover-redis and drover.
+        sources_.files = {write("one.properties", "redis.port=6380")};
+        sources_.environment = {{"REDIS_PORT", "tcp://10.96.0.12:6379"},
+                                {"REDIS_QUEUE_PORT", "tcp://10.96.0.13:6379"},
+                                {"REDIS_PORT_6379_TCP", "tcp://10.96.0.12:6379"},
+                                {"DROVER_REDIS_PORT", "udp://[fd00::1]:6379"},
+                                {"DROVER_REDIS_SERVICE_HOST", "10.96.0.12"},
+                                {"DROVER_PORT", "tcp://10.96.0.14:80"},
+                                {"DROVER_SERVICE_HOST", "10.96.0.14"},
+                                {"DROVER_PORT_6379_TCP", "tcp://10.96.0.14:6379"},
+                                {"DROVER_REDIS_DB", "tcp://10.96.0.15:1"}};
+        const Configuration config(sources_);
+        CPPUNIT_ASSERT_EQUAL(std::string(), joined(config.problems()));
+        CPPUNIT_ASSERT_EQUAL(std::int64_t{6380}, config.integer("redis.port"));
+        CPPUNIT_ASSERT_EQUAL(std::int64_t{0}, config.integer("redis.db"));
+        const std::string warnings = joined(config.warnings());
+        assertHas(warnings, "environment REDIS_PORT = \"tcp://10.96.0.12:6379\": is the address");
+        CPPUNIT_ASSERT_EQUAL(std::ptrdiff_t{4}, std::count(warnings.begin(), warnings.end(), '\n'));
+        // The next source's value: an older name behind the own one.
+        sources_.environment["REDIS_QUEUE_PORT"] = "6381";
+        CPPUNIT_ASSERT_EQUAL(std::int64_t{6381}, Configuration(sources_).integer("redis.port"));
+        // Anything else that is no port is still refused.
+        sources_.environment = {{"REDIS_PORT", "6379x"}};
+        assertHas(joined(Configuration(sources_).problems()), "expected an integer in [1, 65535]");
+    }
+
+    void aRedisUrlStandsForItsParts() {
+        sources_.files = {write("one.properties", "redis.host=other\nredis.port=1\nredis.db=4\n")};
+        const auto server = [this](const std::string& url) {
+            sources_.environment = {{"REDIS_URL", url}};
+            return Settings::redisServer(Configuration(sources_));
+        };
+        const RedisSettings all = server("redis://me:p%40ss%2F@redis.example:6380/2");
+        CPPUNIT_ASSERT_EQUAL(std::string("redis.example"), all.host);
+        CPPUNIT_ASSERT_EQUAL(6380, all.port);
+        CPPUNIT_ASSERT_EQUAL(std::string("me"), all.user);
+        CPPUNIT_ASSERT_EQUAL(std::string("p@ss/"), all.password);
+        CPPUNIT_ASSERT_EQUAL(2, all.db);
+        const RedisSettings few = server("redis://:secret@[::1]");
+        CPPUNIT_ASSERT_EQUAL(std::string("[::1]"), few.host);
+        CPPUNIT_ASSERT_EQUAL(6379, few.port);
+        CPPUNIT_ASSERT_EQUAL(std::string(), few.user);
+        CPPUNIT_ASSERT_EQUAL(std::string("secret"), few.password);
+        CPPUNIT_ASSERT_EQUAL(4, few.db);
+        CPPUNIT_ASSERT_EQUAL(std::string("other"), server("").host);
+    }
+
+    void aWrongRedisUrlIsRefusedWithoutItsPassword() {
+        const std::vector<std::pair<std::string, std::string>> cases = {
+            {"rediss://:hush@h:1", "needs TLS"},
+            {"http://:hush@h:1", "expected redis://"},
+            {"h:6379", "expected redis://"},
+            {"redis://", "expected redis://"},
+            {"redis://:hush@", "expected redis://"},
+            {"redis://h:0", "expected redis://"},
+            {"redis://h:99999", "the port"},
+            {"redis://h:x", "the port"},
+            {"redis://h/one", "the database"},
+            {"redis://:hush@h?tls=1", "parameters are not known"}};
+        for (const auto& [url, what] : cases) {
+            sources_.environment = {{"REDIS_URL", url}};
+            const std::string problems = joined(Settings::check(Configuration(sources_)));
+            assertHas(problems, "redis.url");
+            assertHas(problems, what);
+            CPPUNIT_ASSERT_MESSAGE(problems, problems.find("hush") == std::string::npos);
+        }
     }
 
     void aVariableThatLooksLikeATypingErrorIsAWarning() {

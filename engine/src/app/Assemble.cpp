@@ -9,6 +9,7 @@
 #include "app/Plugins.h"
 #include "app/Services.h"
 #include "app/Workers.h"
+#include "drover/Exceptions.h"
 #include "redis/Connection.h"
 
 namespace drover {
@@ -19,7 +20,16 @@ ServerProbe redisProbe(const RedisSettings& redis) {
     const std::string name = "redis " + redis.host + ":" + std::to_string(redis.port);
     // Introducing itself says whether it is loading, a replica, or refuses the password.
     return {name, [options = redisOptions(redis)] {
-                const Connection connection(options, "drover:startup");
+                try {
+                    const Connection connection(options, "drover:startup");
+                } catch (const RedisAuthException& error) {
+                    // Waiting makes no database.
+                    if (error.code() == Connection::kNoSuchDatabase) {
+                        throw ConfigException(error.message() + "; redis.db is " +
+                                              std::to_string(options.database));
+                    }
+                    throw;
+                }
             }};
 }
 

@@ -82,6 +82,10 @@ std::vector<KeySpec> engineKeys() {
                 true,
                 "Whether a changed file of --config or --env-file, or one beside a plugin, is "
                 "reloaded when it has been left alone for a moment. HUP reloads as well."),
+        secret(text("redis.url",
+                    "",
+                    "redis://[[user]:password@]host[:port][/database], in place of redis.host and "
+                    "redis.port, and of the others that it names; empty: those count.")),
         text("redis.host", "127.0.0.1", "Host name or address of the Redis server."),
         integer("redis.port", 6379, 1, 65535, "Port of the Redis server."),
         text("redis.user", "", "ACL user; empty: the default user."),

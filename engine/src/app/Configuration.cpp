@@ -7,6 +7,7 @@
 #include <Poco/Ascii.h>
 #include <Poco/Exception.h>
 #include <Poco/NumberParser.h>
+#include <Poco/RegularExpression.h>
 #include <Poco/String.h>
 
 #include "drover/Exceptions.h"
@@ -29,6 +30,7 @@ constexpr OldName kOldNames[] = {
     {"SERVICE_PORT", "api.port", false},
     {"ENVIRONMENT", "environment", false},
     {"DATABASE_URL", "database.url", false},
+    {"REDIS_URL", "redis.url", false},
     {"REDIS_QUEUE_HOST", "redis.host", false},
     {"REDIS_HOST", "redis.host", false},
     {"REDIS_QUEUE_PORT", "redis.port", false},
@@ -360,17 +362,48 @@ std::optional<ConfigValue> Configuration::fromEnvironment(const std::string& key
         return std::nullopt;
     }
     const auto own = environment_.find(environmentName(key));
-    if (own != environment_.end()) {
+    if (own != environment_.end() && !isServiceLink(key, own->second)) {
         return own->second;
     }
     for (const OldName& old : kOldNames) {
         const auto found = environment_.find(old.variable);
         if (key == old.key && found != environment_.end() &&
-            (old.emptyCounts || !found->second.text.empty())) {
+            (old.emptyCounts || !found->second.text.empty()) &&
+            !isServiceLink(key, found->second)) {
             return found->second;
         }
     }
     return std::nullopt;
+}
+
+bool Configuration::isServiceLink(const std::string& key, const ConfigValue& value) const {
+    const KeySpec* const known = schema_.find(key);
+    if (known == nullptr || known->type == KeyType::Text || known->accepts(value.text)) {
+        return false;
+    }
+    static const Poco::RegularExpression link("^(tcp|udp|sctp)://[^/]*:[0-9]+$");
+    return link.match(value.text);
+}
+
+std::vector<std::string> Configuration::serviceLinks() const {
+    std::map<std::string, std::string> keys;
+    for (const std::string& key : knownKeys()) {
+        keys.emplace(environmentName(key), key);
+    }
+    for (const OldName& old : kOldNames) {
+        keys.emplace(old.variable, old.key);
+    }
+    std::vector<std::string> all;
+    for (const auto& [variable, key] : keys) {
+        const auto found = environment_.find(variable);
+        if (found != environment_.end() && isServiceLink(key, found->second)) {
+            all.push_back(found->second.origin + " = \"" + found->second.text +
+                          "\": is the address of a service, as Kubernetes and Docker set it, and "
+                          "no value of " +
+                          key + "; it is passed over");
+        }
+    }
+    return all;
 }
 
 std::optional<ConfigValue> Configuration::given(const std::string& key) const {

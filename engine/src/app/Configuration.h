@@ -148,6 +148,10 @@ private:
     void readEnvironment();
     [[nodiscard]] std::optional<ConfigValue> given(const std::string& key) const;
     [[nodiscard]] std::optional<ConfigValue> fromEnvironment(const std::string& key) const;
+    /// Whether a scheduler made the value for a service whose name meets one of our variables (REDIS_PORT=tcp://…).
+    [[nodiscard]] bool isServiceLink(const std::string& key, const ConfigValue& value) const;
+    /// A sentence for each.
+    [[nodiscard]] std::vector<std::string> serviceLinks() const;
     [[nodiscard]] std::optional<ConfigValue> suggested(const std::string& alias,
                                                        const std::string& setting) const;
     [[nodiscard]] bool pluginFileExists(const std::string& name) const;

@@ -234,7 +234,7 @@ std::vector<std::string> Configuration::warnings() const {
         names.emplace(environmentName(key), key);
         candidates.push_back(environmentName(key));
     }
-    std::vector<std::string> all;
+    std::vector<std::string> all = serviceLinks();
     for (const auto& [variable, value] : environment_) {
         if (variable.compare(0, 7, "DROVER_") != 0 || names.count(variable) != 0) {
             continue;

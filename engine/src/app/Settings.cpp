@@ -5,6 +5,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "app/RedisUrl.h"
 #include "drover/Exceptions.h"
 
 namespace drover {
@@ -49,7 +50,13 @@ std::string socketPath(const Configuration& config) {
 }
 
 void checkRedis(const Configuration& config, std::vector<std::string>& problems) {
-    const RedisSettings redis = Settings::redisServer(config);
+    RedisSettings redis;
+    try {
+        redis = Settings::redisServer(config);
+    } catch (const ConfigException& error) {
+        report(problems, config, "redis.url", error.message());
+        return;
+    }
     if (redis.host.empty() || redis.host.find_first_of(" /") != std::string::npos) {
         report(problems, config, "redis.host", "expected a host name or an address");
     } else if (std::count(redis.host.begin(), redis.host.end(), ':') == 1) {
@@ -155,6 +162,14 @@ RedisSettings Settings::redisServer(const Configuration& config) {
     redis.password = config.text("redis.password");
     redis.db = static_cast<int>(config.integer("redis.db"));
     redis.prefix = config.text("redis.prefix");
+    if (const std::string text = config.text("redis.url"); !text.empty()) {
+        const RedisUrl url = RedisUrl::parse(text);
+        redis.host = url.host;
+        redis.port = url.port.value_or(6379);
+        redis.user = url.user.value_or(redis.user);
+        redis.password = url.password.value_or(redis.password);
+        redis.db = url.database.value_or(redis.db);
+    }
     redis.connectTimeout = milliseconds(config.integer("redis.connectTimeoutMs"));
     redis.commandTimeout = milliseconds(config.integer("redis.commandTimeoutMs"));
     return redis;

@@ -10,12 +10,13 @@
 #include <utility>
 
 #include <Poco/Exception.h>
+#include <Poco/Logger.h>
 #include <Poco/Net/NetException.h>
-#include <Poco/Net/SocketAddress.h>
 #include <Poco/Timespan.h>
 #include <hiredis/hiredis.h>
 
 #include "drover/Exceptions.h"
+#include "redis/Addresses.h"
 
 namespace drover {
 
@@ -59,6 +60,16 @@ constexpr const char* kOutOfStep =
     "the replies of Redis are out of step with the commands: bytes that nobody asked for came in "
     "between";
 
+Poco::Logger& logger() {
+    return Poco::Logger::get("redis");
+}
+
+/// Whether AUTH was refused because there is no password to give. Redis 5 and older words it the second way.
+bool isUnaskedPassword(std::string_view error) {
+    return error.find("called without any password configured") != std::string_view::npos ||
+           error.rfind("ERR Client sent AUTH, but no password is set", 0) == 0;
+}
+
 std::string randomText() {
     static thread_local std::minstd_rand random{std::random_device{}()};
     return std::to_string(random());
@@ -86,15 +97,15 @@ Connection::Connection(const RedisOptions& options, const std::string& clientNam
     // The parser's own buffer is kept between replies up to this size; 0 would never shrink it.
     reader_->maxbuf = 1 << 20;
     try {
-        socket_.connect(
-            Poco::Net::SocketAddress(options.host, static_cast<Poco::UInt16>(options.port)),
-            timespan(options.connectTimeout));
+        connectToAny(socket_, addressesOf(options.host), options.port, options.connectTimeout);
         socket_.setNoDelay(true);
         socket_.setKeepAlive(true);
         // Children that are exec'd must not hold our sockets open (pitfall H6).
         fcntl(socket_.impl()->sockfd(), F_SETFD, FD_CLOEXEC);
         // Non-blocking: every wait below is a poll with the time that is left, not a timeout per read (pitfall H5).
         socket_.setBlocking(false);
+    } catch (const Exception& error) {
+        throw RedisIoException("connect to Redis at " + where_ + ": " + error.message());
     } catch (const Poco::Exception& error) {
         throw RedisIoException("connect to Redis at " + where_ + ": " + error.displayText());
     }
@@ -302,8 +313,7 @@ std::optional<Reply> Connection::parse() {
 
 void Connection::handshake(const RedisOptions& options, const std::string& clientName) {
     const auto deadline = Clock::now() + std::max(options.connectTimeout, options.commandTimeout);
-    const auto require = [&](const Command& command, const std::string& operation) {
-        const Reply reply = call(command, deadline);
+    const auto requireOk = [&](const Reply& reply, const std::string& operation) {
         if (!reply.isError()) {
             return;
         }
@@ -314,18 +324,28 @@ void Connection::handshake(const RedisOptions& options, const std::string& clien
         // quotes the arguments of a command that it does not know.
         throw RedisAuthException(
             operation + " was refused by Redis at " + where_ +
-            (operation == "AUTH" ? std::string() : ": " + std::string(reply.text())));
+                (operation == "AUTH" ? std::string() : ": " + std::string(reply.text())),
+            operation.rfind("SELECT", 0) == 0 ? kNoSuchDatabase : 0);
     };
     if (!options.password.empty()) {
         Command auth{"AUTH"};
         if (!options.user.empty()) {
             auth.add(options.user);
         }
-        require(auth.add(options.password), "AUTH");
+        const Reply reply = call(auth.add(options.password), deadline);
+        if (reply.isError() && isUnaskedPassword(reply.text())) {
+            // As BullMQ's clients do: a password too many opens no door that was shut.
+            if (!options.refusal->exchangePasswordTold()) {
+                logger().warning("Redis at %s asks for no password; redis.password is not used",
+                                 where_);
+            }
+        } else {
+            requireOk(reply, "AUTH");
+        }
     }
     if (options.database != 0) {
-        require(Command{"SELECT"}.add(options.database),
-                "SELECT " + std::to_string(options.database));
+        requireOk(call(Command{"SELECT"}.add(options.database), deadline),
+                  "SELECT " + std::to_string(options.database));
     }
     if (!clientName.empty()) {
         // Refused for blanks and non-ASCII characters, or by the access list: that costs the name in CLIENT LIST only.

@@ -31,6 +31,8 @@ namespace drover {
 class Connection {
 public:
     using Clock = std::chrono::steady_clock;
+    /// The code of a RedisAuthException for a database that Redis does not have.
+    static constexpr int kNoSuchDatabase = 1;
 
     /// Bytes that begin the time of a deadline anew.
     static constexpr std::size_t kProgress = 4096;

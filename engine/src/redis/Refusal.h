@@ -34,12 +34,16 @@ public:
     /// A command of the refused kind was done.
     void end(const std::string& where, Clock::time_point now);
 
+    /// Whether it was told that Redis asks for no password; it is from now on.
+    [[nodiscard]] bool exchangePasswordTold() { return passwordTold_.exchange(true); }
+
     [[nodiscard]] std::string why() const;
     /// The key of the refused command: a probe of the same kind writes nothing to it.
     [[nodiscard]] std::string key() const;
 
 private:
     std::atomic<bool> active_{false};
+    std::atomic<bool> passwordTold_{false};
     mutable std::mutex mutex_;
     Reconnect backoff_;
     std::string why_;
