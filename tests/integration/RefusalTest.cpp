@@ -100,7 +100,12 @@ public:
                 });
             },
             [&] {
-                admin_->call(Command{"SCRIPT", "KILL"});
+                // The script ends a moment after this was answered: what follows it may still be refused.
+                try {
+                    admin_->call(Command{"SCRIPT", "KILL"});
+                } catch (const RedisIoException&) {
+                    admin_ = std::make_unique<Connection>(to(), "");
+                }
             });
     }
 

@@ -79,6 +79,8 @@ public:
 
     /// Whether the last contact succeeded, and Redis refuses no client of this process. Any thread.
     [[nodiscard]] bool healthy() const { return healthy_ && !options_.refusal->active(); }
+    /// Whether Redis refuses a client of this process for now. Any thread.
+    [[nodiscard]] bool refusedAnywhere() const { return options_.refusal->active(); }
     /// When a refused use may be tried again.
     [[nodiscard]] Clock::time_point nextAttempt() const { return reconnect_.nextAttempt(); }
     [[nodiscard]] const RedisOptions& options() const { return options_; }

@@ -74,6 +74,11 @@ MarkerWait::Woken MarkerWait::check() {
         const std::optional<Reply> reply = redis_->connection().tryReceive();
         if (!reply) {
             if (clock_.monotonic() >= watchdog_) {
+                if (redis_->refusedAnywhere()) {
+                    // Nothing ends a block while a script runs or data are loaded.
+                    watchdog_ = clock_.monotonic() + kMargin;
+                    return Woken::No;
+                }
                 lost("no answer to BZPOPMIN within its timeout");
                 return Woken::Look;
             }
