@@ -385,6 +385,7 @@ public:
             {{"opts.maxLenEvents", "abc"}, 5},
             {{"opts.maxLenEvents", ""}, 5},
             {{"opts.maxLenEvents", "-1"}, 5},
+            {{"opts.maxLenEvents", "-0"}, 5},
             {{"opts.maxLenEvents", "1e308"}, 5},
             {{"opts.maxLenEvents", "NaN"}, 5},
         };

@@ -21,7 +21,7 @@ class BackoffTest : public CppUnit::TestFixture {
     CPPUNIT_TEST(anEndlessChainStaysExact);
     CPPUNIT_TEST(aStoredJitterAboveOneNeverLeadsIntoThePast);
     CPPUNIT_TEST(minusOneStaysMinusOne);
-    CPPUNIT_TEST(attemptsAreCountedFromOne);
+    CPPUNIT_TEST(aCountBelowOneHalvesTheDelay);
     CPPUNIT_TEST(anotherTypeIsRefusedByName);
     CPPUNIT_TEST_SUITE_END();
 
@@ -73,8 +73,14 @@ public:
 
     void minusOneStaysMinusOne() { expect(-1, Backoff{"fixed", -1ms, 0.0, {}}, 2, 0.0); }
 
-    void attemptsAreCountedFromOne() {
-        CPPUNIT_ASSERT_THROW((void)Backoff{}.delayAfter(0, 0.0), Poco::InvalidArgumentException);
+    void aCountBelowOneHalvesTheDelay() {
+        const Backoff backoff{"exponential", 1000ms, 0.0, {}};
+        expect(500, backoff, 0, 0.0);
+        expect(125, backoff, -2, 0.0);
+        expect(0, backoff, std::numeric_limits<int>::min(), 0.0);
+        expect(9007199254740991, backoff, std::numeric_limits<int>::max(), 0.0);
+        const Backoff backwards{"exponential", -1000ms, 0.0, {}};
+        expect(-9007199254740991, backwards, std::numeric_limits<int>::max(), 0.0);
     }
 
     void anotherTypeIsRefusedByName() {

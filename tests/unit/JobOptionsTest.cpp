@@ -33,6 +33,11 @@ class JobOptionsTest : public CppUnit::TestFixture {
     CPPUNIT_TEST(attemptsWithoutEndAreReadAsTheMost);
     CPPUNIT_TEST(whatAnotherClientStoredOutOfRangeIsReadable);
     CPPUNIT_TEST(errorsNameTheMemberAndWhatWouldBeRight);
+    CPPUNIT_TEST(storedTextCountsAsTheNumberThatItIs);
+    CPPUNIT_TEST(aStoredMemberOfAnotherTypeNeverCostsTheOthers);
+    CPPUNIT_TEST(storedKeepRulesCountAsInBullmq);
+    CPPUNIT_TEST(storedBackoffsOfOtherShapesWaitAsTheySay);
+    CPPUNIT_TEST(whatIsStoredInAnotherTypeIsShownAsStored);
     CPPUNIT_TEST(randomOptionsSurviveTheRoundTrip);
     CPPUNIT_TEST_SUITE_END();
 
@@ -210,6 +215,108 @@ public:
         expectError("[1]", "opts: a JSON object expected, got [1]");
         expectError("\"" + std::string(200, 'x') + "\"",
                     "opts: a JSON object expected, got \"" + std::string(59, 'x') + "...");
+    }
+
+    void storedTextCountsAsTheNumberThatItIs() {
+        const JobOptions opts = JobOptions::parseStored(
+            R"({"attempts":"3","delay":" 1e3 ","priority":"5","lifo":1,"timestamp":"0x10",)"
+            R"("kl":"2","stackTraceLimit":"4","removeOnComplete":{"age":"60","count":"2.5"}})");
+        CPPUNIT_ASSERT_EQUAL(3, opts.attempts);
+        CPPUNIT_ASSERT_EQUAL(std::int64_t{1000}, opts.delayMs.value());
+        CPPUNIT_ASSERT_EQUAL(5, opts.priority);
+        CPPUNIT_ASSERT(opts.lifo);
+        CPPUNIT_ASSERT_EQUAL(std::int64_t{16}, opts.timestampMs.value());
+        CPPUNIT_ASSERT_EQUAL(std::int64_t{2}, opts.keepLogs.value());
+        CPPUNIT_ASSERT_EQUAL(std::int64_t{4}, opts.stackTraceLimit.value());
+        CPPUNIT_ASSERT(*opts.removeOnComplete == (drover::KeepJobs{3, 60, 1000}));
+    }
+
+    void aStoredMemberOfAnotherTypeNeverCostsTheOthers() {
+        for (const char* name : {"backoff",
+                                 "delay",
+                                 "priority",
+                                 "lifo",
+                                 "jobId",
+                                 "timestamp",
+                                 "removeOnComplete",
+                                 "keepLogs",
+                                 "kl",
+                                 "stackTraceLimit",
+                                 "sizeLimit",
+                                 "de",
+                                 "tm",
+                                 "repeat"}) {
+            for (const char* value : {"\"x\"",
+                                      "\"\"",
+                                      "[]",
+                                      "[[1],2]",
+                                      "{}",
+                                      "{\"a\":{}}",
+                                      "true",
+                                      "false",
+                                      "1.5",
+                                      "-7",
+                                      "1e300",
+                                      "-1e300"}) {
+                const std::string json =
+                    "{\"attempts\":4,\""s + name + "\":" + value + ",\"removeOnFail\":true}";
+                const JobOptions opts = JobOptions::parseStored(json);
+                CPPUNIT_ASSERT_EQUAL_MESSAGE(json, 4, opts.attempts);
+                CPPUNIT_ASSERT_EQUAL_MESSAGE(json, std::int64_t{0}, opts.removeOnFail->count);
+            }
+        }
+        for (const char* json : {"[1]", "5", "null", "\"text\"", "true"}) {
+            CPPUNIT_ASSERT_EQUAL(0, JobOptions::parseStored(json).attempts);
+        }
+        CPPUNIT_ASSERT_THROW((void)JobOptions::parseStored("{\"a\":"),
+                             Poco::InvalidArgumentException);
+    }
+
+    void storedKeepRulesCountAsInBullmq() {
+        const std::pair<const char*, drover::KeepJobs> rules[] = {
+            {"\"true\"", {0, -1, 1000}},
+            {"\"false\"", {0, -1, 1000}},
+            {"\"100\"", {0, -1, 1000}},
+            {"\"\"", {-1, -1, 1000}},
+            {"[]", {-1, -1, 1000}},
+            {"[3]", {-1, -1, 1000}},
+            {"0.5", {1, -1, 1000}},
+            {"-3", {-3, -1, 1000}},
+            {"{\"count\":1e300}", {std::numeric_limits<std::int64_t>::max(), -1, 1000}},
+            {"{\"age\":-1}", {-1, 0, 1000}},
+            {"{\"age\":true,\"count\":2}", {2, -1, 1000}},
+            {"{\"count\":false,\"age\":\"9\"}", {-1, 9, 1000}},
+            {"{\"count\":\"all\",\"limit\":\"7\"}", {-1, -1, 7}},
+        };
+        for (const auto& [json, keep] : rules) {
+            const JobOptions opts = JobOptions::parseStored("{\"removeOnFail\":"s + json + "}");
+            CPPUNIT_ASSERT_MESSAGE(json, *opts.removeOnFail == keep);
+        }
+    }
+
+    void storedBackoffsOfOtherShapesWaitAsTheySay() {
+        using drover::Backoff;
+        const auto backoffOf = [](const std::string& json) {
+            return JobOptions::parseStored("{\"backoff\":" + json + "}").backoff;
+        };
+        CPPUNIT_ASSERT((backoffOf("\"1500\"") == Backoff{"fixed", 1500ms, 0.0, {}}));
+        CPPUNIT_ASSERT((backoffOf("\"exponential\"") == Backoff{"exponential", 0ms, 0.0, {}}));
+        CPPUNIT_ASSERT((backoffOf("{\"delay\":\"20\"}") == Backoff{"fixed", 20ms, 0.0, {}}));
+        CPPUNIT_ASSERT(
+            (backoffOf("{\"type\":\"exponential\",\"delay\":\"x\",\"jitter\":\"0.5\"}") ==
+             Backoff{"exponential", 0ms, 0.5, {}}));
+        for (const char* none : {"true", "\"\"", "[5]", "false", "[]"}) {
+            CPPUNIT_ASSERT_MESSAGE(none, !backoffOf(none));
+        }
+    }
+
+    void whatIsStoredInAnotherTypeIsShownAsStored() {
+        const std::string text = R"({"attempts":"3","delay":[],"kl":{},"lifo":"no"})";
+        CPPUNIT_ASSERT_EQUAL(R"({"attempts":"3","delay":[],"lifo":"no","keepLogs":{}})"s,
+                             JobOptions::parseStored(text).toPublicJson());
+        CPPUNIT_ASSERT_EQUAL(
+            R"({"attempts":5})"s,
+            JobOptions::parseStored(R"({"attempts":"3","attempts":5})").toPublicJson());
     }
 
     /// Set DROVER_TEST_SEED to repeat a run.

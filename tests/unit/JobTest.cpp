@@ -32,6 +32,7 @@ class JobTest : public CppUnit::TestFixture {
     CPPUNIT_TEST(aGhostWithoutNameAndDataIsStillAJob);
     CPPUNIT_TEST(anEmptyFailedReasonIsKept);
     CPPUNIT_TEST(unreadableFieldsAreReportedWithJobAndField);
+    CPPUNIT_TEST(optionsOfAnyTypeAreReadAsNodeReadsThem);
     CPPUNIT_TEST_SUITE_END();
 
 public:
@@ -198,13 +199,16 @@ public:
         expectRefused("data", "{oops", "job 9 of bull:q: field data is not JSON");
         expectRefused("progress", "half", "job 9 of bull:q: field progress is not JSON");
         expectRefused("parent", "{", "job 9 of bull:q: field parent is not JSON");
-        expectRefused("opts",
-                      "7",
-                      "job 9 of bull:q: field opts is wrong: opts: a JSON object expected, got 7");
-        expectRefused("opts",
-                      "{\"lifo\":\"x\"}",
-                      "job 9 of bull:q: field opts is wrong: opts.lifo: true or false expected, "
-                      "got \"x\"");
+        expectRefused(
+            "opts", "{7", "job 9 of bull:q: field opts is wrong: opts: JSON expected, got {7");
+    }
+
+    void optionsOfAnyTypeAreReadAsNodeReadsThem() {
+        CPPUNIT_ASSERT_EQUAL(0, read({{"opts", "7"}}).opts.attempts);
+        const drover::Job job = read({{"opts", R"({"attempts":"3","lifo":"x"})"}});
+        CPPUNIT_ASSERT_EQUAL(3, job.opts.attempts);
+        CPPUNIT_ASSERT(job.opts.lifo);
+        expectContains(job.toJson(), R"("opts":{"attempts":"3","lifo":"x"})");
     }
 
 private:

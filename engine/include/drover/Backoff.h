@@ -24,8 +24,9 @@ struct Backoff {
     [[nodiscard]] bool isBuiltIn() const { return type == "fixed" || type == "exponential"; }
 
     /// The wait after `attemptsMade` failed attempts (counted from 1).
-    /// Exponential: `delay * 2^(attemptsMade - 1)`. `random` in [0, 1) places it within the jitter.
-    /// Throws Poco::InvalidArgumentException if `attemptsMade` < 1 or the type is not built in.
+    /// Exponential: `delay * 2^(attemptsMade - 1)`, also for a count below 1, which another client may have stored. `random` in
+    /// [0, 1) places it within the jitter. A delay of -1 stays -1: the job is not repeated.
+    /// Throws Poco::InvalidArgumentException if the type is not built in.
     [[nodiscard]] std::chrono::milliseconds delayAfter(int attemptsMade, double random) const;
 
     bool operator==(const Backoff&) const = default;

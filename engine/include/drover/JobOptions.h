@@ -46,10 +46,16 @@ struct JobOptions {
     std::vector<std::pair<std::string, std::string>> extra;
 
     /// Parses either form; accepts a numeric backoff, missing attempts, exponent numbers and `{}` for an empty array.
-    /// Parts of a millisecond are dropped, attempts rounded up, null counts as absent. Ranges are not checked here: what
-    /// another client has stored must be readable.
+    /// Parts of a millisecond are dropped, attempts and keep rules rounded up, null counts as absent. Ranges are not checked
+    /// here: what another client has stored must be readable.
     /// Throws Poco::InvalidArgumentException naming the member that is wrong.
     static JobOptions parse(std::string_view json);
+
+    /// Reads what is stored with a job, for which BullMQ's workers take any type of JSON: a member of another type counts as
+    /// what they make of it (`attempts` "3" as 3, `removeOnComplete` "false" as true), and one of which they make nothing as
+    /// absent. `extra` keeps the text of such a member, and both forms show it. docs/job-options.md has the table.
+    /// Throws Poco::InvalidArgumentException only if `json` is not JSON.
+    static JobOptions parseStored(std::string_view json);
 
     /// The stored form. Rules and numbers of equal meaning are written in one way: {"count": 5} as 5, 0 as true.
     [[nodiscard]] std::string toStoredJson() const;

@@ -7,7 +7,7 @@ local function maxEvents(metaKey)
   if not limit then redis.call('HSET', metaKey, 'opts.maxLenEvents', '10000') end
   local length = numberOf(limit)
   if not length or length < 0 then length = 10000 end
-  return string.format('%.0f', math.floor(length))
+  return string.format('%.0f', math.floor(length) + 0)  -- Plus 0: a zero may have a sign.
 end
 
 -- One trim for a whole call, in place of MAXLEN on each XADD: what a reader sees is the same.

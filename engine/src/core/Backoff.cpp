@@ -13,14 +13,12 @@ namespace {
 /// The largest integer that every client reads exactly; JavaScript's Number.MAX_SAFE_INTEGER.
 constexpr double kLongest = 9007199254740991.0;
 
+/// What is halved this often is nothing.
+constexpr int kFewest = -2000;
+
 }  // namespace
 
 std::chrono::milliseconds Backoff::delayAfter(int attemptsMade, double random) const {
-    if (attemptsMade < 1) {
-        throw Poco::InvalidArgumentException("backoff after attempt " +
-                                             std::to_string(attemptsMade) +
-                                             ": attempts are counted from 1");
-    }
     if (!isBuiltIn()) {
         throw Poco::InvalidArgumentException(
             "Unknown backoff strategy " + type +
@@ -29,9 +27,9 @@ std::chrono::milliseconds Backoff::delayAfter(int attemptsMade, double random) c
     // Doubles, as in BullMQ: both engines must come to the same delay for the same draw.
     double longest = static_cast<double>(delay.count());
     if (type == "exponential") {
-        longest = std::round(std::ldexp(longest, attemptsMade - 1));
+        longest = std::round(std::ldexp(longest, std::max(attemptsMade, kFewest) - 1));
     }
-    longest = std::min(longest, kLongest);
+    longest = std::clamp(longest, -kLongest, kLongest);
     if (jitter > 0) {
         // A stored jitter above 1 comes from clients that do not check it; it must not lead into the past.
         const double share = std::min(jitter, 1.0);

@@ -1,7 +1,6 @@
 #include "core/JobHash.h"
 
 #include <algorithm>
-#include <charconv>
 #include <cstdint>
 #include <limits>
 #include <string_view>
@@ -9,30 +8,12 @@
 #include <Poco/Exception.h>
 
 #include "core/JsonText.h"
+#include "core/NodeNumber.h"
 #include "drover/Exceptions.h"
 
 namespace drover {
 
 namespace {
-
-/// The number that a text begins with, as JavaScript's parseInt; 0 if there is none. Saturates.
-std::int64_t leadingInteger(std::string_view text) {
-    const std::size_t begin = text.find_first_not_of(" \t\r\n");
-    if (begin == std::string_view::npos) {
-        return 0;
-    }
-    text.remove_prefix(begin);
-    if (text.front() == '+') {
-        text.remove_prefix(1);
-    }
-    std::int64_t value = 0;
-    const auto parsed = std::from_chars(text.data(), text.data() + text.size(), value);
-    if (parsed.ec == std::errc::result_out_of_range) {
-        return text.front() == '-' ? std::numeric_limits<std::int64_t>::min()
-                                   : std::numeric_limits<std::int64_t>::max();
-    }
-    return value;
-}
 
 /// The fields by name. An empty value counts as missing, as in JavaScript's `value || default`.
 class Fields {
@@ -54,7 +35,7 @@ public:
     [[nodiscard]] std::optional<std::int64_t> number(std::string_view name) const {
         const std::string* value = find(name);
         return value == nullptr || value->empty() ? std::nullopt
-                                                  : std::optional(leadingInteger(*value));
+                                                  : std::optional(nodeLeadingInteger(*value));
     }
 
     /// For counters, which are int in a Job.
@@ -84,7 +65,7 @@ private:
 
 JobOptions optionsOf(const Fields& fields) {
     try {
-        return JobOptions::parse(fields.text("opts").value_or("{}"));
+        return JobOptions::parseStored(fields.text("opts").value_or("{}"));
     } catch (const Poco::InvalidArgumentException& error) {
         fields.refuse("opts", "is wrong: " + error.message());
     }

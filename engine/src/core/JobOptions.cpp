@@ -10,7 +10,7 @@
 #include <Poco/Exception.h>
 
 #include "core/JsonText.h"
-#include "core/Strtod.h"
+#include "core/NodeNumber.h"
 
 namespace drover {
 
@@ -82,17 +82,20 @@ std::int64_t integerOf(const std::string& member, std::string_view value, Fracti
     if (whole.ec == std::errc() && whole.ptr == value.data() + value.size()) {
         return integer;
     }
-    const double number = jsonNumber(value);
+    const double number = nodeNumber(value);
     if (fraction == Fraction::Refuse && number != std::trunc(number)) {
         refuse(member, expected, value);
     }
-    return saturatedInteger(fraction == Fraction::Up ? std::ceil(number) : std::trunc(number));
+    return fraction == Fraction::Up ? roundedUp(number) : wholePart(number);
+}
+
+int clampedToInt(std::int64_t integer) {
+    return static_cast<int>(std::clamp<std::int64_t>(
+        integer, std::numeric_limits<int>::min(), std::numeric_limits<int>::max()));
 }
 
 int intOf(const std::string& member, std::string_view value, Fraction fraction) {
-    const std::int64_t integer = integerOf(member, value, fraction);
-    return static_cast<int>(std::clamp<std::int64_t>(
-        integer, std::numeric_limits<int>::min(), std::numeric_limits<int>::max()));
+    return clampedToInt(integerOf(member, value, fraction));
 }
 
 std::string stringOf(const std::string& member, std::string_view value) {
@@ -159,6 +162,11 @@ std::optional<Backoff> backoffOf(std::string_view value) {
     return backoff;
 }
 
+/// Before its end no job is too old, after it each one is: a negative age is one of 0.
+std::int64_t ageOf(std::int64_t seconds) {
+    return std::max<std::int64_t>(seconds, 0);
+}
+
 KeepJobs keepJobsOf(const std::string& member, std::string_view value) {
     KeepJobs keep;
     if (value == "true" || value == "false") {
@@ -166,7 +174,7 @@ KeepJobs keepJobsOf(const std::string& member, std::string_view value) {
         return keep;
     }
     if (isNumber(value)) {
-        keep.count = integerOf(member, value, Fraction::Drop);
+        keep.count = integerOf(member, value, Fraction::Up);
         return keep;
     }
     if (isEmpty(value)) {
@@ -181,11 +189,11 @@ KeepJobs keepJobsOf(const std::string& member, std::string_view value) {
             continue;
         }
         if (name == "count") {
-            keep.count = integerOf(member + ".count", rule, Fraction::Drop);
+            keep.count = integerOf(member + ".count", rule, Fraction::Up);
         } else if (name == "age") {
-            keep.ageSeconds = integerOf(member + ".age", rule, Fraction::Drop);
+            keep.ageSeconds = ageOf(integerOf(member + ".age", rule, Fraction::Up));
         } else if (name == "limit") {
-            keep.limit = integerOf(member + ".limit", rule, Fraction::Drop);
+            keep.limit = integerOf(member + ".limit", rule, Fraction::Up);
         }
     }
     return keep;
@@ -253,6 +261,31 @@ std::string keepJobsJson(const KeepJobs& keep) {
 
 enum class Form { Stored, Open };
 
+/// The options that are members of JobOptions, by their public names.
+constexpr std::array<std::string_view, 12> kTyped = {"attempts",
+                                                     "backoff",
+                                                     "delay",
+                                                     "priority",
+                                                     "lifo",
+                                                     "jobId",
+                                                     "timestamp",
+                                                     "removeOnComplete",
+                                                     "removeOnFail",
+                                                     "keepLogs",
+                                                     "stackTraceLimit",
+                                                     "sizeLimit"};
+
+bool isTyped(std::string_view name) {
+    return std::find(kTyped.begin(), kTyped.end(), name) != kTyped.end();
+}
+
+const std::string* memberOf(const Members& members, std::string_view name) {
+    const auto found = std::find_if(members.begin(), members.end(), [name](const auto& member) {
+        return member.first == name;
+    });
+    return found == members.end() ? nullptr : &found->second;
+}
+
 /// Telemetry is one member publicly and two in the stored form.
 void writeTelemetry(ObjectWriter& out, const std::string& json) {
     const auto members = splitJsonObject(json);
@@ -273,39 +306,36 @@ std::string toJson(const JobOptions& opts, Form form) {
         return form == Form::Stored ? storedName(name) : name;
     };
     ObjectWriter out;
-    const auto optionalNumber = [&](std::string_view name, std::optional<std::int64_t> value) {
-        if (value.has_value()) {
-            out.number(named(name), *value);
+    // What was stored in another type is shown as it was stored.
+    const auto write = [&](std::string_view name, const std::optional<std::string>& json) {
+        const std::string* const odd = memberOf(opts.extra, name);
+        if (odd != nullptr || json.has_value()) {
+            out.raw(named(name), odd != nullptr ? *odd : *json);
         }
     };
-    out.number("attempts", opts.attempts);
-    if (opts.removeOnComplete.has_value()) {
-        out.raw("removeOnComplete", keepJobsJson(*opts.removeOnComplete));
-    }
-    if (opts.removeOnFail.has_value()) {
-        out.raw("removeOnFail", keepJobsJson(*opts.removeOnFail));
-    }
-    optionalNumber("delay", opts.delayMs);
-    if (opts.priority != 0) {
-        out.number("priority", opts.priority);
-    }
-    if (opts.jobId.has_value()) {
-        out.string("jobId", *opts.jobId);
-    }
-    if (opts.backoff.has_value()) {
-        out.raw("backoff", backoffJson(*opts.backoff));
-    }
-    if (opts.lifo) {
-        out.raw("lifo", "true");
-    }
-    optionalNumber("timestamp", opts.timestampMs);
-    optionalNumber("keepLogs", opts.keepLogs);
-    optionalNumber("stackTraceLimit", opts.stackTraceLimit);
-    optionalNumber("sizeLimit", opts.sizeLimit);
+    const auto number = [](std::optional<std::int64_t> value) {
+        return value ? std::optional(std::to_string(*value)) : std::nullopt;
+    };
+    const auto keepRule = [](const std::optional<KeepJobs>& keep) {
+        return keep ? std::optional(keepJobsJson(*keep)) : std::nullopt;
+    };
+    write("attempts", std::to_string(opts.attempts));
+    write("removeOnComplete", keepRule(opts.removeOnComplete));
+    write("removeOnFail", keepRule(opts.removeOnFail));
+    write("delay", number(opts.delayMs));
+    write("priority",
+          opts.priority != 0 ? std::optional(std::to_string(opts.priority)) : std::nullopt);
+    write("jobId", opts.jobId ? std::optional(jsonString(*opts.jobId)) : std::nullopt);
+    write("backoff", opts.backoff ? std::optional(backoffJson(*opts.backoff)) : std::nullopt);
+    write("lifo", opts.lifo ? std::optional<std::string>("true") : std::nullopt);
+    write("timestamp", number(opts.timestampMs));
+    write("keepLogs", number(opts.keepLogs));
+    write("stackTraceLimit", number(opts.stackTraceLimit));
+    write("sizeLimit", number(opts.sizeLimit));
     for (const auto& [name, json] : opts.extra) {
         if (form == Form::Stored && name == "telemetry") {
             writeTelemetry(out, json);
-        } else {
+        } else if (!isTyped(name)) {
             out.raw(named(name), json);
         }
     }
@@ -335,15 +365,116 @@ bool take(JobOptions& opts, std::string_view name, std::string_view value) {
     } else if (name == "removeOnFail") {
         opts.removeOnFail = keepJobsOf(member, value);
     } else if (name == "keepLogs") {
-        opts.keepLogs = integerOf(member, value, Fraction::Drop);
+        opts.keepLogs = integerOf(member, value, Fraction::Up);
     } else if (name == "stackTraceLimit") {
-        opts.stackTraceLimit = integerOf(member, value, Fraction::Drop);
+        const std::int64_t limit = integerOf(member, value, Fraction::Drop);
+        // A part of an entry limits nothing in BullMQ.
+        opts.stackTraceLimit =
+            limit != 0 || nodeNumber(value) == 0 ? std::optional(limit) : std::nullopt;
     } else if (name == "sizeLimit") {
         opts.sizeLimit = integerOf(member, value, Fraction::Drop);
     } else {
         return false;
     }
     return true;
+}
+
+std::optional<std::int64_t> numberAsNode(std::string_view value) {
+    const double number = nodeNumber(value);
+    return std::isnan(number) ? std::nullopt : std::optional(wholePart(number));
+}
+
+/// BullMQ knows no strategy for most of these, and leaves the job in active until it counts as stalled. Here a text that is a
+/// number is the delay that it says, and any other text a type; an object without a type is a fixed backoff.
+std::optional<Backoff> backoffAsNode(std::string_view value) {
+    Backoff backoff;
+    if (value.front() == '"') {
+        const std::string text = parseJsonString(value).value_or("");
+        const double delay = nodeNumberOfText(text);
+        if (std::isnan(delay)) {
+            backoff.type = text;
+        } else {
+            backoff.delay = std::chrono::milliseconds{wholePart(delay)};
+        }
+        return text.empty() ? std::nullopt : std::optional(backoff);
+    }
+    const auto members = splitJsonObject(value);
+    if (!members.has_value()) {
+        return std::nullopt;
+    }
+    for (const auto& [name, member] : *members) {
+        const double number = nodeNumber(member);
+        if (name == "type") {
+            backoff.type = parseJsonString(member).value_or(std::string(member));
+        } else if (name == "delay") {
+            backoff.delay = std::chrono::milliseconds{wholePart(number)};
+        } else if (name == "jitter") {
+            backoff.jitter = std::isnan(number) ? 0 : number;
+        } else {
+            backoff.extra.emplace_back(name, member);
+        }
+    }
+    return backoff;
+}
+
+/// A member of a keep rule: a number, or a text that is one. BullMQ's script ends in an error for everything else.
+std::optional<std::int64_t> ruleAsNode(std::string_view value) {
+    const bool isText = value.front() == '"' && value != "\"\"";
+    const double number = isText || isNumber(value) ? nodeNumber(value) : std::nan("");
+    return std::isnan(number) ? std::nullopt : std::optional(roundedUp(number));
+}
+
+KeepJobs keepJobsAsNode(std::string_view value) {
+    KeepJobs keep;
+    const auto rules = splitJsonObject(value);
+    if (!rules.has_value()) {
+        // Any text but an empty one removes at once, "false" and "100" as well. An array is a rule without members.
+        keep.count = value.front() == '"' && value != "\"\"" ? 0 : -1;
+        return keep;
+    }
+    for (const auto& [name, member] : *rules) {
+        const auto rule = ruleAsNode(member);
+        if (rule && name == "count") {
+            keep.count = *rule;
+        } else if (rule && name == "age") {
+            keep.ageSeconds = ageOf(*rule);
+        } else if (rule && name == "limit") {
+            keep.limit = *rule;
+        }
+    }
+    return keep;
+}
+
+/// Reads one member, by its public name, that is of another type than take() accepts.
+void takeAsNode(JobOptions& opts, std::string_view name, std::string_view value) {
+    if (name == "attempts") {
+        opts.attempts = clampedToInt(roundedUp(nodeNumber(value)));
+    } else if (name == "backoff") {
+        opts.backoff = backoffAsNode(value);
+    } else if (name == "delay") {
+        opts.delayMs = numberAsNode(value);
+    } else if (name == "priority") {
+        opts.priority = clampedToInt(wholePart(nodeNumber(value)));
+    } else if (name == "lifo") {
+        opts.lifo = nodeTruth(value);
+    } else if (name == "jobId") {
+        opts.jobId = std::nullopt;
+    } else if (name == "timestamp") {
+        opts.timestampMs = numberAsNode(value);
+    } else if (name == "removeOnComplete") {
+        opts.removeOnComplete = keepJobsAsNode(value);
+    } else if (name == "removeOnFail") {
+        opts.removeOnFail = keepJobsAsNode(value);
+    } else if (name == "keepLogs") {
+        const double number = nodeNumber(value);
+        opts.keepLogs = std::isnan(number) ? std::nullopt : std::optional(roundedUp(number));
+    } else if (name == "stackTraceLimit") {
+        // A text of "0" limits nothing: only the number 0 keeps no entry.
+        const auto limit = numberAsNode(value);
+        opts.stackTraceLimit = limit && *limit != 0 ? limit : std::nullopt;
+    } else if (name == "sizeLimit") {
+        opts.sizeLimit = numberAsNode(value);
+    }
 }
 
 /// As JSON.parse: the last of several members with one name counts, at the place of the first.
@@ -357,27 +488,18 @@ void carry(Members& extra, std::string_view name, std::string_view value) {
     }
 }
 
-}  // namespace
-
-JobOptions JobOptions::parse(std::string_view json) {
+/// `take` reads a member by its public name; what it returns false for is carried along.
+template <typename Take>
+JobOptions optionsOf(const std::vector<JsonMember>& members, Take take) {
     JobOptions opts;
-    const auto members = splitJsonObject(json);
-    if (!members.has_value()) {
-        if (isJsonArray(json) && isEmpty(json.substr(json.find('[')))) {
-            return opts;
-        }
-        refuse("", "a JSON object", json);
-    }
     ObjectWriter telemetry;
     bool hasTelemetry = false;
-    for (const auto& [name, value] : *members) {
+    for (const auto& [name, value] : members) {
         const std::string_view open = openName(name);
         if (name == "tm" || name == "omc") {
             telemetry.raw(name == "tm" ? "metadata" : "omitContext", value);
             hasTelemetry = true;
-        } else if (value == "null" || take(opts, open, value)) {
-            continue;
-        } else {
+        } else if (value != "null" && !take(opts, open, value)) {
             carry(opts.extra, open, value);
         }
     }
@@ -385,6 +507,44 @@ JobOptions JobOptions::parse(std::string_view json) {
         carry(opts.extra, "telemetry", telemetry.finish());
     }
     return opts;
+}
+
+}  // namespace
+
+JobOptions JobOptions::parse(std::string_view json) {
+    const auto members = splitJsonObject(json);
+    if (!members.has_value()) {
+        if (isJsonArray(json) && isEmpty(json.substr(json.find('[')))) {
+            return {};
+        }
+        refuse("", "a JSON object", json);
+    }
+    return optionsOf(*members, take);
+}
+
+JobOptions JobOptions::parseStored(std::string_view json) {
+    const auto members = splitJsonObject(json);
+    if (!members.has_value()) {
+        if (isJson(json)) {
+            return {};  // As in JavaScript, where a number or an array has no such members.
+        }
+        refuse("", "JSON", json);
+    }
+    return optionsOf(*members, [](JobOptions& opts, std::string_view name, std::string_view value) {
+        // The last of several members with one name counts.
+        opts.extra.erase(std::remove_if(opts.extra.begin(),
+                                        opts.extra.end(),
+                                        [name](const auto& member) {
+                                            return isTyped(name) && member.first == name;
+                                        }),
+                         opts.extra.end());
+        try {
+            return take(opts, name, value);
+        } catch (const Poco::InvalidArgumentException&) {
+            takeAsNode(opts, name, value);  // Not the type that the engine writes itself.
+            return false;
+        }
+    });
 }
 
 std::string JobOptions::toStoredJson() const {

@@ -6,9 +6,9 @@
 #include <Poco/DateTime.h>
 #include <Poco/DateTimeFormat.h>
 #include <Poco/DateTimeParser.h>
-#include <Poco/NumberParser.h>
 
 #include "core/Cron.h"
+#include "core/NodeNumber.h"
 #include "drover/Json.h"
 
 namespace drover {
@@ -19,11 +19,12 @@ namespace {
 std::int64_t numberIn(const JsonView& object, const char* name) {
     const JsonView member = object[name];
     double number = member.number().value_or(0);
-    const std::optional<std::string> text = member.string();
-    if (text && !Poco::NumberParser::tryParseFloat(*text, number)) {
+    if (const std::optional<std::string> text = member.string()) {
+        number = nodeNumberOfText(*text);
         Poco::DateTime date;
         int zone = 0;
-        if (Poco::DateTimeParser::tryParse(
+        if (std::isnan(number) &&
+            Poco::DateTimeParser::tryParse(
                 Poco::DateTimeFormat::ISO8601_FRAC_FORMAT, *text, date, zone)) {
             date.makeUTC(zone);
             return date.timestamp().epochMicroseconds() / 1000;

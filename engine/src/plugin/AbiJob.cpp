@@ -1,8 +1,10 @@
 #include "plugin/AbiJob.h"
 
+#include <algorithm>
 #include <limits>
 #include <string_view>
 
+#include "core/NodeNumber.h"
 #include "drover/Json.h"
 
 namespace drover {
@@ -13,18 +15,16 @@ drover_bytes bytes(std::string_view text) {
     return {text.data(), text.size()};
 }
 
-/// opts.attempts; 0 if it is not there or no number that makes sense.
+/// opts.attempts as the engine goes by it; 0 if it is not there.
 std::int32_t allowedAttempts(std::string_view opts) {
     // Most jobs have few options: parse them only if the name occurs at all.
     if (opts.find("\"attempts\"") == std::string_view::npos) {
         return 0;
     }
     const JsonView options = JsonView::tryParse(opts).value_or(JsonView());
-    // JavaScript may have written 3 or 3.0.
-    const double attempts = options["attempts"].number().value_or(0);
-    return attempts >= 0 && attempts <= std::numeric_limits<std::int32_t>::max()
-               ? static_cast<std::int32_t>(attempts)
-               : 0;
+    const std::int64_t attempts = roundedUp(nodeNumber(options["attempts"].text()));
+    return static_cast<std::int32_t>(
+        std::clamp<std::int64_t>(attempts, 0, std::numeric_limits<std::int32_t>::max()));
 }
 
 }  // namespace

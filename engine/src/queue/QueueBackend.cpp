@@ -1,10 +1,13 @@
 #include "queue/QueueBackend.h"
 
+#include <algorithm>
+#include <limits>
+
 #include <Poco/Format.h>
 
 #include "core/JobHash.h"
 #include "core/JsonText.h"
-#include "core/Strtod.h"
+#include "core/NodeNumber.h"
 #include "core/Version.h"
 #include "drover/Exceptions.h"
 
@@ -12,12 +15,10 @@ namespace drover {
 
 namespace {
 
-/// A number field as Node reads it; anything that is no number counts as 0.
-std::int64_t number(std::string_view digits) {
-    const std::string text(digits);
-    char* end = nullptr;
-    const double parsed = strtodC(text.c_str(), &end);
-    return end == text.c_str() ? 0 : static_cast<std::int64_t>(parsed);
+/// A counter of a job's hash as Node reads it. One more must still fit.
+int counterOf(std::string_view text) {
+    constexpr std::int64_t kMost = std::numeric_limits<int>::max() - 1;
+    return static_cast<int>(std::clamp(nodeLeadingInteger(text), -kMost, kMost));
 }
 
 /// How many elements of the reply tell about one claimed job.
@@ -29,9 +30,9 @@ void readRest(ClaimedJob& job, const ReplyView& pairs) {
     for (std::size_t i = 0; i + 1 < pairs.size(); i += 2) {
         const std::string_view field = pairs.at(i).text();
         const std::string_view value = pairs.at(i + 1).text();
-        const auto integer = [value] { return static_cast<int>(number(value)); };
+        const auto integer = [value] { return counterOf(value); };
         if (field == "delay") {
-            job.delayMs = number(value);
+            job.delayMs = nodeLeadingInteger(value);
         } else if (field == "priority") {
             job.priority = integer();
         } else if (field == "ats") {
@@ -82,7 +83,7 @@ ClaimedJob claimedJob(const ReplyView& jobs,
                                                             : std::string(jobs.at(at + 1).text());
     job.data = textOr(at + 2, "{}");
     job.opts = jobs.at(at + 3).isNil() && before != nullptr ? before->opts : textOr(at + 3, "{}");
-    job.timestampMs = number(jobs.at(at + 4).text());
+    job.timestampMs = nodeLeadingInteger(jobs.at(at + 4).text());
     job.processedOnMs = nowMs;
     job.attemptsStarted = 1;
     readRest(job, jobs.at(at + 5));
@@ -94,6 +95,12 @@ bool sameRun(const FinishItem& a, const FinishItem& b) {
     return a.token == b.token && a.completed == b.completed && a.keep == b.keep &&
            a.attempts == b.attempts && a.attemptsMade == b.attemptsMade &&
            a.deduplicationId == b.deduplicationId && a.idCounter == b.idCounter;
+}
+
+/// Bounded to the integers that Lua and JavaScript have. No set holds more, and beyond them Lua writes numbers that Redis refuses.
+std::int64_t exact(std::int64_t number) {
+    constexpr std::int64_t kMost = 9007199254740991;
+    return std::clamp(number, -kMost, kMost);
 }
 
 /// Appends what the script has to know about the jobs to finish.
@@ -109,7 +116,9 @@ void addFinishItems(Command& command, const std::vector<FinishItem>& items) {
     auto item = items.begin();
     for (const std::size_t length : lengths) {
         command.add(item->token).add(item->completed ? "completed" : "failed");
-        command.add(item->keep.count).add(item->keep.ageSeconds).add(item->keep.limit);
+        command.add(exact(item->keep.count))
+            .add(exact(item->keep.ageSeconds))
+            .add(exact(item->keep.limit));
         command.add(item->attempts).add(item->attemptsMade).add(item->deduplicationId);
         command.add(item->idCounter).add(length);
         for (const auto end = item + static_cast<std::ptrdiff_t>(length); item != end; ++item) {

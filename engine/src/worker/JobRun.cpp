@@ -118,7 +118,7 @@ HostStatus JobRun::updateData(std::string_view json) {
 }
 
 HostStatus JobRun::addLog(std::string_view row) {
-    const std::int64_t keep = options_->keepLogs.value_or(0);
+    const std::int64_t keep = std::max<std::int64_t>(options_->keepLogs.value_or(0), 0);
     return hostCall([&](RedisClient& redis) { return backend_.addLog(redis, job_.id, row, keep); });
 }
 

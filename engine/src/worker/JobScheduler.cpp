@@ -2,24 +2,20 @@
 
 #include <algorithm>
 #include <cctype>
-#include <cstdlib>
-#include <limits>
 
 #include <Poco/Exception.h>
 #include <Poco/Logger.h>
 
 #include "core/JsonText.h"
+#include "core/NodeNumber.h"
 #include "core/SchedulerSlots.h"
-#include "core/Strtod.h"
 
 namespace drover {
 
 namespace {
 
-/// The whole part of a JSON number; 0 for anything else.
-std::int64_t wholeNumber(std::string_view json) {
-    return saturatedInteger(strtodC(std::string(json).c_str(), nullptr));
-}
+/// Of 5.48.1, where it may be 2097152.
+constexpr std::int64_t kLowestPriority = 2097152;
 
 void appendMember(std::string& out, std::string_view name, std::string_view value) {
     appendJsonString(out, name);
@@ -73,15 +69,15 @@ Iteration JobScheduler::tryToIterate(RedisClient& redis,
                 takeRepeat(value, *schedule, item);
             }
         } else if (name == "prevMillis") {
-            item.prevMillis = wholeNumber(value);
+            item.prevMillis = wholePart(nodeNumber(value));
         } else if (name != "jobId" && name != "delay" && name != "timestamp") {
             takeOption(name, value, item);
             hasAttempts = hasAttempts || name == "attempts";
             if (name == "priority") {
-                item.priority = static_cast<int>(std::clamp<std::int64_t>(
-                    wholeNumber(value), 0, std::numeric_limits<int>::max()));
+                item.priority = static_cast<int>(
+                    std::clamp<std::int64_t>(wholePart(nodeNumber(value)), 0, kLowestPriority));
             } else if (name == "lifo") {
-                item.lifo = value == "true";
+                item.lifo = nodeTruth(value);
             }
         }
     }

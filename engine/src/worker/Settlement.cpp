@@ -120,7 +120,8 @@ FailureDecision decideFailure(const JobRun& run, double random, int maxStartedAt
         return {true, 0};
     }
     if (options.backoff->isBuiltIn()) {
-        return {true, options.backoff->delayAfter(job.attemptsMade + 1, random).count()};
+        const auto delay = options.backoff->delayAfter(job.attemptsMade + 1, random).count();
+        return delay == -1 ? FailureDecision{} : FailureDecision{true, delay};
     }
     if (run.overridden()) {
         return {true,
@@ -151,12 +152,12 @@ std::string stacktraceOf(const JobRun& run, const std::string& pluginVersion) {
     const JobOutcome& outcome = run.outcome();
     entries.push_back((outcome.trace.empty() ? outcome.text : outcome.trace) + "\n    at " +
                       pluginVersion);
-    std::size_t from = 0;
-    if (run.options().stackTraceLimit) {
-        const auto limit =
-            static_cast<std::size_t>(std::max<std::int64_t>(*run.options().stackTraceLimit, 0));
-        from = entries.size() > limit ? entries.size() - limit : 0;
-    }
+    // As Array.prototype.slice(-limit): a negative limit leaves out as many from the beginning.
+    const auto count = static_cast<std::int64_t>(entries.size());
+    const std::int64_t limit = run.options().stackTraceLimit.value_or(count);
+    const auto from =
+        static_cast<std::size_t>(limit >= 0 ? std::max<std::int64_t>(count - limit, 0)
+                                            : std::min(count, -std::max(limit, -count)));
     std::string text = "[";
     for (std::size_t i = from; i < entries.size(); ++i) {
         if (i > from) {

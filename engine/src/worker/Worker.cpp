@@ -798,7 +798,8 @@ void Worker::release(const std::shared_ptr<JobRun>& run,
     if (code > 0) {
         // No child is pending any more: it runs again at once, and finds their results. A handler that waits for children
         // which it never had would do so for ever, in front of all others.
-        const bool again = run->job().attemptsStarted - run->job().attemptsMade > kRunsAtOnce;
+        const bool again =
+            std::int64_t{run->job().attemptsStarted} - run->job().attemptsMade > kRunsAtOnce;
         settlement_.giveBack(run, again ? clock_.wallMs() + kPutOffMs : 0, false);
         return;
     }
@@ -837,7 +838,7 @@ std::shared_ptr<const JobOptions> Worker::optionsOf(const ClaimedJob& job) {
         return cachedOptions_;
     }
     try {
-        cachedOptions_ = std::make_shared<const JobOptions>(JobOptions::parse(job.opts));
+        cachedOptions_ = std::make_shared<const JobOptions>(JobOptions::parseStored(job.opts));
         cachedOptionsText_ = job.opts;
         return cachedOptions_;
     } catch (const Poco::Exception& error) {
