@@ -23,6 +23,7 @@
            repeat
   ARGV[14] members of opts.repeat, likewise, without offset
   ARGV[15] 'repeat:<scheduler id>:' in JSON, with the opening quote alone
+  ARGV[16] its data, JSON
 
   Returns  { code, id of the next job or "" }: 1 made; 0 nothing to do: the scheduler is gone, has another next run, or the
            pattern has none; 2 a job of that id exists already: the scheduler does not go on; -1 a repeatable job of 5.x
@@ -102,11 +103,13 @@ opts = string.sub(opts, 1, -2) .. '}}'
 redis.call('INCR', idKey)
 -- The job first: should that fail, the scheduler stays where it is, and the next try finds it there.
 local runnable = storeJob(keys, queue, {
-  id = id, name = record[2] or scheduler, data = record[3] or '{}', opts = opts, timestamp = ARGV[3], delay = delay,
+  id = id, name = record[2] or scheduler, data = record[3] or ARGV[16], opts = opts, timestamp = ARGV[3], delay = delay,
   priority = ARGV[11], lifo = ARGV[12] == '1', scheduler = scheduler,
 })
 surely('ZADD', repeatKey, dueText, scheduler)
 redis.pcall('HSET', recordKey, 'ic', string.format('%.0f', (tonumber(record[1]) or 0) + 1))
+-- Clients up to about 5.30 stored no data with the scheduler, and 5.81.5 leaves out {}: the job has it.
+if not record[3] then redis.pcall('HSET', recordKey, 'data', ARGV[16]) end
 if not runnable then
   pcall(markDelayed, keys.marker, keys.delayed)
 elseif not queue.closed then

@@ -248,8 +248,8 @@ const operations = {
   'keys.call': ({ args }) => redis.call(...args.map(String)),
   'cron.cases': ({ seed, count }) => {
     const folder = require.resolve(`bullmq-${version}`);
-    const { CronExpressionParser } = require(require.resolve('cron-parser', { paths: [folder] }));
-    return cases(CronExpressionParser, seed, count);
+    const { CronExpressionParser, parseExpression } = require(require.resolve('cron-parser', { paths: [folder] }));
+    return cases(CronExpressionParser ?? { parse: parseExpression }, seed, count);
   },
   'cron.next': ({ args }) => {
     try {

@@ -46,6 +46,7 @@ class JobSchedulerTest : public RedisFixture {
     CPPUNIT_TEST(anEndThatIsPastMakesNone);
     CPPUNIT_TEST(anIdThatIsTakenIsToldAndStopsIt);
     CPPUNIT_TEST(aPatternThatIsNoneIsLoggedOnceAndChangesNothing);
+    CPPUNIT_TEST(aRecordWithoutDataGetsThatOfItsJob);
     CPPUNIT_TEST(aRepeatableOf5IsLeftAlone);
     CPPUNIT_TEST(aSharedQueueGetsTheMembersThatWorkersOf5Need);
     CPPUNIT_TEST(aJobNamedByItsPeriodGoesOnFromWhenItRan);
@@ -229,14 +230,28 @@ public:
         const ClaimedJob job = taken(R"({"repeat":{"pattern":"61 * * * *"}})");
         for (int i = 0; i < 3; ++i) {
             const Iteration made = scheduler.iterate(client(), job, kNow);
-            expect(State::Failed, made);
+            expect(State::Unreadable, made);
             CPPUNIT_ASSERT(made.text.find("minute \"61\" is out of 0-59") != std::string::npos);
         }
         const ClaimedJob elsewhere = taken(R"({"repeat":{"pattern":"* * * * *","tz":"No/Where"}})");
-        expect(State::Failed, scheduler.iterate(client(), elsewhere, kNow));
+        expect(State::Unreadable, scheduler.iterate(client(), elsewhere, kNow));
         CPPUNIT_ASSERT_EQUAL(std::size_t{1}, log.count("scheduler \"beat\""));
-        CPPUNIT_ASSERT_EQUAL(std::size_t{1}, log.count("stands still"));
+        CPPUNIT_ASSERT_EQUAL(std::size_t{1}, log.count("cannot be told here"));
         expectNext(kNow, "1");
+    }
+
+    void aRecordWithoutDataGetsThatOfItsJob() {
+        record({"every", "2000", "ic", "4"}, kNow);
+        ClaimedJob job = taken(kEveryOpts);
+        job.data = R"({"to": 7})";
+        const Iteration made = iterate(job, kNow);
+        CPPUNIT_ASSERT_EQUAL(job.data, hash(made.text).at("data"));
+        CPPUNIT_ASSERT_EQUAL(job.data, hash("repeat:beat").at("data"));
+        // What a record has stays.
+        record({"every", "2000", "ic", "4", "data", "1"}, kNow + 2000);
+        job.id = made.text;
+        const Iteration second = iterate(job, kNow + 2000);
+        CPPUNIT_ASSERT_EQUAL(std::string("1"), hash(second.text).at("data"));
     }
 
     void aRepeatableOf5IsLeftAlone() {
@@ -298,6 +313,7 @@ private:
         ClaimedJob job;
         job.id = idAt(dueMs);
         job.scheduler = "beat";
+        job.data = "{}";
         job.opts = opts;
         return job;
     }

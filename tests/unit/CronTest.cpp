@@ -106,6 +106,8 @@ class CronTest : public CppUnit::TestFixture {
     CPPUNIT_TEST(fieldsLeftOutInFrontAreFilled);
     CPPUNIT_TEST(namesOfDaysAndMonthsInAnyCase);
     CPPUNIT_TEST(sundayIsZeroAndSeven);
+    CPPUNIT_TEST(aValueMayBeNamedTwice);
+    CPPUNIT_TEST(aWeekOfTheMonthHoldsForEachDay);
     CPPUNIT_TEST(aDrawStaysWithItsSeed);
     CPPUNIT_TEST(drawsAreThoseOfTheSameHashSeed);
     CPPUNIT_TEST(aDayThatNeverComesHasNoNext);
@@ -238,7 +240,27 @@ public:
         expect("2026-03-29T00:00:00Z", "0 0 * * 7", kSaturday);
         expect("2026-03-29T00:00:00Z", "0 0 * * 0", kSaturday);
         expect("2026-03-29T00:00:00Z", "0 0 * * 6-7", kSaturday);
-        refuses("0 0 * * 0,7", "0 is named twice");
+        expect("2026-03-29T00:00:00Z", "0 0 * * 0,7", kSaturday);
+        expect("2026-03-29T00:00:00Z", "0 0 * * 0-7", kSaturday);
+    }
+
+    void aValueMayBeNamedTwice() {
+        expect("2026-03-28T23:31:00Z", "31,31,30-32 * * * *", kSaturday);
+        expect("2026-03-31T00:00:00Z", "0 0 L,L * *", kSaturday);
+        expect("2026-04-24T00:00:00Z", "0 0 * 4 5L,5L", kSaturday);
+        expect("2027-01-01T00:00:00Z", "0 0 1,1-3 JAN,1 *", kSaturday);
+        refuses("0 0 31 2,FEB *", "31 never comes");
+    }
+
+    void aWeekOfTheMonthHoldsForEachDay() {
+        const TimeZone utc = TimeZone::named("UTC");
+        const auto next = [&utc](const char* pattern, int week) {
+            return Cron(pattern, "", week).next(ms("2026-06-01T10:00Z"), utc).value();
+        };
+        CPPUNIT_ASSERT_EQUAL(ms("2026-06-08T09:00Z"), next("0 9 * * 1", 2));
+        CPPUNIT_ASSERT_EQUAL(ms("2026-06-08T09:00Z"), next("0 9 * * *", 2));
+        CPPUNIT_ASSERT_EQUAL(ms("2026-06-08T09:00Z"), next("0 9 * * 1,3", 2));
+        CPPUNIT_ASSERT_EQUAL(ms("2026-07-06T09:00Z"), next("0 9 * * 1#1", 2));
     }
 
     void aDrawStaysWithItsSeed() {
@@ -270,7 +292,6 @@ public:
         refuses("@fortnightly", "@weekly");
         refuses("*/0 * * * *", "a step is a number of at least 1");
         refuses("1,,2 * * * *", "an item is a value, a range a-b");
-        refuses("1,1 * * * *", "1 is named twice");
         refuses("0 0 * * L", "5L, the last Friday of a month");
         refuses("0 0 * * 1#6", "1 to 5");
         refuses("0 0 * * 1#2,3", "1 to 5");

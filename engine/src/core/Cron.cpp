@@ -158,6 +158,9 @@ void Cron::Walk::nextSecond() {
 bool Cron::Walk::dayMatches() const {
     const auto longest = date::year(year_) / month_ / date::last;
     const int last = static_cast<int>(static_cast<unsigned>(longest.day()));
+    if (cron_.daysInWeek_ != 0 && (day_ + 6) / 7 != cron_.daysInWeek_) {
+        return false;
+    }
     const bool byDay =
         cron_.days_[static_cast<std::size_t>(day_)] || (cron_.lastDay_ && day_ == last);
     const auto weekday = static_cast<std::size_t>(weekday_);

@@ -15,7 +15,7 @@ namespace drover {
 /// Six fields: second 0-59, minute 0-59, hour 0-23, day of month 1-31, month 1-12 or JAN-DEC, day of week 0-7 (0 and 7 are
 /// Sunday) or SUN-SAT. Fields left out at the front are 0 for the second and * for the others, so that five fields begin
 /// with the minute.
-///   * ?        every value            a-b    a range, upwards     a,b,c  a list, no value twice
+///   * ?        every value            a-b    a range, upwards     a,b,c  a list
 ///   x/n        every nth: of a range, of *, or from a number on
 ///   L          day of month: the last one; 5L in day of week: the last Friday of the month
 ///   1#2        day of week: the second Monday of the month
@@ -26,12 +26,15 @@ namespace drover {
 /// Source: the grammar and the moments are those of cron-parser 5.10, which BullMQ 6 uses. With H it draws anew at each
 /// evaluation unless it has a hash seed, and BullMQ gives it none; here the same seed always draws the same values, those
 /// that cron-parser draws with it as its hash seed.
+/// Accepted although cron-parser 5 refuses it: a value named twice in a list, which cron-parser 4 of BullMQ 5 takes.
 /// Refused although cron-parser takes it: characters of no meaning beside H(a-b) or H/n, where it stops looking.
 /// Threads: immutable.
 class Cron {
 public:
     /// Throws Poco::InvalidArgumentException that names the field, what is wrong with it, and what would be right.
-    explicit Cron(std::string_view pattern, std::string_view seed = {});
+    /// `weekOfMonth` 1 to 5: only days in that week of their month match, as with 5.x's option nthDayOfWeek; # in the pattern
+    /// goes before it. 0: any week.
+    explicit Cron(std::string_view pattern, std::string_view seed = {}, int weekOfMonth = 0);
 
     /// The first matching moment strictly after `afterMs` (epoch), on the clock of `zone`; std::nullopt if there is none.
     ///
@@ -52,6 +55,7 @@ private:
     std::bitset<13> months_;
     std::bitset<7> weekdays_, lastWeekdays_;
     int weekOfMonth_ = 0;  ///< Of the day of week; 0: every week.
+    int daysInWeek_ = 0;   ///< The same of each day, whatever it matches by.
     bool lastDay_ = false;
     bool anyDay_ = false, anyWeekday_ = false;  ///< The field is exactly * or ?.
 };

@@ -3,6 +3,7 @@
 #include <charconv>
 #include <cmath>
 #include <cstdlib>
+#include <functional>
 #include <regex>
 #include <vector>
 
@@ -151,7 +152,7 @@ private:
     void addItem(Field field, std::string_view item, Values& values) const;
     void addRange(Field field, std::string_view range, int step, Values& values) const;
     void addLast(Field field, std::string_view item, Values& values) const;
-    void checkNothingIsTwice(Field field, const Values& values) const;
+    static bool isSingle(const Values& months);
     static void dropDaysBeyond(const Values& months, Values& days);
     std::string_view weekdayWithoutWeek(std::string_view raw);
     void checkThatTheDayExists(const Values& days, const Values& months) const;
@@ -206,12 +207,6 @@ void Cron::Parser::parse() {
     Values days = valuesOf(Day, raw[Day]);
     const Values weekdays = valuesOf(Weekday, weekdayWithoutWeek(raw[Weekday]));
     dropDaysBeyond(months, days);
-    checkNothingIsTwice(Second, seconds);
-    checkNothingIsTwice(Minute, minutes);
-    checkNothingIsTwice(Hour, hours);
-    checkNothingIsTwice(Day, days);
-    checkNothingIsTwice(Month, months);
-    checkNothingIsTwice(Weekday, weekdays);
 
     const auto fill = [](auto& bits, const Values& values, int modulus) {
         for (const int value : values.numbers) {
@@ -234,9 +229,16 @@ void Cron::Parser::parse() {
     checkThatTheDayExists(days, months);
 }
 
-/// What a single month does not have does no harm beside days that it has, not even twice.
+/// Whether one month is named, however often.
+bool Cron::Parser::isSingle(const Values& months) {
+    return std::adjacent_find(months.numbers.begin(),
+                              months.numbers.end(),
+                              std::not_equal_to<>()) == months.numbers.end();
+}
+
+/// What a single month does not have does no harm beside days that it has.
 void Cron::Parser::dropDaysBeyond(const Values& months, Values& days) {
-    if (months.numbers.size() != 1) {
+    if (!isSingle(months)) {
         return;
     }
     const int longest = kDaysInMonth[months.numbers.front() - 1];
@@ -250,23 +252,8 @@ void Cron::Parser::dropDaysBeyond(const Values& months, Values& days) {
     }
 }
 
-void Cron::Parser::checkNothingIsTwice(Field field, const Values& values) const {
-    std::vector<int> numbers = values.numbers;
-    std::sort(numbers.begin(), numbers.end());
-    const auto number = std::adjacent_find(numbers.begin(), numbers.end());
-    if (number != numbers.end()) {
-        fail(field, std::to_string(*number) + " is named twice; once is enough");
-    }
-    std::vector<std::string> lasts = values.lasts;
-    std::sort(lasts.begin(), lasts.end());
-    const auto last = std::adjacent_find(lasts.begin(), lasts.end());
-    if (last != lasts.end()) {
-        fail(field, quoted(*last) + " is named twice; once is enough");
-    }
-}
-
 void Cron::Parser::checkThatTheDayExists(const Values& days, const Values& months) const {
-    if (months.numbers.size() != 1 || cron_.lastDay_ || !cron_.anyWeekday_) {
+    if (!isSingle(months) || cron_.lastDay_ || !cron_.anyWeekday_) {
         return;
     }
     const int month = months.numbers.front();
@@ -447,15 +434,9 @@ void Cron::Parser::addRange(Field field, std::string_view range, int step, Value
                  std::to_string(rule.max) + ',' + std::to_string(rule.min) + '-' +
                  std::to_string(*max));
     }
-    // Sunday is 0 and 7: a range that reaches 7 names both, and neither may be named again.
-    const bool sunday = field == Weekday && *max % 7 == 0 && (*max - *min) % step == 0;
-    if (sunday) {
-        values.numbers.push_back(0);
-    }
+    // Sunday is 0 and 7.
     for (int value = *min; value <= *max; value += std::min(step, 64)) {
-        if (!(sunday && value == 0)) {
-            values.numbers.push_back(value);
-        }
+        values.numbers.push_back(field == Weekday ? value % 7 : value);
     }
 }
 
@@ -470,8 +451,11 @@ void Cron::Parser::addLast(Field field, std::string_view item, Values& values) c
     values.lasts.emplace_back(item);
 }
 
-Cron::Cron(std::string_view pattern, std::string_view seed) {
+Cron::Cron(std::string_view pattern, std::string_view seed, int weekOfMonth) {
     Parser(*this, pattern, seed).parse();
+    if (weekOfMonth_ == 0) {
+        daysInWeek_ = weekOfMonth;
+    }
 }
 
 }  // namespace drover

@@ -6,6 +6,7 @@
 #include <Poco/DateTime.h>
 #include <Poco/DateTimeFormat.h>
 #include <Poco/DateTimeParser.h>
+#include <Poco/Format.h>
 
 #include "core/Cron.h"
 #include "core/NodeNumber.h"
@@ -37,6 +38,15 @@ std::string textIn(const JsonView& object, const char* name) {
     return object[name].string().value_or("");
 }
 
+/// The zone that is so many minutes ahead of UTC.
+std::string fixedZone(std::int64_t minutes) {
+    const std::int64_t distance = std::abs(minutes);
+    return Poco::format("UTC%s%02Ld:%02Ld",
+                        std::string(minutes < 0 ? "-" : "+"),
+                        static_cast<Poco::Int64>(distance / 60),
+                        static_cast<Poco::Int64>(distance % 60));
+}
+
 /// The moment after now that has the offset.
 std::int64_t slotAfter(const Schedule& schedule, std::int64_t nowMs) {
     const std::int64_t slot = nowMs - offsetOf(nowMs, schedule.everyMs) + schedule.offsetMs;
@@ -59,6 +69,16 @@ std::optional<Schedule> parseSchedule(std::string_view json) {
     schedule.endMs = numberIn(document, "endDate");
     schedule.offsetMs = numberIn(document, "offset");
     schedule.count = numberIn(document, "count");
+    if (document["tz"].isNumber()) {
+        schedule.tz = fixedZone(numberIn(document, "tz"));
+    }
+    if (nodeTruth(document["utc"].text())) {
+        schedule.tz = "UTC";
+    }
+    const double week = nodeNumber(document["nthDayOfWeek"].text());
+    if (week > 0) {
+        schedule.weekOfMonth = week <= 5 && week == std::floor(week) ? static_cast<int>(week) : -1;
+    }
     schedule.immediately = document["immediately"].boolean().value_or(false);
     return schedule;
 }
@@ -72,8 +92,11 @@ std::optional<std::int64_t> nextCron(const Schedule& schedule,
                                      std::string_view seed,
                                      std::int64_t previousMs,
                                      std::int64_t nowMs) {
-    const Cron cron(schedule.pattern, seed);
+    const Cron cron(schedule.pattern, seed, std::max(schedule.weekOfMonth, 0));
     const TimeZone zone = schedule.tz.empty() ? TimeZone::local() : TimeZone::named(schedule.tz);
+    if (schedule.weekOfMonth < 0) {
+        return std::nullopt;
+    }
     if (schedule.immediately && previousMs == 0) {
         return nowMs;
     }

@@ -10,7 +10,7 @@ namespace drover {
 /// When a job scheduler runs. Times are epoch milliseconds; 0 and empty stand for "not given".
 ///
 /// Source: BullMQ `opts.repeat` of a scheduler's job, and its record: {"every" | "pattern", "tz"?, "limit"?, "startDate"?,
-/// "endDate"?, "offset"?, "count"?}.
+/// "endDate"?, "offset"?, "count"?}; of 5.x also "utc"? and "nthDayOfWeek"?.
 struct Schedule {
     std::int64_t everyMs = 0;  ///< Either this …
     std::string pattern;       ///< … or a cron pattern.
@@ -20,6 +20,7 @@ struct Schedule {
     std::int64_t offsetMs = 0;  ///< Of `every`: how far behind the multiples of `every` it runs.
     std::int64_t count = 0;     ///< Runs so far.
     bool immediately = false;   ///< Of `pattern`: the first run is now.
+    int weekOfMonth = 0;  ///< Of `pattern`: the only week in which it runs; 0: each, -1: none.
 };
 
 /// Reads `opts.repeat`. Tolerates numbers that came as text and dates that came as ISO 8601; what is of another type counts

@@ -68,7 +68,8 @@ TimeZone TimeZone::named(const std::string& name) {
     if (const date::time_zone* zone = findZone(name)) {
         return TimeZone(zone);
     }
-    if (Poco::icompare(name, "local") == 0 || Poco::icompare(name, "system") == 0) {
+    if (Poco::icompare(name, "local") == 0 || Poco::icompare(name, "system") == 0 ||
+        Poco::icompare(name, "default") == 0) {
         return local();
     }
     throw Poco::InvalidArgumentException("time zone \"" + name +

@@ -791,7 +791,7 @@ SchedulerResult QueueBackend::iterateScheduler(RedisClient& redis,
     command.add(item.optsMembers).add(item.repeatMembers);
     std::string idStart = jsonString("repeat:" + item.scheduler + ":");
     idStart.pop_back();
-    command.own(std::move(idStart));
+    command.own(std::move(idStart)).add(item.data);
     const Reply reply = redis.run(command);
     return {static_cast<SchedulerResult::Code>(reply.at(0).integer()),
             std::string(reply.at(1).text())};

@@ -190,6 +190,7 @@ struct SchedulerItem {
     int priority = 0;
     bool lifo = false;
     std::string optsMembers, repeatMembers;  ///< JSON members, each with a comma behind it.
+    std::string data;  ///< JSON; the next job's, if the scheduler's record has none.
 };
 
 struct SchedulerResult {

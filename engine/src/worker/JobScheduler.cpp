@@ -60,6 +60,7 @@ Iteration JobScheduler::tryToIterate(RedisClient& redis,
     SchedulerItem item;
     item.scheduler = job.scheduler;
     item.takenId = job.id;
+    item.data = job.data;
     std::optional<Schedule> schedule;
     bool hasAttempts = false;
     for (const auto& [name, value] : *members) {
@@ -95,7 +96,7 @@ Iteration JobScheduler::tryToIterate(RedisClient& redis,
             item.nextByPatternMs = nextCron(*schedule, job.scheduler, item.prevMillis, nowMs);
         }
     } catch (const Poco::InvalidArgumentException& error) {
-        return {Iteration::State::Failed, error.message()};
+        return {Iteration::State::Unreadable, error.message()};
     }
     const SchedulerResult result = backend_.iterateScheduler(redis, item, nowMs);
     switch (result.code) {
@@ -121,6 +122,14 @@ Iteration JobScheduler::iterate(RedisClient& redis, const ClaimedJob& job, std::
             job.id,
             job.queue,
             job.scheduler);
+    } else if (iteration.state == Iteration::State::Unreadable && isNews(job.scheduler)) {
+        logger.warning(
+            "scheduler \"%s\" of %s: its next run cannot be told here (%s); its jobs go back, for "
+            "a "
+            "worker with a repeat strategy that can",
+            job.scheduler,
+            job.queue,
+            iteration.text);
     } else if (iteration.state == Iteration::State::Failed && isNews(job.scheduler)) {
         logger.error(
             "scheduler \"%s\" of %s stands still: %s", job.scheduler, job.queue, iteration.text);

@@ -15,7 +15,8 @@ struct Iteration {
         Done,     ///< The next job is there.
         Nothing,  ///< No next job is due: the scheduler is gone, over, or has gone on already.
         Legacy,   ///< A repeatable job of 5.x, which this engine does not repeat.
-        Failed    ///< The scheduler stands still; `text` says why.
+        Unreadable,  ///< Only a worker with a repeat strategy of its own can tell the next run; nothing was changed.
+        Failed  ///< The scheduler stands still; `text` says why.
     };
     State state = State::Nothing;
     std::string text;  ///< Done: the id of the next job.

@@ -656,8 +656,8 @@ void Worker::accept(std::vector<ClaimedJob> jobs) {
 bool Worker::iterate(const ClaimedJob& job) {
     try {
         // Not the claim's own connection: a call may be under way on it.
-        scheduler_.iterate(*hostClients_.lease(), job, clock_.wallMs());
-        return true;
+        const Iteration iteration = scheduler_.iterate(*hostClients_.lease(), job, clock_.wallMs());
+        return iteration.state != Iteration::State::Unreadable;
     } catch (const Exception& error) {
         logger().warning(
             "job %s of %s: the next job of its scheduler could not be made (%s); put back",
