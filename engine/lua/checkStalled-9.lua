@@ -80,7 +80,7 @@ each(#suspects, function(n)
   local scheduler = values[3]
   local excess = count > maxStalled and not (scheduler and
     (redis.call('EXISTS', prefix .. 'repeat:' .. scheduler) == 1 or redis.call('ZSCORE', repeatKey, scheduler)))
-  if excess and queue.five then
+  if excess and queue.runsFailed then
     -- A 5.48.1 worker would run a job that is to be failed unrun (C7).
     failJob(keys, id, reason, 'active', now, bullmq5)
     return

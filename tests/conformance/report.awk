@@ -9,6 +9,9 @@ BEGIN {
   print "version. Made by the run of `ctest -L conformance` (`cmake --build --preset dev --target conformance-report`); the"
   print "statements are in `tests/conformance/statements.tsv`, and the test of number 57 is the one whose name begins with `c057_`."
   print ""
+  print "Statements about 6.x run with `bullmq5 = off`, and those about 5.x clients with `on` or `auto`, as they say. The setting that"
+  print "ships is `auto`: it follows the rules of 6.x until it sees a 5.x client."
+  print ""
   print "`pass` was run and held; `–` does not concern that version; a number without result says why."
 }
 /^# 8\./ {

@@ -26,6 +26,10 @@ class SettleScriptsTest : public RedisFixture {
     CPPUNIT_TEST(aRetryPromotesWhatIsDue);
     CPPUNIT_TEST(aRetryOfAPausedQueueWritesNoMarker);
     CPPUNIT_TEST(eachRetryCodeIsTheContracts);
+    CPPUNIT_TEST(aRetryStoresTheCountOfTheWorker);
+    CPPUNIT_TEST(theEventOfARetryIsThatOfTheVersionThatSharesTheQueue);
+    CPPUNIT_TEST(whoStalledTooOftenEndsAsTheVersionThatSharesTheQueueHasIt);
+    CPPUNIT_TEST(aFlowOf548ShowsItselfByItsChildren);
     CPPUNIT_TEST(handedBackJobsAreInFrontInTheirOrder);
     CPPUNIT_TEST(aHandBackCountsNoAttempt);
     CPPUNIT_TEST(aHandedBackPriorityIsTheFirstOfItsKindWithoutMarker);
@@ -124,6 +128,93 @@ public:
         CPPUNIT_ASSERT_EQUAL(std::size_t{0}, hash("2").count("failedReason"));
         CPPUNIT_ASSERT_EQUAL(std::size_t{0}, hash("3").count("failedReason"));
         CPPUNIT_ASSERT_EQUAL(std::string("somebody else"), text({"GET", lockOf("3")}));
+    }
+
+    void aRetryStoresTheCountOfTheWorker() {
+        for (const char* field : {"atm", "attemptsMade"}) {
+            for (const char* count : {"1e308", "2147483647", "abc", "-1", "2.7"}) {
+                redis({"FLUSHDB"});
+                activate();
+                redis({"HSET", keys().job("1"), field, count});
+                RetryItem item{"1", "token", 0, false, "boom", "[]"};
+                item.attemptsMade = 3;
+                CPPUNIT_ASSERT_EQUAL(0, retry(item));
+                CPPUNIT_ASSERT_EQUAL(std::string("3"), hash("1").at("atm"));
+                // Readers would go by the oldest name, for ever.
+                CPPUNIT_ASSERT_EQUAL(std::size_t{0}, hash("1").count("attemptsMade"));
+            }
+        }
+    }
+
+    void theEventOfARetryIsThatOfTheVersionThatSharesTheQueue() {
+        for (const auto& [version, previous] : std::map<std::string, std::string>{
+                 {"5.48.1", "failed"}, {"5.81.5", "active"}, {"6.7.0", "active"}}) {
+            redis({"FLUSHDB"});
+            activate();
+            redis({"HSET", keys().meta, "version", "bullmq:" + version});
+            const QueueBackend shared(keys(), Bullmq5::Auto);
+            shared.retryJobs(client(), {{"1", "token", 0, false, "boom", "[]"}}, clock_.wallMs());
+            CPPUNIT_ASSERT_EQUAL("waiting 1 prev=" + previous, events().back());
+        }
+    }
+
+    void whoStalledTooOftenEndsAsTheVersionThatSharesTheQueueHasIt() {
+        struct Case {
+            const char* version;
+            Bullmq5 mode;
+            bool failsAtOnce;
+        };
+        // A worker of 5.48.1 would run a job that is to be failed unrun.
+        for (const Case& one : {Case{"5.48.1", Bullmq5::Auto, true},
+                                Case{"5.60.0", Bullmq5::Auto, true},
+                                Case{"5.81.5", Bullmq5::Auto, false},
+                                Case{"5.81.5", Bullmq5::On, true},
+                                Case{"6.7.0", Bullmq5::Auto, false},
+                                Case{"5.48.1", Bullmq5::Off, false}}) {
+            redis({"FLUSHDB"});
+            activate();
+            redis({"HSET", keys().meta, "version", "bullmq:" + std::string(one.version)});
+            redis({"DEL", lockOf("1")});
+            redis({"SADD", keys().stalled, "1"});
+            const QueueBackend shared(keys(), one.mode);
+            // Twice: what a process saw once counts for it.
+            shared.checkStalled(
+                client(), clock_.wallMs(), std::chrono::milliseconds(1), 0, 100, true);
+            CPPUNIT_ASSERT_EQUAL_MESSAGE(
+                one.version, one.failsAtOnce, stateOf("1") == JobState::Failed);
+            CPPUNIT_ASSERT_EQUAL_MESSAGE(
+                one.version, std::size_t{one.failsAtOnce ? 0U : 1U}, hash("1").count("defa"));
+        }
+    }
+
+    void aFlowOf548ShowsItselfByItsChildren() {
+        const std::string queue = keys().qualifiedName();
+        for (const bool of548 : {true, false}) {
+            redis({"FLUSHDB"});
+            activate();
+            redis({"HSET", keys().job("p"), "name", "p", "data", "{}", "opts", "{}"});
+            redis({"ZADD", queue + ":waiting-children", "1", "p"});
+            redis({"SADD", keys().job("p") + ":dependencies", keys().job("1")});
+            redis({"HSET",
+                   keys().job("1"),
+                   "parentKey",
+                   keys().job("p"),
+                   "parent",
+                   of548 ? R"({"fpof":true,"queueKey":")" + queue + R"(","id":"p"})"
+                         : R"({"id":"p","queueKey":")" + queue + R"(","fpof":true})"});
+            AdvanceRequest request;
+            FinishItem item;
+            item.id = "1";
+            item.token = "token";
+            item.completed = false;
+            item.value = "boom";
+            item.stacktrace = "[]";
+            request.finish = {item};
+            const QueueBackend shared(keys(), Bullmq5::Auto);
+            shared.advance(client(), request, clock_.wallMs());
+            CPPUNIT_ASSERT_EQUAL(of548, stateOf("p") == JobState::Failed);
+            CPPUNIT_ASSERT_EQUAL(std::size_t{of548 ? 0U : 1U}, hash("p").count("defa"));
+        }
     }
 
     void handedBackJobsAreInFrontInTheirOrder() {

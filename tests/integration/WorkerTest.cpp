@@ -45,6 +45,7 @@ class WorkerTest : public RedisFixture {
     CPPUNIT_TEST(deferredFailureIsFailedUnrun);
     CPPUNIT_TEST(thousandsOfJobsAreEachRunOnce);
     CPPUNIT_TEST(aWorkerWithoutRoomIsNotStuck);
+    CPPUNIT_TEST(aJobWhoseScheduleCannotBeReadGoesBackUnstarted);
     CPPUNIT_TEST(madeReadyItClaimsNothing);
     CPPUNIT_TEST(startedItIsListed);
     CPPUNIT_TEST_SUITE_END();
@@ -502,6 +503,47 @@ public:
         run(std::make_shared<FakeHandler>(completeAll));
         worker_->awaitListed();
         CPPUNIT_ASSERT(text({"CLIENT", "LIST"}).find(":w:listed") != std::string::npos);
+    }
+
+    void aJobWhoseScheduleCannotBeReadGoesBackUnstarted() {
+        LogCapture log("worker");
+        // As a client with a repeatStrategy of its own stores it.
+        const std::string opts = R"({"repeat":{"pattern":"RRULE:FREQ=DAILY","count":1}})";
+        const std::string id = "repeat:odd:1700000000000";
+        redis({"HSET",
+               keys().job("repeat:odd"),
+               "name",
+               "x",
+               "pattern",
+               "RRULE:FREQ=DAILY",
+               "ic",
+               "1"});
+        redis({"ZADD", keys().repeat, "1700000000000", "odd"});
+        redis({"HSET",
+               keys().job(id),
+               "name",
+               "x",
+               "data",
+               "{}",
+               "opts",
+               opts,
+               "rjk",
+               "odd",
+               "timestamp",
+               "1",
+               "delay",
+               "0",
+               "priority",
+               "0"});
+        redis({"LPUSH", keys().wait, id});
+        const auto handler = std::make_shared<FakeHandler>(completeAll);
+        run(handler);
+        eventually("put back", [&] { return stateOf(id) == JobState::Delayed; });
+        CPPUNIT_ASSERT_EQUAL(std::size_t{0}, handler->seen());
+        CPPUNIT_ASSERT_EQUAL(std::string("0"), hash(id).at("ats"));
+        CPPUNIT_ASSERT_EQUAL(std::string("1700000000000"), text({"ZSCORE", keys().repeat, "odd"}));
+        CPPUNIT_ASSERT_EQUAL(std::string("1"), hash("repeat:odd").at("ic"));
+        CPPUNIT_ASSERT_EQUAL(std::size_t{1}, log.count("cannot be told here"));
     }
 
 private:

@@ -1,5 +1,6 @@
 -- The parent of a job, from the fields parentKey and parent of its hash: { key, id, keys of its queue, flag: what its
--- failure does to the parent (fpof, cpof, idof, rdof, or nil) }; nil if they name none.
+-- failure does to the parent (fpof, cpof, idof, rdof, or nil), of548: a client such as 5.48.1 stored it }; nil if they name
+-- none.
 local function parentOf(parentKey, parentJson)
   local known, parent = pcall(cjson.decode, parentJson or '')
   if not known or type(parent) ~= 'table' then parent = {} end
@@ -9,6 +10,8 @@ local function parentOf(parentKey, parentJson)
   end
   if not id then return end
   local result = { key = parentKey, id = id, keys = queueAt(prefix) }
+  -- Its FlowProducer leaves no other trace: 5.81.5 and 6.x write the id first.
+  result.of548 = string.sub(parentJson or '', 1, 8) == '{"fpof":'
   for _, flag in ipairs({ 'fpof', 'cpof', 'idof', 'rdof' }) do
     if parent[flag] then result.flag = flag end
   end
@@ -29,7 +32,7 @@ local function releaseParent(parent, now, bullmq5, from)
   local keys = parent.keys
   local queue = readQueue(keys, bullmq5)
   -- 5.48.1 refuses to complete a parent with children left unless it finds this (contract section 9a.2, C10).
-  if queue.five and hasPendingChildren(parent) then redis.call('HSET', parent.key, 'igdp', '1') end
+  if (queue.runsFailed or parent.of548 and bullmq5 ~= 'off') and hasPendingChildren(parent) then redis.call('HSET', parent.key, 'igdp', '1') end
   local values = redis.call('HMGET', parent.key, 'priority', 'delay')
   local delay = tonumber(values[2]) or 0
   if delay > 0 then

@@ -24,14 +24,16 @@ local function joinInPaused(keys)
   end
 end
 
--- Whether the rules for queues shared with 5.x clients are in force. `bullmq5` is "on", "auto" or "off".
+-- Whether the rules for queues shared with 5.x clients are in force. `bullmq5` is "on", "auto", "off", or "seen": auto, after the
+-- process saw such a client.
 local function isShared(keys, bullmq5, version)
-  if bullmq5 ~= 'auto' then return bullmq5 == 'on' end
+  if bullmq5 ~= 'auto' then return bullmq5 ~= 'off' end
   return version and string.sub(version, 1, 9) == 'bullmq:5.' or redis.call('EXISTS', keys.paused) == 1
 end
 
 -- What decides whether jobs may be taken and where ready ones go: { paused, closed, free (slots left; nil: no limit), max
--- and duration of the queue's limiter, five (shared with 5.x clients), ready (the list for jobs that may run) }.
+-- and duration of the queue's limiter, five (shared with 5.x clients), ready (the list for jobs that may run), runsFailed (a worker may run a job that is to be
+-- failed unrun), retriedFrom (what the event of an immediate retry tells as the state before) }.
 local function readQueue(keys, bullmq5)
   local meta = redis.call('HMGET', keys.meta, 'paused', 'concurrency', 'max', 'duration', 'version')
   local queue = { paused = meta[1] ~= false, max = numberOf(meta[3]), duration = numberOf(meta[4]), ready = keys.wait }
@@ -43,6 +45,10 @@ local function readQueue(keys, bullmq5)
     queue.closed = queue.closed or queue.free == 0
   end
   queue.five = isShared(keys, bullmq5, meta[5])
+  -- 5.81.5 fails such a job, 5.48.1 runs it. Which one between them began is not known, and a worker tells no version.
+  local minor = queue.five and meta[5] and tonumber(string.match(meta[5], '^bullmq:5%.(%d+)'))
+  queue.runsFailed = queue.five and (bullmq5 == 'on' or not minor or minor < 81)
+  queue.retriedFrom = minor and minor <= 48 and 'failed' or 'active'
   if queue.five and queue.paused then
     joinInPaused(keys)
     queue.ready = keys.paused

@@ -262,7 +262,10 @@ const char* QueueBackend::bullmq5() const {
     if (bullmq5_ == Bullmq5::Off) {
         return "off";
     }
-    return bullmq5_ == Bullmq5::On || *sawBullmq5_ ? "on" : "auto";
+    if (bullmq5_ == Bullmq5::On) {
+        return "on";
+    }
+    return *sawBullmq5_ ? "seen" : "auto";
 }
 
 std::vector<AddedId> QueueBackend::addJobs(RedisClient& redis,
@@ -393,7 +396,7 @@ SettleResult QueueBackend::retryJobs(RedisClient& redis,
             .add(item.backoffMs)
             .add(item.lifo ? "1" : "")
             .add(item.reason);
-        command.add(item.stacktrace);
+        command.add(item.stacktrace).add(item.attemptsMade);
     }
     return settleResult(redis.run(command), items.size(), "retryJobs", keys_.qualifiedName());
 }

@@ -74,6 +74,7 @@ struct RetryItem {
     bool lifo = false;
     std::string reason;
     std::string stacktrace;
+    int attemptsMade = 1;  ///< This one included.
 };
 
 /// A job to give back without counting an attempt.

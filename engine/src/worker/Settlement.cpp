@@ -64,7 +64,8 @@ void Settlement::fail(const std::shared_ptr<JobRun>& run, const std::string& plu
                       decision.backoffMs,
                       run->options().lifo,
                       reasonOf(*run),
-                      std::move(trace)}});
+                      std::move(trace),
+                      run->job().attemptsMade + 1}});
 }
 
 void Settlement::add(const std::shared_ptr<JobRun>& run,
