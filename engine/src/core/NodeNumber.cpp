@@ -8,6 +8,7 @@
 #include <string>
 
 #include "core/JsonText.h"
+#include "core/Strtod.h"
 
 namespace drover {
 
@@ -112,18 +113,6 @@ double decimalOf(std::string_view text) {
     return jsonNumber(text);  // Which reads "1." and ".5" as well.
 }
 
-std::int64_t saturated(double number) {
-    constexpr double kLimit = 9223372036854775808.0;  // 2^63
-    if (std::isnan(number)) {
-        return 0;
-    }
-    if (number >= kLimit) {
-        return std::numeric_limits<std::int64_t>::max();
-    }
-    return number < -kLimit ? std::numeric_limits<std::int64_t>::min()
-                            : static_cast<std::int64_t>(number);
-}
-
 }  // namespace
 
 double nodeNumberOfText(std::string_view text) {
@@ -220,11 +209,11 @@ bool nodeTruth(std::string_view json) {
 }
 
 std::int64_t wholePart(double number) {
-    return saturated(std::trunc(number));
+    return saturatedInteger(std::trunc(number));
 }
 
 std::int64_t roundedUp(double number) {
-    return saturated(std::ceil(number));
+    return saturatedInteger(std::ceil(number));
 }
 
 }  // namespace drover
