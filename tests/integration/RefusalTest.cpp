@@ -104,7 +104,14 @@ public:
                 try {
                     admin_->call(Command{"SCRIPT", "KILL"});
                 } catch (const RedisIoException&) {
-                    admin_ = std::make_unique<Connection>(to(), "");
+                    eventually("it has ended", [&] {
+                        try {
+                            admin_ = std::make_unique<Connection>(to(), "");
+                            return true;
+                        } catch (const RedisIoException&) {
+                            return false;
+                        }
+                    });
                 }
             });
     }
