@@ -22,6 +22,7 @@ public:
     void c077_whatOurFetchLeaves() {
         settings_.workerName = "cashier";
         settings_.lockDuration = milliseconds(5000);
+        settings_.threads = 2;  // What cannot begin is not claimed.
         startWorker(Side::Ours);
         const std::string first = add(Side::Node, "hold");
         untilState(first, "active");
