@@ -1,5 +1,6 @@
 #include "compat/CompatFixture.h"
 
+#include <algorithm>
 #include <rapidjson/stringbuffer.h>
 #include <rapidjson/writer.h>
 #include <regex>
@@ -226,6 +227,13 @@ std::vector<SeenJob> CompatFixture::seenByOurs() const {
 
 std::string CompatFixture::nodeState(const std::string& id) {
     return node("queue.getJobState", "\"args\": [\"" + id + "\"]").GetString();
+}
+
+void CompatFixture::untilBegun(const std::string& id) {
+    eventually("job " + id + " has begun", [&] {
+        const auto ids = begun(Side::Ours);
+        return std::find(ids.begin(), ids.end(), id) != ids.end();
+    });
 }
 
 void CompatFixture::untilState(const std::string& id, const std::string& state) {

@@ -84,6 +84,8 @@ protected:
     /// The state as BullMQ tells it.
     std::string nodeState(const std::string& id);
     void untilState(const std::string& id, const std::string& state);
+    /// Waits until a handler of ours has the job: one that is active may not have begun.
+    void untilBegun(const std::string& id);
     /// JSON.stringify(await getJob(id)).
     std::string jobJson(const std::string& id);
     std::string field(const std::string& id, const std::string& name);

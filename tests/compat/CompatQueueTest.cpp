@@ -58,6 +58,7 @@ public:
         expectCounts();
         const std::string active = add(Side::Node, "hold");
         untilState(active, "active");
+        untilBegun(active);
         worker_->quiet(true);
         std::vector<std::string> ids = {completed, failed, active};
         for (const Side producer : kBoth) {

@@ -63,6 +63,7 @@ public:
         add(Side::Node, "mail", R"({"n":2})", kKeepLast);
         add(Side::Node, "mail", R"({"n":3})", kKeepLast);
         CPPUNIT_ASSERT_EQUAL(std::string(R"({"n":3})"), text({"HGET", key("dn:once"), "data"}));
+        untilBegun(first);
         worker_->quiet(true);
         release(Side::Ours);
         untilState(first, "completed");
@@ -87,6 +88,7 @@ public:
         const std::string first = add(Side::Node, "hold", R"({"n":1})", kKeepLast);
         untilState(first, "active");
         add(Side::Node, "mail", R"({"n":2})", kKeepLast);
+        untilBegun(first);
         worker_->quiet(true);
         go_ = true;
         untilState(first, "failed");

@@ -210,7 +210,7 @@ public:
         settings_.lockDuration = milliseconds(400);
         startWorker(Side::Ours);
         const std::string id = add(Side::Node, "hold");
-        untilState(id, "active");
+        untilBegun(id);
         worker_->quiet(true);  // It would take the job again itself.
         startWorker(Side::Node, R"({"stalledInterval": 200})");
         eventually("Node has it", [&] { return begun(Side::Node).size() == 1; });

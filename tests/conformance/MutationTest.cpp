@@ -87,6 +87,7 @@ public:
         ids.push_back(run(Side::Ours, "fail"));
         ids.push_back(add(Side::Ours, "hold", "{}", R"({"jobId":"held:by:us"})"));
         untilState(ids.back(), "active");
+        untilBegun(ids.back());
         worker_->quiet(true);
         CPPUNIT_ASSERT(ours().cancelJob(client(), ids[0]) == CancelRequest::NotHeld);
         ids.push_back(add(Side::Ours, "mail"));

@@ -234,7 +234,7 @@ public:
             startWorker(Side::Ours);
             const std::string id = add(Side::Node, "hold-and-fail", "{}", opts);
             untilState(id, "active");
-            eventually("it has begun", [&] { return joined(begun(Side::Ours)).ends_with(id); });
+            untilBegun(id);
             worker_->quiet(true);  // It would take the job again at once.
             ++failures_;
             std::string seen = "active";

@@ -42,6 +42,7 @@ class StalledSweeperTest : public WorkerFixture {
     CPPUNIT_TEST(aKilledHoldersJobRunsWithinLockAndInterval);
     CPPUNIT_TEST(whatFiveXLostComesBackOnce);
     CPPUNIT_TEST(theSweeperFindsLostJobsInEveryQueue);
+    CPPUNIT_TEST(aQueueThatTurnsOutToBeSharedIsSearchedByItsInterval);
     CPPUNIT_TEST(aResumeThatAWorkerSeesIsFollowedByALook);
     CPPUNIT_TEST(theSweeperSurvivesAnOutage);
     CPPUNIT_TEST(anotherQueueIsSweptAlthoughOneIsBroken);
@@ -310,6 +311,19 @@ public:
                                clock_);
         sweeper.watch(shared, milliseconds(50), 1);
         sweeper.start();
+        eventually("rescued", [&] { return (Strings{lost} == list(keys().wait)); });
+    }
+
+    void aQueueThatTurnsOutToBeSharedIsSearchedByItsInterval() {
+        const QueueBackend backend(keys(), Bullmq5::Auto);
+        StalledSweeper sweeper(std::make_unique<RedisClient>(options(), scripts(), "sweep"),
+                               clock_);
+        sweeper.watch(backend, milliseconds(50), 1, std::chrono::minutes(10));
+        sweeper.start();
+        eventually("searched", [this] { return number({"EXISTS", keys().rescue}) == 1; });
+        const std::string lost = addJob();
+        redis({"DEL", keys().wait});
+        redis({"HSET", keys().meta, "version", "bullmq:5.48.1"});
         eventually("rescued", [&] { return (Strings{lost} == list(keys().wait)); });
     }
 

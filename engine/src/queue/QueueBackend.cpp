@@ -609,7 +609,15 @@ RescueResult QueueBackend::rescueLost(RedisClient& redis,
 
 bool QueueBackend::beginRescue(RedisClient& redis, std::chrono::milliseconds interval) const {
     const std::string px = std::to_string(interval.count());
-    return !redis.call(Command{"SET", keys_.rescue, "1", "PX", px, "NX"}).isNil();
+    if (!redis.call(Command{"SET", keys_.rescue, "1", "PX", px, "NX"}).isNil()) {
+        return true;
+    }
+    // Begun with a longer interval, before 5.x clients had shown themselves: that one does not count any more.
+    if (rescueExpiresIn(redis) <= interval) {
+        return false;
+    }
+    redis.call(Command{"PEXPIRE", keys_.rescue, px});
+    return true;
 }
 
 std::chrono::milliseconds QueueBackend::rescueExpiresIn(RedisClient& redis) const {

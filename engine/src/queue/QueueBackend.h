@@ -269,7 +269,8 @@ public:
                             const std::vector<std::string>& deduplications,
                             std::int64_t latestMs,
                             std::int64_t nowMs) const;
-    /// Whether the caller may look for lost jobs now: nobody of ours else will until the interval is over.
+    /// Returns true if the caller may look for lost jobs now: no other process will until the interval is over. One that
+    /// was begun with a longer interval does not count.
     [[nodiscard]] bool beginRescue(RedisClient& redis, std::chrono::milliseconds interval) const;
     /// How long the last check, anybody's, keeps the next one from being made.
     [[nodiscard]] std::chrono::milliseconds stalledCheckExpiresIn(RedisClient& redis) const;
