@@ -376,9 +376,11 @@ public:
 
     void quietHandsBackWhatHasNotBegun() {
         std::atomic<bool> hold{false};
+        std::atomic<bool> held{false};
         settings_.unstartedMax = std::chrono::seconds(60);
         auto handler = std::make_shared<FakeHandler>(
-            [&hold](std::span<RunningJob* const> jobs) {
+            [&](std::span<RunningJob* const> jobs) {
+                held = hold.load();
                 while (hold && jobs.front()->waitCancelled(milliseconds(5)) == CancelReason::None) {
                 }
                 completeAll(jobs);
@@ -391,6 +393,7 @@ public:
         hold = true;
         backend().addJobs(client(), std::vector<AddItem>(5, item()), clock_.wallMs());
         eventually("held ahead", [&] { return number({"LLEN", keys().active}) == 5; });
+        eventually("one has begun", [&] { return held.load(); });
         worker_->quiet(true);
         eventually("handed back", [&] { return number({"LLEN", keys().active}) == 1; });
         CPPUNIT_ASSERT_EQUAL(std::int64_t{4}, number({"LLEN", keys().wait}));
