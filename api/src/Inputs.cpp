@@ -79,7 +79,7 @@ std::string readInteger(const Parameter& parameter, const JsonView& json, Values
     const std::string& name = parameter.name;
     const std::optional<std::int64_t> value = json.integer();
     if (!value) {
-        // 2^63: what is at least that far from 0 is whole, or nobody can tell.
+        // 2^63: a double at least that far from 0 has no fraction.
         constexpr double kLimit = 9223372036854775808.0;
         const double number = json.number().value_or(0);
         return name + (number >= kLimit    ? " is too large"

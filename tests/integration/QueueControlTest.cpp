@@ -415,9 +415,8 @@ public:
                 request.finish.push_back(item);
             }
             backend().advance(client(), request, clock_.wallMs());
-            CPPUNIT_ASSERT_EQUAL_MESSAGE(about,
-                                         static_cast<std::int64_t>(one.claimed),
-                                         number({"ZCARD", keys().completed}));
+            CPPUNIT_ASSERT_EQUAL_MESSAGE(
+                about, static_cast<std::int64_t>(one.claimed), number({"ZCARD", keys().completed}));
             (void)makeQueue().rateLimitTtl();
         }
     }

@@ -157,7 +157,8 @@ public:
                                   "=?utf-8?x?=0A?=",  // Neither q nor b: not an encoded word.
                                   "=?utf-8?q?=0A",    // Without an end.
                                   "=?utf-8?q?=0G=?=",
-                                  "=?" "?=",
+                                  "=?"
+                                  "?=",
                                   "a=?",
                                   "=?=?=?=?"}) {
             CPPUNIT_ASSERT_MESSAGE(value, read(value, head));
