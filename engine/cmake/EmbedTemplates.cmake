@@ -15,7 +15,7 @@ foreach(path IN LISTS templates)
 endforeach()
 
 file(WRITE ${OUT} "// Generated from engine/templates by EmbedTemplates.cmake.
-#include \"app/PluginTemplates.h\"
+#include \"cli/commands/PluginTemplates.h\"
 
 namespace drover {
 

@@ -13,7 +13,7 @@ using std::chrono::seconds;
 
 }  // namespace
 
-/// Workers of both kinds on one queue, and one of them dying.
+/// Consumers of both kinds on one queue, and one of them dying.
 class CompatSharing : public CompatFixture {
     CPPUNIT_TEST_SUITE(CompatSharing);
     CPPUNIT_TEST(bothWorkersTogetherRunEachJobOnce);

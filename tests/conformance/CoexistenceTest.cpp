@@ -6,8 +6,8 @@
 
 #include "conformance/Conformance.h"
 #include "core/Cron.h"
-#include "worker/JobScheduler.h"
-#include "worker/LostJobs.h"
+#include "worker/SchedulerIterator.h"
+#include "worker/upkeep/LostJobs.h"
 
 namespace {
 
@@ -223,7 +223,7 @@ public:
         // A next iteration that is due as it is made.
         const std::int64_t slot =
             nextRun() + (is548() ? optsOf(tick.id)["repeat"]["offset"].GetInt64() : 0);
-        const Iteration made = JobScheduler(ours()).iterate(client(), tick, slot + kHour);
+        const Iteration made = SchedulerIterator(ours()).iterate(client(), tick, slot + kHour);
         CPPUNIT_ASSERT(made.state == Iteration::State::Done);
         expectPaused(made.text, false);
         CPPUNIT_ASSERT_EQUAL(0, finish(tick.id, "tick"));
@@ -802,7 +802,7 @@ private:
     /// Takes the scheduler's job as if that were the time, makes the next one, and completes it. Returns the new slot.
     std::int64_t runOurs(std::int64_t nowMs) {
         const ClaimedJob job = take(nowMs);
-        const Iteration made = JobScheduler(ours()).iterate(client(), job, nowMs);
+        const Iteration made = SchedulerIterator(ours()).iterate(client(), job, nowMs);
         CPPUNIT_ASSERT_MESSAGE(made.text, made.state == Iteration::State::Done);
         CPPUNIT_ASSERT_EQUAL(0, finish(job.id, "token"));
         return nextRun();

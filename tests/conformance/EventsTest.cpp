@@ -3,7 +3,7 @@
 #include <cppunit/TestAssert.h>
 
 #include "conformance/Conformance.h"
-#include "plugin/HostApi.h"
+#include "plugin/abi/HostFunctions.h"
 #include "support/ServerProcess.h"
 
 namespace {

@@ -2,7 +2,7 @@
 
 #include "Fuzz.h"
 #include "drover/Exceptions.h"
-#include "plugin/HandlerProtocol.h"
+#include "plugin/isolation/HandlerProtocol.h"
 
 using namespace drover;
 

@@ -1,7 +1,7 @@
 #include <string>
 
 #include "Fuzz.h"
-#include "app/ConfigFiles.h"
+#include "config/ConfigFiles.h"
 
 using namespace drover;
 

@@ -11,8 +11,8 @@
 #include <Poco/Exception.h>
 #include <cppunit/extensions/HelperMacros.h>
 
-#include "app/ControlSocket.h"
-#include "app/JsonWriter.h"
+#include "control/ControlSocket.h"
+#include "core/JsonWriter.h"
 #include "drover/Exceptions.h"
 #include "support/ServerProcess.h"
 

@@ -10,7 +10,7 @@
 #include "core/SchedulerSlots.h"
 #include "support/LogCapture.h"
 #include "support/RedisFixture.h"
-#include "worker/JobScheduler.h"
+#include "worker/SchedulerIterator.h"
 
 namespace {
 
@@ -173,7 +173,7 @@ public:
 
     void c223_manyAtOnceMakeOne() {
         record({"every", "2000", "ic", "4"}, kNow);
-        JobScheduler scheduler(backend());
+        SchedulerIterator scheduler(backend());
         std::atomic<int> done{0}, nothing{0};
         std::vector<std::thread> threads;
         for (int i = 0; i < 8; ++i) {
@@ -226,7 +226,7 @@ public:
     void aPatternThatIsNoneIsLoggedOnceAndChangesNothing() {
         LogCapture log("worker");
         record({"pattern", "x", "ic", "1"}, kNow);
-        JobScheduler scheduler(backend());
+        SchedulerIterator scheduler(backend());
         const ClaimedJob job = taken(R"({"repeat":{"pattern":"61 * * * *"}})");
         for (int i = 0; i < 3; ++i) {
             const Iteration made = scheduler.iterate(client(), job, kNow);
@@ -257,7 +257,7 @@ public:
     void aRepeatableOf5IsLeftAlone() {
         LogCapture log("worker");
         redis({"ZADD", keys().repeat, std::to_string(kNow), "beat"});
-        JobScheduler scheduler(backend());
+        SchedulerIterator scheduler(backend());
         expect(State::Legacy, scheduler.iterate(client(), taken(kEveryOpts), kNow));
         redis({"HSET", keys().job("repeat:beat"), "name", "beat", "every", "2000"});
         expect(State::Legacy, scheduler.iterate(client(), taken(kEveryOpts), kNow));
@@ -328,7 +328,7 @@ private:
     }
 
     Iteration iterate(const ClaimedJob& job, std::int64_t nowMs) {
-        return JobScheduler(backend()).iterate(client(), job, nowMs);
+        return SchedulerIterator(backend()).iterate(client(), job, nowMs);
     }
 
     /// Iterates at the very moment that is due next. Returns the id.

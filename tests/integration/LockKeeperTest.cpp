@@ -5,7 +5,7 @@
 #include "drover/Exceptions.h"
 #include "support/TcpProxy.h"
 #include "support/WorkerFixture.h"
-#include "worker/CancelListener.h"
+#include "worker/upkeep/CancelListener.h"
 
 namespace {
 

@@ -8,7 +8,7 @@
 
 #include "drover/PluginAbi.h"
 #include "integration/ReservationFixture.h"
-#include "plugin/PluginLoader.h"
+#include "plugin/loading/PluginLoader.h"
 
 using drover::reservation::SeatRequest;
 using drover::store::Params;

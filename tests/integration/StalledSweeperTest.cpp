@@ -6,8 +6,8 @@
 
 #include "drover/Exceptions.h"
 #include "support/WorkerFixture.h"
-#include "worker/LostJobs.h"
-#include "worker/QueueRounds.h"
+#include "worker/upkeep/LostJobs.h"
+#include "worker/upkeep/PeriodicThread.h"
 
 namespace {
 
@@ -384,10 +384,10 @@ public:
 
     void aVisitThatThrowsAnythingWaitsForTheNext() {
         std::atomic<int> thrown{0}, visits{0};
-        QueueRounds rounds(
+        PeriodicThread rounds(
             "rounds", std::make_unique<RedisClient>(options(), scripts(), "rounds"), clock_);
         rounds.add(
-            [&](RedisClient&) -> QueueRounds::Time {
+            [&](RedisClient&) -> PeriodicThread::Time {
                 ++thrown;
                 throw std::runtime_error("no room");
             },

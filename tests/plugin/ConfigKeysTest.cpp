@@ -3,7 +3,7 @@
 #include <cppunit/extensions/HelperMacros.h>
 
 #include "drover/Exceptions.h"
-#include "plugin/ConfigKeys.h"
+#include "plugin/abi/ConfigKeys.h"
 
 using namespace drover;
 

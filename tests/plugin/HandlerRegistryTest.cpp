@@ -3,7 +3,7 @@
 #include <cppunit/extensions/HelperMacros.h>
 
 #include "drover/Exceptions.h"
-#include "plugin/HandlerRegistry.h"
+#include "plugin/loading/HandlerRegistry.h"
 
 using namespace drover;
 

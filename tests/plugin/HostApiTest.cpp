@@ -7,7 +7,7 @@
 #include <Poco/StreamChannel.h>
 #include <cppunit/extensions/HelperMacros.h>
 
-#include "plugin/HostApi.h"
+#include "plugin/abi/HostFunctions.h"
 #include "support/FakeRunningJob.h"
 
 using namespace drover;

@@ -10,10 +10,10 @@
 #include <string>
 #include <vector>
 
-#include "plugin/HandlerHost.h"
-#include "plugin/HandlerProtocol.h"
-#include "plugin/PluginGeneration.h"
-#include "plugin/PluginLoader.h"
+#include "plugin/isolation/HandlerChild.h"
+#include "plugin/isolation/HandlerProtocol.h"
+#include "plugin/loading/PluginGeneration.h"
+#include "plugin/loading/PluginLoader.h"
 #include "support/FakeRunningJob.h"
 
 namespace {
@@ -80,7 +80,7 @@ std::unique_ptr<HandlerInstance> make(const Case& one, std::optional<ProcessIsol
 
 int main(int argc, char** argv) {
     if (argc > 1 && std::strcmp(argv[1], wire::kOption) == 0) {
-        return runHandlerHost();
+        return runHandlerChild();
     }
     if (argc < 3) {
         std::fprintf(stderr, "usage: drover_isolation_bench ECHO.so CRASHING.so [TURNS]\n");

@@ -6,8 +6,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "config/TrustedFile.h"
 #include "plugin/PluginFixture.h"
-#include "plugin/PluginFolder.h"
+#include "plugin/loading/PluginFolder.h"
 #include "support/ServerProcess.h"
 
 using namespace drover;

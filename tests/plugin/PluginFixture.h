@@ -8,8 +8,8 @@
 #include <cppunit/extensions/HelperMacros.h>
 
 #include "drover/Exceptions.h"
-#include "plugin/PluginGeneration.h"
-#include "plugin/PluginLoader.h"
+#include "plugin/loading/PluginGeneration.h"
+#include "plugin/loading/PluginLoader.h"
 #include "support/FakeRunningJob.h"
 
 namespace drover::test {

@@ -5,7 +5,7 @@
 
 #include "drover/BuildStamp.h"
 #include "plugin/PluginFixture.h"
-#include "plugin/SharedObject.h"
+#include "plugin/loading/SharedObject.h"
 #include "support/ServerProcess.h"
 
 using namespace drover;

@@ -15,8 +15,8 @@
 
 #include "drover/Queue.h"
 #include "integration/AppProcess.h"
-#include "plugin/PluginGeneration.h"
-#include "plugin/PluginLoader.h"
+#include "plugin/loading/PluginGeneration.h"
+#include "plugin/loading/PluginLoader.h"
 #include "redis/RedisOptions.h"
 #include "support/FakeRunningJob.h"
 #include "support/RedisServer.h"

@@ -12,9 +12,9 @@
 
 #include "core/ClaimedJob.h"
 #include "core/JsonText.h"
-#include "plugin/HostApi.h"
-#include "plugin/PluginGeneration.h"
-#include "plugin/PluginLoader.h"
+#include "plugin/abi/HostFunctions.h"
+#include "plugin/loading/PluginGeneration.h"
+#include "plugin/loading/PluginLoader.h"
 #include "support/FakeRunningJob.h"
 #include "worker/ChildJobs.h"
 

@@ -5,7 +5,7 @@
 
 #include <cppunit/TestAssert.h>
 
-#include "worker/LostJobs.h"
+#include "worker/upkeep/LostJobs.h"
 
 namespace drover::test {
 

@@ -8,9 +8,9 @@
 #include "support/FakeHandler.h"
 #include "support/LogCapture.h"
 #include "support/RedisFixture.h"
-#include "worker/LockKeeper.h"
-#include "worker/StalledSweeper.h"
 #include "worker/Worker.h"
+#include "worker/upkeep/LockKeeper.h"
+#include "worker/upkeep/StalledSweeper.h"
 
 namespace drover::test {
 

@@ -3,7 +3,7 @@
 
 #include <cppunit/extensions/HelperMacros.h>
 
-#include "app/CommandLine.h"
+#include "cli/CommandLine.h"
 
 namespace {
 

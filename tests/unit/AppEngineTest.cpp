@@ -11,8 +11,8 @@
 
 #include <cppunit/extensions/HelperMacros.h>
 
-#include "app/Engine.h"
 #include "drover/Exceptions.h"
+#include "process/Process.h"
 
 namespace {
 
@@ -136,7 +136,7 @@ public:
             owned_.push_back(std::make_unique<FakeComponent>(name, *diary_));
             parts_.push_back(owned_.back().get());
         }
-        assembly_.construct = [this](Engine& /*engine*/) {
+        assembly_.construct = [this](Process& /*engine*/) {
             diary_->add("construct");
             std::vector<std::unique_ptr<Component>> components;
             for (auto& part : owned_) {
@@ -359,9 +359,9 @@ private:
         // Problems of the sources are the command's business; a reload meets them again.
         ConfigSources readable = settings_;
         readable.files.clear();
-        engine_ = std::make_unique<Engine>(config,
-                                           Settings::read(Configuration(readable)),
-                                           [this](const Configuration&) { ++reloads_; });
+        engine_ = std::make_unique<Process>(config,
+                                            Settings::read(Configuration(readable)),
+                                            [this](const Configuration&) { ++reloads_; });
         error_.clear();
         thread_ = std::thread([this] {
             try {
@@ -389,7 +389,7 @@ private:
     Assembly assembly_;
     std::vector<std::unique_ptr<FakeComponent>> owned_;
     std::vector<FakeComponent*> parts_;
-    std::unique_ptr<Engine> engine_;
+    std::unique_ptr<Process> engine_;
     std::thread thread_;
     ExitCode code_ = ExitCode::Internal;
     std::string error_;

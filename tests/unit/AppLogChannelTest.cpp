@@ -9,9 +9,9 @@
 #include <Poco/Message.h>
 #include <cppunit/extensions/HelperMacros.h>
 
-#include "app/LogChannel.h"
-#include "app/Logging.h"
 #include "core/JsonText.h"
+#include "process/LogChannel.h"
+#include "process/Logging.h"
 
 namespace {
 

@@ -8,7 +8,7 @@
 
 #include <cppunit/extensions/HelperMacros.h>
 
-#include "app/LogWriter.h"
+#include "process/LogWriter.h"
 
 namespace {
 

@@ -8,7 +8,7 @@
 
 #include <cppunit/extensions/HelperMacros.h>
 
-#include "app/ConfigWatch.h"
+#include "process/ConfigWatch.h"
 #include "support/ServerProcess.h"
 
 namespace {

@@ -6,7 +6,7 @@
 #include <Poco/Util/PropertyFileConfiguration.h>
 #include <cppunit/extensions/HelperMacros.h>
 
-#include "app/ConfigFiles.h"
+#include "config/ConfigFiles.h"
 #include "drover/Exceptions.h"
 
 namespace {

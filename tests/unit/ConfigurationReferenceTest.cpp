@@ -3,10 +3,10 @@
 
 #include <cppunit/extensions/HelperMacros.h>
 
-#include "app/ConfigFiles.h"
-#include "app/ConfigReport.h"
-#include "app/Configuration.h"
-#include "app/Settings.h"
+#include "config/ConfigFiles.h"
+#include "config/ConfigReport.h"
+#include "config/Configuration.h"
+#include "config/Settings.h"
 
 namespace {
 

@@ -9,9 +9,9 @@
 #include <Poco/Exception.h>
 #include <cppunit/extensions/HelperMacros.h>
 
-#include "app/ConfigReport.h"
-#include "app/Configuration.h"
-#include "app/Settings.h"
+#include "config/ConfigReport.h"
+#include "config/Configuration.h"
+#include "config/Settings.h"
 #include "drover/Exceptions.h"
 #include "support/ServerProcess.h"
 

@@ -9,7 +9,7 @@
 
 #include <cppunit/extensions/HelperMacros.h>
 
-#include "app/FolderWatch.h"
+#include "process/FolderWatch.h"
 #include "support/ServerProcess.h"
 
 using namespace drover;

@@ -18,8 +18,8 @@
 #include "drover/Exceptions.h"
 #include "drover/JobOptions.h"
 #include "drover/Routes.h"
-#include "plugin/AbiJob.h"
-#include "plugin/DefaultOptions.h"
+#include "plugin/abi/AbiJob.h"
+#include "plugin/abi/DefaultOptions.h"
 #include "worker/ChildJobs.h"
 
 using namespace std::string_literals;

@@ -8,7 +8,7 @@
 
 #include <cppunit/extensions/HelperMacros.h>
 
-#include "app/Reaper.h"
+#include "process/Reaper.h"
 
 using namespace drover;
 

@@ -8,8 +8,8 @@
 #include "core/JobName.h"
 #include "core/JsonText.h"
 #include "queue/AddCoalescer.h"
-#include "queue/ClientPool.h"
 #include "queue/QueueBackend.h"
+#include "redis/ClientPool.h"
 
 namespace drover {
 

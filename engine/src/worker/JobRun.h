@@ -9,8 +9,8 @@
 #include <string>
 
 #include "core/HandlerType.h"
-#include "queue/ClientPool.h"
 #include "queue/QueueBackend.h"
+#include "redis/ClientPool.h"
 
 namespace drover {
 

@@ -12,18 +12,18 @@
 
 #include "core/Clock.h"
 #include "core/HandlerType.h"
-#include "queue/ClientPool.h"
 #include "queue/QueueBackend.h"
+#include "redis/ClientPool.h"
 #include "redis/ServerTime.h"
 #include "worker/AdvanceCalls.h"
 #include "worker/ClaimPolicy.h"
 #include "worker/FailureLog.h"
 #include "worker/HandlerRouter.h"
 #include "worker/HeldJobs.h"
-#include "worker/JobScheduler.h"
 #include "worker/MarkerWait.h"
 #include "worker/OutcomeInbox.h"
 #include "worker/ProblemLog.h"
+#include "worker/SchedulerIterator.h"
 #include "worker/Settlement.h"
 #include "worker/UnservedNames.h"
 #include "worker/WorkerSettings.h"
@@ -160,7 +160,7 @@ private:
     MarkerWait marker_;
     OutcomeInbox inbox_;
     HeldJobs held_;
-    JobScheduler scheduler_;
+    SchedulerIterator scheduler_;
     ProblemLog problems_;
 
     mutable std::mutex routing_;  ///< Held by the loop to change what other threads may look at.

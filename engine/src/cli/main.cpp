@@ -1,0 +1,40 @@
+#include <csignal>
+#include <cstring>
+#include <iostream>
+#include <sstream>
+#include <unistd.h>
+
+#include "cli/Commands.h"
+#include "config/Configuration.h"
+#include "plugin/isolation/HandlerChild.h"
+#include "plugin/isolation/HandlerProtocol.h"
+#include "process/Inherited.h"
+#include "process/LogWriter.h"
+#include "process/SignalThread.h"
+
+int main(int argc, char** argv) {
+    const auto is = [&](const char* word) { return argc > 1 && std::strcmp(argv[1], word) == 0; };
+    sigset_t blocked;
+    sigemptyset(&blocked);
+    if (is("run")) {
+        // From the beginning: TERM then waits for the thread that ends the process in order.
+        blocked = drover::SignalThread::handled();
+    } else if (is(drover::wire::kOption)) {
+        // The engine ends it, not an init system that signals all of the service.
+        for (const int signal : {SIGTERM, SIGINT, SIGHUP}) {
+            sigaddset(&blocked, signal);
+        }
+    }
+    drover::resetInherited(blocked);
+    if (is(drover::wire::kOption)) {
+        return drover::runHandlerChild();
+    }
+    std::ostringstream errors;
+    const auto code = drover::runCommand(
+        {argv + 1, argv + argc}, drover::ConfigSources::processEnvironment(), std::cout, errors);
+    if (const std::string text = errors.str(); !text.empty()) {
+        // Its destructor waits a second at most: a reader that does not read must not keep a process from ending.
+        drover::LogWriter(STDERR_FILENO, {}).push(text);
+    }
+    return static_cast<int>(code);
+}

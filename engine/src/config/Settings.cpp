@@ -1,0 +1,291 @@
+#include "config/Settings.h"
+
+#include <algorithm>
+#include <set>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "config/RedisUrl.h"
+#include "drover/Exceptions.h"
+
+namespace drover {
+
+namespace {
+
+using std::chrono::microseconds;
+using std::chrono::milliseconds;
+
+/// The longest path that fits into sockaddr_un, its final NUL left out.
+constexpr std::size_t kMaxSocketPath = sizeof(sockaddr_un{}.sun_path) - 1;
+
+/// Says which key and value is wrong beyond type and range.
+void report(std::vector<std::string>& problems,
+            const Configuration& config,
+            const std::string& key,
+            const std::string& sentence) {
+    const auto value = config.find(key);
+    const KeySpec* spec = config.schema().find(key);
+    const std::string shown = spec != nullptr && spec->secret ? "***" : value->text;
+    problems.push_back(value->origin + ": " + key + " = \"" + shown + "\": " + sentence);
+}
+
+int number(const ConfigValue& value) {
+    return std::stoi(value.text);
+}
+
+std::string socketPath(const Configuration& config) {
+    std::string path = config.text("control.socket");
+    if (path == "off") {
+        return "";
+    }
+    if (!path.empty()) {
+        return path;
+    }
+    for (const std::string& folder : runtimeFolders(ConfigSources::processEnvironment())) {
+        if (access(folder.c_str(), W_OK | X_OK) == 0) {
+            return folder + "/drover-" + std::to_string(getpid()) + ".sock";
+        }
+    }
+    return "";
+}
+
+void checkRedis(const Configuration& config, std::vector<std::string>& problems) {
+    RedisSettings redis;
+    try {
+        redis = Settings::redisServer(config);
+    } catch (const ConfigException& error) {
+        report(problems, config, "redis.url", error.message());
+        return;
+    }
+    if (redis.host.empty() || redis.host.find_first_of(" /") != std::string::npos) {
+        report(problems, config, "redis.host", "expected a host name or an address");
+    } else if (std::count(redis.host.begin(), redis.host.end(), ':') == 1) {
+        // More than one colon is an IPv6 address.
+        report(problems, config, "redis.host", "expected a host alone; its port is redis.port");
+    }
+    if (redis.prefix.empty()) {
+        report(problems, config, "redis.prefix", "expected text that is not empty");
+    }
+    if (!redis.user.empty() && redis.password.empty()) {
+        report(problems, config, "redis.user", "a user needs redis.password");
+    }
+}
+
+/// As in the options of a job. Throws Poco::InvalidArgumentException.
+KeepJobs keepRule(const std::string& text) {
+    return JobOptions::parse("{\"removeOnComplete\":" + text + "}")
+        .removeOnComplete.value_or(KeepJobs{});
+}
+
+void checkQueue(const Configuration& config,
+                const std::string& alias,
+                std::vector<std::string>& problems) {
+    const ConfigValue name = config.queueSetting(alias, "name");
+    if (name.text.empty() || name.text.find(':') != std::string::npos) {
+        problems.push_back(name.origin + ": queue." + alias + ".name = \"" + name.text +
+                           "\": expected a queue name, not empty and without ':'");
+    }
+    for (const char* setting : {"removeOnComplete", "removeOnFail"}) {
+        const ConfigValue rule = config.queueSetting(alias, setting);
+        try {
+            keepRule(rule.text);
+        } catch (const Poco::Exception&) {
+            problems.push_back(rule.origin + ": queue." + alias + "." + setting + " = \"" +
+                               rule.text +
+                               "\": expected true, false, a count, or an object with "
+                               "age, count and limit");
+        }
+    }
+}
+
+void checkSocket(const Configuration& config, std::vector<std::string>& problems) {
+    const std::string path = socketPath(config);
+    if (path.size() > kMaxSocketPath) {
+        report(problems,
+               config,
+               "control.socket",
+               "the path " + path + " has " + std::to_string(path.size()) +
+                   " bytes, a Unix socket allows " + std::to_string(kMaxSocketPath));
+    } else if (!path.empty() && path[0] != '/') {
+        // A relative one would be looked for in another folder by `drover health`.
+        report(problems, config, "control.socket", "expected an absolute path, or off");
+    }
+}
+
+}  // namespace
+
+std::vector<std::string> runtimeFolders(const std::map<std::string, std::string>& environment) {
+    std::vector<std::string> folders;
+    const auto user = environment.find("XDG_RUNTIME_DIR");
+    if (user != environment.end() && !user->second.empty()) {
+        folders.push_back(user->second);
+    }
+    folders.insert(folders.end(), {"/run/drover", "/tmp", "/dev/shm", "/var/tmp"});
+    return folders;
+}
+
+std::string controlSocketNote(const Settings& settings,
+                              const Configuration& config,
+                              const std::map<std::string, std::string>& environment) {
+    if (!config.text("control.socket").empty()) {
+        return "";
+    }
+    std::string passed;
+    for (const std::string& folder : runtimeFolders(environment)) {
+        if (settings.controlSocket.rfind(folder + "/", 0) == 0) {
+            // Most machines have no /run/drover, and nothing is amiss then.
+            return passed.empty() ? ""
+                                  : "the control socket is in " + folder + ": " + passed +
+                                        " cannot be written to";
+        }
+        if (folder != "/run/drover") {
+            passed += (passed.empty() ? "" : ", ") + folder;
+        }
+    }
+    return "there is no control socket, so that drover health and others cannot ask this "
+           "process: " +
+           passed + " cannot be written to; set control.socket to a path in a folder that user " +
+           std::to_string(geteuid()) + " may write to, or to off";
+}
+
+Bullmq5 bullmq5Of(const QueueSettings& queue) {
+    return queue.bullmq5 == "on"     ? Bullmq5::On
+           : queue.bullmq5 == "auto" ? Bullmq5::Auto
+                                     : Bullmq5::Off;
+}
+
+RedisSettings Settings::redisServer(const Configuration& config) {
+    RedisSettings redis;
+    redis.host = config.text("redis.host");
+    redis.port = static_cast<int>(config.integer("redis.port"));
+    redis.user = config.text("redis.user");
+    redis.password = config.text("redis.password");
+    redis.db = static_cast<int>(config.integer("redis.db"));
+    redis.prefix = config.text("redis.prefix");
+    if (const std::string text = config.text("redis.url"); !text.empty()) {
+        const RedisUrl url = RedisUrl::parse(text);
+        redis.host = url.host;
+        redis.port = url.port.value_or(6379);
+        redis.user = url.user.value_or(redis.user);
+        redis.password = url.password.value_or(redis.password);
+        redis.db = url.database.value_or(redis.db);
+    }
+    redis.connectTimeout = milliseconds(config.integer("redis.connectTimeoutMs"));
+    redis.commandTimeout = milliseconds(config.integer("redis.commandTimeoutMs"));
+    return redis;
+}
+
+QueueSettings Settings::queue(const Configuration& config, const std::string& alias) {
+    const auto get = [&](const char* setting) { return config.queueSetting(alias, setting); };
+    QueueSettings queue;
+    queue.alias = alias;
+    queue.name = get("name").text;
+    queue.concurrency = number(get("concurrency"));
+    queue.threads = number(get("threads"));
+    queue.batchSize = number(get("batchSize"));
+    queue.lockDuration = milliseconds(number(get("lockDurationMs")));
+    queue.lostJobsInterval = milliseconds(number(get("lostJobsIntervalMs")));
+    queue.stalledInterval = milliseconds(number(get("stalledIntervalMs")));
+    queue.maxStalledCount = number(get("maxStalledCount"));
+    queue.unstartedMax = milliseconds(number(get("unstartedMaxMs")));
+    queue.maxBytes = std::stoll(get("maxBytes").text);
+    queue.timeout = milliseconds(number(get("timeoutMs")));
+    queue.drainDelay = milliseconds(number(get("drainDelayMs")));
+    queue.workerName = get("workerName").text;
+    queue.addTimeout = milliseconds(number(get("addTimeoutMs")));
+    queue.addLinger = microseconds(number(get("addLingerUs")));
+    queue.bullmq5 = get("bullmq5").text;
+    queue.limiterMax = number(get("limiterMax"));
+    queue.limiterDuration = milliseconds(number(get("limiterDurationMs")));
+    queue.maximumRateLimitDelay = milliseconds(number(get("maximumRateLimitDelayMs")));
+    queue.metricsMaxDataPoints = number(get("metricsMaxDataPoints"));
+    queue.maxStartedAttempts = number(get("maxStartedAttempts"));
+    queue.removeOnComplete = keepRule(get("removeOnComplete").text);
+    queue.removeOnFail = keepRule(get("removeOnFail").text);
+    return queue;
+}
+
+LogSettings Settings::logging(const Configuration& config) {
+    return {config.text("log.level"), config.text("log.format")};
+}
+
+PluginSettings Settings::plugin(const Configuration& config) {
+    PluginSettings plugins;
+    plugins.folder = config.pluginFolder();
+    for (const std::string& name : config.list("plugins.load")) {
+        if (name == "*") {
+            plugins.all = true;
+        } else {
+            plugins.names.push_back(name);
+        }
+    }
+    plugins.watch = config.boolean("plugins.watch");
+    plugins.allow = config.list("plugins.allow");
+    plugins.trustEverybody = config.text("plugins.trust") == "everybody";
+    plugins.probeTimeout = milliseconds(config.integer("plugins.probeTimeoutMs"));
+    return plugins;
+}
+
+std::optional<ProcessIsolation> Settings::isolation(const Configuration& config,
+                                                    const std::string& plugin) {
+    const std::string below = "plugin." + plugin + ".";
+    if (config.text(below + "isolation") != "process") {
+        return std::nullopt;
+    }
+    ProcessIsolation isolation;
+    isolation.memoryLimitMb = config.integer(below + "memoryLimitMb");
+    isolation.hardTimeout = milliseconds(config.integer(below + "hardTimeoutMs"));
+    return isolation;
+}
+
+std::vector<std::string> Settings::check(const Configuration& config) {
+    std::vector<std::string> problems = config.problems();
+    if (!problems.empty()) {
+        // The values cannot be trusted to be of their types, which the checks below rely on.
+        return problems;
+    }
+    checkRedis(config, problems);
+    checkSocket(config, problems);
+    for (const std::string& alias : config.aliases()) {
+        checkQueue(config, alias, problems);
+    }
+    const PluginSettings plugins = plugin(config);
+    if (std::set<std::string>(plugins.names.begin(), plugins.names.end()).size() !=
+        plugins.names.size()) {
+        report(problems, config, "plugins.load", "expected every name once");
+    }
+    const bool sums =
+        std::all_of(plugins.allow.begin(), plugins.allow.end(), [](const std::string& sum) {
+            return sum.size() == 64 &&
+                   sum.find_first_not_of("0123456789abcdef") == std::string::npos;
+        });
+    if (!sums) {
+        report(problems, config, "plugins.allow", "expected SHA-256 sums of 64 digits 0-9a-f");
+    }
+    return problems;
+}
+
+Settings Settings::read(const Configuration& config) {
+    std::string all;
+    for (const std::string& problem : check(config)) {
+        all += (all.empty() ? "" : "\n") + problem;
+    }
+    if (!all.empty()) {
+        throw ConfigException(all);
+    }
+    Settings settings;
+    settings.environment = config.text("environment");
+    settings.redis = redisServer(config);
+    settings.plugins = plugin(config);
+    settings.log = logging(config);
+    settings.watchConfig = config.boolean("config.watch");
+    settings.startupTimeout = milliseconds(config.integer("startup.timeoutMs"));
+    settings.shutdownGrace = milliseconds(config.integer("shutdown.graceMs"));
+    settings.controlSocket = socketPath(config);
+    for (const std::string& alias : config.aliases()) {
+        settings.queues.push_back(queue(config, alias));
+    }
+    return settings;
+}
+
+}  // namespace drover

@@ -1,0 +1,113 @@
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "config/Configuration.h"
+#include "config/ProcessIsolation.h"
+#include "drover/JobOptions.h"
+#include "drover/Queue.h"
+
+namespace drover {
+
+/// How Redis is reached. Keys: redis.*.
+struct RedisSettings {
+    std::string host;
+    int port = 0;
+    std::string user;      ///< Empty: the default user.
+    std::string password;  ///< Empty: none.
+    int db = 0;
+    std::string prefix;
+    std::chrono::milliseconds connectTimeout{0};
+    std::chrono::milliseconds commandTimeout{0};
+};
+
+/// Both sides of one queue. Keys: queue.<alias>.*, the plugins' suggestions, worker.defaults.*.
+struct QueueSettings {
+    std::string alias;
+    std::string name;  ///< On the wire.
+    int concurrency = 0;
+    int threads = 0;
+    int batchSize = 0;
+    std::chrono::milliseconds lockDuration{0};
+    std::chrono::milliseconds stalledInterval{0};
+    std::chrono::milliseconds lostJobsInterval{0};
+    int maxStalledCount = 0;
+    std::chrono::milliseconds unstartedMax{0};
+    std::int64_t maxBytes = 0;
+    std::chrono::milliseconds timeout{0};  ///< 0: none.
+    std::chrono::milliseconds drainDelay{0};
+    std::string workerName;  ///< Empty: the engine makes one up.
+    std::chrono::milliseconds addTimeout{0};
+    std::chrono::microseconds addLinger{0};
+    std::string bullmq5;  ///< "on", "auto" or "off".
+    int limiterMax = 0;   ///< 0: no limit.
+    std::chrono::milliseconds limiterDuration{0};
+    std::chrono::milliseconds maximumRateLimitDelay{0};
+    int metricsMaxDataPoints = 0;
+    int maxStartedAttempts = 0;
+    KeepJobs removeOnComplete;
+    KeepJobs removeOnFail;
+};
+
+[[nodiscard]] Bullmq5 bullmq5Of(const QueueSettings& queue);
+
+/// Keys: log.*.
+struct LogSettings {
+    std::string level;
+    std::string format;  ///< "auto", "json" or "text".
+};
+
+/// Keys: plugins.*.
+struct PluginSettings {
+    std::string folder;
+    std::vector<std::string> names;  ///< In the order of loading.
+    bool all = false;                ///< Every other handler plugin of the folder, too.
+    bool watch = true;
+    bool trustEverybody = false;     ///< Whoever could have written the file.
+    std::vector<std::string> allow;  ///< SHA-256 in hex; empty: every file.
+    std::chrono::milliseconds probeTimeout{0};
+};
+
+/// Everything that the engine itself reads, read once and checked.
+struct Settings {
+    std::string environment;
+    RedisSettings redis;
+    PluginSettings plugins;
+    LogSettings log;
+    bool watchConfig = true;
+    std::chrono::milliseconds startupTimeout{0};
+    std::chrono::milliseconds shutdownGrace{0};
+    std::string controlSocket;  ///< Empty: none.
+    std::vector<QueueSettings> queues;
+
+    /// Throws ConfigException with every problem of the configuration, one per line.
+    [[nodiscard]] static Settings read(const Configuration& config);
+    /// What read() would say, one problem each.
+    [[nodiscard]] static std::vector<std::string> check(const Configuration& config);
+
+    [[nodiscard]] static RedisSettings redisServer(const Configuration& config);
+    /// For a queue that is no alias too: it is worked under its own name with the defaults.
+    [[nodiscard]] static QueueSettings queue(const Configuration& config, const std::string& alias);
+    [[nodiscard]] static LogSettings logging(const Configuration& config);
+    [[nodiscard]] static PluginSettings plugin(const Configuration& config);
+    /// std::nullopt: the plugin's handlers run in threads of the engine.
+    [[nodiscard]] static std::optional<ProcessIsolation> isolation(const Configuration& config,
+                                                                   const std::string& plugin);
+};
+
+/// The folders where sockets without a configured path may live, the first choice first: $XDG_RUNTIME_DIR, /run/drover, /tmp,
+/// /dev/shm, /var/tmp. A process takes the first one that it can write to: an arbitrary user in a container with a read-only
+/// root often has no other than /dev/shm. Who asks a process looks into the folders down to that one.
+[[nodiscard]] std::vector<std::string> runtimeFolders(
+    const std::map<std::string, std::string>& environment);
+/// Why the socket of `settings` is not in the folder of first choice, or not there at all; empty: it is, or it is configured.
+[[nodiscard]] std::string controlSocketNote(const Settings& settings,
+                                            const Configuration& config,
+                                            const std::map<std::string, std::string>& environment);
+
+}  // namespace drover

@@ -1,0 +1,67 @@
+#include "host/Assemble.h"
+
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <vector>
+
+#include "host/Consumers.h"
+#include "host/HandlerPlugins.h"
+#include "host/RedisAccess.h"
+#include "host/Services.h"
+#include "process/ConfigWatch.h"
+
+namespace drover {
+
+Assembly assemble(const Configuration& config, const Settings& settings, PluginOpener& plugins) {
+    bool consumes = settings.plugins.all;
+    std::vector<LoadedPlugin> services;
+    for (const std::string& name : settings.plugins.names) {
+        const LoadedPlugin& plugin = plugins.plugin(name);
+        if (plugin.isService()) {
+            services.push_back(plugin);
+        } else {
+            consumes = true;
+        }
+    }
+    Assembly assembly;
+    const RedisOptions redis = redisOptions(settings.redis);
+    assembly.probes = {redisProbe(redis)};
+    assembly.construct =
+        [&config, &settings, &plugins, redis, consumes, services](Process& process) {
+            std::vector<std::unique_ptr<Component>> components;
+            std::function<HealthReports()> workersHealth = [] { return HealthReports(); };
+            if (consumes) {
+                auto workers = std::make_unique<Consumers>(redis, settings.redis.prefix);
+                workersHealth = [&workers = *workers] { return workers.health(); };
+                auto handlers = std::make_unique<HandlerPlugins>(
+                    config,
+                    settings.plugins,
+                    plugins,
+                    *workers,
+                    settings.watchConfig && std::filesystem::is_directory(settings.plugins.folder),
+                    [&process] { process.rescan(); },
+                    [&process](Configuration fresh) { process.adopt(std::move(fresh)); });
+                process.commands().add("plugins", [&handlers = *handlers](const JsonView&) {
+                    return handlers.listJson();
+                });
+                components.push_back(std::move(workers));
+                components.push_back(std::move(handlers));
+            }
+            if (settings.watchConfig) {
+                components.push_back(std::make_unique<ConfigWatch>(
+                    config,
+                    [&process] { process.rescan(); },
+                    [&process](const FileTexts& texts) { return process.reload(texts); }));
+            }
+            // Last to start and first to end: requests find everything running.
+            if (!services.empty()) {
+                components.push_back(
+                    std::make_unique<Services>(config, settings, redis, services, workersHealth));
+            }
+            return components;
+        };
+    return assembly;
+}
+
+}  // namespace drover

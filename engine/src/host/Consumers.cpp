@@ -1,0 +1,263 @@
+#include "host/Consumers.h"
+
+#include <algorithm>
+#include <thread>
+#include <tuple>
+#include <utility>
+
+#include <Poco/Logger.h>
+
+#include "drover/Exceptions.h"
+#include "redis/RedisClient.h"
+#include "redis/ScriptRegistry.h"
+
+namespace drover {
+
+namespace {
+
+/// How often drain() looks whether the workers are done.
+constexpr std::chrono::milliseconds kDrainPoll{5};
+/// How long handlers may take to notice that their jobs were cancelled at the end.
+constexpr std::chrono::milliseconds kCancelMoment{250};
+/// A worker whose blocking read has neither returned nor timed out for this much longer than it may last is stuck.
+constexpr std::chrono::milliseconds kProgressMargin{10000};
+
+WorkerSettings workerSettingsOf(const QueueSettings& queue, const std::string& prefix) {
+    WorkerSettings worker;
+    worker.prefix = prefix;
+    worker.queue = queue.name;
+    worker.workerName = queue.workerName;
+    worker.concurrency = queue.concurrency;
+    worker.threads = queue.threads;
+    worker.batchSize = queue.batchSize;
+    worker.lockDuration = queue.lockDuration;
+    worker.lostJobsInterval = queue.lostJobsInterval;
+    worker.stalledInterval = queue.stalledInterval;
+    worker.maxStalledCount = queue.maxStalledCount;
+    worker.unstartedMax = queue.unstartedMax;
+    worker.maxBytes = queue.maxBytes;
+    worker.timeout = queue.timeout;
+    worker.drainDelay = queue.drainDelay;
+    worker.bullmq5 = bullmq5Of(queue);
+    worker.limiter = {queue.limiterMax, queue.limiterDuration};
+    worker.maximumRateLimitDelay = queue.maximumRateLimitDelay;
+    worker.metricsPoints = queue.metricsMaxDataPoints;
+    worker.maxStartedAttempts = queue.maxStartedAttempts;
+    worker.keepCompleted = queue.removeOnComplete;
+    worker.keepFailed = queue.removeOnFail;
+    return worker;
+}
+
+std::string text(std::chrono::milliseconds time) {
+    return std::to_string(time.count());
+}
+
+/// Adds what a queue that comes back keeps of its settings, since its worker has not ended: a sentence each.
+void addKept(const WorkerSettings& kept,
+             const WorkerSettings& wanted,
+             std::vector<std::string>& sentences) {
+    constexpr const char* kSharing[] = {"off", "auto", "on"};  // Bullmq5 in its order.
+    const std::tuple<const char*, std::string, std::string> all[] = {
+        {"lockDurationMs", text(kept.lockDuration), text(wanted.lockDuration)},
+        {"stalledIntervalMs", text(kept.stalledInterval), text(wanted.stalledInterval)},
+        {"lostJobsIntervalMs", text(kept.lostJobsInterval), text(wanted.lostJobsInterval)},
+        {"maxStalledCount",
+         std::to_string(kept.maxStalledCount),
+         std::to_string(wanted.maxStalledCount)},
+        {"drainDelayMs", text(kept.drainDelay), text(wanted.drainDelay)},
+        {"bullmq5",
+         kSharing[static_cast<int>(kept.bullmq5)],
+         kSharing[static_cast<int>(wanted.bullmq5)]}};
+    for (const auto& [key, has, wants] : all) {
+        if (has != wants) {
+            sentences.push_back("queue " + kept.queue + " comes back: its " + key + " stays " +
+                                has + " until a restart, not " + wants);
+        }
+    }
+}
+
+/// The settings of a queue by its name on the wire: those of its alias if it has one.
+QueueSettings settingsOf(const Configuration& config, const std::string& queue) {
+    for (const std::string& alias : config.aliases()) {
+        if (config.queueSetting(alias, "name").text == queue) {
+            return Settings::queue(config, alias);
+        }
+    }
+    return Settings::queue(config, queue);
+}
+
+std::unique_ptr<RedisClient> client(const RedisOptions& options, const std::string& label) {
+    return std::make_unique<RedisClient>(options, std::make_shared<ScriptRegistry>(), label);
+}
+
+}  // namespace
+
+Consumers::Consumers(RedisOptions redis, std::string prefix)
+    : redis_(std::move(redis)),
+      prefix_(std::move(prefix)),
+      scripts_(std::make_shared<const ScriptRegistry>()),
+      keeper_(client(redis_, "lock keeper"), clock_),
+      cancels_(client(redis_, "cancel listener")),
+      sweeper_(client(redis_, "stalled sweeper"), clock_) {}
+
+/// What is ready to take over.
+struct Consumers::Next {
+    HandlerRegistry registry;
+    std::vector<std::pair<Worker*, Worker::Change>> changes;
+    std::vector<std::unique_ptr<Worker>> added;
+    std::vector<std::string> warnings;
+};
+
+Component::Change Consumers::prepare(const HandlerRegistry& registry, const Configuration& config) {
+    const auto next = std::make_shared<Next>();
+    next->registry = registry;
+    const std::vector<std::string> before = registry_.queues();
+    for (const std::string& queue : registry.queues()) {
+        const WorkerSettings wanted = workerSettingsOf(settingsOf(config, queue), prefix_);
+        if (Worker* const worker = workerOf(queue)) {
+            if (std::find(before.begin(), before.end(), queue) == before.end()) {
+                addKept(worker->settings(), wanted, next->warnings);
+            }
+            next->changes.emplace_back(worker, worker->prepare(registry.handlersOf(queue), wanted));
+            continue;
+        }
+        next->added.push_back(
+            std::make_unique<Worker>(wanted, redis_, scripts_, clock_, registry.handlersOf(queue)));
+        if (started_) {
+            next->added.back()->makeReady();
+        }
+    }
+    const std::vector<std::string> served = registry.queues();
+    for (const auto& worker : workers_) {
+        if (std::find(served.begin(), served.end(), worker->settings().queue) == served.end()) {
+            next->changes.emplace_back(worker.get(), worker->prepare({}, worker->settings()));
+        }
+    }
+    return [this, next] { switchTo(*next); };
+}
+
+void Consumers::switchTo(Next& next) {
+    registry_ = std::move(next.registry);
+    for (const std::string& warning : next.warnings) {
+        Poco::Logger::get("worker").warning(warning);
+    }
+    for (auto& [worker, change] : next.changes) {
+        worker->switchTo(std::move(change));
+    }
+    for (auto& worker : next.added) {
+        Worker& fresh = *worker;
+        {
+            const std::lock_guard lock(mutex_);
+            workers_.push_back(std::move(worker));
+        }
+        if (started_) {
+            fresh.quiet(quiet_);
+            startOne(fresh);
+        }
+    }
+}
+
+Worker* Consumers::workerOf(const std::string& queue) const {
+    const auto found = std::find_if(workers_.begin(), workers_.end(), [&queue](const auto& one) {
+        return one->settings().queue == queue;
+    });
+    return found == workers_.end() ? nullptr : found->get();
+}
+
+void Consumers::startOne(Worker& worker) {
+    const WorkerSettings settings = worker.settings();
+    // Before the first claim: a lock may need a renewal soon after.
+    keeper_.watch(worker.backend(), worker.held(), settings.lockDuration);
+    cancels_.watch(worker.backend(), worker.held());
+    sweeper_.watch(worker.backend(),
+                   settings.stalledInterval,
+                   settings.maxStalledCount,
+                   settings.lostJobsInterval);
+    worker.onResumed([this, &worker] { sweeper_.resumed(worker.backend()); });
+    worker.start();
+}
+
+void Consumers::start() {
+    keeper_.start();
+    cancels_.start();
+    sweeper_.start();
+    for (const auto& worker : workers_) {
+        worker->makeReady();
+    }
+    for (const auto& worker : workers_) {
+        startOne(*worker);
+    }
+    // What is said to run is listed by dashboards.
+    for (const auto& worker : workers_) {
+        worker->awaitListed();
+    }
+    started_ = true;
+}
+
+void Consumers::quiet() {
+    quiet_ = true;
+    for (const auto& worker : workers_) {
+        worker->quiet(true);
+    }
+}
+
+void Consumers::resume() {
+    quiet_ = false;
+    for (const auto& worker : workers_) {
+        worker->quiet(false);
+    }
+}
+
+bool Consumers::allFinished() const {
+    return std::all_of(
+        workers_.begin(), workers_.end(), [](const auto& one) { return one->finished(); });
+}
+
+void Consumers::drain(Component::Clock::time_point deadline) {
+    for (const auto& worker : workers_) {
+        worker->drain();
+    }
+    while (!allFinished() && !stopNow_ && Clock::now() < deadline) {
+        std::this_thread::sleep_for(kDrainPoll);
+    }
+    for (const auto& worker : workers_) {
+        worker->stop();
+    }
+    sweeper_.stop();
+    cancels_.stop();
+    keeper_.stop();
+    // Handlers that heard their cancel token get a moment to return; who does not is left behind.
+    const auto moment = Clock::now() + kCancelMoment;
+    while (stillBusy() && Clock::now() < moment) {
+        std::this_thread::sleep_for(kDrainPoll);
+    }
+}
+
+bool Consumers::stillBusy() const {
+    return std::any_of(
+        workers_.begin(), workers_.end(), [](const auto& one) { return one->handlersBusy(); });
+}
+
+HealthReports Consumers::health() const {
+    const std::lock_guard lock(mutex_);
+    HealthReports reports;
+    for (const auto& worker : workers_) {
+        const Worker::Stats stats = worker->stats();
+        const WorkerSettings settings = worker->settings();
+        const bool progresses = stats.sinceProgress < settings.drainDelay + kProgressMargin;
+        HealthReport report;
+        report.ok = stats.redisHealthy && stats.trouble.empty() && progresses;
+        report.detail = "held " + std::to_string(stats.held) + ", completed " +
+                        std::to_string(stats.completed) + ", failed " +
+                        std::to_string(stats.failed);
+        report.detail += stats.redisHealthy ? "" : "; redis is away";
+        report.detail += stats.trouble.empty() ? "" : "; " + stats.trouble;
+        report.detail +=
+            progresses ? ""
+                       : "; no progress for " + std::to_string(stats.sinceProgress.count()) + " ms";
+        reports.emplace_back("queue " + settings.queue, report);
+    }
+    return reports;
+}
+
+}  // namespace drover

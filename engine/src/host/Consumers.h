@@ -1,0 +1,68 @@
+#pragma once
+
+#include <atomic>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include "config/Settings.h"
+#include "core/Clock.h"
+#include "plugin/loading/HandlerRegistry.h"
+#include "process/Component.h"
+#include "redis/RedisOptions.h"
+#include "worker/Worker.h"
+#include "worker/upkeep/CancelListener.h"
+#include "worker/upkeep/LockKeeper.h"
+#include "worker/upkeep/StalledSweeper.h"
+
+namespace drover {
+
+/// The consuming side of a process: a worker for each queue that a handler serves or has served, and the two threads that
+/// they share. Locks are renewed until the last worker has ended, also while draining.
+class Consumers : public Component {
+public:
+    /// `prefix` is that of all queues: redis.prefix.
+    Consumers(RedisOptions redis, std::string prefix);
+
+    /// Makes ready for the handlers of `registry`, with the settings of `config`: all of them, or none if one refuses.
+    /// Before start() no instances are made yet. Throws PluginException.
+    [[nodiscard]] Change prepare(const HandlerRegistry& registry, const Configuration& config);
+    /// The handlers in force.
+    [[nodiscard]] const HandlerRegistry& registry() const { return registry_; }
+
+    [[nodiscard]] const std::string& name() const override { return name_; }
+    void start() override;
+    void quiet() override;
+    void resume() override;
+    void drain(Component::Clock::time_point deadline) override;
+    [[nodiscard]] bool stillBusy() const override;
+    void stopNow() override { stopNow_ = true; }
+    [[nodiscard]] HealthReports health() const override;
+
+private:
+    struct Next;
+
+    void switchTo(Next& next);
+    void startOne(Worker& worker);
+    /// nullptr: nobody works it.
+    [[nodiscard]] Worker* workerOf(const std::string& queue) const;
+    [[nodiscard]] bool allFinished() const;
+
+    const std::string name_ = "workers";
+    const RedisOptions redis_;
+    const std::string prefix_;
+    const SystemClock clock_;
+    const std::shared_ptr<const ScriptRegistry> scripts_;
+    mutable std::mutex mutex_;  ///< Of the list; a worker stays where it is until the end.
+    std::vector<std::unique_ptr<Worker>> workers_;
+    LockKeeper keeper_;
+    CancelListener cancels_;
+    StalledSweeper sweeper_;
+    HandlerRegistry registry_;
+    bool started_ = false;
+    bool quiet_ = false;
+    std::atomic<bool> stopNow_{false};
+};
+
+}  // namespace drover

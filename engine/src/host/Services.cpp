@@ -1,0 +1,218 @@
+#include "host/Services.h"
+
+#include <algorithm>
+
+#include <Poco/Logger.h>
+
+#include "drover/Exceptions.h"
+#include "host/Consumers.h"
+
+namespace drover {
+
+namespace {
+
+void requireThread(const Configuration& config, const std::string& service) {
+    if (Settings::isolation(config, service)) {
+        throw ConfigException("plugin." + service + ".isolation = \"process\": " + service +
+                              " is a service plugin, which runs in the engine's process");
+    }
+}
+
+}  // namespace
+
+/// What one service sees of the process, with one configuration.
+class Services::Context : public ServiceContext {
+public:
+    Context(Services& services,
+            const ServiceDescriptor& descriptor,
+            const Configuration& config,
+            Routes& routes,
+            Queues& queues)
+        : services_(services),
+          all_(config),
+          config_(config, descriptor),
+          routes_(routes),
+          queues_(queues),
+          logger_(Poco::Logger::get(descriptor.name)) {}
+
+    [[nodiscard]] const ServiceConfig& config() const override { return config_; }
+    [[nodiscard]] Routes& routes() override { return routes_; }
+    [[nodiscard]] Queue& queue(const std::string& alias) override {
+        return services_.queue(alias, all_, queues_);
+    }
+    [[nodiscard]] Poco::Logger& logger() override { return logger_; }
+    void addHealthCheck(const std::string& name, std::function<HealthReport()> check) override {
+        services_.checks_.add(name, std::move(check));
+    }
+    [[nodiscard]] std::vector<std::pair<std::string, HealthReport>> health() const override {
+        HealthReports reports = services_.checks_.run();
+        for (auto& report : services_.others_()) {
+            reports.push_back(std::move(report));
+        }
+        return reports;
+    }
+
+private:
+    Services& services_;
+    const Configuration& all_;
+    PluginConfig config_;
+    Routes& routes_;
+    Queues& queues_;
+    Poco::Logger& logger_;
+};
+
+struct Services::Producer {
+    Producer(const RedisOptions& redis, const Queue::Settings& wanted)
+        : settings(wanted), queue(redis, wanted) {}
+
+    const Queue::Settings settings;
+    Queue queue;
+};
+
+/// What is ready to take over.
+struct Services::Next {
+    Routes routes;
+    Queues queues;
+    std::vector<std::function<void()>> changes;
+};
+
+Services::Services(const Configuration& config,
+                   const Settings& settings,
+                   RedisOptions redis,
+                   const std::vector<LoadedPlugin>& plugins,
+                   std::function<HealthReports()> others)
+    : config_(config),
+      redis_(std::move(redis)),
+      prefix_(settings.redis.prefix),
+      others_(std::move(others)) {
+    for (const LoadedPlugin& plugin : plugins) {
+        const ServiceDescriptor& descriptor =
+            *std::get<const ServiceDescriptor*>(plugin.descriptor);
+        requireThread(config, plugin.name);
+        Loaded loaded;
+        loaded.descriptor = &descriptor;
+        loaded.context = std::make_unique<Context>(*this, descriptor, config_, routes_, queues_);
+        loaded.service = descriptor.create(*loaded.context);
+        if (loaded.service == nullptr) {
+            throw PluginException(plugin.path + ": made no service");
+        }
+        services_.push_back(std::move(loaded));
+    }
+}
+
+Services::~Services() {
+    while (!services_.empty()) {
+        services_.pop_back();
+    }
+}
+
+Queue& Services::queue(const std::string& alias, const Configuration& config, Queues& queues) {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    auto found = queues.find(alias);
+    if (found == queues.end()) {
+        const std::vector<std::string> known = config.aliases();
+        if (std::find(known.begin(), known.end(), alias) == known.end()) {
+            throw ConfigException("queue " + alias + ": no such alias; set queue." + alias +
+                                  ".name");
+        }
+        const QueueSettings settings = Settings::queue(config, alias);
+        Queue::Settings wanted;
+        wanted.prefix = prefix_;
+        wanted.name = settings.name;
+        wanted.addTimeout = settings.addTimeout;
+        wanted.linger = settings.addLinger;
+        wanted.bullmq5 = bullmq5Of(settings);
+        // An alias that went with its plugin comes again with it.
+        const auto same = std::find_if(kept_.begin(), kept_.end(), [&wanted](const auto& one) {
+            return one->settings == wanted;
+        });
+        found =
+            queues
+                .emplace(alias,
+                         same != kept_.end() ? *same : std::make_shared<Producer>(redis_, wanted))
+                .first;
+        if (&queues == &queues_) {
+            keep(found->second);
+        }
+    }
+    return found->second->queue;
+}
+
+void Services::keep(const std::shared_ptr<Producer>& producer) {
+    if (std::find(kept_.begin(), kept_.end(), producer) != kept_.end()) {
+        return;
+    }
+    kept_.push_back(producer);
+    checks_.add("producer " + producer->settings.name, [&queue = producer->queue] {
+        const std::string problem = queue.problem();
+        return HealthReport{problem.empty(), problem};
+    });
+}
+
+Component::Change Services::prepare(const Configuration& config) {
+    const auto next = std::make_shared<Next>();
+    next->routes.publish(routes_.snapshot());
+    const std::vector<std::string> aliases = config.aliases();
+    {
+        const std::lock_guard<std::mutex> lock(mutex_);
+        for (const auto& [alias, producer] : queues_) {
+            // An alias that goes may come again as another queue; one that stays is the same until a restart.
+            if (std::find(aliases.begin(), aliases.end(), alias) != aliases.end()) {
+                next->queues.emplace(alias, producer);
+            }
+        }
+    }
+    for (const Loaded& loaded : services_) {
+        requireThread(config, loaded.descriptor->name);
+        Context context(*this, *loaded.descriptor, config, next->routes, next->queues);
+        if (auto change = loaded.service->prepareReload(context)) {
+            next->changes.push_back(std::move(change));
+        }
+    }
+    return [this, next] { switchTo(*next); };
+}
+
+void Services::switchTo(Next& next) {
+    {
+        const std::lock_guard<std::mutex> lock(mutex_);
+        for (const auto& [alias, producer] : next.queues) {
+            keep(producer);
+        }
+        queues_ = std::move(next.queues);
+    }
+    routes_.publish(next.routes.snapshot());
+    for (const auto& change : next.changes) {
+        change();
+    }
+}
+
+void Services::start() {
+    for (const Loaded& loaded : services_) {
+        // Counted first: one that failed half-way is stopped as well.
+        ++started_;
+        loaded.service->start();
+    }
+}
+
+bool Services::stillBusy() const {
+    return std::any_of(services_.begin(), services_.end(), [](const Loaded& loaded) {
+        return loaded.service->stillBusy();
+    });
+}
+
+void Services::drain(Clock::time_point deadline) {
+    for (; started_ > 0; --started_) {
+        const auto left =
+            std::chrono::duration_cast<std::chrono::milliseconds>(deadline - Clock::now());
+        const auto grace =
+            stopNow_ ? std::chrono::milliseconds(0) : std::max(left, std::chrono::milliseconds(0));
+        try {
+            services_[started_ - 1].service->stop(grace);
+        } catch (const std::exception& error) {
+            Poco::Logger::get("engine").error(std::string("a service did not stop well: ") +
+                                              error.what());
+        }
+    }
+}
+
+}  // namespace drover

@@ -1,0 +1,81 @@
+#pragma once
+
+#include <atomic>
+#include <functional>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include "config/PluginConfig.h"
+#include "config/Settings.h"
+#include "drover/Queue.h"
+#include "drover/Routes.h"
+#include "drover/Service.h"
+#include "plugin/loading/PluginLoader.h"
+#include "process/Component.h"
+#include "process/HealthChecks.h"
+#include "redis/RedisOptions.h"
+
+namespace drover {
+
+/// The service plugins of a process, and what they share: route table, producer queues, health checks.
+/// All are constructed, then started in the order of plugins.load, and stopped in the reverse one. Each prepares for every
+/// configuration that follows; the routes of all change at once.
+class Services : public Component {
+public:
+    /// `others` adds what other components say to the readiness that services see; called from any thread.
+    /// Throws what the services' constructors throw.
+    Services(const Configuration& config,
+             const Settings& settings,
+             RedisOptions redis,
+             const std::vector<LoadedPlugin>& plugins,
+             std::function<HealthReports()> others);
+    ~Services() override;
+
+    [[nodiscard]] const std::string& name() const override { return name_; }
+    void start() override;
+    [[nodiscard]] Change prepare(const Configuration& config) override;
+    void drain(Clock::time_point deadline) override;
+    [[nodiscard]] bool stillBusy() const override;
+    void stopNow() override { stopNow_ = true; }
+    [[nodiscard]] HealthReports health() const override { return checks_.run(); }
+
+private:
+    class Context;
+
+    struct Producer;
+    using Queues = std::map<std::string, std::shared_ptr<Producer>>;  ///< By alias.
+    struct Next;
+
+    struct Loaded {
+        const ServiceDescriptor* descriptor;
+        std::unique_ptr<Context> context;
+        std::unique_ptr<Service> service;  ///< Goes before its context.
+    };
+
+    /// The queue of an alias out of `queues`, or put there.
+    [[nodiscard]] Queue& queue(const std::string& alias,
+                               const Configuration& config,
+                               Queues& queues);
+    /// Keeps it until the end, since services hold references, and looks after its health.
+    void keep(const std::shared_ptr<Producer>& producer);
+    void switchTo(Next& next);
+
+    const std::string name_ = "services";
+    const Configuration config_;
+    const RedisOptions redis_;
+    const std::string prefix_;
+    std::function<HealthReports()> others_;
+    Routes routes_;
+    HealthChecks checks_;
+    std::mutex mutex_;
+    Queues queues_;                                ///< Guarded by mutex_, as is
+    std::vector<std::shared_ptr<Producer>> kept_;  ///< each that was in use at some time.
+    std::vector<Loaded> services_;
+    std::size_t started_ = 0;
+    std::atomic<bool> stopNow_{false};
+};
+
+}  // namespace drover

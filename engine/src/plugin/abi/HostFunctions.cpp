@@ -1,0 +1,263 @@
+#include "plugin/abi/HostFunctions.h"
+
+#include <chrono>
+#include <string>
+#include <string_view>
+#include <utility>
+
+#include <Poco/Exception.h>
+#include <Poco/Logger.h>
+
+#include "core/JsonText.h"
+
+namespace drover {
+
+namespace {
+
+std::string_view view(drover_bytes bytes) {
+    return bytes.data == nullptr ? std::string_view() : std::string_view(bytes.data, bytes.size);
+}
+
+void complain(const char* operation, const std::string& what) noexcept {
+    try {
+        Poco::Logger::get("plugin").error("host call " + std::string(operation) + ": " + what);
+    } catch (...) {
+        // A log that cannot be written must not become an exception in a plugin.
+    }
+}
+
+/// Calls `forward(job)` for a valid index and turns whatever is thrown into an answer.
+template <typename Forward>
+std::int32_t guarded(const char* operation,
+                     drover_call* call,
+                     std::uint32_t job,
+                     Forward forward) noexcept {
+    if (call == nullptr || job >= call->jobs.size()) {
+        return DROVER_E_ARGUMENT;
+    }
+    try {
+        return forward(*call->jobs[job]);
+    } catch (const Poco::Exception& error) {
+        complain(operation, error.displayText());
+    } catch (const std::exception& error) {
+        complain(operation, error.what());
+    } catch (...) {
+        complain(operation, "an exception of unknown type");
+    }
+    return DROVER_E_UNAVAILABLE;
+}
+
+std::int32_t set(RunningJob& job, JobOutcome outcome) {
+    return job.setOutcome(std::move(outcome)) ? DROVER_OK : DROVER_E_TWICE;
+}
+
+std::int32_t set(RunningJob& job, JobOutcome::Kind kind, std::int64_t ms = 0) {
+    JobOutcome outcome;
+    outcome.kind = kind;
+    outcome.ms = ms;
+    return set(job, std::move(outcome));
+}
+
+std::int32_t complete(drover_call* call, std::uint32_t index, drover_bytes result) noexcept {
+    return guarded("complete", call, index, [&](RunningJob& job) -> std::int32_t {
+        const std::string_view json = view(result);
+        JobOutcome outcome;
+        outcome.kind = JobOutcome::Kind::Completed;
+        outcome.text = json.empty() ? "null" : json;
+        if (outcome.text != "null" && !isJson(json)) {
+            return DROVER_E_ARGUMENT;
+        }
+        return set(job, std::move(outcome));
+    });
+}
+
+std::int32_t fail(drover_call* call,
+                  std::uint32_t index,
+                  drover_bytes reason,
+                  drover_bytes trace,
+                  std::int32_t unrecoverable) noexcept {
+    return guarded("fail", call, index, [&](RunningJob& job) {
+        JobOutcome outcome;
+        outcome.kind =
+            unrecoverable != 0 ? JobOutcome::Kind::Unrecoverable : JobOutcome::Kind::Failed;
+        outcome.text = repairedUtf8(view(reason));
+        outcome.trace = repairedUtf8(view(trace));
+        return set(job, std::move(outcome));
+    });
+}
+
+std::int32_t unavailable(drover_call* call,
+                         std::uint32_t index,
+                         drover_bytes reason,
+                         std::int64_t retryAfterMs) noexcept {
+    return guarded("unavailable", call, index, [&](RunningJob& job) -> std::int32_t {
+        if (retryAfterMs < 0) {
+            return DROVER_E_ARGUMENT;
+        }
+        JobOutcome outcome;
+        outcome.kind = JobOutcome::Kind::Unavailable;
+        outcome.text = repairedUtf8(view(reason));
+        outcome.ms = retryAfterMs;
+        return set(job, std::move(outcome));
+    });
+}
+
+std::int32_t moveToDelayed(drover_call* call, std::uint32_t index, std::int64_t untilMs) noexcept {
+    return guarded("move_to_delayed", call, index, [&](RunningJob& job) -> std::int32_t {
+        return untilMs < 0 ? DROVER_E_ARGUMENT : set(job, JobOutcome::Kind::Delayed, untilMs);
+    });
+}
+
+std::int32_t moveToWait(drover_call* call, std::uint32_t index) noexcept {
+    return guarded("move_to_wait", call, index, [](RunningJob& job) {
+        return set(job, JobOutcome::Kind::Wait);
+    });
+}
+
+std::int32_t moveToWaitingChildren(drover_call* call, std::uint32_t index) noexcept {
+    return guarded("move_to_waiting_children", call, index, [](RunningJob& job) {
+        return set(job, JobOutcome::Kind::WaitingChildren);
+    });
+}
+
+std::int32_t rateLimit(drover_call* call, std::uint32_t index, std::int64_t durationMs) noexcept {
+    return guarded("rate_limit", call, index, [&](RunningJob& job) -> std::int32_t {
+        return durationMs < 0 ? DROVER_E_ARGUMENT
+                              : set(job, JobOutcome::Kind::RateLimited, durationMs);
+    });
+}
+
+std::int32_t updateProgress(drover_call* call, std::uint32_t index, drover_bytes json) noexcept {
+    return guarded("update_progress", call, index, [&](RunningJob& job) -> std::int32_t {
+        return isJson(view(json)) ? static_cast<std::int32_t>(job.updateProgress(view(json)))
+                                  : DROVER_E_ARGUMENT;
+    });
+}
+
+std::int32_t updateData(drover_call* call, std::uint32_t index, drover_bytes json) noexcept {
+    return guarded("update_data", call, index, [&](RunningJob& job) -> std::int32_t {
+        return isJson(view(json)) ? static_cast<std::int32_t>(job.updateData(view(json)))
+                                  : DROVER_E_ARGUMENT;
+    });
+}
+
+std::int32_t addLog(drover_call* call, std::uint32_t index, drover_bytes row) noexcept {
+    return guarded("add_log", call, index, [&](RunningJob& job) -> std::int32_t {
+        return isUtf8(view(row)) ? static_cast<std::int32_t>(job.addLog(view(row)))
+                                 : DROVER_E_ARGUMENT;
+    });
+}
+
+std::int32_t addChildren(drover_call* call,
+                         std::uint32_t index,
+                         drover_bytes children,
+                         drover_sink sink,
+                         void* context) noexcept {
+    return guarded("add_children", call, index, [&](RunningJob& job) -> std::int32_t {
+        if (!isJson(view(children))) {
+            return DROVER_E_ARGUMENT;
+        }
+        std::string ids;
+        const HostStatus status = job.addChildren(view(children), ids);
+        if (status == HostStatus::Ok && sink != nullptr) {
+            sink(context, {ids.data(), ids.size()});
+        }
+        return static_cast<std::int32_t>(status);
+    });
+}
+
+std::int32_t childrenValues(drover_call* call,
+                            std::uint32_t index,
+                            drover_sink sink,
+                            void* context) noexcept {
+    return guarded("children_values", call, index, [&](RunningJob& job) {
+        std::string values;
+        const HostStatus status = job.childrenValues(values);
+        if (status == HostStatus::Ok && sink != nullptr) {
+            sink(context, {values.data(), values.size()});
+        }
+        return static_cast<std::int32_t>(status);
+    });
+}
+
+// The cancel functions answer a reason, not a status: for an index that does not exist there is nothing to go on with.
+
+std::int32_t cancelled(drover_call* call, std::uint32_t index) noexcept {
+    if (call == nullptr || index >= call->jobs.size()) {
+        return DROVER_CANCELLED_LOST;
+    }
+    return guarded("cancelled", call, index, [](RunningJob& job) {
+        return static_cast<std::int32_t>(job.cancelled());
+    });
+}
+
+std::int32_t waitCancelled(drover_call* call,
+                           std::uint32_t index,
+                           std::int64_t timeoutMs) noexcept {
+    if (call == nullptr || index >= call->jobs.size()) {
+        return DROVER_CANCELLED_LOST;
+    }
+    return guarded("wait_cancelled", call, index, [&](RunningJob& job) {
+        const std::chrono::milliseconds timeout{timeoutMs > 0 ? timeoutMs : 0};
+        return static_cast<std::int32_t>(job.waitCancelled(timeout));
+    });
+}
+
+void writeLog(const char* plugin, std::int32_t level, drover_bytes text) noexcept {
+    try {
+        Poco::Logger& logger = Poco::Logger::get(
+            plugin == nullptr ? std::string("plugin") : "plugin." + std::string(plugin));
+        const std::string line = repairedUtf8(view(text));
+        switch (level) {
+            case DROVER_LOG_DEBUG:
+                logger.debug(line);
+                break;
+            case DROVER_LOG_INFO:
+                logger.information(line);
+                break;
+            case DROVER_LOG_WARNING:
+                logger.warning(line);
+                break;
+            default:
+                logger.error(line);
+                break;
+        }
+    } catch (...) {
+        // A log that cannot be written must not become an exception in a plugin.
+    }
+}
+
+/// No named request exists in this version of the engine.
+std::int32_t request(
+    drover_call*, std::uint32_t, drover_bytes, drover_bytes, drover_sink, void*) noexcept {
+    return DROVER_E_UNSUPPORTED;
+}
+
+}  // namespace
+
+const drover_host_api& hostApi() noexcept {
+    static constexpr drover_host_api kApi = {
+        .struct_size = sizeof(drover_host_api),
+        .abi_major = DROVER_ABI_MAJOR,
+        .abi_minor = DROVER_ABI_MINOR,
+        .complete = &complete,
+        .fail = &fail,
+        .unavailable = &unavailable,
+        .move_to_delayed = &moveToDelayed,
+        .move_to_wait = &moveToWait,
+        .move_to_waiting_children = &moveToWaitingChildren,
+        .rate_limit = &rateLimit,
+        .update_progress = &updateProgress,
+        .update_data = &updateData,
+        .add_log = &addLog,
+        .add_children = &addChildren,
+        .children_values = &childrenValues,
+        .cancelled = &cancelled,
+        .wait_cancelled = &waitCancelled,
+        .write_log = &writeLog,
+        .request = &request,
+    };
+    return kApi;
+}
+
+}  // namespace drover

@@ -1,0 +1,158 @@
+#include "plugin/abi/InProcessHandler.h"
+
+#include <algorithm>
+#include <cstddef>
+#include <utility>
+
+#include <Poco/Logger.h>
+
+#include "core/ProcessLocale.h"
+#include "drover/Exceptions.h"
+#include "plugin/abi/AbiJob.h"
+#include "plugin/abi/DefaultOptions.h"
+#include "plugin/abi/ErrorText.h"
+#include "plugin/abi/HostFunctions.h"
+
+namespace drover {
+
+namespace {
+
+drover_bytes bytes(std::string_view text) {
+    return {text.data(), text.size()};
+}
+
+/// After calls into a plugin. It may have its own locale for its own streams, by imbue().
+void takeLocaleBack(const std::string& plugin) {
+    if (restoreClassicLocale()) {
+        Poco::Logger::get("plugins").warning(plugin +
+                                             " changed the locale of the process, which is taken "
+                                             "back: a stream of its own takes one by imbue()");
+    }
+}
+
+/// One instance on the other side of the C boundary.
+class PluginInstance : public HandlerInstance {
+public:
+    PluginInstance(std::shared_ptr<PluginGeneration> generation,
+                   const drover_handler& handler,
+                   std::shared_ptr<const ConfigValues> config,
+                   void* instance)
+        : generation_(std::move(generation)),
+          handler_(handler),
+          config_(std::move(config)),
+          instance_(instance) {}
+    PluginInstance(const PluginInstance&) = delete;
+    PluginInstance& operator=(const PluginInstance&) = delete;
+    ~PluginInstance() override { handler_.destroy(instance_); }
+
+    void process(std::span<RunningJob* const> jobs) override {
+        try {
+            learnConfig();
+            generation_->countJobs(jobs.size());
+            while (!jobs.empty()) {
+                const std::size_t n = std::min<std::size_t>(jobs.size(), handler_.batch_max);
+                processSome(jobs.first(n));
+                jobs = jobs.subspan(n);
+            }
+        } catch (...) {
+            // Only memory can be missing here. Jobs without outcome are handed back.
+            complain("process");
+        }
+    }
+
+    void outcomeOf(RunningJob& job) override {
+        if (handler_.outcome_of == nullptr) {
+            return;
+        }
+        try {
+            RunningJob* const one = &job;
+            drover_call call{std::span<RunningJob* const>(&one, 1)};
+            const drover_job view = abiJob(job.job());
+            handler_.outcome_of(instance_, &call, &view);
+        } catch (...) {
+            complain("outcome_of");  // Then nothing is known.
+        }
+    }
+
+    std::optional<std::int64_t> backoff(const ClaimedJob& job,
+                                        int attemptsMade,
+                                        std::string_view type,
+                                        std::string_view reason) override {
+        if (handler_.backoff == nullptr) {
+            return std::nullopt;
+        }
+        const drover_job view = abiJob(job);
+        const std::int64_t ms =
+            handler_.backoff(instance_, &view, attemptsMade, bytes(type), bytes(reason));
+        return ms < 0 ? -1 : ms;
+    }
+
+private:
+    void processSome(std::span<RunningJob* const> jobs) {
+        jobs_.clear();
+        pointers_.clear();
+        jobs_.reserve(jobs.size());  // The pointers below must not move.
+        for (const RunningJob* job : jobs) {
+            pointers_.push_back(&jobs_.emplace_back(abiJob(job->job())));
+        }
+        drover_call call{jobs};
+        handler_.process(
+            instance_, &call, pointers_.data(), static_cast<std::uint32_t>(pointers_.size()));
+        takeLocaleBack(generation_->plugin().name);
+    }
+
+    void learnConfig() {
+        if (handler_.configure == nullptr) {
+            return;
+        }
+        if (auto current = generation_->config(); current != config_) {
+            config_ = std::move(current);
+            handler_.configure(instance_, config_->view());
+        }
+    }
+
+    void complain(const char* operation) const noexcept {
+        try {
+            Poco::Logger::get("plugin").error(generation_->plugin().name + "/" + handler_.name +
+                                              ": " + operation + " could not be called");
+        } catch (...) {
+            // A log that cannot be written must not become an exception in the worker.
+        }
+    }
+
+    std::shared_ptr<PluginGeneration> generation_;
+    const drover_handler& handler_;
+    std::shared_ptr<const ConfigValues> config_;
+    void* instance_;
+    std::vector<drover_job> jobs_;
+    std::vector<const drover_job*> pointers_;
+};
+
+}  // namespace
+
+InProcessHandler::InProcessHandler(std::shared_ptr<PluginGeneration> generation,
+                                   const drover_handler& handler)
+    : generation_(std::move(generation)),
+      handler_(&handler),
+      name_(generation_->plugin().name + "/" + handler.name),
+      pluginVersion_(generation_->plugin().name + " " + generation_->plugin().version),
+      jobNames_(handler.job_names, handler.job_names + handler.job_name_count),
+      defaultQueue_(handler.default_queue) {
+    if (handler.default_options != nullptr) {
+        defaultOptions_ = parseDefaultOptions(handler.default_options);
+    }
+}
+
+std::unique_ptr<HandlerInstance> InProcessHandler::create() {
+    std::shared_ptr<const ConfigValues> config = generation_->config();
+    ErrorText error;
+    void* const instance = handler_->create(&hostApi(), config->view(), &ErrorText::take, &error);
+    takeLocaleBack(generation_->plugin().name);
+    if (instance == nullptr) {
+        throw PluginException(generation_->plugin().path + ": the handler " + name_ +
+                              " cannot be made: " + error.text());
+    }
+    return std::make_unique<PluginInstance>(generation_, *handler_, std::move(config), instance);
+}
+
+}  // namespace drover

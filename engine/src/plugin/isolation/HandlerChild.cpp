@@ -1,0 +1,416 @@
+#include "plugin/isolation/HandlerChild.h"
+
+#include <algorithm>
+#include <atomic>
+#include <cerrno>
+#include <condition_variable>
+#include <csignal>
+#include <deque>
+#include <fcntl.h>
+#include <fstream>
+#include <iostream>
+#include <limits>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <new>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <thread>
+#include <unistd.h>
+#include <vector>
+
+#include <Poco/AutoPtr.h>
+#include <Poco/Channel.h>
+#include <Poco/Logger.h>
+#include <Poco/Message.h>
+
+#include "core/Guarded.h"
+#include "drover/Exceptions.h"
+#include "plugin/isolation/HandlerProtocol.h"
+#include "plugin/loading/PluginGeneration.h"
+#include "plugin/loading/PluginLoader.h"
+
+namespace drover {
+
+namespace {
+
+/// "For ever" must not overflow the clock.
+constexpr std::chrono::milliseconds kLongestWait = std::chrono::hours(24 * 365);
+/// A longer line of a log is cut off: it travels as one datagram.
+constexpr std::size_t kLongestLine = 60000;
+constexpr int kUsage = 64;  ///< As ExitCode::Usage.
+
+/// Every log line of this process, on its way to the engine's log.
+class LogForwarder : public Poco::Channel {
+public:
+    void log(const Poco::Message& message) override {
+        std::string datagram(1, static_cast<char>(message.getPriority()));
+        datagram.append(message.getText(), 0, kLongestLine);
+        // What cannot be sent is lost: the engine is gone, and this process goes, too.
+        (void)::send(wire::kLog, datagram.data(), datagram.size(), MSG_NOSIGNAL);
+    }
+};
+
+/// The connection to the parent, and the answers that threads of the handler wait for.
+class ParentConnection {
+public:
+    ParentConnection() : channel_(Descriptor(wire::kSocket), {}, {}) {}
+
+    template <typename T>
+    void tell(const T& message) {
+        if (!channel_.send(wire::encode(message))) {
+            _exit(0);  // The engine is gone: nobody wants to know.
+        }
+    }
+    /// Sends the call and waits for its answer.
+    wire::Answer ask(wire::Call call) {
+        std::unique_lock lock(mutex_);
+        call.call = ++calls_;
+        lock.unlock();
+        tell(call);
+        lock.lock();
+        answered_.wait(lock, [&] { return answers_.count(call.call) != 0; });
+        return std::move(answers_.extract(call.call).mapped());
+    }
+    void answered(wire::Answer answer) {
+        {
+            const std::lock_guard lock(mutex_);
+            answers_.emplace(answer.call, std::move(answer));
+        }
+        answered_.notify_all();
+    }
+    /// The next message; ends the process when the engine is gone.
+    wire::Frame next() {
+        wire::Frame frame;
+        if (channel_.receive(frame) != wire::Channel::Received::Frame) {
+            _exit(0);
+        }
+        return frame;
+    }
+
+private:
+    wire::Channel channel_;
+    std::mutex mutex_;
+    std::condition_variable answered_;
+    std::uint32_t calls_ = 0;
+    std::map<std::uint32_t, wire::Answer> answers_;
+};
+
+/// A job whose worker is in the parent.
+class RemoteJob final : public RunningJob {
+public:
+    RemoteJob(ParentConnection& parent, std::uint32_t run, std::uint32_t index, ClaimedJob job)
+        : parent_(parent), run_(run), index_(index), job_(std::move(job)) {}
+
+    [[nodiscard]] const ClaimedJob& job() const override { return job_; }
+    bool setOutcome(JobOutcome outcome) override {
+        if (decided_.exchange(true)) {
+            return false;
+        }
+        parent_.tell(wire::Outcome{run_, index_, std::move(outcome)});
+        return true;
+    }
+    [[nodiscard]] CancelReason cancelled() const override { return cancelReason_; }
+    CancelReason waitCancelled(std::chrono::milliseconds timeout) override {
+        std::unique_lock lock(mutex_);
+        cancelledSignal_.wait_for(lock, std::min(timeout, kLongestWait), [this] {
+            return cancelReason_ != CancelReason::None;
+        });
+        return cancelReason_;
+    }
+    void cancel(CancelReason reason) {
+        {
+            const std::lock_guard lock(mutex_);
+            cancelReason_ = reason;
+        }
+        cancelledSignal_.notify_all();
+    }
+    HostStatus updateProgress(std::string_view json) override {
+        return call(wire::Call::Function::UpdateProgress, json).status;
+    }
+    HostStatus updateData(std::string_view json) override {
+        return call(wire::Call::Function::UpdateData, json).status;
+    }
+    HostStatus addLog(std::string_view row) override {
+        return call(wire::Call::Function::AddLog, row).status;
+    }
+    HostStatus addChildren(std::string_view childrenJson, std::string& ids) override {
+        return call(wire::Call::Function::AddChildren, childrenJson, &ids);
+    }
+    HostStatus childrenValues(std::string& values) override {
+        return call(wire::Call::Function::ChildrenValues, "", &values);
+    }
+
+private:
+    wire::Answer call(wire::Call::Function function, std::string_view text) {
+        if (cancelReason_ == CancelReason::Lost) {
+            return {0, HostStatus::Lost, ""};
+        }
+        return parent_.ask({run_, index_, 0, function, std::string(text)});
+    }
+    HostStatus call(wire::Call::Function function, std::string_view text, std::string* result) {
+        wire::Answer answer = call(function, text);
+        *result = std::move(answer.text);
+        return answer.status;
+    }
+
+    ParentConnection& parent_;
+    const std::uint32_t run_;
+    const std::uint32_t index_;
+    const ClaimedJob job_;
+    std::atomic<bool> decided_{false};
+    std::mutex mutex_;
+    std::condition_variable cancelledSignal_;
+    std::atomic<CancelReason> cancelReason_{CancelReason::None};
+};
+
+/// One run as it arrived.
+struct RemoteRun {
+    RemoteRun(ParentConnection& parent, wire::Run run)
+        : number(run.run), outcomeOnly(run.outcomeOnly), logLevel(run.logLevel) {
+        for (ClaimedJob& job : run.jobs) {
+            jobs.push_back(std::make_unique<RemoteJob>(
+                parent, number, static_cast<std::uint32_t>(jobs.size()), std::move(job)));
+        }
+    }
+
+    std::uint32_t number;
+    bool outcomeOnly;
+    int logLevel;
+    std::vector<std::unique_ptr<RemoteJob>> jobs;
+};
+
+/// Takes what the engine sends: answers and cancels at once, the rest in turn for the thread of the handler.
+class Inbox {
+public:
+    struct Item {
+        wire::Frame frame;
+        std::shared_ptr<RemoteRun> run;  ///< Of a Run, in place of the frame's body.
+    };
+
+    explicit Inbox(ParentConnection& parent) : parent_(parent), thread_([this] { read(); }) {}
+    /// After Stop has come out of take().
+    ~Inbox() { thread_.join(); }
+    Inbox(const Inbox&) = delete;
+    Inbox& operator=(const Inbox&) = delete;
+
+    Item take() {
+        std::unique_lock lock(mutex_);
+        arrived_.wait(lock, [this] { return !items_.empty(); });
+        Item item = std::move(items_.front());
+        items_.pop_front();
+        return item;
+    }
+
+private:
+    void read() {
+        if (!runGuarded("connection", [this] {
+                while (readOne()) {
+                }
+            })) {
+            _exit(1);
+        }
+    }
+    /// False: that was the last message.
+    bool readOne() {
+        wire::Frame frame = parent_.next();
+        const wire::Message message = frame.message;
+        if (message == wire::Message::Answer) {
+            parent_.answered(frame.as<wire::Answer>());
+            return true;
+        }
+        if (message == wire::Message::Cancel) {
+            const auto cancel = frame.as<wire::Cancel>();
+            if (const auto run = current_.lock(); run && cancel.job < run->jobs.size()) {
+                run->jobs[cancel.job]->cancel(cancel.reason);
+            }
+            return true;
+        }
+        Item item{std::move(frame), nullptr};
+        if (message == wire::Message::Run) {
+            item.run = std::make_shared<RemoteRun>(parent_, item.frame.as<wire::Run>());
+            current_ = item.run;
+        }
+        {
+            const std::lock_guard lock(mutex_);
+            items_.push_back(std::move(item));
+        }
+        arrived_.notify_one();
+        return message != wire::Message::Stop;
+    }
+
+    ParentConnection& parent_;
+    std::mutex mutex_;
+    std::condition_variable arrived_;
+    std::deque<Item> items_;
+    std::weak_ptr<RemoteRun> current_;  ///< Of the thread.
+    std::thread thread_;
+};
+
+ConfigLookup lookupIn(wire::Config config) {
+    return [values = std::map<std::string, std::string>(config.begin(), config.end())](
+               const std::string& key) -> std::optional<std::string> {
+        const auto found = values.find(key);
+        return found == values.end() ? std::nullopt : std::optional(found->second);
+    };
+}
+
+/// RLIMIT_DATA and not RLIMIT_AS: it counts what a handler allocates and writes to. The address space holds the libraries
+/// and what the allocator and the thread library merely reserve (64 MB an arena), so that a limit on it would have to be
+/// several times the memory that is meant.
+void limitMemory(std::int64_t megabytes) {
+    if (megabytes <= 0) {
+        return;
+    }
+    const rlim_t bytes = static_cast<rlim_t>(megabytes) << 20;
+    const rlimit limit{bytes, bytes};
+    ::setrlimit(RLIMIT_DATA, &limit);
+    // An exception would fail this job and leave a process without memory to the next ones.
+    std::set_new_handler([] { _exit(wire::kMemoryExit); });
+}
+
+/// Whether more than three quarters of the limit are in use: C code that finds no memory does not end the process, and a
+/// slow leak should not cost the job that happens to come last.
+bool worn(std::int64_t limitMb) {
+    if (limitMb <= 0) {
+        return false;
+    }
+    std::ifstream file("/proc/self/statm");
+    std::int64_t pages = 0;
+    for (int field = 1; field <= 6; ++field) {
+        file >> pages;  // The sixth is data and stack.
+    }
+    return file && pages * ::sysconf(_SC_PAGESIZE) > (limitMb << 20) / 4 * 3;
+}
+
+void setLogLevel(int level) {
+    if (Poco::Logger::root().getLevel() != level) {
+        Poco::Logger::setLevel("", level);
+    }
+}
+
+/// The handler, on its thread.
+class Host {
+public:
+    explicit Host(ParentConnection& parent) : parent_(parent) {}
+
+    /// Throws PluginException and ConfigException.
+    void make(const wire::Hello& hello) {
+        if (hello.version != wire::kVersion) {
+            throw PluginException("the engine speaks version " + std::to_string(hello.version) +
+                                  " of the handler protocol, the program on disk version " +
+                                  std::to_string(wire::kVersion) + ": restart the engine");
+        }
+        setLogLevel(hello.logLevel);
+        memoryLimitMb_ = hello.memoryLimitMb;
+        limitMemory(memoryLimitMb_);
+        generation_ = PluginGeneration::start(
+            PluginLoader().loadCopy(hello.path, hello.sha256, wire::kPlugin),
+            lookupIn(hello.config));
+        for (const auto& type : generation_->handlerTypes()) {
+            if (type->name() == hello.handler) {
+                instance_ = type->create();
+                return;
+            }
+        }
+        throw PluginException(hello.path + ": it has no handler " + hello.handler);
+    }
+
+    /// Until Stop.
+    void serve() {
+        Inbox inbox(parent_);
+        if (!runGuarded("handler-child", [&] {
+                while (serveOne(inbox.take())) {
+                }
+            })) {
+            _exit(1);
+        }
+    }
+
+private:
+    /// False: it was Stop.
+    bool serveOne(const Inbox::Item& item) {
+        switch (item.frame.message) {
+            case wire::Message::Run:
+                run(*item.run);
+                return true;
+            case wire::Message::Backoff:
+                backoff(item.frame.as<wire::Backoff>());
+                return true;
+            case wire::Message::Configure:
+                generation_->reconfigure(lookupIn(item.frame.as<wire::Configure>().config));
+                return true;
+            default:
+                item.frame.expect(wire::Message::Stop);
+                return false;
+        }
+    }
+    void run(const RemoteRun& run) {
+        setLogLevel(run.logLevel);
+        std::vector<RunningJob*> jobs;
+        jobs.reserve(run.jobs.size());
+        for (const auto& job : run.jobs) {
+            jobs.push_back(job.get());
+        }
+        if (run.outcomeOnly && !jobs.empty()) {
+            instance_->outcomeOf(*jobs.front());
+        } else {
+            instance_->process(jobs);
+        }
+        parent_.tell(wire::Done{run.number, std::nullopt, worn(memoryLimitMb_)});
+    }
+    void backoff(const wire::Backoff& asked) {
+        parent_.tell(
+            wire::Done{asked.run,
+                       instance_->backoff(asked.job, asked.attemptsMade, asked.type, asked.reason),
+                       worn(memoryLimitMb_)});
+    }
+
+    ParentConnection& parent_;
+    std::int64_t memoryLimitMb_ = 0;
+    std::shared_ptr<PluginGeneration> generation_;
+    std::unique_ptr<HandlerInstance> instance_;
+};
+
+int serveParent() {
+    ParentConnection parent;
+    const wire::Frame hello = parent.next();
+    Host host(parent);
+    try {
+        host.make(hello.as<wire::Hello>());
+    } catch (const Poco::Exception& error) {
+        parent.tell(wire::Refused{error.message()});
+        return 1;
+    }
+    parent.tell(wire::Ready{});
+    host.serve();
+    return 0;
+}
+
+}  // namespace
+
+int runHandlerChild() {
+    int type = 0;
+    socklen_t size = sizeof(type);
+    if (::getsockopt(wire::kSocket, SOL_SOCKET, SO_TYPE, &type, &size) != 0) {
+        std::cerr << "drover: " << wire::kOption << " is what the engine starts for plugins with "
+                  << "isolation = process; it is no command\n";
+        return kUsage;
+    }
+    // If the engine is gone already the socket says so.
+    ::prctl(PR_SET_PDEATHSIG, SIGKILL);
+    // What a handler starts gets none of these.
+    for (const int fd : {wire::kSocket, wire::kPlugin, wire::kLog}) {
+        ::fcntl(fd, F_SETFD, FD_CLOEXEC);
+    }
+    nameThread("handler-child");
+    Poco::Logger::root();
+    Poco::Logger::setChannel("", Poco::AutoPtr<LogForwarder>(new LogForwarder));
+    int code = 1;
+    (void)runGuarded("handler-child", [&code] { code = serveParent(); });
+    return code;
+}
+
+}  // namespace drover

@@ -1,0 +1,292 @@
+#include "plugin/isolation/IsolatedProcess.h"
+
+#include <cerrno>
+#include <cstring>
+#include <sys/socket.h>
+#include <sys/wait.h>
+
+#include <Poco/Logger.h>
+
+#include "core/JsonText.h"
+#include "drover/Exceptions.h"
+
+namespace drover {
+
+namespace {
+
+using std::chrono::milliseconds;
+
+/// How often cancel tokens, the hard timeout and the life of the child are looked at while it is silent.
+constexpr milliseconds kTick{20};
+/// The child has a thread that only reads: one that leaves a message lying for so long is stopped or starved.
+constexpr milliseconds kSendTimeout{10000};
+/// How long loading the plugin and making the handler may take.
+constexpr milliseconds kStartTimeout{30000};
+/// How long destroying the handler may take.
+constexpr milliseconds kStopTimeout{5000};
+/// How long a child that closed its connection may take to be dead. It is dying most likely.
+constexpr milliseconds kDyingTimeout{1000};
+
+}  // namespace
+
+/// One request and what belongs to it.
+struct IsolatedProcess::Conversation {
+    std::uint32_t run = 0;
+    std::span<RunningJob* const> jobs{};
+    std::vector<bool>* decided = nullptr;
+    bool untimed = false;
+    std::vector<CancelReason> told = std::vector<CancelReason>(jobs.size(), CancelReason::None);
+    Clock::time_point looked = Clock::now();      ///< When the tokens were last looked at.
+    Clock::time_point progressed = Clock::now();  ///< The begin, or the last outcome.
+};
+
+IsolatedProcess::Sockets IsolatedProcess::socketPair() {
+    int ends[2] = {-1, -1};
+    if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) != 0) {
+        throw PluginException(std::string("no socket pair for a handler process: ") +
+                              std::strerror(errno));
+    }
+    return {Descriptor(ends[0]), Descriptor(ends[1])};
+}
+
+IsolatedProcess::IsolatedProcess(
+    const ProcessIsolation& isolation, const wire::Hello& hello, int plugin, int log, int output)
+    : IsolatedProcess(isolation, hello, plugin, log, output, socketPair()) {}
+
+// The child's end of the pair is closed when this returns: with it open nobody would notice that the child closed its own.
+IsolatedProcess::IsolatedProcess(const ProcessIsolation& isolation,
+                                 const wire::Hello& hello,
+                                 int plugin,
+                                 int log,
+                                 int output,
+                                 Sockets sockets)
+    : isolation_(isolation),
+      logger_(Poco::Logger::get("plugin." + hello.handler.substr(0, hello.handler.find('/')))),
+      channel_(std::move(sockets.engine), kTick, kSendTimeout),
+      child_(isolation.program,
+             {"drover", wire::kOption, hello.handler},
+             {sockets.child.get(), plugin, log},
+             output) {
+    sockets.child = Descriptor();
+    greet(hello);
+}
+
+IsolatedProcess::~IsolatedProcess() {
+    if (!child_.ended({}) && channel_.send(wire::encode(wire::Stop{}))) {
+        // What its threads still ask for is not answered any more; they must not wait for it.
+        (void)child_.ended(kStopTimeout);
+    }
+}
+
+void IsolatedProcess::greet(const wire::Hello& hello) {
+    wire::Hello complete = hello;
+    complete.memoryLimitMb = isolation_.memoryLimitMb;
+    complete.logLevel = logger_.getLevel();
+    const auto deadline = Clock::now() + kStartTimeout;
+    std::string why;
+    if (!channel_.send(wire::encode(complete))) {
+        why = bury("it takes no messages", kDyingTimeout, nullptr);
+    }
+    wire::Frame frame;
+    while (why.empty()) {
+        const auto received = channel_.receive(frame);
+        if (received == wire::Channel::Received::Frame) {
+            if (frame.message == wire::Message::Refused) {
+                throw PluginException(repairedUtf8(frame.as<wire::Refused>().why));
+            }
+            if (frame.as<wire::Ready>().version == wire::kVersion) {
+                return;
+            }
+            why = bury("it is of another version", {}, nullptr);
+        } else if (received == wire::Channel::Received::Closed) {
+            why = bury("it has closed its connection", kDyingTimeout, nullptr);
+        } else if (Clock::now() >= deadline) {
+            why = bury(
+                "not ready after " + std::to_string(kStartTimeout.count()) + " ms", {}, nullptr);
+        } else if (child_.ended({})) {
+            why = bury("", {}, nullptr);
+        }
+    }
+    throw PluginException(hello.path + ": the handler " + hello.handler +
+                          " cannot be made: " + why);
+}
+
+void IsolatedProcess::configure(const wire::Config& config) {
+    // If this fails the next run tells how the process ended.
+    (void)channel_.send(wire::encode(wire::Configure{config}));
+}
+
+IsolatedProcess::End IsolatedProcess::process(std::span<RunningJob* const> jobs,
+                                              std::vector<bool>& decided,
+                                              bool untimed) {
+    Conversation with{++runs_, jobs, &decided, untimed};
+    return converse(wire::encode(wire::OutgoingRun{with.run, false, logger_.getLevel(), jobs}),
+                    with);
+}
+
+IsolatedProcess::End IsolatedProcess::outcomeOf(RunningJob& job) {
+    RunningJob* const one = &job;
+    const std::span<RunningJob* const> jobs(&one, 1);
+    std::vector<bool> decided(1);
+    Conversation with{++runs_, jobs, &decided};
+    return converse(wire::encode(wire::OutgoingRun{with.run, true, logger_.getLevel(), jobs}),
+                    with);
+}
+
+IsolatedProcess::End IsolatedProcess::backoff(const ClaimedJob& job,
+                                              int attemptsMade,
+                                              std::string_view type,
+                                              std::string_view reason) {
+    Conversation with{++runs_, {}};
+    return converse(wire::encode(wire::Backoff{
+                        with.run, job, attemptsMade, std::string(type), std::string(reason)}),
+                    with);
+}
+
+IsolatedProcess::End IsolatedProcess::converse(const std::string& request, Conversation& with) {
+    End end;
+    if (!channel_.send(request)) {
+        end.death = bury("it takes no messages", kDyingTimeout, &with);
+        return end;
+    }
+    wire::Frame frame;
+    while (true) {
+        try {
+            const auto received = channel_.receive(frame);
+            if (received == wire::Channel::Received::Frame && take(frame, with, end)) {
+                return end;
+            }
+            if (received == wire::Channel::Received::Closed) {
+                end.death = bury("it has closed its connection", kDyingTimeout, &with);
+                return end;
+            }
+        } catch (const PluginException& garbage) {
+            end.death = bury("it sends " + garbage.message(), {}, &with);
+            return end;
+        }
+        const auto now = Clock::now();
+        if (now - with.looked < kTick) {
+            continue;
+        }
+        with.looked = now;
+        pushCancels(with);
+        if (isolation_.hardTimeout.count() > 0 && now - with.progressed >= isolation_.hardTimeout) {
+            end.death = bury("no outcome within hardTimeoutMs (" +
+                                 std::to_string(isolation_.hardTimeout.count()) + ")",
+                             {},
+                             &with);
+            return end;
+        }
+        // The connection may outlive it in a process that the handler has forked.
+        if (child_.ended({})) {
+            end.death = bury("", {}, &with);
+            return end;
+        }
+    }
+}
+
+bool IsolatedProcess::take(const wire::Frame& frame, Conversation& with, End& end) {
+    switch (frame.message) {
+        case wire::Message::Outcome:
+            takeOutcome(frame.as<wire::Outcome>(), with);
+            return false;
+        case wire::Message::Call:
+            serve(frame.as<wire::Call>(), with);
+            return false;
+        default:
+            break;
+    }
+    const auto done = frame.as<wire::Done>();
+    if (done.run != with.run) {
+        throw PluginException("the end of another run");
+    }
+    end.backoffMs = done.backoffMs;
+    end.worn = done.worn;
+    return true;
+}
+
+void IsolatedProcess::takeOutcome(wire::Outcome message, Conversation& with) {
+    if (message.run != with.run) {
+        return;  // A thread that the handler left behind decides a job that is not its any more.
+    }
+    JobOutcome& outcome = message.outcome;
+    const bool sensible = message.job < with.jobs.size() &&
+                          outcome.kind > JobOutcome::Kind::Unset &&
+                          outcome.kind <= JobOutcome::Kind::RateLimited && outcome.ms >= 0;
+    if (!sensible || (outcome.kind == JobOutcome::Kind::Completed && !isJson(outcome.text))) {
+        throw PluginException("an outcome that makes no sense");
+    }
+    if (outcome.kind != JobOutcome::Kind::Completed) {
+        outcome.text = repairedUtf8(outcome.text);
+        outcome.trace = repairedUtf8(outcome.trace);
+    }
+    with.jobs[message.job]->setOutcome(std::move(outcome));
+    (*with.decided)[message.job] = true;
+    with.progressed = Clock::now();
+}
+
+void IsolatedProcess::serve(const wire::Call& call, const Conversation& with) {
+    wire::Answer answer{call.call, HostStatus::Lost, ""};
+    if (call.run == with.run && call.job < with.jobs.size()) {
+        RunningJob& job = *with.jobs[call.job];
+        switch (call.function) {
+            case wire::Call::Function::UpdateProgress:
+                answer.status = job.updateProgress(call.text);
+                break;
+            case wire::Call::Function::UpdateData:
+                answer.status = job.updateData(call.text);
+                break;
+            case wire::Call::Function::AddLog:
+                answer.status = job.addLog(repairedUtf8(call.text));
+                break;
+            case wire::Call::Function::AddChildren:
+                answer.status = job.addChildren(call.text, answer.text);
+                break;
+            case wire::Call::Function::ChildrenValues:
+                answer.status = job.childrenValues(answer.text);
+                break;
+            default:
+                throw PluginException("a call that does not exist");
+        }
+    }
+    // A child that is gone is noticed by the one who receives.
+    (void)channel_.send(wire::encode(answer));
+}
+
+void IsolatedProcess::pushCancels(Conversation& with) {
+    for (std::size_t i = 0; i < with.jobs.size(); ++i) {
+        const CancelReason reason = with.jobs[i]->cancelled();
+        if (reason == with.told[i] || (with.untimed && reason == CancelReason::Timeout)) {
+            continue;
+        }
+        with.told[i] = reason;
+        (void)channel_.send(wire::encode(wire::Cancel{static_cast<std::uint32_t>(i), reason}));
+    }
+}
+
+std::string IsolatedProcess::bury(const std::string& why, milliseconds dying, Conversation* with) {
+    const auto own = child_.ended(dying);
+    std::string end = describe(own ? *own : child_.kill()) + (own ? "" : ": " + why);
+    try {
+        wire::Frame frame;
+        while (with != nullptr && channel_.receive(frame) == wire::Channel::Received::Frame) {
+            if (frame.message == wire::Message::Outcome) {
+                takeOutcome(frame.as<wire::Outcome>(), *with);
+            }
+        }
+    } catch (const PluginException&) {
+        // Garbage; what came before it counts.
+    }
+    return end;
+}
+
+std::string IsolatedProcess::describe(int waitStatus) const {
+    std::string text = "handler process " + describeEnd(waitStatus);
+    if (isolation_.memoryLimitMb > 0 && WIFEXITED(waitStatus) &&
+        WEXITSTATUS(waitStatus) == wire::kMemoryExit) {
+        text += ": memoryLimitMb (" + std::to_string(isolation_.memoryLimitMb) + ") is used up";
+    }
+    return text;
+}
+
+}  // namespace drover

@@ -1,0 +1,86 @@
+#include "plugin/loading/PluginFolder.h"
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <filesystem>
+#include <optional>
+#include <sys/stat.h>
+
+namespace drover {
+
+namespace {
+
+/// A copy that makes no progress for so long counts as finished; a broken one is refused and looked at again when it goes
+/// on.
+constexpr std::chrono::milliseconds kQuiet{300};
+constexpr std::size_t kLongestName = 64;
+
+bool isName(const std::string& name) {
+    const auto isLetter = [](char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); };
+    return !name.empty() && name.size() <= kLongestName && isLetter(name.front()) &&
+           std::all_of(name.begin(), name.end(), [&](char c) {
+               return isLetter(c) || (c >= '0' && c <= '9') || c == '_' || c == '-';
+           });
+}
+
+FileIdentity identityOf(const struct stat& status) {
+    return {status.st_dev,
+            status.st_ino,
+            static_cast<std::uint64_t>(status.st_size),
+            std::int64_t{status.st_mtim.tv_sec} * 1000000000 + status.st_mtim.tv_nsec,
+            status.st_mode,
+            status.st_uid,
+            status.st_gid};
+}
+
+/// None if nothing is there; `error` is told what else keeps it from being seen.
+std::optional<FileIdentity> identityAt(const std::string& path, std::string& error) {
+    struct stat status {};
+    if (::stat(path.c_str(), &status) == 0) {
+        return identityOf(status);
+    }
+    if (errno != ENOENT) {
+        error = path + ": " + std::strerror(errno);
+    }
+    return std::nullopt;
+}
+
+}  // namespace
+
+PluginFiles PluginFolder::files() const {
+    PluginFiles found;
+    std::error_code error;
+    for (std::filesystem::directory_iterator entry(path_, error), end; !error && entry != end;
+         entry.increment(error)) {
+        const std::filesystem::path& path = entry->path();
+        if (path.extension() != ".so" || !isName(path.stem())) {
+            continue;
+        }
+        const auto identity = identityAt(path, found.error);
+        if (!identity) {
+            continue;
+        }
+        const std::string name = path.stem();
+        const auto beside = identityAt(path_ + "/" + name + ".properties", found.error);
+        found.files.push_back({name, path, *identity, beside.value_or(FileIdentity())});
+    }
+    if (error && error != std::errc::no_such_file_or_directory) {
+        found.error = path_ + ": " + error.message();
+    }
+    std::sort(found.files.begin(), found.files.end(), [](const PluginFile& a, const PluginFile& b) {
+        return a.name < b.name;
+    });
+    return found;
+}
+
+bool PluginFolder::settled(const PluginFile& file, Clock::time_point now) {
+    const Seen fresh{file.identity, file.properties, now};
+    Seen& seen = seen_.try_emplace(file.name, fresh).first->second;
+    if (!(seen.identity == file.identity && seen.properties == file.properties)) {
+        seen = fresh;
+    }
+    return now - seen.since >= kQuiet;
+}
+
+}  // namespace drover

@@ -1,0 +1,59 @@
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <map>
+#include <string>
+#include <vector>
+
+namespace drover {
+
+/// What tells a file from what was at its path before.
+struct FileIdentity {
+    std::uint64_t device = 0, inode = 0, size = 0;
+    std::int64_t modifiedNs = 0;
+    std::uint32_t mode = 0, user = 0, group = 0;  ///< What requireTrusted() looks at.
+
+    bool operator==(const FileIdentity&) const = default;
+};
+
+/// A plugin file by its name ("echo" is echo.so).
+struct PluginFile {
+    std::string name;
+    std::string path;
+    FileIdentity identity;
+    FileIdentity properties;  ///< Of the <name>.properties beside it; none: as made by default.
+};
+
+/// Those of a folder, sorted by name.
+struct PluginFiles {
+    std::vector<PluginFile> files;
+    std::string error;  ///< Why some may be missing here that are there; empty: none is.
+};
+
+/// The plugin files of a folder, and which of them are finished: a file that somebody is still copying is none of ours.
+/// Threads: one at a time.
+class PluginFolder {
+public:
+    using Clock = std::chrono::steady_clock;
+
+    explicit PluginFolder(std::string path) : path_(std::move(path)) {}
+
+    [[nodiscard]] const std::string& path() const { return path_; }
+    /// Every *.so with a plugin's name. A folder that does not exist has none.
+    [[nodiscard]] PluginFiles files() const;
+    /// Whether nothing of the file, nor of the properties beside it, has changed for a while. Asked again and again, with the
+    /// same `now` for all files.
+    [[nodiscard]] bool settled(const PluginFile& file, Clock::time_point now);
+
+private:
+    struct Seen {
+        FileIdentity identity, properties;
+        Clock::time_point since;
+    };
+
+    std::string path_;
+    std::map<std::string, Seen> seen_;
+};
+
+}  // namespace drover

@@ -1,0 +1,53 @@
+#pragma once
+
+#include <chrono>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "config/Configuration.h"
+#include "process/Component.h"
+#include "process/FolderWatch.h"
+
+namespace drover {
+
+/// Asks for a reload when what the files of the configuration hold has changed and stays so for a while: those of --config
+/// and --env-file, and those beside plugins. Contents are compared, so it makes no difference how a file is replaced, and
+/// nothing happens for what else lies in its folder. What was asked for once, and refused, is not asked for again
+/// until other files count.
+class ConfigWatch : public Component {
+public:
+    /// Whether the files still held just these texts, so that they were taken or refused.
+    using Reload = std::function<bool(const FileTexts& texts)>;
+
+    /// `changed` is called, on another thread, when rescan() may find something; `reload` by rescan(). It may change the
+    /// configuration that rescan() was given.
+    ConfigWatch(const Configuration& config, std::function<void()> changed, Reload reload);
+
+    [[nodiscard]] const std::string& name() const override { return name_; }
+    void start() override;
+    void rescan(const Configuration& config, bool asked) override;
+    void drain(Component::Clock::time_point /*deadline*/) override { watch_.reset(); }
+
+private:
+    const std::string name_ = "config watch";
+    const std::vector<std::string> folders_;
+    const std::function<void()> changed_;
+    const Reload reload_;
+    FileTexts seen_;
+    Component::Clock::time_point seenSince_;
+    /// The files to look at, which the thread of the watch reads.
+    struct Watched {
+        std::mutex mutex;
+        std::vector<std::string> files;
+    };
+    const std::shared_ptr<Watched> watched_ = std::make_shared<Watched>();
+    std::vector<std::string> files_;  ///< At the last rescan.
+    std::optional<FileTexts> asked_;  ///< What the last reload was asked for, and refused.
+    std::unique_ptr<FolderWatch> watch_;
+};
+
+}  // namespace drover

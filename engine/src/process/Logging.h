@@ -1,0 +1,50 @@
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <string>
+
+#include <Poco/AutoPtr.h>
+#include <Poco/ErrorHandler.h>
+
+#include "config/Configuration.h"
+#include "process/LogChannel.h"
+
+namespace drover {
+
+/// Sends every Poco logger of the process to standard error as the configuration says, while it lives.
+/// Also reports what threads of Poco throw, which its own handler would swallow in a release build (pitfall N13), and lets
+/// the last lines out when the process crashes.
+class Logging {
+public:
+    explicit Logging(const Configuration& config);
+    ~Logging();
+    Logging(const Logging&) = delete;
+    Logging& operator=(const Logging&) = delete;
+
+    /// Applies log.level.
+    void apply(const Configuration& config);
+
+    /// Hides the secrets of `config`, too, in what the process logs from now on. Any thread.
+    static void hide(const Configuration& config);
+    /// Waits until what was logged is written, for at most `timeout`. Any thread.
+    static void flush(std::chrono::milliseconds timeout);
+    /// How many lines were dropped since nobody read them. Any thread.
+    [[nodiscard]] static std::uint64_t dropped();
+    /// A text that is shown elsewhere, as the log would show it. Any thread.
+    [[nodiscard]] static std::string masked(const std::string& text);
+
+private:
+    class ThreadErrors : public Poco::ErrorHandler {
+    public:
+        void exception(const Poco::Exception& error) override;
+        void exception(const std::exception& error) override;
+        void exception() override;
+    };
+
+    Poco::AutoPtr<LogChannel> channel_;
+    ThreadErrors errors_;
+    Poco::ErrorHandler* before_;
+};
+
+}  // namespace drover

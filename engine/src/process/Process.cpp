@@ -1,0 +1,409 @@
+#include "process/Process.h"
+
+#include <algorithm>
+#include <optional>
+#include <unistd.h>
+
+#include <Poco/Logger.h>
+
+#include "control/ControlSocket.h"
+#include "core/JsonWriter.h"
+#include "core/Version.h"
+#include "drover/Exceptions.h"
+#include "process/Logging.h"
+
+namespace drover {
+
+namespace {
+
+using std::chrono::duration_cast;
+using std::chrono::milliseconds;
+
+/// How often a server that does not answer is asked.
+constexpr milliseconds kProbeInterval{200};
+/// How long the last lines of the log may take.
+constexpr milliseconds kLastFlush{1000};
+
+Poco::Logger& logger() {
+    return Poco::Logger::get("engine");
+}
+
+std::string messageOf(const std::exception& error) {
+    const auto* poco = dynamic_cast<const Poco::Exception*>(&error);
+    return poco != nullptr ? poco->displayText() : error.what();
+}
+
+std::string seconds(milliseconds time) {
+    const auto tenths = time.count() / 100;
+    return std::to_string(tenths / 10) + "." + std::to_string(tenths % 10) + " s";
+}
+
+}  // namespace
+
+Process::Process(Configuration config,
+                 Settings settings,
+                 std::function<void(const Configuration&)> onReload)
+    : config_(std::move(config)), settings_(std::move(settings)), onReload_(std::move(onReload)) {
+    commands_.add("health", [this](const JsonView&) { return healthJson(); });
+}
+
+Process::~Process() {
+    while (!components_.empty()) {
+        components_.pop_back();
+    }
+}
+
+ExitCode Process::run(const Assembly& assembly) {
+    // Both end before the components do: they look at them.
+    std::unique_ptr<ControlSocket> control;
+    if (!settings_.controlSocket.empty()) {
+        control = std::make_unique<ControlSocket>(settings_.controlSocket, commands_);
+    }
+    const SignalThread signals(*this);
+    const ExitCode waited = waitForServers(assembly.probes);
+    if (waited != ExitCode::Ok || drainRequested()) {
+        return waited;
+    }
+    try {
+        start(assembly);
+    } catch (...) {
+        drain();
+        throw;
+    }
+    serveRequests();
+    drain();
+    const auto parts = started();
+    if (std::any_of(
+            parts.begin(), parts.end(), [](const Component* one) { return one->stillBusy(); })) {
+        // Destroying what a thread still uses would crash, waiting for it would be for ever.
+        logger().warning(
+            "a handler does not end within shutdown.graceMs; the process ends without it");
+        control.reset();
+        Logging::flush(kLastFlush);
+        _exit(static_cast<int>(ExitCode::Ok));
+    }
+    return ExitCode::Ok;
+}
+
+ExitCode Process::waitForServers(const std::vector<ServerProbe>& probes) {
+    const auto deadline = Clock::now() + settings_.startupTimeout;
+    for (const ServerProbe& probe : probes) {
+        bool told = false;
+        while (!drainRequested()) {
+            std::string reason;
+            try {
+                probe.ask();
+                break;
+            } catch (const ConfigException&) {
+                throw;
+            } catch (const std::exception& error) {
+                reason = messageOf(error);
+            }
+            if (Clock::now() >= deadline) {
+                logger().fatal(probe.name + " did not answer within startup.timeoutMs (" +
+                               std::to_string(settings_.startupTimeout.count()) + "): " + reason);
+                return ExitCode::Unavailable;
+            }
+            if (!told) {
+                logger().warning("waiting for " + probe.name + ": " + reason);
+                told = true;
+            }
+            std::unique_lock<std::mutex> lock(mutex_);
+            waitingFor_ = probe.name + ": " + reason;
+            changed_.wait_for(lock, kProbeInterval, [this] {
+                return std::find(requests_.begin(), requests_.end(), Request::Drain) !=
+                       requests_.end();
+            });
+        }
+    }
+    const std::lock_guard<std::mutex> lock(mutex_);
+    waitingFor_.clear();
+    return ExitCode::Ok;
+}
+
+void Process::start(const Assembly& assembly) {
+    components_ = assembly.construct(*this);
+    for (const std::unique_ptr<Component>& component : components_) {
+        component->start();
+        const std::lock_guard<std::mutex> lock(mutex_);
+        started_.push_back(component.get());
+    }
+    setState(State::Running);
+    logger().information(
+        "drover " + std::string(version()) + " is running, process " + std::to_string(getpid()) +
+        (settings_.controlSocket.empty() ? "" : ", control socket " + settings_.controlSocket));
+}
+
+void Process::serveRequests() {
+    for (Request request = next(); request != Request::Drain; request = next()) {
+        try {
+            serve(request);
+        } catch (const std::exception& error) {
+            logger().error("what was asked for failed: " + messageOf(error));
+        }
+    }
+}
+
+void Process::serve(Request request) {
+    switch (request) {
+        case Request::Drain:
+            break;
+        case Request::Reload:
+            reload(config_.reread());
+            break;
+        case Request::Rescan:
+        case Request::Look:
+            for (Component* component : started()) {
+                component->rescan(config_, request == Request::Rescan);
+            }
+            break;
+        case Request::Quiet:
+            setState(State::Quiet);
+            logger().information("quiet: taking nothing new");
+            for (Component* component : started()) {
+                component->quiet();
+            }
+            break;
+        case Request::Resume:
+            setState(State::Running);
+            logger().information("resumed");
+            for (Component* component : started()) {
+                component->resume();
+            }
+            break;
+    }
+}
+
+bool Process::reload(const FileTexts& texts) {
+    Configuration fresh = config_.reread();
+    if (fresh.filesRead() != texts) {
+        return false;
+    }
+    reload(std::move(fresh));
+    rescan();
+    return true;
+}
+
+void Process::reload(Configuration fresh) {
+    Logging::hide(fresh);
+    std::vector<std::string> problems = fresh.emptied(config_);
+    if (problems.empty()) {
+        problems = Settings::check(fresh);
+    }
+    if (problems.empty()) {
+        fresh.keep(config_);
+        try {
+            adopt(std::move(fresh));
+            logger().information("configuration reloaded");
+        } catch (const Exception& error) {
+            problems.push_back(error.message());
+        } catch (const std::exception& error) {
+            problems.push_back(messageOf(error));
+        }
+    }
+    for (const std::string& problem : problems) {
+        logger().error("not reloaded: " + problem);
+    }
+}
+
+void Process::adopt(Configuration fresh) {
+    std::vector<Component::Change> changes;
+    for (Component* component : started()) {
+        if (Component::Change change = component->prepare(fresh)) {
+            changes.push_back(std::move(change));
+        }
+    }
+    // Nothing below refuses any more.
+    tellChanges(fresh);
+    config_ = std::move(fresh);
+    settings_.shutdownGrace = milliseconds(config_.integer("shutdown.graceMs"));
+    onReload_(config_);
+    for (const Component::Change& change : changes) {
+        change();
+    }
+}
+
+void Process::tellChanges(const Configuration& fresh) const {
+    auto before = config_.effective();
+    const auto after = fresh.effective();
+    for (const auto& [key, value] : after) {
+        // A default that nobody had to name: plugin.<name>.isolation.
+        if (Configuration::aliasOf(key).empty() && config_.schema().find(key) != nullptr) {
+            if (const auto old = config_.find(key)) {
+                before.emplace(key, *old);
+            }
+        }
+    }
+    for (const auto& [key, value] : after) {
+        const auto old = before.find(key);
+        if (old == before.end() ? value.origin == "default" : old->second.text == value.text) {
+            continue;
+        }
+        const KeySpec* spec = fresh.schema().find(key);
+        if (spec != nullptr && spec->secret) {
+            logger().information(value.origin + ": " + key + " has changed");
+        } else {
+            logger().information(value.origin + ": " + key + " is " + value.text + " now" +
+                                 (old == before.end() ? "" : ", it was " + old->second.text));
+        }
+    }
+    for (const auto& [key, value] : before) {
+        const bool known = fresh.schema().find(key) != nullptr || fresh.schema().inTable(key);
+        if (!known || after.count(key) != 0 || value.origin == "default") {
+            continue;
+        }
+        logger().information(key + " is not set any more");
+    }
+    for (const auto& [key, value] : fresh.kept()) {
+        const auto told = config_.kept().find(key);
+        const auto& now = value.said;
+        if (told != config_.kept().end() && now.has_value() == told->second.said.has_value() &&
+            (!now || now->text == told->second.said->text)) {
+            continue;
+        }
+        logger().warning(now ? now->origin + ": " + key + " has changed and needs a restart"
+                             : key + " is not set any more, which needs a restart");
+    }
+}
+
+void Process::drain() {
+    const auto began = Clock::now();
+    const auto deadline = began + settings_.shutdownGrace;
+    setState(State::Draining);
+    std::vector<Component*> components = started();
+    std::reverse(components.begin(), components.end());
+    // Nobody takes anything new while the first of them use up the time.
+    for (Component* component : components) {
+        component->quiet();
+    }
+    for (Component* component : components) {
+        if (stopRequested()) {
+            component->stopNow();
+        }
+        component->drain(deadline);
+    }
+    logger().information("ended after " +
+                         seconds(duration_cast<milliseconds>(Clock::now() - began)));
+}
+
+void Process::setState(State state) {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    state_ = state;
+}
+
+const char* Process::nameOf(State state) {
+    switch (state) {
+        case State::Starting:
+            return "starting";
+        case State::Running:
+            return "running";
+        case State::Quiet:
+            return "quiet";
+        case State::Draining:
+            break;
+    }
+    return "draining";
+}
+
+std::vector<Component*> Process::started() const {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    return started_;
+}
+
+std::string Process::healthJson() const {
+    HealthReports reports;
+    for (const Component* component : started()) {
+        for (auto& report : component->health()) {
+            reports.push_back(std::move(report));
+        }
+    }
+    State state;
+    {
+        const std::lock_guard<std::mutex> lock(mutex_);
+        state = state_;
+        if (!waitingFor_.empty()) {
+            reports.push_back({"startup", {false, "waiting for " + waitingFor_}});
+        }
+    }
+    // Quiet is asked for by an operator and no fault; a process that starts or ends is not fit for work.
+    const bool ok =
+        (state == State::Running || state == State::Quiet) &&
+        std::all_of(reports.begin(), reports.end(), [](const auto& one) { return one.second.ok; });
+    JsonWriter json;
+    json.beginObject();
+    json.key("ok").boolean(ok);
+    json.key("state").text(nameOf(state));
+    json.key("version").text(version());
+    json.key("pid").number(getpid());
+    json.key("uptimeMs").number(duration_cast<milliseconds>(Clock::now() - began_).count());
+    json.key("logLinesDropped").number(static_cast<std::int64_t>(Logging::dropped()));
+    json.key("checks").beginArray();
+    for (const auto& [name, report] : reports) {
+        json.beginObject();
+        json.key("name").text(name);
+        json.key("ok").boolean(report.ok);
+        json.key("detail").text(report.detail);
+        json.endObject();
+    }
+    json.endArray();
+    json.endObject();
+    return json.str();
+}
+
+void Process::post(Request request) {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    // One in front of a reload does not see what the reload brings.
+    if (request == Request::Look && !requests_.empty() && requests_.back() == request) {
+        return;
+    }
+    requests_.push_back(request);
+    changed_.notify_all();
+}
+
+Process::Request Process::next() {
+    std::unique_lock<std::mutex> lock(mutex_);
+    changed_.wait(lock, [this] { return !requests_.empty(); });
+    const Request request = requests_.front();
+    requests_.pop_front();
+    return request;
+}
+
+bool Process::drainRequested() const {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    return std::find(requests_.begin(), requests_.end(), Request::Drain) != requests_.end();
+}
+
+bool Process::stopRequested() const {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    return stopNow_;
+}
+
+void Process::onDrain(int signal) {
+    logger().information("signal " + std::to_string(signal) +
+                         ": finishing what runs; a second one ends at once");
+    post(Request::Drain);
+}
+
+void Process::onStopNow(int signal) {
+    logger().warning("signal " + std::to_string(signal) + " again: ending at once");
+    {
+        const std::lock_guard<std::mutex> lock(mutex_);
+        stopNow_ = true;
+    }
+    for (Component* component : started()) {
+        component->stopNow();
+    }
+}
+
+void Process::onReload() {
+    post(Request::Reload);
+    post(Request::Rescan);
+}
+void Process::onQuiet() {
+    post(Request::Quiet);
+}
+void Process::onResume() {
+    post(Request::Resume);
+}
+
+}  // namespace drover

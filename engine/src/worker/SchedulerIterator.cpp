@@ -1,0 +1,147 @@
+#include "worker/SchedulerIterator.h"
+
+#include <algorithm>
+#include <cctype>
+
+#include <Poco/Exception.h>
+#include <Poco/Logger.h>
+
+#include "core/JsonText.h"
+#include "core/NodeNumber.h"
+#include "core/SchedulerSlots.h"
+
+namespace drover {
+
+namespace {
+
+/// Of 5.48.1, where it may be 2097152.
+constexpr std::int64_t kLowestPriority = 2097152;
+
+void appendMember(std::string& out, std::string_view name, std::string_view value) {
+    appendJsonString(out, name);
+    out.append(":").append(value).append(",");
+}
+
+/// As BullMQ writes them, which fills in options as it reads a job.
+void takeOption(std::string_view name, std::string_view value, SchedulerItem& item) {
+    const bool isNumber = !value.empty() && (value[0] == '-' || std::isdigit(value[0]) != 0);
+    if (name == "backoff" && isNumber) {
+        appendMember(
+            item.optsMembers, name, R"({"type":"fixed","delay":)" + std::string(value) + "}");
+    } else {
+        appendMember(item.optsMembers, name, value);
+    }
+}
+
+/// The job's opts.repeat for the script: what the next job takes over, with the count raised.
+void takeRepeat(std::string_view json, const Schedule& schedule, SchedulerItem& item) {
+    item.pattern = schedule.everyMs == 0 && !schedule.pattern.empty();
+    item.everyMs = schedule.everyMs;
+    const auto members = splitJsonObject(json);
+    for (const auto& [name, value] : *members) {
+        if (name == "offset") {
+            item.offsetMs = schedule.offsetMs;
+        } else if (name != "count") {
+            appendMember(item.repeatMembers, name, value);
+        }
+    }
+    appendMember(item.repeatMembers, "count", std::to_string(schedule.count + 1));
+}
+
+}  // namespace
+
+Iteration SchedulerIterator::tryToIterate(RedisClient& redis,
+                                          const ClaimedJob& job,
+                                          std::int64_t nowMs) const {
+    const auto members = splitJsonObject(job.opts);
+    if (!members) {
+        return {Iteration::State::Failed, "its job's opts are no JSON object"};
+    }
+    SchedulerItem item;
+    item.scheduler = job.scheduler;
+    item.takenId = job.id;
+    item.data = job.data;
+    std::optional<Schedule> schedule;
+    bool hasAttempts = false;
+    for (const auto& [name, value] : *members) {
+        if (name == "repeat") {
+            schedule = parseSchedule(value);
+            if (schedule) {
+                takeRepeat(value, *schedule, item);
+            }
+        } else if (name == "prevMillis") {
+            item.prevMillis = wholePart(nodeNumber(value));
+        } else if (name != "jobId" && name != "delay" && name != "timestamp") {
+            takeOption(name, value, item);
+            hasAttempts = hasAttempts || name == "attempts";
+            if (name == "priority") {
+                item.priority = static_cast<int>(
+                    std::clamp<std::int64_t>(wholePart(nodeNumber(value)), 0, kLowestPriority));
+            } else if (name == "lifo") {
+                item.lifo = nodeTruth(value);
+            }
+        }
+    }
+    if (!hasAttempts) {
+        takeOption("attempts", "0", item);
+    }
+    if (!schedule) {
+        return {Iteration::State::Failed, "its job's opts have no repeat"};
+    }
+    if (isOver(*schedule, nowMs)) {
+        return {Iteration::State::Nothing, ""};
+    }
+    try {
+        if (item.pattern) {
+            item.nextByPatternMs = nextCron(*schedule, job.scheduler, item.prevMillis, nowMs);
+        }
+    } catch (const Poco::InvalidArgumentException& error) {
+        return {Iteration::State::Unreadable, error.message()};
+    }
+    const SchedulerResult result = backend_.iterateScheduler(redis, item, nowMs);
+    switch (result.code) {
+        case SchedulerResult::Code::Made:
+            return {Iteration::State::Done, result.nextId};
+        case SchedulerResult::Code::Nothing:
+            return {Iteration::State::Nothing, ""};
+        case SchedulerResult::Code::Legacy:
+            return {Iteration::State::Legacy, ""};
+        case SchedulerResult::Code::Exists:
+            break;
+    }
+    return {Iteration::State::Failed, "its next job " + result.nextId + " exists already"};
+}
+
+Iteration SchedulerIterator::iterate(RedisClient& redis,
+                                     const ClaimedJob& job,
+                                     std::int64_t nowMs) {
+    Iteration iteration = tryToIterate(redis, job, nowMs);
+    Poco::Logger& logger = Poco::Logger::get("worker");
+    if (iteration.state == Iteration::State::Legacy && isNews(job.scheduler)) {
+        logger.warning(
+            "job %s of %s: \"%s\" is a repeatable job of 5.x without a scheduler; it runs, and is "
+            "not repeated from here",
+            job.id,
+            job.queue,
+            job.scheduler);
+    } else if (iteration.state == Iteration::State::Unreadable && isNews(job.scheduler)) {
+        logger.warning(
+            "scheduler \"%s\" of %s: its next run cannot be told here (%s); its jobs go back, for "
+            "a "
+            "worker with a repeat strategy that can",
+            job.scheduler,
+            job.queue,
+            iteration.text);
+    } else if (iteration.state == Iteration::State::Failed && isNews(job.scheduler)) {
+        logger.error(
+            "scheduler \"%s\" of %s stands still: %s", job.scheduler, job.queue, iteration.text);
+    }
+    return iteration;
+}
+
+bool SchedulerIterator::isNews(const std::string& scheduler) {
+    const std::lock_guard lock(mutex_);
+    return told_.insert(scheduler).second;
+}
+
+}  // namespace drover

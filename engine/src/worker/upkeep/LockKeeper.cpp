@@ -1,0 +1,61 @@
+#include "worker/upkeep/LockKeeper.h"
+
+#include <algorithm>
+#include <utility>
+
+#include <Poco/Logger.h>
+
+#include "worker/upkeep/CancelListener.h"
+
+namespace drover {
+
+namespace {
+
+constexpr std::size_t kLocksPerCall = 500;
+
+void renew(RedisClient& redis,
+           const QueueBackend& backend,
+           HeldJobs& held,
+           std::chrono::milliseconds lockDuration) {
+    const auto locks = held.locks();
+    for (std::size_t from = 0; from < locks.size(); from += kLocksPerCall) {
+        const auto begin = locks.begin() + static_cast<std::ptrdiff_t>(from);
+        const auto end = locks.begin() +
+                         static_cast<std::ptrdiff_t>(std::min(from + kLocksPerCall, locks.size()));
+        const std::string& queue = backend.keys().qualifiedName();
+        const RenewResult result = backend.extendLocks(redis, {begin, end}, lockDuration);
+        for (std::size_t i = 0; i < result.cancelled.size(); ++i) {
+            const auto& [id, token] = locks[from + result.cancelled[i]];
+            cancelRun(held, queue, id, token, result.reasons[i]);
+        }
+        for (const std::size_t position : result.lost) {
+            const auto& [id, token] = locks[from + position];
+            // A job that ended between the list and the call has no lock any more either: it is not held, not lost.
+            if (held.cancel(id, token, CancelReason::Lost)) {
+                Poco::Logger::get("worker").warning(
+                    "job %s of %s: its lock is lost; its cancel token is set", id, queue);
+            }
+        }
+    }
+}
+
+}  // namespace
+
+LockKeeper::LockKeeper(std::unique_ptr<RedisClient> redis, const Clock& clock)
+    : clock_(clock), rounds_("lock-keeper", std::move(redis), clock) {}
+
+void LockKeeper::watch(const QueueBackend& backend,
+                       HeldJobs& held,
+                       std::chrono::milliseconds lockDuration) {
+    const auto interval = lockDuration / 2;
+    rounds_.add(
+        [this, &backend, &held, lockDuration, interval](RedisClient& redis) {
+            const auto next = clock_.monotonic() + interval;
+            renew(redis, backend, held, lockDuration);
+            return next;
+        },
+        interval,
+        clock_.monotonic() + interval);
+}
+
+}  // namespace drover
