@@ -36,6 +36,7 @@ class AdvanceCallsTest : public RedisFixture {
     CPPUNIT_TEST(aJobThatCannotEndHoldsUpNobody);
     CPPUNIT_TEST(aRefusalFollowsTheAnswerOfTheOtherCall);
     CPPUNIT_TEST(aCallThatOnlyClaimsGoesAlone);
+    CPPUNIT_TEST(aCallCarriesOnlySoManyBytes);
     CPPUNIT_TEST(nothingElseIsCalledWhileAnAnswerIsAwaited);
     CPPUNIT_TEST_SUITE_END();
 
@@ -243,6 +244,15 @@ public:
         CPPUNIT_ASSERT(calls_->maySend());
     }
 
+    void aCallCarriesOnlySoManyBytes() {
+        const auto jobs = claimed(10);
+        end(jobs, "\"" + std::string(AdvanceCalls::kEnoughBytes / 4, 'r') + "\"");
+        CPPUNIT_ASSERT_EQUAL(4, calls_->outcomes());
+        send(0);
+        CPPUNIT_ASSERT_EQUAL(std::size_t{4}, answer().ended.size());
+        CPPUNIT_ASSERT_EQUAL(std::size_t{6}, settlement_->finish.size());
+    }
+
     void nothingElseIsCalledWhileAnAnswerIsAwaited() {
         send(1);
         CPPUNIT_ASSERT_THROW(redis_->call(Command{"PING"}), Poco::IllegalStateException);
@@ -290,7 +300,7 @@ private:
         return claim(count);
     }
     /// As if their handlers had completed them.
-    void end(const std::vector<ClaimedJob>& jobs) {
+    void end(const std::vector<ClaimedJob>& jobs, const std::string& result = "1") {
         for (const ClaimedJob& job : jobs) {
             auto run = std::make_shared<JobRun>(
                 job,
@@ -298,7 +308,7 @@ private:
                 backend(),
                 *clients_,
                 clock_.monotonic());
-            run->setOutcome({JobOutcome::Kind::Completed, "1", "", 0});
+            run->setOutcome({JobOutcome::Kind::Completed, result, "", 0});
             settlement_->add(run, "test 1", clock_.wallMs());
         }
     }

@@ -20,6 +20,12 @@ void completeAll(std::span<RunningJob* const> jobs) {
     }
 }
 
+void failAll(std::span<RunningJob* const> jobs) {
+    for (RunningJob* job : jobs) {
+        job->setOutcome({JobOutcome::Kind::Failed, "boom", "", 0});
+    }
+}
+
 }  // namespace
 
 /// From the claim to the outcome, as another client of the queue sees it.
@@ -48,6 +54,11 @@ class WorkerTest : public RedisFixture {
     CPPUNIT_TEST(aJobWhoseScheduleCannotBeReadGoesBackUnstarted);
     CPPUNIT_TEST(madeReadyItClaimsNothing);
     CPPUNIT_TEST(startedItIsListed);
+    CPPUNIT_TEST(optionsOfOtherTypesCountAsInNode);
+    CPPUNIT_TEST(aCountBeyondAllNumbersIsTheLast);
+    CPPUNIT_TEST(aBackoffOfMinusOneEndsTheJob);
+    CPPUNIT_TEST(aClosedLimiterIsAskedAgainWithinTheLongestDelay);
+    CPPUNIT_TEST(aRateLimitOfTheHandlerIsWaitedForWithinTheLongestDelay);
     CPPUNIT_TEST_SUITE_END();
 
 public:
@@ -506,6 +517,85 @@ public:
         run(std::make_shared<FakeHandler>(completeAll));
         worker_->awaitListed();
         CPPUNIT_ASSERT(text({"CLIENT", "LIST"}).find(":w:listed") != std::string::npos);
+    }
+
+    void optionsOfOtherTypesCountAsInNode() {
+        // As they come from environment variables; what "removeOnFail" should be nobody knows.
+        const std::string id = addJob(
+            "test",
+            "{}",
+            R"({"attempts":"3","backoff":{"type":"fixed","delay":"20"},"removeOnFail":{"count":"x"}})");
+        auto handler = std::make_shared<FakeHandler>(failAll);
+        run(handler);
+        eventually("failed", [&] { return stateOf(id) == JobState::Failed; });
+        CPPUNIT_ASSERT_EQUAL(std::size_t{3}, handler->seen());
+        CPPUNIT_ASSERT_EQUAL(std::string("3"), hash(id)["atm"]);
+    }
+
+    void aCountBeyondAllNumbersIsTheLast() {
+        const std::pair<const char*, const char*> counts[] = {{"atm", "2147483647"},
+                                                              {"attemptsMade", "2147483647"},
+                                                              {"atm", "99999999999999999999"},
+                                                              {"attemptsMade", "9007199254740993"}};
+        std::vector<std::string> ids;
+        for (const auto& [field, value] : counts) {
+            ids.push_back(addJob("test", "{}", R"({"attempts":3})"));
+            redis({"HSET", keys().job(ids.back()), field, value});
+        }
+        // parseInt() reads 1 of it, and a number below 0 as it is.
+        for (const char* value : {"1e308", "-1"}) {
+            ids.push_back(addJob("test", "{}", R"({"attempts":3})"));
+            redis({"HSET", keys().job(ids.back()), "atm", value});
+        }
+        auto handler = std::make_shared<FakeHandler>(failAll);
+        run(handler);
+        for (const std::string& id : ids) {
+            eventually("failed " + id, [&] { return stateOf(id) == JobState::Failed; });
+        }
+        CPPUNIT_ASSERT_EQUAL(std::size_t{4 + 2 + 4}, handler->seen());
+    }
+
+    void aBackoffOfMinusOneEndsTheJob() {
+        const std::string id =
+            addJob("test", "{}", R"({"attempts":3,"backoff":{"type":"fixed","delay":-1}})");
+        auto handler = std::make_shared<FakeHandler>(failAll);
+        run(handler);
+        eventually("failed", [&] { return stateOf(id) == JobState::Failed; });
+        CPPUNIT_ASSERT_EQUAL(std::size_t{1}, handler->seen());
+    }
+
+    void aClosedLimiterIsAskedAgainWithinTheLongestDelay() {
+        settings_.limiter = {1, std::chrono::seconds(600)};
+        settings_.maximumRateLimitDelay = milliseconds(100);
+        redis({"CONFIG", "RESETSTAT"});
+        addJob();
+        addJob();
+        run(std::make_shared<FakeHandler>(completeAll));
+        // The script asks for the time that is left only where the limiter is closed.
+        eventually("it was told to wait", [&] {
+            return text({"INFO", "commandstats"}).find("cmdstat_pttl:") != std::string::npos;
+        });
+        eventually("one ran", [&] { return worker_->stats().completed == 1; });
+        redis({"DEL", keys().limiter});
+        eventually("the other ran", [&] { return worker_->stats().completed == 2; });
+    }
+
+    void aRateLimitOfTheHandlerIsWaitedForWithinTheLongestDelay() {
+        settings_.limiter = {100, std::chrono::seconds(600)};
+        settings_.maximumRateLimitDelay = milliseconds(100);
+        std::atomic<int> runs{0};
+        const std::string id = addJob();
+        run(std::make_shared<FakeHandler>([&runs](std::span<RunningJob* const> jobs) {
+            if (++runs == 1) {
+                jobs.front()->setOutcome({JobOutcome::Kind::RateLimited, "", "", 600000});
+            } else {
+                completeAll(jobs);
+            }
+        }));
+        eventually("it goes back", [&] { return worker_->stats().handedBack == 1; });
+        CPPUNIT_ASSERT(number({"PTTL", keys().limiter}) > 500000);
+        redis({"DEL", keys().limiter});
+        eventually("completed", [&] { return stateOf(id) == JobState::Completed; });
     }
 
     void aJobWhoseScheduleCannotBeReadGoesBackUnstarted() {

@@ -322,12 +322,17 @@ public:
         const std::string kept = before != nullptr ? before : "";
         ::setenv("TZ", ":America/Santiago", 1);
         const std::int64_t winter = TimeZone::local().offsetAt(ms("2026-07-01T00:00Z") / 1000);
+        std::vector<std::int64_t> byName;
+        for (const char* name : {"default", "local", "System"}) {
+            byName.push_back(TimeZone::named(name).offsetAt(ms("2026-07-01T00:00Z") / 1000));
+        }
         if (before != nullptr) {
             ::setenv("TZ", kept.c_str(), 1);
         } else {
             ::unsetenv("TZ");
         }
         CPPUNIT_ASSERT_EQUAL(std::int64_t{-4 * 3600}, winter);
+        CPPUNIT_ASSERT(byName == std::vector<std::int64_t>(3, winter));
     }
 };
 

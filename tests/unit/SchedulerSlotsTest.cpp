@@ -41,6 +41,7 @@ class SchedulerSlotsTest : public CppUnit::TestFixture {
     CPPUNIT_TEST(everyBeginsAtItsStartOrItsOffsetOrNow);
     CPPUNIT_TEST(limitAndEndAreOver);
     CPPUNIT_TEST(repeatOptionsAreReadAsTheyAreStored);
+    CPPUNIT_TEST(repeatOptionsOfBullmq5AreRead);
     CPPUNIT_TEST_SUITE_END();
 
 public:
@@ -132,6 +133,24 @@ public:
         CPPUNIT_ASSERT_EQUAL(std::int64_t{250}, parseSchedule(R"({"every":250})")->everyMs);
         CPPUNIT_ASSERT(!parseSchedule("[]"));
         CPPUNIT_ASSERT(!parseSchedule("{"));
+    }
+
+    void repeatOptionsOfBullmq5AreRead() {
+        const auto next = [](const std::string& members) {
+            const auto schedule = parseSchedule(R"({"pattern":"0 9 * * 1",)" + members + "}");
+            // Monday, 2026-06-01T10:00:00Z
+            return nextCron(schedule.value(), "", 0, 1780308000000).value_or(0);
+        };
+        constexpr std::int64_t kMondayAt9 = 1780909200000;  // 2026-06-08T09:00:00Z
+        constexpr std::int64_t kWeek = 7 * 24 * 60 * kMinute;
+        CPPUNIT_ASSERT_EQUAL(kMondayAt9, next(R"("tz":"UTC")"));
+        CPPUNIT_ASSERT_EQUAL(kMondayAt9 - 330 * kMinute, next(R"("tz":"Asia/Kolkata")"));
+        CPPUNIT_ASSERT_EQUAL(kMondayAt9, next(R"("tz":"Asia/Kolkata","utc":true)"));
+        CPPUNIT_ASSERT_EQUAL(kMondayAt9 - 330 * kMinute, next(R"("tz":330)"));
+        CPPUNIT_ASSERT_EQUAL(kMondayAt9 + 90 * kMinute - kWeek, next(R"("tz":-90)"));
+        CPPUNIT_ASSERT_EQUAL(kMondayAt9 + kWeek, next(R"("tz":"UTC","nthDayOfWeek":3)"));
+        CPPUNIT_ASSERT_EQUAL(kMondayAt9 + kWeek, next(R"("tz":"UTC","nthDayOfWeek":"3")"));
+        CPPUNIT_ASSERT_EQUAL(std::int64_t{0}, next(R"("tz":"UTC","nthDayOfWeek":2.5)"));
     }
 };
 
