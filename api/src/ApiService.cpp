@@ -6,12 +6,12 @@
 
 #include <Poco/Logger.h>
 
-#include "ConfiguredRoutes.h"
-#include "HealthPages.h"
 #include "HttpFront.h"
-#include "HttpServer.h"
 #include "drover/Exceptions.h"
 #include "drover/Service.h"
+#include "http/HttpServer.h"
+#include "pages/HealthPages.h"
+#include "routes/ConfiguredRoutes.h"
 
 namespace drover::api {
 

@@ -1,8 +1,8 @@
 #include "HttpFront.h"
 
-#include "HttpText.h"
-#include "OpenApi.h"
-#include "Target.h"
+#include "http/HttpText.h"
+#include "http/Target.h"
+#include "pages/OpenApi.h"
 
 namespace drover::api {
 

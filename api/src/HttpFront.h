@@ -5,10 +5,10 @@
 #include <optional>
 #include <string>
 
-#include "DocsPages.h"
-#include "HttpServer.h"
-#include "Router.h"
 #include "drover/Routes.h"
+#include "http/HttpServer.h"
+#include "pages/DocsPages.h"
+#include "routes/Router.h"
 
 namespace drover::api {
 

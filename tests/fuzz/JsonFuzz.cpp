@@ -3,9 +3,9 @@
 #include <Poco/Exception.h>
 
 #include "Fuzz.h"
-#include "JsonTemplate.h"
 #include "core/JsonText.h"
 #include "drover/Json.h"
+#include "routes/JsonTemplate.h"
 
 using namespace drover;
 

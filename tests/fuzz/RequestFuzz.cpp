@@ -4,8 +4,8 @@
 #include <Poco/Exception.h>
 
 #include "Fuzz.h"
-#include "RequestReader.h"
-#include "Target.h"
+#include "http/RequestReader.h"
+#include "http/Target.h"
 
 using namespace drover::api;
 

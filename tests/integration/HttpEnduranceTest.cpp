@@ -4,8 +4,8 @@
 #include <thread>
 #include <vector>
 
-#include "HealthPages.h"
 #include "HttpFixture.h"
+#include "pages/HealthPages.h"
 
 namespace api = drover::api;
 using drover::test::HttpFixture;

@@ -13,9 +13,9 @@
 #include <cppunit/extensions/HelperMacros.h>
 
 #include "HttpFront.h"
-#include "HttpServer.h"
 #include "RawClient.h"
 #include "drover/Routes.h"
+#include "http/HttpServer.h"
 
 namespace drover::test {
 

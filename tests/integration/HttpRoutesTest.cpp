@@ -6,8 +6,8 @@
 #include <vector>
 #include <zlib.h>
 
-#include "HealthPages.h"
 #include "HttpFixture.h"
+#include "pages/HealthPages.h"
 #include "support/ServerProcess.h"
 
 namespace api = drover::api;

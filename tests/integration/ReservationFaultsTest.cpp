@@ -5,11 +5,11 @@
 
 #include <cppunit/extensions/HelperMacros.h>
 
-#include "ConfiguredRoutes.h"
 #include "ReservationRoutes.h"
 #include "integration/ReservationFixture.h"
 #include "plugin/loading/PluginGeneration.h"
 #include "plugin/loading/PluginLoader.h"
+#include "routes/ConfiguredRoutes.h"
 #include "support/LogCapture.h"
 #include "support/PgBouncer.h"
 #include "support/RedisFixture.h"

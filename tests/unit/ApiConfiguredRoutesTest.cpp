@@ -9,10 +9,10 @@
 #include <cppunit/TestFixture.h>
 #include <cppunit/extensions/HelperMacros.h>
 
-#include "ConfiguredRoutes.h"
-#include "HttpText.h"
-#include "OpenApi.h"
 #include "drover/Exceptions.h"
+#include "http/HttpText.h"
+#include "pages/OpenApi.h"
+#include "routes/ConfiguredRoutes.h"
 
 using drover::AddResult;
 using drover::ConfigException;

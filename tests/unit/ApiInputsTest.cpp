@@ -7,11 +7,11 @@
 #include <cppunit/TestFixture.h>
 #include <cppunit/extensions/HelperMacros.h>
 
-#include "Inputs.h"
-#include "JsonTemplate.h"
-#include "Target.h"
 #include "drover/Json.h"
 #include "drover/Routes.h"
+#include "http/Target.h"
+#include "routes/Inputs.h"
+#include "routes/JsonTemplate.h"
 
 using drover::HttpError;
 using drover::isUtf8;

@@ -4,7 +4,7 @@
 #include <cppunit/TestFixture.h>
 #include <cppunit/extensions/HelperMacros.h>
 
-#include "RequestReader.h"
+#include "http/RequestReader.h"
 
 using drover::api::RequestLimits;
 using drover::api::RequestReader;

@@ -7,9 +7,6 @@
 #include <Poco/Exception.h>
 #include <cppunit/extensions/HelperMacros.h>
 
-#include "Inputs.h"
-#include "JsonTemplate.h"
-#include "OpenApi.h"
 #include "SeatRequestJson.h"
 #include "core/ClaimedJob.h"
 #include "core/JobHash.h"
@@ -18,8 +15,11 @@
 #include "drover/Exceptions.h"
 #include "drover/JobOptions.h"
 #include "drover/Routes.h"
+#include "pages/OpenApi.h"
 #include "plugin/abi/AbiJob.h"
 #include "plugin/abi/DefaultOptions.h"
+#include "routes/Inputs.h"
+#include "routes/JsonTemplate.h"
 #include "worker/ChildJobs.h"
 
 using namespace std::string_literals;

@@ -12,8 +12,8 @@
 
 #include <Poco/Net/SocketAddress.h>
 
-#include "Connection.h"
 #include "drover/Routes.h"
+#include "http/Connection.h"
 
 namespace drover::api {
 

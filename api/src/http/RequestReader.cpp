@@ -1,10 +1,10 @@
-#include "RequestReader.h"
+#include "http/RequestReader.h"
 
 #include <algorithm>
 #include <cstdint>
 #include <utility>
 
-#include "HttpText.h"
+#include "http/HttpText.h"
 
 namespace drover::api {
 

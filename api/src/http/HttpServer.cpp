@@ -1,4 +1,4 @@
-#include "HttpServer.h"
+#include "http/HttpServer.h"
 
 #include <algorithm>
 #include <locale>
@@ -15,10 +15,10 @@
 #include <Poco/Net/ServerSocket.h>
 #include <Poco/ThreadPool.h>
 
-#include "ContentEncoding.h"
-#include "GateSocket.h"
-#include "GuardedSocket.h"
-#include "HttpText.h"
+#include "http/ContentEncoding.h"
+#include "http/GateSocket.h"
+#include "http/GuardedSocket.h"
+#include "http/HttpText.h"
 
 namespace drover::api {
 

@@ -1,11 +1,11 @@
-#include "HealthPages.h"
+#include "pages/HealthPages.h"
 
 #include <chrono>
 #include <rapidjson/stringbuffer.h>
 #include <rapidjson/writer.h>
 
-#include "HttpText.h"
-#include "Target.h"
+#include "http/HttpText.h"
+#include "http/Target.h"
 
 namespace drover::api {
 

@@ -1,4 +1,4 @@
-#include "GuardedSocket.h"
+#include "http/GuardedSocket.h"
 
 #include <algorithm>
 #include <array>
@@ -7,8 +7,8 @@
 #include <sys/socket.h>
 #include <utility>
 
-#include "ConnectionGate.h"
-#include "HttpText.h"
+#include "http/ConnectionGate.h"
+#include "http/HttpText.h"
 
 namespace drover::api {
 

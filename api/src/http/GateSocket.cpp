@@ -1,10 +1,10 @@
-#include "GateSocket.h"
+#include "http/GateSocket.h"
 
 #include <chrono>
 
 #include <Poco/Exception.h>
 
-#include "GuardedSocket.h"
+#include "http/GuardedSocket.h"
 
 namespace drover::api {
 

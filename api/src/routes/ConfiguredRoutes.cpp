@@ -1,4 +1,4 @@
-#include "ConfiguredRoutes.h"
+#include "routes/ConfiguredRoutes.h"
 
 #include <algorithm>
 #include <charconv>
@@ -10,12 +10,12 @@
 
 #include <Poco/Exception.h>
 
-#include "HttpText.h"
-#include "JsonTemplate.h"
-#include "LocationTemplate.h"
 #include "drover/Exceptions.h"
 #include "drover/Job.h"
 #include "drover/JobOptions.h"
+#include "http/HttpText.h"
+#include "routes/JsonTemplate.h"
+#include "routes/LocationTemplate.h"
 
 namespace drover::api {
 

@@ -7,8 +7,8 @@
 #include <string>
 #include <string_view>
 
-#include "ConnectionGate.h"
 #include "drover/Routes.h"
+#include "http/ConnectionGate.h"
 
 namespace drover::api {
 

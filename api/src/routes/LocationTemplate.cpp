@@ -1,4 +1,4 @@
-#include "LocationTemplate.h"
+#include "routes/LocationTemplate.h"
 
 #include <algorithm>
 #include <array>

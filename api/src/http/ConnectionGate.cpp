@@ -1,4 +1,4 @@
-#include "ConnectionGate.h"
+#include "http/ConnectionGate.h"
 
 #include <algorithm>
 #include <array>
@@ -15,8 +15,8 @@
 
 #include <Poco/Net/NetException.h>
 
-#include "GuardedSocket.h"
-#include "HttpText.h"
+#include "http/GuardedSocket.h"
+#include "http/HttpText.h"
 
 namespace drover::api {
 

@@ -1,4 +1,4 @@
-#include "DocsPages.h"
+#include "pages/DocsPages.h"
 
 #include <algorithm>
 #include <filesystem>

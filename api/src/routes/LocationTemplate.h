@@ -5,7 +5,7 @@
 #include <string_view>
 #include <vector>
 
-#include "Inputs.h"
+#include "routes/Inputs.h"
 
 namespace drover::api {
 

@@ -1,4 +1,4 @@
-#include "JsonTemplate.h"
+#include "routes/JsonTemplate.h"
 
 #include <charconv>
 #include <cstdint>

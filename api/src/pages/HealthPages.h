@@ -5,8 +5,8 @@
 #include <utility>
 #include <vector>
 
-#include "HttpServer.h"
 #include "drover/Service.h"
+#include "http/HttpServer.h"
 
 namespace drover::api {
 

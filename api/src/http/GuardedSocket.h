@@ -4,7 +4,7 @@
 
 #include <Poco/Net/StreamSocketImpl.h>
 
-#include "Connection.h"
+#include "http/Connection.h"
 
 namespace drover::api {
 

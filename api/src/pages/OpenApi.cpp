@@ -1,4 +1,4 @@
-#include "OpenApi.h"
+#include "pages/OpenApi.h"
 
 #include <algorithm>
 #include <limits>
@@ -8,8 +8,8 @@
 #include <set>
 #include <vector>
 
-#include "HttpText.h"
 #include "drover/Json.h"
+#include "http/HttpText.h"
 
 namespace drover::api {
 

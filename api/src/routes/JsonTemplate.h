@@ -5,8 +5,8 @@
 #include <string>
 #include <string_view>
 
-#include "Inputs.h"
 #include "drover/Json.h"
+#include "routes/Inputs.h"
 
 namespace drover::api {
 

@@ -1,4 +1,4 @@
-#include "Inputs.h"
+#include "routes/Inputs.h"
 
 #include <algorithm>
 #include <charconv>
@@ -7,8 +7,8 @@
 #include <set>
 #include <utility>
 
-#include "Target.h"
 #include "drover/Json.h"
+#include "http/Target.h"
 
 namespace drover::api {
 

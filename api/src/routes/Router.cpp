@@ -1,13 +1,13 @@
-#include "Router.h"
+#include "routes/Router.h"
 
 #include <algorithm>
 #include <set>
 #include <utility>
 
-#include "HttpText.h"
-#include "Inputs.h"
-#include "Target.h"
 #include "drover/Json.h"
+#include "http/HttpText.h"
+#include "http/Target.h"
+#include "routes/Inputs.h"
 
 namespace drover::api {
 

@@ -5,8 +5,8 @@
 #include <string>
 #include <vector>
 
-#include "HttpServer.h"
 #include "drover/Routes.h"
+#include "http/HttpServer.h"
 
 namespace drover::api {
 

@@ -1,4 +1,4 @@
-#include "Target.h"
+#include "http/Target.h"
 
 #include "drover/Json.h"
 #include "drover/Routes.h"

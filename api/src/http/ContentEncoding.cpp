@@ -1,12 +1,12 @@
-#include "ContentEncoding.h"
+#include "http/ContentEncoding.h"
 
 #include <algorithm>
 #include <array>
 #include <zlib.h>
 
-#include "HttpText.h"
 #include "drover/Json.h"
 #include "drover/Routes.h"
+#include "http/HttpText.h"
 
 namespace drover::api {
 

@@ -2,7 +2,7 @@
 
 #include <Poco/Net/ServerSocketImpl.h>
 
-#include "ConnectionGate.h"
+#include "http/ConnectionGate.h"
 
 namespace drover::api {
 

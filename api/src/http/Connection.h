@@ -7,7 +7,7 @@
 
 #include <Poco/Net/SocketAddress.h>
 
-#include "RequestReader.h"
+#include "http/RequestReader.h"
 
 namespace drover::api {
 
