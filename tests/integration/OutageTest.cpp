@@ -202,7 +202,7 @@ public:
     }
 
     void resultsThatNeedLongerThanADeadlineGetOn() {
-        addLarge(30, 10);
+        addLarge(12, 10);
         proxy_ = std::make_unique<TcpProxy>(own_->port());
         const std::string result = "\"" + std::string(1'000'000, 'r') + "\"";
         run(std::make_shared<FakeHandler>([&](std::span<RunningJob* const> jobs) {
@@ -212,10 +212,11 @@ public:
             }),
             through(milliseconds(500)));
         keepLocks(options());
-        proxy_->throttle(12'500'000);
+        // What the kernel has taken of them is on its way for longer than the deadline, too.
+        proxy_->throttle(2'000'000);
         eventually(
-            "all done", [&] { return worker_->stats().completed == 30; }, seconds(40));
-        CPPUNIT_ASSERT_EQUAL(std::int64_t{30}, number({"ZCARD", keys().completed}));
+            "all done", [&] { return worker_->stats().completed == 12; }, seconds(60));
+        CPPUNIT_ASSERT_EQUAL(std::int64_t{12}, number({"ZCARD", keys().completed}));
         CPPUNIT_ASSERT_EQUAL(std::size_t{0}, log_->count("had done it"));
         proxy_->throttle(0);
     }

@@ -143,6 +143,7 @@ void Connection::send(const Command& command, Clock::time_point deadline) {
     }
     std::size_t sent = 0;
     std::size_t told = 0;  // Of it when the deadline was last moved.
+    std::size_t unsent = 0;  // What the kernel had then.
     try {
         while (sent < out_.size()) {
             const int n = sendSome(socket_, out_.data() + sent, out_.size() - sent);
@@ -150,10 +151,16 @@ void Connection::send(const Command& command, Clock::time_point deadline) {
                 sent += static_cast<std::size_t>(n);
                 if (sent - told >= kProgress) {
                     told = sent;
+                    unsent = unsentBytes(fd());
                     deadline = std::max(deadline, Clock::now() + patience);
                 }
             } else if (!socket_.poll(until(deadline), Poco::Net::Socket::SELECT_WRITE)) {
-                throw RedisTimeoutException("Redis takes no more bytes");
+                // A buffer of megabytes counts as full until a third of it is free: over a slow link that takes longer.
+                const std::size_t before = std::exchange(unsent, unsentBytes(fd()));
+                if (unsent + kProgress > before) {
+                    throw RedisTimeoutException("Redis takes no more bytes");
+                }
+                deadline = Clock::now() + patience;
             }
         }
     } catch (const Exception&) {
@@ -163,7 +170,8 @@ void Connection::send(const Command& command, Clock::time_point deadline) {
         requireInStep();
         throw RedisIoException("send to Redis: " + error.displayText());
     }
-    unsent_ = out_.size() >= kLarge ? unsentBytes(fd()) : 0;
+    // A small command behind a large one waits for it.
+    unsent_ = out_.size() >= kLarge || unsent_ > 0 ? unsentBytes(fd()) : 0;
     seals_.push_back(std::move(seal));
     guard.ok();
 }
