@@ -13,8 +13,11 @@
 #include "drover/Queue.h"
 #include "integration/AppProcess.h"
 #include "integration/RawClient.h"
+#include "redis/RedisClient.h"
 #include "redis/RedisOptions.h"
+#include "redis/ScriptRegistry.h"
 #include "support/RedisServer.h"
+#include "support/TcpProxy.h"
 
 namespace {
 
@@ -72,6 +75,9 @@ class AppBinaryTest : public CppUnit::TestFixture {
     CPPUNIT_TEST(hangupWithAWrongFileKeepsTheOldConfiguration);
     CPPUNIT_TEST(hangupTellsWhatHasChangedKeyByKey);
     CPPUNIT_TEST(stopAndContinueSignalsQuietAndResume);
+    CPPUNIT_TEST(stopHandsBackWhatHasNotBegun);
+    CPPUNIT_TEST(whoIsSaidToRunIsListed);
+    CPPUNIT_TEST(boundsOfAQueueReachItsWorker);
     CPPUNIT_TEST(aSecondProcessOnOneSocketIsRefused);
     CPPUNIT_TEST(theSocketOfAKilledProcessIsReplaced);
     CPPUNIT_TEST(aTooLongSocketPathExitsWith78);
@@ -317,6 +323,84 @@ public:
         CPPUNIT_ASSERT_EQUAL(0, app_->wait());
     }
 
+    void stopHandsBackWhatHasNotBegun() {
+        drover::Queue queue(redisOptions(), queueSettings("quiet"));
+        startEcho({"--set",
+                   "queue.echo.name=" + queue.name(),
+                   "--set",
+                   "queue.echo.threads=1",
+                   "--set",
+                   "queue.echo.batchSize=1",
+                   "--set",
+                   "queue.echo.unstartedMaxMs=600000",
+                   "--set",
+                   "shutdown.graceMs=300"});
+        // Jobs are short, as far as this one tells: others are held ahead.
+        const std::string first = addTo(queue, "{}");
+        waitUntil([&] { return queue.state(first) == drover::JobState::Completed; });
+        const std::string held = addTo(queue, R"({"sleepMs":600000})");
+        waitUntil([&] { return queue.state(held) == drover::JobState::Active; });
+        for (int i = 0; i < 3; ++i) {
+            addTo(queue, "{}");
+        }
+        waitUntil([&] { return queue.counts().active == 4; });
+        app_->signal(SIGTSTP);
+        waitUntil([&] { return queue.counts().active == 1 && queue.counts().waiting == 3; });
+    }
+
+    void whoIsSaidToRunIsListed() {
+        // On the way to Redis each message takes its time: who did not wait for the connection would be seen.
+        TcpProxy proxy(RedisServer::shared().port());
+        proxy.inject(
+            {NetworkFault::Kind::Delay, Way::ToServer, 1.0, std::chrono::milliseconds(50)});
+        const std::string name = queueSettings("listed").name;
+        app_->start({"run",
+                     "--set",
+                     "redis.port=" + std::to_string(proxy.port()),
+                     "--set",
+                     "plugins.load=echo",
+                     "--set",
+                     "plugins.dir=" + kPlugins,
+                     "--set",
+                     "queue.echo.name=" + name,
+                     "--set",
+                     "queue.echo.workerName=here"});
+        app_->waitForLog("is running");
+        const std::string clients(redis().call(drover::Command{"CLIENT", "LIST"}).text());
+        assertHas(clients, ":w:here");
+    }
+
+    void boundsOfAQueueReachItsWorker() {
+        drover::Queue queue(redisOptions(), queueSettings("bounds"));
+        startEcho({"--set",
+                   "queue.echo.name=" + queue.name(),
+                   "--set",
+                   "queue.echo.maxBytes=100000",
+                   "--set",
+                   "queue.echo.limiterMax=4",
+                   "--set",
+                   "queue.echo.limiterDurationMs=600000",
+                   "--set",
+                   "queue.echo.maximumRateLimitDelayMs=100"});
+        redis().call(drover::Command{"CONFIG", "RESETSTAT"});
+        const std::string large = R"({"sleepMs":1,"text":")" + std::string(90000, 'x') + "\"}";
+        for (int i = 0; i < 6; ++i) {
+            addTo(queue, large);
+        }
+        waitUntil([&] { return queue.counts().completed == 4; });
+        // The script asks for the time that is left only where the limiter is closed.
+        waitUntil([&] {
+            return std::string(redis().call(drover::Command{"INFO", "commandstats"}).text())
+                       .find("cmdstat_pttl:") != std::string::npos;
+        });
+        redis().call(drover::Command{"DEL", "bull:" + queue.name() + ":limiter"});
+        waitUntil([&] { return queue.counts().completed == 6; });
+        for (int i = 0; i < 4; ++i) {
+            addTo(queue, R"({"sleepMs":600000,"text":")" + std::string(60000, 'x') + "\"}");
+        }
+        app_->waitForLog("the limit is 100000 (maxBytes)");
+    }
+
     void aSecondProcessOnOneSocketIsRefused() {
         const std::string path = app_->path("control.sock");
         startRunning({"--set", "control.socket=" + path});
@@ -435,15 +519,25 @@ public:
     void aJobIsCancelledFromAnotherProcess() {
         drover::Queue queue(redisOptions(), queueSettings("cancel"));
         const std::string name = "queue.echo.name=" + queue.name();
-        startEcho({"--set", name, "--set", "queue.echo.lockDurationMs=400"});
+        // The renewal of its lock, which tells as well, is minutes away.
+        startEcho({"--set", name, "--set", "queue.echo.lockDurationMs=600000"});
         const std::string id = addTo(queue, R"({"sleepMs":600000})");
         waitUntil([&] { return queue.counts().active > 0; });
-        CPPUNIT_ASSERT_EQUAL(
-            0, client_.run(redisArgs({"job", "cancel", id, "--queue", "echo", "--set", name})));
+        CPPUNIT_ASSERT_EQUAL(0,
+                             client_.run(redisArgs({"job",
+                                                    "cancel",
+                                                    id,
+                                                    "--queue",
+                                                    "echo",
+                                                    "--reason",
+                                                    "a typing error",
+                                                    "--set",
+                                                    name})));
         assertHas(client_.out(), "job " + id + " of bull:" + queue.name() + ": is asked to be");
         waitUntil([&] { return queue.state(id) == drover::JobState::Failed; });
-        CPPUNIT_ASSERT_EQUAL(std::string("cancelled"), *queue.job(id)->failedReason);
-        assertHas(app_->err(), "somebody cancels it");
+        CPPUNIT_ASSERT_EQUAL(std::string("cancelled (cancelled: a typing error)"),
+                             *queue.job(id)->failedReason);
+        assertHas(app_->err(), "somebody cancels it (a typing error)");
     }
 
     void aJobThatCannotBeCancelledExitsWith66() {
@@ -593,6 +687,13 @@ private:
         redis.port = RedisServer::shared().port();
         return redis;
     }
+    drover::RedisClient& redis() {
+        if (!redis_) {
+            redis_ = std::make_unique<drover::RedisClient>(
+                redisOptions(), std::make_shared<const drover::ScriptRegistry>(), "test");
+        }
+        return *redis_;
+    }
     static drover::Queue::Settings queueSettings(const std::string& name) {
         drover::Queue::Settings settings;
         settings.name = name + "-" + std::to_string(getpid());
@@ -635,6 +736,7 @@ private:
     }
 
     std::unique_ptr<AppProcess> app_;
+    std::unique_ptr<drover::RedisClient> redis_;
     AppProcess client_;
 };
 

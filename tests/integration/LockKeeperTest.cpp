@@ -246,12 +246,20 @@ public:
 
     void aQueueThatIsWatchedLaterIsHeardToo() {
         startHolding(seconds(60));
+        const QueueBackend other(QueueKeys("bull", "other"), Bullmq5::Off);
+        HeldJobs none;
         listener_ = std::make_unique<CancelListener>(
             std::make_unique<RedisClient>(options(), scripts(), "cancels"));
+        listener_->watch(other, none);
         listener_->start();
+        eventually("it reads", [&] {
+            return text({"CLIENT", "LIST"}).find("cmd=xread") != std::string::npos;
+        });
         listener_->watch(worker_->backend(), worker_->held());
         backend().cancelJob(client(), "1");
-        eventually("cancelled", [&] { return cancelled_ == CancelReason::Remote; });
+        // Not after the five seconds for which the other queue alone is read.
+        eventually(
+            "cancelled", [&] { return cancelled_ == CancelReason::Remote; }, milliseconds(3500));
         hold_ = false;
         eventually("completed", [&] { return stateOf("1") == JobState::Completed; });
         listener_.reset();

@@ -332,6 +332,8 @@ public:
         app_->signal(SIGTERM);
         CPPUNIT_ASSERT_EQUAL(0, app_->wait());
         std::filesystem::permissions(folder_ + "/same-a.so", std::filesystem::perms(0666));
+        std::ofstream(folder_ + "/same-b.properties") << "# as it is\n";
+        std::filesystem::permissions(folder_ + "/same-b.properties", std::filesystem::perms(0666));
         run({"--set", "plugins.trust=everybody"});
         app_->waitForLog("plugin same-b 1, generation 1: runs");
     }

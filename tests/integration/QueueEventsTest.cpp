@@ -33,6 +33,8 @@ class QueueEventsTest : public WorkerFixture {
     CPPUNIT_TEST(manyEntriesOfAnInstantAreToldInOrder);
     CPPUNIT_TEST(anOutageLongerThanTheBlockLosesNothing);
     CPPUNIT_TEST(largeEventsOverASlowLinkAreTold);
+    CPPUNIT_TEST(anEventLargerThanADeadlineIsTold);
+    CPPUNIT_TEST(fewerAreAskedForAfterLargeOrLostOnes);
     CPPUNIT_TEST(aServerThatDoesNotAnswerIsNoticed);
     CPPUNIT_TEST(itStartsWhileRedisIsAway);
     CPPUNIT_TEST(anotherReaderGoesOnAfterTheLastId);
@@ -279,6 +281,41 @@ public:
             "told", [&] { return told().size() == 60; }, seconds(20));
         CPPUNIT_ASSERT(reader_->healthy());
         proxy_->throttle(0);
+    }
+
+    void anEventLargerThanADeadlineIsTold() {
+        useOwnServer();
+        proxy_ = std::make_unique<TcpProxy>(own_->port());
+        emit({"event", "n", "jobId", "1", "value", std::string(4'000'000, 'v')});
+        proxy_->throttle(1'000'000);
+        read("0-0", milliseconds(100), proxy_->port());
+        eventually(
+            "told", [&] { return told().size() == 1; }, seconds(20));
+        proxy_->throttle(0);
+    }
+
+    void fewerAreAskedForAfterLargeOrLostOnes() {
+        useOwnServer();
+        redis({"CONFIG", "SET", "slowlog-log-slower-than", "0"});
+        redis({"CONFIG", "SET", "slowlog-max-len", "10000"});
+        const std::string value(1'000'000, 'v');
+        for (int i = 0; i < 9; ++i) {
+            emit({"event", "n", "jobId", std::to_string(i), "value", value});
+        }
+        read("0-0");
+        eventually("told", [&] { return told().size() == 9; });
+        emit({"event", "n", "jobId", "small"});
+        eventually("half as many", [&] { return asked("500"); });
+        reader_.reset();
+        redis({"SLOWLOG", "RESET"});
+
+        proxy_ = std::make_unique<TcpProxy>(own_->port());
+        proxy_->loseReply("XREAD");
+        read("$", milliseconds(100), proxy_->port());
+        eventually("lost", [&] { return proxy_->lost() == 1; });
+        eventually("back", [&] { return reader_->healthy(); });
+        emit({"event", "n", "jobId", "another"});
+        eventually("half as many", [&] { return asked("500"); });
     }
 
     void aServerThatDoesNotAnswerIsNoticed() {
@@ -579,6 +616,20 @@ private:
         const std::string mark = "cmdstat_xread:calls=";
         const std::size_t at = stats.find(mark);
         return at == std::string::npos ? 0 : std::stoll(stats.substr(at + mark.size()));
+    }
+    /// Whether Redis was asked for that many entries; its slow log has every command that came to an end.
+    bool asked(const std::string& count) {
+        const Reply log = redis({"SLOWLOG", "GET", "-1"});
+        for (std::size_t i = 0; i < log.size(); ++i) {
+            const ReplyView command = log.at(i).at(3);
+            for (std::size_t a = 0; command.at(0).text() == "XREAD" && a + 1 < command.size();
+                 ++a) {
+                if (command.at(a).text() == "COUNT" && command.at(a + 1).text() == count) {
+                    return true;
+                }
+            }
+        }
+        return false;
     }
     void untilBlockedOn(const std::string& command) {
         eventually("blocked", [&] {

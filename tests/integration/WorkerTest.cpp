@@ -6,6 +6,7 @@
 #include "support/FakeHandler.h"
 #include "support/LogCapture.h"
 #include "support/RedisFixture.h"
+#include "support/TcpProxy.h"
 #include "worker/Worker.h"
 
 namespace {
@@ -514,9 +515,16 @@ public:
 
     void startedItIsListed() {
         settings_.workerName = "listed";
-        run(std::make_shared<FakeHandler>(completeAll));
+        // On the way to Redis each message takes its time: who did not wait for the connection would be seen.
+        TcpProxy proxy(options().port);
+        proxy.inject({NetworkFault::Kind::Delay, Way::ToServer, 1.0, milliseconds(50)});
+        RedisOptions through = options();
+        through.port = proxy.port();
+        make(std::make_shared<FakeHandler>(completeAll), through);
+        worker_->start();
         worker_->awaitListed();
         CPPUNIT_ASSERT(text({"CLIENT", "LIST"}).find(":w:listed") != std::string::npos);
+        worker_.reset();
     }
 
     void optionsOfOtherTypesCountAsInNode() {
@@ -651,12 +659,13 @@ private:
         make(std::move(handler));
         worker_->start();
     }
-    void make(std::shared_ptr<FakeHandler> handler) {
+    void make(std::shared_ptr<FakeHandler> handler) { make(std::move(handler), options()); }
+    void make(std::shared_ptr<FakeHandler> handler, const RedisOptions& through) {
         settings_.prefix = "bull";
         settings_.queue = keys().qualifiedName().substr(5);
         worker_ =
             std::make_unique<Worker>(settings_,
-                                     options(),
+                                     through,
                                      scripts(),
                                      clock_,
                                      std::vector<std::shared_ptr<HandlerType>>{std::move(handler)});
