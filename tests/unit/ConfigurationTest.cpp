@@ -605,6 +605,7 @@ public:
             {"control.socket=run/drover.sock", "absolute path"},
             {"control.socket=/tmp/" + std::string(103, 'x'), "108 bytes, a Unix socket allows 107"},
             {"plugins.load=echo,echo", "every name once"},
+            {"plugins.load=7up", "names of the form [A-Za-z][A-Za-z0-9_-]{0,63}"},
         };
         for (const auto& [setting, expected] : cases) {
             sources_.settings = {setting};

@@ -7,6 +7,7 @@
 #include <Poco/NumberParser.h>
 #include <Poco/String.h>
 
+#include "core/Names.h"
 #include "core/Similar.h"
 
 namespace drover {
@@ -262,13 +263,6 @@ std::vector<std::string> segments(const std::string& key) {
     return parts;
 }
 
-bool isName(const std::string& segment) {
-    return !segment.empty() && std::all_of(segment.begin(), segment.end(), [](unsigned char c) {
-        return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-               c == '_' || c == '-';
-    });
-}
-
 bool isWildcard(const std::string& segment) {
     return !segment.empty() && segment.front() == '<';
 }
@@ -282,7 +276,7 @@ bool matches(const std::string& pattern, const std::string& key) {
     return wanted.size() == given.size() &&
            std::equal(
                wanted.begin(), wanted.end(), given.begin(), [](const auto& want, const auto& have) {
-                   return isWildcard(want) ? isName(have) : want == have;
+                   return isWildcard(want) ? isAlias(have) : want == have;
                });
 }
 
@@ -292,7 +286,7 @@ std::string filledFrom(const std::string& pattern, const std::string& key) {
     const std::vector<std::string> given = segments(key);
     std::string filled;
     for (std::size_t i = 0; i < wanted.size(); ++i) {
-        const bool take = isWildcard(wanted[i]) && i < given.size() && isName(given[i]);
+        const bool take = isWildcard(wanted[i]) && i < given.size() && isAlias(given[i]);
         filled += (i == 0 ? "" : ".") + (take ? given[i] : wanted[i]);
     }
     return filled;
@@ -363,7 +357,7 @@ bool KeySpec::accepts(const std::string& value) const {
         case KeyType::List: {
             const std::vector<std::string> names = splitList(value);
             return std::all_of(names.begin(), names.end(), [](const std::string& one) {
-                return one == "*" || isName(one);
+                return one == "*" || isAlias(one);
             });
         }
     }

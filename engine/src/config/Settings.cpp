@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "config/RedisUrl.h"
+#include "core/Names.h"
 #include "drover/Exceptions.h"
 
 namespace drover {
@@ -81,9 +82,9 @@ void checkQueue(const Configuration& config,
                 const std::string& alias,
                 std::vector<std::string>& problems) {
     const ConfigValue name = config.queueSetting(alias, "name");
-    if (name.text.empty() || name.text.find(':') != std::string::npos) {
+    if (!queueNameError(name.text).empty()) {
         problems.push_back(name.origin + ": queue." + alias + ".name = \"" + name.text +
-                           "\": expected a queue name, not empty and without ':'");
+                           "\": expected a queue name, not empty, without ':' and in UTF-8");
     }
     for (const char* setting : {"removeOnComplete", "removeOnFail"}) {
         const ConfigValue rule = config.queueSetting(alias, setting);
@@ -253,6 +254,15 @@ std::vector<std::string> Settings::check(const Configuration& config) {
     if (std::set<std::string>(plugins.names.begin(), plugins.names.end()).size() !=
         plugins.names.size()) {
         report(problems, config, "plugins.load", "expected every name once");
+    }
+    for (const std::string& name : plugins.names) {
+        if (!isPluginName(name)) {
+            report(problems,
+                   config,
+                   "plugins.load",
+                   "expected names of the form " + std::string(kPluginNameForm) + ", or *");
+            break;
+        }
     }
     const bool sums =
         std::all_of(plugins.allow.begin(), plugins.allow.end(), [](const std::string& sum) {

@@ -5,7 +5,7 @@
 
 #include <Poco/Exception.h>
 
-#include "core/JobName.h"
+#include "core/OptionsCheck.h"
 #include "core/JsonText.h"
 #include "queue/AddCoalescer.h"
 #include "queue/QueueBackend.h"

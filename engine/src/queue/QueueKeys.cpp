@@ -6,14 +6,15 @@
 #include <Poco/Base64Encoder.h>
 #include <Poco/Exception.h>
 
+#include "core/Names.h"
+
 namespace drover {
 
 namespace {
 
 std::string checkedName(std::string_view prefix, std::string_view queue) {
-    if (queue.empty() || queue.find(':') != std::string_view::npos) {
-        throw Poco::InvalidArgumentException("queue name \"" + std::string(queue) +
-                                             "\" must not be empty and must not contain ':'");
+    if (const std::string error = queueNameError(queue); !error.empty()) {
+        throw Poco::InvalidArgumentException(error);
     }
     return std::string(prefix) + ":" + std::string(queue);
 }

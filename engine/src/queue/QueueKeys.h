@@ -9,7 +9,7 @@ namespace drover {
 /// Threads: immutable.
 class QueueKeys {
 public:
-    /// Throws Poco::InvalidArgumentException if the queue's name is empty or contains ':'.
+    /// Throws Poco::InvalidArgumentException for a name that queueNameError() refuses.
     QueueKeys(std::string_view prefix, std::string_view queue);
 
     /// "<prefix>:<queue>", as in `parent.queueKey`.

@@ -4,7 +4,7 @@
 
 #include <Poco/Exception.h>
 
-#include "core/JobName.h"
+#include "core/OptionsCheck.h"
 #include "core/JsonText.h"
 
 namespace drover {

@@ -16,8 +16,8 @@
 #include "cli/commands/PluginTemplates.h"
 #include "config/Configuration.h"
 #include "core/JsonWriter.h"
+#include "core/Names.h"
 #include "core/Version.h"
-#include "plugin/abi/DescriptorCheck.h"
 
 namespace drover {
 

@@ -7,6 +7,7 @@
 #include <string_view>
 
 #include "core/JsonText.h"
+#include "core/Names.h"
 #include "drover/Exceptions.h"
 #include "plugin/abi/ConfigKeys.h"
 #include "plugin/abi/DefaultOptions.h"
@@ -33,21 +34,9 @@ std::string version(unsigned major, unsigned minor) {
     return std::to_string(major) + "." + std::to_string(minor);
 }
 
-/// [A-Za-z][A-Za-z0-9_-]{0,63}, plus the characters of `extra`.
-bool isName(const char* text, std::string_view extra = "") {
-    const std::string_view name = text == nullptr ? std::string_view() : std::string_view(text);
-    const auto letter = [](char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); };
-    if (name.empty() || name.size() > 64 || !letter(name.front())) {
-        return false;
-    }
-    for (const char c : name) {
-        const bool digit = c >= '0' && c <= '9';
-        if (!letter(c) && !digit && c != '_' && c != '-' &&
-            extra.find(c) == std::string_view::npos) {
-            return false;
-        }
-    }
-    return true;
+/// Returns the text of a descriptor's member; NULL is empty.
+std::string_view viewOf(const char* text) {
+    return text == nullptr ? std::string_view() : std::string_view(text);
 }
 
 bool isText(const char* text) {
@@ -60,8 +49,8 @@ public:
     Checker(const std::string& file, const std::string& stem) : file_(file), stem_(stem) {}
 
     void identity(const char* name, const char* pluginVersion, const char* description) const {
-        if (!isName(name)) {
-            refuse("its name " + quoted(name) + " is not of the form [A-Za-z][A-Za-z0-9_-]{0,63}");
+        if (!isPluginName(viewOf(name))) {
+            refuse("its name " + quoted(name) + " is not of the form " + kPluginNameForm);
         }
         if (stem_ != name) {
             refuse("the plugin names itself " + quoted(name) + ", the file is named '" + stem_ +
@@ -80,7 +69,7 @@ public:
             refuse("one of its configuration keys is NULL");
         }
         size("drover_config_key", key->struct_size, kConfigKeySize);
-        if (!isName(key->name, ".")) {
+        if (!isPluginKey(viewOf(key->name))) {
             refuse("the configuration key " + quoted(key->name) +
                    " is not made of letters, digits, '_', '-' and '.'");
         }
@@ -107,9 +96,9 @@ public:
             refuse("one of its handlers is NULL");
         }
         size("drover_handler", handler->struct_size, kHandlerSize);
-        if (!isName(handler->name)) {
+        if (!isPluginName(viewOf(handler->name))) {
             refuse("the handler name " + quoted(handler->name) +
-                   " is not of the form [A-Za-z][A-Za-z0-9_-]{0,63}");
+                   " is not of the form " + kPluginNameForm);
         }
         const std::string what = "the handler " + quoted(handler->name);
         if (!seen.insert(handler->name).second) {
@@ -122,10 +111,9 @@ public:
             handler->process == nullptr) {
             refuse(what + " lacks one of create, destroy and process");
         }
-        if (!isText(handler->default_queue) || *handler->default_queue == '\0' ||
-            std::string_view(handler->default_queue).find(':') != std::string_view::npos) {
-            refuse(what + " has the default queue " + quoted(handler->default_queue) +
-                   ", a name without ':' is needed");
+        if (const auto error = queueNameError(viewOf(handler->default_queue)); !error.empty()) {
+            refuse(what + " has the default queue " + quoted(handler->default_queue) + ": " +
+                   error);
         }
         jobNames(what, *handler);
         if (handler->default_options != nullptr) {
@@ -179,10 +167,6 @@ private:
 
 }  // namespace
 
-bool isPluginName(const std::string& name) {
-    return isName(name.c_str()) && name.find('\0') == std::string::npos;
-}
-
 void checkDescriptor(const std::string& file,
                      const std::string& stem,
                      const drover_plugin_descriptor* descriptor) {
@@ -234,7 +218,7 @@ void checkDescriptor(const std::string& file,
         check.key(&key, keys);
     }
     for (const std::string& table : descriptor->configTables) {
-        if (!isName(table.c_str(), ".")) {
+        if (!isPluginKey(table)) {
             check.refuse("the configuration table '" + repairedUtf8(table) +
                          "' is not made of letters, digits, '_', '-' and '.'");
         }

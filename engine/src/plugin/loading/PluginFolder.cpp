@@ -7,6 +7,8 @@
 #include <optional>
 #include <sys/stat.h>
 
+#include "core/Names.h"
+
 namespace drover {
 
 namespace {
@@ -14,16 +16,6 @@ namespace {
 /// A copy that makes no progress for so long counts as finished; a broken one is refused and looked at again when it goes
 /// on.
 constexpr std::chrono::milliseconds kQuiet{300};
-constexpr std::size_t kLongestName = 64;
-
-bool isName(const std::string& name) {
-    const auto isLetter = [](char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); };
-    return !name.empty() && name.size() <= kLongestName && isLetter(name.front()) &&
-           std::all_of(name.begin(), name.end(), [&](char c) {
-               return isLetter(c) || (c >= '0' && c <= '9') || c == '_' || c == '-';
-           });
-}
-
 FileIdentity identityOf(const struct stat& status) {
     return {status.st_dev,
             status.st_ino,
@@ -34,7 +26,7 @@ FileIdentity identityOf(const struct stat& status) {
             status.st_gid};
 }
 
-/// None if nothing is there; `error` is told what else keeps it from being seen.
+/// Returns std::nullopt if nothing is there. Any other reason goes into `error`.
 std::optional<FileIdentity> identityAt(const std::string& path, std::string& error) {
     struct stat status {};
     if (::stat(path.c_str(), &status) == 0) {
@@ -54,7 +46,7 @@ PluginFiles PluginFolder::files() const {
     for (std::filesystem::directory_iterator entry(path_, error), end; !error && entry != end;
          entry.increment(error)) {
         const std::filesystem::path& path = entry->path();
-        if (path.extension() != ".so" || !isName(path.stem())) {
+        if (path.extension() != ".so" || !isPluginName(path.stem().native())) {
             continue;
         }
         const auto identity = identityAt(path, found.error);

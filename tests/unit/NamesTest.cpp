@@ -2,27 +2,30 @@
 
 #include <cppunit/extensions/HelperMacros.h>
 
-#include "core/JobName.h"
+#include "core/Names.h"
+#include "core/OptionsCheck.h"
 
 using drover::JobOptions;
 using namespace std::string_literals;
 
 /// Names that would collide with keys, mislead other clients or be refused by Redis are refused before they are sent.
-class JobNameTest : public CppUnit::TestFixture {
-    CPPUNIT_TEST_SUITE(JobNameTest);
-    CPPUNIT_TEST(ordinaryIdsAreTaken);
+class NamesTest : public CppUnit::TestFixture {
+    CPPUNIT_TEST_SUITE(NamesTest);
+    CPPUNIT_TEST(ordinaryIdsAreAccepted);
     CPPUNIT_TEST(idsThatBullmqRefusesAreRefusedInItsWords);
     CPPUNIT_TEST(idsThatAreKeysOfTheQueueAreRefused);
     CPPUNIT_TEST(idsThatAreNotUtf8AreRefused);
     CPPUNIT_TEST(queueNamesAreNotEmptyAndHaveNoColon);
     CPPUNIT_TEST(workerNamesFitIntoAClientName);
-    CPPUNIT_TEST(namesFromOutsideAreNarrower);
-    CPPUNIT_TEST(ordinaryOptionsAreTaken);
+    CPPUNIT_TEST(pluginsAndHandlersBeginWithALetter);
+    CPPUNIT_TEST(keysOfPluginsMayHaveDots);
+    CPPUNIT_TEST(aliasesMayBeginWithADigit);
+    CPPUNIT_TEST(ordinaryOptionsAreAccepted);
     CPPUNIT_TEST(optionsThatBullmqRefusesAreRefused);
     CPPUNIT_TEST_SUITE_END();
 
 public:
-    void ordinaryIdsAreTaken() {
+    void ordinaryIdsAreAccepted() {
         for (const char* id : {
                  "a",
                  "order-7",
@@ -37,21 +40,21 @@ public:
                  "has space",
                  "metrics2",
              }) {
-            CPPUNIT_ASSERT_EQUAL_MESSAGE(id, ""s, drover::customIdError(id));
+            CPPUNIT_ASSERT_EQUAL_MESSAGE(id, ""s, drover::jobIdError(id));
         }
     }
 
     void idsThatBullmqRefusesAreRefusedInItsWords() {
-        expectPart(drover::customIdError("0"), "JobId cannot be '0' or start with '0:'");
-        expectPart(drover::customIdError("0:x"), "JobId cannot be '0' or start with '0:'");
-        expectPart(drover::customIdError("0:x:y"), "JobId cannot be '0' or start with '0:'");
+        expectPart(drover::jobIdError("0"), "JobId cannot be '0' or start with '0:'");
+        expectPart(drover::jobIdError("0:x"), "JobId cannot be '0' or start with '0:'");
+        expectPart(drover::jobIdError("0:x:y"), "JobId cannot be '0' or start with '0:'");
         for (const char* id : {"123", "-5", "9007199254740993", "99999999999999999999999"}) {
-            expectPart(drover::customIdError(id), "Custom Id cannot be integers");
+            expectPart(drover::jobIdError(id), "Custom Id cannot be integers");
         }
         for (const char* id : {"a:b", "a:b:c:d", ":"}) {
-            expectPart(drover::customIdError(id), "Custom Id cannot contain :");
+            expectPart(drover::jobIdError(id), "Custom Id cannot contain :");
         }
-        expectPart(drover::customIdError(""), "cannot be empty");
+        expectPart(drover::jobIdError(""), "cannot be empty");
     }
 
     void idsThatAreKeysOfTheQueueAreRefused() {
@@ -78,12 +81,12 @@ public:
                                "repeat:nightly:5",
                                "de:a:b",
                                "dn:a:b"}) {
-            expectPart(drover::customIdError(id), "the queue has a key of that name");
+            expectPart(drover::jobIdError(id), "the queue has a key of that name");
         }
     }
 
     void idsThatAreNotUtf8AreRefused() {
-        expectPart(drover::customIdError("a\xFF"), "must be UTF-8");
+        expectPart(drover::jobIdError("a\xFF"), "must be UTF-8");
     }
 
     void queueNamesAreNotEmptyAndHaveNoColon() {
@@ -105,22 +108,39 @@ public:
         }
     }
 
-    void namesFromOutsideAreNarrower() {
-        for (const std::string& name : {"order_7-b"s, "7a"s, std::string(128, 'x')}) {
-            CPPUNIT_ASSERT_EQUAL_MESSAGE(name, ""s, drover::edgeNameError("jobId", name));
+    void pluginsAndHandlersBeginWithALetter() {
+        for (const std::string& name : {"a"s, "my-mailer_2"s, "Z9"s, std::string(64, 'x')}) {
+            CPPUNIT_ASSERT_MESSAGE(name, drover::isPluginName(name));
         }
-        for (const std::string& name :
-             {""s, std::string(129, 'x'), "a:b:c"s, "a b"s, "a.b"s, "\xED\x95\x9C"s, "a\0"s}) {
-            expectPart(drover::edgeNameError("jobId", name), "jobId must have 1 to 128 characters");
+        for (const std::string& name : {""s,
+                                        std::string(65, 'x'),
+                                        "7a"s,
+                                        "-a"s,
+                                        "a.b"s,
+                                        "a b"s,
+                                        "a/b"s,
+                                        "\xC3\xA4"s,
+                                        "a\0"s}) {
+            CPPUNIT_ASSERT_MESSAGE(name, !drover::isPluginName(name));
         }
-        for (const char* name : {"0", "123", "007", "-5"}) {
-            expectPart(drover::edgeNameError("jobId", name), "jobId must not be a number");
-        }
-        expectPart(drover::edgeNameError("queue", "stalled-check"),
-                   "queue must not be \"stalled-check\"");
     }
 
-    void ordinaryOptionsAreTaken() {
+    void keysOfPluginsMayHaveDots() {
+        CPPUNIT_ASSERT(drover::isPluginKey("http.port"));
+        CPPUNIT_ASSERT(!drover::isPluginKey(".port"));
+        CPPUNIT_ASSERT(!drover::isPluginKey("a:b"));
+    }
+
+    void aliasesMayBeginWithADigit() {
+        for (const char* name : {"7", "a", "-", "re_servation-2"}) {
+            CPPUNIT_ASSERT_MESSAGE(name, drover::isAlias(name));
+        }
+        for (const char* name : {"", "a.b", "a:b", "a b"}) {
+            CPPUNIT_ASSERT_MESSAGE(name, !drover::isAlias(name));
+        }
+    }
+
+    void ordinaryOptionsAreAccepted() {
         for (const char* json :
              {"{}",
               "{\"jobId\":\"a\",\"priority\":2097151}",
@@ -164,4 +184,4 @@ private:
     }
 };
 
-CPPUNIT_TEST_SUITE_REGISTRATION(JobNameTest);
+CPPUNIT_TEST_SUITE_REGISTRATION(NamesTest);
