@@ -28,3 +28,15 @@ file(RELATIVE_PATH DROVER_PREFIX_FROM_PC ${CMAKE_INSTALL_FULL_LIBDIR}/pkgconfig 
 string(REGEX REPLACE "/$" "" DROVER_PREFIX_FROM_PC ${DROVER_PREFIX_FROM_PC})
 configure_file(cmake/drover.pc.in drover.pc @ONLY)
 install(FILES ${CMAKE_CURRENT_BINARY_DIR}/drover.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)
+
+# The binary prints them from the words of its commands.
+set(man_page ${CMAKE_CURRENT_BINARY_DIR}/drover.1)
+set(completion ${CMAKE_CURRENT_BINARY_DIR}/drover.bash)
+add_custom_command(
+  OUTPUT ${man_page} ${completion}
+  COMMAND drover_bin help --man > ${man_page}
+  COMMAND drover_bin help --bash-completion > ${completion}
+  DEPENDS drover_bin COMMENT "Printing the man page and bash's completion" VERBATIM)
+add_custom_target(drover_words ALL DEPENDS ${man_page} ${completion})
+install(FILES ${man_page} DESTINATION ${CMAKE_INSTALL_MANDIR}/man1)
+install(FILES ${completion} DESTINATION ${CMAKE_INSTALL_DATADIR}/bash-completion/completions RENAME drover)

@@ -17,11 +17,11 @@ endforeach()
 file(WRITE ${OUT} "// Generated from engine/templates by EmbedTemplates.cmake.
 #include \"cli/commands/PluginTemplates.h\"
 
-namespace drover {
+namespace drover::cli {
 
 const PluginTemplate kPluginTemplates[] = {
 ${entries}};
 const std::size_t kPluginTemplateCount = sizeof(kPluginTemplates) / sizeof(kPluginTemplates[0]);
 
-}  // namespace drover
+}  // namespace drover::cli
 ")

@@ -11,6 +11,7 @@
 #include <Poco/Exception.h>
 #include <cppunit/extensions/HelperMacros.h>
 
+#include "control/ControlClient.h"
 #include "control/ControlSocket.h"
 #include "core/JsonWriter.h"
 #include "drover/Exceptions.h"
@@ -107,7 +108,7 @@ public:
     void aRequestGetsItsAnswer() {
         listen();
         CPPUNIT_ASSERT_EQUAL(std::string(R"({"ok":true,"result":{"ok":true}})"),
-                             askControlSocket(path_, R"({"command":"health"})", kPatience));
+                             ControlClient(path_, kPatience).exchange(R"({"command":"health"})"));
     }
 
     void requestsInOnePieceAreAnsweredInOrder() {
@@ -145,14 +146,14 @@ public:
         }
         CPPUNIT_ASSERT_EQUAL(
             std::string(R"({"ok":false,"error":"unknown command helth; did you mean health?"})"),
-            askControlSocket(path_, R"({"command":"helth"})", kPatience));
+            ControlClient(path_, kPatience).exchange(R"({"command":"helth"})"));
         aRequestIsAnswered();
     }
 
     void whatACommandThrowsIsItsError() {
         listen();
         CPPUNIT_ASSERT_EQUAL(std::string(R"({"ok":false,"error":"Not found: job 7"})"),
-                             askControlSocket(path_, R"({"command":"fail"})", kPatience));
+                             ControlClient(path_, kPatience).exchange(R"({"command":"fail"})"));
     }
 
     void aRequestThatNeverEndsIsRefusedAtItsLimit() {
@@ -185,7 +186,7 @@ public:
         const auto deadline = std::chrono::steady_clock::now() + kPatience;
         std::string answer;
         do {
-            answer = askControlSocket(path_, R"({"command":"health"})", kPatience);
+            answer = ControlClient(path_, kPatience).exchange(R"({"command":"health"})");
         } while (answer.find("too many clients") != std::string::npos &&
                  std::chrono::steady_clock::now() < deadline);
         CPPUNIT_ASSERT_EQUAL(std::string(R"({"ok":true,"result":{"ok":true}})"), answer);
@@ -218,7 +219,7 @@ public:
         listen();
         socket_.reset();
         CPPUNIT_ASSERT(!std::filesystem::exists(path_));
-        CPPUNIT_ASSERT_THROW(askControlSocket(path_, "{}", kPatience), Poco::IOException);
+        CPPUNIT_ASSERT_THROW(ControlClient(path_, kPatience).exchange("{}"), Poco::IOException);
 
         listen();
         std::filesystem::remove(path_);
@@ -262,7 +263,7 @@ private:
     }
     void aRequestIsAnswered() {
         CPPUNIT_ASSERT_EQUAL(std::string(R"({"ok":true,"result":{"ok":true}})"),
-                             askControlSocket(path_, R"({"command":"health"})", kPatience));
+                             ControlClient(path_, kPatience).exchange(R"({"command":"health"})"));
     }
 
     std::string folder_;

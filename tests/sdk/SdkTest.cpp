@@ -114,6 +114,10 @@ public:
         work_.run({binary(), "config", "check", "--set", "plugins.load=echo,api"});
         CPPUNIT_ASSERT(contentOf(prefix() + "/share/drover/conf/drover.properties") ==
                        contentOf(source("conf/drover.properties")));
+        CPPUNIT_ASSERT_EQUAL(work_.run({binary(), "help", "--man"}),
+                             contentOf(prefix() + "/share/man/man1/drover.1"));
+        CPPUNIT_ASSERT_EQUAL(work_.run({binary(), "help", "--bash-completion"}),
+                             contentOf(prefix() + "/share/bash-completion/completions/drover"));
         const std::string folder = pkgConfig("--variable=plugindir");
         CPPUNIT_ASSERT(fs::exists(folder + "/echo.so"));
         // Nothing in it may point to where it was made.
@@ -200,7 +204,7 @@ public:
             {std::string(65, 'a'), "; " + std::string(64, 'a') + " would do"},
             {"", "at most 64 in all\n"},
             {"redis", "keys that begin so are the engine's; redis-plugin would do"},
-            {"test", "CMake keeps that name for itself; test-plugin would do"}};
+            {"test", "CMake reserves that name; test-plugin would do"}};
         for (const auto& [name, message] : cases) {
             const std::string told = work_.run({binary(), "plugin", "new", name, "--dir", dir}, 64);
             CPPUNIT_ASSERT_MESSAGE(told, told.find(message) != std::string::npos);

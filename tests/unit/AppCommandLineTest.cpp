@@ -1,59 +1,110 @@
+#include <array>
+#include <cstdio>
+#include <filesystem>
+#include <fstream>
+#include <memory>
 #include <string>
+#include <unistd.h>
 #include <vector>
 
+#include <Poco/String.h>
 #include <cppunit/extensions/HelperMacros.h>
 
-#include "cli/CommandLine.h"
+#include "cli/BashCompletion.h"
+#include "cli/CommandTable.h"
+#include "cli/ConfigOptions.h"
+#include "cli/HelpText.h"
+#include "cli/ManPage.h"
 
 namespace {
 
-using drover::CommandLine;
+using drover::cli::Command;
+using drover::cli::CommandLine;
+using drover::cli::Option;
 using Args = std::vector<std::string>;
+
+const drover::cli::CommandTable kCommands;
+
+CommandLine parse(const Args& args) {
+    return CommandLine::parse(kCommands, args);
+}
 
 std::string refusal(const Args& args) {
     try {
-        static_cast<void>(CommandLine::parse(args));
-    } catch (const drover::UsageException& error) {
+        static_cast<void>(parse(args));
+    } catch (const drover::cli::UsageException& error) {
         return error.message();
     }
     return "(accepted)";
 }
 
+/// Returns the option of that name among those of the command.
+Option optionOf(const std::string& command, const std::string& name) {
+    for (const Option& option : kCommands.find(command)->words().options) {
+        if (name == option.name) {
+            return option;
+        }
+    }
+    CPPUNIT_FAIL(command + " has no --" + name);
+}
+
+/// Runs bash on the completion script and returns what it proposes for the last of `words`, a word a line.
+std::string proposals(const std::string& words) {
+    const std::string file = "/tmp/drover-completion-" + std::to_string(getpid());
+    std::ofstream(file) << drover::cli::bashCompletion(kCommands) << "COMP_WORDS=(" << words
+                        << ")\nCOMP_CWORD=$((${#COMP_WORDS[@]} - 1))\n_drover\n"
+                        << "printf '%s\\n' \"${COMPREPLY[@]}\"\n";
+    const std::unique_ptr<FILE, int (*)(FILE*)> pipe(popen(("bash " + file + " 2>&1").c_str(), "r"),
+                                                     pclose);
+    std::string out;
+    std::array<char, 4096> buffer{};
+    while (fgets(buffer.data(), buffer.size(), pipe.get()) != nullptr) {
+        out += buffer.data();
+    }
+    std::filesystem::remove(file);
+    return out;
+}
+
 }  // namespace
 
-/// What is understood, and how what is not is told.
+/// Command lines are parsed by the table of commands, which also makes help, man page and completion.
 class AppCommandLineTest : public CppUnit::TestFixture {
     CPPUNIT_TEST_SUITE(AppCommandLineTest);
     CPPUNIT_TEST(optionsAreTakenInBothForms);
     CPPUNIT_TEST(whatIsWrongIsNamedWithTheNearest);
     CPPUNIT_TEST(aSecretInAnUnknownOptionIsNotRepeated);
     CPPUNIT_TEST(everyCommandHasHelp);
+    CPPUNIT_TEST(everyFileOfACommandHasARow);
+    CPPUNIT_TEST(theManPageHasEveryCommandAndOption);
+    CPPUNIT_TEST(theManPageHasNoRequestInItsText);
+    CPPUNIT_TEST(bashCompletesCommandsOptionsAndFiles);
     CPPUNIT_TEST_SUITE_END();
 
 public:
     void optionsAreTakenInBothForms() {
-        const CommandLine line = CommandLine::parse({"config",
-                                                     "show",
-                                                     "--config",
-                                                     "a",
-                                                     "--config=b",
-                                                     "--set",
-                                                     "k=v=w",
-                                                     "--set=x=",
-                                                     "--env-file",
-                                                     "-e",
-                                                     "--json"});
-        CPPUNIT_ASSERT_EQUAL(std::string("config show"), line.command);
-        CPPUNIT_ASSERT((line.sources.files == Args{"a", "b"}));
-        CPPUNIT_ASSERT((line.sources.settings == Args{"k=v=w", "x="}));
-        CPPUNIT_ASSERT_EQUAL(std::string("-e"), line.sources.envFile);
-        CPPUNIT_ASSERT(line.json);
-        CPPUNIT_ASSERT_EQUAL(std::string("version"), CommandLine::parse({"--version"}).command);
-        const CommandLine cancel = CommandLine::parse({"job", "cancel", "--queue", "mail", "42"});
-        CPPUNIT_ASSERT_EQUAL(std::string("mail"), cancel.queue);
-        CPPUNIT_ASSERT((cancel.arguments == Args{"42"}));
-        const CommandLine made = CommandLine::parse({"plugin", "new", "mail", "--dir", "src"});
-        CPPUNIT_ASSERT_EQUAL(std::string("src"), made.dir);
+        const CommandLine line = parse({"config",
+                                        "show",
+                                        "--config",
+                                        "a",
+                                        "--config=b",
+                                        "--set",
+                                        "k=v=w",
+                                        "--set=x=",
+                                        "--env-file",
+                                        "-e",
+                                        "--json"});
+        CPPUNIT_ASSERT_EQUAL(std::string("config show"), line.command()->name());
+        CPPUNIT_ASSERT((line.values(drover::cli::options::kConfig) == Args{"a", "b"}));
+        CPPUNIT_ASSERT((line.values(drover::cli::options::kSet) == Args{"k=v=w", "x="}));
+        CPPUNIT_ASSERT_EQUAL(std::string("-e"), line.value(drover::cli::options::kEnvFile));
+        CPPUNIT_ASSERT(line.has(drover::cli::options::kJson));
+        CPPUNIT_ASSERT(!line.has(optionOf("config show", "reference")));
+        CPPUNIT_ASSERT_EQUAL(std::string("version"), parse({"--version"}).command()->name());
+        const CommandLine cancel = parse({"job", "cancel", "--queue", "mail", "42"});
+        CPPUNIT_ASSERT_EQUAL(std::string("mail"), cancel.value(optionOf("job cancel", "queue")));
+        CPPUNIT_ASSERT((cancel.arguments() == Args{"42"}));
+        const CommandLine made = parse({"plugin", "new", "mail", "--dir", "src"});
+        CPPUNIT_ASSERT_EQUAL(std::string("src"), made.value(optionOf("plugin new", "dir")));
     }
 
     void whatIsWrongIsNamedWithTheNearest() {
@@ -75,6 +126,7 @@ public:
             {{"config", "show", "--json=yes"}, "--json takes no argument"},
             {{"--config", "x"}, "unknown option --config"},
             {{"run", "-x"}, "run: unknown option -x"},
+            {{"db", "migrate", "--json", "--socket", "x"}, "db migrate: unknown option --socket"},
         };
         for (const auto& [args, message] : cases) {
             CPPUNIT_ASSERT_EQUAL(message, refusal(args));
@@ -87,21 +139,95 @@ public:
     }
 
     void everyCommandHasHelp() {
-        for (const drover::CommandSpec& command : CommandLine::commands()) {
-            const std::string usage = CommandLine::usage(command.name);
+        for (const Command* command : kCommands.all()) {
+            const drover::cli::CommandWords& words = command->words();
+            const std::string usage = drover::cli::helpText(*command);
             CPPUNIT_ASSERT_EQUAL(
                 std::size_t{0},
-                usage.find("drover " + command.name + (command.argument.empty() ? "" : " ") +
-                           command.argument + ": " + command.summary));
-            for (const std::string& option : command.options) {
-                CPPUNIT_ASSERT(usage.find("--" + option) != std::string::npos);
+                usage.find("drover " + words.name + (words.argument.empty() ? "" : " ") +
+                           words.argument + ": " + words.summary));
+            for (const Option& option : words.options) {
+                CPPUNIT_ASSERT(usage.find(std::string("--") + option.name) != std::string::npos);
             }
-            CPPUNIT_ASSERT(CommandLine::usage().find("  " + command.name + " ") !=
+            CPPUNIT_ASSERT(drover::cli::helpText(kCommands.all()).find("  " + words.name + " ") !=
                            std::string::npos);
         }
-        CPPUNIT_ASSERT(CommandLine::parse({"run", "-h"}).help);
-        CPPUNIT_ASSERT(CommandLine::parse({"-h"}).help);
-        CPPUNIT_ASSERT_EQUAL(std::string("help"), CommandLine::parse({"db", "--help"}).command);
+        CPPUNIT_ASSERT(parse({"run", "-h"}).wantsHelp());
+        CPPUNIT_ASSERT(parse({"-h"}).wantsHelp());
+        const CommandLine ofNoun = parse({"db", "--help"});
+        CPPUNIT_ASSERT_EQUAL(std::string("help"), ofNoun.command()->name());
+        CPPUNIT_ASSERT((ofNoun.arguments() == Args{"db"}));
+    }
+
+    void everyFileOfACommandHasARow() {
+        std::size_t files = 0;
+        const std::filesystem::path folder =
+            std::filesystem::path(DROVER_SOURCE_DIR) / "engine/src/cli/commands";
+        for (const auto& entry : std::filesystem::directory_iterator(folder)) {
+            if (entry.path().extension() != ".cpp") {
+                continue;
+            }
+            ++files;
+            std::string name;
+            for (const char c : entry.path().stem().string()) {
+                name += c >= 'A' && c <= 'Z' ? (name.empty() ? "" : " ") +
+                                                   std::string(1, static_cast<char>(c - 'A' + 'a'))
+                                             : std::string(1, c);
+            }
+            CPPUNIT_ASSERT_MESSAGE("CommandTable.cpp has no row for " + entry.path().string(),
+                                   kCommands.find(name) != nullptr);
+        }
+        CPPUNIT_ASSERT_EQUAL(files, kCommands.all().size());
+    }
+
+    void theManPageHasEveryCommandAndOption() {
+        const std::string page = drover::cli::manPage(kCommands);
+        CPPUNIT_ASSERT_EQUAL(std::size_t{0}, page.find(".TH DROVER 1 "));
+        for (const Command* command : kCommands.all()) {
+            const std::size_t at = page.find(".SS \\fB" + command->name() + "\\fR");
+            CPPUNIT_ASSERT_MESSAGE(command->name(), at != std::string::npos);
+            std::string section = page.substr(at, page.find("\n.S", at + 1) - at);
+            Poco::replaceInPlace(section, std::string("\\-"), std::string("-"));
+            for (const Option& option : command->words().options) {
+                const std::string argument = option.argument == nullptr
+                                                 ? ""
+                                                 : std::string(" \\fI") + option.argument + "\\fR";
+                const std::string wanted = std::string("\n.TP\n\\fB--") + option.name + "\\fR" +
+                                           argument + "\n" + option.sentence + "\n";
+                CPPUNIT_ASSERT_MESSAGE(wanted, (section + "\n").find(wanted) != std::string::npos);
+            }
+        }
+        CPPUNIT_ASSERT(page.find("\\fB\\-\\-env\\-file\\fR \\fIFILE\\fR") != std::string::npos);
+    }
+
+    void theManPageHasNoRequestInItsText() {
+        std::size_t begin = 0;
+        const std::string page = drover::cli::manPage(kCommands);
+        while (begin < page.size()) {
+            const std::string line = page.substr(begin, page.find('\n', begin) - begin);
+            begin += line.size() + 1;
+            const std::string request = line.substr(0, line.find(' '));
+            CPPUNIT_ASSERT_MESSAGE(line,
+                                   line.find_first_of(".'") != 0 || request == ".TH" ||
+                                       request == ".SH" || request == ".SS" || request == ".TP" ||
+                                       request == ".PP");
+        }
+    }
+
+    void bashCompletesCommandsOptionsAndFiles() {
+        CPPUNIT_ASSERT_EQUAL(std::string("db\n"), proposals("drover d"));
+        CPPUNIT_ASSERT_EQUAL(std::string("check\nshow\n"), proposals("drover config ''"));
+        CPPUNIT_ASSERT_EQUAL(std::string("--env-file\n"), proposals("drover run --e"));
+        CPPUNIT_ASSERT_EQUAL(std::string("--reason\n"),
+                             proposals("drover job cancel --queue q --r"));
+        const std::string root = DROVER_SOURCE_DIR;
+        CPPUNIT_ASSERT_EQUAL(root + "/README.md\n",
+                             proposals("drover plugin check " + root + "/README.m"));
+        CPPUNIT_ASSERT_EQUAL(root + "/README.md\n",
+                             proposals("drover run --config " + root + "/README.m"));
+        CPPUNIT_ASSERT_EQUAL(root + "/engine\n",
+                             proposals("drover plugin new x --dir " + root + "/engin"));
+        CPPUNIT_ASSERT_EQUAL(std::string("\n"), proposals("drover job cancel --queue r"));
     }
 };
 

@@ -1,49 +1,49 @@
 #pragma once
 
-#include <optional>
+#include <map>
 #include <string>
 #include <vector>
 
-#include "config/Configuration.h"
+#include "cli/Option.h"
 #include "drover/Exceptions.h"
 
-namespace drover {
+namespace drover::cli {
+
+class Command;
+class CommandTable;
 
 /// The command line is wrong; the message says how and names the nearest command or option. Exit 64.
 DROVER_DECLARE_EXCEPTION(UsageException, Exception);
 
-/// One command of the binary: noun and verb.
-struct CommandSpec {
-    std::string name;  ///< "config check".
-    std::string summary;
-    std::vector<std::string> options;  ///< Names of the options that it takes, without "--".
-    std::string argument{};            ///< The one word that it needs: "ID"; empty: none.
-    std::string details{};             ///< More sentences for its --help; may be empty.
+/// A parsed command line: a command, the values of its options, and its words.
+class CommandLine {
+public:
+    /// Parses `args`, which come without the program's name. `commands` must outlive the result. Throws UsageException.
+    [[nodiscard]] static CommandLine parse(const CommandTable& commands,
+                                           const std::vector<std::string>& args);
+
+    /// Returns the command; nullptr: none was given, only --help.
+    [[nodiscard]] const Command* command() const { return command_; }
+    /// Returns true if the command's help is wanted in place of the command.
+    [[nodiscard]] bool wantsHelp() const { return has(options::kHelp); }
+    /// Returns the words after the command: `42` of `job cancel 42`.
+    [[nodiscard]] const std::vector<std::string>& arguments() const { return arguments_; }
+
+    [[nodiscard]] bool has(const Option& option) const { return values_.count(option.name) != 0; }
+    /// Returns the last value that was given; empty: none.
+    [[nodiscard]] std::string value(const Option& option) const;
+    /// Returns every value in order.
+    [[nodiscard]] std::vector<std::string> values(const Option& option) const;
+
+private:
+    void parseCommand(const CommandTable& commands, const std::vector<std::string>& words);
+    /// Reads the option at `args[i]` and, if it has one, its argument.
+    void parseOption(const std::vector<std::string>& args, std::size_t& i);
+    void checkArguments() const;
+
+    const Command* command_ = nullptr;
+    std::map<std::string, std::vector<std::string>> values_;  ///< By the option's name.
+    std::vector<std::string> arguments_;
 };
 
-/// A parsed command line.
-struct CommandLine {
-    std::string command;  ///< Empty: none was given.
-    bool help = false;
-    bool json = false;
-    bool reference = false;
-    std::string socket;
-    std::string schemaFolder;
-    std::string queue;
-    std::string reason;  ///< Of a cancel.
-    std::string dir;
-    ConfigSources sources;  ///< Without the environment.
-    std::vector<std::string>
-        arguments;  ///< Words after a command that takes some: `help config check`, `job cancel 42`.
-
-    /// `args` without the program's name. Throws UsageException.
-    [[nodiscard]] static CommandLine parse(const std::vector<std::string>& args);
-
-    [[nodiscard]] static const std::vector<CommandSpec>& commands();
-    /// nullptr: no such command.
-    [[nodiscard]] static const CommandSpec* find(const std::string& name);
-    /// All commands, or those of one noun, or one command with its options.
-    [[nodiscard]] static std::string usage(const std::string& topic = "");
-};
-
-}  // namespace drover
+}  // namespace drover::cli

@@ -4,7 +4,7 @@
 #include <sstream>
 #include <unistd.h>
 
-#include "cli/Commands.h"
+#include "cli/RunCommand.h"
 #include "config/Configuration.h"
 #include "plugin/isolation/HandlerChild.h"
 #include "plugin/isolation/HandlerProtocol.h"
@@ -30,7 +30,7 @@ int main(int argc, char** argv) {
         return drover::runHandlerChild();
     }
     std::ostringstream errors;
-    const auto code = drover::runCommand(
+    const auto code = drover::cli::runCommand(
         {argv + 1, argv + argc}, drover::ConfigSources::processEnvironment(), std::cout, errors);
     if (const std::string text = errors.str(); !text.empty()) {
         // Its destructor waits a second at most: a reader that does not read must not keep a process from ending.

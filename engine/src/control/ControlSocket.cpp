@@ -174,47 +174,4 @@ bool ControlSocket::send(Client& client) {
     return !client.last;
 }
 
-std::string askControlSocket(const std::string& path,
-                             const std::string& request,
-                             milliseconds timeout) {
-    const auto deadline = std::chrono::steady_clock::now() + timeout;
-    const Descriptor descriptor = connectUnixSocket(path);
-    const auto waitFor = [&](short events) {
-        const auto left = duration_cast<milliseconds>(deadline - std::chrono::steady_clock::now());
-        pollfd polled{descriptor.get(), events, 0};
-        if (left.count() <= 0 || poll(&polled, 1, static_cast<int>(left.count())) == 0) {
-            throw Poco::TimeoutException(path + ": no answer within " +
-                                         std::to_string(timeout.count()) + " ms");
-        }
-    };
-    const std::string line = request + "\n";
-    for (std::size_t sent = 0; sent < line.size();) {
-        const ssize_t count =
-            ::send(descriptor.get(), line.data() + sent, line.size() - sent, MSG_NOSIGNAL);
-        if (count >= 0) {
-            sent += static_cast<std::size_t>(count);
-        } else if (wouldBlock()) {
-            waitFor(POLLOUT);
-        } else if (errno == EPIPE || errno == ECONNRESET) {
-            // Closed by the peer, perhaps with a reason, which is still to be read.
-            break;
-        } else {
-            throw Poco::IOException(path + ": " + std::strerror(errno), errno);
-        }
-    }
-    std::string answer;
-    char buffer[kChunk];
-    while (answer.find('\n') == std::string::npos) {
-        const ssize_t count = recv(descriptor.get(), buffer, sizeof buffer, 0);
-        if (count > 0) {
-            answer.append(buffer, static_cast<std::size_t>(count));
-        } else if (count < 0 && wouldBlock()) {
-            waitFor(POLLIN);
-        } else {
-            throw Poco::IOException(path + ": closed without an answer");
-        }
-    }
-    return answer.substr(0, answer.find('\n'));
-}
-
 }  // namespace drover

@@ -63,10 +63,4 @@ private:
     std::thread thread_;
 };
 
-/// Sends one request line to a process's control socket and returns the answer line.
-/// Throws Poco::IOException if nobody listens or the peer closes, Poco::TimeoutException.
-[[nodiscard]] std::string askControlSocket(const std::string& path,
-                                           const std::string& request,
-                                           std::chrono::milliseconds timeout);
-
 }  // namespace drover

@@ -25,6 +25,15 @@ public:
         writer_.String(clean.data(), static_cast<rapidjson::SizeType>(clean.size()));
         return *this;
     }
+    /// Writes an array of texts.
+    template <typename Texts>
+    JsonWriter& texts(const Texts& values) {
+        beginArray();
+        for (const auto& value : values) {
+            text(value);
+        }
+        return endArray();
+    }
     JsonWriter& number(std::int64_t value) { return writer_.Int64(value), *this; }
     JsonWriter& boolean(bool value) { return writer_.Bool(value), *this; }
     /// `json` is JSON already.

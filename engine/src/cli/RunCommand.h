@@ -7,14 +7,15 @@
 
 #include "process/ExitCode.h"
 
-namespace drover {
+namespace drover::cli {
 
-/// Runs one command line (without the program's name) and says how the process ends. Never throws: what goes wrong is
-/// told on `err` in one message, without secrets.
-/// `drover run` blocks signals in the calling thread: there must be no other thread yet.
+/// Runs one command line (without the program's name) and returns how the process ends.
+///
+/// Never throws: a failure is one message on `err`, without secrets. `drover run` blocks signals in the calling thread:
+/// there must be no other thread yet.
 [[nodiscard]] ExitCode runCommand(const std::vector<std::string>& args,
                                   const std::map<std::string, std::string>& environment,
                                   std::ostream& out,
                                   std::ostream& err);
 
-}  // namespace drover
+}  // namespace drover::cli

@@ -1,0 +1,53 @@
+#include "cli/RunCommand.h"
+
+#include <ostream>
+
+#include <Poco/Exception.h>
+
+#include "cli/CommandTable.h"
+#include "cli/HelpText.h"
+#include "drover/Exceptions.h"
+#include "drover/Unavailable.h"
+
+namespace drover::cli {
+
+ExitCode runCommand(const std::vector<std::string>& args,
+                    const std::map<std::string, std::string>& environment,
+                    std::ostream& out,
+                    std::ostream& err) {
+    const auto fail = [&err](const std::string& message, ExitCode code) {
+        err << message << '\n';
+        return code;
+    };
+    try {
+        const CommandTable commands;
+        const CommandLine line = CommandLine::parse(commands, args);
+        ExitCode code = ExitCode::Ok;
+        if (line.wantsHelp()) {
+            out << (line.command() == nullptr ? helpText(commands.all())
+                                              : helpText(*line.command()));
+        } else {
+            Output output(out, line.has(options::kJson));
+            code = line.command()->run({commands, line, environment, output});
+        }
+        out.flush();
+        return code;
+    } catch (const UsageException& error) {
+        return fail("drover: " + error.message() + "\n`drover help` lists the commands.",
+                    ExitCode::Usage);
+    } catch (const ConfigException& error) {
+        return fail(error.message(), ExitCode::Config);
+    } catch (const PluginException& error) {
+        return fail("drover: " + error.message(), ExitCode::Config);
+    } catch (const RedisIoException& error) {
+        return fail("drover: " + error.message(), ExitCode::Unavailable);
+    } catch (const Unavailable& error) {
+        return fail(std::string("drover: ") + error.what(), ExitCode::Unavailable);
+    } catch (const Poco::Exception& error) {
+        return fail("drover: " + error.displayText(), ExitCode::Internal);
+    } catch (const std::exception& error) {
+        return fail(std::string("drover: ") + error.what(), ExitCode::Internal);
+    }
+}
+
+}  // namespace drover::cli

@@ -1,0 +1,120 @@
+#include <algorithm>
+#include <memory>
+
+#include "cli/Command.h"
+#include "cli/ConfigOptions.h"
+#include "config/Settings.h"
+#include "host/RedisAccess.h"
+#include "queue/QueueBackend.h"
+
+namespace drover::cli {
+
+namespace {
+
+constexpr Option kQueue{
+    "queue",
+    "NAME",
+    "the queue, by its name or its alias; default: the only one that is configured"};
+constexpr Option kReason{"reason", "TEXT", "for the log, and for the reason of a job that fails"};
+
+/// Returns the queue's name on the wire.
+std::string queueOf(const Invocation& call, const Configuration& config) {
+    const std::vector<std::string> aliases = config.aliases();
+    std::string given = call.line.value(kQueue);
+    if (given.empty() && aliases.size() != 1) {
+        std::string all;
+        for (const std::string& alias : aliases) {
+            all += (all.empty() ? ", one of " : ", ") + alias;
+        }
+        throw UsageException("job cancel needs --queue NAME" +
+                             (all.empty() ? ": the configuration names no queue" : all));
+    }
+    given = given.empty() ? aliases.front() : given;
+    const bool isAlias = std::find(aliases.begin(), aliases.end(), given) != aliases.end();
+    std::string name = isAlias ? config.queueSetting(given, "name").text : given;
+    if (name.empty() || name.find(':') != std::string::npos) {
+        throw UsageException("\"" + name +
+                             "\" is not the name of a queue: a name is not empty and has no ':'");
+    }
+    return name;
+}
+
+struct Result {
+    bool requested = false;
+    std::string state, sentence;
+};
+
+Result cancel(const QueueBackend& backend,
+              RedisClient& redis,
+              const std::string& id,
+              const std::string& reason) {
+    switch (backend.cancelJob(redis, id, reason)) {
+        case CancelRequest::Requested:
+            return {true,
+                    "active",
+                    "is asked to be cancelled; a worker of drover hears of it at once, or when it "
+                    "renews the lock, after half of lockDurationMs; what its handler then returns "
+                    "counts"};
+        case CancelRequest::NotHeld: {
+            const std::string state = toString(backend.state(redis, id));
+            return {
+                false,
+                state,
+                "is " + state +
+                    (state == "active" ? ", but no worker holds its lock: there is no worker to ask"
+                                       : ": only an active job can be cancelled")};
+        }
+        case CancelRequest::Unknown:
+            break;
+    }
+    return {false, "unknown", "there is no such job"};
+}
+
+/// `drover job cancel ID`: asks whichever process works on the job to set its cancel token.
+/// Ok: requested. NotThere: there is no such job, or no worker has it. Throws UsageException, ConfigException and
+/// RedisIoException.
+class JobCancel : public Command {
+public:
+    JobCancel()
+        : Command({"job cancel",
+                   "sets the cancel token of an active job, whichever process works on it",
+                   configOptions({kQueue, kReason, options::kJson}),
+                   "ID",
+                   "The job's worker hears of it when it renews the job's lock: after half of "
+                   "lockDurationMs at the latest.\nThe outcome of the job stays what its handler "
+                   "returns; a handler that never looks at its token is not stopped.\nWorkers of "
+                   "BullMQ do not listen. Exit code 66: there is no such job, or it is not "
+                   "active.\n"}) {}
+
+    [[nodiscard]] ExitCode run(const Invocation& call) const override {
+        const Configuration config(configSources(call));
+        const RedisSettings server = Settings::redisServer(config);
+        const QueueBackend backend(QueueKeys(server.prefix, queueOf(call, config)));
+        const std::string& queue = backend.keys().qualifiedName();
+        const std::string& id = call.line.arguments()[0];
+        RedisClient redis(redisOptions(server), std::make_shared<ScriptRegistry>(), "job");
+        const Result result = cancel(backend, redis, id, call.line.value(kReason));
+        call.output.print(
+            [&](JsonWriter& json) {
+                json.beginObject();
+                json.key("requested").boolean(result.requested);
+                json.key("queue").text(queue);
+                json.key("id").text(id);
+                json.key("state").text(result.state);
+                json.key("message").text(result.sentence);
+                json.endObject();
+            },
+            [&](std::ostream& text) {
+                text << "job " << id << " of " << queue << ": " << result.sentence << '\n';
+            });
+        return result.requested ? ExitCode::Ok : ExitCode::NotThere;
+    }
+};
+
+}  // namespace
+
+std::unique_ptr<Command> makeJobCancel() {
+    return std::make_unique<JobCancel>();
+}
+
+}  // namespace drover::cli
