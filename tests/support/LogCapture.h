@@ -10,6 +10,8 @@
 #include <Poco/Logger.h>
 #include <Poco/Message.h>
 
+#include "core/Log.h"
+
 namespace drover::test {
 
 /// Collects what one logger says while it lives; the logger's own channel and level come back afterwards.
@@ -35,7 +37,7 @@ public:
     /// Everything is captured by default.
     void setLevel(int priority) { logger_.setLevel(priority); }
 
-    /// How many lines contain the text.
+    /// Returns how many lines contain the text. A line is its message with its fields behind it: "text queue=emails job=42".
     [[nodiscard]] std::size_t count(const std::string& text) const {
         const std::lock_guard lock(lines_->mutex);
         return static_cast<std::size_t>(
@@ -49,7 +51,11 @@ private:
     public:
         void log(const Poco::Message& message) override {
             const std::lock_guard lock(mutex);
-            all.push_back(message.getText());
+            std::string line = message.getText();
+            LogFields::of(message).forEach([&line](const char* name, const std::string& value) {
+                line += std::string(" ") + name + "=" + value;
+            });
+            all.push_back(std::move(line));
         }
         mutable std::mutex mutex;
         std::vector<std::string> all;

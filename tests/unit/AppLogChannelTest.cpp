@@ -10,6 +10,7 @@
 #include <cppunit/extensions/HelperMacros.h>
 
 #include "core/JsonText.h"
+#include "core/Log.h"
 #include "process/LogChannel.h"
 #include "process/Logging.h"
 
@@ -35,6 +36,7 @@ rapidjson::Document parsed(const std::string& line) {
 class AppLogChannelTest : public CppUnit::TestFixture {
     CPPUNIT_TEST_SUITE(AppLogChannelTest);
     CPPUNIT_TEST(jsonLinesHaveTimeLevelLoggerThreadAndMessage);
+    CPPUNIT_TEST(fieldsAreMembersOfTheLineAndPairsOnATerminal);
     CPPUNIT_TEST(everyByteMakesValidJson);
     CPPUNIT_TEST(aMessageCannotPassForAnotherLine);
     CPPUNIT_TEST(secretsAreHiddenAlsoInsideOfUrls);
@@ -53,6 +55,25 @@ public:
             std::string(R"({"time":"2023-11-14T22:13:20.123Z","level":"warning","logger":"worker",)"
                         R"("thread":"claim","message":"claimed 3"})"),
             channel(LogChannel::Format::Json)->line(message));
+    }
+
+    void fieldsAreMembersOfTheLineAndPairsOnATerminal() {
+        Message message("worker", "the job failed", Message::PRIO_WARNING);
+        message.setThread("claim");
+        message.setTime(Poco::Timestamp(1700000000123000));
+        LogFields{.queue = "e-mails", .job = "a \"b\"", .attempt = 2}.forEach(
+            [&message](const char* name, const std::string& value) { message.set(name, value); });
+        const std::string json = channel(LogChannel::Format::Json)->line(message);
+        CPPUNIT_ASSERT_EQUAL_MESSAGE(
+            json,
+            std::string(
+                R"("message":"the job failed","queue":"e-mails","job":"a \"b\"","attempt":2})"),
+            json.substr(json.find(R"("message")")));
+        const std::string text = channel(LogChannel::Format::Text)->line(message);
+        CPPUNIT_ASSERT_EQUAL_MESSAGE(
+            text,
+            std::string(R"(worker: the job failed queue=e-mails job="a \"b\"" attempt=2)"),
+            text.substr(text.find("worker:")));
     }
 
     void everyByteMakesValidJson() {

@@ -13,6 +13,7 @@
 
 #include "core/JsonText.h"
 #include "core/JsonWriter.h"
+#include "core/Log.h"
 
 namespace drover {
 
@@ -128,10 +129,22 @@ std::string printable(const std::string& text) {
     return clean;
 }
 
-/// One line without its end.
+/// Returns the value of a field for eyes: in quotes, as JSON writes it, unless it is one plain word.
+std::string fieldText(const std::string& value) {
+    const bool plain = std::all_of(value.begin(), value.end(), [](char c) {
+        return static_cast<unsigned char>(c) > 0x20 && c != '"' && c != '=' && c != '\\' &&
+               c != '\x7f';
+    });
+    return plain ? repairedUtf8(value) : JsonWriter().text(value).str();
+}
+
+using Fields = std::vector<std::pair<const char*, std::string>>;
+
+/// Returns one line without its end.
 std::string lineOf(LogChannel::Format format,
                    const Poco::Message& message,
-                   const std::string& text) {
+                   const std::string& text,
+                   const Fields& fields = {}) {
     const Level level = levelOf(message.getPriority());
     if (format == LogChannel::Format::Json) {
         JsonWriter json;
@@ -141,14 +154,23 @@ std::string lineOf(LogChannel::Format format,
         json.key("logger").text(message.getSource());
         json.key("thread").text(threadOf(message));
         json.key("message").text(text);
+        for (const auto& [name, value] : fields) {
+            json.key(name);
+            // The one field that is a number.
+            std::string_view(name) == "attempt" ? json.raw(value) : json.text(value);
+        }
         json.endObject();
         return json.str();
     }
     std::string name = level.name;
     name.resize(11, ' ');
     const bool coloured = format == LogChannel::Format::ColouredText && *level.colour != '\0';
-    return timeOf(message) + " " + (coloured ? level.colour + name + "\x1b[0m" : name) + " " +
-           printable(message.getSource()) + ": " + printable(text);
+    std::string line = timeOf(message) + " " + (coloured ? level.colour + name + "\x1b[0m" : name) +
+                       " " + printable(message.getSource()) + ": " + printable(text);
+    for (const auto& [field, value] : fields) {
+        line += std::string(" ") + field + "=" + fieldText(value);
+    }
+    return line;
 }
 
 }  // namespace
@@ -198,7 +220,11 @@ std::string LogChannel::withoutSecrets(std::string text) const {
 }
 
 std::string LogChannel::line(const Poco::Message& message) const {
-    return lineOf(format_, message, withoutSecrets(message.getText()));
+    Fields fields;
+    LogFields::of(message).forEach([&](const char* name, const std::string& value) {
+        fields.emplace_back(name, withoutSecrets(value));
+    });
+    return lineOf(format_, message, withoutSecrets(message.getText()), fields);
 }
 
 void LogChannel::log(const Poco::Message& message) {

@@ -14,8 +14,8 @@ namespace drover {
 
 /// Where log messages of the whole process end: one line each on a file descriptor, as JSON or as text.
 ///
-/// Json: {"time": ISO 8601 UTC with ms, "level", "logger", "thread", "message"}, always valid JSON in UTF-8.
-/// Text: the same for eyes, coloured if asked; further lines of a message are indented, control characters shown as \xNN,
+/// Json: {"time": ISO 8601 UTC with ms, "level", "logger", "thread", "message", and the LogFields that are set}, always valid
+/// JSON in UTF-8. Text: the same for eyes, fields as key=value, coloured if asked; further lines of a message are indented, control characters shown as \xNN,
 /// so that no message can pass for another one.
 /// Secrets: texts named to hide() are written as ***.
 /// Threads: log() and hide() may be called from any thread. log() never waits for the descriptor: lines are written by

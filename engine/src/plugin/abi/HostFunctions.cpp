@@ -6,9 +6,9 @@
 #include <utility>
 
 #include <Poco/Exception.h>
-#include <Poco/Logger.h>
 
 #include "core/JsonText.h"
+#include "core/Log.h"
 
 namespace drover {
 
@@ -18,9 +18,10 @@ std::string_view view(drover_bytes bytes) {
     return bytes.data == nullptr ? std::string_view() : std::string_view(bytes.data, bytes.size);
 }
 
-void complain(const char* operation, const std::string& what) noexcept {
+void complain(const char* operation, const RunningJob& job, const std::string& what) noexcept {
     try {
-        Poco::Logger::get("plugin").error("host call " + std::string(operation) + ": " + what);
+        Log("plugin").error("host call " + std::string(operation) + ": " + what,
+                            {.queue = job.job().queue, .job = job.job().id});
     } catch (...) {
         // A log that cannot be written must not become an exception in a plugin.
     }
@@ -38,11 +39,11 @@ std::int32_t guarded(const char* operation,
     try {
         return forward(*call->jobs[job]);
     } catch (const Poco::Exception& error) {
-        complain(operation, error.displayText());
+        complain(operation, *call->jobs[job], error.displayText());
     } catch (const std::exception& error) {
-        complain(operation, error.what());
+        complain(operation, *call->jobs[job], error.what());
     } catch (...) {
-        complain(operation, "an exception of unknown type");
+        complain(operation, *call->jobs[job], "an exception of unknown type");
     }
     return DROVER_E_UNAVAILABLE;
 }
@@ -203,25 +204,24 @@ std::int32_t waitCancelled(drover_call* call,
     });
 }
 
+Poco::Message::Priority priorityOf(std::int32_t level) {
+    switch (level) {
+        case DROVER_LOG_DEBUG:
+            return Poco::Message::PRIO_DEBUG;
+        case DROVER_LOG_INFO:
+            return Poco::Message::PRIO_INFORMATION;
+        case DROVER_LOG_WARNING:
+            return Poco::Message::PRIO_WARNING;
+        default:
+            return Poco::Message::PRIO_ERROR;
+    }
+}
+
 void writeLog(const char* plugin, std::int32_t level, drover_bytes text) noexcept {
     try {
-        Poco::Logger& logger = Poco::Logger::get(
-            plugin == nullptr ? std::string("plugin") : "plugin." + std::string(plugin));
-        const std::string line = repairedUtf8(view(text));
-        switch (level) {
-            case DROVER_LOG_DEBUG:
-                logger.debug(line);
-                break;
-            case DROVER_LOG_INFO:
-                logger.information(line);
-                break;
-            case DROVER_LOG_WARNING:
-                logger.warning(line);
-                break;
-            default:
-                logger.error(line);
-                break;
-        }
+        const std::string name = plugin == nullptr ? "" : plugin;
+        Log(name.empty() ? "plugin" : "plugin." + name, {.plugin = name})
+            .write(priorityOf(level), repairedUtf8(view(text)));
     } catch (...) {
         // A log that cannot be written must not become an exception in a plugin.
     }

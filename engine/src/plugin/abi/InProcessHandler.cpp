@@ -4,8 +4,7 @@
 #include <cstddef>
 #include <utility>
 
-#include <Poco/Logger.h>
-
+#include "core/Log.h"
 #include "core/ProcessLocale.h"
 #include "drover/Exceptions.h"
 #include "plugin/abi/AbiJob.h"
@@ -22,11 +21,12 @@ drover_bytes bytes(std::string_view text) {
 }
 
 /// After calls into a plugin. It may have its own locale for its own streams, by imbue().
-void takeLocaleBack(const std::string& plugin) {
+void restoreLocale(const std::string& plugin) {
     if (restoreClassicLocale()) {
-        Poco::Logger::get("plugins").warning(plugin +
-                                             " changed the locale of the process, which is taken "
-                                             "back: a stream of its own takes one by imbue()");
+        Log("plugins").warning(
+            "the plugin changed the locale of the process; it is set back. imbue() gives a stream "
+            "a locale of its own",
+            {.plugin = plugin});
     }
 }
 
@@ -98,7 +98,7 @@ private:
         drover_call call{jobs};
         handler_.process(
             instance_, &call, pointers_.data(), static_cast<std::uint32_t>(pointers_.size()));
-        takeLocaleBack(generation_->plugin().name);
+        restoreLocale(generation_->plugin().name);
     }
 
     void learnConfig() {
@@ -113,8 +113,9 @@ private:
 
     void complain(const char* operation) const noexcept {
         try {
-            Poco::Logger::get("plugin").error(generation_->plugin().name + "/" + handler_.name +
-                                              ": " + operation + " could not be called");
+            Log("plugin").error(
+                "handler " + std::string(handler_.name) + ": " + operation + " could not be called",
+                {.plugin = generation_->plugin().name});
         } catch (...) {
             // A log that cannot be written must not become an exception in the worker.
         }
@@ -147,7 +148,7 @@ std::unique_ptr<HandlerInstance> InProcessHandler::create() {
     std::shared_ptr<const ConfigValues> config = generation_->config();
     ErrorText error;
     void* const instance = handler_->create(&hostApi(), config->view(), &ErrorText::take, &error);
-    takeLocaleBack(generation_->plugin().name);
+    restoreLocale(generation_->plugin().name);
     if (instance == nullptr) {
         throw PluginException(generation_->plugin().path + ": the handler " + name_ +
                               " cannot be made: " + error.text());

@@ -13,11 +13,11 @@
 #include <utility>
 #include <vector>
 
-#include <Poco/Logger.h>
 #include <Poco/Message.h>
 
 #include "core/Guarded.h"
 #include "core/JsonText.h"
+#include "core/Log.h"
 #include "drover/Exceptions.h"
 #include "plugin/abi/ConfigKeys.h"
 
@@ -85,7 +85,7 @@ public:
         guarded("outcome_of", [&] {
             RunningJob* const one = &job;
             if (ready({&one, 1})) {
-                note(process_->outcomeOf(job), "was asked for the outcome of " + nameOf(job.job()));
+                note(process_->outcomeOf(job), "decided the outcome of a job", fieldsOf(job.job()));
             }
         });
     }
@@ -100,7 +100,7 @@ public:
                 if (ready({})) {
                     const auto end = process_->backoff(job, attemptsMade, type, reason);
                     ms = end.backoffMs;
-                    note(end, "was asked for the backoff of " + nameOf(job));
+                    note(end, "computed the backoff of a job", fieldsOf(job));
                 }
             });
         }
@@ -108,8 +108,8 @@ public:
     }
 
 private:
-    static std::string nameOf(const ClaimedJob& job) {
-        return "job " + job.id + " of " + job.queue;
+    static LogFields fieldsOf(const ClaimedJob& job) {
+        return {.queue = job.queue, .job = job.id, .jobName = job.name};
     }
 
     template <typename Body>
@@ -123,9 +123,11 @@ private:
         }
     }
 
-    void complain(const std::string& what) const noexcept {
+    void complain(const std::string& what, const LogFields& fields = {}) const noexcept {
         try {
-            Poco::Logger::get("plugin").error(type_->name() + ": " + what);
+            LogFields all = fields;
+            all.plugin = type_->generation_->plugin().name;
+            Log("plugin").error("handler " + type_->name() + ": " + what, all);
         } catch (...) {
             // A log that cannot be written must not become an exception in the worker.
         }
@@ -140,8 +142,10 @@ private:
         const std::string death = note(
             process_->process(jobs, decided, false),
             jobs.size() == 1
-                ? "had " + nameOf(jobs.front()->job())
-                : "had " + std::to_string(jobs.size()) + " jobs; those without outcome run again");
+                ? "ran a job"
+                : "ran " + std::to_string(jobs.size()) + " jobs; those without outcome run again",
+            jobs.size() == 1 ? fieldsOf(jobs.front()->job())
+                             : LogFields{.queue = jobs.front()->job().queue});
         if (death.empty()) {
             return;
         }
@@ -164,8 +168,8 @@ private:
         if (!ready({&one, 1})) {
             return;
         }
-        const std::string death = note(process_->process({&one, 1}, decided, true),
-                                       "had " + nameOf(job.job()) + " alone");
+        const std::string death = note(
+            process_->process({&one, 1}, decided, true), "ran a job alone", fieldsOf(job.job()));
         if (!death.empty() && !decided.front()) {
             blame(job, death);
         }
@@ -176,7 +180,9 @@ private:
     }
 
     /// Draws the conclusions; how the process died, empty if it lives.
-    std::string note(const IsolatedProcess::End& end, const std::string& doing) {
+    std::string note(const IsolatedProcess::End& end,
+                     const std::string& doing,
+                     const LogFields& fields) {
         if (!end.death) {
             deathsInARow_ = 0;
             if (end.worn) {
@@ -184,8 +190,9 @@ private:
             }
             return "";
         }
-        complain(*end.death + " (process " + std::to_string(process_->pid()) + ") while it " +
-                 doing);
+        complain(
+            *end.death + " (process " + std::to_string(process_->pid()) + ") while it " + doing,
+            fields);
         process_.reset();
         died();
         return *end.death;
@@ -277,7 +284,8 @@ IsolatedHandler::~IsolatedHandler() {
 }
 
 void IsolatedHandler::forwardLog() {
-    Poco::Logger& logger = Poco::Logger::get("plugin." + generation_->plugin().name);
+    const std::string& plugin = generation_->plugin().name;
+    const Log log("plugin." + plugin, {.plugin = plugin});
     std::array<char, 65536> datagram{};
     std::string printed;
     while (true) {
@@ -305,17 +313,14 @@ void IsolatedHandler::forwardLog() {
         const auto priority = std::clamp(static_cast<int>(datagram[0]),
                                          static_cast<int>(Poco::Message::PRIO_FATAL),
                                          static_cast<int>(Poco::Message::PRIO_TRACE));
-        if (logger.is(priority)) {
-            logger.log(Poco::Message(
-                logger.name(),
-                repairedUtf8({datagram.data() + 1, static_cast<std::size_t>(got - 1)}),
-                static_cast<Poco::Message::Priority>(priority)));
-        }
+        log.write(static_cast<Poco::Message::Priority>(priority),
+                  repairedUtf8({datagram.data() + 1, static_cast<std::size_t>(got - 1)}));
     }
 }
 
 void IsolatedHandler::logOutput(std::string& text, bool all) const {
-    Poco::Logger& logger = Poco::Logger::get("plugin." + generation_->plugin().name);
+    const std::string& plugin = generation_->plugin().name;
+    const Log log("plugin." + plugin, {.plugin = plugin});
     std::size_t begin = 0;
     while (begin < text.size()) {
         const std::size_t end = text.find('\n', begin);
@@ -324,7 +329,7 @@ void IsolatedHandler::logOutput(std::string& text, bool all) const {
         }
         const std::string line = text.substr(begin, end - begin);
         if (!line.empty()) {
-            logger.information(repairedUtf8(line));
+            log.information(repairedUtf8(line));
         }
         begin = end == std::string::npos ? text.size() : end + 1;
     }
