@@ -52,6 +52,7 @@ class AdvanceScriptTest : public RedisFixture {
     CPPUNIT_TEST(aRuleAppliesToWhatFinishedBeforeItOnly);
     CPPUNIT_TEST(theDeduplicationOwnerIsReleased);
     CPPUNIT_TEST(aParentThatCameWhileItWasActiveIsReleased);
+    CPPUNIT_TEST(aParentThatCannotBeToldWaitsOn);
     CPPUNIT_TEST(whatIsGoneIsToldAlsoWhereNothingWasAdded);
     CPPUNIT_TEST(theLastFinishIsDrained);
     CPPUNIT_TEST(aFinishWithADelayedJobLeftIsNotDrained);
@@ -590,6 +591,28 @@ public:
         CPPUNIT_ASSERT((Strings{"2"} == list(keys().wait)));
         CPPUNIT_ASSERT_EQUAL(item.value,
                              text({"HGET", keys().job("2") + ":processed", keys().job("child")}));
+    }
+
+    void aParentThatCannotBeToldWaitsOn() {
+        addJob("parent");
+        claim(1);
+        redis({"LREM", keys().active, "0", "1"});
+        redis({"ZADD", keys().waitingChildren, "1", "1"});
+        AddItem child;
+        child.name = child.customId = "child";
+        child.data = child.opts = "{}";
+        child.parentKey = keys().job("1");
+        child.parent = R"({"id":"1","queueKey":")" + keys().qualifiedName() + "\"}";
+        backend().addJobs(client(), {child}, clock_.wallMs());
+        claim(1);
+        redis({"SET", keys().job("1") + ":processed", "no hash"});
+        CPPUNIT_ASSERT_EQUAL(0, finish(completed("child")));
+        CPPUNIT_ASSERT(stateOf("child") == JobState::Failed);
+        // A retry of the child reaches it.
+        CPPUNIT_ASSERT(stateOf("1") == JobState::WaitingChildren);
+        CPPUNIT_ASSERT_EQUAL(
+            std::int64_t{1},
+            number({"SISMEMBER", keys().job("1") + ":dependencies", keys().job("child")}));
     }
 
     void whatIsGoneIsToldAlsoWhereNothingWasAdded() {

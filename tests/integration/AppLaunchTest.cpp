@@ -52,6 +52,11 @@ public:
         app_->launchBy("true", "--ignore-signal=" + all + " --block-signal=" + all);
         drop(kPlugins + "echo.so");
         startConsumer("echo");
+        // Those that the process handles are blocked by it; nothing of the launcher's is left.
+        for (const char* field : {"SigIgn", "SigBlk"}) {
+            CPPUNIT_ASSERT_EQUAL_MESSAGE(field, 0ULL, signals(field) & (1ULL << (SIGCHLD - 1)));
+        }
+        CPPUNIT_ASSERT_EQUAL(0ULL, signals("SigIgn") & (1ULL << (SIGTERM - 1)));
         completeOne("echo");
         app_->signal(SIGTERM);
         CPPUNIT_ASSERT_EQUAL_MESSAGE(app_->err(), 0, app_->wait());
@@ -92,6 +97,7 @@ public:
                        "--set",
                        route + "job=meddle"});
         completeOne("meddle");
+        app_->waitForLog("meddling changed the locale of the process, which is taken back");
         RawAnswer answer;
         waitUntil([&] {
             answer = RawClient(port).ask(request("POST /add"));
@@ -181,13 +187,17 @@ private:
     }
 
     [[nodiscard]] bool blocksTerm() const {
+        return (signals("SigBlk") & (1ULL << (SIGTERM - 1))) != 0;
+    }
+    /// A set of signals of the process's main thread, as /proc has it; none if the process is not there.
+    [[nodiscard]] unsigned long long signals(const std::string& field) const {
         std::ifstream status("/proc/" + std::to_string(app_->pid()) + "/status");
         for (std::string line; std::getline(status, line);) {
-            if (line.rfind("SigBlk:", 0) == 0) {
-                return (std::stoull(line.substr(7), nullptr, 16) & (1ULL << (SIGTERM - 1))) != 0;
+            if (line.rfind(field + ":", 0) == 0) {
+                return std::stoull(line.substr(field.size() + 1), nullptr, 16);
             }
         }
-        return false;
+        return 0;
     }
 
     static void waitUntil(const std::function<bool()>& condition) {

@@ -1,5 +1,6 @@
 #include <filesystem>
 #include <fstream>
+#include <locale>
 #include <rapidjson/document.h>
 #include <string>
 #include <utility>
@@ -36,6 +37,7 @@ class HttpRoutesTest : public HttpFixture {
     CPPUNIT_TEST(compressedBodiesAreInflatedWithinTheLimit);
     CPPUNIT_TEST(handlerThatThrowsAnythingAnswers500InJson);
     CPPUNIT_TEST(httpErrorCarriesItsStatusAndRetryAfter);
+    CPPUNIT_TEST(aLocaleThatGroupsDigitsChangesNoAnswer);
     CPPUNIT_TEST(unknownPathIs404AndWrongMethodIs405WithAllow);
     CPPUNIT_TEST(headIsServedByGetWithoutBody);
     CPPUNIT_TEST(documentDescribesTheTable);
@@ -252,6 +254,27 @@ public:
             CPPUNIT_ASSERT_EQUAL(std::size_t{0}, answer.headers.count("x-injected"));
         }
         CPPUNIT_ASSERT_EQUAL(200, client.ask(request("GET /constant")).status);
+    }
+
+    void aLocaleThatGroupsDigitsChangesNoAnswer() {
+        class Grouping : public std::numpunct<char> {
+            std::string do_grouping() const override { return "\1"; }
+        };
+        Route meddling;
+        meddling.method = "GET";
+        meddling.path = "/meddling";
+        meddling.source = "test";
+        meddling.handler = [](const drover::Request&) {
+            std::locale::global(std::locale(std::locale::classic(), new Grouping));
+            drover::Response response;
+            response.body = std::string(1234, 'x');
+            return response;
+        };
+        routes_->add(meddling);
+        const RawAnswer answer = ask(request("GET /meddling"));
+        std::locale::global(std::locale::classic());
+        CPPUNIT_ASSERT_EQUAL(200, answer.status);
+        CPPUNIT_ASSERT_EQUAL(std::string("1234"), answer.header("content-length"));
     }
 
     void httpErrorCarriesItsStatusAndRetryAfter() {

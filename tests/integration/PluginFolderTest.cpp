@@ -51,6 +51,7 @@ class PluginFolderTest : public CppUnit::TestFixture {
     CPPUNIT_TEST(theFileBesideItConfiguresIt);
     CPPUNIT_TEST(whatOthersCouldHaveWrittenIsRefused);
     CPPUNIT_TEST(whatAStickyFolderOrTrustAllowsIsLoaded);
+    CPPUNIT_TEST(uniqueSymbolsAreWarnedAboutAtLoad);
     CPPUNIT_TEST(filesBehindLinksAndReplacedFoldersAreNoticed);
     CPPUNIT_TEST(aFolderThatCannotBeReadRetiresNothing);
     CPPUNIT_TEST(onlyAllowedSumsAreLoaded);
@@ -336,6 +337,17 @@ public:
         std::filesystem::permissions(folder_ + "/same-b.properties", std::filesystem::perms(0666));
         run({"--set", "plugins.trust=everybody"});
         app_->waitForLog("plugin same-b 1, generation 1: runs");
+    }
+
+    void uniqueSymbolsAreWarnedAboutAtLoad() {
+        if (!std::filesystem::exists(kModules + "/unique.so")) {
+            return;  // Made by g++ only.
+        }
+        run();
+        drop("unique");
+        app_->waitForLog("plugin unique 1.0, generation 1: runs");
+        CPPUNIT_ASSERT_MESSAGE(
+            app_->err(), app_->err().find("unique symbols (STB_GNU_UNIQUE") != std::string::npos);
     }
 
     void filesBehindLinksAndReplacedFoldersAreNoticed() {

@@ -42,6 +42,7 @@ class ReservationRoutesTest : public drover::test::ReservationFixture {
     CPPUNIT_TEST(databaseAwayIs503WithinASecond);
     CPPUNIT_TEST(databaseThatRefusesIs503AndIsLogged);
     CPPUNIT_TEST(everyPathParameterIsDeclared);
+    CPPUNIT_TEST(idsBeginWithOne);
     CPPUNIT_TEST_SUITE_END();
 
 public:
@@ -354,6 +355,19 @@ public:
                 CPPUNIT_ASSERT(route.parameters[0].in == drover::Parameter::In::Path);
             }
         }
+    }
+
+    void idsBeginWithOne() {
+        int ids = 0;
+        for (const Route& route : routes_->routes()) {
+            for (const drover::Parameter& parameter : route.parameters) {
+                if (parameter.name == "userId" || parameter.name == "eventId") {
+                    CPPUNIT_ASSERT_EQUAL_MESSAGE(route.path, std::int64_t{1}, parameter.minimum);
+                    ++ids;
+                }
+            }
+        }
+        CPPUNIT_ASSERT(ids >= 4);
     }
 
 private:

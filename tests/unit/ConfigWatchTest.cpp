@@ -1,4 +1,6 @@
+#include <atomic>
 #include <chrono>
+#include <filesystem>
 #include <fstream>
 #include <functional>
 #include <memory>
@@ -33,6 +35,7 @@ class ConfigWatchTest : public CppUnit::TestFixture {
     CPPUNIT_TEST(whatWasSeenBeforeMustStaySoAgain);
     CPPUNIT_TEST(whatChangedMeanwhileIsAskedForAgain);
     CPPUNIT_TEST(whatWasRefusedIsAskedForAgainWhenAPluginComes);
+    CPPUNIT_TEST(aFileThatMovesBehindALinkIsAChange);
     CPPUNIT_TEST_SUITE_END();
 
 public:
@@ -96,10 +99,38 @@ public:
         rescanUntil([this] { return asked_.size() == 2; });
     }
 
+    void aFileThatMovesBehindALinkIsAChange() {
+        namespace fs = std::filesystem;
+        for (const std::string version : {"1", "2"}) {
+            fs::create_directories(folder_ + "/releases/" + version);
+            std::ofstream(folder_ + "/releases/" + version + "/a.conf") << "# " << version;
+        }
+        fs::create_directory_symlink("releases/1", folder_ + "/current");
+        ConfigSources sources;
+        sources.files = {folder_ + "/current/a.conf"};
+        const Configuration config(sources);
+        std::atomic<int> changes{0};
+        ConfigWatch watch(
+            config, [&changes] { ++changes; }, [](const FileTexts&) { return true; });
+        watch.start();
+        // What may have changed while the process started.
+        until([&changes] { return changes == 1; });
+        fs::create_directory_symlink("releases/2", folder_ + "/next");
+        fs::rename(folder_ + "/next", folder_ + "/current");
+        until([&changes] { return changes == 2; });
+    }
+
 private:
     [[nodiscard]] std::string file() const { return folder_ + "/a.conf"; }
     void write(const std::string& text) const { std::ofstream(file()) << text; }
 
+    static void until(const std::function<bool()>& condition) {
+        const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(20);
+        while (!condition()) {
+            CPPUNIT_ASSERT_MESSAGE("not within 20 s", std::chrono::steady_clock::now() < deadline);
+            std::this_thread::sleep_for(std::chrono::milliseconds(5));
+        }
+    }
     void rescanUntil(const std::function<bool()>& condition) {
         const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(20);
         while (!condition()) {
