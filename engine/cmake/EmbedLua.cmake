@@ -1,7 +1,7 @@
 # Run as a script: cmake -DOUT=file.cpp -DDIR=engine/lua -P EmbedLua.cmake
 # Writes one C++ source that holds every engine/lua/<name>-<keys>.lua with its includes put in place.
 #
-# A line `--- @include "file"` is replaced by engine/lua/includes/file.lua, once per script. The number of keys in the
+# A line `--- @include "file"` is replaced by engine/lua/includes/<file>.lua, once per script. The number of keys in the
 # file name goes along, so that ScriptRegistry can refuse a call with another count.
 
 cmake_minimum_required(VERSION 3.22)

@@ -56,7 +56,7 @@ if ARGV[6] ~= '1' then
   pcall(trimEvents, keys.events, keys.meta)
 end
 
--- Whether it is in a finished set all the same: 5.48.1 leaves such jobs in active (contract section 9a.2, C9).
+-- Whether it is in a finished set all the same: 5.48.1 leaves such jobs in active (docs/wire-format.md#v9).
 local function isFinished(id, finishedOn)
   return finishedOn and (redis.call('ZSCORE', keys.failed, id) or redis.call('ZSCORE', keys.completed, id))
 end
@@ -81,7 +81,7 @@ each(#suspects, function(n)
   local excess = count > maxStalled and not (scheduler and
     (redis.call('EXISTS', prefix .. 'repeat:' .. scheduler) == 1 or redis.call('ZSCORE', repeatKey, scheduler)))
   if excess and queue.runsFailed then
-    -- A 5.48.1 worker would run a job that is to be failed unrun (C7).
+    -- A 5.48.1 worker would run a job that is to be failed unrun (docs/wire-format.md#v7).
     failJob(keys, id, reason, 'active', now, bullmq5)
     return
   end

@@ -1,5 +1,5 @@
 --[[
-  Where a job stands, by the order of checks of the contract.
+  Returns the state of a job, by the order of checks of docs/wire-format.md#states.
 
   KEYS[1…8]  completed, failed, delayed, prioritized (zsets), active, wait, paused (lists), waiting-children (zset)
   ARGV[1]    job id

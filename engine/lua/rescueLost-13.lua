@@ -1,7 +1,7 @@
 --[[
-  Puts jobs back that are in no state: because 5.x clients renamed a list over the one they were in (contract section 9a.2,
-  C5), or because a script of some client ended half way. One that ended goes to where it belongs. And adds the next job of
-  a deduplication id that has no owner any more (C12).
+  Puts jobs back that are in no state: because 5.x clients renamed a list over theirs (docs/wire-format.md#v5), or because
+  a script of some client ended half way. A finished job goes to its finished set. Also adds the next job of a
+  deduplication id without an owner (docs/wire-format.md#v12).
 
   KEYS[1]  wait              list    <prefix>:<queue>:wait
   KEYS[2]  paused            list    …:paused

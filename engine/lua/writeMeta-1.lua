@@ -9,5 +9,5 @@
 ]]
 redis.call('HSETNX', KEYS[1], 'opts.maxLenEvents', '10000')
 local version = redis.call('HGET', KEYS[1], 'version')
--- A 5.x client's version is evidence that such clients are about (contract section 9a.2, C0).
+-- A 5.x client's version is evidence that such clients are about (docs/wire-format.md#v0).
 if not version or string.sub(version, 1, 9) ~= 'bullmq:5.' then redis.call('HSET', KEYS[1], 'version', ARGV[1]) end

@@ -42,7 +42,7 @@ const Statement kOtherOutcomes{"reservation_other_outcomes",
                                "SELECT count(*) FROM reservation_outcomes"
                                " WHERE queue = $1 AND job_id = $2 AND job_timestamp_ms <> $3"};
 
-// Times leave as milliseconds (pitfall P11): microseconds do not fit a bigint for every year that PostgreSQL knows.
+// Times leave as milliseconds (docs/pitfalls.md#p11): microseconds do not fit a bigint for every year that PostgreSQL knows.
 // extract() is exact, a numeric.
 const Statement kReservation{
     "reservation_live",

@@ -10,7 +10,7 @@ using Strings = std::vector<std::string>;
 
 }  // namespace
 
-/// 8.B, as far as it is about working what Node has added.
+/// Section B, as far as it is about working what Node has added.
 class AddSection : public Conformance {
 public:
     using Conformance::Conformance;

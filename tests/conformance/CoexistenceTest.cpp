@@ -21,7 +21,7 @@ constexpr std::int64_t kLate = 5000;
 
 }  // namespace
 
-/// 8.Q: a queue that clients of BullMQ 5.x share.
+/// Section Q: a queue that clients of BullMQ 5.x share.
 class CoexistenceSection : public Conformance {
 public:
     using Conformance::Conformance;

@@ -17,7 +17,7 @@ inline Side otherOf(Side side) {
     return side == Side::Ours ? Side::Node : Side::Ours;
 }
 
-/// A section of the contract's list: the words that its statements share. As the list has it, our side does not know of 5.x
+/// One section of statements.tsv: the words that its statements share. As the list has it, our side does not know of 5.x
 /// clients unless a statement says so.
 class Conformance : public CompatFixture {
 public:

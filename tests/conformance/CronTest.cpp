@@ -34,7 +34,7 @@ const std::string kNone = "none";
 
 }  // namespace
 
-/// 8.H: when a pattern runs next, by our arithmetic and by what each version of BullMQ has for it.
+/// Section H: when a pattern runs next, by our arithmetic and by what each version of BullMQ has for it.
 class CronSection : public Conformance {
 public:
     using Conformance::Conformance;

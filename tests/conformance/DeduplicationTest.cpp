@@ -13,7 +13,7 @@ constexpr const char* kKeepLast = R"({"deduplication":{"id":"once","keepLastIfAc
 
 }  // namespace
 
-/// 8.K: what the end of a job does to its deduplication.
+/// Section K: what the end of a job does to its deduplication.
 class DeduplicationSection : public Conformance {
 public:
     using Conformance::Conformance;

@@ -15,7 +15,7 @@ using std::chrono::seconds;
 
 }  // namespace
 
-/// 8.O: events, and workers as others see them.
+/// Section O: events, and workers as others see them.
 class EventsSection : public Conformance {
 public:
     using Conformance::Conformance;

@@ -14,7 +14,7 @@ using std::chrono::seconds;
 
 }  // namespace
 
-/// 8.E: what a fetch does, and what a lock is worth.
+/// Section E: what a fetch does, and what a lock is worth.
 class FetchSection : public Conformance {
 public:
     using Conformance::Conformance;

@@ -10,7 +10,7 @@ using namespace drover::test;
 
 }  // namespace
 
-/// 8.F: the end of a job, and how long it is kept.
+/// Section F: the end of a job, and how long it is kept.
 class FinishSection : public Conformance {
 public:
     using Conformance::Conformance;

@@ -14,7 +14,7 @@ constexpr double kPriorityStep = 4294967296.0;  // 2^32
 
 }  // namespace
 
-/// 8.N: parents and children. Node's FlowProducer makes the flows: a parent "p" in a queue of its own, its children in the
+/// Section N: parents and children. Node's FlowProducer makes the flows: a parent "p" in a queue of its own, its children in the
 /// queue that is worked.
 class FlowSection : public Conformance {
 public:

@@ -12,7 +12,7 @@ using namespace drover::test;
 
 }  // namespace
 
-/// 8.J: rate limit, global concurrency, pause.
+/// Section J: rate limit, global concurrency, pause.
 class LimitSection : public Conformance {
 public:
     using Conformance::Conformance;

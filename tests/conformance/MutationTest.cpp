@@ -12,7 +12,7 @@ using Strings = std::vector<std::string>;
 
 }  // namespace
 
-/// 8.L: what a handler writes into its job while it runs, and what maintenance by Node leaves of ours.
+/// Section L: what a handler writes into its job while it runs, and what maintenance by Node leaves of ours.
 class MutationSection : public Conformance {
 public:
     using Conformance::Conformance;

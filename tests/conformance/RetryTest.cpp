@@ -14,7 +14,7 @@ constexpr double kPriorityStep = 4294967296.0;  // 2^32
 
 }  // namespace
 
-/// 8.G: further attempts, and jobs that wait because their handler says so.
+/// Section G: further attempts, and jobs that wait because their handler says so.
 class RetrySection : public Conformance {
 public:
     using Conformance::Conformance;

@@ -11,7 +11,7 @@ using namespace drover::test;
 
 }  // namespace
 
-/// 8.M: job schedulers. Node makes them; whoever takes one of their jobs plans the next one.
+/// Section M: job schedulers. Node makes them; whoever takes one of their jobs plans the next one.
 class SchedulerSection : public Conformance {
 public:
     using Conformance::Conformance;

@@ -14,7 +14,7 @@ constexpr const char* kTooOften = "job stalled more than allowable limit";
 
 }  // namespace
 
-/// 8.I: jobs whose worker is gone.
+/// Section I: jobs whose worker is gone.
 class StalledSection : public Conformance {
 public:
     using Conformance::Conformance;

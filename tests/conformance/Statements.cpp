@@ -29,8 +29,8 @@ std::map<int, Statement> read() {
     std::ifstream file(DROVER_SOURCE_DIR "/tests/conformance/statements.tsv");
     std::string section;
     for (std::string line; std::getline(file, line);) {
-        if (line.rfind("# 8.", 0) == 0) {
-            section = line.substr(4, 1);
+        if (line.rfind("# ", 0) == 0 && line.find(' ', 2) == 3) {
+            section = line.substr(2, 1);
         }
         if (line.empty() || line[0] == '#') {
             continue;

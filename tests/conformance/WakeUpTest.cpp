@@ -11,7 +11,7 @@ using std::chrono::seconds;
 
 }  // namespace
 
-/// 8.D: the marker, by which workers wake each other up.
+/// Section D: the marker, by which workers wake each other up.
 class WakeUpSection : public Conformance {
 public:
     using Conformance::Conformance;

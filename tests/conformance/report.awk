@@ -5,25 +5,49 @@ BEGIN {
   count = split("6.7.0 5.81.5 5.48.1", version, " ")
   print "# Conformance with BullMQ"
   print ""
-  print "What the statements of the BullMQ contract say in short, and whether Drover was seen to do it with BullMQ itself, by"
-  print "version. Made by the run of `ctest -L conformance` (`cmake --build --preset dev --target conformance-report`); the"
-  print "statements are in `tests/conformance/statements.tsv`, and the test of number 57 is the one whose name begins with `c057_`."
+  print "Numbered statements about sharing a queue with BullMQ, and what a run with BullMQ itself showed, by version. The facts"
+  print "behind each section are in [wire-format.md](wire-format.md). `ctest -L conformance` runs the tests, and"
+  print "`cmake --build --preset dev --target conformance-report` writes this document. The statements are in"
+  print "`tests/conformance/statements.tsv`; the test of number 57 is the one whose name begins with `c057_`."
   print ""
-  print "Statements about 6.x run with `bullmq5 = off`, and those about 5.x clients with `on` or `auto`, as they say. The setting that"
-  print "ships is `auto`: it follows the rules of 6.x until it sees a 5.x client."
+  print "Statements about 6.x run with `bullmq5 = off`, and those about 5.x clients with `on` or `auto`, as they say. The default is"
+  print "`auto`: Drover follows the rules of 6.x until it sees a 5.x client."
   print ""
-  print "`pass` was run and held; `–` does not concern that version; a number without result says why."
+  print "`pass`: run, and it held; `–`: does not concern that version; a number without result has the reason behind it."
+
+  facts["A"] = "keys meta"
+  facts["B"] = "add scores options"
+  facts["C"] = "json"
+  facts["D"] = "marker"
+  facts["E"] = "claim locks"
+  facts["F"] = "finish metrics"
+  facts["G"] = "retry hand-back"
+  facts["H"] = "schedulers"
+  facts["I"] = "stalled"
+  facts["J"] = "limits pause"
+  facts["K"] = "deduplication"
+  facts["L"] = "others"
+  facts["M"] = "schedulers"
+  facts["N"] = "flows"
+  facts["O"] = "events client-names"
+  facts["P"] = "others"
+  facts["Q"] = "five lost"
 }
-/^# 8\./ {
+/^# [A-Z] / {
   print ""
   print "## " substr($0, 3)
+  print ""
+  links = ""
+  anchors = split(facts[substr($0, 3, 1)], anchor, " ")
+  for (i = 1; i <= anchors; ++i) links = links (i > 1 ? ", " : "") "[" anchor[i] "](wire-format.md#" anchor[i] ")"
+  print "Facts: " links "."
   print ""
   print "| No. | Statement | 6.7.0 | 5.81.5 | 5.48.1 | |"
   print "|---|---|---|---|---|---|"
 }
 /^[0-9]/ {
   if ($1 != ++last) { print "statements.tsv: number " $1 " where " last " is due" > "/dev/stderr"; bad = 1 }
-  row = "| " $1 " | " $3 " |"
+  row = "| <a id=\"c" $1 "\"></a>" $1 " | " $3 " |"
   for (i = 1; i <= count; ++i) row = row " " cell($1, $2, $4, version[i]) " |"
   print row ($4 == "" ? "" : " " $4) " |"
 }

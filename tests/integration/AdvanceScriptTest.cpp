@@ -41,7 +41,7 @@ class AdvanceScriptTest : public RedisFixture {
     CPPUNIT_TEST(aFinishWritesWhatBullmqWrites);
     CPPUNIT_TEST(aFinalFailureWritesWhatBullmqWrites);
     CPPUNIT_TEST(aFailureWithAttemptsLeftDoesNotExhaustThem);
-    CPPUNIT_TEST(eachOwnershipCodeIsTheContracts);
+    CPPUNIT_TEST(eachOwnershipCodeIsOfTheWireFormat);
     CPPUNIT_TEST(refusedCompletionsKeepTheLock);
     CPPUNIT_TEST(oneRefusalDoesNotTouchItsNeighbours);
     CPPUNIT_TEST(jobsFinishInAnyOrderAndOnlyOnce);
@@ -417,7 +417,7 @@ public:
                              events().back());
     }
 
-    void eachOwnershipCodeIsTheContracts() {
+    void eachOwnershipCodeIsOfTheWireFormat() {
         for (int i = 0; i < 4; ++i) {
             addJob();
         }

@@ -25,7 +25,7 @@ class SettleScriptsTest : public RedisFixture {
     CPPUNIT_TEST(aPrioritizedRetryGetsANewScore);
     CPPUNIT_TEST(aRetryPromotesWhatIsDue);
     CPPUNIT_TEST(aRetryOfAPausedQueueWritesNoMarker);
-    CPPUNIT_TEST(eachRetryCodeIsTheContracts);
+    CPPUNIT_TEST(eachRetryCodeIsOfTheWireFormat);
     CPPUNIT_TEST(aRetryStoresTheCountOfTheWorker);
     CPPUNIT_TEST(theEventOfARetryIsThatOfTheVersionThatSharesTheQueue);
     CPPUNIT_TEST(whoStalledTooOftenEndsAsTheVersionThatSharesTheQueueHasIt);
@@ -35,7 +35,7 @@ class SettleScriptsTest : public RedisFixture {
     CPPUNIT_TEST(aHandedBackPriorityIsTheFirstOfItsKindWithoutMarker);
     CPPUNIT_TEST(aHandBackUntilLaterIsDelayed);
     CPPUNIT_TEST(aHandBackUntilThePastIsDueAtOnce);
-    CPPUNIT_TEST(eachHandBackCodeIsTheContracts);
+    CPPUNIT_TEST(eachHandBackCodeIsOfTheWireFormat);
     CPPUNIT_TEST(aRenewalKeepsTheLockAndClearsTheMark);
     CPPUNIT_TEST(aRenewalTellsWhichLocksAreLost);
     CPPUNIT_TEST(theSameJobHeldTwiceLosesTheOldLockOnly);
@@ -116,7 +116,7 @@ public:
         CPPUNIT_ASSERT_EQUAL(std::int64_t{0}, number({"EXISTS", keys().marker}));
     }
 
-    void eachRetryCodeIsTheContracts() {
+    void eachRetryCodeIsOfTheWireFormat() {
         loseInFourWays();
         std::vector<RetryItem> items;
         for (const char* id : {"1", "2", "3", "4", "5"}) {
@@ -283,7 +283,7 @@ public:
         CPPUNIT_ASSERT_EQUAL(std::size_t{1}, claim(1).size());
     }
 
-    void eachHandBackCodeIsTheContracts() {
+    void eachHandBackCodeIsOfTheWireFormat() {
         loseInFourWays();
         std::vector<HandBackItem> items;
         for (const char* id : {"1", "2", "3", "4", "5"}) {

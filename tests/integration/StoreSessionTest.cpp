@@ -29,7 +29,7 @@ const Statement kDivide{"divide", "SELECT $1::bigint / $2::bigint"};
 
 }  // namespace
 
-/// The rules of pitfalls sections 1 and 4, each on a real server.
+/// The rules of docs/pitfalls.md#poco-data and docs/pitfalls.md#postgresql, each on a real server.
 class StoreSessionTest : public drover::test::StoreFixture {
     CPPUNIT_TEST_SUITE(StoreSessionTest);
     CPPUNIT_TEST(everyTypeRoundTrips);
@@ -97,7 +97,7 @@ public:
         CPPUNIT_ASSERT_EQUAL("\"" + schema_ + "\"", show("search_path"));
     }
 
-    /// Pitfall P1: the connector's prepared statement, run again after a success and failing then, frees twice.
+    /// docs/pitfalls.md#p1: the connector's prepared statement, run again after a success and failing then, frees twice.
     void preparedStatementsMayFailAndRunAgain() {
         const auto session = open();
         for (int i = 0; i < 50; ++i) {
@@ -110,7 +110,7 @@ public:
                              number(*session, "SELECT count(*) FROM pg_prepared_statements"));
     }
 
-    /// Pitfall P6: each of these three keeps a descriptor, if it is left to the connector.
+    /// docs/pitfalls.md#p6: each of these three keeps a descriptor, if it is left to the connector.
     void failedAndDeadSessionsLeakNothing() {
         const SessionSettings good = settings();
         SessionSettings refused =
@@ -132,7 +132,7 @@ public:
         CPPUNIT_ASSERT_EQUAL(before, openFiles());
     }
 
-    /// Pitfall P9: the connector reads each of these as 0, 4464 or nothing.
+    /// docs/pitfalls.md#p9: the connector reads each of these as 0, 4464 or nothing.
     void valuesThatDoNotFitAreErrorsAndNotZero() {
         const auto session = open();
         const Result row = session->execute(
@@ -150,7 +150,7 @@ public:
         CPPUNIT_ASSERT_THROW(static_cast<void>(row.bigint(0, 7)), Poco::RangeException);
     }
 
-    /// Pitfall P10: bound as a C string, three bytes arrive as one.
+    /// docs/pitfalls.md#p10: bound as a C string, three bytes arrive as one.
     void textWithNulIsRefusedNotCut() {
         const auto session = open();
         session->execute("CREATE TABLE words (word text)");
@@ -218,7 +218,7 @@ public:
         CPPUNIT_ASSERT_THROW(session.execute("SELECT 1"), Unavailable);
     }
 
-    /// Pitfall P7: the connector's own cancel would return when the sleep is over.
+    /// docs/pitfalls.md#p7: the connector's own cancel would return when the sleep is over.
     void runningStatementIsCancelledFromAnotherThread() {
         SessionSettings patient = settings();
         patient.statementTimeout = 60s;

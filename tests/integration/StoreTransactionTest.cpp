@@ -54,7 +54,7 @@ public:
         CPPUNIT_ASSERT(!session_->inTransaction());
     }
 
-    /// Pitfall P2: the server calls this COMMIT a success, and the connector believes it.
+    /// docs/pitfalls.md#p2: the server calls this COMMIT a success, and the connector believes it.
     void commitAfterAFailedStatementThrows() {
         Transaction transaction(*session_);
         session_->execute("INSERT INTO t VALUES (1)");
@@ -64,7 +64,7 @@ public:
         CPPUNIT_ASSERT(session_->usable());
     }
 
-    /// Pitfall P4: the connector's commit loses the SQLSTATE.
+    /// docs/pitfalls.md#p4: the connector's commit loses the SQLSTATE.
     void deferredCheckAtCommitKeepsItsState() {
         Transaction transaction(*session_);
         session_->execute("INSERT INTO t VALUES (1), (1)");
@@ -77,7 +77,7 @@ public:
         CPPUNIT_ASSERT_EQUAL(std::int64_t{0}, rows());
     }
 
-    /// Pitfall P3: the caller has to read back what became of it.
+    /// docs/pitfalls.md#p3: the caller has to read back what became of it.
     void linkLostAtCommitIsUnknown() {
         Transaction transaction(*session_);
         const std::int64_t pid = number(*session_, "pg_backend_pid()");

@@ -35,7 +35,7 @@ public:
 }  // namespace
 
 int main(int argc, char** argv) {
-    // A peer that closes its socket must be an error code, not the end of the process (pitfall H3).
+    // A peer that closes its socket must be an error code, not the end of the process (docs/pitfalls.md#h3).
     std::signal(SIGPIPE, SIG_IGN);
 
     CppUnit::Test* all = CppUnit::TestFactoryRegistry::getRegistry().makeTest();

@@ -46,7 +46,7 @@ std::map<std::string, Source> sources() {
 /// The comment that a script begins with.
 std::string headerOf(const std::string& name, const std::string& text) {
     const std::size_t end = text.find("]]");
-    CPPUNIT_ASSERT_MESSAGE(name + " begins with its contract",
+    CPPUNIT_ASSERT_MESSAGE(name + " begins with its header",
                            text.rfind("--[[", 0) == 0 && end != std::string::npos);
     return text.substr(0, end);
 }

@@ -11,7 +11,7 @@ using drover::ErrorCode;
 class ErrorCodeTest : public CppUnit::TestFixture {
     CPPUNIT_TEST_SUITE(ErrorCodeTest);
     CPPUNIT_TEST(zeroAndAboveAreNoError);
-    CPPUNIT_TEST(everyNumberOfTheContractHasItsName);
+    CPPUNIT_TEST(everyNumberOfTheWireFormatHasItsName);
     CPPUNIT_TEST(anUnknownNumberIsRefusedByName);
     CPPUNIT_TEST(messagesAreWordedAsInBullmq);
     CPPUNIT_TEST(onlyFourCodesMeanThatTheJobIsNotOursAnyMore);
@@ -23,7 +23,7 @@ public:
         CPPUNIT_ASSERT(!drover::errorCodeOf(1795382406903).has_value());
     }
 
-    void everyNumberOfTheContractHasItsName() {
+    void everyNumberOfTheWireFormatHasItsName() {
         const char* const names[] = {"JobNotExist",
                                      "JobLockNotExist",
                                      "JobNotInState",

@@ -18,7 +18,7 @@ using namespace std::string_literals;
 class JobOptionsTest : public CppUnit::TestFixture {
     CPPUNIT_TEST_SUITE(JobOptionsTest);
     CPPUNIT_TEST(anEmptyObjectGivesTheDefaults);
-    CPPUNIT_TEST(theExampleOfTheContractIsWrittenInItsOrder);
+    CPPUNIT_TEST(theExampleOfTheWireFormatIsWrittenInItsOrder);
     CPPUNIT_TEST(everyShortNameIsUnderstoodAndWrittenBack);
     CPPUNIT_TEST(telemetryIsOneMemberPubliclyAndTwoStored);
     CPPUNIT_TEST(aNumericBackoffIsAFixedOne);
@@ -50,7 +50,7 @@ public:
         CPPUNIT_ASSERT_EQUAL("{\"attempts\":0}"s, opts.toStoredJson());
     }
 
-    void theExampleOfTheContractIsWrittenInItsOrder() {
+    void theExampleOfTheWireFormatIsWrittenInItsOrder() {
         const std::string text =
             "{\"attempts\":3,\"removeOnComplete\":true,\"removeOnFail\":true,\"delay\":5000,"
             "\"priority\":2,\"jobId\":\"z67\",\"backoff\":{\"type\":\"fixed\",\"delay\":1000},"

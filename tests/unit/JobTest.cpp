@@ -17,10 +17,10 @@ using namespace std::string_literals;
 class JobTest : public CppUnit::TestFixture {
     CPPUNIT_TEST_SUITE(JobTest);
     CPPUNIT_TEST(statesHaveTheirNamesOnTheWire);
-    CPPUNIT_TEST(aFreshJobIsTheTextOfTheContract);
+    CPPUNIT_TEST(aFreshJobIsTheTextOfTheWireFormat);
     CPPUNIT_TEST(theOldViewHasNoStalledCounterAndNoDeferredFailure);
-    CPPUNIT_TEST(aFreshJobWithMoreOptionsIsTheTextOfTheContract);
-    CPPUNIT_TEST(aJobReadBackIsTheTextOfTheContract);
+    CPPUNIT_TEST(aFreshJobWithMoreOptionsIsTheTextOfTheWireFormat);
+    CPPUNIT_TEST(aJobReadBackIsTheTextOfTheWireFormat);
     CPPUNIT_TEST(everyMemberStandsAtItsPlace);
     CPPUNIT_TEST(textsAreEscapedAndJsonIsEmbeddedAsItIs);
     CPPUNIT_TEST(everyFieldOfTheHashArrives);
@@ -48,7 +48,7 @@ public:
         expectState("unknown", JobState::Unknown);
     }
 
-    void aFreshJobIsTheTextOfTheContract() {
+    void aFreshJobIsTheTextOfTheWireFormat() {
         CPPUNIT_ASSERT_EQUAL(
             "{\"name\":\"reserveEvent\",\"data\":{\"userId\":\"u1\",\"eventId\":\"e1\"},"
             "\"opts\":{\"attempts\":0,\"removeOnComplete\":true,\"removeOnFail\":true},"
@@ -70,7 +70,7 @@ public:
             job.toJson(JobView::Bullmq548));
     }
 
-    void aFreshJobWithMoreOptionsIsTheTextOfTheContract() {
+    void aFreshJobWithMoreOptionsIsTheTextOfTheWireFormat() {
         Job job = freshJob();
         job.opts = JobOptions::parse(
             "{\"delay\":5000,\"priority\":2,\"removeOnFail\":true,\"attempts\":3,"
@@ -93,7 +93,7 @@ public:
             job.toJson());
     }
 
-    void aJobReadBackIsTheTextOfTheContract() {
+    void aJobReadBackIsTheTextOfTheWireFormat() {
         CPPUNIT_ASSERT_EQUAL(
             "{\"name\":\"reserveEvent\",\"data\":{\"userId\":\"u1\",\"eventId\":\"e1\"},"
             "\"opts\":{\"attempts\":0,\"removeOnComplete\":true,\"removeOnFail\":true},"

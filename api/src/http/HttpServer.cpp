@@ -45,7 +45,7 @@ struct Shared {
     Poco::Logger* logger;
 };
 
-/// The one handler of the server. Nothing but an answer leaves it, whatever the Answerer throws (pitfall N8).
+/// The one handler of the server. Nothing but an answer leaves it, whatever the Answerer throws (docs/pitfalls.md#n8).
 class GuardedHandler : public Poco::Net::HTTPRequestHandler {
 public:
     GuardedHandler(const Shared& shared, const GuardedSocket& socket)
@@ -140,7 +140,7 @@ private:
 Poco::Net::HTTPServerParams::Ptr parametersFor(const HttpServer::Settings& settings) {
     Poco::Net::HTTPServerParams::Ptr parameters = new Poco::Net::HTTPServerParams;
     parameters->setMaxThreads(settings.threads);
-    // The gate bounds the connections; the dispatcher would drop what is too much without a word (pitfall N1).
+    // The gate bounds the connections; the dispatcher would drop what is too much without a word (docs/pitfalls.md#n1).
     parameters->setMaxQueued(static_cast<int>(settings.gate.maxConnections) + 1);
     parameters->setKeepAlive(true);
     parameters->setMaxKeepAliveRequests(0);
@@ -155,7 +155,7 @@ public:
     Running(const Settings& settings, Answerer answerer)
         : gate(settings.gate),
           shared{std::move(answerer), settings.waitTimeout, &Poco::Logger::get(settings.name)},
-          // A private pool (pitfall N11), with room to spare: a thread is busy for a moment after the dispatcher has
+          // A private pool (docs/pitfalls.md#n11), with room to spare: a thread is busy for a moment after the dispatcher has
           // stopped counting it, and a connection that finds the pool full would wait for somebody else's end.
           pool(settings.name, 2, 2 * settings.threads + 2),
           server(new GuardedHandlerFactory(shared),

@@ -50,7 +50,7 @@ public:
     void start();
 
     /// Accepts no more, lets what is in flight end, and cuts off what is left; returns within `grace` and a few
-    /// milliseconds whatever clients and handlers do (pitfall N9). Returns the number of handlers that are still
+    /// milliseconds whatever clients and handlers do (docs/pitfalls.md#n9). Returns the number of handlers that are still
     /// running; their threads, and what they stand on, are then left alone until the process ends.
     int stop(std::chrono::milliseconds grace);
 

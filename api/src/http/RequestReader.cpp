@@ -280,7 +280,8 @@ void RequestReader::takeHeader(std::string_view line) {
                 "The header " + std::string(name) +
                     " has an encoded word (RFC 2047) that stands for a control character");
         }
-        // Poco would decode the words, from any character set (pitfalls N7 and N15). No route needs them decoded.
+        // Poco would decode the words, from any character set (docs/pitfalls.md#n7, docs/pitfalls.md#n15). No route
+        // needs them decoded.
         const std::size_t begin = offsetOf(value);
         for (std::size_t at = begin; at + 1 < begin + value.size(); ++at) {
             if (buffer_[at] == '=' && buffer_[at + 1] == '?') {

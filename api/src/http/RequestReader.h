@@ -34,13 +34,13 @@ struct RequestHead {
 /// Cuts the bytes of one connection into requests, strictly.
 ///
 /// One request at a time: append() bytes as they come, advance(), and when the state is Complete use head() and body(),
-/// then next(). Where one request ends is decided here alone, so a body that nobody reads can never become a request
-/// (pitfall N3), and what is ambiguous in length (pitfall N4) is refused. A mistake is found with the byte that makes it,
-/// as far as that is possible, not at the end of the head.
+/// then next(). This class alone decides where a request ends, so an unread body never becomes a request
+/// (docs/pitfalls.md#n3). Ambiguous lengths are refused (docs/pitfalls.md#n4). A mistake is reported with the byte that
+/// makes it, as far as that is possible, not at the end of the head.
 ///
 /// A request without Content-Length and Transfer-Encoding has no body (RFC 9112, 6.3), also a POST; only HTTP/1.0, where
 /// such a body would last until the connection's end, gets 411. Whether a route can do without a body is the router's
-/// question. Chunked bodies are refused with 411 (pitfall N5).
+/// question. Chunked bodies are refused with 411 (docs/pitfalls.md#n5).
 ///
 /// Threads: none of its own; one owner at a time.
 class RequestReader {

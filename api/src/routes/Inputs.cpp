@@ -55,7 +55,7 @@ std::int64_t leastOf(const Parameter& parameter) {
 
 /// What is wrong with a text for this parameter; empty: nothing.
 std::string textMistake(const Parameter& parameter, std::string_view text) {
-    // NUL ends a text early in C interfaces behind us (pitfall P10).
+    // NUL ends a text early in C interfaces behind us (docs/pitfalls.md#p10).
     if (text.find('\0') != std::string_view::npos) {
         return parameter.name + " must not contain NUL characters";
     }

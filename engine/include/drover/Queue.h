@@ -17,7 +17,7 @@ struct RedisOptions;
 
 /// Whether clients of BullMQ 5.x (5.48.1, 5.81.5) share a queue. They keep what waits in a paused queue in a list of its
 /// own, `<prefix>:<queue>:paused`, and overwrite the one list by the other when they pause and resume; 6.x clients do not.
-/// Source: contract section 9a.2.
+/// Source: docs/wire-format.md#five.
 ///
 /// What cannot be prevented:
 /// - In Auto, jobs that wait may drop out of all lists when nothing in Redis tells of 5.x clients in time: after a 6.x

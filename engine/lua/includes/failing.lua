@@ -52,7 +52,7 @@ childFailed = function(childKey, parent, reason, now, bullmq5)
       if not state and redis.call('ZSCORE', candidate[2], parent.id) then state = candidate end
     end
     if state and (parent.of548 and bullmq5 ~= 'off' or readQueue(keys, bullmq5).runsFailed) then
-      -- A 5.48.1 worker would run a job that is to be failed unrun (contract section 9a.2, C7).
+      -- A 5.48.1 worker would run a job that is to be failed unrun (docs/wire-format.md#v7).
       redis.call('ZREM', state[2], parent.id)
       local done, problem = pcall(failJob, keys, parent.id, why, state[1], now, bullmq5)
       if not done then setAside(keys, parent.id, why .. '; ' .. errorText(problem), now) end

@@ -31,7 +31,7 @@ end
 local function releaseParent(parent, now, bullmq5, from)
   local keys = parent.keys
   local queue = readQueue(keys, bullmq5)
-  -- 5.48.1 refuses to complete a parent with children left unless it finds this (contract section 9a.2, C10).
+  -- 5.48.1 refuses to complete a parent with children left unless it finds this (docs/wire-format.md#v10).
   if (queue.runsFailed or parent.of548 and bullmq5 ~= 'off') and hasPendingChildren(parent) then redis.call('HSET', parent.key, 'igdp', '1') end
   local values = redis.call('HMGET', parent.key, 'priority', 'delay')
   local delay = tonumber(values[2]) or 0

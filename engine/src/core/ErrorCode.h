@@ -32,7 +32,7 @@ struct ErrorContext {
 };
 
 /// The only place where a script's number becomes a code. 0 and above is no error: std::nullopt.
-/// Throws ScriptException for a negative number that the contract does not have.
+/// Throws ScriptException for a negative number that is not a code.
 [[nodiscard]] std::optional<ErrorCode> errorCodeOf(std::int64_t scriptNumber);
 
 /// "JobNotExist" and so on.

@@ -13,8 +13,8 @@
 namespace drover {
 
 /// Sends every Poco logger of the process to standard error as the configuration says, while it lives.
-/// Also reports what threads of Poco throw, which its own handler would swallow in a release build (pitfall N13), and lets
-/// the last lines out when the process crashes.
+/// Also reports what threads of Poco throw, which its own handler would swallow in a release build
+/// (docs/pitfalls.md#n13), and lets the last lines out when the process crashes.
 class Logging {
 public:
     explicit Logging(const Configuration& config);

@@ -38,7 +38,7 @@ struct AddItem {
     std::string parent;     ///< JSON {"id", "queueKey"[, "fpof" | "cpof" | "idof" | "rdof": true]}.
 };
 
-/// What addJobs() says of one job: its id, or a negative code of the contract, or why nothing of it could be stored.
+/// What addJobs() says of one job: its id, or a negative code (docs/wire-format.md#codes), or why nothing of it could be stored.
 struct AddedId {
     std::string id;
     int code = 0;
@@ -116,7 +116,7 @@ struct AdvanceRequest {
 /// its next call.
 class AdvanceResult {
 public:
-    std::vector<int> codes;  ///< One per finish item; 0 done, else a script code of the contract.
+    std::vector<int> codes;  ///< One per finish item; 0 done, else a script code (docs/wire-format.md#codes).
     std::chrono::milliseconds rateLimited{0};
     std::int64_t nextDelayedMs = 0;  ///< Epoch; 0: no delayed job, or something was claimed.
 

@@ -23,7 +23,7 @@ public:
     const std::string wait, paused, active, prioritized, delayed, waitingChildren, completed,
         failed;
     const std::string idCounter, meta, events, marker, pc, limiter, stalled, stalledCheck, repeat;
-    /// Ours alone: two segments below the queue, which no BullMQ call touches (contract section 1.7).
+    /// Ours alone: two segments below the queue, which no BullMQ call touches (docs/wire-format.md#own).
     const std::string cancel, rescue;
 
     /// What CLIENT LIST shows for a worker's blocking connection: `<prefix>:<base64(queue)>[:w:<name>]`.

@@ -15,7 +15,7 @@ void Command::appendTo(std::string& out) const {
         argv.push_back(arg.data());
         lengths.push_back(arg.size());
     }
-    // Never the format-string call, which would interpret '%' in data (pitfall H7).
+    // Never the format-string call, which would interpret '%' in data (docs/pitfalls.md#h7).
     char* text = nullptr;
     const int length =
         redisFormatCommandArgv(&text, static_cast<int>(argv.size()), argv.data(), lengths.data());

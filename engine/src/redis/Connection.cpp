@@ -100,9 +100,9 @@ Connection::Connection(const RedisOptions& options, const std::string& clientNam
         connectToAny(socket_, addressesOf(options.host), options.port, options.connectTimeout);
         socket_.setNoDelay(true);
         socket_.setKeepAlive(true);
-        // Children that are exec'd must not hold our sockets open (pitfall H6).
+        // Children that are exec'd must not hold our sockets open (docs/pitfalls.md#h6).
         fcntl(socket_.impl()->sockfd(), F_SETFD, FD_CLOEXEC);
-        // Non-blocking: every wait below is a poll with the time that is left, not a timeout per read (pitfall H5).
+        // Non-blocking: every wait below is a poll with the time that is left, not a timeout per read (docs/pitfalls.md#h5).
         socket_.setBlocking(false);
     } catch (const Exception& error) {
         throw RedisIoException("connect to Redis at " + where_ + ": " + error.message());

@@ -53,7 +53,7 @@ using ReplyReader = std::unique_ptr<redisReader, FreeReplyReader>;
 /// before it has any of them, and the length may be garbage.
 [[nodiscard]] ReplyReader makeReplyReader();
 
-/// What an error reply asks for (pitfalls section 5).
+/// What an error reply asks for (docs/pitfalls.md#replies).
 enum class ReplyClass {
     NoScript,  ///< Send the script's text.
     Topology,  ///< Not a master (any more): drop the connection, connect anew, verify the role.

@@ -17,7 +17,7 @@ std::string firstLine(const char* text) {
     return all.substr(0, all.find('\n'));
 }
 
-/// Asks whether a server is there and accepts, before the connector makes an object that it would leak (pitfall P6).
+/// Asks whether a server is there and accepts, before the connector makes an object that it would leak (docs/pitfalls.md#p6).
 /// Throws Unavailable if not.
 void requireServer(const std::string& conninfo, const std::string& target) {
     switch (PQping(conninfo.c_str())) {
@@ -42,7 +42,7 @@ Connection::Connection(const std::string& conninfo, const std::string& target) {
         handle_->connect(conninfo);
     } catch (const Poco::Exception&) {
         // The connector's text is dropped on purpose: libpq's own line says the same and never holds the connection
-        // string (pitfall P17).
+        // string (docs/pitfalls.md#p17).
         const std::string reason = firstLine(PQerrorMessage(*handle_));
         raw_ = *handle_;
         release();
@@ -56,8 +56,8 @@ Connection::~Connection() {
 }
 
 void Connection::release() noexcept {
-    // Pitfall P6: the handle closes a connection whose status is good and forgets one whose status is bad, with its
-    // socket and its buffers. The status is read first: afterwards a good one is freed memory.
+    // The handle closes a connection whose status is good and forgets one whose status is bad, with its socket and its
+    // buffers (docs/pitfalls.md#p6). The status is read first: afterwards a good one is freed memory.
     pg_conn* const abandoned = raw_ != nullptr && PQstatus(raw_) != CONNECTION_OK ? raw_ : nullptr;
     handle_.reset();
     if (abandoned != nullptr) {

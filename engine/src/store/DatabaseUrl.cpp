@@ -111,7 +111,7 @@ std::string decode(std::string_view text, const char* part) {
             c = static_cast<char>(high * 16 + low);
             i += 2;
         }
-        // libpq takes C strings: a NUL would silently cut the value short (pitfall P10).
+        // libpq takes C strings: a NUL would silently cut the value short (docs/pitfalls.md#p10).
         if (c == '\0' || c == '\n' || c == '\r') {
             refuse(std::string("the ") + part + " holds a NUL or a line break");
         }

@@ -12,7 +12,7 @@ namespace drover::store {
 /// server parses nothing: measured at batches of 500, a binary array costs a third of its text form.
 ///
 /// Text with a NUL byte throws Poco::InvalidArgumentException that names the parameter: PostgreSQL cannot store it, and
-/// a C string would silently end there (pitfall P10).
+/// a C string would silently end there (docs/pitfalls.md#p10).
 class Params {
 public:
     Params& bigint(std::int64_t value);

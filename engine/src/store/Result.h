@@ -10,12 +10,12 @@ struct pg_result;
 
 namespace drover::store {
 
-/// The rows that a statement returned. Movable; every row is in memory, so statements carry a LIMIT (pitfall P16).
+/// The rows that a statement returned. Movable; every row is in memory, so statements carry a LIMIT (docs/pitfalls.md#p16).
 ///
-/// Reading is exact or throws (pitfall P9: the connector's own extraction turns what does not fit, NULL included, into a
-/// silent default). StoreException names the column and its type if that type is not the one asked for, or for a NULL
+/// Reading is exact or throws (docs/pitfalls.md#p9: the connector turns what does not fit into a silent default).
+/// StoreException names the column and its type if that type is not the one asked for, or for a NULL
 /// that the caller did not ask for as optional; Poco::RangeException for a row or column that is not there.
-/// Other types are cast in the SQL text: numeric to bigint or text, times to bigint microseconds (pitfall P11).
+/// Other types are cast in the SQL text: numeric to bigint or text, times to bigint microseconds (docs/pitfalls.md#p11).
 class Result {
 public:
     explicit Result(pg_result* result);

@@ -42,7 +42,8 @@ std::string quoteIdentifier(const std::string& name) {
     return out + "\"";
 }
 
-/// The settings of a session, by name. UTC: the connector and many clients ignore the offset of a timestamptz (pitfall P11).
+/// Returns the settings of a session by name. UTC: the connector and many clients ignore the offset of a timestamptz
+/// (docs/pitfalls.md#p11).
 DatabaseUrl::Keywords serverSettings(const SessionSettings& settings) {
     DatabaseUrl::Keywords all = {
         {"TimeZone", "UTC"},
@@ -120,7 +121,7 @@ std::unique_ptr<Connection> connect(const SessionSettings& settings, bool& poole
     return std::make_unique<Connection>(conninfo(settings, true), target);
 }
 
-/// Pitfall P16: by default libpq writes notices to stderr.
+/// docs/pitfalls.md#p16: by default libpq writes notices to stderr.
 void onNotice(void* context, const char* message) {
     const auto& receiver = *static_cast<const std::function<void(std::string_view)>*>(context);
     if (receiver) {
@@ -286,7 +287,7 @@ bool Session::probe() {
         return false;
     }
     // A server that shut down has sent its farewell and closed; the status alone stays good until somebody reads past
-    // the farewell (pitfall P15: each dead session of the connector's pool is handed out once).
+    // the farewell (docs/pitfalls.md#p15: each dead session of the connector's pool is handed out once).
     pollfd socket{PQsocket(connection_->raw()), POLLIN, 0};
     while (usable() && poll(&socket, 1, 0) > 0) {
         broken_ = PQconsumeInput(connection_->raw()) == 0;

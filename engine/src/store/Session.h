@@ -17,7 +17,7 @@ struct pg_result;
 
 namespace drover::store {
 
-/// How sessions are opened. The server's own defaults wait for ever (pitfalls section 4); these do not.
+/// How sessions are opened. The server's own defaults wait for ever (docs/pitfalls.md#q1); these do not.
 struct SessionSettings {
     DatabaseUrl url;
     std::string applicationName = "drover";  ///< Shown in pg_stat_activity.
@@ -39,7 +39,8 @@ struct Statement {
 };
 
 /// Ends the running statement of a session from another thread.
-/// It has a key of its own: the connector's cancel() waits for the mutex that the running statement holds (pitfall P7).
+/// It has a key of its own: the connector's cancel() waits for the mutex that the running statement holds
+/// (docs/pitfalls.md#p7).
 class Canceller {
 public:
     explicit Canceller(pg_cancel* key);
@@ -55,7 +56,7 @@ private:
 };
 
 /// One session with the database: times in UTC, limits on every wait, statements straight through libpq on the
-/// connection that Poco::Data's connector opened (one round trip instead of the connector's four: pitfall P8).
+/// connection that Poco::Data's connector opened (one round trip instead of the connector's four: docs/pitfalls.md#p8).
 ///
 /// Behind a pooler that gives each transaction another server connection (PgBouncer, pool_mode = transaction) nothing of a
 /// session lasts: there statements have no names, and every one carries the settings for its own transaction, in the same
@@ -64,7 +65,7 @@ private:
 ///
 /// Errors: drover::Unavailable for infrastructure, SqlError for what the server says about the statement,
 /// Poco::InvalidArgumentException for a NUL byte. After Unavailable ask usable(): a session whose link broke stays
-/// unusable for good (pitfall P5), is destroyed, and a new one opened, with a backoff that is the caller's.
+/// unusable for good (docs/pitfalls.md#p5), is destroyed, and a new one opened, with a backoff that is the caller's.
 /// Threads: used by one thread at a time; it may wander between calls.
 class Session {
 public:
@@ -77,7 +78,7 @@ public:
     /// Runs a statement once. One round trip, no name left on the server.
     Result execute(const std::string& sql, const Params& params = {});
     /// Runs a prepared statement; prepares it first where this session has not yet. May be repeated after any error
-    /// (the connector's own prepared statements free their result twice: pitfall P1).
+    /// (the connector's own prepared statements free their result twice: docs/pitfalls.md#p1).
     Result execute(const Statement& statement, const Params& params);
 
     /// execute() in two halves, for callers that do something while the server works. Between them nothing else is

@@ -17,7 +17,7 @@ namespace drover::store {
 ///
 /// A thread of its own opens them and reopens what broke (50 ms doubling to 1 s, with jitter), so that nobody who asks
 /// ever waits for a connect: checkout() ends by its deadline, whatever the database does. The connector's own pool
-/// connects under its lock, throws instead of waiting and hands dead sessions out (pitfall P15).
+/// connects under its lock, throws instead of waiting and hands dead sessions out (docs/pitfalls.md#p15).
 /// Threads: every method may be called from any thread.
 class SessionPool {
 public:

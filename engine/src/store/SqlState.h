@@ -7,7 +7,7 @@
 
 namespace drover::store {
 
-/// What can be done about an error of the server (pitfalls section 4).
+/// Says how to handle an error of the server (docs/pitfalls.md#sqlstate).
 enum class ErrorClass {
     Retry,  ///< Serialization failure, deadlock, lock timeout: repeat the whole transaction, with jitter.
     Infrastructure,  ///< Server away, shutting down, full, read-only, or too slow: becomes drover::Unavailable.

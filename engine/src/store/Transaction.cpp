@@ -31,7 +31,7 @@ void Transaction::commit() {
         session_.giveUp();
         throw CommitUnknown(std::string(error.what()) + "; whether it was committed is unknown");
     }
-    // Pitfall P2: to COMMIT in a failed transaction the server answers success, with the tag ROLLBACK.
+    // The server answers success to COMMIT in a failed transaction, with the tag ROLLBACK (docs/pitfalls.md#p2).
     if (tag != "COMMIT") {
         throw StoreException(
             "commit: the server rolled back, since an earlier statement of the transaction failed");

@@ -7,15 +7,15 @@
 
 namespace drover::store {
 
-/// COMMIT was sent and its answer never came: the effect may be there. Read it back before repeating (pitfall P3).
+/// COMMIT was sent and its answer never came: the effect may be there. Read it back before repeating (docs/pitfalls.md#p3).
 class CommitUnknown : public Unavailable {
 public:
     explicit CommitUnknown(const std::string& reason) : Unavailable(reason) {}
 };
 
 /// A transaction for as long as it lives; rolled back unless commit() returned.
-/// Uses BEGIN and COMMIT of its own: the connector's keep their state in a flag that survives a broken link (pitfall P5)
-/// and its commit() is content with a ROLLBACK (pitfall P2).
+/// Uses BEGIN and COMMIT of its own: the connector's keep their state in a flag that survives a broken link
+/// (docs/pitfalls.md#p5), and its commit() is content with a ROLLBACK (docs/pitfalls.md#p2).
 class Transaction {
 public:
     explicit Transaction(Session& session);

@@ -102,7 +102,7 @@ HostStatus JobRun::hostCall(Call call) {
 }
 
 HostStatus JobRun::updateProgress(std::string_view json) {
-    // One value that is none ends the event loop of every BullMQ client of the queue (contract section 5.2).
+    // One value that is none ends the event loop of every BullMQ client of the queue (docs/wire-format.md#events).
     if (!isJson(json)) {
         return HostStatus::Argument;
     }

@@ -56,7 +56,7 @@ private:
     const WorkerSettings& settings_;
 };
 
-/// A failed attempt: repeated after its backoff, or failed for good. Decided by the job's options (contract section 4.6).
+/// A failed attempt: repeated after its backoff, or failed for good. Decided by the job's options (docs/wire-format.md#retry).
 /// `random` in [0, 1) places the backoff within its jitter. `maxStartedAttempts` 0: no limit.
 struct FailureDecision {
     bool retry = false;
