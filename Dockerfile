@@ -7,7 +7,7 @@ FROM debian:12-slim AS build
 RUN apt-get update \
     && apt-get install -y --no-install-recommends \
        g++ cmake ninja-build pkg-config libpoco-dev libhiredis-dev libhowardhinnant-date-dev \
-       rapidjson-dev libpq-dev \
+       libpq-dev \
     && rm -rf /var/lib/apt/lists/*
 WORKDIR /src
 COPY CMakeLists.txt CMakePresets.json ./

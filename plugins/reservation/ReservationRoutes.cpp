@@ -5,8 +5,6 @@
 #include <chrono>
 #include <cstdio>
 #include <limits>
-#include <rapidjson/stringbuffer.h>
-#include <rapidjson/writer.h>
 #include <string_view>
 #include <utility>
 
@@ -15,14 +13,13 @@
 #include "ReservationRepository.h"
 #include "SeatRequestJson.h"
 #include "drover/Exceptions.h"
+#include "drover/JsonWriter.h"
 #include "drover/Unavailable.h"
 #include "store/SqlState.h"
 
 namespace drover::reservation {
 
 namespace {
-
-using Writer = rapidjson::Writer<rapidjson::StringBuffer>;
 
 constexpr int kRetryAfterSeconds = 1;
 
@@ -31,15 +28,13 @@ std::string isoTime(std::int64_t epochMs);
 /// A flat JSON object, member by member.
 class JsonObject {
 public:
-    JsonObject() { writer_.StartObject(); }
+    JsonObject() { json_.beginObject(); }
     JsonObject& add(const char* name, std::int64_t value) {
-        writer_.Key(name);
-        writer_.Int64(value);
+        json_.key(name).number(value);
         return *this;
     }
     JsonObject& add(const char* name, std::string_view value) {
-        writer_.Key(name);
-        writer_.String(value.data(), static_cast<rapidjson::SizeType>(value.size()));
+        json_.key(name).text(value);
         return *this;
     }
     /// null: an infinite time.
@@ -47,18 +42,13 @@ public:
         return epochMs ? add(name, isoTime(*epochMs)) : addNull(name);
     }
     JsonObject& addNull(const char* name) {
-        writer_.Key(name);
-        writer_.Null();
+        json_.key(name).null();
         return *this;
     }
-    [[nodiscard]] std::string text() {
-        writer_.EndObject();
-        return buffer_.GetString();
-    }
+    [[nodiscard]] std::string text() { return json_.endObject().str(); }
 
 private:
-    rapidjson::StringBuffer buffer_;
-    Writer writer_{buffer_};
+    JsonWriter json_;
 };
 
 /// An event takes place in the years 1 to 9999, in UTC: ISO 8601 has four digits for a year.

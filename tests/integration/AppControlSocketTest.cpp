@@ -13,8 +13,8 @@
 
 #include "control/ControlClient.h"
 #include "control/ControlSocket.h"
-#include "core/JsonWriter.h"
 #include "drover/Exceptions.h"
+#include "drover/JsonWriter.h"
 #include "support/ServerProcess.h"
 
 namespace {

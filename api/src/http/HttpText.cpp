@@ -2,40 +2,31 @@
 
 #include <algorithm>
 #include <array>
-#include <rapidjson/stringbuffer.h>
-#include <rapidjson/writer.h>
 #include <utility>
 
 #include <Poco/DateTimeFormat.h>
 #include <Poco/DateTimeFormatter.h>
 #include <Poco/Timestamp.h>
 
+#include "drover/JsonWriter.h"
+
 namespace drover::api {
 
 namespace {
 
-using JsonWriter = rapidjson::Writer<rapidjson::StringBuffer>;
-
-void writeText(JsonWriter& json, std::string_view text) {
-    json.String(text.data(), static_cast<rapidjson::SizeType>(text.size()));
-}
-
 /// Writes the object around whatever `message` writes as its first member.
 template <typename Message>
 Response errorWith(int status, Message message) {
-    rapidjson::StringBuffer buffer;
-    JsonWriter json(buffer);
-    json.StartObject();
-    json.Key("message");
+    JsonWriter json;
+    json.beginObject();
+    json.key("message");
     message(json);
-    json.Key("error");
-    json.String(reasonPhrase(status));
-    json.Key("statusCode");
-    json.Int(status);
-    json.EndObject();
+    json.key("error").text(reasonPhrase(status));
+    json.key("statusCode").number(status);
+    json.endObject();
     Response response;
     response.status = status;
-    response.body.assign(buffer.GetString(), buffer.GetSize());
+    response.body = std::move(json).str();
     return response;
 }
 
@@ -111,8 +102,7 @@ const char* reasonPhrase(int status) {
 }
 
 Response errorResponse(int status, std::string_view message, std::optional<int> retryAfterSeconds) {
-    Response response =
-        errorWith(status, [message](JsonWriter& json) { writeText(json, message); });
+    Response response = errorWith(status, [message](JsonWriter& json) { json.text(message); });
     if (retryAfterSeconds) {
         response.headers.emplace_back("Retry-After", std::to_string(*retryAfterSeconds));
     }
@@ -121,11 +111,11 @@ Response errorResponse(int status, std::string_view message, std::optional<int> 
 
 Response validationResponse(const std::vector<std::string>& messages) {
     return errorWith(400, [&messages](JsonWriter& json) {
-        json.StartArray();
+        json.beginArray();
         for (const std::string& message : messages) {
-            writeText(json, message);
+            json.text(message);
         }
-        json.EndArray();
+        json.endArray();
     });
 }
 

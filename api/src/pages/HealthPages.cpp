@@ -1,9 +1,8 @@
 #include "pages/HealthPages.h"
 
 #include <chrono>
-#include <rapidjson/stringbuffer.h>
-#include <rapidjson/writer.h>
 
+#include "drover/JsonWriter.h"
 #include "http/HttpText.h"
 #include "http/Target.h"
 
@@ -30,24 +29,20 @@ Response HealthPages::answer(const HttpRequest& request) const {
 
 Response HealthPages::readiness() const {
     bool ok = true;
-    rapidjson::StringBuffer buffer;
-    rapidjson::Writer<rapidjson::StringBuffer> json(buffer);
-    json.StartObject();
+    JsonWriter json;
+    json.beginObject();
     for (const auto& [name, report] : checks_()) {
         ok = ok && report.ok;
-        json.Key(name.c_str(), static_cast<rapidjson::SizeType>(name.size()));
-        json.StartObject();
-        json.Key("ok");
-        json.Bool(report.ok);
-        json.Key("detail");
-        json.String(report.detail.c_str(), static_cast<rapidjson::SizeType>(report.detail.size()));
-        json.EndObject();
+        json.key(name).beginObject();
+        json.key("ok").boolean(report.ok);
+        json.key("detail").text(report.detail);
+        json.endObject();
     }
-    json.EndObject();
+    json.endObject();
     Response response;
     response.status = ok ? 200 : 503;
     response.body = std::string(R"({"status":)") + (ok ? R"("ok")" : R"("unavailable")") +
-                    R"(,"checks":)" + std::string(buffer.GetString(), buffer.GetSize()) + "}";
+                    R"(,"checks":)" + json.str() + "}";
     if (!ok) {
         response.headers.emplace_back("Retry-After", "1");
     }

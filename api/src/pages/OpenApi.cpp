@@ -3,38 +3,31 @@
 #include <algorithm>
 #include <limits>
 #include <map>
-#include <rapidjson/stringbuffer.h>
-#include <rapidjson/writer.h>
 #include <set>
 #include <vector>
 
-#include "drover/Json.h"
+#include "drover/JsonWriter.h"
 #include "http/HttpText.h"
 
 namespace drover::api {
 
 namespace {
 
-using JsonWriter = rapidjson::Writer<rapidjson::StringBuffer>;
-
 void member(JsonWriter& json, const char* name, const std::string& text) {
-    json.Key(name);
-    json.String(text.c_str(), static_cast<rapidjson::SizeType>(text.size()));
+    json.key(name).text(text);
 }
 
 void schemaOf(JsonWriter& json, const Parameter& parameter) {
-    json.StartObject();
+    json.beginObject();
     switch (parameter.type) {
         case ParameterType::Integer: {
             member(json, "type", "integer");
             member(json, "format", "int64");
-            json.Key("minimum");
-            json.Int64(parameter.minimum == std::numeric_limits<std::int64_t>::min()
-                           ? 0
-                           : parameter.minimum);
+            json.key("minimum").number(parameter.minimum == std::numeric_limits<std::int64_t>::min()
+                                           ? 0
+                                           : parameter.minimum);
             if (parameter.maximum != std::numeric_limits<std::int64_t>::max()) {
-                json.Key("maximum");
-                json.Int64(parameter.maximum);
+                json.key("maximum").number(parameter.maximum);
             }
             break;
         }
@@ -47,41 +40,37 @@ void schemaOf(JsonWriter& json, const Parameter& parameter) {
         case ParameterType::String:
             member(json, "type", "string");
             if (parameter.minLength > 0) {
-                json.Key("minLength");
                 // Ours counts bytes of UTF-8, the document characters, of up to four bytes.
-                json.Uint64((parameter.minLength + 3) / 4);
+                json.key("minLength").number((parameter.minLength + 3) / 4);
             }
-            json.Key("maxLength");
-            json.Uint64(parameter.maxLength);
+            json.key("maxLength").number(parameter.maxLength);
             break;
         case ParameterType::DateTime:
             member(json, "type", "string");
             member(json, "format", "date-time");
             break;
     }
-    json.EndObject();
+    json.endObject();
 }
 
 void parametersOf(JsonWriter& json, const Route& route) {
-    json.Key("parameters");
-    json.StartArray();
+    json.key("parameters").beginArray();
     for (const Parameter& parameter : route.parameters) {
         if (parameter.in == Parameter::In::Body) {
             continue;
         }
-        json.StartObject();
+        json.beginObject();
         member(json, "name", parameter.name);
         member(json, "in", parameter.in == Parameter::In::Path ? "path" : "query");
-        json.Key("required");
-        json.Bool(parameter.required);
+        json.key("required").boolean(parameter.required);
         if (!parameter.description.empty()) {
             member(json, "description", parameter.description);
         }
-        json.Key("schema");
+        json.key("schema");
         schemaOf(json, parameter);
-        json.EndObject();
+        json.endObject();
     }
-    json.EndArray();
+    json.endArray();
 }
 
 void bodyOf(JsonWriter& json, const Route& route) {
@@ -94,55 +83,44 @@ void bodyOf(JsonWriter& json, const Route& route) {
     if (members.empty()) {
         return;
     }
-    json.Key("requestBody");
-    json.StartObject();
-    json.Key("required");
-    json.Bool(true);
-    json.Key("content");
-    json.StartObject();
-    json.Key("application/json");
-    json.StartObject();
-    json.Key("schema");
-    json.StartObject();
+    json.key("requestBody").beginObject();
+    json.key("required").boolean(true);
+    json.key("content").beginObject();
+    json.key("application/json").beginObject();
+    json.key("schema").beginObject();
     member(json, "type", "object");
-    json.Key("additionalProperties");
-    json.Bool(false);
+    json.key("additionalProperties").boolean(false);
     if (std::any_of(
             members.begin(), members.end(), [](const Parameter* p) { return p->required; })) {
-        json.Key("required");
-        json.StartArray();
+        json.key("required").beginArray();
         for (const Parameter* const parameter : members) {
             if (parameter->required) {
-                json.String(parameter->name.c_str());
+                json.text(parameter->name);
             }
         }
-        json.EndArray();
+        json.endArray();
     }
-    json.Key("properties");
-    json.StartObject();
+    json.key("properties").beginObject();
     for (const Parameter* const parameter : members) {
-        json.Key(parameter->name.c_str());
+        json.key(parameter->name);
         schemaOf(json, *parameter);
     }
-    json.EndObject();
-    json.EndObject();
-    json.EndObject();
-    json.EndObject();
-    json.EndObject();
+    json.endObject();
+    json.endObject();
+    json.endObject();
+    json.endObject();
+    json.endObject();
 }
 
 void contentOf(JsonWriter& json, const std::string& schema) {
     if (!isJson(schema)) {
         return;
     }
-    json.Key("content");
-    json.StartObject();
-    json.Key("application/json");
-    json.StartObject();
-    json.Key("schema");
-    json.RawValue(schema.data(), schema.size(), rapidjson::kObjectType);
-    json.EndObject();
-    json.EndObject();
+    json.key("content").beginObject();
+    json.key("application/json").beginObject();
+    json.key("schema").raw(schema);
+    json.endObject();
+    json.endObject();
 }
 
 /// What the front itself answers, for every route that gives it a reason to.
@@ -191,50 +169,43 @@ void operationOf(JsonWriter& json, const Route& route) {
     std::transform(method.begin(), method.end(), method.begin(), [](char c) {
         return static_cast<char>(c - 'A' + 'a');
     });
-    json.Key(method.c_str());
-    json.StartObject();
+    json.key(method).beginObject();
     member(json, "operationId", operationId(route));
     if (!route.summary.empty()) {
         member(json, "summary", route.summary);
     }
     if (!route.tag.empty()) {
-        json.Key("tags");
-        json.StartArray();
-        json.String(route.tag.c_str());
-        json.EndArray();
+        json.key("tags").beginArray();
+        json.text(route.tag);
+        json.endArray();
     }
     parametersOf(json, route);
     bodyOf(json, route);
-    json.Key("responses");
-    json.StartObject();
+    json.key("responses").beginObject();
     for (const ResponseDoc& doc : allResponses(route)) {
-        json.Key(std::to_string(doc.status).c_str());
-        json.StartObject();
+        json.key(std::to_string(doc.status)).beginObject();
         member(json,
                "description",
                doc.description.empty() ? reasonPhrase(doc.status) : doc.description);
         if (!doc.headers.empty()) {
-            json.Key("headers");
-            json.StartObject();
+            json.key("headers").beginObject();
             for (const auto& [name, description] : doc.headers) {
-                json.Key(name.c_str());
-                json.StartObject();
+                json.key(name).beginObject();
                 member(json, "description", description);
-                json.Key("schema");
-                json.StartObject();
+                json.key("schema").beginObject();
                 member(json, "type", "string");
-                json.EndObject();
-                json.EndObject();
+                json.endObject();
+                json.endObject();
             }
-            json.EndObject();
+            json.endObject();
         }
         if (!doc.schema.empty()) {
             contentOf(json, doc.schema);
         }
-        json.EndObject();
+        json.endObject();
     }
-    json.EndObject();
-    json.EndObject();
+    json.endObject();
+    json.endObject();
 }
 
 }  // namespace
@@ -242,15 +213,13 @@ void operationOf(JsonWriter& json, const Route& route) {
 std::string openApiDocument(const Routes::Table& table,
                             const std::string& title,
                             const std::string& version) {
-    rapidjson::StringBuffer buffer;
-    JsonWriter json(buffer);
-    json.StartObject();
+    JsonWriter json;
+    json.beginObject();
     member(json, "openapi", "3.0.3");
-    json.Key("info");
-    json.StartObject();
+    json.key("info").beginObject();
     member(json, "title", title);
     member(json, "version", version);
-    json.EndObject();
+    json.endObject();
 
     std::map<std::string, std::vector<const Route*>> paths;
     std::set<std::string> tags;
@@ -260,34 +229,30 @@ std::string openApiDocument(const Routes::Table& table,
             tags.insert(route->tag);
         }
     }
-    json.Key("tags");
-    json.StartArray();
+    json.key("tags").beginArray();
     for (const std::string& tag : tags) {
-        json.StartObject();
+        json.beginObject();
         member(json, "name", tag);
-        json.EndObject();
+        json.endObject();
     }
-    json.EndArray();
-    json.Key("paths");
-    json.StartObject();
+    json.endArray();
+    json.key("paths").beginObject();
     for (const auto& [path, routes] : paths) {
-        json.Key(path.c_str());
-        json.StartObject();
+        json.key(path).beginObject();
         for (const Route* const route : routes) {
             operationOf(json, *route);
         }
-        json.EndObject();
+        json.endObject();
     }
-    json.EndObject();
+    json.endObject();
 
     constexpr char kError[] =
         R"({"schemas":{"Error":{"type":"object","required":["message","error","statusCode"],"properties":{)"
         R"("message":{"oneOf":[{"type":"string"},{"type":"array","items":{"type":"string"}}]},)"
         R"("error":{"type":"string"},"statusCode":{"type":"integer"}}}}})";
-    json.Key("components");
-    json.RawValue(kError, sizeof(kError) - 1, rapidjson::kObjectType);
-    json.EndObject();
-    return {buffer.GetString(), buffer.GetSize()};
+    json.key("components").raw(kError);
+    json.endObject();
+    return std::move(json).str();
 }
 
 }  // namespace drover::api

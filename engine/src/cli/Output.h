@@ -3,7 +3,7 @@
 #include <ostream>
 #include <utility>
 
-#include "core/JsonWriter.h"
+#include "drover/JsonWriter.h"
 
 namespace drover::cli {
 

@@ -4,7 +4,7 @@
 #include <utility>
 #include <vector>
 
-#include "core/JsonWriter.h"
+#include "drover/JsonWriter.h"
 
 namespace drover {
 

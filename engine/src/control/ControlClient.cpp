@@ -12,7 +12,7 @@
 #include <Poco/Exception.h>
 
 #include "control/UnixSocket.h"
-#include "core/JsonWriter.h"
+#include "drover/JsonWriter.h"
 
 namespace drover {
 

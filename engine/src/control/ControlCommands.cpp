@@ -5,8 +5,8 @@
 
 #include <Poco/Exception.h>
 
-#include "core/JsonWriter.h"
 #include "core/Similar.h"
+#include "drover/JsonWriter.h"
 
 namespace drover {
 

@@ -4,8 +4,8 @@
 
 #include <Poco/Logger.h>
 
-#include "core/JsonWriter.h"
 #include "drover/Exceptions.h"
+#include "drover/JsonWriter.h"
 #include "plugin/loading/PluginMemory.h"
 #include "plugin/loading/SharedObject.h"
 #include "process/Logging.h"

@@ -12,8 +12,8 @@
 #include <Poco/NumberFormatter.h>
 
 #include "core/JsonText.h"
-#include "core/JsonWriter.h"
 #include "core/Log.h"
+#include "drover/JsonWriter.h"
 
 namespace drover {
 

@@ -7,9 +7,9 @@
 #include <Poco/Logger.h>
 
 #include "control/ControlSocket.h"
-#include "core/JsonWriter.h"
 #include "core/Version.h"
 #include "drover/Exceptions.h"
+#include "drover/JsonWriter.h"
 #include "process/Logging.h"
 
 namespace drover {
