@@ -97,7 +97,7 @@ public:
                        "--set",
                        route + "job=meddle"});
         completeOne("meddle");
-        app_->waitForLog("meddling changed the locale of the process, which is taken back");
+        app_->waitForLog("the plugin changed the locale of the process");
         RawAnswer answer;
         waitUntil([&] {
             answer = RawClient(port).ask(request("POST /add"));
