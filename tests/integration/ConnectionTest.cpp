@@ -62,6 +62,7 @@ class ConnectionTest : public RedisFixture {
     CPPUNIT_TEST(aCallHasADeadlineAndBreaksTheConnection);
     CPPUNIT_TEST(aBigWriteHasADeadline);
     CPPUNIT_TEST(aTransferThatGetsOnIsWaitedFor);
+    CPPUNIT_TEST(aSmallCommandBehindALargeOneWaitsForIt);
     CPPUNIT_TEST(aReplyThatDribblesIsNotWaitedFor);
     CPPUNIT_TEST(aReplicaIsRefused);
     CPPUNIT_TEST(aFlushedScriptIsSentAgain);
@@ -232,6 +233,27 @@ public:
         CPPUNIT_ASSERT_EQUAL(std::string("OK"),
                              std::string(link.call(Command{"SET", key, value}).text()));
         CPPUNIT_ASSERT(value == link.call(Command{"GET", key}).text());
+        proxy.throttle(0);
+        redis({"DEL", key});
+    }
+
+    void aSmallCommandBehindALargeOneWaitsForIt() {
+        TcpProxy proxy(server_->port());
+        RedisOptions slow = options();
+        slow.port = proxy.port();
+        slow.commandTimeout = milliseconds(400);
+        Connection link(slow, "");
+        // The kernel takes it at once, and sends it for two seconds.
+        proxy.throttle(1'000'000);
+        const std::string key = keys().job("large");
+        link.send(Command{"SET", key, std::string(2'000'000, 'v')},
+                  SteadyClock::now() + slow.commandTimeout);
+        link.send(Command{"PING"}, SteadyClock::now() + slow.commandTimeout);
+        for (const char* expected : {"OK", "PONG"}) {
+            CPPUNIT_ASSERT_EQUAL(
+                std::string(expected),
+                std::string(link.receive(SteadyClock::now() + slow.commandTimeout).text()));
+        }
         proxy.throttle(0);
         redis({"DEL", key});
     }

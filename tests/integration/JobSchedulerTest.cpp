@@ -108,6 +108,10 @@ public:
             std::size_t{0},
             next.find(
                 R"({"backoff":{"type":"fixed","delay":10},"keepLogs":3,"attempts":0,"jobId":)"));
+        redis({"DEL", keys().job(idAt(kNow + 2000))});
+        record({"every", "2000", "ic", "1"}, kNow);
+        expect(State::Done, iterate(taken(R"({"priority":"3","repeat":{"every":2000}})"), kNow));
+        CPPUNIT_ASSERT_EQUAL(std::string("3"), hash(idAt(kNow + 2000)).at("priority"));
     }
 
     void theScriptComputesWhatTheEngineDoes() {
