@@ -1,3 +1,4 @@
+#include <fcntl.h>
 #include <filesystem>
 #include <fstream>
 #include <functional>
@@ -5,6 +6,7 @@
 #include <memory>
 #include <signal.h>
 #include <string>
+#include <sys/stat.h>
 #include <thread>
 #include <unistd.h>
 #include <vector>
@@ -35,6 +37,7 @@ class AppLaunchTest : public CppUnit::TestFixture {
     CPPUNIT_TEST(aHandlerMayChangeLocaleAndDispositions);
     CPPUNIT_TEST(theControlSocketFallsBackAndSaysSo);
     CPPUNIT_TEST(termEndsWithZeroFromTheBeginning);
+    CPPUNIT_TEST(asProcess1ItReapsOrphans);
     CPPUNIT_TEST_SUITE_END();
 
 public:
@@ -135,6 +138,18 @@ public:
     }
 
     void termEndsWithZeroFromTheBeginning() {
+        // Before it has read its configuration, which it waits for here.
+        const std::string pipe = app_->path("pipe.properties");
+        CPPUNIT_ASSERT_EQUAL(0, ::mkfifo(pipe.c_str(), 0600));
+        app_->start({"run", "--config", pipe, "--set", "redis.port=" + port()});
+        int writer = -1;
+        waitUntil([&] { return (writer = ::open(pipe.c_str(), O_WRONLY | O_NONBLOCK)) >= 0; });
+        app_->signal(SIGTERM);
+        const std::string text = "control.socket = off\n";
+        CPPUNIT_ASSERT_EQUAL(static_cast<ssize_t>(text.size()),
+                             ::write(writer, text.data(), text.size()));
+        ::close(writer);
+        CPPUNIT_ASSERT_EQUAL_MESSAGE(app_->err(), 0, app_->wait());
         for (int turn = 0; turn < 10; ++turn) {
             app_->start({"run", "--set", "redis.port=" + port(), "--set", "control.socket=off"});
             // From the moment when main has begun.
@@ -145,7 +160,35 @@ public:
         }
     }
 
+    void asProcess1ItReapsOrphans() {
+        // A child whose parent ends a moment later.
+        const std::string file = app_->path("orphan");
+        app_->launchBy("(sleep 600 & echo $! >" + file + "; sleep 3) & true",
+                       "",
+                       DROVER_BINARY_DIR "/tests/support/drover_subreaper");
+        app_->start({"run", "--set", "redis.port=" + port(), "--set", "control.socket=off"});
+        app_->waitForLog("is running");
+        pid_t orphan = 0;
+        waitUntil([&] { return (std::ifstream(file) >> orphan) && orphan > 0; });
+        waitUntil([&] { return parentOf(orphan) == app_->pid(); });
+        ::kill(orphan, SIGKILL);
+        // At the next look, or after half a minute if it was never seen with another parent.
+        waitUntil([&] { return ::kill(orphan, 0) != 0; }, std::chrono::seconds(60));
+        app_->signal(SIGTERM);
+        CPPUNIT_ASSERT_EQUAL_MESSAGE(app_->err(), 0, app_->wait());
+    }
+
 private:
+    static pid_t parentOf(pid_t pid) {
+        std::ifstream status("/proc/" + std::to_string(pid) + "/status");
+        for (std::string line; std::getline(status, line);) {
+            if (line.rfind("PPid:", 0) == 0) {
+                return std::stoi(line.substr(5));
+            }
+        }
+        return 0;
+    }
+
     static std::string port() { return std::to_string(RedisServer::shared().port()); }
 
     void drop(const std::string& path) const {
@@ -200,10 +243,11 @@ private:
         return 0;
     }
 
-    static void waitUntil(const std::function<bool()>& condition) {
-        const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(20);
+    static void waitUntil(const std::function<bool()>& condition,
+                          std::chrono::seconds longest = std::chrono::seconds(20)) {
+        const auto deadline = std::chrono::steady_clock::now() + longest;
         while (!condition()) {
-            CPPUNIT_ASSERT_MESSAGE("not within 20 s", std::chrono::steady_clock::now() < deadline);
+            CPPUNIT_ASSERT_MESSAGE("not in time", std::chrono::steady_clock::now() < deadline);
             std::this_thread::sleep_for(std::chrono::milliseconds(1));
         }
     }

@@ -44,6 +44,7 @@ void AppProcess::start(const std::vector<std::string>& args,
     for (const auto& [name, value] : environment) {
         command += " " + quoted(name + "=" + value);
     }
+    command += program_.empty() ? "" : " " + quoted(program_);
     command += " " + quoted(DROVER_BINARY_DIR "/engine/drover");
     for (const std::string& arg : args) {
         command += " " + quoted(arg);

@@ -26,10 +26,14 @@ public:
                const std::map<std::string, std::string>& environment = {});
     /// Standard output and error of what is started next go to `file`, a FIFO say; empty: to files of their own.
     void printTo(const std::string& file) { printTo_ = file; }
-    /// What is started next gets this shell text in front, "ulimit -n 64", and these options of env, "--ignore-signal=CHLD".
-    void launchBy(const std::string& shell, const std::string& envOptions = "") {
+    /// What is started next gets this shell text in front, "ulimit -n 64", these options of env, "--ignore-signal=CHLD", and is
+    /// started by a program that becomes it.
+    void launchBy(const std::string& shell,
+                  const std::string& envOptions = "",
+                  const std::string& program = "") {
         launchBy_ = shell;
         envOptions_ = envOptions;
+        program_ = program;
     }
     /// Waits for the end; the exit code, or 128 + signal. Throws std::runtime_error after `timeout`.
     int wait(std::chrono::milliseconds timeout = std::chrono::seconds(20));
@@ -50,6 +54,7 @@ private:
     std::string printTo_;
     std::string launchBy_;
     std::string envOptions_;
+    std::string program_;
     ServerProcess process_;
 };
 
