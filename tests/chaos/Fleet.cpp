@@ -92,6 +92,13 @@ void Fleet::waitUntilProducing() {
 Fleet::~Fleet() {
     producer_.stop(9);
     consumers_.clear();
+    try {
+        // A cluster with the databases of a hundred fleets takes a minute to copy.
+        store::Session(sessionSettings(PostgresServer::shared().url()))
+            .execute("DROP DATABASE " + database_ + " WITH (FORCE)");
+    } catch (const std::exception&) {
+        // The server is away: the cluster goes with the test.
+    }
     if (exact_) {
         removeTree(folder_);
     } else {

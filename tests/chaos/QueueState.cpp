@@ -29,16 +29,21 @@ std::string join(const std::vector<std::string>& words) {
 
 }  // namespace
 
-QueueState::QueueState(int port, const std::string& queue)
-    : keys_("bull", queue),
-      client_(optionsFor(port), std::make_shared<const ScriptRegistry>(), "chaos") {}
+QueueState::QueueState(int port, const std::string& queue) : keys_("bull", queue) {
+    useServer(port);
+}
+
+void QueueState::useServer(int port) {
+    client_ = std::make_unique<RedisClient>(
+        optionsFor(port), std::make_shared<const ScriptRegistry>(), "chaos");
+}
 
 Reply QueueState::call(const std::vector<std::string>& args) {
     Command command;
     for (const std::string& arg : args) {
         command.add(arg);
     }
-    return client_.call(command);
+    return client_->call(command);
 }
 
 void QueueState::reset() {
@@ -171,7 +176,7 @@ void QueueState::assertClean() {
 }
 
 std::string QueueState::orphans() {
-    return join(findOrphans(client_, keys_.jobPrefix() + "*"));
+    return join(findOrphans(*client_, keys_.jobPrefix() + "*"));
 }
 
 }  // namespace drover::test

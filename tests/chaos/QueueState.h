@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <map>
+#include <memory>
 #include <set>
 #include <string>
 #include <vector>
@@ -16,6 +17,8 @@ class QueueState {
 public:
     explicit QueueState(int port, const std::string& queue = "reservation-queue");
 
+    /// Reads another server from now on, such as a replica that was promoted.
+    void useServer(int port);
     /// Empties the server, and keeps every event that is to come.
     void reset();
     [[nodiscard]] std::int64_t active();
@@ -34,14 +37,14 @@ public:
 
     /// One command, for what a test wants to do to the server. Throws as RedisClient does.
     Reply call(const std::vector<std::string>& args);
-    [[nodiscard]] RedisClient& client() { return client_; }
+    [[nodiscard]] RedisClient& client() { return *client_; }
     [[nodiscard]] const QueueKeys& keys() const { return keys_; }
 
 private:
     std::set<std::string> members(const std::string& key);
 
     QueueKeys keys_;
-    RedisClient client_;
+    std::unique_ptr<RedisClient> client_;
 };
 
 }  // namespace drover::test

@@ -1,6 +1,7 @@
 #include "faults/Checker.h"
 
 #include <algorithm>
+#include <iterator>
 #include <map>
 #include <optional>
 #include <rapidjson/document.h>
@@ -78,7 +79,8 @@ Checker::Jobs readJobs(QueueState& queue) {
     const QueueKeys& keys = queue.keys();
     const std::vector<std::string> toDo = {
         keys.wait, keys.paused, keys.active, keys.prioritized, keys.delayed, keys.waitingChildren};
-    std::vector<std::string> command = {"EVAL", kReadJobs, std::to_string(toDo.size() + 2)};
+    // Read-only: it works on a replica, and while writes have to wait.
+    std::vector<std::string> command = {"EVAL_RO", kReadJobs, std::to_string(toDo.size() + 2)};
     command.insert(command.end(), toDo.begin(), toDo.end());
     command.insert(command.end(), {keys.completed, keys.failed, keys.jobPrefix()});
     const Reply reply = queue.call(command);
@@ -106,6 +108,35 @@ Checker::Jobs readJobs(QueueState& queue) {
 
 std::set<JobKey> unfinishedJobs(QueueState& queue) {
     return readJobs(queue).unfinished;
+}
+
+std::set<JobKey> allJobs(QueueState& queue) {
+    std::set<JobKey> all;
+    for (const auto& [key, data] : readJobs(queue).dataOf) {
+        all.insert(key);
+    }
+    return all;
+}
+
+std::set<JobKey> decidedJobs(Ledger& ledger, const std::string& table) {
+    std::set<JobKey> decided;
+    const store::Result rows =
+        ledger.session().execute("SELECT job_id, job_timestamp_ms FROM " + table);
+    for (int row = 0; row < rows.rows(); ++row) {
+        decided.emplace(rows.text(row, 0), rows.bigint(row, 1));
+    }
+    return decided;
+}
+
+std::set<JobKey> lostJobs(const std::set<JobKey>& before,
+                          const std::set<JobKey>& after,
+                          const std::set<JobKey>& elsewhere) {
+    std::set<JobKey> lost;
+    std::copy_if(
+        before.begin(), before.end(), std::inserter(lost, lost.end()), [&](const JobKey& job) {
+            return after.count(job) + elsewhere.count(job) == 0;
+        });
+    return lost;
 }
 
 std::string nameOf(Mistake mistake) {

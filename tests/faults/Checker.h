@@ -63,6 +63,17 @@ struct Verdict {
 
 /// The jobs that are waiting, delayed, active or waiting for children.
 [[nodiscard]] std::set<JobKey> unfinishedJobs(QueueState& queue);
+/// The jobs that any list has, finished ones included.
+[[nodiscard]] std::set<JobKey> allJobs(QueueState& queue);
+/// The requests that the ledger, or another table with its key, has an outcome of.
+[[nodiscard]] std::set<JobKey> decidedJobs(Ledger& ledger,
+                                           const std::string& table = "reservation_outcomes");
+
+/// What a server lost by itself: it had it before, and has not afterwards. `elsewhere` is what another server still had to
+/// do at that time: such a job is to be done again, and is not lost.
+[[nodiscard]] std::set<JobKey> lostJobs(const std::set<JobKey>& before,
+                                        const std::set<JobKey>& after,
+                                        const std::set<JobKey>& elsewhere = {});
 
 /// Compares what a load was promised with what Redis and the database hold. Changes nothing. Call it when the queue is
 /// idle: a job under way counts as left to do.

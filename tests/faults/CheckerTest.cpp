@@ -1,6 +1,7 @@
 #include <cstdint>
 #include <functional>
 #include <iostream>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -95,10 +96,34 @@ public:
         CPPUNIT_ASSERT_EQUAL(std::size_t{1}, plant(fleet, lost, byName).findings.size());
         log.windows.front() = {0, clean.answers.front().askedMs - 1, ""};
         CPPUNIT_ASSERT_EQUAL(std::size_t{1}, plant(fleet, lost, log).findings.size());
+        checkWhatCountsAsLost(fleet, clean);
         fleet.forgetLogs();
     }
 
 private:
+    /// An outcome that the database lost is excused only if Redis had nothing left to decide it again from.
+    static void checkWhatCountsAsLost(Fleet& fleet, const AcceptanceLog::Contents& clean) {
+        const std::set<JobKey> before = decidedJobs(fleet.ledger());
+        fleet.ledger().session().script(
+            "BEGIN; DELETE FROM reservation_outcomes WHERE reason = 'sold out'");
+        const std::set<JobKey> after = decidedJobs(fleet.ledger());
+        AcceptanceLog::Contents log = clean;
+        log.lostJobs = lostJobs(before, after);
+        CPPUNIT_ASSERT_EQUAL(std::size_t{5}, log.lostJobs.size());
+        const Verdict excused = Checker(fleet.ledger(), fleet.queue()).check(log);
+        CPPUNIT_ASSERT_EQUAL_MESSAGE(excused.text(), std::size_t{0}, excused.findings.size());
+        CPPUNIT_ASSERT_EQUAL(std::int64_t{5}, excused.lostByServer);
+
+        const std::set<JobKey> stillToDo = {*log.lostJobs.begin(), *log.lostJobs.rbegin()};
+        log.lostJobs = lostJobs(before, after, stillToDo);
+        CPPUNIT_ASSERT_EQUAL(std::size_t{3}, log.lostJobs.size());
+        const Verdict found = Checker(fleet.ledger(), fleet.queue()).check(log);
+        fleet.ledger().session().script("ROLLBACK");
+        CPPUNIT_ASSERT_EQUAL(std::int64_t{3}, found.lostByServer);
+        CPPUNIT_ASSERT_EQUAL_MESSAGE(found.text(), std::size_t{2}, found.findings.size());
+        CPPUNIT_ASSERT_EQUAL(std::int64_t{2}, found.lost());
+    }
+
     static constexpr std::int64_t kTightSeats = 5;
 
     /// 20 at the big event, one of them twice, and 10 for the tight one.

@@ -2,6 +2,7 @@
 
 #include <csignal>
 #include <stdexcept>
+#include <thread>
 #include <utility>
 
 namespace drover::test {
@@ -10,6 +11,7 @@ namespace {
 
 using Kind = NetworkFault::Kind;
 using std::chrono::milliseconds;
+using std::chrono::seconds;
 
 NetworkFault networkFault(Kind kind, Way way) {
     NetworkFault fault;
@@ -235,6 +237,46 @@ void addRedisFaults(std::vector<Fault>& all) {
     killed.end = [](Rig& rig) { rig.redisServer().start(); };
     killed.lasts = milliseconds(1500);
     all.push_back(killed);
+
+    Fault failedOver = fault(
+        "redis-failed-over",
+        "A replica that lags takes the place of a master that died: what was not replicated is "
+        "lost by Redis itself; jobs that were done before are recognised; a new job with an old "
+        "id is decided for itself, whoever still holds the old one.");
+    failedOver.begin = [](Rig& rig) { rig.startReplica(milliseconds(700)); };
+    failedOver.end = [](Rig& rig) {
+        // Consumers live on, with jobs in their hands that the new master may not know; later jobs only Redis has.
+        rig.sql("BEGIN; SELECT 1 FROM events FOR UPDATE");
+        rig.waitForAccepted(30, seconds(60));
+        rig.signalConsumers(SIGSTOP);
+        rig.waitForAccepted(30, seconds(60));
+        rig.failOver();
+        rig.signalConsumers(SIGCONT);
+        rig.sql("COMMIT");
+    };
+    all.push_back(failedOver);
+
+    Fault split =
+        fault("redis-split",
+              "Two masters for a while, until the old one is demoted: what only the old one had is "
+              "lost by Redis itself; a job that both have, worked on at both, is decided once.");
+    split.begin = failedOver.begin;
+    split.end = [](Rig& rig) {
+        rig.splitRedis();
+        // A consumer at the new master, beside one that stays with the producer at the old one.
+        rig.fleet().killConsumer(0);
+        rig.fleet().startConsumer(0);
+        rig.waitForAccepted(100, seconds(60));
+        rig.fleet().consumer(1).signal(SIGSTOP);
+        rig.waitForAccepted(30, seconds(60));
+        // The new master issues the same ids again.
+        rig.fleet().killProducer();
+        rig.fleet().startProducer();
+        rig.waitForAccepted(100, seconds(60));
+        rig.healSplit();
+        rig.fleet().consumer(1).signal(SIGCONT);
+    };
+    all.push_back(split);
 }
 
 void addPostgresFaults(std::vector<Fault>& all) {
@@ -289,6 +331,15 @@ void addPostgresFaults(std::vector<Fault>& all) {
     };
     all.push_back(refused);
 
+    Fault password =
+        fault("postgres-refused-password",
+              "A password that the processes were not given: jobs wait, and nothing fails.");
+    password.begin = [](Rig& rig) { rig.postgresServer().trustClients(false); };
+    // Again and again: the server may read its new rules a moment later.
+    password.repeat = [](Rig& rig) { rig.endSessions(); };
+    password.end = [](Rig& rig) { rig.postgresServer().trustClients(true); };
+    all.push_back(password);
+
     Fault locked =
         fault("postgres-locked",
               "Events locked by another session: batches wait or give up, and are run again.");
@@ -304,6 +355,16 @@ void addPostgresFaults(std::vector<Fault>& all) {
     paused.end = [](Rig& rig) { rig.postgresServer().thaw(); };
     paused.lasts = milliseconds(4000);
     all.push_back(paused);
+
+    Fault slowed =
+        fault("postgres-slowed", "Standstills of 400 ms, one after the other, cost time only.");
+    slowed.repeat = [](Rig& rig) {
+        rig.postgresServer().freeze();
+        std::this_thread::sleep_for(milliseconds(400));
+        rig.postgresServer().thaw();
+    };
+    slowed.every = milliseconds(50);
+    all.push_back(slowed);
 
     Fault ended =
         fault("postgres-sessions-ended",
@@ -334,6 +395,23 @@ void addPostgresFaults(std::vector<Fault>& all) {
     killed.end = [](Rig& rig) { rig.postgresServer().start(); };
     killed.lasts = milliseconds(1500);
     all.push_back(killed);
+
+    Fault rewound = fault(
+        "postgres-rewound",
+        "PostgreSQL starts with an older copy of its files: the outcomes and seats since then "
+        "are lost by itself, and sold again once; a job that Redis still has is decided "
+        "again.");
+    rewound.begin = [](Rig& rig) { rig.rememberPostgres(); };
+    rewound.end = [](Rig& rig) { rig.rewindPostgres(); };
+    all.push_back(rewound);
+
+    Fault restored =
+        fault("postgres-restored",
+              "An older dump is restored under live sessions: as before, and every session goes on "
+              "with the new tables and functions.");
+    restored.begin = [](Rig& rig) { rig.rememberDump(); };
+    restored.end = [](Rig& rig) { rig.restorePostgres(); };
+    all.push_back(restored);
 }
 
 void addProcessFaults(std::vector<Fault>& all) {

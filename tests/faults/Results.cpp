@@ -59,8 +59,15 @@ goes on. When all jobs are done, a checker compares that log with the database a
   their rows, and each rejection has its cause;
 - Redis holds no job that is still to be done, in two lists or in none, no lock without an active job, no leftover key.
 
-`CheckerTest` plants mistakes of each kind, and wants exactly that one found. When Redis is rewound, the rig first cuts off
-every client, and reads which jobs are there before and after: only the difference counts as lost by the server.
+`CheckerTest` plants mistakes of each kind, and wants exactly that one found.
+
+A server may lose by itself what it had confirmed: no client can bring that back. The rig counts it, and excuses nothing else:
+
+- When Redis is rewound or emptied, or a replica takes its place, the rig first cuts off every client, and reads which jobs are
+  there before and after. Where two masters lived beside each other, it reads what only the demoted one had.
+- When PostgreSQL is rewound, it reads which outcomes are there before and after. An outcome is excused only if its job is
+  done, and so gone from Redis; jobs that Redis still has must be decided again. A user who was told of a seat in the lost time
+  may find it sold to another: the seat went with the outcome.
 
 `./dev faults` repeats everything, `./dev faults NAME` one row. The rows were made by:
 

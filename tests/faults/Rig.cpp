@@ -4,6 +4,7 @@
 #include <csignal>
 #include <optional>
 #include <set>
+#include <stdexcept>
 #include <utility>
 
 #include "drover/Exceptions.h"
@@ -16,6 +17,9 @@ using Clock = std::chrono::steady_clock;
 
 /// A server with appendfsync everysec may hold a write back for this long while its disk is busy.
 constexpr std::int64_t kUnwrittenMs = 2000;
+
+/// For a server to do what it always does.
+constexpr std::chrono::seconds kServerLimit{20};
 
 Fleet::Settings settingsFor(int consumers, int redisPort, int postgresPort) {
     Fleet::Settings settings;
@@ -36,6 +40,16 @@ Rig::Rig(int consumers, std::uint64_t seed)
       log_(std::make_unique<AcceptanceLog>(fleet_->folder() + "/acceptances.log")) {
     // The checker reads no events: a long run need not keep them, nor need every copy of Redis.
     redis({"HSET", fleet_->queue().keys().meta, "opts.maxLenEvents", "1000"});
+}
+
+Rig::~Rig() {
+    load_.reset();
+    fleet_.reset();
+    if (replica_) {
+        redisServer().stop(SIGKILL);
+        redisServer().start();
+        redisServer().promote();
+    }
 }
 
 void Rig::startLoad(int perSecond) {
@@ -99,6 +113,12 @@ void Rig::startConsumers() {
     }
 }
 
+void Rig::signalConsumers(int number) {
+    for (std::size_t i = 0; i < fleet_->consumers(); ++i) {
+        fleet_->consumer(i).signal(number);
+    }
+}
+
 void Rig::rememberRedis() {
     rememberRedis(++backups_ % 2 == 0);
 }
@@ -108,17 +128,17 @@ void Rig::rememberRedis(bool byAof) {
 }
 
 void Rig::rewindRedis() {
-    loseInRedis([this] {
+    logLost(loseInRedis([this] {
         redisServer().stop(SIGKILL);
         redisServer().rewind(backup_);
-    });
+    }));
 }
 
 void Rig::emptyRedis() {
-    loseInRedis([this] { redis({"FLUSHALL"}); });
+    logLost(loseInRedis([this] { redis({"FLUSHALL"}); }));
 }
 
-void Rig::loseInRedis(const std::function<void()>& lose) {
+void Rig::isolateRedis() {
     // From here on the rig is the only client, which first does what was sent to it.
     redisProxy_.refuse();
     redisProxy_.cutAll();
@@ -128,8 +148,25 @@ void Rig::loseInRedis(const std::function<void()>& lose) {
             const std::string list(redis({"CLIENT", "LIST", "TYPE", "normal"}).text());
             return std::count(list.begin(), list.end(), '\n') == 1;
         },
-        std::chrono::seconds(20));
-    std::set<JobKey> had = unfinishedJobs(fleet_->queue());
+        kServerLimit);
+}
+
+void Rig::logLost(const std::set<JobKey>& jobs) {
+    for (const JobKey& job : jobs) {
+        log_->lostByServer(job);
+    }
+}
+
+void Rig::logLostSome(const std::set<JobKey>& jobs) {
+    if (jobs.empty()) {
+        throw std::runtime_error("the server lost nothing");
+    }
+    logLost(jobs);
+}
+
+std::set<JobKey> Rig::loseInRedis(const std::function<void()>& lose) {
+    isolateRedis();
+    const std::set<JobKey> had = unfinishedJobs(fleet_->queue());
     lose();
     std::set<JobKey> has;
     eventually(
@@ -142,19 +179,121 @@ void Rig::loseInRedis(const std::function<void()>& lose) {
                 return false;
             }
         },
-        std::chrono::seconds(20));
-    for (const JobKey& job : had) {
-        if (has.count(job) == 0) {
-            log_->lostByServer(job);
-        }
-    }
+        kServerLimit);
     redisProxy_.heal();
+    return lostJobs(had, has);
 }
 
 void Rig::killRedis() {
     const std::int64_t from = wallMs() - kUnwrittenMs;
     redisServer().stop(SIGKILL);
     log_->lostByServer({from, wallMs(), "redis-server killed"});
+}
+
+void Rig::startReplica(Milliseconds lag) {
+    // By default a master waits 5 s for more replicas before it serves the first.
+    redis({"CONFIG", "SET", "repl-diskless-sync-delay", "0"});
+    replication_ = std::make_unique<TcpProxy>(redisServer().port());
+    replica_ = std::make_unique<RedisServer>(
+        std::vector<std::string>{"--replicaof", "127.0.0.1", std::to_string(replication_->port())});
+    eventually(
+        "the replica follows its master",
+        [this] { return replica_->followsMaster(); },
+        kServerLimit);
+    NetworkFault late;
+    late.kind = NetworkFault::Kind::Delay;
+    late.way = Way::ToClient;
+    late.delay = lag;
+    replication_->inject(late);
+}
+
+void Rig::promoteReplica() {
+    // What is still on its way never arrives.
+    replication_->refuse();
+    replication_->cutAll();
+    replica_->promote();
+    QueueState replica(replica_->port());
+    replicated_ = allJobs(replica);
+    redisProxy_.moveTo(replica_->port());
+}
+
+void Rig::failOver() {
+    logLostSome(loseInRedis([this] {
+        redisServer().stop(SIGKILL);
+        promoteReplica();
+        fleet_->queue().useServer(replica_->port());
+    }));
+}
+
+void Rig::splitRedis() {
+    promoteReplica();
+}
+
+void Rig::healSplit() {
+    // Writes to the old master wait here until it is a replica, which refuses them.
+    redis({"CLIENT", "PAUSE", "20000", "WRITE"});
+    // Not what is to be done, but what the new master has ever had: it may have finished that meanwhile.
+    logLostSome(lostJobs(unfinishedJobs(fleet_->queue()), replicated_));
+    redisServer().follow(replica_->port());
+    redis({"CLIENT", "UNPAUSE"});
+    redis({"CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes"});
+    fleet_->queue().useServer(replica_->port());
+}
+
+void Rig::rememberPostgres() {
+    cluster_ = postgresServer().backUp();
+}
+
+void Rig::rewindPostgres() {
+    for (std::size_t i = 0; i < fleet_->consumers(); ++i) {
+        fleet_->killConsumer(i);
+    }
+    postgresProxy_.refuse();
+    postgresProxy_.cutAll();
+    eventually(
+        "the rig is PostgreSQL's only client",
+        [this] {
+            return fleet_->ledger()
+                       .session()
+                       .execute(
+                           "SELECT 1 FROM pg_stat_activity WHERE datname = current_database()"
+                           " AND pid <> pg_backend_pid() AND backend_type = 'client backend'")
+                       .rows() == 0;
+        },
+        kServerLimit);
+    // After the consumers' end nothing finishes a job.
+    const std::set<JobKey> toDo = unfinishedJobs(fleet_->queue());
+    const std::set<JobKey> had = decidedJobs(fleet_->ledger());
+    postgresServer().rewind(cluster_);
+    logLostSome(lostJobs(had, decidedJobs(fleet_->ledger()), toDo));
+    postgresProxy_.heal();
+    startConsumers();
+}
+
+void Rig::rememberDump() {
+    dump_ = postgresServer().dump(database());
+}
+
+void Rig::restorePostgres() {
+    // The tables are locked first: nothing is decided between the list of what was there and the restore.
+    sql("BEGIN; LOCK TABLE events, reservation_outcomes IN ACCESS EXCLUSIVE MODE;"
+        "CREATE TABLE rig_lost AS SELECT job_id, job_timestamp_ms FROM reservation_outcomes");
+    const std::set<JobKey> decided = decidedJobs(fleet_->ledger(), "rig_lost");
+    eventually(
+        "every decided job has ended",
+        [&] {
+            const std::set<JobKey> toDo = unfinishedJobs(fleet_->queue());
+            return std::none_of(toDo.begin(), toDo.end(), [&](const JobKey& job) {
+                return decided.count(job) > 0;
+            });
+        },
+        kServerLimit);
+    sql(dump_ +
+        "DELETE FROM public.rig_lost l USING public.reservation_outcomes o"
+        " WHERE o.job_id = l.job_id AND o.job_timestamp_ms = l.job_timestamp_ms; COMMIT; RESET "
+        "ALL");
+    logLostSome(decidedJobs(fleet_->ledger(), "rig_lost"));
+    sql("DROP TABLE rig_lost");
 }
 
 }  // namespace drover::test

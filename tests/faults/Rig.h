@@ -5,6 +5,7 @@
 #include <functional>
 #include <memory>
 #include <random>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -24,6 +25,10 @@ public:
     using Milliseconds = std::chrono::milliseconds;
 
     Rig(int consumers, std::uint64_t seed);
+    /// Ends the processes, then sets the shared servers right for the next rig.
+    ~Rig();
+    Rig(const Rig&) = delete;
+    Rig& operator=(const Rig&) = delete;
 
     /// Starts a load of its own asks for events that no earlier load asked for: half of them for 100 seats.
     void startLoad(int perSecond);
@@ -45,6 +50,7 @@ public:
     /// Kills every consumer, and waits until `count` requests are accepted, which then are in Redis alone.
     void stopConsumersFor(std::size_t count);
     void startConsumers();
+    void signalConsumers(int number);
 
     /// A copy of Redis, for rewindRedis(). Every second one is made of the append-only files.
     void rememberRedis();
@@ -57,18 +63,51 @@ public:
     /// SIGKILL, by which the server may lose what it has not written yet.
     void killRedis();
 
+    /// Starts a replica of Redis that gets everything `lag` late.
+    void startReplica(Milliseconds lag);
+    /// Kills the master and promotes the replica, to which all clients come back. Logs what the master had and the
+    /// replica has not.
+    void failOver();
+    /// Promotes the replica beside the master: new connections reach it, those that are open stay at the old one.
+    void splitRedis();
+    /// Makes the old master a replica of the new one, as a sentinel that sees both again, and ends its connections. Logs
+    /// what only the old one had.
+    void healSplit();
+
+    /// A copy of PostgreSQL's cluster, for rewindPostgres().
+    void rememberPostgres();
+    /// Kills the consumers, ends PostgreSQL as by a crash, and starts it with the copy. Logs the requests whose outcome the
+    /// server has lost thereby, without those whose jobs Redis still has to be done: these are to be decided again.
+    void rewindPostgres();
+    /// A dump of the database, for restorePostgres().
+    void rememberDump();
+    /// Restores the dump in place, in one transaction that waits until every decided job has ended, while every session
+    /// stays. Logs the requests whose outcome the database has lost thereby.
+    void restorePostgres();
+
     [[nodiscard]] Fleet& fleet() { return *fleet_; }
     [[nodiscard]] TcpProxy& redisProxy() { return redisProxy_; }
     [[nodiscard]] TcpProxy& postgresProxy() { return postgresProxy_; }
+    /// The one that the fleet began with.
     [[nodiscard]] RedisServer& redisServer() { return RedisServer::shared(); }
     [[nodiscard]] PostgresServer& postgresServer() { return PostgresServer::shared(); }
     [[nodiscard]] std::mt19937_64& random() { return random_; }
     [[nodiscard]] std::string database() const { return fleet_->database(); }
 
 private:
-    void loseInRedis(const std::function<void()>& lose);
+    /// Isolates Redis, lets it lose something, and returns which jobs it has not any more.
+    [[nodiscard]] std::set<JobKey> loseInRedis(const std::function<void()>& lose);
+    /// Cuts every client off, and waits until the server has done what they had sent.
+    void isolateRedis();
+    void logLost(const std::set<JobKey>& jobs);
+    /// The same where a server that has lost nothing means that the fault did not take place.
+    void logLostSome(const std::set<JobKey>& jobs);
+    void promoteReplica();
 
     std::mt19937_64 random_;
+    std::unique_ptr<TcpProxy> replication_;
+    std::unique_ptr<RedisServer> replica_;
+    std::set<JobKey> replicated_;  ///< What the replica had when it was promoted.
     TcpProxy redisProxy_;
     TcpProxy postgresProxy_;
     std::unique_ptr<Fleet> fleet_;
@@ -76,6 +115,8 @@ private:
     std::unique_ptr<Load> load_;
     RedisServer::Backup backup_;
     int backups_ = 0;
+    PostgresServer::Backup cluster_;
+    std::string dump_;
 };
 
 }  // namespace drover::test

@@ -35,6 +35,7 @@ class TcpProxyTest : public CppUnit::TestFixture {
     CPPUNIT_TEST(blackHoleHoldsBackUntilHealed);
     CPPUNIT_TEST(theSameSeedDropsTheSamePieces);
     CPPUNIT_TEST(refusedConnectionsAreReset);
+    CPPUNIT_TEST(afterAMoveNewConnectionsReachTheOtherServer);
     CPPUNIT_TEST_SUITE_END();
 
 public:
@@ -172,6 +173,22 @@ public:
         };
         CPPUNIT_ASSERT_THROW(talk(), Poco::Net::ConnectionResetException);
         // What is open stays open.
+        send(Way::ToServer, "still");
+        CPPUNIT_ASSERT_EQUAL(std::string("still"), receive(Way::ToServer, 5));
+    }
+
+    void afterAMoveNewConnectionsReachTheOtherServer() {
+        Poco::Net::ServerSocket other(SocketAddress("127.0.0.1", 0));
+        proxy_->moveTo(other.address().port());
+        StreamSocket later;
+        later.connect(address(), Poco::Timespan(5, 0));
+        later.sendBytes("new", 3);
+        CPPUNIT_ASSERT(other.poll(Poco::Timespan(5, 0), Poco::Net::Socket::SELECT_READ));
+        StreamSocket reached = other.acceptConnection();
+        reached.setReceiveTimeout(Poco::Timespan(5, 0));
+        CPPUNIT_ASSERT_EQUAL(3, reached.receiveBytes(buffer_, 3));
+        CPPUNIT_ASSERT_EQUAL(std::string("new"), std::string(buffer_, 3));
+        // What is open stays where it is.
         send(Way::ToServer, "still");
         CPPUNIT_ASSERT_EQUAL(std::string("still"), receive(Way::ToServer, 5));
     }

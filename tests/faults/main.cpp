@@ -1,7 +1,8 @@
 // Runs faults against a fleet under load: ./dev faults, and each entry of `ctest -L faults`.
 //   drover_faults list                                      names and promises
-//   drover_faults run [--results FOLDER] [--seed N] NAME... or --all
-//   drover_faults storm [--kills N] [--rewinds N] [--rounds N] [--results FOLDER] [--seed N]
+//   drover_faults run [--results FOLDER] [--seed N] [--command TEXT] NAME... or --all
+//   drover_faults storm [--kills N] [--rewinds N] [--rounds N] [--results FOLDER] [--seed N] [--command TEXT]
+// --command is what the user typed, for the document.
 //   drover_faults report FOLDER                             docs/faults.md on stdout
 //   drover_faults check DOCUMENT
 // Exit: 0 as promised, 1 not, 2 wrong usage, 77 a server program is not installed.
@@ -36,6 +37,7 @@ constexpr seconds kLimit{60};
 struct Options {
     std::vector<std::string> names;
     std::string results = DROVER_BINARY_DIR "/faults";
+    std::string command;
     std::uint64_t seed = 0;
     int kills = 60;
     int rewinds = 4;
@@ -67,6 +69,8 @@ Options parse(const std::vector<std::string>& words) {
         };
         if (word == "--results") {
             options.results = value();
+        } else if (word == "--command") {
+            options.command = value();
         } else if (word == "--seed") {
             options.seed = static_cast<std::uint64_t>(number());
         } else if (word == "--kills") {
@@ -152,7 +156,7 @@ bool run(const Options& options) {
     for (const Fault& fault : chosen) {
         FaultResult result;
         result.name = fault.name;
-        result.command = options.all ? "./dev faults" : "./dev faults NAME";
+        result.command = options.command.empty() ? "./dev faults NAME" : options.command;
         try {
             runFault(fault, options.seed, result);
         } catch (const MissingService&) {
@@ -234,6 +238,9 @@ bool storm(const Options& options) {
         rewinds += rewindsNow;
         result.command = "./dev faults --kills " + std::to_string(kills) + " --rewinds " +
                          std::to_string(rewinds) + " storm";
+        if (round == options.rounds && !options.command.empty()) {
+            result.command = options.command;
+        }
         std::cout << "round " << round << " of " << options.rounds << ": " << kills << " kills and "
                   << rewinds << " rewinds so far; ";
         tell(result);

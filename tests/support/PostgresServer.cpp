@@ -2,6 +2,7 @@
 
 #include <chrono>
 #include <fstream>
+#include <iterator>
 #include <signal.h>
 #include <stdexcept>
 #include <sys/wait.h>
@@ -19,8 +20,7 @@ PostgresServer::PostgresServer() : port_(freePort()), user_(getuid() == 0 ? "pos
     const std::string initdb = findProgram("initdb", {kPrograms});
     programs_ = initdb.substr(0, initdb.rfind('/'));
     folder_ = makeTempFolder("drover-pg-");
-    ServerProcess init;
-    init.start({initdb,
+    runProgram({initdb,
                 "-D",
                 folder_ + "/data",
                 "-U",
@@ -30,15 +30,7 @@ PostgresServer::PostgresServer() : port_(freePort()), user_(getuid() == 0 ? "pos
                 "-E",
                 "UTF8",
                 "--locale=C.UTF-8",
-                "--no-sync"},
-               folder_ + "/log",
-               user_);
-    while (init.running()) {
-        usleep(20000);
-    }
-    if (init.stop(0) != 0) {
-        throw std::runtime_error("initdb failed, see " + folder_ + "/log");
-    }
+                "--no-sync"});
     start();
 }
 
@@ -86,6 +78,79 @@ void PostgresServer::start() {
 
 void PostgresServer::stop(int signal) {
     process_.stop(signal);
+}
+
+PostgresServer::Backup PostgresServer::backUp() {
+    Backup backup{folder_ + "/backup-" + std::to_string(++backups_)};
+    runProgram({findProgram("pg_basebackup", {programs_}),
+                "-h",
+                "127.0.0.1",
+                "-p",
+                std::to_string(port_),
+                "-U",
+                "postgres",
+                "-D",
+                backup.folder,
+                "--checkpoint=fast",
+                "--no-sync"});
+    return backup;
+}
+
+void PostgresServer::rewind(const Backup& backup) {
+    stop(SIGQUIT);
+    removeTree(folder_ + "/data");
+    // By the cluster's user, who must own the files.
+    runProgram({"cp", "-a", backup.folder, folder_ + "/data"});
+    start();
+}
+
+std::string PostgresServer::dump(const std::string& database) {
+    const std::string path = folder_ + "/dump.sql";
+    // INSERT instead of COPY, whose rows are no statements.
+    runProgram({findProgram("pg_dump", {programs_}),
+                "-h",
+                "127.0.0.1",
+                "-p",
+                std::to_string(port_),
+                "-U",
+                "postgres",
+                "--clean",
+                "--if-exists",
+                "--rows-per-insert=1000",
+                "-f",
+                path,
+                database});
+    std::ifstream file(path);
+    std::string statements;
+    for (std::string line; std::getline(file, line);) {
+        // Lines for psql itself, such as \restrict.
+        if (line.rfind('\\', 0) != 0) {
+            statements += line + '\n';
+        }
+    }
+    return statements;
+}
+
+void PostgresServer::trustClients(bool trust) {
+    const char* const method = trust ? "trust" : "scram-sha-256";
+    std::ofstream file(folder_ + "/data/pg_hba.conf", std::ios::trunc);
+    file << "host all all 127.0.0.1/32 " << method << "\nhost replication all 127.0.0.1/32 "
+         << method << '\n';
+    if (!file.flush()) {
+        throw std::runtime_error("cannot write pg_hba.conf in " + folder_);
+    }
+    process_.signal(SIGHUP);
+}
+
+void PostgresServer::runProgram(const std::vector<std::string>& command) {
+    ServerProcess program;
+    program.start(command, folder_ + "/log", user_);
+    while (program.running()) {
+        usleep(20000);
+    }
+    if (program.stop(0) != 0) {
+        throw std::runtime_error(command.front() + " failed, see " + folder_ + "/log");
+    }
 }
 
 PostgresServer& PostgresServer::shared() {

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
 #include "support/ServerProcess.h"
 
@@ -24,6 +25,17 @@ public:
     void start();
     /// SIGINT is PostgreSQL's fast shutdown, SIGQUIT the immediate one (as a crash).
     void stop(int signal = 2);
+    /// A copy of the cluster as it is now, made by pg_basebackup while the server works.
+    struct Backup {
+        std::string folder;
+    };
+    [[nodiscard]] Backup backUp();
+    /// Ended as by a crash, and started with an older copy: what was committed later is gone, and ids are drawn again.
+    void rewind(const Backup& backup);
+    /// The text of a database as statements, made by pg_dump: dropped if they exist, created, filled.
+    [[nodiscard]] std::string dump(const std::string& database);
+    /// Lets clients in without a password (true, as initdb set it up), or wants one that no role has.
+    void trustClients(bool trust);
     /// SIGSTOP and SIGCONT for the server and its backends: it accepts and never answers.
     void freeze() { signalAll(19); }
     void thaw() { signalAll(18); }
@@ -33,11 +45,14 @@ public:
 
 private:
     void signalAll(int number) const;
+    /// Runs one of the cluster's programs as its user; throws std::runtime_error if it fails.
+    void runProgram(const std::vector<std::string>& command);
 
     int port_;
     std::string folder_;
     std::string user_;
     std::string programs_;
+    int backups_ = 0;
     ServerProcess process_;
 };
 

@@ -41,7 +41,7 @@ RedisServer::~RedisServer() {
     removeTree(folder_);
 }
 
-std::string RedisServer::command(const std::string& line) const {
+std::string RedisServer::commandText(const std::string& line) const {
     Poco::Net::StreamSocket socket;
     socket.connect(Poco::Net::SocketAddress("127.0.0.1", static_cast<Poco::UInt16>(port_)),
                    Poco::Timespan(1, 0));
@@ -53,8 +53,33 @@ std::string RedisServer::command(const std::string& line) const {
     if (n <= 0) {
         throw std::runtime_error("redis-server closed the connection: " + line);
     }
-    const std::string text(reply);
+    return reply;
+}
+
+std::string RedisServer::command(const std::string& line) const {
+    const std::string text = commandText(line);
     return text.substr(0, text.find('\r'));
+}
+
+void RedisServer::require(const std::string& line) const {
+    const std::string reply = command(line);
+    // REPLICAOF says "+OK Already connected to specified master" at times.
+    if (reply.rfind("+OK", 0) != 0) {
+        throw std::runtime_error("redis-server " + line + ": " + reply);
+    }
+}
+
+void RedisServer::promote() {
+    require("REPLICAOF NO ONE");
+}
+
+void RedisServer::follow(int masterPort) {
+    require("REPLICAOF 127.0.0.1 " + std::to_string(masterPort));
+}
+
+bool RedisServer::followsMaster() const {
+    // ROLE of a replica: the third element is the link's state; an inline reply is read as one text.
+    return commandText("ROLE").find("\r\nconnected\r\n") != std::string::npos;
 }
 
 void RedisServer::start() {
@@ -76,10 +101,7 @@ void RedisServer::waitUntilReady() const {
 }
 
 RedisServer::Backup RedisServer::backUp() {
-    const std::string reply = command("SAVE");
-    if (reply != "+OK") {
-        throw std::runtime_error("redis-server SAVE: " + reply);
-    }
+    require("SAVE");
     Backup backup{folder_ + "/backup-" + std::to_string(++backups_) + ".rdb"};
     std::filesystem::copy_file(folder_ + "/dump.rdb", backup.file);
     return backup;
@@ -110,10 +132,7 @@ void RedisServer::rewind(const Backup& backup) {
     *(std::find(args.begin(), args.end(), "--appendonly") + 1) = "no";
     process_.start(args, folder_ + "/log");
     waitUntilReady();
-    const std::string reply = command("CONFIG SET appendonly yes");
-    if (reply != "+OK") {
-        throw std::runtime_error("redis-server CONFIG SET appendonly yes: " + reply);
-    }
+    require("CONFIG SET appendonly yes");
 }
 
 void RedisServer::stop(int signal) {

@@ -33,12 +33,23 @@ public:
     void freeze() { process_.signal(19); }
     void thaw() { process_.signal(18); }
 
+    /// Makes it a master, which it may be already.
+    void promote();
+    /// Makes it a replica of the server on a loopback port.
+    void follow(int masterPort);
+    /// Whether a replica has all that its master had when they connected, and gets what comes.
+    [[nodiscard]] bool followsMaster() const;
+
     /// One server per test executable, started on first use.
     static RedisServer& shared();
 
 private:
-    /// One command written inline; the first line of its reply. Throws std::runtime_error if there is none.
+    /// One command written inline; as much of its reply as arrives at once. Throws std::runtime_error if there is none.
+    [[nodiscard]] std::string commandText(const std::string& line) const;
+    /// The same, only the first line. Throws std::runtime_error if there is none.
     [[nodiscard]] std::string command(const std::string& line) const;
+    /// The same where only "+OK" will do.
+    void require(const std::string& line) const;
     void waitUntilReady() const;
 
     int port_;

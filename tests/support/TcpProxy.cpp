@@ -178,6 +178,10 @@ void TcpProxy::inject(const NetworkFault& fault) {
     wake();
 }
 
+void TcpProxy::moveTo(int serverPort) {
+    serverPort_ = serverPort;
+}
+
 void TcpProxy::refuse() {
     refusing_ = true;
 }

@@ -58,6 +58,8 @@ public:
 
     /// Adds a fault to those that are on.
     void inject(const NetworkFault& fault);
+    /// Sends new connections to another server, as an address that moves does; open ones stay where they are.
+    void moveTo(int serverPort);
     /// Refuses new connections: accepts and resets them.
     void refuse();
     /// Switches every fault off.
@@ -93,7 +95,7 @@ private:
     bool deliver(Stream& stream, std::chrono::steady_clock::time_point now);
     [[nodiscard]] bool held(Way way) const;
 
-    const int serverPort_;
+    std::atomic<int> serverPort_;
     const std::uint64_t seed_;
     int listener_ = -1;
     int wakeUp_ = -1;
