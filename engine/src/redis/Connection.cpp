@@ -4,7 +4,6 @@
 #include <cerrno>
 #include <fcntl.h>
 #include <linux/sockios.h>
-#include <random>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <utility>
@@ -15,6 +14,7 @@
 #include <Poco/Timespan.h>
 #include <hiredis/hiredis.h>
 
+#include "core/Random.h"
 #include "drover/Exceptions.h"
 #include "redis/Addresses.h"
 
@@ -71,8 +71,7 @@ bool isUnaskedPassword(std::string_view error) {
 }
 
 std::string randomText() {
-    static thread_local std::minstd_rand random{std::random_device{}()};
-    return std::to_string(random());
+    return std::to_string(randomGenerator()());
 }
 
 /// Marks the connection broken unless the work inside ends normally.
@@ -142,7 +141,7 @@ void Connection::send(const Command& command, Clock::time_point deadline) {
         Command{"ECHO", seal}.appendTo(out_);
     }
     std::size_t sent = 0;
-    std::size_t told = 0;  // Of it when the deadline was last moved.
+    std::size_t told = 0;    // Of it when the deadline was last moved.
     std::size_t unsent = 0;  // What the kernel had then.
     try {
         while (sent < out_.size()) {

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "core/Random.h"
+
 namespace drover {
 
 Reconnect::Reconnect(std::chrono::milliseconds first, std::chrono::milliseconds most)
@@ -14,8 +16,7 @@ void Reconnect::failed(Clock::time_point now, bool slow) {
     const int doublings = std::min(attempts_, 20);
     ++attempts_;
     const auto full = slow ? most_ : std::min(most_, first_ * (std::int64_t{1} << doublings));
-    std::uniform_int_distribution<std::int64_t> upperHalf(full.count() / 2, full.count());
-    nextAttempt_ = now + std::chrono::milliseconds(upperHalf(random_));
+    nextAttempt_ = now + jittered(full);
 }
 
 std::chrono::milliseconds Reconnect::succeeded(Clock::time_point now) {

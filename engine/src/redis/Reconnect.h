@@ -1,7 +1,6 @@
 #pragma once
 
 #include <chrono>
-#include <random>
 #include <string>
 
 namespace drover {
@@ -39,7 +38,6 @@ private:
     Clock::time_point nextAttempt_{};
     Clock::time_point outageBegan_{};
     int attempts_ = 0;
-    std::minstd_rand random_{std::random_device{}()};
 };
 
 }  // namespace drover

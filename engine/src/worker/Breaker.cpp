@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "core/Random.h"
+
 namespace drover {
 
 Breaker::Breaker(std::chrono::milliseconds first, std::chrono::milliseconds most)
@@ -34,9 +36,7 @@ bool Breaker::unavailable(std::chrono::milliseconds retryAfter, Time now) {
         began_ = now;
     }
     const auto full = std::min(most_, first_ * (1 << std::min(openings_, 16)));
-    std::uniform_int_distribution<std::chrono::milliseconds::rep> upperHalf(full.count() / 2,
-                                                                            full.count());
-    until_ = now + std::max(retryAfter, std::chrono::milliseconds(upperHalf(random_)));
+    until_ = now + std::max(retryAfter, jittered(full));
     ++openings_;
     probing_ = false;
     return begins;

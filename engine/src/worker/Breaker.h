@@ -1,7 +1,6 @@
 #pragma once
 
 #include <chrono>
-#include <random>
 
 namespace drover {
 
@@ -41,7 +40,6 @@ private:
     bool probing_ = false;
     Time until_{};
     Time began_{};
-    std::minstd_rand random_{std::random_device{}()};
 };
 
 }  // namespace drover

@@ -1,11 +1,11 @@
 #include "worker/Settlement.h"
 
 #include <algorithm>
-#include <random>
 
 #include <Poco/Logger.h>
 
 #include "core/JsonText.h"
+#include "core/Random.h"
 
 namespace drover {
 
@@ -48,11 +48,8 @@ std::string Settlement::reasonOf(const JobRun& run) {
 }
 
 void Settlement::fail(const std::shared_ptr<JobRun>& run, const std::string& pluginVersion) {
-    static thread_local std::minstd_rand random{std::random_device{}()};
     const FailureDecision decision =
-        decideFailure(*run,
-                      std::uniform_real_distribution<double>(0.0, 1.0)(random),
-                      settings_.maxStartedAttempts);
+        decideFailure(*run, randomUnit(), settings_.maxStartedAttempts);
     std::string trace = stacktraceOf(*run, pluginVersion);
     if (!decision.retry) {
         end(run, false, reasonOf(*run), std::move(trace));

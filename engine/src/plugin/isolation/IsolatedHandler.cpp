@@ -7,7 +7,6 @@
 #include <cstring>
 #include <fcntl.h>
 #include <poll.h>
-#include <random>
 #include <sys/socket.h>
 #include <unistd.h>
 #include <utility>
@@ -18,6 +17,7 @@
 #include "core/Guarded.h"
 #include "core/JsonText.h"
 #include "core/Log.h"
+#include "core/Random.h"
 #include "drover/Exceptions.h"
 #include "plugin/abi/ConfigKeys.h"
 
@@ -37,14 +37,10 @@ constexpr std::size_t kLongestOutputLine = 65536;
 
 /// After the first death at once: nine of ten jobs are not to wait for the tenth.
 milliseconds restartWait(int deathsInARow) {
-    static thread_local std::minstd_rand random{std::random_device{}()};
     if (deathsInARow < 2) {
         return milliseconds(0);
     }
-    const auto wait =
-        std::min(kFirstWait * (1 << std::min(deathsInARow - 2, 10)), kLongestWait).count();
-    // Half of it at random: the processes of many threads should not start together.
-    return milliseconds(std::uniform_int_distribution<std::int64_t>(wait / 2, wait)(random));
+    return jittered(std::min(kFirstWait * (1 << std::min(deathsInARow - 2, 10)), kLongestWait));
 }
 
 /// Whether its handler need not be asked any more.
