@@ -135,7 +135,7 @@ void CompatFixture::startWorker(Side side, const std::string& opts) {
         return;
     }
     settings_.prefix = "bull";
-    settings_.queue = queueName_;
+    settings_.name = queueName_;
     settings_.bullmq5 = bullmq5_;
     auto handler = std::make_shared<FakeHandler>([this](std::span<RunningJob* const> jobs) {
         for (RunningJob* job : jobs) {

@@ -64,7 +64,7 @@ private:
                 }
             });
             settings_.prefix = "bull";
-            settings_.queue = queue;
+            settings_.name = queue;
             settings_.concurrency = 1;
             workers.push_back(std::make_unique<Worker>(
                 settings_,

@@ -59,9 +59,9 @@ Play playOf(const std::string& line) {
         script.settings.maxStartedAttempts = settings["maxStartedAttempts"].GetInt();
     }
     if (settings.HasMember("limiter")) {
-        script.settings.limiter = {
-            settings["limiter"]["max"].GetInt(),
-            std::chrono::milliseconds(settings["limiter"]["duration"].GetInt())};
+        script.settings.limiterMax = settings["limiter"]["max"].GetInt();
+        script.settings.limiterDuration =
+            std::chrono::milliseconds(settings["limiter"]["duration"].GetInt());
     }
     script.settings.keepCompleted = keepOf(settings, "removeOnComplete");
     script.settings.keepFailed = keepOf(settings, "removeOnFail");
@@ -243,7 +243,7 @@ private:
                     return attemptsMade > 2 ? -1 : attemptsMade * 4;
                 };
                 WorkerSettings settings = script.settings;
-                settings.queue = "d" + std::to_string(script.seed) + suffix;
+                settings.name = "d" + std::to_string(script.seed) + suffix;
                 settings.concurrency = 1;
                 workers.push_back(std::make_unique<Worker>(
                     settings,

@@ -103,7 +103,8 @@ public:
         for (const bool own : {false, true}) {
             if (own) {
                 queue().removeGlobalRateLimit();
-                settings_.limiter = {100, seconds(1)};
+                settings_.limiterMax = 100;
+                settings_.limiterDuration = seconds(1);
             }
             looks = limiterLooks();
             startWorker(Side::Ours);

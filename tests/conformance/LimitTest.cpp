@@ -136,7 +136,8 @@ public:
 private:
     /// For workers of ours that are yet to start.
     void limit(int max, int durationMs) {
-        settings_.limiter = {max, std::chrono::milliseconds(durationMs)};
+        settings_.limiterMax = max;
+        settings_.limiterDuration = std::chrono::milliseconds(durationMs);
     }
 };
 

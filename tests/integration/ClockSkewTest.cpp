@@ -158,7 +158,7 @@ private:
     void runSkewed(milliseconds by, FakeHandler::Behaviour behaviour) {
         machine_ = std::make_unique<SkewedClock>(by);
         settings_.prefix = "bull";
-        settings_.queue = keys().qualifiedName().substr(5);
+        settings_.name = keys().qualifiedName().substr(5);
         worker_ =
             std::make_unique<Worker>(settings_,
                                      skewed(by),

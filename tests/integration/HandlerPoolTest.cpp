@@ -295,7 +295,7 @@ public:
         for (int i = 0; i < 20; ++i) {
             addJob(i % 2 == 0 ? "even" : "odd");
         }
-        settings_.queue = keys().qualifiedName().substr(5);
+        settings_.name = keys().qualifiedName().substr(5);
         worker_ = std::make_unique<Worker>(
             settings_,
             options(),

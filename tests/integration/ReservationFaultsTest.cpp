@@ -61,7 +61,7 @@ public:
             drover::PluginLoader().load(DROVER_BINARY_DIR "/plugins/reservation.so"), lookup);
         drover::WorkerSettings settings;
         settings.prefix = "bull";
-        settings.queue = keys().qualifiedName().substr(5);
+        settings.name = keys().qualifiedName().substr(5);
         settings.threads = 2;
         settings.batchSize = 50;
         settings.concurrency = 200;

@@ -573,7 +573,8 @@ public:
     }
 
     void aClosedLimiterIsAskedAgainWithinTheLongestDelay() {
-        settings_.limiter = {1, std::chrono::seconds(600)};
+        settings_.limiterMax = 1;
+        settings_.limiterDuration = std::chrono::seconds(600);
         settings_.maximumRateLimitDelay = milliseconds(100);
         redis({"CONFIG", "RESETSTAT"});
         addJob();
@@ -589,7 +590,8 @@ public:
     }
 
     void aRateLimitOfTheHandlerIsWaitedForWithinTheLongestDelay() {
-        settings_.limiter = {100, std::chrono::seconds(600)};
+        settings_.limiterMax = 100;
+        settings_.limiterDuration = std::chrono::seconds(600);
         settings_.maximumRateLimitDelay = milliseconds(100);
         std::atomic<int> runs{0};
         const std::string id = addJob();
@@ -662,7 +664,7 @@ private:
     void make(std::shared_ptr<FakeHandler> handler) { make(std::move(handler), options()); }
     void make(std::shared_ptr<FakeHandler> handler, const RedisOptions& through) {
         settings_.prefix = "bull";
-        settings_.queue = keys().qualifiedName().substr(5);
+        settings_.name = keys().qualifiedName().substr(5);
         worker_ =
             std::make_unique<Worker>(settings_,
                                      through,

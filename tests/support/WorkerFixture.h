@@ -48,7 +48,7 @@ protected:
     std::unique_ptr<Worker> makeWorker(std::shared_ptr<HandlerType> handler,
                                        const RedisOptions& through) {
         settings_.prefix = "bull";
-        settings_.queue = keys().qualifiedName().substr(5);
+        settings_.name = keys().qualifiedName().substr(5);
         return std::make_unique<Worker>(
             settings_,
             through,

@@ -85,9 +85,7 @@ public:
         }
     }
 
-    void idsThatAreNotUtf8AreRefused() {
-        expectPart(drover::jobIdError("a\xFF"), "must be UTF-8");
-    }
+    void idsThatAreNotUtf8AreRefused() { expectPart(drover::jobIdError("a\xFF"), "must be UTF-8"); }
 
     void queueNamesAreNotEmptyAndHaveNoColon() {
         for (const char* name :

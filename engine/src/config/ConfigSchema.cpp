@@ -3,11 +3,13 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <variant>
 
 #include <Poco/NumberParser.h>
 #include <Poco/String.h>
 
 #include "core/Names.h"
+#include "core/QueueSettings.h"
 #include "core/Similar.h"
 
 namespace drover {
@@ -71,6 +73,29 @@ KeySpec reloadable(KeySpec spec) {
 
 KeySpec withoutDefault(KeySpec spec) {
     spec.defaultValue.reset();
+    return spec;
+}
+
+/// Tells the type of a setting's key by that of the member.
+struct TypeOf {
+    KeyType operator()(std::string QueueSettings::* /*member*/) const { return KeyType::Text; }
+    KeyType operator()(KeepJobs QueueSettings::* /*member*/) const { return KeyType::Text; }
+    KeyType operator()(Bullmq5 QueueSettings::* /*member*/) const { return KeyType::Choice; }
+    template <typename Number>
+    KeyType operator()(Number QueueSettings::* /*member*/) const {
+        return KeyType::Integer;
+    }
+};
+
+/// Returns the key of a queue's setting, whose pattern is the setting's name alone.
+KeySpec specOf(const QueueSetting& setting) {
+    KeySpec spec = text(setting.name, setting.text(QueueSettings()), setting.sentence);
+    spec.type = std::visit(TypeOf(), setting.member);
+    spec.minimum = setting.range.minimum;
+    spec.maximum = setting.range.maximum;
+    spec.choices = setting.choices();
+    spec.rule = setting.rule;
+    spec.reloadable = setting.reloadable;
     return spec;
 }
 
@@ -180,75 +205,20 @@ std::vector<KeySpec> engineKeys() {
             "of $XDG_RUNTIME_DIR, /run/drover, /tmp, /dev/shm and /var/tmp that can be written to; "
             "`off`: none."),
     };
-    for (const KeySpec& setting : workerSettings()) {
-        keys.push_back(setting);
-        keys.back().pattern = "worker.defaults." + setting.pattern;
+    for (const QueueSetting& setting : kQueueSettings) {
+        if (setting.scope == QueueSetting::Scope::Worker) {
+            keys.push_back(specOf(setting));
+            keys.back().pattern = "worker.defaults." + keys.back().pattern;
+        }
     }
-    keys.push_back(
-        withoutDefault(text("queue.<alias>.name",
-                            "",
-                            "Name of the queue in Redis; without it the alias is the name.")));
-    for (const KeySpec& setting : workerSettings()) {
-        // No default of their own: below them are the plugin's suggestion and worker.defaults.
-        keys.push_back(withoutDefault(setting));
-        keys.back().pattern = "queue.<alias>." + setting.pattern;
+    for (const QueueSetting& setting : kQueueSettings) {
+        keys.push_back(specOf(setting));
+        keys.back().pattern = "queue.<alias>." + keys.back().pattern;
+        if (setting.scope == QueueSetting::Scope::Worker || keys.back().defaultValue == "") {
+            // Below these are the plugin's suggestion and worker.defaults; below the name is the alias.
+            keys.back().defaultValue.reset();
+        }
     }
-    keys.push_back(
-        integer("queue.<alias>.addTimeoutMs", 800, 1, kMaxMs, "How long adding a job may take."));
-    keys.push_back(integer("queue.<alias>.addLingerUs",
-                           0,
-                           0,
-                           1000000,
-                           "How long an add under load waits for others to travel with it."));
-    keys.push_back(choice(
-        "queue.<alias>.bullmq5",
-        {"on", "auto", "off"},
-        "auto",
-        "Whether BullMQ 5 clients share the queue. `on` loses nothing next to them. `auto` acts "
-        "when it sees one: not if there are 5.x workers alone, nor after a 6.x client has written "
-        "its version over theirs. No setting prevents that a 5.48 worker runs a job that is to be "
-        "failed unrun, frees a deduplication id that another job holds, or starts more than a "
-        "global limit allows; that 5.x drops jobs which 6.x clients add while it pauses (they are "
-        "found again and run, out of order); nor that jobs which an obliterate of 5.x left behind "
-        "come back: obliterate with 6.x."));
-    keys.push_back(reloadable(
-        integer("queue.<alias>.limiterMax",
-                0,
-                0,
-                1000000000,
-                "Most jobs that all workers of the queue start within limiterDurationMs; "
-                "0: no limit.")));
-    keys.push_back(reloadable(integer("queue.<alias>.limiterDurationMs",
-                                      1000,
-                                      1,
-                                      kMaxMs,
-                                      "The window that limiterMax counts in.")));
-    keys.push_back(reloadable(
-        integer("queue.<alias>.maximumRateLimitDelayMs",
-                30000,
-                1,
-                kMaxMs,
-                "How long a closed rate limit is trusted before it is looked at again: it may have "
-                "been lifted.")));
-    keys.push_back(
-        reloadable(integer("queue.<alias>.metricsMaxDataPoints",
-                           0,
-                           0,
-                           1000000,
-                           "Minutes of throughput that are kept for dashboards; 0: none.")));
-    keys.push_back(
-        reloadable(integer("queue.<alias>.maxStartedAttempts",
-                           0,
-                           0,
-                           1000000,
-                           "A job that was started more often fails unrun; 0: no limit.")));
-    keys.push_back(reloadable(
-        text("queue.<alias>.removeOnComplete",
-             "false",
-             "What is kept of completed jobs that do not say it themselves: false (all), "
-             "true (none), a count, or {\"age\": s, \"count\": n, \"limit\": n}.")));
-    keys.push_back(
-        reloadable(text("queue.<alias>.removeOnFail", "false", "The same for failed jobs.")));
     return keys;
 }
 
@@ -334,7 +304,14 @@ std::string KeySpec::expectation() const {
     return choices.size() == 1 ? all : "one of " + all;
 }
 
-bool KeySpec::accepts(const std::string& value) const {
+std::string KeySpec::error(const std::string& value) const {
+    if (!isOfType(value)) {
+        return "expected " + expectation();
+    }
+    return rule == nullptr ? "" : rule(value);
+}
+
+bool KeySpec::isOfType(const std::string& value) const {
     const bool ranged = minimum != 0 || maximum != 0;
     switch (type) {
         case KeyType::Text:
@@ -362,59 +339,6 @@ bool KeySpec::accepts(const std::string& value) const {
         }
     }
     return false;
-}
-
-const std::vector<KeySpec>& workerSettings() {
-    static const std::vector<KeySpec> kSettings = {
-        reloadable(integer("concurrency",
-                           256,
-                           1,
-                           100000,
-                           "How many jobs of the queue this process may hold active.")),
-        reloadable(integer("threads", 1, 1, 1024, "Handler threads of the queue.")),
-        reloadable(
-            integer("batchSize", 64, 1, 10000, "Most jobs that a handler is given at once.")),
-        integer("lockDurationMs",
-                10000,
-                100,
-                kMaxMs,
-                "How long a claimed job stays ours without a renewal; renewed at half of it."),
-        integer("stalledIntervalMs", 5000, 100, kMaxMs, "How often stalled jobs are looked for."),
-        integer("lostJobsIntervalMs",
-                600000,
-                1000,
-                kMaxMs,
-                "How often jobs that are in no list are looked for; next to 5.x clients of BullMQ "
-                "as often as stalled ones."),
-        integer("maxStalledCount", 1, 0, 1000000, "How often a job may stall before it fails."),
-        reloadable(
-            integer("unstartedMaxMs",
-                    500,
-                    0,
-                    kMaxMs,
-                    "How long a claimed job may wait for a thread before it is handed back.")),
-        reloadable(integer("maxBytes",
-                           64 << 20,
-                           1,
-                           std::int64_t{1} << 40,
-                           "Bytes of claimed jobs that this process holds of the queue before it "
-                           "claims no further one; the job that passes it is held as well. While "
-                           "jobs arrive and run their bytes are in memory up to three times.")),
-        reloadable(integer(
-            "timeoutMs",
-            0,
-            0,
-            kMaxMs,
-            "How long a handler may work on a job before its cancel token is set; 0: no limit. "
-            "What it then returns counts as ever.")),
-        integer("drainDelayMs",
-                5000,
-                10,
-                kMaxMs,
-                "How long one wait for jobs lasts while the queue is empty."),
-        text("workerName", "", "Name of the worker, as dashboards show it."),
-    };
-    return kSettings;
 }
 
 ConfigSchema::ConfigSchema() : specs_(engineKeys()) {}

@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace drover {
@@ -20,20 +21,23 @@ struct KeySpec {
     std::int64_t minimum = 0;                 ///< Of an Integer or Double; both 0: no range.
     std::int64_t maximum = 0;
     std::vector<std::string> choices;  ///< Of a Choice.
-    bool secret = false;               ///< Shown as *** everywhere.
-    bool reloadable = false;           ///< HUP applies a changed value.
+    /// Checks a Text further: returns a text that names the cure; empty: accepted. nullptr: any text.
+    std::string (*rule)(std::string_view value) = nullptr;
+    bool secret = false;      ///< Shown as *** everywhere.
+    bool reloadable = false;  ///< HUP applies a changed value.
     bool required = false;
     std::string sentence;
     std::string owner;  ///< Name of the plugin that declares it; empty: the engine.
 
     /// What a value must be: "an integer in [1, 65535]", "one of auto, json, text".
     [[nodiscard]] std::string expectation() const;
-    /// Whether `value` is of the type and within the range.
-    [[nodiscard]] bool accepts(const std::string& value) const;
-};
+    /// Returns what is wrong with `value`: "expected an integer in [1, 65535]"; empty: it is accepted.
+    [[nodiscard]] std::string error(const std::string& value) const;
+    [[nodiscard]] bool accepts(const std::string& value) const { return error(value).empty(); }
 
-/// The settings of a queue that `worker.defaults.<name>` and `queue.<alias>.<name>` share, without prefix.
-[[nodiscard]] const std::vector<KeySpec>& workerSettings();
+private:
+    [[nodiscard]] bool isOfType(const std::string& value) const;
+};
 
 /// Every key that a process knows: the engine's, and those of plugins as they are declared.
 /// A value; const methods may be called from any thread.

@@ -11,6 +11,7 @@
 #include <Poco/String.h>
 
 #include "config/TrustedFile.h"
+#include "core/QueueSettings.h"
 #include "drover/Exceptions.h"
 
 extern char** environ;
@@ -57,12 +58,6 @@ void append(std::vector<std::string>& to, const std::vector<std::string>& more) 
     to.insert(to.end(), more.begin(), more.end());
 }
 
-bool isWorkerSetting(const std::string& name) {
-    const std::vector<KeySpec>& all = workerSettings();
-    return std::any_of(
-        all.begin(), all.end(), [&name](const KeySpec& one) { return one.pattern == name; });
-}
-
 }  // namespace
 
 std::map<std::string, std::string> ConfigSources::processEnvironment() {
@@ -79,7 +74,7 @@ std::map<std::string, std::string> ConfigSources::processEnvironment() {
 
 std::string describeProblem(const KeySpec& spec, const std::string& key, const ConfigValue& value) {
     return value.origin + ": " + key + " = \"" + (spec.secret ? "***" : value.text) +
-           "\": expected " + spec.expectation();
+           "\": " + spec.error(value.text);
 }
 
 Configuration::Configuration(const ConfigSources& sources) : Configuration(sources, {}) {}

@@ -30,10 +30,6 @@ void report(std::vector<std::string>& problems,
     problems.push_back(value->origin + ": " + key + " = \"" + shown + "\": " + sentence);
 }
 
-int number(const ConfigValue& value) {
-    return std::stoi(value.text);
-}
-
 std::string socketPath(const Configuration& config) {
     std::string path = config.text("control.socket");
     if (path == "off") {
@@ -69,33 +65,6 @@ void checkRedis(const Configuration& config, std::vector<std::string>& problems)
     }
     if (!redis.user.empty() && redis.password.empty()) {
         report(problems, config, "redis.user", "a user needs redis.password");
-    }
-}
-
-/// As in the options of a job. Throws Poco::InvalidArgumentException.
-KeepJobs keepRule(const std::string& text) {
-    return JobOptions::parse("{\"removeOnComplete\":" + text + "}")
-        .removeOnComplete.value_or(KeepJobs{});
-}
-
-void checkQueue(const Configuration& config,
-                const std::string& alias,
-                std::vector<std::string>& problems) {
-    const ConfigValue name = config.queueSetting(alias, "name");
-    if (!queueNameError(name.text).empty()) {
-        problems.push_back(name.origin + ": queue." + alias + ".name = \"" + name.text +
-                           "\": expected a queue name, not empty, without ':' and in UTF-8");
-    }
-    for (const char* setting : {"removeOnComplete", "removeOnFail"}) {
-        const ConfigValue rule = config.queueSetting(alias, setting);
-        try {
-            keepRule(rule.text);
-        } catch (const Poco::Exception&) {
-            problems.push_back(rule.origin + ": queue." + alias + "." + setting + " = \"" +
-                               rule.text +
-                               "\": expected true, false, a count, or an object with "
-                               "age, count and limit");
-        }
     }
 }
 
@@ -149,12 +118,6 @@ std::string controlSocketNote(const Settings& settings,
            std::to_string(geteuid()) + " may write to, or to off";
 }
 
-Bullmq5 bullmq5Of(const QueueSettings& queue) {
-    return queue.bullmq5 == "on"     ? Bullmq5::On
-           : queue.bullmq5 == "auto" ? Bullmq5::Auto
-                                     : Bullmq5::Off;
-}
-
 RedisSettings Settings::redisServer(const Configuration& config) {
     RedisSettings redis;
     redis.host = config.text("redis.host");
@@ -177,32 +140,11 @@ RedisSettings Settings::redisServer(const Configuration& config) {
 }
 
 QueueSettings Settings::queue(const Configuration& config, const std::string& alias) {
-    const auto get = [&](const char* setting) { return config.queueSetting(alias, setting); };
     QueueSettings queue;
-    queue.alias = alias;
-    queue.name = get("name").text;
-    queue.concurrency = number(get("concurrency"));
-    queue.threads = number(get("threads"));
-    queue.batchSize = number(get("batchSize"));
-    queue.lockDuration = milliseconds(number(get("lockDurationMs")));
-    queue.lostJobsInterval = milliseconds(number(get("lostJobsIntervalMs")));
-    queue.stalledInterval = milliseconds(number(get("stalledIntervalMs")));
-    queue.maxStalledCount = number(get("maxStalledCount"));
-    queue.unstartedMax = milliseconds(number(get("unstartedMaxMs")));
-    queue.maxBytes = std::stoll(get("maxBytes").text);
-    queue.timeout = milliseconds(number(get("timeoutMs")));
-    queue.drainDelay = milliseconds(number(get("drainDelayMs")));
-    queue.workerName = get("workerName").text;
-    queue.addTimeout = milliseconds(number(get("addTimeoutMs")));
-    queue.addLinger = microseconds(number(get("addLingerUs")));
-    queue.bullmq5 = get("bullmq5").text;
-    queue.limiterMax = number(get("limiterMax"));
-    queue.limiterDuration = milliseconds(number(get("limiterDurationMs")));
-    queue.maximumRateLimitDelay = milliseconds(number(get("maximumRateLimitDelayMs")));
-    queue.metricsMaxDataPoints = number(get("metricsMaxDataPoints"));
-    queue.maxStartedAttempts = number(get("maxStartedAttempts"));
-    queue.removeOnComplete = keepRule(get("removeOnComplete").text);
-    queue.removeOnFail = keepRule(get("removeOnFail").text);
+    queue.prefix = config.text("redis.prefix");
+    for (const QueueSetting& setting : kQueueSettings) {
+        setting.set(queue, config.queueSetting(alias, setting.name).text);
+    }
     return queue;
 }
 
@@ -247,9 +189,6 @@ std::vector<std::string> Settings::check(const Configuration& config) {
     }
     checkRedis(config, problems);
     checkSocket(config, problems);
-    for (const std::string& alias : config.aliases()) {
-        checkQueue(config, alias, problems);
-    }
     const PluginSettings plugins = plugin(config);
     if (std::set<std::string>(plugins.names.begin(), plugins.names.end()).size() !=
         plugins.names.size()) {
@@ -292,9 +231,6 @@ Settings Settings::read(const Configuration& config) {
     settings.startupTimeout = milliseconds(config.integer("startup.timeoutMs"));
     settings.shutdownGrace = milliseconds(config.integer("shutdown.graceMs"));
     settings.controlSocket = socketPath(config);
-    for (const std::string& alias : config.aliases()) {
-        settings.queues.push_back(queue(config, alias));
-    }
     return settings;
 }
 

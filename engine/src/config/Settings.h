@@ -9,8 +9,7 @@
 
 #include "config/Configuration.h"
 #include "config/ProcessIsolation.h"
-#include "drover/JobOptions.h"
-#include "drover/Queue.h"
+#include "core/QueueSettings.h"
 
 namespace drover {
 
@@ -25,36 +24,6 @@ struct RedisSettings {
     std::chrono::milliseconds connectTimeout{0};
     std::chrono::milliseconds commandTimeout{0};
 };
-
-/// Both sides of one queue. Keys: queue.<alias>.*, the plugins' suggestions, worker.defaults.*.
-struct QueueSettings {
-    std::string alias;
-    std::string name;  ///< On the wire.
-    int concurrency = 0;
-    int threads = 0;
-    int batchSize = 0;
-    std::chrono::milliseconds lockDuration{0};
-    std::chrono::milliseconds stalledInterval{0};
-    std::chrono::milliseconds lostJobsInterval{0};
-    int maxStalledCount = 0;
-    std::chrono::milliseconds unstartedMax{0};
-    std::int64_t maxBytes = 0;
-    std::chrono::milliseconds timeout{0};  ///< 0: none.
-    std::chrono::milliseconds drainDelay{0};
-    std::string workerName;  ///< Empty: the engine makes one up.
-    std::chrono::milliseconds addTimeout{0};
-    std::chrono::microseconds addLinger{0};
-    std::string bullmq5;  ///< "on", "auto" or "off".
-    int limiterMax = 0;   ///< 0: no limit.
-    std::chrono::milliseconds limiterDuration{0};
-    std::chrono::milliseconds maximumRateLimitDelay{0};
-    int metricsMaxDataPoints = 0;
-    int maxStartedAttempts = 0;
-    KeepJobs removeOnComplete;
-    KeepJobs removeOnFail;
-};
-
-[[nodiscard]] Bullmq5 bullmq5Of(const QueueSettings& queue);
 
 /// Keys: log.*.
 struct LogSettings {
@@ -83,7 +52,6 @@ struct Settings {
     std::chrono::milliseconds startupTimeout{0};
     std::chrono::milliseconds shutdownGrace{0};
     std::string controlSocket;  ///< Empty: none.
-    std::vector<QueueSettings> queues;
 
     /// Throws ConfigException with every problem of the configuration, one per line.
     [[nodiscard]] static Settings read(const Configuration& config);
@@ -91,7 +59,7 @@ struct Settings {
     [[nodiscard]] static std::vector<std::string> check(const Configuration& config);
 
     [[nodiscard]] static RedisSettings redisServer(const Configuration& config);
-    /// For a queue that is no alias too: it is worked under its own name with the defaults.
+    /// Returns the settings of a queue. One that has no alias is worked under its own name with the defaults.
     [[nodiscard]] static QueueSettings queue(const Configuration& config, const std::string& alias);
     [[nodiscard]] static LogSettings logging(const Configuration& config);
     [[nodiscard]] static PluginSettings plugin(const Configuration& config);

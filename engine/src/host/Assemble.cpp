@@ -32,7 +32,7 @@ Assembly assemble(const Configuration& config, const Settings& settings, PluginO
             std::vector<std::unique_ptr<Component>> components;
             std::function<HealthReports()> workersHealth = [] { return HealthReports(); };
             if (consumes) {
-                auto workers = std::make_unique<Consumers>(redis, settings.redis.prefix);
+                auto workers = std::make_unique<Consumers>(redis);
                 workersHealth = [&workers = *workers] { return workers.health(); };
                 auto handlers = std::make_unique<HandlerPlugins>(
                     config,
@@ -57,7 +57,7 @@ Assembly assemble(const Configuration& config, const Settings& settings, PluginO
             // Last to start and first to end: requests find everything running.
             if (!services.empty()) {
                 components.push_back(
-                    std::make_unique<Services>(config, settings, redis, services, workersHealth));
+                    std::make_unique<Services>(config, redis, services, workersHealth));
             }
             return components;
         };

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <thread>
-#include <tuple>
 #include <utility>
 
 #include <Poco/Logger.h>
@@ -22,56 +21,19 @@ constexpr std::chrono::milliseconds kCancelMoment{250};
 /// A worker whose blocking read has neither returned nor timed out for this much longer than it may last is stuck.
 constexpr std::chrono::milliseconds kProgressMargin{10000};
 
-WorkerSettings workerSettingsOf(const QueueSettings& queue, const std::string& prefix) {
-    WorkerSettings worker;
-    worker.prefix = prefix;
-    worker.queue = queue.name;
-    worker.workerName = queue.workerName;
-    worker.concurrency = queue.concurrency;
-    worker.threads = queue.threads;
-    worker.batchSize = queue.batchSize;
-    worker.lockDuration = queue.lockDuration;
-    worker.lostJobsInterval = queue.lostJobsInterval;
-    worker.stalledInterval = queue.stalledInterval;
-    worker.maxStalledCount = queue.maxStalledCount;
-    worker.unstartedMax = queue.unstartedMax;
-    worker.maxBytes = queue.maxBytes;
-    worker.timeout = queue.timeout;
-    worker.drainDelay = queue.drainDelay;
-    worker.bullmq5 = bullmq5Of(queue);
-    worker.limiter = {queue.limiterMax, queue.limiterDuration};
-    worker.maximumRateLimitDelay = queue.maximumRateLimitDelay;
-    worker.metricsPoints = queue.metricsMaxDataPoints;
-    worker.maxStartedAttempts = queue.maxStartedAttempts;
-    worker.keepCompleted = queue.removeOnComplete;
-    worker.keepFailed = queue.removeOnFail;
-    return worker;
-}
-
-std::string text(std::chrono::milliseconds time) {
-    return std::to_string(time.count());
-}
-
 /// Adds what a queue that comes back keeps of its settings, since its worker has not ended: a sentence each.
-void addKept(const WorkerSettings& kept,
-             const WorkerSettings& wanted,
+void addKept(const QueueSettings& kept,
+             const QueueSettings& wanted,
              std::vector<std::string>& sentences) {
-    constexpr const char* kSharing[] = {"off", "auto", "on"};  // Bullmq5 in its order.
-    const std::tuple<const char*, std::string, std::string> all[] = {
-        {"lockDurationMs", text(kept.lockDuration), text(wanted.lockDuration)},
-        {"stalledIntervalMs", text(kept.stalledInterval), text(wanted.stalledInterval)},
-        {"lostJobsIntervalMs", text(kept.lostJobsInterval), text(wanted.lostJobsInterval)},
-        {"maxStalledCount",
-         std::to_string(kept.maxStalledCount),
-         std::to_string(wanted.maxStalledCount)},
-        {"drainDelayMs", text(kept.drainDelay), text(wanted.drainDelay)},
-        {"bullmq5",
-         kSharing[static_cast<int>(kept.bullmq5)],
-         kSharing[static_cast<int>(wanted.bullmq5)]}};
-    for (const auto& [key, has, wants] : all) {
+    for (const QueueSetting& setting : kQueueSettings) {
+        if (setting.reloadable || setting.scope == QueueSetting::Scope::Producer) {
+            continue;
+        }
+        const std::string has = setting.text(kept);
+        const std::string wants = setting.text(wanted);
         if (has != wants) {
-            sentences.push_back("queue " + kept.queue + " comes back: its " + key + " stays " +
-                                has + " until a restart, not " + wants);
+            sentences.push_back("queue " + kept.name + " comes back: its " + setting.name +
+                                " stays " + has + " until a restart, not " + wants);
         }
     }
 }
@@ -92,9 +54,8 @@ std::unique_ptr<RedisClient> client(const RedisOptions& options, const std::stri
 
 }  // namespace
 
-Consumers::Consumers(RedisOptions redis, std::string prefix)
+Consumers::Consumers(RedisOptions redis)
     : redis_(std::move(redis)),
-      prefix_(std::move(prefix)),
       scripts_(std::make_shared<const ScriptRegistry>()),
       keeper_(client(redis_, "lock keeper"), clock_),
       cancels_(client(redis_, "cancel listener")),
@@ -113,7 +74,7 @@ Component::Change Consumers::prepare(const HandlerRegistry& registry, const Conf
     next->registry = registry;
     const std::vector<std::string> before = registry_.queues();
     for (const std::string& queue : registry.queues()) {
-        const WorkerSettings wanted = workerSettingsOf(settingsOf(config, queue), prefix_);
+        const QueueSettings wanted = settingsOf(config, queue);
         if (Worker* const worker = workerOf(queue)) {
             if (std::find(before.begin(), before.end(), queue) == before.end()) {
                 addKept(worker->settings(), wanted, next->warnings);
@@ -129,7 +90,7 @@ Component::Change Consumers::prepare(const HandlerRegistry& registry, const Conf
     }
     const std::vector<std::string> served = registry.queues();
     for (const auto& worker : workers_) {
-        if (std::find(served.begin(), served.end(), worker->settings().queue) == served.end()) {
+        if (std::find(served.begin(), served.end(), worker->settings().name) == served.end()) {
             next->changes.emplace_back(worker.get(), worker->prepare({}, worker->settings()));
         }
     }
@@ -159,13 +120,13 @@ void Consumers::switchTo(Next& next) {
 
 Worker* Consumers::workerOf(const std::string& queue) const {
     const auto found = std::find_if(workers_.begin(), workers_.end(), [&queue](const auto& one) {
-        return one->settings().queue == queue;
+        return one->settings().name == queue;
     });
     return found == workers_.end() ? nullptr : found->get();
 }
 
 void Consumers::startOne(Worker& worker) {
-    const WorkerSettings settings = worker.settings();
+    const QueueSettings settings = worker.settings();
     // Before the first claim: a lock may need a renewal soon after.
     keeper_.watch(worker.backend(), worker.held(), settings.lockDuration);
     cancels_.watch(worker.backend(), worker.held());
@@ -243,7 +204,7 @@ HealthReports Consumers::health() const {
     HealthReports reports;
     for (const auto& worker : workers_) {
         const Worker::Stats stats = worker->stats();
-        const WorkerSettings settings = worker->settings();
+        const QueueSettings settings = worker->settings();
         const bool progresses = stats.sinceProgress < settings.drainDelay + kProgressMargin;
         HealthReport report;
         report.ok = stats.redisHealthy && stats.trouble.empty() && progresses;
@@ -255,7 +216,7 @@ HealthReports Consumers::health() const {
         report.detail +=
             progresses ? ""
                        : "; no progress for " + std::to_string(stats.sinceProgress.count()) + " ms";
-        reports.emplace_back("queue " + settings.queue, report);
+        reports.emplace_back("queue " + settings.name, report);
     }
     return reports;
 }

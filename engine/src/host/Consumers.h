@@ -22,8 +22,7 @@ namespace drover {
 /// they share. Locks are renewed until the last worker has ended, also while draining.
 class Consumers : public Component {
 public:
-    /// `prefix` is that of all queues: redis.prefix.
-    Consumers(RedisOptions redis, std::string prefix);
+    explicit Consumers(RedisOptions redis);
 
     /// Makes ready for the handlers of `registry`, with the settings of `config`: all of them, or none if one refuses.
     /// Before start() no instances are made yet. Throws PluginException.
@@ -51,7 +50,6 @@ private:
 
     const std::string name_ = "workers";
     const RedisOptions redis_;
-    const std::string prefix_;
     const SystemClock clock_;
     const std::shared_ptr<const ScriptRegistry> scripts_;
     mutable std::mutex mutex_;  ///< Of the list; a worker stays where it is until the end.

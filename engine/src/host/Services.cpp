@@ -77,14 +77,10 @@ struct Services::Next {
 };
 
 Services::Services(const Configuration& config,
-                   const Settings& settings,
                    RedisOptions redis,
                    const std::vector<LoadedPlugin>& plugins,
                    std::function<HealthReports()> others)
-    : config_(config),
-      redis_(std::move(redis)),
-      prefix_(settings.redis.prefix),
-      others_(std::move(others)) {
+    : config_(config), redis_(std::move(redis)), others_(std::move(others)) {
     for (const LoadedPlugin& plugin : plugins) {
         const ServiceDescriptor& descriptor =
             *std::get<const ServiceDescriptor*>(plugin.descriptor);
@@ -117,11 +113,11 @@ Queue& Services::queue(const std::string& alias, const Configuration& config, Qu
         }
         const QueueSettings settings = Settings::queue(config, alias);
         Queue::Settings wanted;
-        wanted.prefix = prefix_;
+        wanted.prefix = settings.prefix;
         wanted.name = settings.name;
         wanted.addTimeout = settings.addTimeout;
         wanted.linger = settings.addLinger;
-        wanted.bullmq5 = bullmq5Of(settings);
+        wanted.bullmq5 = settings.bullmq5;
         // An alias that went with its plugin comes again with it.
         const auto same = std::find_if(kept_.begin(), kept_.end(), [&wanted](const auto& one) {
             return one->settings == wanted;

@@ -28,7 +28,6 @@ public:
     /// `others` adds what other components say to the readiness that services see; called from any thread.
     /// Throws what the services' constructors throw.
     Services(const Configuration& config,
-             const Settings& settings,
              RedisOptions redis,
              const std::vector<LoadedPlugin>& plugins,
              std::function<HealthReports()> others);
@@ -66,7 +65,6 @@ private:
     const std::string name_ = "services";
     const Configuration config_;
     const RedisOptions redis_;
-    const std::string prefix_;
     std::function<HealthReports()> others_;
     Routes routes_;
     HealthChecks checks_;

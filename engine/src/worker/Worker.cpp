@@ -56,17 +56,17 @@ Worker::Worker(WorkerSettings settings,
                std::vector<std::shared_ptr<HandlerType>> handlers)
     : settings_(std::move(settings)),
       clock_(clock, redis.time),
-      backend_(QueueKeys(settings_.prefix, settings_.queue), settings_.bullmq5),
-      redis_(redis, scripts, "claim " + settings_.queue),
+      backend_(QueueKeys(settings_.prefix, settings_.name), settings_.bullmq5),
+      redis_(redis, scripts, "claim " + settings_.name),
       hostClients_(
           [this, redis, scripts] {
-              return std::make_unique<RedisClient>(redis, scripts, "host " + settings_.queue);
+              return std::make_unique<RedisClient>(redis, scripts, "host " + settings_.name);
           },
           4),
       marker_(backend_,
               std::make_unique<RedisClient>(redis,
                                             scripts,
-                                            "wait " + settings_.queue,
+                                            "wait " + settings_.name,
                                             backend_.keys().workerClientName(settings_.workerName)),
               clock_),
       scheduler_(backend_),
@@ -149,20 +149,8 @@ Worker::Change Worker::prepare(std::vector<std::shared_ptr<HandlerType>> handler
     {
         const std::lock_guard lock(routing_);
         before = next_ ? next_->router : router_;
-        next.settings = settings_;
+        next.settings = reloaded(settings_, settings);
     }
-    next.settings.concurrency = settings.concurrency;
-    next.settings.threads = settings.threads;
-    next.settings.batchSize = settings.batchSize;
-    next.settings.unstartedMax = settings.unstartedMax;
-    next.settings.maxBytes = settings.maxBytes;
-    next.settings.timeout = settings.timeout;
-    next.settings.limiter = settings.limiter;
-    next.settings.maximumRateLimitDelay = settings.maximumRateLimitDelay;
-    next.settings.metricsPoints = settings.metricsPoints;
-    next.settings.maxStartedAttempts = settings.maxStartedAttempts;
-    next.settings.keepCompleted = settings.keepCompleted;
-    next.settings.keepFailed = settings.keepFailed;
     next.router = std::make_shared<HandlerRouter>(
         *before, std::move(handlers), settings.threads, settings.batchSize, settings.timeout);
     next.router->start();
@@ -219,7 +207,7 @@ void Worker::loop() {
             waitForRedis(redis_.nextAttempt());
         } catch (const Exception& error) {
             logger().error("queue %s: %s; left alone for %Ld s",
-                           settings_.queue,
+                           settings_.name,
                            error.message(),
                            static_cast<Poco::Int64>(kQuarantine.count()));
             waitForRedis(clock_.monotonic() + kQuarantine);
@@ -331,7 +319,7 @@ void Worker::gather() {
         }
     }
     if (const std::size_t more = failures_.popWithheld(now); more > 0) {
-        logger().warning("queue %s: %z more jobs failed for good", settings_.queue, more);
+        logger().warning("queue %s: %z more jobs failed for good", settings_.name, more);
     }
     std::string trouble = router_->trouble();
     const std::lock_guard lock(routing_);
@@ -507,7 +495,7 @@ void Worker::sendCall(int claim, const ClaimPolicy::Load& load) {
     request.token = nextToken();
     request.lockDuration = settings_.lockDuration;
     request.workerName = settings_.workerName;
-    request.limiter = settings_.limiter;
+    request.limiter = {settings_.limiterMax, settings_.limiterDuration};
     request.metricsPoints = settings_.metricsPoints;
     request.served = servedNames_;
     calls_.send(std::move(request));

@@ -85,7 +85,7 @@ public:
         WorkerSettings settings;
     };
     /// Makes the instances of handlers that are to take the place of the present ones; those that stay keep theirs. May
-    /// be empty. Of `settings` count the concurrency, what concerns handlers, the limits and the keep rules.
+    /// be empty. Of `settings` those count that apply without a restart, see reloaded().
     /// Throws PluginException if a plugin refuses; then nothing has changed.
     [[nodiscard]] Change prepare(std::vector<std::shared_ptr<HandlerType>> handlers,
                                  const WorkerSettings& settings) const;

@@ -97,8 +97,8 @@ public:
         }
         size("drover_handler", handler->struct_size, kHandlerSize);
         if (!isPluginName(viewOf(handler->name))) {
-            refuse("the handler name " + quoted(handler->name) +
-                   " is not of the form " + kPluginNameForm);
+            refuse("the handler name " + quoted(handler->name) + " is not of the form " +
+                   kPluginNameForm);
         }
         const std::string what = "the handler " + quoted(handler->name);
         if (!seen.insert(handler->name).second) {
