@@ -29,6 +29,7 @@ class HttpEnduranceTest : public HttpFixture {
     CPPUNIT_TEST(idleConnectionsKeepNobodyOut);
     CPPUNIT_TEST(busyConnectionsAreNotClosedForOthers);
     CPPUNIT_TEST(probesAreAnsweredBesideConnectionsThatSendNothing);
+    CPPUNIT_TEST(aRequestThatHasArrivedDoesNotMakeRoom);
     CPPUNIT_TEST(moreBusyConnectionsThanThreadsAreAllServed);
     CPPUNIT_TEST(requestThatWaitsTooLongForAThreadReads503);
     CPPUNIT_TEST(clientsThatVanishLeaveNothingBehind);
@@ -241,6 +242,28 @@ public:
         CPPUNIT_ASSERT_EQUAL(200, sending.read().status);
         open();
         CPPUNIT_ASSERT_EQUAL(200, served.read().status);
+    }
+
+    void aRequestThatHasArrivedDoesNotMakeRoom() {
+        api::HealthPages pages([] { return api::HealthChecks{{"test", {true, "fine"}}}; });
+        const auto settings = api::HealthPages::serverSettings("127.0.0.1", 0);
+        api::HttpServer health(settings,
+                               [&pages](const api::HttpRequest& r) { return pages.answer(r); });
+        // All of them are there, with their requests, before the first one is looked at.
+        std::vector<RawClient> clients;
+        const std::size_t places = settings.gate.maxConnectionsPerAddress;
+        while (clients.size() < places + 20) {
+            clients.emplace_back(health.port());
+            clients.back().send(request("GET /livez"));
+        }
+        health.start();
+        for (std::size_t i = 0; i < clients.size(); ++i) {
+            const int status = clients[i].read().status;
+            CPPUNIT_ASSERT_MESSAGE(std::to_string(i) + ": " + std::to_string(status),
+                                   status == 200 || (i >= places && status == 503));
+        }
+        clients.clear();
+        health.stop(Milliseconds(1000));
     }
 
     void probesAreAnsweredBesideConnectionsThatSendNothing() {
