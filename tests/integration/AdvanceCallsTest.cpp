@@ -12,6 +12,7 @@
 #include "drover/Exceptions.h"
 #include "support/RedisFixture.h"
 #include "worker/AdvanceCalls.h"
+#include "worker/JobCalls.h"
 
 namespace {
 
@@ -50,7 +51,9 @@ public:
             own_->thaw();
         }
         calls_.reset();
+        lost_.reset();
         settlement_.reset();
+        jobCalls_.reset();
         clients_.reset();
         redis_.reset();
         RedisFixture::tearDown();
@@ -89,8 +92,8 @@ public:
             CPPUNIT_ASSERT_EQUAL(AdvanceCalls::kWorthACall, answered.ended.size());
             for (int i = 0; i < kEnough; ++i) {
                 const auto at = static_cast<std::size_t>(i);
-                CPPUNIT_ASSERT_EQUAL(0, answered.result.codes[at]);
-                CPPUNIT_ASSERT(answered.ended[at].completed);
+                CPPUNIT_ASSERT_EQUAL(0, answered.ended[at].code);
+                CPPUNIT_ASSERT(answered.ended[at].ending == Ending::Completed);
                 CPPUNIT_ASSERT(!answered.ended[at].sentBefore);
                 CPPUNIT_ASSERT_EQUAL(jobs[static_cast<std::size_t>(call * kEnough + i)].id,
                                      answered.ended[at].run->job().id);
@@ -132,7 +135,7 @@ public:
             const AdvanceCalls::Answer answered = answer();
             CPPUNIT_ASSERT_EQUAL(AdvanceCalls::kWorthACall, answered.ended.size());
             for (std::size_t i = 0; i < answered.ended.size(); ++i) {
-                CPPUNIT_ASSERT_EQUAL(0, answered.result.codes[i]);
+                CPPUNIT_ASSERT_EQUAL(0, answered.ended[i].code);
             }
         }
         CPPUNIT_ASSERT_EQUAL(std::int64_t{0}, number({"LLEN", keys().active}));
@@ -211,7 +214,7 @@ public:
     }
 
     void aRefusalFollowsTheAnswerOfTheOtherCall() {
-        constexpr int kMost = AdvanceCalls::kMostPerCall;
+        constexpr int kMost = Settlement::kMostPerCall;
         const auto jobs = claimed(kMost + kEnough);
         redis({"SET", keys().completed, "x"});
         end({jobs.begin(), jobs.begin() + kMost});
@@ -246,7 +249,7 @@ public:
 
     void aCallCarriesOnlySoManyBytes() {
         const auto jobs = claimed(10);
-        end(jobs, "\"" + std::string(AdvanceCalls::kEnoughBytes / 4, 'r') + "\"");
+        end(jobs, "\"" + std::string(Settlement::kEnoughBytes / 4, 'r') + "\"");
         CPPUNIT_ASSERT_EQUAL(4, calls_->outcomes());
         send(0);
         CPPUNIT_ASSERT_EQUAL(std::size_t{4}, answer().ended.size());
@@ -266,7 +269,7 @@ private:
 
     std::vector<std::string> openClaims() {
         std::vector<std::string> tokens;
-        for (const auto& claim : calls_->unansweredClaims()) {
+        for (const auto& claim : lost_->claims()) {
             tokens.push_back(claim.token);
         }
         return tokens;
@@ -282,7 +285,9 @@ private:
         clients_ = std::make_unique<ClientPool>(
             [this] { return std::make_unique<RedisClient>(options(), scripts(), "host"); }, 1);
         settlement_ = std::make_unique<Settlement>(settings_);
-        calls_ = std::make_unique<AdvanceCalls>(backend(), *redis_, *settlement_, clock_);
+        jobCalls_ = std::make_unique<JobCalls>(backend(), *clients_);
+        lost_ = std::make_unique<LostClaims>(backend(), clock_);
+        calls_ = std::make_unique<AdvanceCalls>(backend(), *redis_, *settlement_, *lost_, clock_);
     }
     void onOwnServer() {
         useOwnServer();
@@ -305,8 +310,8 @@ private:
             auto run = std::make_shared<JobRun>(
                 job,
                 std::make_shared<const JobOptions>(JobOptions::parse(job.opts)),
-                backend(),
-                *clients_,
+                *jobCalls_,
+                ++ended_,
                 clock_.monotonic());
             run->setOutcome({JobOutcome::Kind::Completed, result, "", 0});
             settlement_->add(run, "test 1", clock_.wallMs());
@@ -330,9 +335,12 @@ private:
 
     WorkerSettings settings_;
     int sent_ = 0;
+    std::uint64_t ended_ = 0;
     std::unique_ptr<RedisClient> redis_;
     std::unique_ptr<ClientPool> clients_;
+    std::unique_ptr<JobCalls> jobCalls_;
     std::unique_ptr<Settlement> settlement_;
+    std::unique_ptr<LostClaims> lost_;
     std::unique_ptr<AdvanceCalls> calls_;
 };
 

@@ -210,7 +210,7 @@ public:
 
 private:
     void change(const Handlers& handlers) {
-        worker_->switchTo(worker_->prepare(handlers, settings_));
+        worker_->replaceHandlers(worker_->prepare(handlers, settings_));
     }
 
     /// Keeps its jobs until release_, then completes them.

@@ -73,7 +73,7 @@ public:
             always({JobOutcome::Kind::Failed, "wrong password", "", 0})));
         eventually("failed", [&] { return worker_->stats().failed == 500; });
         // Some may begin a second window on a slow machine.
-        CPPUNIT_ASSERT(log_->count("wrong password") >= FailureLog::kMostLines);
+        CPPUNIT_ASSERT(log_->count("wrong password") >= FailureLog::kRule.lines);
         CPPUNIT_ASSERT(log_->count("wrong password") < 100);
         eventually(
             "told together",

@@ -14,68 +14,79 @@ using drover::test::ManualClock;
 
 }  // namespace
 
-/// The log hears of a name that nobody serves once a minute, and of every job.
+/// The log has one line a minute for a name without handler, and counts every job.
 class UnservedNamesTest : public CppUnit::TestFixture {
     CPPUNIT_TEST_SUITE(UnservedNamesTest);
-    CPPUNIT_TEST(aNameIsToldAtOnceAndThenOncePerMinute);
+    CPPUNIT_TEST(aNameIsLoggedAtOnceAndThenOncePerMinute);
     CPPUNIT_TEST(eachNameHasItsOwnMinute);
-    CPPUNIT_TEST(manyNamesAreToldTogether);
+    CPPUNIT_TEST(manyNamesShareALine);
     CPPUNIT_TEST(namesOfLongAgoMakeRoom);
+    CPPUNIT_TEST(jobsOfForgottenNamesAreCounted);
     CPPUNIT_TEST_SUITE_END();
 
 public:
-    void aNameIsToldAtOnceAndThenOncePerMinute() {
-        CPPUNIT_ASSERT_EQUAL(std::string("a 3"), told("a", 3));
+    void aNameIsLoggedAtOnceAndThenOncePerMinute() {
+        CPPUNIT_ASSERT_EQUAL(std::string("a 3"), logged("a", 3));
         clock_.advance(std::chrono::seconds(30));
-        CPPUNIT_ASSERT_EQUAL(std::string(), told("a", 50000));
+        CPPUNIT_ASSERT_EQUAL(std::string(), logged("a", 50000));
         clock_.advance(std::chrono::seconds(29));
-        CPPUNIT_ASSERT_EQUAL(std::string(), told("a", 2));
+        CPPUNIT_ASSERT_EQUAL(std::string(), logged("a", 2));
         clock_.advance(std::chrono::seconds(1));
-        CPPUNIT_ASSERT_EQUAL(std::string("a 50003"), told("a", 1));
-        CPPUNIT_ASSERT_EQUAL(std::string(), told("a", 1));
+        CPPUNIT_ASSERT_EQUAL(std::string("a 50003"), logged("a", 1));
+        CPPUNIT_ASSERT_EQUAL(std::string(), logged("a", 1));
     }
 
     void eachNameHasItsOwnMinute() {
-        CPPUNIT_ASSERT_EQUAL(std::string("a 1"), told("a", 1));
+        CPPUNIT_ASSERT_EQUAL(std::string("a 1"), logged("a", 1));
         clock_.advance(std::chrono::seconds(30));
-        CPPUNIT_ASSERT_EQUAL(std::string("b 1"), told("b", 1));
+        CPPUNIT_ASSERT_EQUAL(std::string("b 1"), logged("b", 1));
         clock_.advance(std::chrono::seconds(30));
-        CPPUNIT_ASSERT_EQUAL(std::string("a 1"), told("a", 1));
-        CPPUNIT_ASSERT_EQUAL(std::string(), told("b", 1));
+        CPPUNIT_ASSERT_EQUAL(std::string("a 1"), logged("a", 1));
+        CPPUNIT_ASSERT_EQUAL(std::string(), logged("b", 1));
     }
 
-    void manyNamesAreToldTogether() {
+    void manyNamesShareALine() {
         std::vector<std::pair<std::string, std::size_t>> names;
         for (std::size_t i = 0; i < UnservedNames::kMostNames + 50; ++i) {
             names.emplace_back("name " + std::to_string(i), 2);
         }
-        const auto lines = names_.add(names, clock_.monotonic());
+        const auto lines = names_.add(names);
         CPPUNIT_ASSERT_EQUAL(UnservedNames::kMostNames + 1, lines.size());
         CPPUNIT_ASSERT_EQUAL(std::string(), lines.back().name);
         CPPUNIT_ASSERT_EQUAL(std::size_t{100}, lines.back().jobs);
-        CPPUNIT_ASSERT(names_.add(names, clock_.monotonic()).empty());
+        CPPUNIT_ASSERT(names_.add(names).empty());
     }
 
     void namesOfLongAgoMakeRoom() {
         for (std::size_t i = 0; i < UnservedNames::kMostNames; ++i) {
-            told("old " + std::to_string(i), 1);
+            logged("old " + std::to_string(i), 1);
         }
-        CPPUNIT_ASSERT_EQUAL(std::string(" 1"), told("new", 1));
-        clock_.advance(UnservedNames::kPause);
-        CPPUNIT_ASSERT_EQUAL(std::string("new 1"), told("new", 1));
+        CPPUNIT_ASSERT_EQUAL(std::string("1"), logged("new", 1));
+        clock_.advance(UnservedNames::kRule.window);
+        CPPUNIT_ASSERT_EQUAL(std::string("new 1"), logged("new", 1));
+    }
+
+    void jobsOfForgottenNamesAreCounted() {
+        for (std::size_t i = 0; i < UnservedNames::kMostNames; ++i) {
+            logged("old " + std::to_string(i), 1);
+        }
+        CPPUNIT_ASSERT_EQUAL(std::string(), logged("old 1", 500));
+        clock_.advance(UnservedNames::kRule.window);
+        CPPUNIT_ASSERT_EQUAL(std::string("new 1, 500"), logged("new", 1));
     }
 
 private:
-    std::string told(const std::string& name, std::size_t jobs) {
+    std::string logged(const std::string& name, std::size_t jobs) {
         std::string all;
-        for (const auto& line : names_.add({{name, jobs}}, clock_.monotonic())) {
-            all += line.name + " " + std::to_string(line.jobs);
+        for (const auto& line : names_.add({{name, jobs}})) {
+            all += (all.empty() ? "" : ", ") + line.name + (line.name.empty() ? "" : " ") +
+                   std::to_string(line.jobs);
         }
         return all;
     }
 
     ManualClock clock_;
-    UnservedNames names_;
+    UnservedNames names_{clock_};
 };
 
 CPPUNIT_TEST_SUITE_REGISTRATION(UnservedNamesTest);

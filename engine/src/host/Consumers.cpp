@@ -103,7 +103,7 @@ void Consumers::switchTo(Next& next) {
         Poco::Logger::get("worker").warning(warning);
     }
     for (auto& [worker, change] : next.changes) {
-        worker->switchTo(std::move(change));
+        worker->replaceHandlers(std::move(change));
     }
     for (auto& worker : next.added) {
         Worker& fresh = *worker;

@@ -17,8 +17,13 @@ constexpr std::size_t kMostUnderWay = 2;
 AdvanceCalls::AdvanceCalls(const QueueBackend& backend,
                            RedisClient& redis,
                            Settlement& settlement,
+                           LostClaims& lostClaims,
                            const Clock& clock)
-    : backend_(backend), redis_(redis), settlement_(settlement), clock_(clock) {}
+    : backend_(backend),
+      redis_(redis),
+      settlement_(settlement),
+      lostClaims_(lostClaims),
+      clock_(clock) {}
 
 bool AdvanceCalls::full() const {
     return calls_.size() >= (refused_ ? 1 : kMostUnderWay);
@@ -38,7 +43,7 @@ int AdvanceCalls::outcomes() const {
     int count = 0;
     std::size_t bytes = 0;
     for (const auto& settled : settlement_.finish) {
-        if (count == kMostPerCall || bytes >= kEnoughBytes) {
+        if (count == Settlement::kMostPerCall || bytes >= Settlement::kEnoughBytes) {
             break;
         }
         ++count;
@@ -70,7 +75,7 @@ AdvanceCalls::Time AdvanceCalls::deadline() const {
 }
 
 void AdvanceCalls::send(AdvanceRequest request) {
-    redis_.connection();  // Throws before anything is sent: the outcomes stay what they are.
+    redis_.connection();  // Throws before anything is sent: the outcomes stay as they are.
     Call& call = *calls_.emplace_back(std::make_unique<Call>());
     call.request = std::move(request);
     const auto begin = settlement_.finish.begin();
@@ -100,7 +105,7 @@ std::optional<AdvanceCalls::Answer> AdvanceCalls::receive() {
     try {
         answered = redis_.receive();
         if (const Time now = clock_.monotonic(); answered || now < deadline()) {
-            // It may still come.
+            // The reply may still come.
         } else if (redis_.sendProgressed()) {
             calls_.front()->deadline = now + redis_.options().commandTimeout;
         } else {
@@ -121,7 +126,7 @@ std::optional<AdvanceCalls::Answer> AdvanceCalls::receive() {
     const std::unique_ptr<Call> call = std::move(*found);
     calls_.erase(found);
     if (underWay()) {
-        // Redis has begun with it only now.
+        // Redis begins with the next call only now.
         calls_.front()->deadline = clock_.monotonic() + redis_.options().commandTimeout;
     }
     try {
@@ -134,17 +139,19 @@ std::optional<AdvanceCalls::Answer> AdvanceCalls::receive() {
             clock_.monotonic() - call->sentAt};
         answer.ended.reserve(call->sent.size());
         for (std::size_t i = 0; i < call->sent.size(); ++i) {
-            answer.ended.push_back({std::move(call->sent[i].run),
-                                    call->request.finish[i].completed,
-                                    call->sent[i].before});
+            answer.ended.push_back(
+                {std::move(call->sent[i].run),
+                 call->request.finish[i].completed ? Ending::Completed : Ending::Failed,
+                 call->sent[i].before,
+                 answer.result.codes[i]});
         }
         refused_ = refused_ && !call->alone;
         return answer;
     } catch (const ScriptException&) {
-        takeBack(*call, true);
+        putBack(*call, true);
         refused_ = true;
         if (underWay()) {
-            // It may have been read with this one: no poll would tell of it. The next call, alone, throws.
+            // The other reply may have been read already, so that no poll reports it. The next call, alone, throws.
             return receive();
         }
         throw;
@@ -152,17 +159,17 @@ std::optional<AdvanceCalls::Answer> AdvanceCalls::receive() {
         if (underWay()) {
             loseAll();
         }
-        takeBack(*call, false);
+        putBack(*call, false);
         throw;
     } catch (...) {
         loseAll();
-        takeBack(*call, true);
+        putBack(*call, true);
         throw;
     }
 }
 
-void AdvanceCalls::takeBack(Call& call, bool open) {
-    std::vector<Settled<FinishItem>> items;
+void AdvanceCalls::putBack(Call& call, bool open) {
+    std::vector<Pending<FinishItem>> items;
     items.reserve(call.sent.size());
     for (std::size_t i = 0; i < call.sent.size(); ++i) {
         items.push_back({std::move(call.sent[i].run),
@@ -173,14 +180,14 @@ void AdvanceCalls::takeBack(Call& call, bool open) {
                               std::make_move_iterator(items.begin()),
                               std::make_move_iterator(items.end()));
     if (open && call.request.claim > 0) {
-        unansweredClaims_.push_back({call.request.token, call.request.claim});
+        lostClaims_.add({call.request.token, call.request.claim});
     }
 }
 
 void AdvanceCalls::loseAll() {
     redis_.drop();  // Gone already, mostly. A late reply would answer the next call.
     for (; !calls_.empty(); calls_.pop_back()) {
-        takeBack(*calls_.back(), true);
+        putBack(*calls_.back(), true);
     }
 }
 

@@ -11,88 +11,75 @@
 
 #include "core/Clock.h"
 #include "queue/QueueBackend.h"
+#include "worker/LostClaims.h"
+#include "worker/SettledRun.h"
 #include "worker/Settlement.h"
 
 namespace drover {
 
-/// The calls of `advance` of one worker: what they carry, in which order, and what is left of those without a reply.
+/// Sends the calls of `advance` of one worker, and receives their replies in order.
 ///
-/// Two may be under way, so that Redis has its next call while the reply to the last one is worked through. The second one
-/// waits for enough outcomes to be worth a call: what comes a few at a time joins the next call as ever.
-/// The outcomes come from the settlement, and go back there when it is open whether Redis has them.
+/// Two may be under way, so that Redis has its next call while the worker goes through the last reply. The second one
+/// waits for enough outcomes to be worth a call: a few at a time join the next call.
+/// The outcomes come from the settlement, and go back there when it is open whether Redis has them. A claim without reply
+/// goes to the lost claims.
 /// Threads: the claim loop's only.
 class AdvanceCalls {
 public:
     using Time = Clock::Monotonic;
 
-    /// Outcomes per call: a script holds up every other client of the server.
-    static constexpr int kMostPerCall = 256;
-    /// Bytes of outcomes that are enough for a call; each has one at least.
-    static constexpr std::size_t kEnoughBytes = 8 << 20;
     /// Outcomes that are worth a second call while the first one is under way.
     static constexpr std::size_t kWorthACall = 64;
 
-    /// What a call was answered.
+    /// The answer to one call.
     struct Answer {
-        struct Ended {
-            std::shared_ptr<JobRun> run;
-            bool completed;
-            bool sentBefore;
-        };
         AdvanceResult result;
-        std::vector<Ended> ended;          ///< One per code of the result.
-        int asked = 0;                     ///< How many jobs it was to claim.
+        std::vector<SettledRun> ended;     ///< The jobs that the call was to finish.
+        int asked = 0;                     ///< How many jobs the call was to claim.
         std::int64_t enoughBytes = 0;      ///< How many bytes of them were enough.
         std::chrono::nanoseconds took{0};  ///< From the call to its answer.
 
-        /// As many jobs as were asked for: there may be more.
+        /// Returns true if the call claimed as many jobs as it might: there may be more.
         [[nodiscard]] bool full() const {
             return asked > 0 && static_cast<int>(result.claimed()) == asked;
         }
     };
 
-    /// All of them must outlive it.
+    /// All of them must outlive this object.
     AdvanceCalls(const QueueBackend& backend,
                  RedisClient& redis,
                  Settlement& settlement,
+                 LostClaims& lostClaims,
                  const Clock& clock);
 
     [[nodiscard]] bool underWay() const { return !calls_.empty(); }
-    /// Whether another call may be sent now, if there is something to send.
+    /// Returns true if another call may be sent now, if there is something to send.
     [[nodiscard]] bool maySend() const;
-    /// Whether none may be sent before an answer comes, whatever there is to send.
+    /// Returns true if no call may be sent before an answer comes, whatever there is to send.
     [[nodiscard]] bool full() const;
-    /// How many more outcomes are worth another call; at least 1.
+    /// Returns how many more outcomes are worth another call; at least 1.
     [[nodiscard]] std::size_t missing() const;
-    /// How many outcomes the next call takes along.
+    /// Returns how many outcomes the next call carries.
     [[nodiscard]] int outcomes() const;
-    /// By how many jobs the calls under way will change what is held, if all find what they ask for.
+    /// Returns by how many jobs the calls under way will change how many are held, if each claims all that it may.
     [[nodiscard]] int unanswered() const;
-    /// How many jobs the calls under way claim, and how many bytes of them are enough.
     struct Claims {
-        int jobs = 0;
-        std::int64_t bytes = 0;
+        int jobs = 0;            ///< How many jobs the calls under way may claim.
+        std::int64_t bytes = 0;  ///< How many bytes of them are enough.
     };
     [[nodiscard]] Claims claims() const;
 
-    /// Sends a call for `request`, which has no outcomes yet. Throws RedisIoException: see receive().
+    /// Sends a call for `request`, with outcomes of the settlement. Throws RedisIoException: see receive().
     void send(AdvanceRequest request);
-    /// An answer if one has come, else nothing until fd() is readable. Only while a call is under way.
+    /// Returns an answer if one has come, else nothing until fd() is readable. Only while a call is under way.
     /// Throws RedisIoException when the connection is gone or the oldest call has waited for too long, RedisBusyException when
     /// Redis refuses the call for now, ScriptException when it refuses it for good, after the answer of another call under
-    /// way. The outcomes are back in the settlement then: what refuses a whole call is of the queue, not of one job.
+    /// way. The outcomes are back in the settlement then: a cause that refuses a whole call lies in the queue, not in one job.
     std::optional<Answer> receive();
-    /// For poll(): readable when an answer comes. -1: there is no connection.
+    /// For poll(): readable when an answer comes; -1: there is no connection.
     [[nodiscard]] int fd() const { return redis_.fd(); }
-    /// When the oldest call under way has waited for too long, counted from the last progress of its reply.
+    /// Returns when the oldest call under way has waited for too long, counted from the last progress of its reply.
     [[nodiscard]] Time deadline() const;
-
-    /// Claims without reply: they may have taken jobs. The caller removes what it has looked after.
-    struct OpenClaim {
-        std::string token;
-        int asked;
-    };
-    [[nodiscard]] std::vector<OpenClaim>& unansweredClaims() { return unansweredClaims_; }
 
 private:
     struct Sent {
@@ -109,17 +96,18 @@ private:
         Command command;  ///< Refers to the request.
     };
 
-    /// Back to the front of the settlement. `open`: Redis may have worked on it.
-    void takeBack(Call& call, bool open);
-    /// No reply will come to any of them, nor to what is sent on their connection.
+    /// Puts the call's outcomes back to the front of the settlement. `open`: Redis may have worked on it.
+    void putBack(Call& call, bool open);
+    /// Gives up the connection, and with it all calls under way: no reply will come to them.
     void loseAll();
+
     const QueueBackend& backend_;
     RedisClient& redis_;
     Settlement& settlement_;
+    LostClaims& lostClaims_;
     const Clock& clock_;
     std::deque<std::unique_ptr<Call>> calls_;  ///< In the order of their replies.
-    bool refused_ = false;  ///< One call at a time, until one that was sent so is answered.
-    std::vector<OpenClaim> unansweredClaims_;
+    bool refused_ = false;  ///< One call at a time, until a call that was sent alone is answered.
 };
 
 }  // namespace drover

@@ -1,7 +1,8 @@
 #include "worker/FailureLog.h"
 
 #include <algorithm>
-#include <utility>
+
+#include <Poco/Logger.h>
 
 namespace drover {
 
@@ -9,7 +10,11 @@ namespace {
 
 constexpr std::size_t kLongestReason = 300;
 
-/// One line, and not cut inside a character.
+Poco::Logger& logger() {
+    return Poco::Logger::get("worker");
+}
+
+/// Returns the text as one line, and not cut inside a character.
 std::string shortened(std::string text) {
     if (text.size() > kLongestReason) {
         std::size_t end = kLongestReason;
@@ -26,26 +31,25 @@ std::string shortened(std::string text) {
 
 }  // namespace
 
+void FailureLog::report(const JobRun& run) {
+    if (isDecision(run)) {
+        if (logger().debug()) {
+            logger().debug(describe(run));
+        }
+    } else if (limit_.admit()) {
+        logger().warning(describe(run));
+    }
+}
+
+void FailureLog::reportWithheld() {
+    if (const std::size_t more = limit_.popWithheld(); more > 0) {
+        logger().warning("queue %s: %z more jobs failed for good", queue_, more);
+    }
+}
+
 bool FailureLog::isDecision(const JobRun& run) {
-    return run.outcome().kind == JobOutcome::Kind::Unrecoverable && run.pool != nullptr &&
-           !run.job().deferredFailure && !run.overridden();
-}
-
-bool FailureLog::add(Time now) {
-    if (now >= windowEnd_) {
-        windowEnd_ = now + kWindow;
-        lines_ = 0;
-    }
-    if (lines_ == kMostLines) {
-        ++withheld_;
-        return false;
-    }
-    ++lines_;
-    return true;
-}
-
-std::size_t FailureLog::popWithheld(Time now) {
-    return now < windowEnd_ ? 0 : std::exchange(withheld_, 0);
+    return run.outcome().kind == JobOutcome::Kind::Unrecoverable && run.pool() != nullptr &&
+           !run.job().deferredFailure && run.state() != JobRun::State::Refused;
 }
 
 std::string FailureLog::describe(const JobRun& run) {

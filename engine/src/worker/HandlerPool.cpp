@@ -10,7 +10,7 @@ namespace drover {
 
 namespace {
 
-/// Takes one off the count of busy threads however the handler's code is left; nextBatch() put it there.
+/// Decrements the count of busy threads however the handler's code is left; nextBatch() has incremented it.
 struct AtWork {
     std::atomic<int>& count;
     ~AtWork() { --count; }
@@ -19,14 +19,13 @@ struct AtWork {
 }  // namespace
 
 HandlerPool::HandlerPool(std::shared_ptr<HandlerType> type,
-                         int threads,
-                         int batchSize,
-                         std::chrono::milliseconds timeout,
+                         const HandlerLimits& limits,
                          OutcomeInbox& inbox)
     : type_(std::move(type)),
-      threadCount_(std::max(threads, 1)),
-      batchSize_(std::clamp(batchSize, 1, static_cast<int>(std::max(type_->batchMax(), 1U)))),
-      timeout_(timeout),
+      threadCount_(std::max(limits.threads, 1)),
+      batchSize_(
+          std::clamp(limits.batchSize, 1, static_cast<int>(std::max(type_->batchMax(), 1U)))),
+      timeout_(limits.timeout),
       inbox_(inbox) {}
 
 HandlerPool::~HandlerPool() {
@@ -81,12 +80,12 @@ void HandlerPool::submit(std::vector<std::shared_ptr<JobRun>> runs) {
     }
 }
 
-std::vector<std::shared_ptr<JobRun>> HandlerPool::takeUnstarted() {
+std::vector<std::shared_ptr<JobRun>> HandlerPool::popUnstarted() {
     const std::lock_guard lock(mutex_);
-    std::vector<std::shared_ptr<JobRun>> taken(std::make_move_iterator(waiting_.begin()),
-                                               std::make_move_iterator(waiting_.end()));
+    std::vector<std::shared_ptr<JobRun>> popped(std::make_move_iterator(waiting_.begin()),
+                                                std::make_move_iterator(waiting_.end()));
     waiting_.clear();
-    return taken;
+    return popped;
 }
 
 HandlerPool::Time HandlerPool::oldestUnstarted() const {
@@ -117,20 +116,19 @@ void HandlerPool::run() {
         return;
     }
     while (true) {
-        std::vector<std::shared_ptr<JobRun>> batch;
+        FinishedBatch batch;
         const bool normal = runGuarded("handler", [&] {
             while (true) {
-                batch = nextBatch();
-                if (batch.empty()) {
+                batch = {nextBatch()};
+                if (batch.runs.empty()) {
                     return;
                 }
                 {
                     const AtWork atWork{atWork_};
                     const auto began = std::chrono::steady_clock::now();
-                    process(*instance, batch);
-                    batch.front()->batch = {static_cast<int>(batch.size()),
-                                            batchSize_,
-                                            std::chrono::steady_clock::now() - began};
+                    process(*instance, batch.runs);
+                    batch.took = std::chrono::steady_clock::now() - began;
+                    batch.most = batchSize_;
                 }
                 inbox_.push(std::move(batch));
             }
@@ -152,7 +150,7 @@ std::vector<std::shared_ptr<JobRun>> HandlerPool::nextBatch() {
         if (alone && !batch.empty()) {
             break;
         }
-        waiting_.front()->begun = true;
+        waiting_.front()->markRunning();
         batch.push_back(std::move(waiting_.front()));
         waiting_.pop_front();
         if (alone) {
@@ -168,7 +166,7 @@ void HandlerPool::process(HandlerInstance& instance,
     failpoint("handler-not-begun");
     JobRun& first = *batch.front();
     if (first.job().deferredFailure) {
-        // It is to be failed unrun; but its effect may be there already, and only the handler can know.
+        // The job is to fail unrun. Its effect may exist already, which only the handler can find out.
         instance.outcomeOf(first);
         first.setOutcome({JobOutcome::Kind::Unrecoverable, *first.job().deferredFailure, "", 0});
         return;
@@ -178,7 +176,7 @@ void HandlerPool::process(HandlerInstance& instance,
     for (const auto& run : batch) {
         jobs.push_back(run.get());
         if (timeout_.count() > 0) {
-            run->limitTo(timeout_);
+            run->limitTo(std::chrono::steady_clock::now() + timeout_);
         }
     }
     instance.process(jobs);
@@ -186,8 +184,8 @@ void HandlerPool::process(HandlerInstance& instance,
         if (run->outcome().kind == JobOutcome::Kind::Failed) {
             const auto& backoff = run->options().backoff;
             if (backoff && !backoff->isBuiltIn()) {
-                run->customBackoffMs = instance.backoff(
-                    run->job(), run->job().attemptsMade + 1, backoff->type, run->outcome().text);
+                run->setCustomBackoff(instance.backoff(
+                    run->job(), run->job().attemptsMade + 1, backoff->type, run->outcome().text));
             }
         }
     }

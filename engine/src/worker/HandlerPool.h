@@ -17,49 +17,59 @@
 
 namespace drover {
 
-/// The threads of one handler in one queue: each has an instance of its own and runs jobs in batches.
+/// How the handlers of a queue run.
+struct HandlerLimits {
+    int threads = 1;     ///< Per handler; at least one is started.
+    int batchSize = 64;  ///< Most jobs that one thread runs at once.
+    std::chrono::milliseconds timeout{
+        0};  ///< Per job, before its cancel token reads Timeout; 0: none.
+
+    friend bool operator==(const HandlerLimits& a, const HandlerLimits& b) {
+        return a.threads == b.threads && a.batchSize == b.batchSize && a.timeout == b.timeout;
+    }
+};
+
+/// Runs the jobs of one handler in one queue on threads of its own, each with an instance of the handler.
 ///
-/// A batch holds what is there, up to `batchSize`; a job that stalled or failed before runs alone. Finished runs go to
-/// the inbox, each with its outcome or without one.
-/// Threads: submit() and takeUnstarted() from the claim loop; the rest from any.
+/// A batch has the waiting jobs, up to `batchSize`; a job that stalled or failed before runs alone. Finished batches go to
+/// the inbox.
+/// Threads: submit() and popUnstarted() from the claim loop; the rest from any.
 class HandlerPool {
 public:
     using Time = JobRun::Time;
 
-    /// `timeout`: how long a job may take before its cancel token says so; 0: no limit.
+    /// `inbox` must outlive this object.
     HandlerPool(std::shared_ptr<HandlerType> type,
-                int threads,
-                int batchSize,
-                std::chrono::milliseconds timeout,
+                const HandlerLimits& limits,
                 OutcomeInbox& inbox);
-    /// Joins the threads; what was not begun is dropped (the worker took it back before).
+    /// Joins the threads. Drops jobs that have not begun: the worker pops them before.
     ~HandlerPool();
     HandlerPool(const HandlerPool&) = delete;
     HandlerPool& operator=(const HandlerPool&) = delete;
 
-    /// Starts the threads and waits until each has its instance; nothing if they run already. Throws PluginException if
-    /// the plugin refuses one.
+    /// Starts the threads and waits until each has its instance; does nothing if they run already. Throws PluginException
+    /// if the plugin refuses one.
     void start();
-    /// Lets the threads end, each after the batch that it has; they wake the inbox. Nothing may be submitted any more.
+    /// Lets the threads end, each after its present batch; each wakes the inbox then. No job may be submitted any more.
     void retire();
-    /// Whether all threads have ended and every outcome lies in the inbox.
+    /// Returns true if all threads have ended and every outcome lies in the inbox.
     [[nodiscard]] bool retired() const { return ended_ == threadCount_; }
 
     void submit(std::vector<std::shared_ptr<JobRun>> runs);
-    /// Takes back what no thread has begun.
-    std::vector<std::shared_ptr<JobRun>> takeUnstarted();
-    /// When the oldest job was claimed that no thread has begun; Time::max() if there is none.
+    /// Returns the jobs that no thread has begun, and forgets them.
+    std::vector<std::shared_ptr<JobRun>> popUnstarted();
+    /// Returns when the oldest job was claimed that no thread has begun; Time::max() if there is none.
     [[nodiscard]] Time oldestUnstarted() const;
 
-    /// Whether a handler is at work just now.
+    /// Returns true while a handler is at work.
     [[nodiscard]] bool busy() const { return atWork_ > 0; }
 
     [[nodiscard]] const HandlerType& type() const { return *type_; }
-    /// How many jobs can run at once.
+    /// Returns how many jobs can run at once.
     [[nodiscard]] int slots() const { return threadCount_ * batchSize_; }
-    /// How many jobs the idle threads would begin at once, and how many wait for a thread.
     struct Load {
-        int ready, unstarted;
+        int ready;      ///< How many jobs the idle threads would begin at once.
+        int unstarted;  ///< How many jobs wait for a thread.
     };
     [[nodiscard]] Load load() const;
 

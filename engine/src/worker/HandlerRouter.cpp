@@ -6,24 +6,19 @@
 namespace drover {
 
 HandlerRouter::HandlerRouter(std::vector<std::shared_ptr<HandlerType>> handlers,
-                             int threads,
-                             int batchSize,
-                             std::chrono::milliseconds timeout,
+                             const HandlerLimits& limits,
                              OutcomeInbox& inbox)
-    : threads_(threads), batchSize_(batchSize), timeout_(timeout), inbox_(inbox) {
+    : limits_(limits), inbox_(inbox) {
     for (auto& type : handlers) {
-        add(std::make_shared<Route>(std::move(type), threads_, batchSize_, timeout_, inbox_));
+        add(std::make_shared<Route>(std::move(type), limits_, inbox_));
     }
 }
 
 HandlerRouter::HandlerRouter(const HandlerRouter& before,
                              std::vector<std::shared_ptr<HandlerType>> handlers,
-                             int threads,
-                             int batchSize,
-                             std::chrono::milliseconds timeout)
-    : threads_(threads), batchSize_(batchSize), timeout_(timeout), inbox_(before.inbox_) {
-    const bool alike =
-        threads == before.threads_ && batchSize == before.batchSize_ && timeout == before.timeout_;
+                             const HandlerLimits& limits)
+    : limits_(limits), inbox_(before.inbox_) {
+    const bool alike = limits == before.limits_;
     for (auto& type : handlers) {
         const auto same =
             std::find_if(before.routes_.begin(), before.routes_.end(), [&type](const auto& route) {
@@ -31,7 +26,7 @@ HandlerRouter::HandlerRouter(const HandlerRouter& before,
             });
         add(alike && same != before.routes_.end()
                 ? *same
-                : std::make_shared<Route>(std::move(type), threads_, batchSize_, timeout_, inbox_));
+                : std::make_shared<Route>(std::move(type), limits_, inbox_));
     }
 }
 
@@ -78,7 +73,7 @@ std::shared_ptr<const std::vector<std::string>> HandlerRouter::servedNames() con
     return std::make_shared<const std::vector<std::string>>(std::move(names));
 }
 
-HandlerRouter::Route* HandlerRouter::byName(const std::string& jobName) {
+HandlerRouter::Route* HandlerRouter::byName(const std::string& jobName) const {
     const auto found = byName_.find(jobName);
     if (found != byName_.end()) {
         return routes_[found->second].get();
@@ -86,7 +81,7 @@ HandlerRouter::Route* HandlerRouter::byName(const std::string& jobName) {
     return anyName_ < routes_.size() ? routes_[anyName_].get() : nullptr;
 }
 
-HandlerRouter::Route* HandlerRouter::byPool(const HandlerPool* pool) {
+HandlerRouter::Route* HandlerRouter::byPool(const HandlerPool* pool) const {
     const auto found = std::find_if(
         routes_.begin(), routes_.end(), [pool](const auto& route) { return &route->pool == pool; });
     return found == routes_.end() ? nullptr : found->get();
@@ -95,12 +90,12 @@ HandlerRouter::Route* HandlerRouter::byPool(const HandlerPool* pool) {
 std::vector<std::shared_ptr<JobRun>> HandlerRouter::submit(
     std::vector<std::shared_ptr<JobRun>> runs, Time now) {
     std::map<Route*, std::vector<std::shared_ptr<JobRun>>> perRoute;
+    std::vector<std::shared_ptr<JobRun>> refused;
     for (auto& run : runs) {
         Route* const route = byName(run->job().name);
-        run->pool = &route->pool;
-        perRoute[route].push_back(std::move(run));
+        run->assignTo(route == nullptr ? nullptr : &route->pool);
+        (route == nullptr ? refused : perRoute[route]).push_back(std::move(run));
     }
-    std::vector<std::shared_ptr<JobRun>> refused;
     for (auto& [route, mine] : perRoute) {
         const int allowed = route->breaker.allowed(static_cast<int>(mine.size()), now);
         refused.insert(refused.end(), mine.begin() + allowed, mine.end());

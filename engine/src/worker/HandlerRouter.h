@@ -12,74 +12,69 @@
 
 namespace drover {
 
-/// The handlers of one queue: each with its threads and its breaker, found by the name of a job.
+/// Routes jobs by their name to the handlers of one queue, each with its threads and its breaker.
 ///
-/// What it routes to does not change: other handlers are another router, which shares the routes of those that stay.
+/// The routes of a router never change: other handlers are another router, which shares the routes of handlers that stay.
 /// Threads: the claim loop; the constructors, start() and busy() from any.
 class HandlerRouter {
 public:
     using Time = Clock::Monotonic;
 
     struct Route {
-        Route(std::shared_ptr<HandlerType> type,
-              int threads,
-              int batchSize,
-              std::chrono::milliseconds timeout,
-              OutcomeInbox& inbox)
-            : pool(std::move(type), threads, batchSize, timeout, inbox) {}
+        Route(std::shared_ptr<HandlerType> type, const HandlerLimits& limits, OutcomeInbox& inbox)
+            : pool(std::move(type), limits, inbox) {}
         HandlerPool pool;
         Breaker breaker;
-        std::string trouble;  ///< Why the breaker opened, as the handler said it last.
+        std::string trouble;  ///< The handler's last reason to be unavailable.
     };
 
-    /// A handler without job names gets the jobs that nobody else names.
+    /// A handler without job names gets the jobs that no other handler names. `inbox` must outlive this object.
     HandlerRouter(std::vector<std::shared_ptr<HandlerType>> handlers,
-                  int threads,
-                  int batchSize,
-                  std::chrono::milliseconds timeout,
+                  const HandlerLimits& limits,
                   OutcomeInbox& inbox);
-    /// Takes over the routes of the handlers that `before` has, too, unless they are to run otherwise.
+    /// Shares the routes of handlers that `before` has, too, if their limits are the same.
     HandlerRouter(const HandlerRouter& before,
                   std::vector<std::shared_ptr<HandlerType>> handlers,
-                  int threads,
-                  int batchSize,
-                  std::chrono::milliseconds timeout);
+                  const HandlerLimits& limits);
 
     /// Makes the handlers' instances. Throws PluginException if a plugin refuses.
     void start();
-    /// Whether a handler is inside process() or outcomeOf() on one of the threads.
+    /// Returns true if a handler is inside process() or outcomeOf() on one of the threads.
     [[nodiscard]] bool busy() const;
 
-    /// The names that have a handler; null: every name has one.
+    /// Returns the names that have a handler; null: every name has one.
     [[nodiscard]] std::shared_ptr<const std::vector<std::string>> servedNames() const;
-    /// nullptr: no handler serves the name.
-    [[nodiscard]] Route* byName(const std::string& jobName);
-    [[nodiscard]] Route* byPool(const HandlerPool* pool);
+    [[nodiscard]] bool serves(const std::string& jobName) const {
+        return byName(jobName) != nullptr;
+    }
+    /// Returns the route of a pool; nullptr: the router has none.
+    [[nodiscard]] Route* byPool(const HandlerPool* pool) const;
     [[nodiscard]] const std::vector<std::shared_ptr<Route>>& routes() const { return routes_; }
-    /// The routes that `next` does not have.
+    /// Returns the routes that `next` does not have.
     [[nodiscard]] std::vector<std::shared_ptr<Route>> without(const HandlerRouter& next) const;
 
-    /// Hands jobs to the pools they name; returns those that a breaker keeps from running now.
+    /// Hands jobs to the pools they name. Returns jobs that cannot run now: a breaker is open, or no handler serves the name.
     [[nodiscard]] std::vector<std::shared_ptr<JobRun>> submit(
         std::vector<std::shared_ptr<JobRun>> runs, Time now);
 
-    /// Of `wanted` jobs, how many some handler would take.
+    /// Returns how many of `wanted` jobs the breakers let through, if all are for the handler that gets on best.
     [[nodiscard]] int allowed(int wanted, Time now) const;
-    /// "handler <name>: <reason>" of each handler whose breaker is open, in one line; empty: every breaker is closed.
+    /// Returns "handler <name>: <reason>" of each handler whose breaker is open, in one line; empty: every breaker is
+    /// closed.
     [[nodiscard]] std::string trouble() const;
-    /// How many jobs all threads take at once.
+    /// Returns how many jobs all threads run at once.
     [[nodiscard]] int slots() const;
-    /// Of all handlers together.
+    /// Returns the load of all handlers together.
     [[nodiscard]] HandlerPool::Load load() const;
-    /// When the first breaker changes by itself, or the oldest job that has not begun is `unstartedMax` old.
+    /// Returns when the first breaker changes by itself, or the oldest job that has not begun is `unstartedMax` old.
     [[nodiscard]] Time nextChange(std::chrono::milliseconds unstartedMax) const;
 
 private:
     void add(std::shared_ptr<Route> route);
+    /// Returns nullptr if no handler serves the name.
+    [[nodiscard]] Route* byName(const std::string& jobName) const;
 
-    const int threads_;
-    const int batchSize_;
-    const std::chrono::milliseconds timeout_;
+    const HandlerLimits limits_;
     OutcomeInbox& inbox_;
     std::vector<std::shared_ptr<Route>> routes_;
     std::map<std::string, std::size_t> byName_;

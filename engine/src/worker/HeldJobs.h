@@ -12,14 +12,16 @@
 
 namespace drover {
 
-/// The jobs of one queue whose locks this process holds: from the claim until Redis has their outcome.
-/// Threads: the claim loop adds and removes, the lock keeper reads and marks; every method may be called from any.
+/// Holds the jobs of one queue whose locks this process has: from the claim until Redis has their outcome.
+/// Threads: every method may be called from any; the claim loop adds and removes, the lock keeper reads and cancels.
 class HeldJobs {
 public:
-    void add(const std::shared_ptr<JobRun>& run) {
+    void add(const std::vector<std::shared_ptr<JobRun>>& runs) {
         const std::lock_guard lock(mutex_);
-        if (runs_.emplace(run.get(), run).second) {
-            bytes_ += run->bytes();
+        for (const auto& run : runs) {
+            if (runs_.emplace(run.get(), run).second) {
+                bytes_ += run->bytes();
+            }
         }
     }
     void remove(const JobRun& run) {
@@ -32,12 +34,12 @@ public:
         const std::lock_guard lock(mutex_);
         return runs_.size();
     }
-    /// Of all jobs together.
+    /// Returns the bytes of all jobs together.
     [[nodiscard]] std::int64_t bytes() const {
         const std::lock_guard lock(mutex_);
         return bytes_;
     }
-    /// Job ids and lock tokens, without those known to be lost.
+    /// Returns job ids and lock tokens, without jobs whose lock is known to be lost.
     [[nodiscard]] std::vector<std::pair<std::string, std::string>> locks() const {
         const std::lock_guard lock(mutex_);
         std::vector<std::pair<std::string, std::string>> locks;
@@ -49,15 +51,16 @@ public:
         }
         return locks;
     }
-    /// Sets the cancel token of the run that has this lock; false if it is not held any more, its outcome is on the way,
-    /// or the token says so already.
+    /// Sets the cancel token of the run that has this lock; returns whether the token changed. Nothing changes if the job is
+    /// not held any more, or its outcome is on the way.
     bool cancel(const std::string& id,
                 const std::string& token,
                 CancelReason reason,
                 const std::string& why = "") {
         const std::lock_guard lock(mutex_);
         for (const auto& [key, run] : runs_) {
-            if (run->job().id == id && run->job().token == token && !run->settling) {
+            if (run->job().id == id && run->job().token == token &&
+                run->state() < JobRun::State::Settling) {
                 return run->cancel(reason, why);
             }
         }

@@ -1,33 +1,44 @@
 #pragma once
 
+#include <algorithm>
 #include <atomic>
 #include <chrono>
-#include <condition_variable>
 #include <memory>
 #include <mutex>
 #include <optional>
 #include <string>
 
 #include "core/HandlerType.h"
-#include "queue/QueueBackend.h"
-#include "redis/ClientPool.h"
+#include "drover/JobOptions.h"
+#include "worker/CancelToken.h"
 
 namespace drover {
 
 class HandlerPool;
+class JobCalls;
 
 /// A claimed job on its way through this process: from the claim, through a handler, to its outcome.
 ///
-/// Owned together by the worker that claimed it and whoever works on it. The host calls take a connection from the pool.
+/// Owned together by the worker that claimed it and the threads that work on it.
+/// Threads: the methods of RunningJob, cancel() and state() from any; the rest from the thread that has the run: the claim
+/// loop, or a handler's thread between the pool's queue and the inbox.
 class JobRun final : public RunningJob {
 public:
-    using Time = std::chrono::steady_clock::time_point;
+    using Time = Clock::Monotonic;
 
-    /// `options` is the parsed job().opts.
+    /// How far the run has come; it never goes back.
+    enum class State {
+        Claimed,   ///< Waits for a thread of its handler.
+        Running,   ///< A thread of its handler has it.
+        Settling,  ///< Its outcome is on the way to Redis, which may have dropped the lock already.
+        Refused    ///< Redis refused the handler's outcome; another one is on the way.
+    };
+
+    /// `options` is the parsed job().opts. `sequence` counts claimed jobs in their order. `calls` must outlive the run.
     JobRun(ClaimedJob job,
            std::shared_ptr<const JobOptions> options,
-           const QueueBackend& backend,
-           ClientPool& clients,
+           const JobCalls& calls,
+           std::uint64_t sequence,
            Time claimedAt);
 
     [[nodiscard]] const ClaimedJob& job() const override { return job_; }
@@ -40,64 +51,54 @@ public:
     HostStatus addChildren(std::string_view childrenJson, std::string& ids) override;
     HostStatus childrenValues(std::string& values) override;
 
-    /// Sets the token; the first reason stands, but for a lost lock: it overrides the others, since whatever is returned
-    /// is discarded then. Returns whether the token says something new.
-    /// `why` is for people: what the one who cancels says.
-    bool cancel(CancelReason reason, const std::string& why = "");
-    /// What was said with the reason; mostly empty.
-    [[nodiscard]] std::string cancelledWhy() const;
-    /// From now on the token is set after this time, unless it is set before. Nobody's thread waits for it: the token finds
-    /// out when it is asked.
-    void limitTo(std::chrono::milliseconds timeout);
-    /// The outcome, once the handler is through with it.
+    /// Sets the cancel token; see CancelToken::set(). `why`: words for people.
+    bool cancel(CancelReason reason, const std::string& why = "") {
+        return cancel_.set(reason, why);
+    }
+    [[nodiscard]] std::string cancelledWhy() const { return cancel_.why(); }
+    /// From `limit` on the cancel token reads as CancelReason::Timeout.
+    void limitTo(Time limit) { cancel_.limitTo(limit); }
+    /// Returns the outcome, which stands once the handler has returned.
     [[nodiscard]] const JobOutcome& outcome() const { return outcome_; }
 
     [[nodiscard]] const JobOptions& options() const { return *options_; }
-    /// Bytes of the job as it came.
+    /// Returns the bytes of the job as it came.
     [[nodiscard]] std::int64_t bytes() const {
         return static_cast<std::int64_t>(job_.data.size() + job_.opts.size() +
                                          job_.stacktrace.size() + job_.progress.size());
     }
+    [[nodiscard]] std::uint64_t sequence() const { return sequence_; }
     [[nodiscard]] Time claimedAt() const { return claimedAt_; }
-    /// Whether it stalled or failed before: then it runs alone, so that a crasher never burns its neighbours.
+    /// Returns true if the job stalled or failed before: it runs alone then, so that a crasher never burns its neighbours.
     [[nodiscard]] bool runsAlone() const { return job_.stalledCount > 0 || job_.attemptsMade > 0; }
 
-    /// Replaces the outcome: Redis refused the handler's (children pending). The worker's only.
-    void overrideOutcome(JobOutcome outcome);
-    [[nodiscard]] bool overridden() const { return overridden_; }
+    [[nodiscard]] State state() const { return state_; }
+    void markRunning() { state_ = State::Running; }
+    /// Leaves State::Refused as it is.
+    void markSettling() { state_ = std::max(state_.load(), State::Settling); }
+    /// Replaces the outcome, which Redis refused (children are pending).
+    void refuse(JobOutcome instead);
 
-    /// Its outcome is on the way to Redis, which may have dropped the lock already. Set by the claim loop.
-    std::atomic<bool> settling{false};
-    std::uint64_t sequence = 0;  ///< In the order of claims. The worker's to set.
-    HandlerPool* pool =
-        nullptr;  ///< Which handler's; null: no handler serves its name. The worker's to set.
-    bool begun =
-        false;  ///< A handler thread took it. Written by the pool before, read after the hand-over.
-    /// On the first run of a batch, of which `most` jobs could be: how long the handler had it. Set by the pool.
-    struct Batch {
-        int jobs, most;
-        std::chrono::nanoseconds took;
-    };
-    std::optional<Batch> batch;
-    std::optional<std::int64_t> customBackoffMs;  ///< The handler's own answer; set by the pool.
+    /// Names the handler that gets the job; null: no handler serves its name, or the job ends unrun.
+    void assignTo(const HandlerPool* pool) { pool_ = pool; }
+    [[nodiscard]] const HandlerPool* pool() const { return pool_; }
+    /// Stores the handler's own backoff in ms; std::nullopt: it has none for the job's backoff type.
+    void setCustomBackoff(std::optional<std::int64_t> ms) { customBackoffMs_ = ms; }
+    [[nodiscard]] std::optional<std::int64_t> customBackoffMs() const { return customBackoffMs_; }
 
 private:
-    template <typename Call>
-    HostStatus hostCall(Call call);
-
     const ClaimedJob job_;
     const std::shared_ptr<const JobOptions> options_;
-    const QueueBackend& backend_;
-    ClientPool& clients_;
+    const JobCalls& calls_;
+    const std::uint64_t sequence_;
     const Time claimedAt_;
 
-    mutable std::mutex mutex_;
-    std::condition_variable cancelledSignal_;
-    std::string cancelWhy_;
-    std::atomic<CancelReason> cancelReason_{CancelReason::None};
-    std::atomic<Time> limit_{Time::max()};
+    CancelToken cancel_;
+    std::mutex outcomeMutex_;
     JobOutcome outcome_;
-    bool overridden_ = false;
+    std::atomic<State> state_{State::Claimed};
+    const HandlerPool* pool_ = nullptr;
+    std::optional<std::int64_t> customBackoffMs_;
 };
 
 }  // namespace drover

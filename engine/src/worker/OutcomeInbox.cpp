@@ -1,34 +1,36 @@
 #include "worker/OutcomeInbox.h"
 
+#include <utility>
+
 namespace drover {
 
-void OutcomeInbox::push(std::vector<std::shared_ptr<JobRun>> runs) {
+void OutcomeInbox::push(FinishedBatch batch) {
     bool enough = false;
     {
         const std::lock_guard lock(mutex_);
-        const bool before = runs_.size() >= wakeFrom_;
-        runs_.insert(runs_.end(),
-                     std::make_move_iterator(runs.begin()),
-                     std::make_move_iterator(runs.end()));
-        enough = !before && runs_.size() >= wakeFrom_;
+        const bool before = runs_ >= wakeFrom_;
+        runs_ += batch.runs.size();
+        batches_.push_back(std::move(batch));
+        enough = !before && runs_ >= wakeFrom_;
     }
     if (enough) {
         wake();
     }
 }
 
-std::vector<std::shared_ptr<JobRun>> OutcomeInbox::take() {
+std::vector<FinishedBatch> OutcomeInbox::popAll() {
     signal_.clear();
-    std::vector<std::shared_ptr<JobRun>> taken;
+    std::vector<FinishedBatch> popped;
     const std::lock_guard lock(mutex_);
-    taken.swap(runs_);
-    return taken;
+    popped.swap(batches_);
+    runs_ = 0;
+    return popped;
 }
 
 void OutcomeInbox::wakeFrom(std::size_t count) {
     const std::lock_guard lock(mutex_);
     wakeFrom_ = count;
-    if (runs_.size() >= wakeFrom_) {
+    if (runs_ >= wakeFrom_) {
         wake();
     }
 }

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <chrono>
 #include <cstddef>
 #include <memory>
 #include <mutex>
@@ -10,24 +11,32 @@
 
 namespace drover {
 
-/// Where handler threads leave what they are through with, and what wakes the claim loop: a list and an eventfd.
-/// Threads: push() and wake() from any, the others from one.
+/// Jobs that one handler thread ran together, each with its outcome or without one.
+struct FinishedBatch {
+    std::vector<std::shared_ptr<JobRun>> runs;
+    int most = 0;                      ///< How many jobs the batch could have had.
+    std::chrono::nanoseconds took{0};  ///< How long the handler had it; `most` 0: not measured.
+};
+
+/// Passes finished batches from handler threads to the claim loop, and wakes it: a list and an eventfd.
+/// Threads: push() and wake() from any, the rest from the claim loop.
 class OutcomeInbox {
 public:
-    void push(std::vector<std::shared_ptr<JobRun>> runs);
+    void push(FinishedBatch batch);
     /// Makes the descriptor readable without an outcome: something else changed.
     void wake() { signal_.raise(); }
-    /// Everything that lies there; clears the signal first, so that nothing is missed.
-    std::vector<std::shared_ptr<JobRun>> take();
-    /// From now on outcomes make the descriptor readable when there are so many of them; at first one is enough.
+    /// Returns all batches; clears the signal first, so that nothing is missed.
+    std::vector<FinishedBatch> popAll();
+    /// From now on the descriptor becomes readable with `count` finished jobs; at first with one.
     void wakeFrom(std::size_t count);
-    /// Readable when there are so many outcomes, and after wake().
+    /// For poll(): readable with enough finished jobs, and after wake().
     [[nodiscard]] int fd() const { return signal_.fd(); }
 
 private:
     WakeSignal signal_;
     std::mutex mutex_;
-    std::vector<std::shared_ptr<JobRun>> runs_;
+    std::vector<FinishedBatch> batches_;
+    std::size_t runs_ = 0;  ///< In all batches.
     std::size_t wakeFrom_ = 1;
 };
 

@@ -5,28 +5,27 @@
 #include <string>
 #include <vector>
 
-#include "core/Clock.h"
 #include "queue/QueueBackend.h"
+#include "worker/LineLimit.h"
 
 namespace drover {
 
-/// Logs jobs that a script failed or set aside since something under their own keys stops them.
+/// Logs jobs that a script failed or set aside, since something under their own keys stops them.
 ///
-/// One line each, and at most 20 a minute: what comes beyond is counted, and the count is logged with the next line.
-/// Threads: one.
+/// One line each, and at most 20 a minute; the rest is counted, and the count is logged before the next line.
+/// Threads: one at a time.
 class ProblemLog {
 public:
-    /// `clock` must outlive it.
-    explicit ProblemLog(const Clock& clock) : clock_(clock) {}
+    static constexpr LineLimit::Rule kRule{20, std::chrono::minutes(1)};
 
-    /// Returns how many of them concern a job.
+    /// `clock` must outlive this object.
+    explicit ProblemLog(const Clock& clock) : limit_(clock, kRule) {}
+
+    /// Logs the problems of one call. Returns how many of them concern a job.
     std::uint64_t report(const std::string& queue, const std::vector<JobProblem>& problems);
 
 private:
-    const Clock& clock_;
-    Clock::Monotonic minuteEnds_{};
-    int lines_ = 0;
-    std::uint64_t unlogged_ = 0;
+    LineLimit limit_;
 };
 
 }  // namespace drover

@@ -11,7 +11,7 @@ namespace drover {
 
 namespace {
 
-/// A job without outcome is a defect of its handler: without a pause it would come back at once, for ever.
+/// A job without outcome shows a defect of its handler: without a pause it would come back at once, for ever.
 constexpr std::int64_t kUndecidedDelayMs = 1000;
 
 }  // namespace
@@ -19,6 +19,7 @@ constexpr std::int64_t kUndecidedDelayMs = 1000;
 void Settlement::giveBack(const std::shared_ptr<JobRun>& run,
                           std::int64_t untilMs,
                           bool uncountStart) {
+    run->markSettling();
     handBack.push_back({run, {run->job().id, run->job().token, untilMs, uncountStart}});
 }
 
@@ -41,7 +42,7 @@ void Settlement::end(const std::shared_ptr<JobRun>& run,
                        job.parentKey.empty() ? job.idCounter : ""}});
 }
 
-/// The handler's reason, and what was said when the job was cancelled.
+/// Returns the handler's reason, with the text of the request that cancelled the job.
 std::string Settlement::reasonOf(const JobRun& run) {
     const std::string why = run.cancelledWhy();
     return run.outcome().text + (why.empty() ? "" : " (cancelled: " + why + ")");
@@ -68,6 +69,7 @@ void Settlement::fail(const std::shared_ptr<JobRun>& run, const std::string& plu
 void Settlement::add(const std::shared_ptr<JobRun>& run,
                      const std::string& pluginVersion,
                      std::int64_t nowMs) {
+    run->markSettling();
     const ClaimedJob& job = run->job();
     const JobOutcome& outcome = run->outcome();
     switch (outcome.kind) {
@@ -121,11 +123,11 @@ FailureDecision decideFailure(const JobRun& run, double random, int maxStartedAt
         const auto delay = options.backoff->delayAfter(job.attemptsMade + 1, random).count();
         return delay == -1 ? FailureDecision{} : FailureDecision{true, delay};
     }
-    if (run.overridden()) {
+    if (run.state() == JobRun::State::Refused) {
         return {true,
-                0};  // The handler was through with it before it failed: it could not be asked.
+                0};  // The handler had returned before the job failed: it decided on no backoff.
     }
-    if (!run.customBackoffMs) {
+    if (!run.customBackoffMs()) {
         Poco::Logger::get("worker").warning(
             "job %s of %s: its backoff type \"%s\" is neither built in nor known to its "
             "handler; it is not retried",
@@ -134,13 +136,13 @@ FailureDecision decideFailure(const JobRun& run, double random, int maxStartedAt
             options.backoff->type);
         return {};
     }
-    return *run.customBackoffMs < 0 ? FailureDecision{}
-                                    : FailureDecision{true, *run.customBackoffMs};
+    return *run.customBackoffMs() < 0 ? FailureDecision{}
+                                      : FailureDecision{true, *run.customBackoffMs()};
 }
 
 std::string stacktraceOf(const JobRun& run, const std::string& pluginVersion) {
     std::vector<std::string> entries;
-    // Node takes anything but an array for an empty one.
+    // Node reads anything but an array as an empty one.
     const JsonView earlier = JsonView::tryParse(run.job().stacktrace).value_or(JsonView());
     for (const JsonView& entry : earlier.elements()) {
         if (auto text = entry.string()) {

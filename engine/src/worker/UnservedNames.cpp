@@ -1,45 +1,65 @@
 #include "worker/UnservedNames.h"
 
 #include <iterator>
-#include <utility>
+
+#include <Poco/Logger.h>
 
 namespace drover {
 
-std::size_t UnservedNames::count(Told& told, std::size_t jobs, Time now) {
-    told.jobs += jobs;
-    if (now < told.next) {
-        return 0;
+std::size_t UnservedNames::report(const std::string& queue,
+                                  const std::vector<std::pair<std::string, std::size_t>>& names) {
+    std::size_t all = 0;
+    for (const auto& [name, jobs] : names) {
+        all += jobs;
     }
-    told.next = now + kPause;
-    return std::exchange(told.jobs, 0);
+    for (const auto& [name, jobs] : add(names)) {
+        Poco::Logger::get("worker").warning(
+            "%s: no handler here serves the name %s; %z jobs delayed for a peer",
+            queue,
+            name.empty() ? "of further jobs" : "\"" + name + "\"",
+            jobs);
+    }
+    return all;
 }
 
-std::vector<UnservedNames::Line> UnservedNames::add(
-    const std::vector<std::pair<std::string, std::size_t>>& names, Time now) {
-    std::vector<Line> lines;
-    std::size_t others = 0;
+std::size_t UnservedNames::due(LineLimit& limit, std::size_t jobs) {
+    const std::size_t withheld = limit.popWithheld();
+    return limit.admit(jobs) ? withheld + jobs : 0;
+}
+
+std::size_t UnservedNames::makeRoom() {
+    std::size_t unreported = 0;
+    for (auto name = names_.begin(); name != names_.end();) {
+        const bool over = name->second.windowIsOver();
+        unreported += name->second.popWithheld();
+        name = over ? names_.erase(name) : std::next(name);
+    }
+    return unreported;
+}
+
+std::vector<UnservedNames::Count> UnservedNames::add(
+    const std::vector<std::pair<std::string, std::size_t>>& names) {
+    std::vector<Count> lines;
+    std::size_t further = 0;
     for (const auto& [name, jobs] : names) {
         auto found = names_.find(name);
         if (found == names_.end() && names_.size() >= kMostNames) {
-            // A name whose minute is over makes room.
-            for (auto one = names_.begin(); one != names_.end();) {
-                one = now >= one->second.next ? names_.erase(one) : std::next(one);
-            }
+            further += makeRoom();
             if (names_.size() >= kMostNames) {
-                others += jobs;
+                further += jobs;
                 continue;
             }
         }
         if (found == names_.end()) {
-            found = names_.emplace(name, Told{now, 0}).first;
+            found = names_.emplace(name, LineLimit(clock_, kRule)).first;
         }
-        if (const std::size_t told = count(found->second, jobs, now); told > 0) {
-            lines.push_back({name, told});
+        if (const std::size_t count = due(found->second, jobs); count > 0) {
+            lines.push_back({name, count});
         }
     }
-    if (others > 0) {
-        if (const std::size_t told = count(others_, others, now); told > 0) {
-            lines.push_back({"", told});
+    if (further > 0) {
+        if (const std::size_t count = due(further_, further); count > 0) {
+            lines.push_back({"", count});
         }
     }
     return lines;

@@ -7,39 +7,44 @@
 #include <utility>
 #include <vector>
 
-#include "core/Clock.h"
+#include "worker/LineLimit.h"
 
 namespace drover {
 
-/// Decides when the log tells of jobs whose name no handler serves: once per name and minute, with how many there were.
+/// Logs jobs whose name no handler serves: once per name and minute, with how many there were since the last line.
 ///
-/// Names come from other clients and may be any number: those beyond the first hundred of a minute are told together.
-/// No I/O, no clock of its own. Threads: one at a time.
+/// Names come from other clients and may be any number: those beyond the first hundred of a minute share one line.
+/// Threads: one at a time.
 class UnservedNames {
 public:
-    using Time = Clock::Monotonic;
-
-    static constexpr std::chrono::minutes kPause{1};
+    static constexpr LineLimit::Rule kRule{1, std::chrono::minutes(1)};
     static constexpr std::size_t kMostNames = 100;
 
-    struct Line {
+    /// Jobs of one name.
+    struct Count {
         std::string name;  ///< Empty: of several further names.
         std::size_t jobs;
     };
-    /// Counts jobs by their name; returns what to tell now.
-    [[nodiscard]] std::vector<Line> add(
-        const std::vector<std::pair<std::string, std::size_t>>& names, Time now);
+
+    /// `clock` must outlive this object.
+    explicit UnservedNames(const Clock& clock) : clock_(clock), further_(clock, kRule) {}
+
+    /// Counts jobs by their name, and logs the lines that are due. Returns how many jobs there were.
+    std::size_t report(const std::string& queue,
+                       const std::vector<std::pair<std::string, std::size_t>>& names);
+    /// Counts jobs by their name; returns the lines that are due.
+    [[nodiscard]] std::vector<Count> add(
+        const std::vector<std::pair<std::string, std::size_t>>& names);
 
 private:
-    struct Told {
-        Time next;
-        std::size_t jobs = 0;  ///< Since the last line.
-    };
-    /// Counts; returns what is to be told, 0: nothing.
-    [[nodiscard]] static std::size_t count(Told& told, std::size_t jobs, Time now);
+    /// Returns the line of one name; nothing if it has no jobs.
+    static std::size_t due(LineLimit& limit, std::size_t jobs);
+    /// Forgets names whose minute is over. Returns how many of their jobs no line has reported.
+    std::size_t makeRoom();
 
-    std::map<std::string, Told> names_;
-    Told others_;
+    const Clock& clock_;
+    std::map<std::string, LineLimit> names_;
+    LineLimit further_;
 };
 
 }  // namespace drover

@@ -1,0 +1,104 @@
+#include "worker/JobCalls.h"
+
+#include <vector>
+
+#include <Poco/Logger.h>
+
+#include "core/JsonText.h"
+#include "drover/Exceptions.h"
+#include "worker/ChildJobs.h"
+
+namespace drover {
+
+template <typename Call>
+HostStatus JobCalls::call(const ClaimedJob& job, Call call) const {
+    try {
+        return call(*clients_.lease()) < 0 ? HostStatus::Lost : HostStatus::Ok;
+    } catch (const RedisIoException&) {
+        return HostStatus::Unavailable;
+    } catch (const Exception& error) {
+        // Nothing is thrown into a plugin.
+        Poco::Logger::get("worker").error("job %s of %s: %s", job.id, job.queue, error.message());
+        return HostStatus::Unavailable;
+    }
+}
+
+HostStatus JobCalls::updateProgress(const ClaimedJob& job, std::string_view json) const {
+    // Text that is not JSON ends the event loop of every BullMQ client of the queue (docs/wire-format.md#events).
+    if (!isJson(json)) {
+        return HostStatus::Argument;
+    }
+    return call(job,
+                [&](RedisClient& redis) { return backend_.updateProgress(redis, job.id, json); });
+}
+
+HostStatus JobCalls::updateData(const ClaimedJob& job, std::string_view json) const {
+    if (!isJson(json)) {
+        return HostStatus::Argument;
+    }
+    return call(job, [&](RedisClient& redis) { return backend_.updateData(redis, job.id, json); });
+}
+
+HostStatus JobCalls::addLog(const ClaimedJob& job, std::string_view row, std::int64_t keep) const {
+    return call(job, [&](RedisClient& redis) { return backend_.addLog(redis, job.id, row, keep); });
+}
+
+HostStatus JobCalls::addChildren(const ClaimedJob& job,
+                                 std::string_view childrenJson,
+                                 std::string& ids) const {
+    std::int64_t nowMs = 0;
+    const HostStatus status = call(job, [&](RedisClient& redis) {
+        nowMs = redis.nowMs();
+        return 0;
+    });
+    if (status != HostStatus::Ok) {
+        return status;
+    }
+    std::string problem;
+    const auto children = parseChildren(childrenJson, job, nowMs, problem);
+    if (!children) {
+        Poco::Logger::get("worker").error(
+            "job %s of %s: add_children: %s", job.id, job.queue, problem);
+        return HostStatus::Argument;
+    }
+    ids = "[";
+    return call(job, [&](RedisClient& redis) {
+        // Neighbours for the same queue travel together.
+        for (std::size_t from = 0; from < children->size();) {
+            const ChildJob& first = (*children)[from];
+            std::vector<AddItem> items;
+            while (from < children->size() && (*children)[from].prefix == first.prefix &&
+                   (*children)[from].queue == first.queue) {
+                items.push_back((*children)[from++].item);
+            }
+            const QueueBackend queue(QueueKeys(first.prefix, first.queue), backend_.bullmq5Mode());
+            for (const AddedId& added : queue.addJobs(redis, items, nowMs)) {
+                if (added.code < 0) {
+                    return added.code;
+                }
+                if (!added.error.empty()) {
+                    throw ScriptException("add_children: " + added.error);
+                }
+                ids += ids.size() > 1 ? "," : "";
+                appendJsonString(ids, added.id);
+            }
+        }
+        ids += "]";
+        return 0;
+    });
+}
+
+HostStatus JobCalls::childrenValues(const ClaimedJob& job, std::string& values) const {
+    return call(job, [&](RedisClient& redis) {
+        values = "{";
+        for (const auto& [child, value] : backend_.childrenValues(redis, job.id)) {
+            values += values.size() > 1 ? "," : "";
+            appendJsonString(values, child);
+            values += ":" + value;
+        }
+        values += "}";
+        return 0;
+    });
+}
+
+}  // namespace drover

@@ -1,0 +1,46 @@
+#pragma once
+
+#include <cstddef>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "core/Clock.h"
+#include "queue/QueueBackend.h"
+
+namespace drover {
+
+/// Gives back the jobs of claims whose reply was lost.
+///
+/// No worker runs such jobs: they would wait until their locks expire, and count as stalled then.
+/// Threads: the claim loop's only.
+class LostClaims {
+public:
+    struct Claim {
+        std::string token;  ///< Of the jobs that it may have claimed.
+        int asked;          ///< How many jobs it was to claim.
+    };
+    struct Recovered {
+        int asked = 0;
+        std::size_t jobs = 0;  ///< How many jobs went back to wait.
+        std::vector<JobProblem> problems;
+    };
+
+    /// Both must outlive this object.
+    LostClaims(const QueueBackend& backend, const Clock& clock)
+        : backend_(backend), clock_(clock) {}
+
+    void add(Claim claim) { claims_.push_back(std::move(claim)); }
+    [[nodiscard]] bool empty() const { return claims_.empty(); }
+    [[nodiscard]] const std::vector<Claim>& claims() const { return claims_; }
+    /// Gives the jobs of one claim back, and forgets the claim. There is one. Throws as RedisClient::call() does; the claim
+    /// stays then.
+    Recovered recoverNext(RedisClient& redis);
+
+private:
+    const QueueBackend& backend_;
+    const Clock& clock_;
+    std::vector<Claim> claims_;
+};
+
+}  // namespace drover

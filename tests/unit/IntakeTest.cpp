@@ -1,0 +1,138 @@
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <cppunit/extensions/HelperMacros.h>
+
+#include "support/FakeHandler.h"
+#include "support/LogCapture.h"
+#include "support/ManualClock.h"
+#include "support/RunMaker.h"
+#include "worker/Intake.h"
+
+namespace {
+
+using namespace drover;
+using namespace drover::test;
+
+}  // namespace
+
+/// Claimed jobs are sorted into jobs that run, jobs that end unrun, and jobs that go back.
+class IntakeTest : public CppUnit::TestFixture {
+    CPPUNIT_TEST_SUITE(IntakeTest);
+    CPPUNIT_TEST(jobsOfServedNamesRunInTheirOrder);
+    CPPUNIT_TEST(aJobWithoutHandlerGoesBack);
+    CPPUNIT_TEST(aDeferredFailureGoesToTheHandlerIfThereIsOne);
+    CPPUNIT_TEST(aJobStartedTooOftenEndsUnrun);
+    CPPUNIT_TEST(aSchedulerThatCannotGoOnPutsItsJobOff);
+    CPPUNIT_TEST(aJobThatGoesBackMakesNoSuccessor);
+    CPPUNIT_TEST(jobsWithTheSameOptionsShareThem);
+    CPPUNIT_TEST(optionsThatCannotBeReadAreTheDefaults);
+    CPPUNIT_TEST_SUITE_END();
+
+public:
+    void setUp() override { log_ = std::make_unique<LogCapture>("worker"); }
+    void tearDown() override { log_.reset(); }
+
+    void jobsOfServedNamesRunInTheirOrder() {
+        const auto runs =
+            intake_.runsOf({RunMaker::job("2"), RunMaker::job("1")}, clock_.monotonic());
+        CPPUNIT_ASSERT(runs[0]->sequence() < runs[1]->sequence());
+        CPPUNIT_ASSERT(runs[0]->claimedAt() == clock_.monotonic());
+        CPPUNIT_ASSERT(runs[0]->state() == JobRun::State::Claimed);
+        const auto sorted = intake_.sort(runs, router_, 0);
+        CPPUNIT_ASSERT_EQUAL(std::string("2 1 "), idsOf(sorted.run));
+        CPPUNIT_ASSERT(sorted.settle.empty());
+        CPPUNIT_ASSERT(sorted.putOff.empty());
+    }
+
+    void aJobWithoutHandlerGoesBack() {
+        const auto sorted = sort({RunMaker::job("1", "other"), RunMaker::job("2")});
+        CPPUNIT_ASSERT_EQUAL(std::string("1 "), idsOf(sorted.putOff));
+        CPPUNIT_ASSERT_EQUAL(std::string("2 "), idsOf(sorted.run));
+    }
+
+    void aDeferredFailureGoesToTheHandlerIfThereIsOne() {
+        ClaimedJob served = RunMaker::job("1");
+        served.deferredFailure = "child failed";
+        ClaimedJob unserved = RunMaker::job("2", "other");
+        unserved.deferredFailure = "child failed";
+        const auto sorted = sort({served, unserved});
+        CPPUNIT_ASSERT_EQUAL(std::string("1 "), idsOf(sorted.run));
+        CPPUNIT_ASSERT(sorted.run[0]->outcome().kind == JobOutcome::Kind::Unset);
+        CPPUNIT_ASSERT_EQUAL(std::string("2 "), idsOf(sorted.settle));
+        CPPUNIT_ASSERT(sorted.settle[0]->outcome().kind == JobOutcome::Kind::Unrecoverable);
+        CPPUNIT_ASSERT_EQUAL(std::string("child failed"), sorted.settle[0]->outcome().text);
+    }
+
+    void aJobStartedTooOftenEndsUnrun() {
+        ClaimedJob often = RunMaker::job("1");
+        often.attemptsStarted = 4;
+        ClaimedJob last = RunMaker::job("2");
+        last.attemptsStarted = 3;
+        const auto sorted = sort({often, last}, 3);
+        CPPUNIT_ASSERT_EQUAL(std::string("1 "), idsOf(sorted.settle));
+        CPPUNIT_ASSERT_EQUAL(std::string("job started more than allowable limit"),
+                             sorted.settle[0]->outcome().text);
+        CPPUNIT_ASSERT_EQUAL(std::string("2 "), idsOf(sorted.run));
+        CPPUNIT_ASSERT_EQUAL(std::string("1 2 "), idsOf(sort({often, last}).run));
+    }
+
+    void aSchedulerThatCannotGoOnPutsItsJobOff() {
+        ClaimedJob tick = RunMaker::job("1");
+        tick.scheduler = "every minute";
+        CPPUNIT_ASSERT_EQUAL(std::string("1 "), idsOf(sort({tick}).run));
+        CPPUNIT_ASSERT_EQUAL(std::string("every minute;"), iterated_);
+        goesOn_ = false;
+        CPPUNIT_ASSERT_EQUAL(std::string("1 "), idsOf(sort({tick}).putOff));
+    }
+
+    void aJobThatGoesBackMakesNoSuccessor() {
+        ClaimedJob tick = RunMaker::job("1", "other");
+        tick.scheduler = "every minute";
+        CPPUNIT_ASSERT_EQUAL(std::string("1 "), idsOf(sort({tick}).putOff));
+        CPPUNIT_ASSERT_EQUAL(std::string(), iterated_);
+    }
+
+    void jobsWithTheSameOptionsShareThem() {
+        ClaimedJob one = RunMaker::job("1");
+        one.opts = R"({"attempts":3})";
+        ClaimedJob other = RunMaker::job("3");
+        other.opts = R"({"attempts":4})";
+        const auto runs = intake_.runsOf({one, one, other}, clock_.monotonic());
+        CPPUNIT_ASSERT_EQUAL(&runs[0]->options(), &runs[1]->options());
+        CPPUNIT_ASSERT_EQUAL(3, runs[1]->options().attempts);
+        CPPUNIT_ASSERT_EQUAL(4, runs[2]->options().attempts);
+    }
+
+    void optionsThatCannotBeReadAreTheDefaults() {
+        ClaimedJob broken = RunMaker::job("1");
+        broken.opts = "{";
+        const auto runs = intake_.runsOf({broken}, clock_.monotonic());
+        CPPUNIT_ASSERT_EQUAL(JobOptions().attempts, runs[0]->options().attempts);
+        CPPUNIT_ASSERT_EQUAL(std::size_t{1},
+                             log_->count("job 1 of bull:mail has options that cannot be read"));
+    }
+
+private:
+    Intake::Sorted sort(std::vector<ClaimedJob> jobs, int maxStartedAttempts = 0) {
+        return intake_.sort(
+            intake_.runsOf(std::move(jobs), clock_.monotonic()), router_, maxStartedAttempts);
+    }
+
+    std::unique_ptr<LogCapture> log_;
+    ManualClock clock_;
+    RunMaker runs_;
+    OutcomeInbox inbox_;
+    HandlerRouter router_{
+        {std::make_shared<FakeHandler>([](auto) {}, std::vector<std::string>{"send"})}, {}, inbox_};
+    std::string iterated_;
+    bool goesOn_ = true;
+    Intake intake_{runs_.calls, [this](const ClaimedJob& job) {
+                       iterated_ += job.scheduler + ";";
+                       return goesOn_;
+                   }};
+};
+
+CPPUNIT_TEST_SUITE_REGISTRATION(IntakeTest);
