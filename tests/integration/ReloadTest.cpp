@@ -39,6 +39,7 @@ std::string route(const std::string& name, const std::string& queue = "echo") {
 class ReloadTest : public CppUnit::TestFixture {
     CPPUNIT_TEST_SUITE(ReloadTest);
     CPPUNIT_TEST(aRouteAppendedToTheFileAnswers);
+    CPPUNIT_TEST(aLocationIsAddedChangedAndTakenAway);
     CPPUNIT_TEST(withoutWatchingHangupTakesARoute);
     CPPUNIT_TEST(aRouteTakenOutOfTheFileIsGone);
     CPPUNIT_TEST(aBadRouteChangesNothingAndTheNextGoodSaveIsTaken);
@@ -85,6 +86,37 @@ public:
         CPPUNIT_ASSERT_EQUAL(201, post("/one"));
         const std::string document = ask("GET /api-json").body;
         CPPUNIT_ASSERT_MESSAGE(document, document.find("\"/two\"") != std::string::npos);
+    }
+
+    void aLocationIsAddedChangedAndTakenAway() {
+        const std::string location = "api.route.one.location = ";
+        run(route("one"));
+        const auto located = [this] {
+            const RawAnswer answer = posted("/one");
+            CPPUNIT_ASSERT_EQUAL_MESSAGE(answer.body, 201, answer.status);
+            const auto header = answer.headers.find("location");
+            return header == answer.headers.end() ? std::string("none") : header->second;
+        };
+        CPPUNIT_ASSERT_EQUAL(std::string("none"), located());
+
+        save(route("one") + location + "/done\n");
+        app_->waitForLog(file() + ":6: api.route.one.location is /done now");
+        waitUntil([&] { return located() == "/done"; });
+
+        // One that the route cannot have changes nothing.
+        save(route("one") + location + "/done/{user}\n");
+        app_->waitForLog("not reloaded: " + file() +
+                         ":6: api.route.one.location = /done/{user}: "
+                         "{user} is neither {id}, {timestamp} nor a parameter of the route");
+        CPPUNIT_ASSERT_EQUAL(std::string("/done"), located());
+
+        save(route("one") + location + "/job/{id}\n");
+        app_->waitForLog(file() + ":6: api.route.one.location is /job/{id} now, it was /done");
+        waitUntil([&] { return located().rfind("/job/", 0) == 0; });
+
+        save(route("one"));
+        app_->waitForLog("api.route.one.location is not set any more");
+        waitUntil([&] { return located() == "none"; });
     }
 
     void withoutWatchingHangupTakesARoute() {
