@@ -59,7 +59,7 @@ goes on. When all jobs are done, a checker compares that log with the database a
   their rows, and each rejection has its cause;
 - Redis holds no job that is still to be done, in two lists or in none, no lock without an active job, no leftover key.
 
-`CheckerTest` plants mistakes of each kind, and wants exactly that one found.
+`CheckerTest` plants mistakes of each kind, and passes if the checker finds exactly that one.
 
 A server may lose by itself what it had confirmed: no client can bring that back. The rig counts it, and excuses nothing else:
 

@@ -128,21 +128,21 @@ bool ConnectionGate::poll(milliseconds timeout) {
             // What a thread wrote before it armed a connection must be seen here; the kernel's order is not the language's.
             const std::lock_guard lock(handOver_);
         }
-        bool someoneKnocks = false;
+        bool clientsWait = false;
         for (int i = 0; i < count; ++i) {
-            void* const who = events[static_cast<std::size_t>(i)].data.ptr;
-            if (who == nullptr) {
-                someoneKnocks = true;
-            } else if (who == &wakeup_) {
+            void* const source = events[static_cast<std::size_t>(i)].data.ptr;
+            if (source == nullptr) {
+                clientsWait = true;
+            } else if (source == &wakeup_) {
                 std::uint64_t ignored = 0;
                 (void)!::read(wakeup_, &ignored, sizeof(ignored));
                 nextSweep_ = Clock::now();
             } else {
-                handle(*static_cast<Connection*>(who));
+                handle(*static_cast<Connection*>(source));
             }
         }
         // Last, since making room closes connections, which may be among these events.
-        if (someoneKnocks) {
+        if (clientsWait) {
             acceptAll();
         }
     }
@@ -169,8 +169,8 @@ void ConnectionGate::acceptAll() {
             admit(fd, Poco::Net::SocketAddress(reinterpret_cast<sockaddr*>(&from), length));
         } else if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
             // Out of descriptors: the listener would stay readable and spin. Look again when some may be free.
-            epoll_event none{};
-            epoll_ctl(epoll_, EPOLL_CTL_MOD, listener_, &none);
+            epoll_event nothing{};
+            epoll_ctl(epoll_, EPOLL_CTL_MOD, listener_, &nothing);
             listenAgain_ = Clock::now() + kSweepInterval;
             return;
         } else if (errno == EAGAIN || errno == EWOULDBLOCK) {
@@ -229,7 +229,7 @@ void ConnectionGate::admit(int fd, const Poco::Net::SocketAddress& peer) {
 }
 
 /// Closes the connection that waits longest for its client, of those from `group` unless it is nullptr. Returns false if
-/// none may give way, and remembers in `notBefore` until when, since a flood asks for every connection.
+/// no connection may be closed, and stores in `notBefore` until when, so that a flood does not search for each new one.
 bool ConnectionGate::makeRoom(const std::string* group, Clock::time_point& notBefore) {
     const std::lock_guard lock(handOver_);
     const auto now = Clock::now();

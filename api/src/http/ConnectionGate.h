@@ -22,9 +22,9 @@ namespace drover::api {
 /// One thread runs poll(). It accepts, applies the caps, and reads without blocking; a request that is whole becomes
 /// "ready" and take() hands its connection over. Whatever a client does slowly costs memory (bounded by the limits) and
 /// never a thread: sending (requestTimeout for a whole request, 408), thinking (idleTimeout), and taking an answer
-/// (sendTimeout for a whole answer). Beyond a cap the connection that waits longest for its client makes room, so that those
-/// who ask nothing keep nobody out; if none may go, the new one is told 503. Refusals are answered from here, in JSON, and closed with lingering, so that the
-/// client reads the answer and not a reset.
+/// (sendTimeout for a whole answer). Beyond a cap the gate closes the connection that has waited longest for its client, so
+/// that idle connections do not lock out new ones. If no connection may be closed, the new one gets 503. The gate answers
+/// refusals itself, in JSON, and closes with lingering, so that the client reads the answer instead of a reset.
 ///
 /// Threads: poll() and take() by one thread. giveBack(), begun(), mayBuffer(), someoneWaits() and draining() by the threads
 /// that serve. drain(), waitUntilDrained() and abort() by any.
@@ -67,9 +67,10 @@ public:
     /// Returns a connection in phase Serving: what is left of its answer is sent, then the next request is awaited if
     /// `keep`, or it is closed. The caller must not touch it any more.
     void giveBack(Connection& connection, bool keep);
-    /// Whether ready requests wait for a thread: then a thread should not wait for a client.
+    /// Returns true if ready requests wait for a thread; a thread should not wait for a client then.
     [[nodiscard]] bool someoneWaits() const { return queued_.load(std::memory_order_relaxed) > 0; }
-    /// Counts `bytes` of an answer that has to wait for its client; false: too many already, cut the connection.
+    /// Counts `bytes` of an answer that has to wait for its client. Returns false if the limit is reached: the caller then
+    /// closes the connection.
     [[nodiscard]] bool mayBuffer(std::size_t bytes);
 
     /// Accept no more; close what waits; requests that have begun get until `readingDeadline` to be whole.
@@ -88,7 +89,8 @@ private:
     /// The connections from one address.
     struct Group {
         std::size_t count = 0;
-        Clock::time_point roomAgain = Clock::time_point::min();  ///< None may give way before.
+        /// No connection of the group is idle for long enough before.
+        Clock::time_point roomAgain = Clock::time_point::min();
     };
 
     void listen();
@@ -127,7 +129,7 @@ private:
     Clock::time_point listenAgain_;  ///< After the process ran out of descriptors; min: listening.
 
     /// Held while a thread gives a connection back, and while the gate looks at phases without an event: between the two
-    /// steps of giving back, phase and epoll, nobody may close the descriptor.
+    /// steps of giving back, phase and epoll, the descriptor must stay open.
     std::mutex handOver_;
     std::atomic<int> serving_{0};
     std::atomic<int> queued_{0};
