@@ -38,6 +38,7 @@ class AppLaunchTest : public CppUnit::TestFixture {
     CPPUNIT_TEST(theControlSocketFallsBackAndSaysSo);
     CPPUNIT_TEST(termEndsWithZeroFromTheBeginning);
     CPPUNIT_TEST(asProcess1ItReapsOrphans);
+    CPPUNIT_TEST(termBeforeMainEndsWithZero);
     CPPUNIT_TEST_SUITE_END();
 
 public:
@@ -135,6 +136,14 @@ public:
             0, client.run({"health", "--socket", log.substr(at, log.find('"', at) - at)}));
         app_->signal(SIGTERM);
         CPPUNIT_ASSERT_EQUAL(0, app_->wait());
+    }
+
+    void termBeforeMainEndsWithZero() {
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__) && !defined(__clang__)
+        app_->start({"run", "--set", "redis.port=" + port(), "--set", "control.socket=off"},
+                    {{"LD_PRELOAD", DROVER_TERM_AT_LOAD}});
+        CPPUNIT_ASSERT_EQUAL_MESSAGE(app_->err(), 0, app_->wait());
+#endif
     }
 
     void termEndsWithZeroFromTheBeginning() {

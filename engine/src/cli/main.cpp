@@ -12,6 +12,29 @@
 #include "process/LogWriter.h"
 #include "process/SignalThread.h"
 
+// A sanitizer is not ready so early.
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__) && !defined(__clang__)
+namespace {
+
+/// Blocks the signals that end a process, before the initialisers of the libraries run. main() sets the mask anew.
+///
+/// Before it, while the dynamic loader maps and relocates the libraries, such a signal ends the process: nothing of the
+/// program runs there.
+void blockEarly(int /*argc*/, char** /*argv*/, char** /*environment*/) {
+    sigset_t set;
+    sigemptyset(&set);
+    for (const int signal : {SIGTERM, SIGINT, SIGHUP}) {
+        sigaddset(&set, signal);
+    }
+    sigprocmask(SIG_BLOCK, &set, nullptr);
+}
+
+[[gnu::used,
+  gnu::section(".preinit_array")]] void (*const kBlockEarly)(int, char**, char**) = &blockEarly;
+
+}  // namespace
+#endif
+
 int main(int argc, char** argv) {
     const auto is = [&](const char* word) { return argc > 1 && std::strcmp(argv[1], word) == 0; };
     sigset_t blocked;
