@@ -167,7 +167,7 @@ private:
 
     /// `tests/unit/X.cpp` in a document.
     void checkQuotedPaths(const std::string& where, const std::string& line) {
-        static const std::regex kQuoted(R"(`((engine|api|plugins|tests|conf|schema|docs)/[^`]*)`)");
+        static const std::regex kQuoted(R"(`((engine|api|plugins|tests|conf|schema|docs)/[^`#]*)`)");
         forEach(line, kQuoted, [&](const std::smatch& found) { requireConcrete(where, found[1]); });
     }
 
