@@ -22,7 +22,7 @@ using std::chrono::milliseconds;
 /// Descriptors of the process besides the connections: logs, Redis, databases, libraries.
 constexpr rlim_t kOtherDescriptors = 512;
 
-/// Raises the soft limit of descriptors as far as it may go. Returns how many connections fit.
+/// Raises the soft limit of descriptors as far as possible. Returns how many connections fit.
 std::size_t roomForConnections(std::size_t wanted) {
     rlimit limit{};
     if (getrlimit(RLIMIT_NOFILE, &limit) != 0) {
@@ -82,7 +82,7 @@ public:
     void stop(milliseconds grace) override {
         const auto end = ConnectionGate::Clock::now() + grace;
         if (main_) {
-            // A handler that would not end stands on the front: both stay until the process ends.
+            // A handler that did not end uses the front: both stay until the process ends.
             if (main_->stop(grace) > 0) {
                 (void)front_.release();
                 leftBehind_ = true;
@@ -99,7 +99,7 @@ public:
     }
 
 private:
-    /// Puts the configured routes into the table, in place of those that are there. A request that runs keeps its route.
+    /// Puts the configured routes into the table, in place of the present ones. A running request stays on its route.
     static void takeRoutes(ServiceContext& context) {
         const ServiceConfig& config = context.config();
         context.routes().replace(
@@ -143,7 +143,7 @@ private:
 
     ServiceContext& context_;
     std::unique_ptr<HttpFront> front_;
-    bool leftBehind_ = false;  ///< stop() gave a handler up.
+    bool leftBehind_ = false;  ///< stop() abandoned a handler.
     std::unique_ptr<HttpServer> health_;
     std::unique_ptr<HttpServer> main_;
 };

@@ -12,7 +12,7 @@
 
 namespace drover::api {
 
-/// What the main port answers: the OpenAPI document, the pages for people, and every route of the table.
+/// The answers of the main port: the OpenAPI document, the pages for people, and every route of the table.
 /// Threads: answer() from any.
 class HttpFront {
 public:

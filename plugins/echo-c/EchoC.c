@@ -1,10 +1,10 @@
-/* A handler in plain C, of the C header alone: completes each job with its own data. README.md tells what else it does. */
+/* A handler in plain C, of the C header alone: completes each job with its own data. README.md has the rest. */
 #include <drover/PluginAbi.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-/* What belongs to one handler thread. */
+/* The state of one handler thread. */
 typedef struct echo {
     const drover_host_api* host;
     int64_t max_bytes;
@@ -19,7 +19,7 @@ static drover_bytes text(const char* string) {
 }
 
 /* The keys of the configuration: echo-c.maxBytes and echo-c.waitMs. The engine has checked type and range of each value
- * before we see it, and hands the values over in this order. */
+ * before the plugin sees it, and hands the values over in this order. */
 enum { kMaxBytes, kWaitMs, kKeyCount };
 
 static const drover_config_key kMaxBytesKey = {.struct_size = sizeof(drover_config_key),
@@ -71,7 +71,7 @@ static void destroy(void* instance) {
     free(instance);
 }
 
-/* Decides about the job at `index`. A job that is left undecided is handed back to its queue, and comes again. */
+/* Decides the job at `index`. An undecided job is handed back to its queue, and comes again. */
 static void echo_one(echo* self, drover_call* call, const drover_job* job, uint32_t index) {
     const drover_host_api* const host = self->host;
     if (job->data.size > (size_t)self->max_bytes) {
@@ -90,7 +90,7 @@ static void echo_one(echo* self, drover_call* call, const drover_job* job, uint3
         switch (host->wait_cancelled(call, index, self->wait_ms)) {
             case DROVER_NOT_CANCELLED:
                 break;
-            case DROVER_CANCELLED_SHUTDOWN: /* Not the job's fault: somebody else takes it. */
+            case DROVER_CANCELLED_SHUTDOWN: /* Not the job's fault: another process runs it. */
                 host->move_to_wait(call, index);
                 return;
             default:

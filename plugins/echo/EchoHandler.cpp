@@ -10,11 +10,11 @@ namespace {
 
 using std::chrono::milliseconds;
 
-/// The answer to a job is its own data. Members of the data ask for more, for demonstrations; README.md lists them.
+/// Completes a job with its own data. Members of the data have further effects, for demonstrations; README.md lists them.
 class EchoHandler : public drover::Handler {
 public:
     drover::Outcome process(drover::ActiveJob& job) override {
-        // Data nested deeper than JsonView::kMaxDepth has no members for us. It is echoed like any other.
+        // Data nested deeper than JsonView::kMaxDepth has no readable members. It is echoed like any other.
         const drover::JsonView data =
             drover::JsonView::tryParse(job.data()).value_or(drover::JsonView());
         if (const auto progress = data["progress"].integer()) {
@@ -22,7 +22,7 @@ public:
         }
         if (const auto sleepMs = data["sleepMs"].integer()) {
             if (job.waitCancelled(milliseconds(std::max<std::int64_t>(*sleepMs, 0)))) {
-                // A process that ends is not the job's fault: somebody else sleeps for it.
+                // A process that ends is not the job's fault: another process runs it.
                 return job.cancelCause() == drover::CancelCause::Shutdown
                            ? drover::movedToWait()
                            : drover::failed("cancelled");

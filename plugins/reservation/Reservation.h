@@ -14,7 +14,7 @@ struct SeatRequest {
     std::int64_t userId = 0;
 };
 
-/// What became of a request: either a reservation or a reason.
+/// The outcome of a request: either a reservation or a reason.
 struct Decision {
     std::optional<std::int64_t> reservationId;
     /// "sold out", "already reserved", "unknown event" or "unknown user"; empty if reserved.

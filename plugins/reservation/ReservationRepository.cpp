@@ -77,14 +77,14 @@ const Statement kPrune{"reservation_prune",
 
 constexpr int kTries = 5;
 
-/// Whether the batch may simply be run again: nothing was written.
+/// Returns true if the batch may simply be run again: nothing was written.
 bool isRepeatable(const store::SqlError& error) {
-    // The key: another delivery of one of the requests was decided between our look and our insert (see reserve_seats).
+    // The key: another delivery of one of the requests was decided between lookup and insert (see reserve_seats).
     return error.errorClass() == store::ErrorClass::Retry ||
            error.constraint() == "reservation_outcomes_pkey";
 }
 
-/// How an operator mends what the server complains about, where that is known.
+/// Returns the cure for a complaint of the server, where it is known.
 std::string cureOf(const store::SqlError& error) {
     if (error.errorClass() == store::ErrorClass::Schema) {
         return "; is the schema there (drover db migrate)?";
@@ -159,8 +159,8 @@ std::vector<Decision> ReservationRepository::decide(std::string_view queue,
                     error.message() + ", " + std::to_string(kTries) + " times in a row", false);
             }
         } catch (const StoreException& error) {
-            // Not the rows that were asked for: the function in the database is another one. What it may have done is in
-            // the ledger, and is found there by the next call.
+            // Not the requested rows: the function in the database is another one. Its effects are in the ledger, and the
+            // next call finds them there.
             throw DecisionRefused(error.message() + "; is the schema the one of this version?",
                                   false);
         }

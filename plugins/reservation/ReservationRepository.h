@@ -12,10 +12,10 @@
 
 namespace drover::reservation {
 
-/// The database answered, and would not decide a batch: a trigger raised, a constraint that is not of the schema said no, a
+/// The database answered, and did not decide a batch: a trigger raised, a constraint from outside the schema is violated, a
 /// sequence is behind its table, the function is another one. Deciding fewer requests at once may still work.
 ///
-/// No request is to blame for it, unless requestAtFault() says so. Nothing is lost by deciding the batch again.
+/// No request is at fault, unless requestAtFault() returns true. Nothing is lost by deciding the batch again.
 class DecisionRefused : public Unavailable {
 public:
     DecisionRefused(const std::string& reason, bool requestAtFault)
@@ -39,21 +39,21 @@ public:
     /// Decides the requests of one queue in their order: one call, one transaction, every outcome stored. A request that
     /// was RESERVED before gets that outcome again; one that was rejected is decided anew.
     /// Serialization failures, deadlocks and lock timeouts are run again, five times in all, with jitter.
-    /// Throws DecisionRefused for whatever else the server says, and for an answer that does not fit the requests; plain
+    /// Throws DecisionRefused for every other error of the server, and for an answer that does not fit the requests; plain
     /// Unavailable if it does not answer. Never SqlError.
     std::vector<Decision> decide(std::string_view queue, const std::vector<SeatRequest>& requests);
 
     /// Stores a rejection that was not the database's: data that cannot be read, a job that was given up. `request` needs
-    /// no event and no user (0). What is RESERVED stays; an earlier rejection is replaced.
+    /// no event and no user (0). A reserved request stays; an earlier rejection is replaced.
     void reject(std::string_view queue, const SeatRequest& request, std::string_view reason);
 
-    /// The stored outcome of exactly this job; std::nullopt: never decided.
+    /// Returns the stored outcome of exactly this job; std::nullopt: never decided.
     std::optional<Decision> outcome(std::string_view queue,
                                     std::string_view jobId,
                                     std::int64_t jobTimestampMs);
-    /// The newest outcome under this id, whatever its timestamp.
+    /// Returns the newest outcome under this id, with any timestamp.
     std::optional<NewestOutcome> newestOutcome(std::string_view queue, std::string_view jobId);
-    /// How many requests with this id and another timestamp have an outcome.
+    /// Returns how many requests with this id and another timestamp have an outcome.
     std::int64_t otherOutcomes(std::string_view queue,
                                std::string_view jobId,
                                std::int64_t jobTimestampMs);
@@ -61,16 +61,16 @@ public:
     /// std::nullopt: no live reservation.
     std::optional<Reservation> reservation(std::int64_t eventId, std::int64_t userId);
 
-    /// The new id; std::nullopt: the email is known already.
+    /// Returns the new id; std::nullopt: the email exists already.
     std::optional<std::int64_t> addUser(std::string_view name, std::string_view email);
     std::optional<User> user(std::int64_t id);
 
-    /// What the database makes of a date: epoch milliseconds; std::nullopt: infinite. SqlError of class BadData if it is
-    /// no date.
+    /// Returns a date as the database parses it: epoch milliseconds; std::nullopt: infinite. SqlError of class BadData if
+    /// it is not a date.
     std::optional<std::int64_t> timeMs(std::string_view date);
 
-    /// The new id; std::nullopt: the name is known already. `date`: ISO 8601 with a zone; SqlError of class BadData if
-    /// it is no date.
+    /// Returns the new id; std::nullopt: the name exists already. `date`: ISO 8601 with a zone; SqlError of class BadData
+    /// if it is not a date.
     std::optional<std::int64_t> addEvent(std::string_view name,
                                          std::string_view date,
                                          std::string_view location,

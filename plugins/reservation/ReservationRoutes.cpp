@@ -55,8 +55,8 @@ private:
 constexpr std::int64_t kFirstDateMs = -62135596800000;   // 0001-01-01T00:00:00Z
 constexpr std::int64_t kEndOfDatesMs = 253402300800000;  // 10000-01-01T00:00:00Z
 
-/// ISO 8601 with milliseconds and Z, in the calendar that PostgreSQL and ISO 8601 use for every year. What was put into the
-/// tables by hand may be outside of four digits: such years have a sign and six, as in JavaScript.
+/// Returns ISO 8601 with milliseconds and Z, in the calendar that PostgreSQL and ISO 8601 use for every year. Years outside of
+/// four digits, put into the tables by hand, have a sign and six digits, as in JavaScript.
 std::string isoTime(std::int64_t epochMs) {
     using namespace std::chrono;
     // std::chrono counts years to 32767 only; the calendar repeats itself every 400 years, which have 146,097 days.
@@ -91,13 +91,13 @@ Response json(int status, std::string body) {
 
 }  // namespace
 
-/// What became of a request; what does not apply or is not known is absent.
+/// The outcome of a request; members that do not apply or are unknown are absent.
 struct RequestState {
     const char* state = "QUEUED";
     std::optional<std::string> reason;
     std::optional<std::int64_t> reservationId;
     std::optional<std::int64_t> timestampMs;
-    /// How many requests have had the id; absent: a timestamp was given, or the ledger could not be asked.
+    /// How many requests have had the id; absent: a timestamp was given, or the ledger was out of reach.
     std::optional<std::int64_t> newestOf;
 };
 
@@ -122,7 +122,7 @@ RequestState stateOf(const Job& job) {
     return state;
 }
 
-/// {jobId, state, reason, reservationId, timestamp, newestOf}; what is absent is null.
+/// Returns {jobId, state, reason, reservationId, timestamp, newestOf}; absent members are null.
 Response answerWith(const std::string& jobId, const RequestState& state) {
     JsonObject body;
     body.add("jobId", jobId).add("state", state.state);
@@ -205,7 +205,7 @@ auto ReservationRoutes::withDatabase(Ask ask) {
         ReservationRepository repository(*session);
         return ask(repository);
     } catch (const Unavailable&) {
-        // Why is in /readyz and in the log of whoever opens sessions; a client can do nothing with it.
+        // The reason is in /readyz and in the log of the pool; a client cannot use it.
         throw HttpError(503, "The database is not available at the moment", kRetryAfterSeconds);
     } catch (const StoreException& error) {
         const auto* refused = dynamic_cast<const store::SqlError*>(&error);
@@ -213,7 +213,7 @@ auto ReservationRoutes::withDatabase(Ask ask) {
             throw;
         }
         // A lock that did not come free, a schema that is not migrated yet, a trigger that raises, a sequence behind its
-        // table: none is the request's fault, and only an operator can do something about it.
+        // table: none is the request's fault, and only an operator can cure it.
         Poco::Logger::get("reservation-api").error("the database refuses: " + error.message());
         throw HttpError(503, "The database is not ready at the moment", kRetryAfterSeconds);
     }
@@ -256,7 +256,7 @@ Response ReservationRoutes::getRequest(const Request& request) {
             return answerWith(jobId, state);
         }
     } catch (const RedisIoException&) {
-        queueAway = true;  // The ledger may know it all the same.
+        queueAway = true;  // The ledger may have it all the same.
     } catch (const JobFormatException&) {
         unreadable = true;
     }
@@ -297,7 +297,7 @@ std::optional<RequestState> ReservationRoutes::storedState(
 std::optional<std::int64_t> ReservationRoutes::requestsWithIdOf(const Job& job) {
     if (!pool_.trouble().empty()) {
         return std::
-            nullopt;  // The job's state is known without the database: the answer does not wait for it.
+            nullopt;  // The job has the state without the database: the answer does not wait for it.
     }
     try {
         return 1 + withDatabase([&](ReservationRepository& repository) {

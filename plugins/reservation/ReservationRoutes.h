@@ -44,12 +44,12 @@ private:
     Response postEvent(const Request& request);
     Response getEvent(const Request& request);
 
-    /// What the ledger says: of exactly this request, or of the newest one with the id.
+    /// Returns the ledger's entry of exactly this request, or of the newest one with the id.
     std::optional<RequestState> storedState(const std::string& jobId,
                                             const std::optional<std::int64_t>& timestamp);
-    /// How many requests have had the id of a job that lives; std::nullopt: the database cannot tell now.
+    /// Returns how many requests have had the id of a job that lives; std::nullopt: the database is away now.
     std::optional<std::int64_t> requestsWithIdOf(const Job& job);
-    /// The job, if the id is one of a job at all. Throws JobFormatException if its hash cannot be read.
+    /// Returns the job, if the id belongs to a job at all. Throws JobFormatException if its hash cannot be read.
     std::optional<Job> liveJob(const std::string& id);
 
     /// Runs `ask` on a session of the pool; infrastructure becomes HttpError 503.

@@ -49,8 +49,8 @@ void settle(ActiveJob& job, const Outcome& outcome) {
     try {
         job.set(outcome);
     } catch (const JobLost&) {
-        // Somebody else has the job now and will find what was decided in the ledger. The others of the batch are still
-        // ours: an exception out of here would run all of them again.
+        // Another worker has the job now and will find the decision in the ledger. This worker still holds the rest of the
+        // batch: an exception out of here would run all of it again.
     }
 }
 
@@ -81,7 +81,7 @@ ReserveEventHandler::ReserveEventHandler(const Config& config) {
 
 void ReserveEventHandler::process(std::span<ActiveJob> jobs) {
     for (std::size_t begin = 0; begin < jobs.size();) {
-        // One statement knows one queue. Usually this is the whole span.
+        // One statement is about one queue. Usually this is the whole span.
         const std::string_view queue = jobs[begin].queue();
         Batch batch;
         for (; begin < jobs.size() && jobs[begin].queue() == queue; ++begin) {
@@ -165,7 +165,7 @@ void ReserveEventHandler::rejectUnreadable(ActiveJob& job, const std::string& re
         request.jobTimestampMs = job.timestampMs();
         ReservationRepository(session()).reject(job.queue(), request, reason);
     } catch (const std::invalid_argument&) {
-        // An id that cannot be stored: the job's reason and the log are all that is left of it.
+        // An id that cannot be stored: the job's reason and the log are its only traces.
     } catch (const StoreException& error) {
         job.log().warning("the rejection of job " + std::string(job.id()) + " of " +
                           std::string(job.queue()) + " is not stored: " + error.message());
@@ -196,7 +196,7 @@ std::optional<Outcome> ReserveEventHandler::outcomeOf(const ActiveJob& job) {
 }
 
 store::Session& ReserveEventHandler::session() {
-    // Looked at before each batch, so that a server that restarted between two batches costs nobody a hand-back.
+    // Probed before each batch, so that a server that restarted between two batches causes no hand-back.
     if (!session_ || !session_->probe()) {
         session_.reset();
         session_ = std::make_unique<store::Session>(settings_);

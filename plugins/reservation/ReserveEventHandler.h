@@ -19,7 +19,7 @@ namespace drover::reservation {
 /// reason. Bad data fails its own job only, and is stored as a rejection. The session is opened by the first batch and
 /// again by the next one after its link ended; the engine's breaker is the backoff between the two.
 ///
-/// A database that answers and will not decide (a trigger that raises, see DecisionRefused) fails no job:
+/// A database that answers and does not decide (a trigger that raises, see DecisionRefused) fails no job:
 /// - all of a batch refused: unavailable, nothing is claimed for a while;
 /// - some refused, their neighbours decided: the refused ones are put off (delayed, 5 s doubling to 60 s), and logged;
 /// - one job refused alone twice in a row, as the breaker's probe: put off likewise, so that it does not block the queue.
@@ -28,16 +28,16 @@ public:
     explicit ReserveEventHandler(const Config& config);
 
     void process(std::span<ActiveJob> jobs) override;
-    /// Answers from the ledger: a job that crashed after its commit has its effect already.
+    /// Sets outcomes from the ledger: a job that crashed after its commit has its effect already.
     std::optional<Outcome> outcomeOf(const ActiveJob& job) override;
 
 private:
-    /// Jobs of one queue, and what they ask for, in the same order.
+    /// Jobs of one queue and their requests, in the same order.
     struct Batch {
         std::vector<ActiveJob*> jobs;
         std::vector<SeatRequest> requests;
     };
-    /// What became of a batch that was decided in parts.
+    /// The result of a batch that was decided in parts.
     struct Verdict {
         bool decided = false;             ///< Some job of it.
         std::vector<ActiveJob*> refused;  ///< Each of them alone.
@@ -45,7 +45,7 @@ private:
     };
 
     void run(std::string_view queue, const Batch& batch);
-    /// Decides `count` jobs from `first` on; what the database refuses, in halves down to single jobs.
+    /// Decides `count` jobs from `first` on; refused ones again in halves, down to single jobs.
     void decide(std::string_view queue,
                 const Batch& batch,
                 std::size_t first,

@@ -9,13 +9,13 @@ namespace drover::reservation {
 
 /// Reads the data of a `reserveEvent` job, `{"userId": int, "eventId": int}`, both in [1, 2^63); other members are
 /// ignored. The key of the request stays empty.
-/// Throws std::invalid_argument that says which member is wrong: decimal strings, fractions and exponents are refused.
+/// Throws std::invalid_argument that names the wrong member: decimal strings, fractions and exponents are refused.
 [[nodiscard]] SeatRequest parseSeatRequest(std::string_view data);
 
-/// The result of a reserved job: `{"reservationId": int, "status": "RESERVED"}`.
+/// Returns the result of a reserved job: `{"reservationId": int, "status": "RESERVED"}`.
 [[nodiscard]] std::string reservedResult(std::int64_t reservationId);
 
-/// The reservation id out of such a result; 0 for JSON of another shape.
+/// Returns the reservation id of such a result; 0 for JSON of another shape.
 [[nodiscard]] std::int64_t reservationIdOf(std::string_view result);
 
 }  // namespace drover::reservation

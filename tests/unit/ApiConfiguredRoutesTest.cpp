@@ -123,7 +123,7 @@ public:
             {{"reserve.path.eventId", "boolean 1..2"}, "nor a range"},
             {{"reserve.path.other", "integer"}, "has no {other}"},
             {{"reserve.data", "{"}, "not JSON"},
-            {{"reserve.data", R"({"a":"{nobody}"})"}, "{nobody} is no parameter"},
+            {{"reserve.data", R"({"a":"{nobody}"})"}, "{nobody} is not a parameter"},
             {{"reserve.options", R"({"attempts":"many"})"}, "not the options of a job"},
             {{"reserve.view", "bullmq-4"}, "bullmq-5.48"},
             {{"reserve.status", "404"}, "a status of success"},

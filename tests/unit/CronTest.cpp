@@ -233,7 +233,7 @@ public:
         expect("2026-04-03T00:00:00Z", "0 0 * * fri", kSaturday);
         expect("2026-12-04T00:00:00Z", "0 0 * DeC FRI", kSaturday);
         expect("2026-03-31T00:00:00Z", "0 0 * * TUE-THU", kSaturday);
-        refuses("0 0 * FOO *", "\"FOO\" is no name");
+        refuses("0 0 * FOO *", "\"FOO\" is not a name");
     }
 
     void sundayIsZeroAndSeven() {

@@ -76,7 +76,7 @@ public:
 
     void aThrownNumberIsCaughtToo() {
         CPPUNIT_ASSERT(!onThread([] { throw 5; }));
-        CPPUNIT_ASSERT(log_->text.find("no std::exception") != std::string::npos);
+        CPPUNIT_ASSERT(log_->text.find("not a std::exception") != std::string::npos);
     }
 
     void theThreadCarriesTheNameCutToFifteenCharacters() {

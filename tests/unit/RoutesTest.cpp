@@ -68,7 +68,7 @@ public:
     void unknownMethodsAreRefused() {
         Routes routes;
         for (const char* method : {"", "get", "HEAD", "GET ", "BREW"}) {
-            expectRefused(routes, route(method, "/x"), "one of GET, POST, PUT, PATCH, DELETE is");
+            expectRefused(routes, route(method, "/x"), "GET, POST, PUT, PATCH and DELETE are");
         }
     }
 
@@ -84,7 +84,7 @@ public:
             expectRefused(routes, route("GET", path), "dot segment");
         }
         for (const char* path : {"/{}", "/{1a}", "/{a-b}", "/{a}{b}", "/{a b}", "/{\xC3\xA4}"}) {
-            expectRefused(routes, bare("GET", path), "is no parameter");
+            expectRefused(routes, bare("GET", path), "is not a parameter");
         }
         for (const char* path : {"/a b",
                                  "/a?b",

@@ -11,8 +11,8 @@
 
 namespace drover::api {
 
-/// One client. Owned by the ConnectionGate; used by one side at a time, which `phase` names: in Serving it belongs to the
-/// GuardedSocket that serves its request, in every other phase to the gate's thread. Only the gate closes the descriptor.
+/// One client. Owned by the ConnectionGate; used by one side at a time, by `phase`: in Serving by the
+/// GuardedSocket that serves its request, in every other phase by the gate's thread. Only the gate closes the descriptor.
 struct Connection {
     using Clock = std::chrono::steady_clock;
 
@@ -20,8 +20,8 @@ struct Connection {
         Waiting,  ///< No byte of a request is here.
         Reading,  ///< A request has begun and is not whole.
         Serving,  ///< A whole request waits for a thread, or has one.
-        Writing,  ///< The answer is written, the client has not taken it yet.
-        Lingering  ///< Our side is shut; what still comes is thrown away, so that the client can read the answer.
+        Writing,  ///< The answer is written, and the client has not read it yet.
+        Lingering  ///< The server's side is shut; further bytes are dropped, so that the client can read the answer.
     };
 
     Connection(int descriptor, const Poco::Net::SocketAddress& from, const RequestLimits& limits)
@@ -31,13 +31,13 @@ struct Connection {
 
     const int fd;
     const Poco::Net::SocketAddress peer;
-    std::string group;  ///< What the cap per address counts.
+    std::string group;  ///< The unit of the cap per address.
     RequestReader reader;
     std::atomic<Phase> phase{Phase::Waiting};
     Clock::time_point deadline;    ///< End of the phase, whatever happens; none in Serving.
     Clock::time_point since;       ///< When Waiting, Reading or Lingering began.
     Clock::time_point readySince;  ///< When its request was whole.
-    std::string output;            ///< The part of the answer that the kernel did not take at once.
+    std::string output;  ///< The part of the answer that the kernel did not accept at once.
     std::size_t written = 0;
     bool closeAfterOutput = false;
     bool turnedAway = false;    ///< Beyond a cap: counted apart.

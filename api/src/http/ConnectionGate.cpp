@@ -29,9 +29,9 @@ constexpr milliseconds kDrainSweepInterval{10};
 /// How long and how much a closed connection may still send before it is cut.
 constexpr milliseconds kLinger{2000};
 constexpr std::size_t kLingerBytes = 1U << 20U;
-/// How much of that the end of the server waits for.
+/// The part of that time for which the end of the server waits.
 constexpr milliseconds kDrainLinger{100};
-/// Connections beyond the caps that are being told so; more than these are dropped without a word.
+/// Connections beyond the caps that get an answer; further ones are closed without one.
 constexpr std::size_t kMaxTurnedAway = 1024;
 constexpr int kEventsPerTurn = 256;
 constexpr int kAcceptsPerTurn = 256;
@@ -43,7 +43,7 @@ constexpr std::size_t kReadBytes = 16384;
                                   std::strerror(errno));
 }
 
-/// What the cap per address counts: an IPv4 address, or an IPv6 /64, which is what one customer gets.
+/// Returns the unit of the cap per address: an IPv4 address, or an IPv6 /64, which one customer gets.
 std::string groupOf(const Poco::Net::SocketAddress& peer) {
     const Poco::Net::IPAddress host = peer.host();
     const auto* bytes = static_cast<const char*>(host.addr());
@@ -125,7 +125,7 @@ bool ConnectionGate::poll(milliseconds timeout) {
                                      kEventsPerTurn,
                                      static_cast<int>(std::max(wait, milliseconds(0)).count()));
         if (count > 0) {
-            // What a thread wrote before it armed a connection must be seen here; the kernel's order is not the language's.
+            // Writes of a thread before it armed a connection must be visible here; the kernel's order is not the language's.
             const std::lock_guard lock(handOver_);
         }
         bool clientsWait = false;
@@ -162,7 +162,7 @@ void ConnectionGate::acceptAll() {
     for (int i = 0; i < kAcceptsPerTurn && listener_ >= 0; ++i) {
         sockaddr_storage from{};
         socklen_t length = sizeof(from);
-        // Blocking, since a serving thread waits in recv() for the next request; here every call says MSG_DONTWAIT.
+        // Blocking, since a serving thread waits in recv() for the next request; here every call has MSG_DONTWAIT.
         const int fd =
             accept4(listener_, reinterpret_cast<sockaddr*>(&from), &length, SOCK_CLOEXEC);
         if (fd >= 0) {
@@ -287,7 +287,7 @@ void ConnectionGate::read(Connection& connection) {
         return arm(connection, EPOLLIN);
     }
     if (count == 0 && connection.phase.load(std::memory_order_relaxed) == Phase::Reading) {
-        // The client may have shut only its own side: it is told why nothing came of its request.
+        // The client may have shut only its own side: it gets the reason why its request failed.
         return refuse(connection, errorResponse(400, "The request ended before it was complete"));
     }
     close(connection);
@@ -474,7 +474,7 @@ void ConnectionGate::sweep() {
         const bool toldToHurry = phase == Phase::Reading && now >= readingDeadline;
         if (cut || given || toldToHurry || now >= connection->deadline) {
             late.push_back(connection.get());
-            busy = busy || (phase == Phase::Reading && !cut);  // It is still to be told.
+            busy = busy || (phase == Phase::Reading && !cut);  // Its answer is still to come.
         } else if (phase != Phase::Lingering ||
                    now < connection->deadline - kLinger + kDrainLinger) {
             busy = true;

@@ -20,8 +20,8 @@ namespace drover::api {
 /// The door of the server: owns the listening socket and every connection, and lets only complete, checked requests in.
 ///
 /// One thread runs poll(). It accepts, applies the caps, and reads without blocking; a request that is whole becomes
-/// "ready" and take() hands its connection over. Whatever a client does slowly costs memory (bounded by the limits) and
-/// never a thread: sending (requestTimeout for a whole request, 408), thinking (idleTimeout), and taking an answer
+/// "ready" and take() hands its connection over. A slow client costs memory (bounded by the limits) and never a thread,
+/// whether it sends slowly (requestTimeout for a whole request, 408), is idle (idleTimeout), or reads an answer slowly
 /// (sendTimeout for a whole answer). Beyond a cap the gate closes the connection that has waited longest for its client, so
 /// that idle connections do not lock out new ones. If no connection may be closed, the new one gets 503. The gate answers
 /// refusals itself, in JSON, and closes with lingering, so that the client reads the answer instead of a reset.
@@ -44,8 +44,7 @@ public:
         std::chrono::milliseconds idleGivesWayAfter{1000};
         /// The same for one whose request has begun and is not whole.
         bool partialGivesWay = false;
-        std::size_t maxBufferedBytes =
-            64U << 20U;  ///< Of answers that clients have not taken, together.
+        std::size_t maxBufferedBytes = 64U << 20U;  ///< Unread bytes of all answers together.
         RequestLimits limits;
     };
 
@@ -57,14 +56,14 @@ public:
 
     [[nodiscard]] const Poco::Net::SocketAddress& address() const { return address_; }
 
-    /// Works for up to `timeout`, less if a request is ready. Returns whether one is.
+    /// Works for up to `timeout`, less if a request is ready. Returns true if one is.
     bool poll(std::chrono::milliseconds timeout);
-    /// The next connection with a complete request, in phase Serving; nullptr if none is ready.
+    /// Returns the next connection with a complete request, in phase Serving; nullptr if none is ready.
     Connection* take();
 
     /// A thread has taken up a connection that take() returned.
     void begun() { queued_.fetch_sub(1, std::memory_order_relaxed); }
-    /// Returns a connection in phase Serving: what is left of its answer is sent, then the next request is awaited if
+    /// Accepts a connection in phase Serving back: the rest of its answer is sent, then the next request is awaited if
     /// `keep`, or it is closed. The caller must not touch it any more.
     void giveBack(Connection& connection, bool keep);
     /// Returns true if ready requests wait for a thread; a thread should not wait for a client then.
@@ -73,14 +72,14 @@ public:
     /// closes the connection.
     [[nodiscard]] bool mayBuffer(std::size_t bytes);
 
-    /// Accept no more; close what waits; requests that have begun get until `readingDeadline` to be whole.
+    /// Accepts no more and closes idle connections; requests that have begun have until `readingDeadline` to be whole.
     void drain(Clock::time_point readingDeadline);
     [[nodiscard]] bool draining() const { return draining_.load(std::memory_order_acquire); }
-    /// Whether nothing is being read, served or written any more before `deadline`.
+    /// Returns true once nothing is being read, served or written any more; false at `deadline`.
     bool waitUntilDrained(Clock::time_point deadline);
-    /// Cuts every connection off. Threads that serve one find that out with their next send or receive.
+    /// Cuts every connection off. Threads that serve one notice with their next send or receive.
     void abort();
-    /// Connections that a thread holds or will get.
+    /// Returns how many connections a thread holds or will get.
     [[nodiscard]] int serving() const { return serving_.load(std::memory_order_acquire); }
 
 private:

@@ -12,15 +12,15 @@
 
 namespace drover::api {
 
-// Poco serves only a socket that has a descriptor. giveBack() takes it away again, since the base's destructor closes what
-// it has, and only the gate may close.
+// Poco serves only a socket that has a descriptor. giveBack() removes it again, since the base's destructor closes its
+// descriptor, and only the gate may close.
 GuardedSocket::GuardedSocket(ConnectionGate& gate, Connection& connection)
     : gate_(gate), connection_(&connection), peer_(connection.peer) {
     reset(connection.fd);
 }
 
 GuardedSocket::~GuardedSocket() {
-    // Also of a connection that no thread took up before the server stopped.
+    // Also for a connection that no thread served before the server stopped.
     giveBack(false);
 }
 
@@ -93,8 +93,8 @@ int GuardedSocket::receiveBytes(void* buffer, int length, int /*flags*/) {
     if (connection_ == nullptr) {
         return 0;
     }
-    // Head and body apart: Poco's own buffer must be empty behind the head, or it would take a body that nobody read for
-    // the next request.
+    // Head and body apart: Poco's own buffer must be empty behind the head, or an unread body would be parsed as the
+    // next request (docs/pitfalls.md#n3).
     const std::string_view head = connection_->reader.headBytes();
     std::string_view rest = served_ < head.size()
                                 ? head.substr(served_)
@@ -106,7 +106,7 @@ int GuardedSocket::receiveBytes(void* buffer, int length, int /*flags*/) {
 }
 
 int GuardedSocket::sendBytes(const void* buffer, int length, int /*flags*/) {
-    // A client that is gone is not an error of whoever answers it: the rest is dropped and the connection ends.
+    // A client that is gone is not an error of its handler: the rest is dropped and the connection ends.
     if (connection_ == nullptr || broken_) {
         return length;
     }

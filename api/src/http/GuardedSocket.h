@@ -10,10 +10,10 @@ namespace drover::api {
 
 class ConnectionGate;
 
-/// A connection as Poco's HTTPServerSession sees it: a socket on which only complete, checked requests arrive.
+/// A connection for Poco's HTTPServerSession: a socket on which only complete, checked requests arrive.
 ///
-/// Poco asks poll() for the next request, reads its head with receiveBytes() and writes the answer with sendBytes(). None
-/// of them waits for a client: what a client is slow at goes back to the gate. Only the next request of a client that
+/// Poco calls poll() for the next request, reads its head with receiveBytes() and writes the answer with sendBytes(). None
+/// of them waits for a client: a connection with a slow client goes back to the gate. Only the next request of a client that
 /// keeps its connection busy is awaited here, for kHotWait, since a change of threads costs more than a small request.
 ///
 /// Threads: one at a time, Poco's connection thread.
@@ -24,10 +24,10 @@ public:
     /// Takes over a connection in phase Serving.
     GuardedSocket(ConnectionGate& gate, Connection& connection);
 
-    /// The request that is being served, complete; valid until the next poll().
+    /// Returns the request that is being served, complete; valid until the next poll().
     [[nodiscard]] const RequestReader& request() const { return connection_->reader; }
     [[nodiscard]] const Poco::Net::SocketAddress& peer() const { return connection_->peer; }
-    /// How long the request waited for a thread.
+    /// Returns how long the request waited for a thread.
     [[nodiscard]] std::chrono::milliseconds waited() const;
     [[nodiscard]] bool draining() const;
 

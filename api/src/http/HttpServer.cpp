@@ -26,26 +26,26 @@ namespace {
 
 using std::chrono::milliseconds;
 
-/// Of the grace time, what is kept back for cutting connections and for threads to come home.
+/// The part of the grace time for cutting connections and for threads to return.
 constexpr milliseconds kWindDown{200};
 /// Requests that have begun when the server stops may take this long to become whole.
 constexpr milliseconds kReadingGrace{1000};
 
-/// Poco's ServerSocket takes an implementation only from a derived class.
+/// Poco's ServerSocket accepts an implementation only from a derived class.
 class AdoptedServerSocket : public Poco::Net::ServerSocket {
 public:
     explicit AdoptedServerSocket(Poco::Net::SocketImpl* implementation)
         : Poco::Net::ServerSocket(implementation, true) {}
 };
 
-/// What every request of a server shares.
+/// The state that all requests of a server share.
 struct Shared {
     Answerer answerer;
     milliseconds waitTimeout;
     Poco::Logger* logger;
 };
 
-/// The one handler of the server. Nothing but an answer leaves it, whatever the Answerer throws (docs/pitfalls.md#n8).
+/// The one handler of the server. Turns each exception of the Answerer into an answer (docs/pitfalls.md#n8).
 class GuardedHandler : public Poco::Net::HTTPRequestHandler {
 public:
     GuardedHandler(const Shared& shared, const GuardedSocket& socket)
@@ -109,7 +109,7 @@ private:
         } catch (const std::exception& error) {
             what = error.what();
         } catch (...) {
-            what = "something that is no exception class";
+            what = "something that is not an exception class";
         }
         shared_.logger->error(
             "%s %s threw: %s", std::string(request.method), std::string(request.target), what);
@@ -140,7 +140,7 @@ private:
 Poco::Net::HTTPServerParams::Ptr parametersFor(const HttpServer::Settings& settings) {
     Poco::Net::HTTPServerParams::Ptr parameters = new Poco::Net::HTTPServerParams;
     parameters->setMaxThreads(settings.threads);
-    // The gate bounds the connections; the dispatcher would drop what is too much without a word (docs/pitfalls.md#n1).
+    // The gate bounds the connections; the dispatcher would drop further ones without an answer (docs/pitfalls.md#n1).
     parameters->setMaxQueued(static_cast<int>(settings.gate.maxConnections) + 1);
     parameters->setKeepAlive(true);
     parameters->setMaxKeepAliveRequests(0);
@@ -155,8 +155,8 @@ public:
     Running(const Settings& settings, Answerer answerer)
         : gate(settings.gate),
           shared{std::move(answerer), settings.waitTimeout, &Poco::Logger::get(settings.name)},
-          // A private pool (docs/pitfalls.md#n11), with room to spare: a thread is busy for a moment after the dispatcher has
-          // stopped counting it, and a connection that finds the pool full would wait for somebody else's end.
+          // A private pool (docs/pitfalls.md#n11), with room to spare: a thread is busy for a moment after the dispatcher
+          // has stopped counting it, and a connection that finds the pool full would wait for the end of another one.
           pool(settings.name, 2, 2 * settings.threads + 2),
           server(new GuardedHandlerFactory(shared),
                  pool,
@@ -198,14 +198,14 @@ int HttpServer::stop(milliseconds grace) {
     gate.drain(std::min(begin + kReadingGrace, begin + grace / 2));
     gate.waitUntilDrained(end - std::min(kWindDown, grace / 2));
     gate.abort();
-    // The thread that polls the gate is asked to end first: it takes what was still queued out of the queue.
+    // The thread that polls the gate ends first: it empties the queue.
     running_->server.stop();
     while (gate.serving() > 0 && Clock::now() < end) {
         std::this_thread::sleep_for(milliseconds(1));
     }
     const int left = gate.serving();
     if (left > 0) {
-        // Destroying the pool would wait for them, and they stand on all of this. The process is about to end.
+        // Destroying the pool would wait for them, and they use all of this. The process is about to end.
         running_->shared.logger->warning("%d handlers are still running after the grace time",
                                          left);
         (void)running_.release();

@@ -12,7 +12,7 @@
 
 namespace drover::api {
 
-/// A complete, checked request before anybody looked at what it asks for. The texts are valid during the answer.
+/// A complete, checked request before routing. The texts are valid during the answer.
 struct HttpRequest {
     std::string_view method;
     std::string_view target;  ///< Path and query, percent-encoded.
@@ -22,11 +22,11 @@ struct HttpRequest {
     std::string remoteAddress;
 };
 
-/// Answers a request. Runs on many threads at once; what it throws is answered with 500.
+/// Answers a request. Runs on many threads at once; an exception becomes the answer 500.
 using Answerer = std::function<Response(const HttpRequest&)>;
 
-/// Poco's HTTPServer behind a ConnectionGate: the gate decides what is a request, Poco reads and writes HTTP, the Answerer
-/// decides what is answered.
+/// Poco's HTTPServer behind a ConnectionGate: the gate finds complete requests, Poco reads and writes HTTP, the Answerer
+/// makes the answer.
 ///
 /// Threads: start() and stop() by one thread.
 class HttpServer {
@@ -35,7 +35,7 @@ public:
         ConnectionGate::Settings gate;
         int threads = 32;
         /// A request that waited longer than this for a thread is answered with 503: when every thread is held by a slow
-        /// backend, nobody is helped by an answer that comes after the client gave up.
+        /// backend, an answer after the client gave up helps no client.
         std::chrono::milliseconds waitTimeout{1000};
         std::string name = "http";  ///< Of the threads and the logger.
     };
@@ -49,9 +49,9 @@ public:
 
     void start();
 
-    /// Accepts no more, lets what is in flight end, and cuts off what is left; returns within `grace` and a few
+    /// Accepts no more, lets requests in flight end, and cuts off the rest; returns within `grace` and a few
     /// milliseconds whatever clients and handlers do (docs/pitfalls.md#n9). Returns the number of handlers that are still
-    /// running; their threads, and what they stand on, are then left alone until the process ends.
+    /// running; their threads, and all that they use, are then left alone until the process ends.
     int stop(std::chrono::milliseconds grace);
 
     [[nodiscard]] std::uint16_t port() const;

@@ -14,7 +14,7 @@ namespace drover::api {
 
 namespace {
 
-/// Writes the object around whatever `message` writes as its first member.
+/// Writes the object around its first member, which `message` writes.
 template <typename Message>
 Response errorWith(int status, Message message) {
     JsonWriter json;

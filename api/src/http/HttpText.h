@@ -9,7 +9,7 @@
 
 namespace drover::api {
 
-/// The reason phrase of a status: 404 is "Not Found"; a status without one is "Error".
+/// Returns the reason phrase of a status: 404 is "Not Found"; a status without one is "Error".
 [[nodiscard]] const char* reasonPhrase(int status);
 
 /// An error in the shape of every error of the front: {"message": string, "error": string, "statusCode": int}.
@@ -20,14 +20,14 @@ namespace drover::api {
 /// The same with a list, as a body with several mistakes gets it: {"message": [string], ...}. Always 400.
 [[nodiscard]] Response validationResponse(const std::vector<std::string>& messages);
 
-/// A whole answer as bytes, for a connection that is closed after it. Used where a request is refused before any HTTP
-/// machinery sees it.
+/// Returns a whole answer as bytes, for a connection that is closed after it: for a request that is refused before any
+/// HTTP machinery sees it.
 [[nodiscard]] std::string closingAnswer(const Response& response);
 
-/// Whether a header may be sent: `name` is a token and `value` has no CR, LF, NUL or other control character.
+/// Returns true if a header may be sent: `name` is a token and `value` has no CR, LF, NUL or other control character.
 [[nodiscard]] bool isSendableHeader(std::string_view name, std::string_view value);
 
-/// Whether `c` may be part of a token (method, header name): RFC 9110, 5.6.2.
+/// Returns true if `c` may be part of a token (method, header name): RFC 9110, 5.6.2.
 [[nodiscard]] bool isTokenCharacter(char c);
 
 /// ASCII only; header names and the values that matter are.

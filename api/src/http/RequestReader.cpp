@@ -30,7 +30,7 @@ int hexValue(char c) {
     return at == std::string_view::npos ? -1 : static_cast<int>(at < 16 ? at : at - 6);
 }
 
-/// The bytes of an encoded word's text; what is not well formed stays as it is, as other readers leave it.
+/// Returns the bytes of an encoded word's text; malformed parts stay as they are, as in other readers.
 std::string decodedWord(char encoding, std::string_view text) {
     std::string bytes;
     if (encoding == 'q' || encoding == 'Q') {
@@ -50,7 +50,7 @@ std::string decodedWord(char encoding, std::string_view text) {
     for (const char c : text) {
         const std::size_t digit = kDigits.find(c);
         if (digit == std::string_view::npos) {
-            continue;  // Padding, or what a lenient reader skips.
+            continue;  // Padding, or a character that a lenient reader skips.
         }
         bits = (bits << 6U) | static_cast<std::uint32_t>(digit);
         if ((count += 6) >= 8) {
@@ -61,8 +61,8 @@ std::string decodedWord(char encoding, std::string_view text) {
     return bytes;
 }
 
-/// Returns true if an encoded word (RFC 2047: "=?utf-8?q?Ren=C3=A9?=") in `value` stands for a control character: whoever
-/// decodes it would find the end of the header there. UTF-16 and UTF-32 have NUL bytes, so they count.
+/// Returns true if an encoded word (RFC 2047: "=?utf-8?q?Ren=C3=A9?=") in `value` stands for a control character: a reader
+/// that decodes it would find the end of the header there. UTF-16 and UTF-32 have NUL bytes, so they count.
 bool hidesControl(std::string_view value) {
     for (std::size_t at = value.find("=?"); at != std::string_view::npos;
          at = value.find("=?", at + 2)) {
@@ -365,7 +365,7 @@ void RequestReader::takeConnection(std::string_view value) {
         const auto comma = std::min(value.find(','), value.size());
         const std::string_view option = trimmed(value.substr(0, comma));
         if (equalsIgnoringCase(option, "close")) {
-            parsed_.keepAlive = false;  // Wins over keep-alive, in whatever order they come.
+            parsed_.keepAlive = false;  // Wins over keep-alive, in any order.
         } else if (equalsIgnoringCase(option, "keep-alive") && !parsed_.keepAlive) {
             parsed_.keepAlive = true;
         }

@@ -8,8 +8,8 @@
 
 namespace drover::api {
 
-/// What a request may be at most. None may exceed what Poco accepts (32, 16384, 100, 256, 8192), or a request that passed
-/// here would be refused there, without our answer.
+/// The limits of a request. None may exceed those of Poco (32, 16384, 100, 256, 8192), or a request that passed here
+/// would be refused there, without an answer of the front.
 struct RequestLimits {
     std::size_t maxMethodBytes = 32;
     std::size_t maxTargetBytes = 16384;
@@ -27,7 +27,7 @@ struct RequestHead {
     std::string_view contentType;      ///< Empty: none.
     std::string_view contentEncoding;  ///< Empty: none.
     bool http11 = true;
-    bool keepAlive = true;   ///< What the client wishes.
+    bool keepAlive = true;   ///< The client's wish.
     bool hasLength = false;  ///< Content-Length was given.
 };
 
@@ -58,17 +58,17 @@ public:
     State advance();
     [[nodiscard]] State state() const { return state_; }
 
-    /// Of a complete request; valid until next().
+    /// Returns the head of a complete request; valid until next().
     [[nodiscard]] const RequestHead& head() const { return head_; }
-    /// As Poco may see it: what it would take for an encoded word (RFC 2047) and decode is spelt "=_" there, not "=?".
+    /// Returns the head for Poco: the beginning of an encoded word (RFC 2047), which Poco would decode, is "=_", not "=?".
     [[nodiscard]] std::string_view headBytes() const;
     [[nodiscard]] std::string_view body() const;
     [[nodiscard]] const RequestLimits& limits() const { return *limits_; }
 
-    /// Whether the client waits for "100 Continue" before it sends the body; true once per request.
+    /// Returns true if the client waits for "100 Continue" before it sends the body; once per request.
     [[nodiscard]] bool takeExpectContinue();
 
-    /// Drops the complete request; what was received behind it stays.
+    /// Drops the complete request; bytes received behind it stay.
     void next();
 
     [[nodiscard]] int refusalStatus() const { return refusalStatus_; }
@@ -100,7 +100,7 @@ private:
         return std::string_view(buffer_).substr(range.offset, range.size);
     }
 
-    /// What is known of the request under way; cleared as a whole by next().
+    /// The parsed part of the request under way; cleared as a whole by next().
     struct Parsed {
         Stage stage = Stage::RequestLine;
         std::size_t requestStart = 0;  ///< Behind the empty lines that a sloppy client sent first.

@@ -35,7 +35,7 @@ std::string decode(std::string_view text, bool plusIsBlank) {
             decoded += plusIsBlank && text[i] == '+' ? ' ' : text[i];
         }
     }
-    // NUL ends a text early in C interfaces behind us (docs/pitfalls.md#p10).
+    // NUL ends a text early in C interfaces behind the front (docs/pitfalls.md#p10).
     if (decoded.find('\0') != std::string::npos) {
         throw HttpError(400, "The request target has an encoded NUL character (%00)");
     }

@@ -13,7 +13,7 @@ namespace {
 constexpr const char* kPrefix = "/api/";
 constexpr std::uintmax_t kMaxFileBytes = 16U << 20U;
 
-/// The type of a served file; nullptr: not served. Source maps are left out: nobody debugs Swagger UI here.
+/// Returns the type of a served file; nullptr: not served. Source maps are left out: they serve only to debug Swagger UI.
 const char* typeOf(const std::string& name) {
     static const std::map<std::string, const char*> kTypes = {
         {".css", "text/css; charset=utf-8"},
@@ -26,7 +26,7 @@ const char* typeOf(const std::string& name) {
     return found == kTypes.end() ? nullptr : found->second;
 }
 
-/// One plain file name: no folder, no hidden file, no character that means something to a file system or a URL.
+/// Returns true for a plain file name: no folder, no hidden file, no character with a meaning in a file system or a URL.
 bool isPlainName(const std::string& name) {
     return !name.empty() && name.size() <= 128 && name.front() != '.' &&
            std::all_of(name.begin(), name.end(), [](unsigned char c) {
@@ -107,7 +107,7 @@ Response DocsPages::page() const {
     std::string head;
     std::string body;
     if (folder_.empty() || !std::filesystem::exists(folder_ + "/swagger-ui-bundle.js", ignored)) {
-        // Without an icon of its own a browser asks for /favicon.ico, and logs that there is none.
+        // Without an icon of its own a browser requests /favicon.ico, and logs the 404.
         head = "<link rel=\"icon\" href=\"data:,\">\n";
         body = "<h1>" + title +
                "</h1>\n<p>The OpenAPI document is at <a href=\"/api-json\">/api-json</a>.</p>\n"

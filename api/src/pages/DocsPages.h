@@ -17,10 +17,10 @@ namespace drover::api {
 /// Threads: answer() from any.
 class DocsPages {
 public:
-    /// `folder` may be missing or empty: then /api says how to get it.
+    /// `folder` may be missing or empty: then /api explains how to get it.
     DocsPages(std::string folder, std::string title);
 
-    /// Answers GET of /api and below; std::nullopt: not a page of ours.
+    /// Answers GET of /api and below; std::nullopt: not one of these pages.
     [[nodiscard]] std::optional<Response> answer(const std::string& path);
 
 private:

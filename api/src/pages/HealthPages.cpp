@@ -57,7 +57,7 @@ HttpServer::Settings HealthPages::serverSettings(const std::string& host, std::u
     settings.gate.port = port;
     settings.gate.maxConnections = 256;
     settings.gate.maxConnectionsPerAddress = 128;
-    // A probe sends its request at once: whoever keeps it waiting makes room for the next one.
+    // A probe sends its request at once: a slower client makes room for the next one.
     settings.gate.idleGivesWayAfter = std::chrono::milliseconds(0);
     settings.gate.partialGivesWay = true;
     settings.gate.requestTimeout = std::chrono::milliseconds(5000);

@@ -12,7 +12,7 @@ namespace drover::api {
 
 using HealthChecks = std::vector<std::pair<std::string, HealthReport>>;
 
-/// What the health port answers, for whoever watches the process.
+/// The answers of the health port, for tools that watch the process.
 ///
 /// GET /livez: 200 as long as the process runs. GET /readyz: 200 if every check is fine, else 503, both as
 /// {"status": "ok" or "unavailable", "checks": {name: {"ok": bool, "detail": string}}}.

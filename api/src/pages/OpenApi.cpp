@@ -40,7 +40,7 @@ void schemaOf(JsonWriter& json, const Parameter& parameter) {
         case ParameterType::String:
             member(json, "type", "string");
             if (parameter.minLength > 0) {
-                // Ours counts bytes of UTF-8, the document characters, of up to four bytes.
+                // The route counts bytes of UTF-8, the document characters, of up to four bytes.
                 json.key("minLength").number((parameter.minLength + 3) / 4);
             }
             json.key("maxLength").number(parameter.maxLength);
@@ -123,7 +123,7 @@ void contentOf(JsonWriter& json, const std::string& schema) {
     json.endObject();
 }
 
-/// What the front itself answers, for every route that gives it a reason to.
+/// Adds the answers of the front itself, to every route that may cause them.
 std::vector<ResponseDoc> allResponses(const Route& route) {
     static const std::string kError = R"({"$ref":"#/components/schemas/Error"})";
     std::vector<ResponseDoc> all = route.responses;

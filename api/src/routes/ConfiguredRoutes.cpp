@@ -44,7 +44,7 @@ public:
         return "api.route." + name_ + "." + setting;
     }
     [[nodiscard]] const std::map<std::string, std::string>& values() const { return values_; }
-    /// "conf/producer.properties:12"; of a setting that was not given, where the route begins to be.
+    /// Returns "conf/producer.properties:12"; for a setting that was not given, the place of the route's first key.
     [[nodiscard]] std::string origin(const std::string& setting) const {
         return originOf_(name_ + "." +
                          (values_.count(setting) != 0 ? setting : values_.begin()->first));
@@ -196,7 +196,7 @@ void checkPath(const RouteKeys& keys, const Route& route) {
     }
 }
 
-/// What the handler of one route needs, shared by its threads; never changed.
+/// The recipe of one route's handler, shared by its threads; never changed.
 struct Recipe {
     std::string job;
     JsonTemplate data;
@@ -234,7 +234,7 @@ JsonTemplate readData(const RouteKeys& keys, const Route& route) {
         JsonTemplate data(keys.text("data", "{}"));
         for (const std::string& name : data.names()) {
             if (!isParameter(route, name)) {
-                keys.refuse("data", "{" + name + "} is no parameter of the route");
+                keys.refuse("data", "{" + name + "} is not a parameter of the route");
             }
         }
         return data;

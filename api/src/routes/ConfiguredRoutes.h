@@ -17,7 +17,7 @@ struct Producer {
     std::string qualifiedName;
 };
 
-/// What the source of each configured route begins with.
+/// The beginning of each configured route's source.
 inline constexpr const char* kConfiguredSource = "configuration api.route.";
 
 /// Routes that add a job, made of configuration alone: `api.route.<name>.<setting>`.
@@ -32,16 +32,16 @@ inline constexpr const char* kConfiguredSource = "configuration api.route.";
 ///     options    JSON, BullMQ's job options; default {}
 ///     view       which BullMQ's JSON the answer imitates: bullmq-6 (default) or bullmq-5.48
 ///     status     of success, 201 by default
-///     location   header Location of a success, where what became of the job can be asked: a path in which "{id}" and
+///     location   header Location of a success, where the outcome of the job can be read: a path in which "{id}" and
 ///                "{timestamp}" stand for those of the job, "{parameter}" for a value; percent-encoded. Default: none
 ///     summary, tag
 ///
 /// Success answers with the job as JSON. A job that is refused is 400; a queue that cannot be reached, or whose answer is
 /// lost, is 503 with Retry-After, in under a second.
 ///
-/// `keys` are the pairs below `api.route`. `producerOf` is asked once per route and throws ConfigException for an alias
-/// that is not configured. `originOf` tells where a key ("greet.path") was given. Throws ConfigException naming the place,
-/// the key, its value and what would be right.
+/// `keys` are the pairs below `api.route`. `producerOf` is called once per route and throws ConfigException for an alias
+/// that is not configured. `originOf` returns the place of a key ("greet.path"). Throws ConfigException naming the place,
+/// the key, its value and the expectation.
 [[nodiscard]] std::vector<Route> configuredRoutes(
     const std::vector<std::pair<std::string, std::string>>& keys,
     const std::function<Producer(const std::string& alias)>& producerOf,

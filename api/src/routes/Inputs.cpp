@@ -38,7 +38,7 @@ std::optional<std::int64_t> parseInteger(std::string_view text) {
 
 std::optional<double> parseNumber(std::string_view text) {
     double value = 0;
-    // from_chars would take "inf", "nan" and hexadecimal forms of some libraries; a number starts with a digit here.
+    // from_chars would accept "inf", "nan" and hexadecimal forms of some libraries; a number starts with a digit here.
     const std::size_t first = !text.empty() && text.front() == '-' ? 1 : 0;
     if (first >= text.size() || !isDigit(text[first])) {
         return std::nullopt;
@@ -48,14 +48,14 @@ std::optional<double> parseNumber(std::string_view text) {
     return whole && std::isfinite(value) ? std::optional(value) : std::nullopt;
 }
 
-/// Most integers are ids: a negative one is taken only where the route asks for it.
+/// Most integers are ids: a negative one is accepted only where the route declares it.
 std::int64_t leastOf(const Parameter& parameter) {
     return parameter.minimum == std::numeric_limits<std::int64_t>::min() ? 0 : parameter.minimum;
 }
 
-/// What is wrong with a text for this parameter; empty: nothing.
+/// Returns the mistake in a text for this parameter; empty: none.
 std::string textMistake(const Parameter& parameter, std::string_view text) {
-    // NUL ends a text early in C interfaces behind us (docs/pitfalls.md#p10).
+    // NUL ends a text early in C interfaces behind the front (docs/pitfalls.md#p10).
     if (text.find('\0') != std::string_view::npos) {
         return parameter.name + " must not contain NUL characters";
     }
@@ -96,7 +96,7 @@ std::string readInteger(const Parameter& parameter, const JsonView& json, Values
     return "";
 }
 
-/// Reads a member of a body. Returns what is wrong; empty: nothing.
+/// Reads a member of a body. Returns the mistake; empty: none.
 std::string readMember(const Parameter& parameter, const JsonView& json, Values& values) {
     const std::string& name = parameter.name;
     switch (parameter.type) {
@@ -200,7 +200,7 @@ std::vector<std::string> readBody(const std::vector<const Parameter*>& parameter
         } else if (known == parameters.end()) {
             mistakes.push_back("property " + name + " should not exist");
         } else if (value.isNull() && !(*known)->required) {
-            continue;  // As a member that is not there.
+            continue;  // Like an absent member.
         } else if (std::string mistake = readMember(**known, value, values); !mistake.empty()) {
             mistakes.push_back(std::move(mistake));
         }

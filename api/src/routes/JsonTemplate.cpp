@@ -12,7 +12,7 @@ namespace drover::api {
 
 namespace {
 
-/// The name of a hole; std::nullopt: an ordinary value.
+/// Returns the name of a hole; std::nullopt: an ordinary value.
 std::optional<std::string> holeIn(const JsonView& value) {
     const std::string text = value.string().value_or("");
     if (text.size() < 3 || text.front() != '{' || text.back() != '}') {
@@ -41,8 +41,8 @@ struct JsonTemplate::Node {
     enum class Kind { Text, Hole, Object, Array };
 
     Kind kind = Kind::Text;
-    std::string text;    // Of a hole its name.
-    std::string prefix;  // `"name":` of a member, empty of an element.
+    std::string text;    // The name of a hole.
+    std::string prefix;  // `"name":` of a member, empty for an element.
     std::vector<Node> parts;
 
     void render(std::string& out, const Values& values) const {

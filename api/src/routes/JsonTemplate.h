@@ -23,7 +23,7 @@ public:
     JsonTemplate(JsonTemplate&&) noexcept;
     JsonTemplate& operator=(JsonTemplate&&) noexcept;
 
-    /// The names in braces.
+    /// Returns the names in braces.
     [[nodiscard]] const std::set<std::string>& names() const { return names_; }
 
     [[nodiscard]] std::string render(const Values& values) const;

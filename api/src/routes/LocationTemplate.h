@@ -16,11 +16,11 @@ namespace drover::api {
 class LocationTemplate {
 public:
     /// Throws Poco::SyntaxException if `text` is not a path or an http URL of printable ASCII, or a brace is not closed.
-    /// An empty text means that there is none.
+    /// An empty text means no header.
     explicit LocationTemplate(std::string_view text);
 
     [[nodiscard]] bool empty() const { return parts_.empty(); }
-    /// The names in braces, apart from id and timestamp.
+    /// Returns the names in braces, apart from id and timestamp.
     [[nodiscard]] std::vector<std::string> parameters() const;
     /// A parameter that was not given leaves nothing.
     [[nodiscard]] std::string render(const std::string& id,

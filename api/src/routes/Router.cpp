@@ -24,7 +24,7 @@ std::string_view trimmed(std::string_view text) {
                : text.substr(first, text.find_last_not_of(" \t") - first + 1);
 }
 
-/// The part of `text` before its next ';', which may stand in quotes.
+/// Returns the part of `text` before its next ';', which may stand in quotes.
 std::string_view upToSemicolon(std::string_view text) {
     bool quoted = false;
     for (std::size_t i = 0; i < text.size(); ++i) {
@@ -39,7 +39,7 @@ std::string_view upToSemicolon(std::string_view text) {
     return text;
 }
 
-/// Throws HttpError 415 unless it is application/json. Of its parameters only charset matters, as in Express: JSON is
+/// Throws HttpError 415 unless it is application/json. Only the parameter charset matters, as in Express: JSON is
 /// UTF-8, so another one is refused.
 void requireJson(std::string_view contentType) {
     std::string_view part = upToSemicolon(contentType);

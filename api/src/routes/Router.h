@@ -17,9 +17,9 @@ struct Target;
 /// No such path: 404. A path that other methods have: 405 with Allow. HEAD is served by GET. Inputs are checked as the
 /// route declares them, so a handler sees only values of the right type and range. Where two patterns fit, the one with
 /// the literal segment further left wins.
-/// Throws HttpError, or whatever a handler throws.
+/// Throws HttpError, and passes exceptions of a handler on.
 ///
-/// Threads: answer() from any. A changed route table is taken up by the next request.
+/// Threads: answer() from any. The next request uses a changed route table.
 class Router {
 public:
     explicit Router(const Routes& routes) : routes_(routes) {}
@@ -28,7 +28,7 @@ public:
 
 private:
     struct Segment {
-        std::string text;  ///< Of a literal, or the name of a parameter.
+        std::string text;  ///< The literal, or the name of a parameter.
         bool isParameter = false;
     };
     struct Entry {

@@ -13,7 +13,7 @@ namespace {
 /// The largest integer that every client reads exactly; JavaScript's Number.MAX_SAFE_INTEGER.
 constexpr double kLongest = 9007199254740991.0;
 
-/// What is halved this often is nothing.
+/// A value halved this often is 0.
 constexpr int kFewest = -2000;
 
 }  // namespace

@@ -21,8 +21,8 @@ int valueFrom(const std::bitset<N>& values, int from) {
 
 /// A local time that moves forward until a pattern matches.
 ///
-/// Where clocks change, results depend on the steps by which a time is reached; these are cron-parser's, with local times
-/// resolved as luxon does, which it stands on.
+/// Where clocks change, results depend on the steps by which a time is reached. These are the steps of cron-parser, with
+/// local times resolved as luxon does, which cron-parser uses.
 class Cron::Walk {
 public:
     Walk(const Cron& cron, const TimeZone& zone, std::int64_t utcSeconds)
@@ -31,7 +31,7 @@ public:
     }
 
     [[nodiscard]] std::int64_t utc() const { return utc_; }
-    /// Goes to the next matching time, not before this one and not at or before `after` (ms). False: there is none.
+    /// Goes to the next matching time, not before this one and not at or before `after` (ms). Returns false without one.
     bool find(std::int64_t afterMs);
     void nextSecond();
 
@@ -91,8 +91,8 @@ void Cron::Walk::moveTo(std::int64_t utcSeconds) {
     second_ = static_cast<int>(ofDay % 60);
 }
 
-/// Goes to a local time. One that exists twice is the one nearer to the offset so far; one that does not exist is read
-/// with the offset before the gap, and so lands behind it.
+/// Goes to a local time. A time that exists twice is read as the one nearer to the offset so far. A time that does not
+/// exist is read with the offset before the gap, and so lands behind it.
 void Cron::Walk::setLocal(std::int64_t localSeconds) {
     const std::int64_t guessed = zone_.offsetAt(localSeconds - offset_);
     if (guessed == offset_) {
@@ -137,7 +137,7 @@ void Cron::Walk::nextHour() {
     stepOnTheClock([this] {
         const std::int64_t before = utc_;
         for (std::int64_t hours = 1; hours == 1 || utc_ <= before; ++hours) {
-            // Clocks set back by less than an hour: the start of that hour is behind us, so one more is gone.
+            // Clocks set back by less than an hour: the start of that hour has passed, so one more is gone.
             moveTo(before + hours * 3600);
             setClock(hour_, 0, 0);
         }

@@ -23,25 +23,25 @@ namespace drover {
 /// A day matches by either of day of month and day of week if both are restricted (are not exactly * or ?).
 /// Instead of fields: @secondly @minutely @hourly @daily @weekly @monthly @yearly @annually @weekdays @weekends.
 ///
-/// Source: the grammar and the moments are those of cron-parser 5.10, which BullMQ 6 uses. With H it draws anew at each
-/// evaluation unless it has a hash seed, and BullMQ gives it none; here the same seed always draws the same values, those
-/// that cron-parser draws with it as its hash seed.
-/// Accepted although cron-parser 5 refuses it: a value named twice in a list, which cron-parser 4 of BullMQ 5 takes.
-/// Refused although cron-parser takes it: characters of no meaning beside H(a-b) or H/n, where it stops looking.
+/// Source: grammar and moments of cron-parser 5.10, which BullMQ 6 uses. cron-parser draws H anew at each evaluation unless
+/// it has a hash seed, and BullMQ gives it none; here the same seed always draws the same values, those that cron-parser
+/// draws with that hash seed.
+/// Accepted although cron-parser 5 refuses it: a value named twice in a list, which cron-parser 4 of BullMQ 5 accepts.
+/// Refused although cron-parser accepts it: characters without meaning beside H(a-b) or H/n, which cron-parser skips.
 /// Threads: immutable.
 class Cron {
 public:
-    /// Throws Poco::InvalidArgumentException that names the field, what is wrong with it, and what would be right.
+    /// Throws Poco::InvalidArgumentException that names the field, the mistake and the cure.
     /// `weekOfMonth` 1 to 5: only days in that week of their month match, as with 5.x's option nthDayOfWeek; # in the pattern
     /// goes before it. 0: any week.
     explicit Cron(std::string_view pattern, std::string_view seed = {}, int weekOfMonth = 0);
 
-    /// The first matching moment strictly after `afterMs` (epoch), on the clock of `zone`; std::nullopt if there is none.
+    /// Returns the first matching moment strictly after `afterMs` (epoch), on the clock of `zone`; std::nullopt without one.
     ///
-    /// Where clocks are set forward, what falls into the gap runs an hour later on the clock; where they are set back,
-    /// the repeated hour does not run a second time, unless every hour runs. As in cron-parser, a gap at midnight is
-    /// skipped when the search comes from an earlier day. Where it fails at clocks that are set back by less than an hour
-    /// (Australia/Lord_Howe), the repeated part is skipped.
+    /// Where clocks are set forward, a moment in the gap runs an hour later on the clock. Where they are set back, the
+    /// repeated hour does not run a second time, unless every hour runs. As in cron-parser, a gap at midnight is skipped
+    /// when the search comes from an earlier day. At clocks that are set back by less than an hour (Australia/Lord_Howe),
+    /// where cron-parser fails, the repeated part is skipped.
     [[nodiscard]] std::optional<std::int64_t> next(std::int64_t afterMs,
                                                    const TimeZone& zone) const;
 

@@ -87,7 +87,7 @@ int wholePart(double value) {
     return static_cast<int>(std::floor(value));
 }
 
-/// The number that `text` begins with; huge ones are cut to a value that is out of every range. std::nullopt: none.
+/// Returns the number that `text` begins with; a huge one becomes a value out of every range. std::nullopt: none.
 std::optional<int> leadingNumber(std::string_view text) {
     const char* const end =
         std::find_if_not(text.begin(), text.end(), [](char c) { return Poco::Ascii::isDigit(c); });
@@ -134,7 +134,7 @@ public:
     void parse();
 
 private:
-    /// What a field names, in order: numbers, and "L", "5L" and the like as they stand.
+    /// The values that a field names, in order: numbers, and "L", "5L" and the like as they stand.
     struct Values {
         std::vector<int> numbers;
         std::vector<std::string> lasts;
@@ -167,7 +167,7 @@ void Cron::Parser::fail(Field field, const std::string& why) const {
                                          kRules[field].name + ' ' + why);
 }
 
-/// The pattern, or what its @name stands for, with every kind of white space as a blank.
+/// Returns the pattern, or the pattern of its @name, with every kind of white space as a blank.
 std::string Cron::Parser::plainFields() const {
     std::string text(pattern_);
     for (const Macro& macro : kMacros) {
@@ -184,17 +184,18 @@ void Cron::Parser::parse() {
     const std::string text = plainFields();
     const auto given = words(text);
     if (given.size() > kFields || text.size() > kLongest || (given.empty() && !text.empty())) {
-        throw Poco::InvalidArgumentException(
-            "cron pattern " + quoted(pattern_.substr(0, kLongest)) + " has " +
-            std::to_string(given.size()) +
-            " fields; it takes five (minute, hour, day of month, month, day of week), or six with "
-            "the second in front, in at most 1024 characters");
+        throw Poco::InvalidArgumentException("cron pattern " +
+                                             quoted(pattern_.substr(0, kLongest)) + " has " +
+                                             std::to_string(given.size()) +
+                                             " fields; expected are five (minute, hour, day of "
+                                             "month, month, day of week), or six with "
+                                             "the second in front, in at most 1024 characters");
     }
     if (!given.empty() && given[0][0] == '@') {
-        throw Poco::InvalidArgumentException(
-            "cron pattern " + quoted(pattern_) +
-            " is no known name; @yearly, @monthly, @weekly, @daily, @hourly, @minutely, @secondly, "
-            "@weekdays and @weekends are");
+        throw Poco::InvalidArgumentException("cron pattern " + quoted(pattern_) +
+                                             " is not a known name; @yearly, @monthly, @weekly, "
+                                             "@daily, @hourly, @minutely, @secondly, "
+                                             "@weekdays and @weekends are");
     }
     std::array<std::string_view, kFields> raw = {"0", "*", "*", "*", "*", "*"};
     std::copy(given.begin(), given.end(), raw.end() - static_cast<std::ptrdiff_t>(given.size()));
@@ -229,14 +230,14 @@ void Cron::Parser::parse() {
     checkThatTheDayExists(days, months);
 }
 
-/// Whether one month is named, however often.
+/// Returns true if exactly one month is named, however often.
 bool Cron::Parser::isSingle(const Values& months) {
     return std::adjacent_find(months.numbers.begin(),
                               months.numbers.end(),
                               std::not_equal_to<>()) == months.numbers.end();
 }
 
-/// What a single month does not have does no harm beside days that it has.
+/// Days that a single month does not have do no harm beside days that it has.
 void Cron::Parser::dropDaysBeyond(const Values& months, Values& days) {
     if (!isSingle(months)) {
         return;
@@ -266,7 +267,7 @@ void Cron::Parser::checkThatTheDayExists(const Values& days, const Values& month
     }
 }
 
-/// Takes "#2" off and notes it.
+/// Removes "#2" and notes it.
 std::string_view Cron::Parser::weekdayWithoutWeek(std::string_view raw) {
     const std::size_t at = raw.find('#');
     if (at == std::string_view::npos) {
@@ -323,7 +324,7 @@ std::string Cron::Parser::withNumbers(Field field, std::string_view raw) const {
         } else if (weekday != std::end(kWeekdays)) {
             text += std::to_string(weekday - std::begin(kWeekdays));
         } else {
-            fail(field, quoted(name) + " is no name; JAN to DEC and SUN to SAT are");
+            fail(field, quoted(name) + " is not a name; JAN to DEC and SUN to SAT are");
         }
         at += 3;
     }
@@ -355,7 +356,7 @@ std::string Cron::Parser::withDraws(Field field, const std::string& text, double
     return drawn.append(from, text.end());
 }
 
-/// What H, H(a-b), H/n or H(a-b)/n stands for: one number, or a list.
+/// Returns the meaning of H, H(a-b), H/n or H(a-b)/n: one number, or a list.
 std::string Cron::Parser::draw(Field field, const std::smatch& match, double fraction) const {
     int min = kRules[field].min, max = kRules[field].max;
     if (match[1].matched) {

@@ -22,7 +22,7 @@ public:
         }
     }
     [[nodiscard]] int get() const { return fd_; }
-    /// Gives it up: it is never closed, or somebody else's to close.
+    /// Gives it up: the caller closes it, or it is never closed.
     int release() { return std::exchange(fd_, -1); }
 
 private:

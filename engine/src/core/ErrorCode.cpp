@@ -10,7 +10,7 @@ std::optional<ErrorCode> errorCodeOf(std::int64_t scriptNumber) {
     }
     if (scriptNumber < static_cast<std::int64_t>(ErrorCode::SchedulerJobSlotsBusy)) {
         throw ScriptException("script answered " + std::to_string(scriptNumber) +
-                              ", which is no error code; the codes are -1 to -11");
+                              ", which is not an error code; the codes are -1 to -11");
     }
     return static_cast<ErrorCode>(scriptNumber);
 }

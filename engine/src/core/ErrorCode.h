@@ -7,7 +7,7 @@
 
 namespace drover {
 
-/// What a script answers in place of a result. The numbers are BullMQ's and part of the wire format.
+/// A script's answer in place of a result. The numbers are BullMQ's and part of the wire format.
 enum class ErrorCode : std::int64_t {
     JobNotExist = -1,
     JobLockNotExist = -2,
@@ -22,7 +22,7 @@ enum class ErrorCode : std::int64_t {
     SchedulerJobSlotsBusy = -11
 };
 
-/// What an error message is filled with; a code uses the members that its text needs.
+/// The values for an error message; a code uses the members that its text needs.
 struct ErrorContext {
     std::string_view jobId;
     std::string_view
@@ -31,18 +31,18 @@ struct ErrorContext {
     std::string_view parentKey;
 };
 
-/// The only place where a script's number becomes a code. 0 and above is no error: std::nullopt.
+/// The only place where a script's number becomes a code. 0 and above is not an error: std::nullopt.
 /// Throws ScriptException for a negative number that is not a code.
 [[nodiscard]] std::optional<ErrorCode> errorCodeOf(std::int64_t scriptNumber);
 
 /// "JobNotExist" and so on.
 [[nodiscard]] const char* toString(ErrorCode code);
 
-/// The message as BullMQ words it, so that a search for it finds the same explanations:
+/// Returns the message as BullMQ words it, so that a search finds the same explanations:
 /// "Missing lock for job 42. moveToFinished".
 [[nodiscard]] std::string errorMessage(ErrorCode code, const ErrorContext& context);
 
-/// Whether the code says that the job is not this worker's any more: its result is to be dropped, without a retry.
+/// Returns true if the worker has lost the job: its result is to be dropped, without a retry.
 [[nodiscard]] bool isOwnershipLost(ErrorCode code);
 
 }  // namespace drover

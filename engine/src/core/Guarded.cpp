@@ -19,14 +19,14 @@ std::string describeCurrentException() {
     } catch (const std::exception& error) {
         return error.what();
     } catch (...) {
-        return "an exception that is no std::exception";
+        return "an exception that is not a std::exception";
     }
 }
 
 }  // namespace
 
 void nameThread(const char* name) {
-    // The kernel takes 15 characters and refuses longer names altogether. A refusal costs a label, nothing else.
+    // The kernel accepts 15 characters and refuses longer names altogether. A refusal costs a label, nothing else.
     const std::string label = std::string(name).substr(0, 15);
     (void)pthread_setname_np(pthread_self(), label.c_str());
 }
@@ -36,7 +36,7 @@ void logThreadEnd(const char* name) noexcept {
         Poco::Logger::get(name).critical("thread " + std::string(name) +
                                          " ended by an exception: " + describeCurrentException());
     } catch (...) {
-        // The log itself failed, most likely for want of memory: there is nowhere left to say so.
+        // The log itself failed, most likely for want of memory: there is nowhere left to report it.
     }
 }
 

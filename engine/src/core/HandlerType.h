@@ -18,7 +18,7 @@ namespace drover {
 /// Why a job's cancel token is set; the numbers are the plugin ABI's.
 enum class CancelReason { None = 0, Lost = 1, Timeout = 2, Remote = 3, Shutdown = 4 };
 
-/// What a host call answers; the numbers are the plugin ABI's (DROVER_OK, DROVER_E_*).
+/// The answer of a host call; the numbers are the plugin ABI's (DROVER_OK, DROVER_E_*).
 enum class HostStatus {
     Ok = 0,
     Argument = 1,
@@ -28,7 +28,7 @@ enum class HostStatus {
     Unsupported = 5
 };
 
-/// A claimed job while a handler has it. Owned by the worker; implements what a handler can ask for.
+/// A claimed job while a handler has it. Owned by the worker; implements the calls of a handler.
 /// Threads: every method may be called from any thread while the handler runs.
 class RunningJob {
 public:
@@ -59,7 +59,7 @@ public:
     virtual void process(std::span<RunningJob* const> jobs) = 0;
     /// Sets an outcome if the job's effect is known already. Does nothing if the handler does not offer it.
     virtual void outcomeOf(RunningJob& job) = 0;
-    /// The handler's own backoff in ms; -1 fails for good; std::nullopt: it has none for this type.
+    /// Returns the handler's own backoff in ms; -1 fails for good; std::nullopt: it has none for this type.
     virtual std::optional<std::int64_t> backoff(const ClaimedJob& job,
                                                 int attemptsMade,
                                                 std::string_view type,
@@ -75,7 +75,7 @@ public:
     [[nodiscard]] virtual const std::string& pluginVersion()
         const = 0;  ///< "<plugin> <version>", for stack traces.
     [[nodiscard]] virtual const std::vector<std::string>& jobNames()
-        const = 0;  ///< Empty: every name nobody else has.
+        const = 0;  ///< Empty: every name without another handler.
     [[nodiscard]] virtual const std::string& defaultQueue() const = 0;
     [[nodiscard]] virtual std::uint32_t batchMax() const = 0;
     /// Queue settings that the plugin suggests, key below queue.<alias> to value.

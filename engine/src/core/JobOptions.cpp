@@ -162,7 +162,7 @@ std::optional<Backoff> backoffOf(std::string_view value) {
     return backoff;
 }
 
-/// Before its end no job is too old, after it each one is: a negative age is one of 0.
+/// Returns 0 for a negative age: before its end no job is too old, after its end each job is.
 std::int64_t ageOf(std::int64_t seconds) {
     return std::max<std::int64_t>(seconds, 0);
 }
@@ -225,7 +225,7 @@ std::string numberText(double value) {
 std::string backoffJson(const Backoff& backoff) {
     ObjectWriter out;
     out.string("type", backoff.type);
-    // A type of the handler's own often has no delay at all; the built-in ones always show theirs.
+    // A type of the handler's own often has no delay at all; the built-in types always show their delay.
     if (backoff.delay.count() != 0 || backoff.isBuiltIn()) {
         out.number("delay", backoff.delay.count());
     }
@@ -306,7 +306,7 @@ std::string toJson(const JobOptions& opts, Form form) {
         return form == Form::Stored ? storedName(name) : name;
     };
     ObjectWriter out;
-    // What was stored in another type is shown as it was stored.
+    // A member that was stored in another type is shown as it was stored.
     const auto write = [&](std::string_view name, const std::optional<std::string>& json) {
         const std::string* const odd = memberOf(opts.extra, name);
         if (odd != nullptr || json.has_value()) {

@@ -7,7 +7,7 @@
 
 namespace drover {
 
-/// What a handler decided about a job.
+/// A handler's decision about a job.
 struct JobOutcome {
     enum class Kind {
         Unset,            ///< Nothing: the job is handed back.

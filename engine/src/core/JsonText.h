@@ -17,8 +17,8 @@ namespace drover {
 /// One member of an object: its name without quotes and escapes, and its value's bytes as they stand in the text.
 using JsonMember = std::pair<std::string, std::string_view>;
 
-/// Takes an object apart without looking into its values; they are views into `text`. Order and duplicates are kept.
-/// Nesting has no limit here, since nothing walks it. std::nullopt if `text` is not a JSON object.
+/// Splits an object without looking into its values; they are views into `text`. Order and duplicates are preserved.
+/// Nesting has no limit here, since nothing descends into it. std::nullopt if `text` is not a JSON object.
 [[nodiscard]] std::optional<std::vector<JsonMember>> splitJsonObject(std::string_view text);
 
 /// The values of an array, as they stand in the text. std::nullopt if `text` is not a JSON array.

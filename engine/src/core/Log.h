@@ -46,7 +46,7 @@ struct LogFields {
 
 /// Writes lines with fields to one logger.
 ///
-/// The text says what happened, without the ids: those are fields. Cheap to copy; never throws for what a text holds.
+/// The text describes the event without ids: those are fields. Cheap to copy; never throws for the bytes of a text.
 /// Threads: const methods may be called from any thread.
 class Log {
 public:

@@ -21,7 +21,7 @@ bool isDigit(char c) {
     return c >= '0' && c <= '9';
 }
 
-/// What String.prototype.trim takes off: ASCII blanks and the Unicode ones.
+/// The characters that String.prototype.trim removes: blanks of ASCII and Unicode.
 std::string_view trimmed(std::string_view text) {
     constexpr std::array<std::string_view, 25> kBlanks = {" ",
                                                           "\t",

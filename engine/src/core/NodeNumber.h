@@ -3,8 +3,8 @@
 #include <cstdint>
 #include <string_view>
 
-/// Values of other clients, read as JavaScript reads them. Options from environment variables are text, others come from forms
-/// and configuration files: BullMQ's worker compares and calculates with whatever is there, so the engine does the same.
+/// Values of other clients, read as JavaScript reads them. Options from environment variables are text, as are some from forms
+/// and configuration files: BullMQ's worker compares and calculates with the stored value, so the engine does the same.
 namespace drover {
 
 /// Number(JSON.parse(json)): NaN for text that is not a number, for objects, and for arrays of several elements. `json` is one

@@ -35,7 +35,7 @@ bool isParameterName(std::string_view name) {
            std::all_of(name.begin(), name.end(), [](char c) { return isLetter(c) || isDigit(c); });
 }
 
-/// RFC 3986's unreserved and sub-delims, ':' and '@': what a segment holds without percent-encoding.
+/// RFC 3986's unreserved and sub-delims, ':' and '@': the characters of a segment without percent-encoding.
 bool isLiteral(std::string_view segment) {
     return std::all_of(segment.begin(), segment.end(), [](char c) {
         return isLetter(c) || isDigit(c) ||
@@ -76,7 +76,7 @@ Pattern patternOf(const Route& route) {
             if (!isParameterName(name)) {
                 refuse(route,
                        "'" + std::string(segment) +
-                           "' is no parameter; a name has letters, digits and '_' and "
+                           "' is not a parameter; a name has letters, digits and '_' and "
                            "begins with no digit: {eventId}");
             }
             pattern.parameters.emplace_back(name);
@@ -130,11 +130,11 @@ void checkParameters(const Route& route, const Pattern& pattern) {
     }
 }
 
-/// Throws ConfigException unless the route can stand on its own; returns what must be unique in a table.
+/// Returns the text that must be unique in a table. Throws ConfigException for a route that is wrong by itself.
 std::string keyOf(const Route& route) {
     if (std::find(kMethods.begin(), kMethods.end(), route.method) == kMethods.end()) {
         refuse(route,
-               "'" + route.method + "' is no method; one of GET, POST, PUT, PATCH, DELETE is");
+               "'" + route.method + "' is not a method; GET, POST, PUT, PATCH and DELETE are");
     }
     const Pattern pattern = patternOf(route);
     checkParameters(route, pattern);
@@ -144,7 +144,7 @@ std::string keyOf(const Route& route) {
     return route.method + " " + pattern.shape;
 }
 
-/// Adds to a table that nobody else sees yet.
+/// Adds to a table that no other thread sees yet.
 void addTo(Routes::Table& table, Route route) {
     const std::string key = keyOf(route);
     for (const auto& other : table) {

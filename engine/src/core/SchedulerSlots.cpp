@@ -38,7 +38,7 @@ std::string textIn(const JsonView& object, const char* name) {
     return object[name].string().value_or("");
 }
 
-/// The zone that is so many minutes ahead of UTC.
+/// Returns the zone that is so many minutes ahead of UTC.
 std::string fixedZone(std::int64_t minutes) {
     const std::int64_t distance = std::abs(minutes);
     return Poco::format("UTC%s%02Ld:%02Ld",

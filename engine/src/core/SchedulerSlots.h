@@ -23,31 +23,31 @@ struct Schedule {
     int weekOfMonth = 0;  ///< Of `pattern`: the only week in which it runs; 0: each, -1: none.
 };
 
-/// Reads `opts.repeat`. Tolerates numbers that came as text and dates that came as ISO 8601; what is of another type counts
-/// as not given. std::nullopt if `json` is no object.
+/// Reads `opts.repeat`. Tolerates numbers that came as text and dates that came as ISO 8601; another type counts as not
+/// given. std::nullopt if `json` is not an object.
 [[nodiscard]] std::optional<Schedule> parseSchedule(std::string_view json);
 
-/// Whether there is no further run: `limit` runs were made, or the end is past.
+/// Returns true without a further run: `limit` runs were made, or the end is past.
 [[nodiscard]] bool isOver(const Schedule& schedule, std::int64_t nowMs);
 
-/// The run after the one at `previousMs` (0: none yet): strictly after it, after now and after the start. std::nullopt if
+/// Returns the run after the one at `previousMs` (0: none yet): after that, after now and after the start. std::nullopt if
 /// the pattern never matches again before the end. `seed` draws what H stands for: the scheduler's id.
-/// Throws Poco::InvalidArgumentException for a pattern or a time zone that is none.
+/// Throws Poco::InvalidArgumentException for a malformed pattern or an unknown time zone.
 [[nodiscard]] std::optional<std::int64_t> nextCron(const Schedule& schedule,
                                                    std::string_view seed,
                                                    std::int64_t previousMs,
                                                    std::int64_t nowMs);
 
-/// The first run of an `every` schedule: at its start, else at its offset, else now.
+/// Returns the first run of an `every` schedule: at its start, else at its offset, else now.
 [[nodiscard]] std::int64_t firstEvery(const Schedule& schedule, std::int64_t nowMs);
 
-/// The run after the one at `previousMs`; if that is past, the next one that keeps the offset. Runs left out are not
+/// Returns the run after the one at `previousMs`; if that is past, the next one with the same offset. Missed runs are not
 /// made up for. The iteration script computes the same.
 [[nodiscard]] std::int64_t nextEvery(const Schedule& schedule,
                                      std::int64_t previousMs,
                                      std::int64_t nowMs);
 
-/// The offset that a run at `dueMs` gives a schedule without one.
+/// Returns the offset that a run at `dueMs` gives to a schedule without one.
 [[nodiscard]] std::int64_t offsetOf(std::int64_t dueMs, std::int64_t everyMs);
 
 }  // namespace drover

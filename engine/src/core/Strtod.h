@@ -14,7 +14,7 @@ inline double strtodC(const char* text, char** end) {
     return ::strtod_l(text, end, kC);
 }
 
-/// The whole part of `number`; beyond 64 bits the nearest value, of NaN 0. A plain cast is undefined there.
+/// Returns the whole part of `number`; beyond 64 bits the nearest value, for NaN 0. A plain cast is undefined there.
 inline std::int64_t saturatedInteger(double number) {
     constexpr double kLimit = 9223372036854775808.0;  // 2^63
     if (!(std::abs(number) < kLimit)) {

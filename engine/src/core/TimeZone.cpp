@@ -90,7 +90,7 @@ TimeZone TimeZone::local() {
     try {
         return TimeZone(date::current_zone());
     } catch (const std::runtime_error&) {
-        // A machine that does not say where it is: UTC, as the C library takes it.
+        // A machine without a configured zone: UTC, as in the C library.
         return TimeZone(std::int64_t{0});
     }
 }

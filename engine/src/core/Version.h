@@ -4,7 +4,7 @@ namespace drover {
 
 /// "0.1.0".
 [[nodiscard]] const char* version();
-/// What service plugins are compared with.
+/// Returns the id of this build, which a service plugin must match.
 [[nodiscard]] const char* buildStamp();
 
 }  // namespace drover

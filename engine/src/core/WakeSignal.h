@@ -12,7 +12,7 @@ namespace drover {
 /// Threads: raise() from any, clear() from the one that waits.
 class WakeSignal {
 public:
-    /// Throws std::system_error when the process has no descriptor left.
+    /// Throws std::system_error if the process has no descriptor left.
     WakeSignal() : fd_(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {
         if (fd_ < 0) {
             throw std::system_error(errno, std::generic_category(), "eventfd");
@@ -29,7 +29,7 @@ public:
     }
     void clear() {
         std::uint64_t count = 0;
-        // Fails when nothing was signalled, which is as good.
+        // Fails without a signal, which is as good.
         [[maybe_unused]] const ssize_t bytes = read(fd_, &count, sizeof(count));
     }
     [[nodiscard]] int fd() const { return fd_; }

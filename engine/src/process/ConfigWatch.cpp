@@ -7,10 +7,10 @@ namespace drover {
 
 namespace {
 
-/// A file that nobody writes to for so long counts as finished.
+/// A file without writes for so long counts as finished.
 constexpr std::chrono::milliseconds kQuiet{300};
 
-/// Where changes of the files show. A file that is a symbolic link may be changed at both of its ends.
+/// Returns the folders in which changes of the files show. A symbolic link may be changed at both of its ends.
 std::vector<std::string> foldersOf(const Configuration& config) {
     std::set<std::string> folders;
     for (const std::string& file : config.files()) {
@@ -46,7 +46,7 @@ void ConfigWatch::start() {
         }
         return fingerprintOf(files);
     });
-    watch_->soon();  // What changed while the process started raises no event.
+    watch_->soon();  // Changes while the process started raise no event.
 }
 
 void ConfigWatch::rescan(const Configuration& config, bool /*asked*/) {
@@ -56,7 +56,7 @@ void ConfigWatch::rescan(const Configuration& config, bool /*asked*/) {
         seen_ = now;
         seenSince_ = time;
     }
-    // A plugin has come or gone: what was refused may be good now.
+    // A plugin has come or gone: the refused files may be good now.
     if (std::vector<std::string> files = config.files(); files != files_) {
         files_ = std::move(files);
         {

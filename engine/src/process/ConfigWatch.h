@@ -14,13 +14,13 @@
 
 namespace drover {
 
-/// Asks for a reload when what the files of the configuration hold has changed and stays so for a while: those of --config
-/// and --env-file, and those beside plugins. Contents are compared, so it makes no difference how a file is replaced, and
-/// nothing happens for what else lies in its folder. What was asked for once, and refused, is not asked for again
-/// until other files count.
+/// Calls for a reload when contents of configuration files have changed and stay so for a while: the files of --config and
+/// --env-file, and those beside plugins. Contents are compared, so the way in which a file is replaced makes no difference,
+/// and other files of the folder have no effect. A refused set of files is not retried until one of them changes, or until
+/// other files count.
 class ConfigWatch : public Component {
 public:
-    /// Whether the files still held just these texts, so that they were taken or refused.
+    /// Returns true if the files still had just these texts, so that they were applied or refused.
     using Reload = std::function<bool(const FileTexts& texts)>;
 
     /// `changed` is called, on another thread, when rescan() may find something; `reload` by rescan(). It may change the
@@ -39,14 +39,14 @@ private:
     const Reload reload_;
     FileTexts seen_;
     Component::Clock::time_point seenSince_;
-    /// The files to look at, which the thread of the watch reads.
+    /// The watched files, which the thread of the watch reads.
     struct Watched {
         std::mutex mutex;
         std::vector<std::string> files;
     };
     const std::shared_ptr<Watched> watched_ = std::make_shared<Watched>();
     std::vector<std::string> files_;  ///< At the last rescan.
-    std::optional<FileTexts> asked_;  ///< What the last reload was asked for, and refused.
+    std::optional<FileTexts> asked_;  ///< The texts of the last reload, if it was refused.
     std::unique_ptr<FolderWatch> watch_;
 };
 

@@ -2,11 +2,11 @@
 
 namespace drover {
 
-/// How the process ends; numbers of sysexits.h.
+/// The exit codes of the process; numbers of sysexits.h.
 enum class ExitCode {
     Ok = 0,
     Usage = 64,     ///< The command line is wrong.
-    NotThere = 66,  ///< What the command is about is not there, or not in the state that it needs.
+    NotThere = 66,  ///< The subject of the command is missing, or not in the state that it needs.
     Unavailable =
         69,  ///< A server did not answer within startup.timeoutMs; `drover health`: not fit for work.
     Internal = 70,  ///< A fault of the program.

@@ -20,12 +20,12 @@ namespace drover {
 
 namespace {
 
-/// What happens within it is told once.
+/// Events within this time are reported once.
 constexpr std::chrono::milliseconds kSoon{100};
-/// How often what raises no event is looked at.
+/// The interval of the poll, for changes that raise no event.
 constexpr std::chrono::milliseconds kPoll{1000};
 
-/// Poco tells of a watch that it is refused (max_user_watches) on its own thread, perhaps before anybody listens.
+/// Poco reports a refused watch (max_user_watches) on its own thread, perhaps before a listener is there.
 void requireWatch(const std::string& folder) {
     const Descriptor trial(::inotify_init1(IN_CLOEXEC));
     if (trial.get() < 0 || ::inotify_add_watch(trial.get(), folder.c_str(), IN_CREATE) < 0) {

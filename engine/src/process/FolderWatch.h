@@ -12,16 +12,16 @@
 
 namespace drover {
 
-/// Tells, on a thread of its own, that something happened in folders: once for what happens within a tenth of a second.
-/// Events come from the folders that were there at the beginning. What moves behind a link, or a folder that another one
-/// replaces, raises none: a poll is compared with the last one every second.
+/// Reports changes of folders on a thread of its own: once for all changes within a tenth of a second.
+/// Events come from the folders that were there at the beginning. A move behind a link, and a folder that another one
+/// replaces, raise none: a poll is compared with the last one every second.
 /// Ends when it is destroyed, which takes up to 0.2 s if there is a folder.
 class FolderWatch {
 public:
-    /// What is there, in whatever form; called on the thread of the watch.
+    /// Returns the present state, in any form; called on the thread of the watch.
     using Poll = std::function<std::string()>;
 
-    /// A folder that cannot be watched is told in the log. What happens in the first moments may go by unnoticed.
+    /// Logs a folder that cannot be watched. Changes in the first moments may go unnoticed.
     FolderWatch(const std::vector<std::string>& folders,
                 std::function<void()> changed,
                 Poll poll = Poll());
@@ -29,7 +29,7 @@ public:
     FolderWatch(const FolderWatch&) = delete;
     FolderWatch& operator=(const FolderWatch&) = delete;
 
-    /// As if something happened now: to look again at what is not finished. Any thread.
+    /// Acts as if something had changed now, to look again at unfinished files. Any thread.
     void soon();
 
 private:
@@ -49,7 +49,7 @@ private:
     std::thread thread_;
 };
 
-/// What tells the files at these paths, links followed, from others that were there before: device, inode, size, times, mode,
+/// Returns the identity of the files at these paths, links followed: device, inode, size, times, mode,
 /// owner.
 [[nodiscard]] std::string fingerprintOf(const std::vector<std::string>& paths);
 

@@ -10,12 +10,12 @@
 
 namespace drover {
 
-/// The named checks of a process; what its readiness is made of.
+/// The named checks of a process, which together are its readiness.
 /// Threads: every method may be called from any thread.
 class HealthChecks {
 public:
     void add(const std::string& name, std::function<HealthReport()> check);
-    /// Runs every check, in the order of adding. One that throws is not ok.
+    /// Runs every check, in the order of adding. A check that throws is not ok.
     [[nodiscard]] HealthReports run() const;
 
 private:

@@ -12,9 +12,9 @@ namespace drover {
 
 namespace {
 
-/// More would make programs slow that close every descriptor they could have.
+/// More would slow down programs that close every possible descriptor.
 constexpr rlim_t kDescriptors = 65536;
-/// What the stack of the main thread may grow to, and what other threads get at least.
+/// The stack of the main thread may grow to the first size; other threads get at least the second.
 constexpr rlim_t kMainStack = rlim_t{8} << 20;
 constexpr std::size_t kStack = std::size_t{2} << 20;
 
@@ -24,7 +24,7 @@ void raise(int resource, rlim_t most) {
         const rlim_t wanted = std::min(limit.rlim_max, most);
         if (limit.rlim_cur < wanted) {
             limit.rlim_cur = wanted;
-            // Refused: then it stays as it is.
+            // Refused: the limit stays as it is.
             (void)setrlimit(static_cast<__rlimit_resource_t>(resource), &limit);
         }
     }
@@ -36,7 +36,7 @@ void resetInherited(const sigset_t& blocked) {
     pthread_sigmask(SIG_SETMASK, &blocked, nullptr);
     for (int signal = 1; signal <= SIGRTMAX; ++signal) {
         struct sigaction action {};
-        // What a sanitizer has set is a handler, and stays. KILL, STOP and those of the C library refuse.
+        // The handler of a sanitizer stays. KILL, STOP and the signals of the C library refuse.
         if (sigaction(signal, nullptr, &action) == 0 && action.sa_handler == SIG_IGN &&
             signal != SIGHUP && signal != SIGINT && signal != SIGQUIT) {
             (void)std::signal(signal, SIG_DFL);

@@ -22,7 +22,7 @@ namespace {
 constexpr std::size_t kShortestSecret = 4;
 /// A shorter secret is hidden as a word only: "cat" is in many words.
 constexpr std::size_t kAnywhere = 12;
-/// As passwords of a development machine these are known to everybody, and as words they are in many lines.
+/// As passwords of a development machine these are public, and as words they are in many lines.
 constexpr std::string_view kCommonWords[] = {
     "admin",       "administrator", "changeme",    "consumer",   "database", "default",
     "development", "drover",        "engine",      "event",      "example",  "guest",
@@ -46,7 +46,7 @@ bool isWordByte(char c) {
            static_cast<unsigned char>(c) >= 0x80;
 }
 
-/// Whether the text from `at` stands alone, or may stand anywhere.
+/// Returns true if the text from `at` stands alone, or may stand anywhere.
 bool mayHide(const std::string& text, std::size_t at, const std::string& secret) {
     if (secret.size() >= kAnywhere) {
         return true;
@@ -56,7 +56,7 @@ bool mayHide(const std::string& text, std::size_t at, const std::string& secret)
            !(end < text.size() && isWordByte(text[end]) && isWordByte(secret.back()));
 }
 
-/// The password of a URL is one by its place, whatever it is: "://user:password@".
+/// The password of a URL is recognised by its place: "://user:password@".
 void hideUrlPasswords(std::string& text) {
     for (std::size_t at = text.find("://"); at != std::string::npos; at = text.find("://", at)) {
         at += 3;
@@ -70,7 +70,7 @@ void hideUrlPasswords(std::string& text) {
         text.replace(colon + 1, host - colon - 1, "***");
     }
 }
-/// How long a fatal or critical message is waited for.
+/// How long log() waits for a fatal or critical message to be written.
 constexpr std::chrono::milliseconds kLastWords{200};
 
 struct Level {
@@ -100,7 +100,7 @@ Level levelOf(Poco::Message::Priority priority) {
     return {"information", ""};
 }
 
-/// Poco knows the names of its own threads only; others have one in the kernel. Called on the logging thread.
+/// Poco has the names of its own threads only; other threads have one in the kernel. Called on the logging thread.
 std::string threadOf(const Poco::Message& message) {
     if (!message.getThread().empty()) {
         return message.getThread();

@@ -12,14 +12,14 @@
 
 namespace drover {
 
-/// Where log messages of the whole process end: one line each on a file descriptor, as JSON or as text.
+/// Writes the log messages of the whole process: one line each on a file descriptor, as JSON or as text.
 ///
 /// Json: {"time": ISO 8601 UTC with ms, "level", "logger", "thread", "message", and the LogFields that are set}, always valid
 /// JSON in UTF-8. Text: the same for eyes, fields as key=value, coloured if asked; further lines of a message are indented, control characters shown as \xNN,
 /// so that no message can pass for another one.
 /// Secrets: texts named to hide() are written as ***.
 /// Threads: log() and hide() may be called from any thread. log() never waits for the descriptor: lines are written by
-/// LogWriter's thread, whole and in order, and dropped and counted when nobody reads them. After a fatal or critical message
+/// LogWriter's thread, whole and in order; without a reader they are dropped and counted. After a fatal or critical message
 /// log() waits a moment for it to be written, since the process may not live much longer.
 class LogChannel : public Poco::Channel {
 public:
@@ -29,9 +29,9 @@ public:
 
     void log(const Poco::Message& message) override;
 
-    /// Hides every occurrence of these, too, from now on; of those below 12 bytes where they stand as a word. Texts shorter
+    /// Hides every occurrence of these, too, from now on; texts below 12 bytes where they stand as a word. Texts shorter
     /// than 4 bytes and common words ("drover", "postgres") are not hidden: they would tear holes into every line and be
-    /// guessed from them. As the password of a URL they are: that is hidden by its place.
+    /// guessed from these. The password of a URL is always hidden, by its place.
     void hide(const std::vector<std::string>& secrets);
     /// *** in place of each.
     [[nodiscard]] std::string withoutSecrets(std::string text) const;

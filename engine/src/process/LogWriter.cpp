@@ -18,10 +18,10 @@ namespace {
 
 using std::chrono::milliseconds;
 
-/// How long the destructor waits for what is not written yet, and then for the thread.
+/// How long the destructor waits for unwritten lines, and then for the thread.
 constexpr milliseconds kLastFlush{1000};
 constexpr milliseconds kLastMoment{300};
-/// How often a thread that waits for a reader looks whether it is still wanted.
+/// How often a thread that waits for a reader checks whether to end.
 constexpr int kLookMs = 100;
 
 }  // namespace
@@ -31,7 +31,7 @@ struct LogWriter::State {
     State(int toDescriptor, Notice toNotice, Limits within)
         : descriptor(toDescriptor), notice(std::move(toNotice)), limits(within) {
         struct stat what {};
-        // A pipe with room for PIPE_BUF bytes takes that much at once; more could wait for a reader.
+        // A pipe with room for PIPE_BUF bytes accepts that much at once; more could wait for a reader.
         piece = fstat(descriptor, &what) == 0 && S_ISREG(what.st_mode) ? limits.bytes : PIPE_BUF;
     }
 

@@ -16,15 +16,15 @@ namespace drover {
 
 namespace {
 
-/// That of every logger; nullptr while there is no Logging.
+/// The channel of every logger; nullptr without a Logging.
 LogChannel* current() {
     return dynamic_cast<LogChannel*>(Poco::Logger::root().getChannel().get());
 }
 
-/// The lines that are not written yet; nullptr while there is no Logging. A signal handler finds it nowhere else.
+/// The unwritten lines; nullptr without a Logging. A signal handler finds it nowhere else.
 std::atomic<const std::atomic<std::size_t>*> unwritten{nullptr};
 
-/// The other threads still run: gives the one that writes a moment. Only async-signal-safe calls.
+/// Gives the writing thread a moment, since other threads still run. Only async-signal-safe calls.
 void onCrash(int signal) {
     const std::atomic<std::size_t>* const lines = unwritten;
     for (int i = 0; i < 50 && lines != nullptr && *lines > 0; ++i) {
@@ -46,9 +46,9 @@ void letLastLinesOutOnCrash() {
             (void)sigaction(signal, &action, nullptr);
         }
     }
-    // The one of the library writes to standard error itself, which may have no reader.
+    // The library's handler writes to standard error itself, which may have no reader.
     std::set_terminate([] {
-        std::string what = "an exception that is no std::exception";
+        std::string what = "an exception that is not a std::exception";
         try {
             if (const std::exception_ptr error = std::current_exception()) {
                 std::rethrow_exception(error);
@@ -59,7 +59,7 @@ void letLastLinesOutOnCrash() {
         } catch (const std::exception& error) {
             what = error.what();
         } catch (...) {
-            // It has its text.
+            // Its text is in `what`.
         }
         Poco::Logger::get("engine").fatal("the process ends by std::terminate: " + what);
         std::abort();

@@ -13,8 +13,8 @@
 namespace drover {
 
 /// Sends every Poco logger of the process to standard error as the configuration says, while it lives.
-/// Also reports what threads of Poco throw, which its own handler would swallow in a release build
-/// (docs/pitfalls.md#n13), and lets the last lines out when the process crashes.
+/// Also reports exceptions of Poco's threads, which its own handler would swallow in a release build
+/// (docs/pitfalls.md#n13), and writes the last lines when the process crashes.
 class Logging {
 public:
     explicit Logging(const Configuration& config);
@@ -25,13 +25,13 @@ public:
     /// Applies log.level.
     void apply(const Configuration& config);
 
-    /// Hides the secrets of `config`, too, in what the process logs from now on. Any thread.
+    /// Hides the secrets of `config`, too, in all lines from now on. Any thread.
     static void hide(const Configuration& config);
-    /// Waits until what was logged is written, for at most `timeout`. Any thread.
+    /// Waits until all lines are written, for at most `timeout`. Any thread.
     static void flush(std::chrono::milliseconds timeout);
-    /// How many lines were dropped since nobody read them. Any thread.
+    /// Returns how many lines were dropped for want of a reader. Any thread.
     [[nodiscard]] static std::uint64_t dropped();
-    /// A text that is shown elsewhere, as the log would show it. Any thread.
+    /// Returns a text as the log would show it, for other places. Any thread.
     [[nodiscard]] static std::string masked(const std::string& text);
 
 private:

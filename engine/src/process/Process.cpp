@@ -19,7 +19,7 @@ namespace {
 using std::chrono::duration_cast;
 using std::chrono::milliseconds;
 
-/// How often a server that does not answer is asked.
+/// How often a server that does not answer is tried.
 constexpr milliseconds kProbeInterval{200};
 /// How long the last lines of the log may take.
 constexpr milliseconds kLastFlush{1000};
@@ -54,7 +54,7 @@ Process::~Process() {
 }
 
 ExitCode Process::run(const Assembly& assembly) {
-    // Both end before the components do: they look at them.
+    // Both end before the components do, which they use.
     std::unique_ptr<ControlSocket> control;
     if (!settings_.controlSocket.empty()) {
         control = std::make_unique<ControlSocket>(settings_.controlSocket, commands_);
@@ -75,7 +75,7 @@ ExitCode Process::run(const Assembly& assembly) {
     const auto parts = started();
     if (std::any_of(
             parts.begin(), parts.end(), [](const Component* one) { return one->stillBusy(); })) {
-        // Destroying what a thread still uses would crash, waiting for it would be for ever.
+        // Destroying objects that a thread still uses would crash, and waiting would be for ever.
         logger().warning(
             "a handler does not end within shutdown.graceMs; the process ends without it");
         control.reset();
@@ -213,7 +213,7 @@ void Process::adopt(Configuration fresh) {
             changes.push_back(std::move(change));
         }
     }
-    // Nothing below refuses any more.
+    // Nothing below refuses the change.
     tellChanges(fresh);
     config_ = std::move(fresh);
     settings_.shutdownGrace = milliseconds(config_.integer("shutdown.graceMs"));
@@ -227,7 +227,7 @@ void Process::tellChanges(const Configuration& fresh) const {
     auto before = config_.effective();
     const auto after = fresh.effective();
     for (const auto& [key, value] : after) {
-        // A default that nobody had to name: plugin.<name>.isolation.
+        // A default that no file has to name: plugin.<name>.isolation.
         if (Configuration::aliasOf(key).empty() && config_.schema().find(key) != nullptr) {
             if (const auto old = config_.find(key)) {
                 before.emplace(key, *old);
@@ -272,7 +272,7 @@ void Process::drain() {
     setState(State::Draining);
     std::vector<Component*> components = started();
     std::reverse(components.begin(), components.end());
-    // Nobody takes anything new while the first of them use up the time.
+    // No component begins anything new while the first ones use up the time.
     for (Component* component : components) {
         component->quiet();
     }
@@ -325,7 +325,7 @@ std::string Process::healthJson() const {
             reports.push_back({"startup", {false, "waiting for " + waitingFor_}});
         }
     }
-    // Quiet is asked for by an operator and no fault; a process that starts or ends is not fit for work.
+    // Quiet is an operator's wish and not a fault; a process that starts or ends is not fit for work.
     const bool ok =
         (state == State::Running || state == State::Quiet) &&
         std::all_of(reports.begin(), reports.end(), [](const auto& one) { return one.second.ok; });
@@ -352,7 +352,7 @@ std::string Process::healthJson() const {
 
 void Process::post(Request request) {
     const std::lock_guard<std::mutex> lock(mutex_);
-    // One in front of a reload does not see what the reload brings.
+    // A rescan in front of a reload does not see its changes.
     if (request == Request::Look && !requests_.empty() && requests_.back() == request) {
         return;
     }

@@ -20,14 +20,14 @@ namespace drover {
 
 class Process;
 
-/// What a process consists of; made by assemble().
+/// The parts of a process; made by assemble().
 struct Assembly {
     std::vector<ServerProbe> probes;  ///< All must answer before anything is constructed.
     /// The components in the order of their start; called once, when every probe has answered.
     std::function<std::vector<std::unique_ptr<Component>>(Process& process)> construct;
 };
 
-/// The life of a process: wait for its servers, start its components, run until told to end, end in the reverse order.
+/// The life of a process: wait for its servers, start its components, run until a signal, end in the reverse order.
 ///
 /// Control command: "health", {"ok": bool, "state": string, "version": string, "pid": int, "uptimeMs": int,
 /// "logLinesDropped": int, "checks": [{"name": string, "ok": bool, "detail": string}]}.
@@ -42,8 +42,8 @@ public:
     Process(const Process&) = delete;
     Process& operator=(const Process&) = delete;
 
-    /// Ok: ended as told. Unavailable: a server did not answer within startup.timeoutMs.
-    /// Throws what construct() and start() throw, after what was started has ended.
+    /// Ok: ended by a signal. Unavailable: a server did not answer within startup.timeoutMs.
+    /// Throws as construct() and start() do, after all started components have ended.
     ExitCode run(const Assembly& assembly);
 
     /// Served on the control socket; commands of other parts are added here before run().
@@ -52,11 +52,11 @@ public:
     [[nodiscard]] std::string healthJson() const;
     /// Lets the components look for files that came, changed or went. Any thread; returns at once.
     void rescan() { post(Request::Look); }
-    /// Reads the configuration again as HUP does, if its files hold just these texts; otherwise false. What is refused is
-    /// told in the log. Only for components, from within rescan().
+    /// Reads the configuration again as HUP does, if its files have just these texts; otherwise returns false. Logs a
+    /// refusal. Only for components, from within rescan().
     [[nodiscard]] bool reload(const FileTexts& texts);
-    /// Makes a checked configuration the one in force, in every component or, if one refuses, in none; then throws what
-    /// that one threw. Each key that has changed is one line of the log. Only on the thread of run().
+    /// Applies a checked configuration to every component or, if one refuses, to none; then throws its exception. Each
+    /// changed key is one line of the log. Only on the thread of run().
     void adopt(Configuration fresh);
 
     void onDrain(int signal) override;

@@ -11,26 +11,26 @@
 
 namespace drover {
 
-/// Reaps orphans: as process 1 of a container (or as a subreaper) this process becomes the parent of what its children leave
-/// behind when they end, and nobody else waits for those.
+/// Reaps orphans: as process 1 of a container (or as a subreaper) this process becomes the parent of processes that its
+/// children leave behind, and no other process waits for those.
 ///
-/// A child of our own belongs to whoever started it, a handler's popen() say, and only he may take its status. An ended child
-/// is an orphan if it was seen with another parent before, or if nobody has waited for it for half a minute.
+/// A child of this process belongs to the code that started it, a handler's popen() say, which alone may read its status. An
+/// ended child is an orphan if it was seen with another parent before, or if it has been unreaped for half a minute.
 /// Threads: run by one of its own; look() by one at a time.
 class Reaper {
 public:
     using Clock = std::chrono::steady_clock;
 
-    /// Whether orphans come to this process.
+    /// Returns true if orphans come to this process.
     [[nodiscard]] static bool isNeeded();
 
-    /// `isKnown`: whether a child is one that the engine waits for itself. Starts the thread if `threaded`.
+    /// `isKnown`: returns true for a child that the engine waits for itself. Starts the thread if `threaded`.
     explicit Reaper(std::function<bool(pid_t)> isKnown, bool threaded = true);
     ~Reaper();
     Reaper(const Reaper&) = delete;
     Reaper& operator=(const Reaper&) = delete;
 
-    /// Looks at every process once; returns how many it has reaped.
+    /// Looks at every process once; returns how many were reaped.
     int look(Clock::time_point now);
 
 private:

@@ -33,7 +33,7 @@ SignalThread::SignalThread(SignalListener& listener) : listener_(listener) {
 }
 
 SignalThread::~SignalThread() {
-    // A value beside it tells our own signal from one of outside.
+    // The value distinguishes this signal from one of another process.
     union sigval own {};
     own.sival_ptr = this;
     pthread_sigqueue(thread_.native_handle(), kEnd, own);
@@ -67,11 +67,11 @@ void SignalThread::run() {
                     listener_.onResume();
                     break;
                 default:
-                    // EINTR (a debugger), or a USR2 that is not ours.
+                    // EINTR (a debugger), or a USR2 of another process.
                     break;
             }
         } catch (const std::exception& error) {
-            // A reload that failed must not take the ability to stop with it.
+            // A failed reload must leave the ability to stop.
             Poco::Logger::get("signals").error(std::string("signal handling failed: ") +
                                                error.what());
         }

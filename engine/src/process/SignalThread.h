@@ -5,7 +5,7 @@
 
 namespace drover {
 
-/// What signals ask of a process. Called on the signal thread, one at a time; must not block for long.
+/// The reactions of a process to signals. Called on the signal thread, one at a time; must not block for long.
 class SignalListener {
 public:
     virtual ~SignalListener() = default;
@@ -13,14 +13,14 @@ public:
         int signal) = 0;  ///< TERM or INT, the first one: finish what runs, then end.
     virtual void onStopNow(int signal) = 0;  ///< TERM or INT, every further one: end at once.
     virtual void onReload() = 0;             ///< HUP.
-    virtual void onQuiet() = 0;              ///< TSTP: take nothing new.
-    virtual void onResume() = 0;             ///< CONT: take again.
+    virtual void onQuiet() = 0;              ///< TSTP: claim nothing new.
+    virtual void onResume() = 0;             ///< CONT: claim again.
 };
 
-/// Waits for signals in a thread of its own and tells a listener.
+/// Waits for signals in a thread of its own and calls a listener.
 ///
 /// block() must have been called before the first other thread was made, so that every thread inherits the mask and no
-/// signal finds a thread that would die of it. A child process inherits the mask too: whoever starts one resets it.
+/// signal finds a thread that would die of it. A child process inherits the mask too: its starter resets it.
 /// Owns its thread; the destructor ends it.
 class SignalThread {
 public:

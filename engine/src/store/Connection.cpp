@@ -17,15 +17,15 @@ std::string firstLine(const char* text) {
     return all.substr(0, all.find('\n'));
 }
 
-/// Asks whether a server is there and accepts, before the connector makes an object that it would leak (docs/pitfalls.md#p6).
-/// Throws Unavailable if not.
+/// Throws Unavailable unless a server is there and accepts connections. Comes before the connector makes an object that it
+/// would leak (docs/pitfalls.md#p6).
 void requireServer(const std::string& conninfo, const std::string& target) {
     switch (PQping(conninfo.c_str())) {
         case PQPING_OK:
             return;
         case PQPING_REJECT:
             throw Unavailable("database " + target +
-                              " is up but takes no connections (starting or shutting down)");
+                              " is up but accepts no connections (starting or shutting down)");
         case PQPING_NO_RESPONSE:
             throw Unavailable("database " + target + " does not answer");
         case PQPING_NO_ATTEMPT:

@@ -10,7 +10,7 @@ namespace drover::store {
 
 namespace {
 
-// libpq's own keywords that make sense in a URL.
+// Keywords of libpq that make sense in a URL.
 constexpr std::array kKnown = {"application_name",
                                "channel_binding",
                                "connect_timeout",
@@ -40,7 +40,7 @@ struct Word {
     std::string_view text;
 };
 
-// What other clients or habits call something that has another name here.
+// Names of other clients or habits for parameters that have another name here.
 constexpr std::array kAdvice = {
     Word{"sslaccept",
          "is Prisma's; write sslmode=verify-full for strict, sslmode=require for "
@@ -67,7 +67,7 @@ constexpr std::array kAdvice = {
     Word{"password", "belongs before the '@', not into the query"},
     Word{"dbname", "is the path of the URL: postgresql://host:port/database"}};
 
-// The values of keywords that have few; the others that are numbers.
+// The values of keywords that have few; other keywords are numbers.
 constexpr std::array kValues = {
     Word{"sslmode", "disable, allow, prefer, require, verify-ca, verify-full"},
     Word{"channel_binding", "disable, prefer, require"},
@@ -181,8 +181,8 @@ bool isOneOf(std::string_view list, std::string_view value) {
     return false;
 }
 
-/// Refuses what libpq would refuse only when it connects, or with less to go on. Values are not shown: a password with a
-/// stray '?' would be in them.
+/// Refuses values that libpq would refuse later, when it connects, and with less detail. Values are not shown: a password
+/// with a stray '?' would be in them.
 void checkValue(const std::string& name, const std::string& value) {
     if (name == "sslmode" && value == "no-verify") {
         refuse(

@@ -8,12 +8,12 @@
 
 namespace drover::store {
 
-/// Where a database is and who we are to it: a checked `postgresql://user:password@host:port/database?schema=x`.
+/// The address of a database and its user: a checked `postgresql://user:password@host:port/database?schema=x`.
 ///
 /// A value without I/O. Hosts may be a comma-separated list with a port each, an IPv6 address in brackets, or a folder
 /// with a Unix socket (percent-encoded, or `?host=`). Every part is percent-decoded.
-/// Secret: `password` and conninfo() only. Nothing that this class throws holds any text of the part before the path,
-/// since a password with a stray '/' or '@' would be in it.
+/// Secret: `password` and conninfo() only. No exception of this class holds text of the part before the path, since a
+/// password with a stray '/' or '@' would be in it.
 struct DatabaseUrl {
     using Keywords = std::vector<std::pair<std::string, std::string>>;
 
@@ -28,16 +28,16 @@ struct DatabaseUrl {
     std::optional<bool> pgbouncer;
     Keywords parameters;  ///< Further libpq keywords of the query (sslmode, …), checked by name.
 
-    /// Throws ConfigException that says what is wrong and what would be right, without showing a secret.
+    /// Throws ConfigException that names the mistake and the cure, without showing a secret.
     /// Blanks and line breaks around the text do not count. Parameters that only configure other clients (Prisma's
     /// `connection_limit`, …) are ignored; those that would change the connection (`sslaccept`, …) are refused with the
     /// name they have here.
     static DatabaseUrl parse(std::string_view text);
 
-    /// A libpq connection string; `defaults` apply where the URL says nothing. Holds the password.
+    /// Returns a libpq connection string; `defaults` apply to keywords that the URL lacks. Holds the password.
     [[nodiscard]] std::string conninfo(const Keywords& defaults = {}) const;
 
-    /// "host:port/database" for logs and errors; no user, no password.
+    /// Returns "host:port/database" for logs and errors, without user and password.
     [[nodiscard]] std::string target() const;
 };
 

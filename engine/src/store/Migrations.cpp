@@ -21,8 +21,8 @@ namespace {
 
 namespace fs = std::filesystem;
 
-// Held by whoever migrates; the number says "drover" to nobody but us, and has to be the same in every version. By the
-// transaction, not by the session: behind a pooler a session's lock would stay with a server connection of others.
+// Held while a process migrates; the number is arbitrary, and has to be the same in every version. The transaction holds it,
+// not the session: behind a pooler a session's lock would stay with a server connection of other clients.
 const char* const kLock = "SELECT pg_advisory_xact_lock(7233173830195)";
 
 std::string readFile(const fs::path& path) {
@@ -72,7 +72,7 @@ void run(Session& session,
 
 Migrations::Migrations(SessionSettings settings, const std::string& folder)
     : settings_(std::move(settings)), folder_(folder) {
-    // A change may rewrite a table, and waits for whoever uses it.
+    // A change may rewrite a table, and waits for sessions that use it.
     settings_.statementTimeout = std::chrono::milliseconds{0};
     settings_.lockTimeout = std::chrono::milliseconds{0};
 
@@ -84,7 +84,7 @@ Migrations::Migrations(SessionSettings settings, const std::string& folder)
         const std::string file = entry.path().filename();
         std::smatch match;
         if (!std::regex_match(file, match, kForm)) {
-            // Other files, such as demo data, may lie beside; a number at the start says that it means to be one of us.
+            // Other files, such as demo data, may lie beside; a number at the start marks a migration.
             if (std::regex_search(file, std::regex(R"(^\d)"))) {
                 throw ConfigException(
                     "migration " + entry.path().string() +
@@ -142,7 +142,7 @@ std::vector<std::string> Migrations::migrate() const {
 std::optional<std::string> Migrations::applyNext(Session& session) const {
     Transaction transaction(session);
     session.execute(kLock);
-    // Looked at under the lock: another process may have applied some since.
+    // Read under the lock: another process may have applied some since.
     const std::vector<Entry> entries = compare(records(session));
     requireSound(entries);
     const auto next = std::find_if(entries.begin(), entries.end(), [](const Entry& entry) {
@@ -182,7 +182,7 @@ std::optional<std::string> Migrations::revertLast() const {
 
 std::vector<Migrations::Record> Migrations::records(Session& session) const {
     std::vector<Record> records;
-    // Asked by name, not created: status() works for somebody who may only read.
+    // Looked up by name, not created: status() works for a user with the right to read alone.
     if (session.execute("SELECT to_regclass('schema_migrations')::text").isNull(0, 0)) {
         return records;
     }

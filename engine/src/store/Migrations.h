@@ -20,7 +20,7 @@ public:
     enum class State {
         Pending,  ///< A file that was not applied.
         Applied,
-        Edited,  ///< Applied, but the file says something else now.
+        Edited,  ///< Applied, but the file has another text now.
         Missing  ///< Applied, but there is no file.
     };
 
@@ -35,10 +35,10 @@ public:
     /// number, an up without a down or the reverse, and an empty or missing folder.
     Migrations(SessionSettings settings, const std::string& folder);
 
-    /// Every change known to the folder or to the database, by number. Writes nothing.
+    /// Returns every change of the folder or of the database, by number. Writes nothing.
     [[nodiscard]] std::vector<Entry> status() const;
 
-    /// Applies what is pending, makes the URL's schema if need be, and returns the names applied, in order.
+    /// Applies pending changes, makes the URL's schema if need be, and returns the names applied, in order.
     /// Throws StoreException, naming folder and database, if an applied change is edited or missing, or if a pending one
     /// has a lower number than an applied one: then nothing is applied. A change that fails leaves those before it
     /// applied. Unavailable, SqlError: as Session.

@@ -18,7 +18,7 @@ public:
     Params& bigint(std::int64_t value);
     Params& boolean(bool value);
     Params& text(std::string_view value);
-    /// NULL of whatever type the statement expects.
+    /// NULL of the type that the statement expects.
     Params& null();
     Params& bigintArray(const std::vector<std::int64_t>& values);
     /// Views of text that lives until this call returns.

@@ -13,8 +13,8 @@ namespace drover::store {
 /// The rows that a statement returned. Movable; every row is in memory, so statements carry a LIMIT (docs/pitfalls.md#p16).
 ///
 /// Reading is exact or throws (docs/pitfalls.md#p9: the connector turns what does not fit into a silent default).
-/// StoreException names the column and its type if that type is not the one asked for, or for a NULL
-/// that the caller did not ask for as optional; Poco::RangeException for a row or column that is not there.
+/// StoreException names the column and its type if that type is not the requested one, or for a NULL
+/// that the caller did not request as optional; Poco::RangeException for a row or column that is not there.
 /// Other types are cast in the SQL text: numeric to bigint or text, times to bigint microseconds (docs/pitfalls.md#p11).
 class Result {
 public:
@@ -31,9 +31,9 @@ public:
     [[nodiscard]] std::string_view text(int row, int column) const;
     [[nodiscard]] std::optional<std::string> optionalText(int row, int column) const;
 
-    /// What the server did: "COMMIT", "INSERT 0 1".
+    /// Returns the server's tag of the command: "COMMIT", "INSERT 0 1".
     [[nodiscard]] std::string_view commandTag() const;
-    /// Rows that an INSERT, UPDATE or DELETE changed.
+    /// Returns how many rows an INSERT, UPDATE or DELETE changed.
     [[nodiscard]] std::int64_t affected() const;
 
 private:

@@ -56,7 +56,7 @@ DatabaseUrl::Keywords serverSettings(const SessionSettings& settings) {
     return all;
 }
 
-// Shows whether the startup parameter `options` reached the server: a pooler may be told to swallow it.
+// Shows whether the startup parameter `options` reached the server: a pooler may be configured to swallow it.
 constexpr const char* kMarker = "drover.session";
 
 std::string conninfo(const SessionSettings& settings, bool pooled) {
@@ -97,7 +97,7 @@ std::string prologueOf(const SessionSettings& settings) {
     return sql;
 }
 
-/// Connects; finds out on the way whether a pooler refuses the startup parameter `options`, as PgBouncer does.
+/// Connects. Sets `pooled` if a pooler refuses the startup parameter `options`, as PgBouncer does.
 std::unique_ptr<Connection> connect(const SessionSettings& settings, bool& pooled) {
     const std::string target = settings.url.target();
     if (!pooled) {
@@ -111,9 +111,8 @@ std::unique_ptr<Connection> connect(const SessionSettings& settings, bool& poole
                 throw;
             }
             if (settings.url.pgbouncer) {
-                throw Unavailable(
-                    std::string(error.what()) +
-                    "; a pooler is between, and ?pgbouncer=false in the URL says there is none");
+                throw Unavailable(std::string(error.what()) +
+                                  "; a pooler is between, but the URL has ?pgbouncer=false");
             }
             pooled = true;
         }
@@ -121,7 +120,7 @@ std::unique_ptr<Connection> connect(const SessionSettings& settings, bool& poole
     return std::make_unique<Connection>(conninfo(settings, true), target);
 }
 
-/// docs/pitfalls.md#p16: by default libpq writes notices to stderr.
+/// Without it libpq writes notices to stderr (docs/pitfalls.md#p16).
 void onNotice(void* context, const char* message) {
     const auto& receiver = *static_cast<const std::function<void(std::string_view)>*>(context);
     if (receiver) {
@@ -137,7 +136,7 @@ void rejectNul(const std::string& sql) {
 
 }  // namespace
 
-/// The parameters in the form that libpq's functions take; points into the `Params`.
+/// The parameters in the form of libpq's functions; points into the `Params`.
 struct Session::Bound {
     explicit Bound(const Params& params) : formats(params.size(), kBinary) {
         for (const Params::Value& value : params.values_) {
@@ -206,7 +205,7 @@ void Session::send(const Statement& statement, const Params& params) {
         try {
             prepare(statement, params);
         } catch (const Unavailable&) {
-            // A statement of another client has the name: a pooler is between, as raise() has found.
+            // A statement of another client has the name: a pooler is between, as raise() has noticed.
             if (!pooled_ || inTransaction()) {
                 throw;
             }
@@ -225,7 +224,7 @@ void Session::send(const Statement& statement, const Params& params) {
                                       kBinary),
                   statement.name);
     }
-    // A small statement leaves with this call; what the socket does not take now leaves in receive().
+    // A small statement leaves with this call; bytes that the socket does not accept now leave in receive().
     PQflush(connection_->raw());
     sent_ = statement.name;
 }
@@ -286,8 +285,8 @@ bool Session::probe() {
     if (!usable()) {
         return false;
     }
-    // A server that shut down has sent its farewell and closed; the status alone stays good until somebody reads past
-    // the farewell (docs/pitfalls.md#p15: each dead session of the connector's pool is handed out once).
+    // A server that shut down has sent its farewell and closed; the status stays good until the farewell has been read
+    // (docs/pitfalls.md#p15: the connector's pool hands each dead session out once).
     pollfd socket{PQsocket(connection_->raw()), POLLIN, 0};
     while (usable() && poll(&socket, 1, 0) > 0) {
         broken_ = PQconsumeInput(connection_->raw()) == 0;
@@ -339,7 +338,7 @@ Result Session::await(const std::string& what, bool prepared) {
             linkLost(what);
         }
         waitForSocket(true, what);
-        // The server may want its own answers taken before it reads on.
+        // The server may wait for its own answers to be read before it reads on.
         if (PQconsumeInput(connection) == 0) {
             linkLost(what);
         }
@@ -350,7 +349,7 @@ Result Session::await(const std::string& what, bool prepared) {
         while (PQisBusy(connection) != 0) {
             waitForSocket(false, what);
             if (PQconsumeInput(connection) == 0) {
-                break;  // PQgetResult makes an error of it, with what the server said last.
+                break;  // PQgetResult makes an error of it, with the server's last message.
             }
         }
         PGresult* const next = PQgetResult(connection);
@@ -372,7 +371,7 @@ Result Session::await(const std::string& what, bool prepared) {
         }
         last.reset(next);
         if (status == PGRES_COPY_IN || status == PGRES_COPY_OUT || status == PGRES_COPY_BOTH) {
-            broken_ = true;  // The protocol is in a state that this class does not speak.
+            broken_ = true;  // The protocol is in a state that this class does not support.
             throw StoreException(what + ": COPY is not for this interface");
         }
         if (status != PGRES_COMMAND_OK && status != PGRES_TUPLES_OK &&
@@ -396,7 +395,7 @@ void Session::waitForSocket(bool alsoWritable, const std::string& what) {
             const auto left =
                 std::chrono::duration_cast<std::chrono::milliseconds>(deadline_ - Clock::now());
             if (left.count() <= 0) {
-                // The server ends a slow statement by itself, earlier: this one does not answer at all.
+                // The server ends a slow statement by itself, earlier: here it does not answer at all.
                 broken_ = true;
                 throw Unavailable("database " + target_ + ": no answer to " + what + " within " +
                                   milliseconds(answerTimeout_) +
@@ -441,8 +440,8 @@ void Session::raise(const pg_result* result, const std::string& what, bool prepa
     const std::string message = what + ": " + primary +
                                 (state.empty() ? "" : " (SQLSTATE " + state + ")") +
                                 (constraint.empty() ? "" : ", constraint " + constraint);
-    // A named statement that is not there, or was there before: behind a pooler, each transaction has another server
-    // connection. From now on this session names none.
+    // A named statement that is missing, or was there before: behind a pooler, each transaction has another server
+    // connection. From now on this session's statements have no names.
     const bool strange = prepared && (state == "26000" || state == "42P05");
     if (strange && mayFindPooler_) {
         pooled_ = true;
@@ -457,7 +456,7 @@ void Session::raise(const pg_result* result, const std::string& what, bool prepa
     if (stale || classify(state) == ErrorClass::Infrastructure) {
         throw Unavailable(
             "database " + target_ + ", " + message +
-            (strange ? "; if a pooler is between, say ?pgbouncer=true in the URL" : ""));
+            (strange ? "; if a pooler is between, write ?pgbouncer=true in the URL" : ""));
     }
     throw SqlError(message, state, constraint);
 }

@@ -26,7 +26,7 @@ struct SessionSettings {
     std::chrono::milliseconds lockTimeout{
         2000};  ///< The server gives up waiting for a lock; 0: never.
     std::chrono::milliseconds idleInTransactionTimeout{10000};  ///< 0: never.
-    /// How much longer than statementTimeout the client waits for the answer, before it takes the link for dead.
+    /// How much longer than statementTimeout the client waits for the answer, before the link counts as dead.
     std::chrono::milliseconds answerMargin{1000};
     /// Gets the server's notices; null drops them. Called while a statement runs; must not throw.
     std::function<void(std::string_view)> onNotice;
@@ -44,8 +44,8 @@ struct Statement {
 class Canceller {
 public:
     explicit Canceller(pg_cancel* key);
-    /// Asks the server; false if it could not be asked. The statement then throws Unavailable (57014), unless it was
-    /// over already. Blocks for one round trip. Any thread; also after the session is gone, without effect then.
+    /// Sends the request; false if the server cannot be reached. The statement then throws Unavailable (57014), unless it
+    /// was over already. Blocks for one round trip. Any thread; also after the session is gone, without effect then.
     bool cancel() const noexcept;
 
 private:
@@ -60,11 +60,11 @@ private:
 ///
 /// Behind a pooler that gives each transaction another server connection (PgBouncer, pool_mode = transaction) nothing of a
 /// session lasts: there statements have no names, and every one carries the settings for its own transaction, in the same
-/// round trip. `?pgbouncer=` in the URL says so; without it the session finds out, when it connects or by the first
-/// statement that is not where it was prepared.
+/// round trip. `?pgbouncer=` in the URL decides; without it the session notices a pooler when it connects, or by the
+/// first statement that is not where it was prepared.
 ///
-/// Errors: drover::Unavailable for infrastructure, SqlError for what the server says about the statement,
-/// Poco::InvalidArgumentException for a NUL byte. After Unavailable ask usable(): a session whose link broke stays
+/// Errors: drover::Unavailable for infrastructure, SqlError for a statement that the server refuses,
+/// Poco::InvalidArgumentException for a NUL byte. After Unavailable check usable(): a session whose link broke stays
 /// unusable for good (docs/pitfalls.md#p5), is destroyed, and a new one opened, with a backoff that is the caller's.
 /// Threads: used by one thread at a time; it may wander between calls.
 class Session {
@@ -87,19 +87,19 @@ public:
     Result receive();
 
     /// Runs BEGIN, COMMIT, ROLLBACK and their kin: a text without parameters that no setting need precede.
-    /// Returns what the server did: "COMMIT".
+    /// Returns the server's tag: "COMMIT".
     std::string control(const char* sql);
 
     /// Runs a text of several statements without parameters, such as a migration. Returns nothing.
     void script(const std::string& sql);
 
-    /// False after the link broke or was given up. Looks at memory only.
+    /// Returns false after the link broke or was given up. Looks at memory only.
     [[nodiscard]] bool usable() const;
-    /// usable(), and whether an idle link has ended meanwhile: reads what the server said last, without a round trip.
+    /// Returns usable(), after it read the server's last message: false if an idle link has ended. No round trip.
     [[nodiscard]] bool probe();
     /// Makes the session unusable. For a state that cannot be trusted, such as a transaction that could not be ended.
     void giveUp() noexcept { broken_ = true; }
-    /// Whether a BEGIN is open on the server's side.
+    /// Returns true if a BEGIN is open on the server's side.
     [[nodiscard]] bool inTransaction() const;
 
     [[nodiscard]] Canceller canceller();
@@ -121,8 +121,8 @@ private:
     std::string target_;
     std::chrono::milliseconds answerTimeout_;  ///< 0: none.
     std::function<void(std::string_view)> onNotice_;
-    const bool mayFindPooler_;    ///< The URL does not say whether one is there.
-    const std::string prologue_;  ///< What goes before each statement behind a pooler.
+    const bool mayFindPooler_;    ///< The URL does not decide it.
+    const std::string prologue_;  ///< The settings, before each statement behind a pooler.
     bool pooled_;
     bool piped_ = false;  ///< Between the sending of a pipeline and its sync.
     std::unique_ptr<Connection> connection_;

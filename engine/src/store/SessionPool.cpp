@@ -13,7 +13,7 @@ namespace {
 
 constexpr std::chrono::milliseconds kFirstBackoff{50};
 constexpr std::chrono::milliseconds kLongestBackoff{1000};
-// How often idle sessions are looked at, so that trouble() is at most this old.
+// How often idle sessions are checked, so that trouble() is at most this old.
 constexpr std::chrono::milliseconds kLookInterval{500};
 
 }  // namespace

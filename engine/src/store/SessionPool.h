@@ -13,10 +13,10 @@
 
 namespace drover::store {
 
-/// A fixed number of sessions for short questions from many threads, such as those of an HTTP front.
+/// A fixed number of sessions for short statements from many threads, such as those of an HTTP front.
 ///
-/// A thread of its own opens them and reopens what broke (50 ms doubling to 1 s, with jitter), so that nobody who asks
-/// ever waits for a connect: checkout() ends by its deadline, whatever the database does. The connector's own pool
+/// A thread of its own opens and reopens them (50 ms doubling to 1 s, with jitter), so that no caller waits for a
+/// connect: checkout() ends by its deadline, whatever the database does. The connector's own pool
 /// connects under its lock, throws instead of waiting and hands dead sessions out (docs/pitfalls.md#p15).
 /// Threads: every method may be called from any thread.
 class SessionPool {
@@ -45,7 +45,7 @@ public:
     /// Throws Unavailable, with the reason of the last failed connect if there is one, when `wait` is over.
     Lease checkout(std::chrono::milliseconds wait);
 
-    /// Empty if the database could be reached when last tried; otherwise why not. Does not touch the network.
+    /// Returns why the last connect failed; empty if the database was reached. Does not touch the network.
     [[nodiscard]] std::string trouble() const;
 
 private:

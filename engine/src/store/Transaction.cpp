@@ -17,7 +17,7 @@ Transaction::~Transaction() {
     try {
         session_.control("ROLLBACK");
     } catch (...) {
-        // The server rolls back when the link closes; until then nobody may use this session.
+        // The server rolls back when the link closes; until then this session must not be used.
         session_.giveUp();
     }
 }

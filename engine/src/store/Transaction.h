@@ -24,8 +24,8 @@ public:
     Transaction(const Transaction&) = delete;
     Transaction& operator=(const Transaction&) = delete;
 
-    /// Returns only if the server said COMMIT. Throws StoreException if it rolled back since an earlier statement had
-    /// failed, SqlError for what a deferred check says, CommitUnknown if no answer came.
+    /// Returns only if the server answered COMMIT. Throws StoreException if it rolled back since an earlier statement had
+    /// failed, SqlError for a deferred check, CommitUnknown if no answer came.
     void commit();
 
 private:

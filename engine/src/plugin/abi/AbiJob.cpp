@@ -15,7 +15,7 @@ drover_bytes bytes(std::string_view text) {
     return {text.data(), text.size()};
 }
 
-/// opts.attempts as the engine goes by it; 0 if it is not there.
+/// Returns opts.attempts as the engine uses it; 0 if it is missing.
 std::int32_t allowedAttempts(std::string_view opts) {
     // Most jobs have few options: parse them only if the name occurs at all.
     if (opts.find("\"attempts\"") == std::string_view::npos) {

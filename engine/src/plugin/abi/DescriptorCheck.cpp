@@ -16,7 +16,7 @@ namespace drover {
 
 namespace {
 
-// The sizes of ABI 1.0: what every plugin of this major has at least, however the structs grow.
+// The sizes of ABI 1.0, which every plugin of this major has at least, however the structs grow.
 #define DROVER_SIZE_UP_TO(Struct, member) (offsetof(Struct, member) + sizeof(Struct::member))
 constexpr std::size_t kDescriptorSize = DROVER_SIZE_UP_TO(drover_plugin_descriptor, shutdown);
 constexpr std::size_t kHandlerSize = DROVER_SIZE_UP_TO(drover_handler, configure);
@@ -174,7 +174,7 @@ void checkDescriptor(const std::string& file,
     if (descriptor == nullptr) {
         check.refuse("drover_plugin() returned no descriptor");
     }
-    // Magic, version and size keep their places for ever; nothing else is looked at before they are right.
+    // Magic, version and size have their places for ever; nothing else is read before they are right.
     if (descriptor->magic != DROVER_ABI_MAGIC) {
         check.refuse("its descriptor starts with the magic number " +
                      std::to_string(descriptor->magic) + ", a drover plugin's with " +

@@ -7,7 +7,7 @@
 
 namespace drover {
 
-/// Check what a plugin says about itself before anything of it is used. Each throws PluginException, naming the file and
+/// Checks a plugin's descriptor before anything of it is used. Each throws PluginException, naming the file and
 /// both sides of the disagreement. `stem` is the file's name without ".so": the plugin must have that name.
 
 void checkDescriptor(const std::string& file,

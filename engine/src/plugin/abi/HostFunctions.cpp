@@ -27,7 +27,7 @@ void complain(const char* operation, const RunningJob& job, const std::string& w
     }
 }
 
-/// Calls `forward(job)` for a valid index and turns whatever is thrown into an answer.
+/// Calls `forward(job)` for a valid index and turns an exception into an answer.
 template <typename Forward>
 std::int32_t guarded(const char* operation,
                      drover_call* call,
@@ -181,7 +181,7 @@ std::int32_t childrenValues(drover_call* call,
     });
 }
 
-// The cancel functions answer a reason, not a status: for an index that does not exist there is nothing to go on with.
+// The cancel functions answer a reason, not a status: without a job of that index nothing can go on.
 
 std::int32_t cancelled(drover_call* call, std::uint32_t index) noexcept {
     if (call == nullptr || index >= call->jobs.size()) {

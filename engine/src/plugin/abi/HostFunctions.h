@@ -13,7 +13,7 @@ struct drover_call {
 namespace drover {
 
 /// The table that every plugin gets. Each function checks its arguments, forwards to the RunningJob of its index, and
-/// never throws; what goes wrong is an answer (DROVER_E_*). Reasons and traces with bytes that are not UTF-8 are repaired,
+/// never throws; an error is an answer (DROVER_E_*). Reasons and traces with bytes that are not UTF-8 are repaired,
 /// not refused, so that a failure is never lost.
 /// Threads: every function may be called from any thread while the call runs.
 [[nodiscard]] const drover_host_api& hostApi() noexcept;

@@ -55,7 +55,7 @@ public:
                 jobs = jobs.subspan(n);
             }
         } catch (...) {
-            // Only memory can be missing here. Jobs without outcome are handed back.
+            // Only a lack of memory leads here. Jobs without outcome are handed back.
             complain("process");
         }
     }
@@ -70,7 +70,7 @@ public:
             const drover_job view = abiJob(job.job());
             handler_.outcome_of(instance_, &call, &view);
         } catch (...) {
-            complain("outcome_of");  // Then nothing is known.
+            complain("outcome_of");  // The effect is unknown.
         }
     }
 

@@ -20,7 +20,7 @@ namespace drover {
 namespace {
 
 constexpr int kFirst = 3;  ///< The number of the first descriptor that a child is handed.
-constexpr std::chrono::milliseconds kLook{1};  ///< How often a child that is to end is looked at.
+constexpr std::chrono::milliseconds kLook{1};  ///< How often the end of a child is checked.
 
 /// The attributes of posix_spawn with one owner.
 struct SpawnOptions {
@@ -39,7 +39,7 @@ struct SpawnOptions {
     posix_spawnattr_t attributes{};
 };
 
-/// The children that somebody waits for: a fact about the process, as its table of children is.
+/// The children that a ChildProcess waits for: a fact about the process, as its table of children is.
 struct Own {
     std::mutex mutex;
     std::set<pid_t> pids;
@@ -96,7 +96,7 @@ ChildProcess::ChildProcess(const std::string& program,
         argv.push_back(arg.data());
     }
     argv.push_back(nullptr);
-    // Held, so that it is known before it can be seen.
+    // Held, so that the pid is registered before the child can be seen.
     const std::lock_guard lock(own().mutex);
     const int error = ::posix_spawn(
         &pid_, program.c_str(), &options.actions, &options.attributes, argv.data(), environ);
@@ -131,7 +131,7 @@ std::optional<int> ChildProcess::look() {
     if (info.si_pid == 0) {
         return std::nullopt;
     }
-    // Before it is reaped: until then nobody else can have its number.
+    // Before it is reaped: until then no other process can have its number.
     ::kill(-pid_, SIGKILL);
     reap();
     return status_;

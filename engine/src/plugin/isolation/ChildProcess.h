@@ -8,7 +8,7 @@
 
 namespace drover {
 
-/// A child process that inherits the environment, and of the descriptors what it is handed.
+/// A child process that inherits the environment and the given descriptors.
 ///
 /// It has a process group of its own, so that a Ctrl-C on the terminal is for the engine alone, and TERM, INT and HUP
 /// blocked, so that an init system that signals the whole group of the service leaves the end to the engine.
@@ -16,24 +16,24 @@ namespace drover {
 class ChildProcess {
 public:
     /// `args` begins with the program's name. `descriptors` become 3, 4, ... in the child, `output` its standard output and
-    /// error; -1: they are ours.
+    /// error; -1: those of this process.
     /// Throws PluginException if it cannot be started.
     ChildProcess(const std::string& program,
                  std::vector<std::string> args,
                  const std::vector<int>& descriptors,
                  int output = -1);
-    /// Kills it, and what is left of its group.
+    /// Kills it, and the rest of its group.
     ~ChildProcess();
     ChildProcess(const ChildProcess&) = delete;
     ChildProcess& operator=(const ChildProcess&) = delete;
 
-    /// Whether a ChildProcess of this process waits for it. Any thread.
+    /// Returns true if a ChildProcess of this process waits for it. Any thread.
     [[nodiscard]] static bool isOurs(pid_t pid);
 
     [[nodiscard]] pid_t pid() const noexcept { return pid_; }
-    /// Its wait status once it has ended, by itself or killed; std::nullopt: it still runs after `timeout`.
+    /// Returns its wait status once it has ended, by itself or killed; std::nullopt: it still runs after `timeout`.
     std::optional<int> ended(std::chrono::milliseconds timeout);
-    /// Ends it by SIGKILL unless it has ended; the wait status.
+    /// Ends it by SIGKILL unless it has ended; returns the wait status.
     int kill();
 
 private:
@@ -44,7 +44,7 @@ private:
     std::optional<int> status_;
 };
 
-/// In place of a wait status that other code has taken.
+/// In place of a wait status that other code has read.
 constexpr int kUnknownEnd = -1;
 
 /// "ended by SIGSEGV", "ended with exit code 3".

@@ -48,7 +48,7 @@ public:
     void log(const Poco::Message& message) override {
         std::string datagram(1, static_cast<char>(message.getPriority()));
         datagram.append(message.getText(), 0, kLongestLine);
-        // What cannot be sent is lost: the engine is gone, and this process goes, too.
+        // A line that cannot be sent is lost: the engine is gone, and this process ends, too.
         (void)::send(wire::kLog, datagram.data(), datagram.size(), MSG_NOSIGNAL);
     }
 };
@@ -61,7 +61,7 @@ public:
     template <typename T>
     void tell(const T& message) {
         if (!channel_.send(wire::encode(message))) {
-            _exit(0);  // The engine is gone: nobody wants to know.
+            _exit(0);  // The engine is gone: no reader is left.
         }
     }
     /// Sends the call and waits for its answer.
@@ -182,7 +182,7 @@ struct RemoteRun {
     std::vector<std::unique_ptr<RemoteJob>> jobs;
 };
 
-/// Takes what the engine sends: answers and cancels at once, the rest in turn for the thread of the handler.
+/// Reads the engine's messages: answers and cancels at once, the rest in turn for the thread of the handler.
 class Inbox {
 public:
     struct Item {
@@ -213,7 +213,7 @@ private:
             _exit(1);
         }
     }
-    /// False: that was the last message.
+    /// Returns false after the last message.
     bool readOne() {
         wire::Frame frame = parent_.next();
         const wire::Message message = frame.message;
@@ -257,9 +257,9 @@ ConfigLookup lookupIn(wire::Config config) {
     };
 }
 
-/// RLIMIT_DATA and not RLIMIT_AS: it counts what a handler allocates and writes to. The address space holds the libraries
-/// and what the allocator and the thread library merely reserve (64 MB an arena), so that a limit on it would have to be
-/// several times the memory that is meant.
+/// Sets RLIMIT_DATA and not RLIMIT_AS: it counts memory that a handler allocates and writes to. The address space also holds
+/// libraries and reserves of the allocator (64 MB an arena), so that a limit on it would have to be several times larger
+/// (docs/pitfalls.md#u4).
 void limitMemory(std::int64_t megabytes) {
     if (megabytes <= 0) {
         return;
@@ -271,8 +271,8 @@ void limitMemory(std::int64_t megabytes) {
     std::set_new_handler([] { _exit(wire::kMemoryExit); });
 }
 
-/// Whether more than three quarters of the limit are in use: C code that finds no memory does not end the process, and a
-/// slow leak should not cost the job that happens to come last.
+/// Returns true if more than three quarters of the limit are in use: C code without memory does not end the process, and a
+/// slow leak should not cost the job that comes last.
 bool worn(std::int64_t limitMb) {
     if (limitMb <= 0) {
         return false;
@@ -330,7 +330,7 @@ public:
     }
 
 private:
-    /// False: it was Stop.
+    /// Returns false for Stop.
     bool serveOne(const Inbox::Item& item) {
         switch (item.frame.message) {
             case wire::Message::Run:
@@ -396,12 +396,12 @@ int runHandlerChild() {
     socklen_t size = sizeof(type);
     if (::getsockopt(wire::kSocket, SOL_SOCKET, SO_TYPE, &type, &size) != 0) {
         std::cerr << "drover: " << wire::kOption << " is what the engine starts for plugins with "
-                  << "isolation = process; it is no command\n";
+                  << "isolation = process; it is not a command\n";
         return kUsage;
     }
-    // If the engine is gone already the socket says so.
+    // If the engine is gone already, the socket shows it.
     ::prctl(PR_SET_PDEATHSIG, SIGKILL);
-    // What a handler starts gets none of these.
+    // Processes that a handler starts inherit none of these.
     for (const int fd : {wire::kSocket, wire::kPlugin, wire::kLog}) {
         ::fcntl(fd, F_SETFD, FD_CLOEXEC);
     }

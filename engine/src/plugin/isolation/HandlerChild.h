@@ -3,7 +3,7 @@
 namespace drover {
 
 /// The whole life of a handler process: `drover --handler-host`, which IsolatedHandler starts with the descriptors of
-/// HandlerProtocol.h. Makes one instance of one handler, runs what it is told on this thread, and ends when it is told to or
+/// HandlerProtocol.h. Makes one instance of one handler, runs the engine's requests on this thread, and ends at Stop or
 /// when the engine is gone. Returns the exit code.
 /// Call it first thing in main().
 [[nodiscard]] int runHandlerChild();

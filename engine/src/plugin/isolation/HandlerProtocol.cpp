@@ -31,7 +31,7 @@ void setTimeout(int socket, int option, std::chrono::milliseconds timeout) {
 }
 
 std::uint32_t sizeOf(std::size_t count) {
-    return static_cast<std::uint32_t>(count);  // frame() refuses what is longer.
+    return static_cast<std::uint32_t>(count);  // frame() refuses a longer body.
 }
 
 }  // namespace

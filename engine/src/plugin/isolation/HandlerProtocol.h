@@ -18,7 +18,7 @@
 #include "core/HandlerType.h"
 #include "core/JobOutcome.h"
 
-/// What the engine and a handler process (`drover --handler-host`) say to each other.
+/// The protocol between the engine and a handler process (`drover --handler-host`).
 ///
 /// Both are the same program on the same machine, so numbers are sent as they lie in memory. A frame is
 /// {body length: u32, message: u8, body}; a body is its struct's members in order, integers in their own size, text as
@@ -27,22 +27,22 @@
 ///
 /// The course: Hello, answered by Ready or Refused. Then, one at a time, Run or Backoff, each answered by Done; before it
 /// the child sends an Outcome for each job as soon as it is decided and any number of Calls, each answered by Answer, while
-/// the engine sends Cancels. Configure comes between two of them, Stop at the end. Whoever finds the connection closed
-/// takes the other side for dead.
+/// the engine sends Cancels. Configure comes between two of them, Stop at the end. A closed connection means that the other
+/// side is dead.
 namespace drover::wire {
 
-/// Of everything in this file. Hello and Ready begin with it, for ever: a library that was exchanged below a running
+/// The version of the protocol. Hello and Ready begin with it, for ever: a library that was exchanged below a running
 /// engine is refused.
 constexpr std::uint32_t kVersion = 1;
 /// The first argument that makes the program a handler process.
 constexpr const char* kOption = "--handler-host";
-/// A value of Redis has at most 512 MB: whatever says to be longer is garbage.
+/// A value of Redis has at most 512 MB: a longer frame is garbage.
 constexpr std::size_t kMaxBody = std::size_t{512} << 20;
 /// The descriptors that a handler process begins with, besides the standard ones.
 constexpr int kSocket = 3;
 constexpr int kPlugin = 4;  ///< The private copy of the plugin, sealed.
 constexpr int kLog = 5;  ///< Datagrams: one byte, the priority as in Poco::Message, then the line.
-/// How a process ends whose C++ code finds no more memory within its limit.
+/// The exit code of a process whose C++ code finds no more memory within its limit.
 constexpr int kMemoryExit = 99;
 
 enum class Message : std::uint8_t {
@@ -65,7 +65,7 @@ using Config = std::vector<std::pair<std::string, std::string>>;
 
 // From the engine.
 
-/// Which handler of which plugin to make.
+/// The handler to make, and its plugin.
 struct Hello {
     static constexpr Message kMessage = Message::Hello;
     std::uint32_t version = kVersion;
@@ -93,12 +93,12 @@ struct Configure {
     }
 };
 
-/// Run these jobs, or say what is known of their outcome. `Jobs` is a list of ClaimedJob on the way in and of RunningJob*
-/// on the way out. Of a job travels what a handler can see: no lock token, no stack trace.
+/// Run these jobs, or report their known outcome. `Jobs` is a list of ClaimedJob on the way in and of RunningJob*
+/// on the way out. A job travels as its handler sees it, without lock token and stack trace.
 template <typename Jobs>
 struct RunOf {
     static constexpr Message kMessage = Message::Run;
-    std::uint32_t run = 0;      ///< Counted by the engine; what belongs to the run carries it, too.
+    std::uint32_t run = 0;      ///< Counted by the engine; messages of the run carry it, too.
     bool outcomeOnly = false;   ///< outcomeOf() in place of process(); then there is one job.
     std::int32_t logLevel = 0;  ///< As in Hello.
     Jobs jobs;
@@ -110,7 +110,7 @@ struct RunOf {
 using Run = RunOf<std::vector<ClaimedJob>>;
 using OutgoingRun = RunOf<std::span<RunningJob* const>>;
 
-/// Which backoff does the handler want?
+/// Returns the handler's own backoff.
 struct Backoff {
     static constexpr Message kMessage = Message::Backoff;
     std::uint32_t run = 0;
@@ -124,7 +124,7 @@ struct Backoff {
     }
 };
 
-/// The token of a job of the current run is set. May arrive after the run's Done: then it is late and means nothing.
+/// Sets the token of a job of the current run. Without effect if it arrives after the run's Done.
 struct Cancel {
     static constexpr Message kMessage = Message::Cancel;
     std::uint32_t job = 0;
@@ -135,7 +135,7 @@ struct Cancel {
     }
 };
 
-/// What became of a Call.
+/// The result of a Call.
 struct Answer {
     static constexpr Message kMessage = Message::Answer;
     std::uint32_t call = 0;
@@ -312,7 +312,7 @@ public:
             std::chrono::milliseconds tick,
             std::chrono::milliseconds sendTimeout);
 
-    /// False: the other side is gone, or takes nothing any more.
+    /// Returns false if the other side is gone, or reads nothing any more.
     bool send(std::string_view frame);
     /// Throws PluginException for a frame that is too long.
     Received receive(Frame& frame);

@@ -30,7 +30,7 @@ using Clock = std::chrono::steady_clock;
 
 constexpr milliseconds kFirstWait{100};
 constexpr milliseconds kLongestWait{10000};
-/// How often cancel tokens are looked at during the wait.
+/// How often the wait checks cancel tokens.
 constexpr milliseconds kTick{20};
 /// A longer line that a process prints is logged in pieces.
 constexpr std::size_t kLongestOutputLine = 65536;
@@ -43,7 +43,7 @@ milliseconds restartWait(int deathsInARow) {
     return jittered(std::min(kFirstWait * (1 << std::min(deathsInARow - 2, 10)), kLongestWait));
 }
 
-/// Whether its handler need not be asked any more.
+/// Returns true if the handler need not decide it any more.
 bool isOver(const RunningJob& job) {
     const CancelReason reason = job.cancelled();
     return reason == CancelReason::Lost || reason == CancelReason::Shutdown;
@@ -113,7 +113,7 @@ private:
         try {
             body();
         } catch (...) {
-            // Only memory can be missing here, or descriptors. Jobs without outcome are handed back.
+            // Only a lack of memory or descriptors leads here. Jobs without outcome are handed back.
             process_.reset();
             complain(std::string(operation) + " could not be called");
         }
@@ -175,7 +175,7 @@ private:
         job.setOutcome({JobOutcome::Kind::Failed, death, "", 0});
     }
 
-    /// Draws the conclusions; how the process died, empty if it lives.
+    /// Draws the conclusions of a run; returns how the process died, empty if it lives.
     std::string note(const IsolatedProcess::End& end,
                      const std::string& doing,
                      const LogFields& fields) {
@@ -215,7 +215,7 @@ private:
         config_ = std::move(config);
     }
 
-    /// Makes sure that there is a process with the configuration of now. False: there is none, and the jobs know.
+    /// Makes sure that a process with the present configuration runs. Returns false without one; the jobs have outcomes then.
     bool ready(std::span<RunningJob* const> jobs) {
         if (!process_) {
             while (Clock::now() < notBefore_) {
@@ -269,7 +269,7 @@ IsolatedHandler::IsolatedHandler(std::shared_ptr<PluginGeneration> generation,
     }
     outputEnd_ = Descriptor(ends[0]);
     outputBegin_ = Descriptor(ends[1]);
-    // What is left is read at the end, when nobody may write any more. Only our end: theirs is another description.
+    // The rest is read at the end, when no process may write any more. Only this end: the child's is another description.
     ::fcntl(outputEnd_.get(), F_SETFL, O_NONBLOCK);
     logThread_ = std::thread([this] { (void)runGuarded("handler-log", [this] { forwardLog(); }); });
 }

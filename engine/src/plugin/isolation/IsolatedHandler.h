@@ -15,9 +15,9 @@ namespace drover {
 /// A handler of a loaded plugin whose instances live in processes of their own, one each.
 ///
 /// A process that dies while it has one job costs that job an attempt, with how it ended as the reason. Of several jobs
-/// those with an outcome keep it; the others run again, each alone, so that only the one to blame fails. A process is
-/// started again when the next job comes, after a wait that doubles with every death in a row. One that cannot be started
-/// makes its jobs Unavailable: they cost no attempt.
+/// those with an outcome retain it; the rest run again, each alone, so that only the job at fault fails. A process is
+/// started again when the next job comes, after a wait that doubles with every death in a row. If the start fails, the
+/// jobs are Unavailable, which costs no attempt.
 class IsolatedHandler : public HandlerType, public std::enable_shared_from_this<IsolatedHandler> {
 public:
     /// `handler` is one of the generation's, checked. Throws PluginException if the process has no descriptor left.
@@ -49,7 +49,7 @@ private:
     friend class ProcessInstance;
 
     void forwardLog();
-    /// Logs the whole lines of what the processes printed; `all`: what is left without an end as well.
+    /// Logs whole lines that the processes printed; `all`: a last line without an end as well.
     void logOutput(std::string& text, bool all) const;
 
     const std::shared_ptr<PluginGeneration> generation_;
@@ -57,9 +57,9 @@ private:
     const ProcessIsolation isolation_;
     const InProcessHandler described_;
     Descriptor logEnd_;    ///< Where the processes' log lines arrive.
-    Descriptor logBegin_;  ///< What they are handed.
+    Descriptor logBegin_;  ///< The end that they inherit.
     Descriptor
-        outputEnd_;  ///< Where what they print arrives, which would otherwise wait for a reader of our own,
+        outputEnd_;  ///< Where their printed text arrives, which would otherwise wait for a reader of the engine,
     Descriptor outputBegin_;  ///< and their standard output and error.
     std::thread logThread_;
 };

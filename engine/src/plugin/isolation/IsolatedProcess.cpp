@@ -16,15 +16,15 @@ namespace {
 
 using std::chrono::milliseconds;
 
-/// How often cancel tokens, the hard timeout and the life of the child are looked at while it is silent.
+/// How often cancel tokens, the hard timeout and the life of a silent child are checked.
 constexpr milliseconds kTick{20};
-/// The child has a thread that only reads: one that leaves a message lying for so long is stopped or starved.
+/// The child has a thread that only reads: a message unread for so long means that it is stopped or starved.
 constexpr milliseconds kSendTimeout{10000};
 /// How long loading the plugin and making the handler may take.
 constexpr milliseconds kStartTimeout{30000};
 /// How long destroying the handler may take.
 constexpr milliseconds kStopTimeout{5000};
-/// How long a child that closed its connection may take to be dead. It is dying most likely.
+/// How long a child that closed its connection, and is most likely dying, may take to be dead.
 constexpr milliseconds kDyingTimeout{1000};
 
 }  // namespace
@@ -53,7 +53,7 @@ IsolatedProcess::IsolatedProcess(
     const ProcessIsolation& isolation, const wire::Hello& hello, int plugin, int log, int output)
     : IsolatedProcess(isolation, hello, plugin, log, output, socketPair()) {}
 
-// The child's end of the pair is closed when this returns: with it open nobody would notice that the child closed its own.
+// The child's end of the pair is closed when this returns: with it open, a close by the child would go unnoticed.
 IsolatedProcess::IsolatedProcess(const ProcessIsolation& isolation,
                                  const wire::Hello& hello,
                                  int plugin,
@@ -73,7 +73,7 @@ IsolatedProcess::IsolatedProcess(const ProcessIsolation& isolation,
 
 IsolatedProcess::~IsolatedProcess() {
     if (!child_.ended({}) && channel_.send(wire::encode(wire::Stop{}))) {
-        // What its threads still ask for is not answered any more; they must not wait for it.
+        // Further calls of its threads get no answer; they must not wait for one.
         (void)child_.ended(kStopTimeout);
     }
 }
@@ -112,7 +112,7 @@ void IsolatedProcess::greet(const wire::Hello& hello) {
 }
 
 void IsolatedProcess::configure(const wire::Config& config) {
-    // If this fails the next run tells how the process ended.
+    // If this fails, the next run reports how the process ended.
     (void)channel_.send(wire::encode(wire::Configure{config}));
 }
 
@@ -207,7 +207,7 @@ bool IsolatedProcess::take(const wire::Frame& frame, Conversation& with, End& en
 
 void IsolatedProcess::takeOutcome(wire::Outcome message, Conversation& with) {
     if (message.run != with.run) {
-        return;  // A thread that the handler left behind decides a job that is not its any more.
+        return;  // A thread that the handler left behind decides a job that it no longer has.
     }
     JobOutcome& outcome = message.outcome;
     const bool sensible = message.job < with.jobs.size() &&
@@ -249,7 +249,7 @@ void IsolatedProcess::serve(const wire::Call& call, const Conversation& with) {
                 throw PluginException("a call that does not exist");
         }
     }
-    // A child that is gone is noticed by the one who receives.
+    // A dead child is noticed by receive().
     (void)channel_.send(wire::encode(answer));
 }
 
@@ -275,7 +275,7 @@ std::string IsolatedProcess::bury(const std::string& why, milliseconds dying, Co
             }
         }
     } catch (const PluginException&) {
-        // Garbage; what came before it counts.
+        // Garbage; messages before it count.
     }
     return end;
 }

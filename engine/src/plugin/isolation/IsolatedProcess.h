@@ -19,7 +19,7 @@ class Logger;
 
 namespace drover {
 
-/// One handler process with one instance of a handler in it, as the engine sees it.
+/// One handler process with one instance of a handler, from the side of the engine.
 ///
 /// The process dies with the thread that made this object: PR_SET_PDEATHSIG looks at threads.
 /// Threads: the one that made it.
@@ -27,7 +27,7 @@ class IsolatedProcess {
 public:
     using Clock = std::chrono::steady_clock;
 
-    /// What a run left behind.
+    /// The result of a run.
     struct End {
         /// How the process ended, if it did: "handler process ended by SIGSEGV".
         std::optional<std::string> death;
@@ -49,10 +49,10 @@ public:
 
     [[nodiscard]] pid_t pid() const noexcept { return child_.pid(); }
 
-    /// The next run sees this configuration.
+    /// Gives the next run this configuration.
     void configure(const wire::Config& config);
-    /// Runs the jobs; `decided` tells whose outcome has arrived, and has an element for each. `untimed`: a soft timeout
-    /// that has passed is not told.
+    /// Runs the jobs; `decided` has an element for each job, true once its outcome has arrived. `untimed`: a soft timeout
+    /// that has passed is not sent.
     [[nodiscard]] End process(std::span<RunningJob* const> jobs,
                               std::vector<bool>& decided,
                               bool untimed);
@@ -78,12 +78,12 @@ private:
     static Sockets socketPair();
     void greet(const wire::Hello& hello);
     [[nodiscard]] End converse(const std::string& request, Conversation& with);
-    /// True: the conversation is over.
+    /// Returns true at the end of the conversation.
     bool take(const wire::Frame& frame, Conversation& with, End& end);
     void takeOutcome(wire::Outcome message, Conversation& with);
     void serve(const wire::Call& call, const Conversation& with);
     void pushCancels(Conversation& with);
-    /// Makes sure that it is dead and says how it ended; `why` the engine kills it if it does not end within `dying`.
+    /// Makes sure that it is dead and returns how it ended. `why`: the reason of a kill if it does not end within `dying`.
     /// Outcomes that are still on the way count.
     [[nodiscard]] std::string bury(const std::string& why,
                                    std::chrono::milliseconds dying,

@@ -25,10 +25,10 @@ constexpr unsigned kMachine = EM_PPC64;
 #elif defined(__s390x__)
 constexpr unsigned kMachine = EM_S390;
 #else
-constexpr unsigned kMachine = EM_NONE;  // Not known here: the dynamic linker decides.
+constexpr unsigned kMachine = EM_NONE;  // Unknown here: the dynamic linker decides.
 #endif
 
-/// Whether [offset, offset + length) lies within a file of `size` bytes; no sum that could overflow.
+/// Returns true if [offset, offset + length) lies within a file of `size` bytes; without a sum that could overflow.
 bool within(std::uint64_t offset, std::uint64_t length, std::uint64_t size) {
     return offset <= size && length <= size - offset;
 }
@@ -118,7 +118,7 @@ std::optional<std::string> elfComplaint(std::string_view bytes) {
             return truncated(size, "segments");
         }
     }
-    // The section headers come last in what linkers write: they tell of a missing tail that no segment covers.
+    // Linkers write the section headers last: they show a missing tail that no segment covers.
     if (header.e_shoff != 0 &&
         !within(header.e_shoff, std::uint64_t{header.e_shnum} * header.e_shentsize, size)) {
         return truncated(size, "section headers");

@@ -7,13 +7,13 @@
 
 namespace drover {
 
-/// Looks at the bytes of a shared object before the dynamic linker does, which dies of SIGBUS on a truncated one.
-/// Returns what is wrong and what would be right; std::nullopt: an ELF shared object of this machine, complete.
+/// Checks the bytes of a shared object before the dynamic linker sees them (docs/pitfalls.md#d3).
+/// Returns the mistake with the expectation; std::nullopt: an ELF shared object of this machine, complete.
 [[nodiscard]] std::optional<std::string> elfComplaint(std::string_view bytes);
 
-/// The names of symbols that the file defines as unique in the process (STB_GNU_UNIQUE), as g++ makes them of static variables
-/// in inline functions and templates: every library that has one of them uses the first one's variable, another generation
-/// of the same plugin included. `bytes` is a file without complaint; empty if it has no table of dynamic symbols.
+/// Returns the names of symbols that the file defines as unique in the process (STB_GNU_UNIQUE), as g++ makes them of static
+/// variables in inline functions and templates (docs/pitfalls.md#d6). `bytes` is a file without complaint; empty if it has no
+/// table of dynamic symbols.
 [[nodiscard]] std::vector<std::string> uniqueSymbols(std::string_view bytes);
 
 }  // namespace drover

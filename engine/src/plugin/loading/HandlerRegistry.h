@@ -10,15 +10,15 @@
 
 namespace drover {
 
-/// Which handlers serve which queue.
+/// The handlers of each queue.
 ///
-/// A handler's default queue is an alias of the configuration or else a queue's own name; the resolver, which knows the
-/// configuration, tells which. Immutable: a change of plugins makes a new one.
+/// A handler's default queue is an alias of the configuration or else a queue's own name; the resolver, which has the
+/// configuration, decides. Immutable: a change of plugins makes a new one.
 /// Threads: every method may be called from any thread.
 class HandlerRegistry {
 public:
     using Types = std::vector<std::shared_ptr<HandlerType>>;
-    /// From a handler's default queue to the name that tells queues apart (the alias or the name on the wire).
+    /// From a handler's default queue to the name that identifies the queue (the alias or the name on the wire).
     using QueueResolver = std::function<std::string(const std::string& defaultQueue)>;
 
     HandlerRegistry() = default;
@@ -26,9 +26,9 @@ public:
     /// queue, or if two of them serve every name there.
     HandlerRegistry(const Types& types, const QueueResolver& resolve);
 
-    /// Every queue that some handler serves, sorted.
+    /// Returns every queue with a handler, sorted.
     [[nodiscard]] std::vector<std::string> queues() const;
-    /// The handlers of a queue, in the order they were given; empty if nobody serves it.
+    /// Returns the handlers of a queue, in the order they were given; empty if there are none.
     [[nodiscard]] const Types& handlersOf(const std::string& queue) const;
 
 private:

@@ -13,7 +13,7 @@ namespace drover {
 
 namespace {
 
-/// A copy that makes no progress for so long counts as finished; a broken one is refused and looked at again when it goes
+/// A copy without progress for so long counts as finished; a broken file is refused and checked again when it goes
 /// on.
 constexpr std::chrono::milliseconds kQuiet{300};
 FileIdentity identityOf(const struct stat& status) {

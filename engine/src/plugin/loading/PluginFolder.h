@@ -8,11 +8,11 @@
 
 namespace drover {
 
-/// What tells a file from what was at its path before.
+/// The identity of a file, which differs from that of an earlier file at its path.
 struct FileIdentity {
     std::uint64_t device = 0, inode = 0, size = 0;
     std::int64_t modifiedNs = 0;
-    std::uint32_t mode = 0, user = 0, group = 0;  ///< What requireTrusted() looks at.
+    std::uint32_t mode = 0, user = 0, group = 0;  ///< For requireTrusted().
 
     bool operator==(const FileIdentity&) const = default;
 };
@@ -25,13 +25,13 @@ struct PluginFile {
     FileIdentity properties;  ///< Of the <name>.properties beside it; none: as made by default.
 };
 
-/// Those of a folder, sorted by name.
+/// The plugin files of a folder, sorted by name.
 struct PluginFiles {
     std::vector<PluginFile> files;
-    std::string error;  ///< Why some may be missing here that are there; empty: none is.
+    std::string error;  ///< Why some files may be missing here; empty: none is.
 };
 
-/// The plugin files of a folder, and which of them are finished: a file that somebody is still copying is none of ours.
+/// The plugin files of a folder, and which of them are finished: a file that is still being copied does not count.
 /// Threads: one at a time.
 class PluginFolder {
 public:
@@ -42,8 +42,8 @@ public:
     [[nodiscard]] const std::string& path() const { return path_; }
     /// Every *.so with a plugin's name. A folder that does not exist has none.
     [[nodiscard]] PluginFiles files() const;
-    /// Whether nothing of the file, nor of the properties beside it, has changed for a while. Asked again and again, with the
-    /// same `now` for all files.
+    /// Returns true if neither the file nor the properties beside it have changed for a while. Called again and again, with
+    /// the same `now` for all files.
     [[nodiscard]] bool settled(const PluginFile& file, Clock::time_point now);
 
 private:

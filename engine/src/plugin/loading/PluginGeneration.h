@@ -39,17 +39,17 @@ public:
         return isolation_;
     }
 
-    /// One for each handler, in the order of the descriptor.
+    /// Returns one type for each handler, in the order of the descriptor.
     [[nodiscard]] std::vector<std::shared_ptr<HandlerType>> handlerTypes();
 
-    /// Reads the reloadable keys again; the others keep their values. Each instance learns of it before its next run
-    /// after the returned change was made, which this must outlive. Throws ConfigException.
+    /// Reads the reloadable keys again; other keys retain their values. Each instance gets them before its next run after
+    /// the returned change was made, which this must outlive. Throws ConfigException.
     [[nodiscard]] std::function<void()> prepare(const ConfigLookup& lookup);
     /// The same at once.
     void reconfigure(const ConfigLookup& lookup) { prepare(lookup)(); }
     [[nodiscard]] std::shared_ptr<const ConfigValues> config() const;
 
-    /// Jobs that its handlers were given.
+    /// Returns how many jobs its handlers were given.
     [[nodiscard]] std::uint64_t jobsRun() const noexcept { return jobsRun_; }
     void countJobs(std::size_t count) noexcept { jobsRun_ += count; }
 

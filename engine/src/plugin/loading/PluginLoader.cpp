@@ -28,7 +28,7 @@ void fillFromHandlerPlugin(LoadedPlugin& plugin, const SharedObject& file, void*
 }
 
 void fillFromService(LoadedPlugin& plugin, const SharedObject& file, void* function) {
-    // The stamp is C: it is compared before any C++ type of the plugin is looked at.
+    // The stamp is C: it is compared before any C++ type of the plugin is read.
     void* const stampFunction = file.symbol(DROVER_BUILD_STAMP_SYMBOL);
     if (stampFunction == nullptr) {
         throw PluginException(file.path() + ": it exports " DROVER_SERVICE_SYMBOL

@@ -5,9 +5,9 @@
 
 namespace drover {
 
-/// What is mapped of loaded plugin files, bytes.
+/// The mapped bytes of loaded plugin files.
 struct PluginMemory {
-    std::uint64_t rss = 0;  ///< In memory: what was touched of the private copy, and ownPages.
+    std::uint64_t rss = 0;  ///< In memory: touched pages of the private copy, and ownPages.
     /// Not the copy's any more: relocated, written to, or static objects without a value.
     std::uint64_t ownPages = 0;
 

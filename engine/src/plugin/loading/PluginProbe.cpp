@@ -18,7 +18,7 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-/// More than any message has; the rest of what a plugin prints is not kept.
+/// More than any message has; further text of a plugin is dropped.
 constexpr std::size_t kMostOutput = 65536;
 
 std::chrono::milliseconds until(Clock::time_point deadline) {
@@ -26,7 +26,7 @@ std::chrono::milliseconds until(Clock::time_point deadline) {
                     std::chrono::milliseconds(0));
 }
 
-/// Reads until nobody holds the other end; false when the time is over.
+/// Reads until the other end is closed; returns false when the time is over.
 bool readAll(int output, Clock::time_point deadline, std::string& text) {
     while (true) {
         pollfd waited{output, POLLIN, 0};
@@ -48,7 +48,7 @@ bool readAll(int output, Clock::time_point deadline, std::string& text) {
     }
 }
 
-/// The last line that says something, without the program's name.
+/// Returns the last line that is not empty, without the program's name.
 std::string lastLine(std::string output) {
     while (!output.empty() && output.back() == '\n') {
         output.pop_back();

@@ -6,8 +6,8 @@
 
 namespace drover {
 
-/// Tries a plugin file out in a child process: `drover plugin check FILE`. What crashes, exits or hangs there does it
-/// without the engine.
+/// Tries a plugin file in a child process: `drover plugin check FILE`. A crash, an exit or a hang there does not concern
+/// the engine.
 /// Threads: any.
 class PluginProbe {
 public:
@@ -15,7 +15,7 @@ public:
     /// values that it will have.
     PluginProbe(std::vector<std::string> options, std::chrono::milliseconds timeout);
 
-    /// Throws PluginException with what the child found, or what became of it.
+    /// Throws PluginException with the child's complaint, or with how the child ended.
     void check(const std::string& path) const;
 
 private:

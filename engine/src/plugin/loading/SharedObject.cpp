@@ -64,7 +64,7 @@ std::string readAll(const std::string& path) {
             refuseErrno(path, "cannot be read");
         }
         if (got == 0) {
-            break;  // It shrank meanwhile; the check of the ELF headers says whether that hurts.
+            break;  // It shrank meanwhile; the check of the ELF headers decides whether that matters.
         }
         have += static_cast<std::size_t>(got);
     }
@@ -91,7 +91,7 @@ std::string sha256Of(const std::string& bytes) {
     return Poco::DigestEngine::digestToHex(digest.digest());
 }
 
-/// What a reason of the dynamic linker means, where its words do not tell.
+/// Returns the meaning of a linker's reason, where its words are not clear.
 const char* explanationOf(const std::string& why) {
     if (why.find("static TLS block") != std::string::npos) {
         return ". It has thread-local variables of the initial-exec model "
@@ -138,7 +138,7 @@ SharedObject::SharedObject(const std::string& path,
         refuseErrno(path, "no memory for its private copy");
     }
     writeAll(path, copy.get(), bytes);
-    // Handler processes map the same pages: nobody may write to them any more.
+    // Handler processes map the same pages: no process may write to them any more.
     if (::fcntl(copy.get(),
                 F_ADD_SEALS,
                 F_SEAL_WRITE | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) != 0) {
@@ -179,7 +179,7 @@ void* SharedObject::symbol(const char* name) const {
     if (found == nullptr) {
         return nullptr;
     }
-    // dlsym looks into the libraries that the plugin needs as well; only its own symbols say what it is.
+    // dlsym looks into the libraries that the plugin needs as well; only its own symbols decide its kind.
     link_map* own = nullptr;
     void* owner = nullptr;
     Dl_info info{};

@@ -12,8 +12,8 @@ void requireAllowed(const std::string& path,
 
 /// A plugin file in this process.
 ///
-/// Loaded from a private copy in memory, never from its path: a file overwritten in place would crash the process, and the
-/// dynamic linker answers a path that it has open with the old library. So a plugin must not count on finding files beside
+/// Loaded from a private copy in memory, never from its path (docs/pitfalls.md#d4): a file overwritten in place would crash
+/// the process, and an open path gives the old library again. So a plugin must not count on files beside
 /// itself ($ORIGIN). All symbols are bound at once and stay private to it. Never closed: its code has run, and threads,
 /// exit functions or exception types of it may be anywhere.
 class SharedObject {
@@ -28,10 +28,10 @@ public:
     /// The same from the private copy of another process, which has checked it; `copy` stays open.
     SharedObject(std::string path, std::string sha256, int copy);
 
-    /// What the dynamic linker calls the file that was loaded from this private copy.
+    /// Returns the dynamic linker's name of the file that was loaded from this private copy.
     [[nodiscard]] static std::string nameOf(int copy);
 
-    /// nullptr if it does not export `name` itself.
+    /// Returns nullptr if it does not export `name` itself.
     [[nodiscard]] void* symbol(const char* name) const;
     [[nodiscard]] const std::string& path() const noexcept { return path_; }
     /// Of the bytes that were loaded, in hex.
@@ -44,7 +44,7 @@ public:
     [[nodiscard]] int copy() const noexcept { return copy_; }
     /// The file's name without folder and ".so".
     [[nodiscard]] std::string stem() const;
-    /// Of the file, and so about what it takes in memory.
+    /// Returns the size of the file, about its size in memory.
     [[nodiscard]] std::size_t size() const noexcept { return size_; }
 
 private:
