@@ -48,7 +48,7 @@ std::string beside(std::int64_t count, std::int64_t other, const std::string& wh
            (other == 0 ? "" : " (" + std::to_string(other) + " by " + who + ")");
 }
 
-constexpr const char* kHead = R"(# What breaks, and what is promised then
+constexpr const char* kHead = R"(# Faults and promises
 
 Each row is a fault that `tests/faults` makes while one producer and its consumers, as real processes, work under load. They
 reach a real Redis and a real PostgreSQL through two proxies. The load writes each request and each answer to a log before it
@@ -59,15 +59,16 @@ goes on. When all jobs are done, a checker compares that log with the database a
   their rows, and each rejection has its cause;
 - Redis holds no job that is still to be done, in two lists or in none, no lock without an active job, no leftover key.
 
-`CheckerTest` plants mistakes of each kind, and passes if the checker finds exactly that one.
+`CheckerTest` plants mistakes of each kind, and requires that exactly the planted one is found.
 
-A server may lose by itself what it had confirmed: no client can bring that back. The rig counts it, and excuses nothing else:
+A server may lose data that it had confirmed, which no client can bring back. The rig counts such losses, and excuses nothing
+else:
 
-- When Redis is rewound or emptied, or a replica takes its place, the rig first cuts off every client, and reads which jobs are
-  there before and after. Where two masters lived beside each other, it reads what only the demoted one had.
-- When PostgreSQL is rewound, it reads which outcomes are there before and after. An outcome is excused only if its job is
-  done, and so gone from Redis; jobs that Redis still has must be decided again. A user who was told of a seat in the lost time
-  may find it sold to another: the seat went with the outcome.
+- When Redis is rewound or emptied, or a replica takes its place, the rig first cuts off every client. It reads the jobs before
+  and after. Where two masters lived beside each other, it reads the jobs of the demoted one alone.
+- When PostgreSQL is rewound, the rig reads the outcomes before and after. A lost outcome is excused only if its job is done, and
+  so gone from Redis; jobs that Redis still has must be decided again. A user who got a seat in the lost time may find it sold
+  to another: the seat went with the outcome.
 
 `./dev faults` repeats everything, `./dev faults NAME` one row. The rows were made by:
 
@@ -75,10 +76,10 @@ A server may lose by itself what it had confirmed: no client can bring that back
 
 constexpr const char* kLegend = R"(
 *Accepted* counts 201 answers; *not accepted* every other answer, and requests without one, such as those sent while no producer
-ran. *Lost* counts accepted requests without outcome; those that a server lost by itself are in brackets. *Doubled* counts
-effects that happened twice or beyond a limit; jobs that a middlebox ordered by saying a request twice are in brackets: they
-hold no second seat. *Seconds* is the time from the end of the fault until a request that came after it was decided, on a
-machine of two cores that did other work as well.
+ran. *Lost* counts accepted requests without outcome; requests that a server lost by itself are in brackets. *Doubled* counts
+effects that happened twice or beyond a limit; in brackets are jobs of requests that a middlebox sent twice, which hold no
+second seat. *Seconds* is the time from the end of the fault until a later request was decided, on a machine of two cores
+that did other work as well.
 
 | Fault | Promise | Accepted | Not accepted | Lost | Doubled | Seconds | |
 |---|---|---|---|---|---|---|---|
