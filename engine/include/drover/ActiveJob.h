@@ -55,7 +55,7 @@ public:
     [[nodiscard]] std::string_view name() const noexcept { return text(job_->name); }
     /// Qualified: "<prefix>:<queue>".
     [[nodiscard]] std::string_view queue() const noexcept { return text(job_->queue); }
-    /// JSON, byte for byte as somebody added it.
+    /// JSON, byte for byte as it was added.
     [[nodiscard]] std::string_view data() const noexcept { return text(job_->data); }
     /// JSON in the stored form, with short names.
     [[nodiscard]] std::string_view opts() const noexcept { return text(job_->opts); }
@@ -89,11 +89,11 @@ private:
     const drover_job* job_;
 };
 
-/// A job while a handler has it: its fields, its outcome, and what the engine does for it meanwhile.
+/// A job while a handler has it: its fields, its outcome, and calls to the engine.
 ///
-/// The outcome set first stands; setting another one later is no error and changes nothing. A job left without an outcome
+/// The outcome set first stands; setting another one later is not an error and changes nothing. A job left without an outcome
 /// is handed back to its queue without costing an attempt.
-/// Failure: text that is not what the engine asks for throws std::invalid_argument; a job that is not ours any more throws
+/// Failure: text that the engine refuses throws std::invalid_argument; a job that another worker holds now throws
 /// JobLost, Redis away throws Unavailable. None of them needs a catch: out of process() each does the right thing.
 /// A view: copies share the outcome, and all of them end with the handler's call.
 /// Threads: every method may be called from any thread while process() runs.
@@ -159,18 +159,18 @@ public:
         }
     }
 
-    /// Whether an outcome has been set, here or through a copy.
+    /// Returns true if an outcome has been set, here or through a copy.
     [[nodiscard]] bool decided() const noexcept {
         return decided_->load(std::memory_order_acquire);
     }
 
     // While it runs. Each is one round trip to Redis.
 
-    /// `json`: any JSON value; a number from 0 to 100 is what dashboards draw.
+    /// `json`: any JSON value; dashboards draw a number from 0 to 100.
     void updateProgress(std::string_view json) {
         check("updateProgress", host_->update_progress(call_, index_, bytes(json)));
     }
-    /// Replaces the stored data; data() keeps what was claimed.
+    /// Replaces the stored data; data() stays as it was claimed.
     void updateData(std::string_view json) {
         check("updateData", host_->update_data(call_, index_, bytes(json)));
     }
@@ -196,7 +196,7 @@ public:
 
     // Cancel token.
 
-    /// Whether the handler should stop. Reads one flag: cheap enough for a loop.
+    /// Returns true if the handler should stop. Reads one flag: cheap enough for a loop.
     [[nodiscard]] bool cancelled() const noexcept { return cancelCause() != CancelCause::None; }
     [[nodiscard]] CancelCause cancelCause() const noexcept {
         return static_cast<CancelCause>(host_->cancelled(call_, index_));

@@ -14,16 +14,16 @@ namespace drover {
 /// Threads: const methods may be called from any thread.
 struct Backoff {
     std::string type =
-        "fixed";  ///< "fixed", "exponential", or a name that the handler's own backoff knows.
+        "fixed";  ///< "fixed", "exponential", or a name for the handler's own backoff.
     std::chrono::milliseconds delay{0};  ///< Base delay; 0 retries at once.
     double jitter = 0.0;                 ///< Share of the delay drawn at random, in [0, 1].
-    /// Members that only a handler's own backoff knows, name to JSON text, in order.
+    /// Members for a handler's own backoff, name to JSON text, in order.
     std::vector<std::pair<std::string, std::string>> extra;
 
-    /// Whether delayAfter() knows the type.
+    /// Returns true if delayAfter() supports the type.
     [[nodiscard]] bool isBuiltIn() const { return type == "fixed" || type == "exponential"; }
 
-    /// The wait after `attemptsMade` failed attempts (counted from 1).
+    /// Returns the wait after `attemptsMade` failed attempts (counted from 1).
     /// Exponential: `delay * 2^(attemptsMade - 1)`, also for a count below 1, which another client may have stored. `random` in
     /// [0, 1) places it within the jitter. A delay of -1 stays -1: the job is not repeated.
     /// Throws Poco::InvalidArgumentException if the type is not built in.

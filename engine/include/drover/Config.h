@@ -19,7 +19,7 @@ enum class ConfigType {
     Boolean = DROVER_CONFIG_BOOL
 };
 
-/// A key that the plugin wants: `<plugin>.<name>` in .properties files. The engine checks type and range before the plugin
+/// A key of the plugin: `<plugin>.<name>` in .properties files. The engine checks type and range before the plugin
 /// sees a value.
 struct ConfigKey {
     std::string name = {};  ///< The unit is in the name, as in "timeoutMs".
@@ -35,7 +35,7 @@ struct ConfigKey {
     std::string description = {};
 };
 
-/// The checked values of the declared keys. A view: valid during the call it was handed to; copy what you keep.
+/// The checked values of the declared keys. A view: valid during the call it was handed to; copy values for later.
 ///
 /// Asking for a key that was not declared, or in another type, throws std::logic_error; for one that has neither value nor
 /// default std::out_of_range.
@@ -46,7 +46,7 @@ public:
            EngineLog log) noexcept
         : keys_(keys), values_(values), log_(log) {}
 
-    /// Whether the key has a value or a default.
+    /// Returns true if the key has a value or a default.
     [[nodiscard]] bool has(std::string_view key) const {
         return values_->values[indexOf(key)].data != nullptr;
     }

@@ -19,7 +19,7 @@ public:
     void rethrow() const override { throw *this; }
 };
 
-// Poco wants name, className, clone and rethrow from every class; its own macro would need a source file.
+// Poco needs name, className, clone and rethrow of every class; its own macro would need a source file.
 // NOLINTBEGIN(bugprone-macro-parentheses): a class name cannot stand in parentheses.
 #define DROVER_DECLARE_EXCEPTION(Class, Base)                                                  \
     class Class : public Base {                                                                \
@@ -40,15 +40,15 @@ DROVER_DECLARE_EXCEPTION(RedisIoException, Exception);
 DROVER_DECLARE_EXCEPTION(RedisTimeoutException, RedisIoException);
 /// Redis answered that it does not do it now (LOADING, BUSY, OOM, MISCONF, READONLY): nothing was written, try later.
 DROVER_DECLARE_EXCEPTION(RedisBusyException, RedisIoException);
-/// Redis will refuse until somebody changes the configuration (NOAUTH, WRONGPASS, NOPERM): say so, retry slowly.
+/// Redis refuses until an operator changes the configuration (NOAUTH, WRONGPASS, NOPERM): log it, retry slowly.
 DROVER_DECLARE_EXCEPTION(RedisAuthException, RedisIoException);
 /// Redis answered with an error that a repetition will not cure (WRONGTYPE, a script's own error).
 DROVER_DECLARE_EXCEPTION(ScriptException, Exception);
-/// A job's hash holds what no reader can make sense of; the message names the job and the field. Its neighbours are fine.
+/// A job's hash is unreadable; the message names the job and the field. Its neighbours are fine.
 DROVER_DECLARE_EXCEPTION(JobFormatException, Exception);
 /// The database answered with an error that is the statement's or the data's fault. Infrastructure is Unavailable.
 DROVER_DECLARE_EXCEPTION(StoreException, Exception);
-/// A key is unknown, missing, or its value is out of range; the message names the key and what would be right.
+/// A key is unknown, missing, or its value is out of range; the message names the key and the expectation.
 DROVER_DECLARE_EXCEPTION(ConfigException, Exception);
 /// A plugin was refused; the message names the file and both sides of the disagreement.
 DROVER_DECLARE_EXCEPTION(PluginException, Exception);

@@ -18,7 +18,7 @@
 
 namespace drover {
 
-/// What both kinds of handlers may override. A function that a class does not override is not offered to the engine.
+/// The functions that both kinds of handlers may override. The engine calls only functions that a class overrides.
 /// Threads: an instance is used by one thread at a time, and made and destroyed on that thread.
 class HandlerBase {
 public:
@@ -27,8 +27,8 @@ public:
     HandlerBase& operator=(const HandlerBase&) = delete;
     virtual ~HandlerBase() = default;
 
-    /// Asked before a job is failed for stalling too often: its effect may be there already. std::nullopt: not known.
-    /// Throwing drover::Unavailable hands the job back; it is asked about again.
+    /// Called before a job is failed for stalling too often: its effect may be there already. std::nullopt: unknown.
+    /// Throwing drover::Unavailable hands the job back; the call is repeated later.
     virtual std::optional<Outcome> outcomeOf(const ActiveJob& job) {
         (void)job;
         return std::nullopt;
@@ -48,10 +48,10 @@ public:
     virtual void configure(const Config& config) { (void)config; }
 };
 
-/// Runs one job at a time. The constructor takes `const drover::Config&` or nothing; what it throws refuses the handler.
+/// Runs one job at a time. The constructor has the parameter `const drover::Config&` or none; an exception refuses the handler.
 class Handler : public HandlerBase {
 public:
-    /// Returns what becomes of the job. Throwing drover::Unavailable hands it back; anything else fails it, with the
+    /// Returns the job's outcome. Throwing drover::Unavailable hands the job back; any other exception fails it, with that
     /// exception and those nested in it as the trace. An outcome set on `job` before stands.
     virtual Outcome process(ActiveJob& job) = 0;
 };
@@ -65,7 +65,7 @@ public:
     virtual void process(std::span<ActiveJob> jobs) = 0;
 };
 
-/// What the engine has to know about a handler besides its name.
+/// The settings of a handler besides its name.
 struct HandlerOptions {
     /// The alias under queue.* in the configuration, or else the queue's own name.
     std::string queue = {};
@@ -73,7 +73,7 @@ struct HandlerOptions {
     std::vector<std::string> jobNames = {};
     /// Serves every name that no other handler of the queue serves; `jobNames` must be empty then.
     bool anyJobName = false;
-    /// Of a BatchHandler: most jobs at once. A plain Handler takes one.
+    /// Most jobs at once, for a BatchHandler. A plain Handler gets one.
     std::uint32_t batchMax = 64;
     /// JSON object of queue settings that this handler suggests, e.g. {"maxStalledCount": 10}; empty: none.
     std::string defaultOptions = {};

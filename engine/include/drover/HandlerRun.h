@@ -12,7 +12,7 @@
 
 #include "drover/ActiveJob.h"
 
-// What stands between a C++ handler and the C boundary: exceptions become outcomes here. Hidden, so that two plugins in one
+// The code between a C++ handler and the C boundary: exceptions become outcomes here. Hidden, so that two plugins in one
 // process never share any of it, whatever flags they were built with.
 namespace drover {
 #pragma GCC visibility push(hidden)
@@ -102,8 +102,8 @@ inline void makeUnavailable(std::span<ActiveJob> jobs, const Unavailable& error)
 
 /// Runs jobs by `process(span)` until each has an outcome or was left alone by a run that ended well.
 ///
-/// An exception is blamed on one job: of a batch of one on that job, of a larger one by running the halves of what is
-/// undecided again. Each run is smaller than the one before, so this ends. Moves elements of `jobs` about.
+/// An exception is blamed on one job: in a batch of one on that job, in a larger one by running the halves of the
+/// undecided jobs again. Each run is smaller than the one before, so this ends. Moves elements of `jobs` about.
 template <typename Process>
 void runJobs(std::span<ActiveJob> jobs, Process& process) noexcept {
     try {

@@ -26,7 +26,7 @@ enum class JobState {
 /// Which version's `JSON.stringify(job)` a view imitates: 5.48.1 has no `stalledCounter` and no `deferredFailure`.
 enum class JobView { Bullmq6, Bullmq548 };
 
-/// A job as its hash holds it. A value; `data` and `returnValue` stay the raw JSON that somebody wrote.
+/// A job as its hash holds it. A value; `data` and `returnValue` stay the raw JSON that a client wrote.
 struct Job {
     std::string id;
     std::string name;

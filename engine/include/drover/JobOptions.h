@@ -26,7 +26,7 @@ struct KeepJobs {
 /// The options of a job, BullMQ's `opts`. A value: copyable, no I/O.
 ///
 /// Two JSON forms: public names, as Node's API and its JSON views have them, and the stored form in the job's hash, in
-/// which some names are short (`kl` for keepLogs). Members that this version does not know are carried through.
+/// which some names are short (`kl` for keepLogs). Unknown members are carried through.
 struct JobOptions {
     int attempts =
         0;  ///< Attempts allowed; 0 counts as 1. More than an int holds is read as its maximum.
@@ -41,18 +41,18 @@ struct JobOptions {
     std::optional<std::int64_t> keepLogs;
     std::optional<std::int64_t> stackTraceLimit;
     std::optional<std::int64_t> sizeLimit;  ///< Bytes of `data` allowed.
-    /// Unknown members, name to JSON text, in order. Deduplication, parent, telemetry, repeat and what a child's failure
-    /// does to its parent are here too, always under their public names.
+    /// Unknown members, name to JSON text, in order. Deduplication, parent, telemetry, repeat and the effects of a child's
+    /// failure on its parent are here too, always under their public names.
     std::vector<std::pair<std::string, std::string>> extra;
 
     /// Parses either form; accepts a numeric backoff, missing attempts, exponent numbers and `{}` for an empty array.
     /// Parts of a millisecond are dropped, attempts and keep rules rounded up, null counts as absent. Ranges are not checked
-    /// here: what another client has stored must be readable.
+    /// here: options that another client has stored must be readable.
     /// Throws Poco::InvalidArgumentException naming the member that is wrong.
     static JobOptions parse(std::string_view json);
 
-    /// Reads what is stored with a job, for which BullMQ's workers take any type of JSON: a member of another type counts as
-    /// what they make of it (`attempts` "3" as 3, `removeOnComplete` "false" as true), and one of which they make nothing as
+    /// Reads stored options, in which BullMQ's workers accept any type of JSON: a member of another type counts as they count
+    /// it (`attempts` "3" as 3, `removeOnComplete` "false" as true), and one without a meaning for them counts as
     /// absent. `extra` keeps the text of such a member, and both forms show it. docs/job-options.md has the table.
     /// Throws Poco::InvalidArgumentException only if `json` is not JSON.
     static JobOptions parseStored(std::string_view json);

@@ -23,7 +23,7 @@
 ///     }
 ///
 /// No text harms the process: nesting costs a bit of heap per level and no stack, the whole length is checked (a NUL
-/// byte ends nothing), and numbers stay the text that they are until somebody asks for their value.
+/// byte ends nothing), and numbers stay the text that they are until their value is read.
 /// Threads: everything here may be called from any thread.
 namespace drover {
 
@@ -437,7 +437,7 @@ inline void appendJsonString(std::string& out, std::string_view text) {
 /// Returns true if `text` is one JSON value of any type, nested to any depth, with nothing after it.
 ///
 /// The grammar alone decides, as in JSON.parse: half a surrogate pair written as an escape ("\ud83d") is accepted, since
-/// JSON.stringify writes it for a string cut in two, and so is 1e400, which JSON.parse reads as Infinity. Whoever passes
+/// JSON.stringify writes it for a string cut in two, and so is 1e400, which JSON.parse reads as Infinity. Passing
 /// such a text on unchanged changes nothing.
 [[nodiscard]] inline bool isJson(std::string_view text) {
     return detail::JsonScanner(text, std::numeric_limits<std::size_t>::max()).scan();
@@ -451,7 +451,7 @@ inline void appendJsonString(std::string& out, std::string_view text) {
     if (read.ec != std::errc::result_out_of_range) {
         return value;
     }
-    // Too large or too small: the power of ten of the first digit that counts says which.
+    // Too large or too small: the power of ten of the first digit that counts decides.
     const bool negative = number.front() == '-';
     const std::string_view mantissa = number.substr(0, number.find_first_of("eE"));
     const std::size_t first = mantissa.find_first_of("123456789");
@@ -507,13 +507,13 @@ inline void appendJsonString(std::string& out, std::string_view text) {
 
 /// One JSON value inside a text that was checked: a view, which must not outlive the text. Cheap to copy.
 ///
-/// Nothing is converted before it is asked for, so texts that are only passed on keep their bytes. An accessor of
+/// Nothing is converted before it is read, so texts that are only passed on retain their bytes. An accessor of
 /// another type than the value's returns nothing (std::nullopt, no members) and never throws.
 class JsonView {
 public:
     enum class Type { Null, Boolean, Number, String, Array, Object };
 
-    /// Nesting that parse() accepts unless told otherwise: code that walks a tree recursively then stays on its stack.
+    /// Nesting that parse() accepts by default: code that walks a tree recursively then stays on its stack.
     static constexpr std::size_t kMaxDepth = 512;
 
     /// Checks the whole text. Throws JsonException with reason and place if it is not one JSON value, or nested deeper.

@@ -7,7 +7,7 @@
 
 namespace drover {
 
-/// What a handler decides about a job. A value; made by the functions below.
+/// A handler's decision about a job. A value; made by the functions below.
 struct Outcome {
     enum class Kind {
         Completed,  ///< `text` is the result as JSON.

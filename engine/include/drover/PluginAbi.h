@@ -6,9 +6,9 @@
  * the process: a plugin is never unloaded.
  *
  * Rules that hold everywhere below
- *   Text        UTF-8 in drover_bytes: pointer and length, not NUL-terminated. JSON where it says so.
+ *   Text        UTF-8 in drover_bytes: pointer and length, not NUL-terminated. JSON where noted.
  *   Memory      is freed by the side that allocated it. Bytes handed to a function are valid during that call only, in
- *               both directions: whoever wants to keep them copies them.
+ *               both directions: copy them for later use.
  *   Growth      every struct starts with its size. A newer minor version appends members; read a member only if the size
  *               says that it is there. Arrays hold pointers, so that elements may grow. Reserved members are zero.
  *   Exceptions  never cross this boundary in either direction.
@@ -28,7 +28,7 @@ extern "C" {
 #endif
 
 #define DROVER_ABI_MAGIC UINT32_C(0x44525652) /* "DRVR" */
-/* A loader takes a plugin whose major is its own and whose minor is not newer than its own. */
+/* A loader accepts a plugin whose major is its own and whose minor is not newer than its own. */
 #define DROVER_ABI_MAJOR 1
 #define DROVER_ABI_MINOR 0
 
@@ -64,13 +64,13 @@ typedef struct drover_job {
 /* One run of process() or outcome_of(); opaque, dies when that function returns. */
 typedef struct drover_call drover_call;
 
-/* What host functions answer. */
+/* The answers of host functions. */
 enum {
     DROVER_OK = 0,
     DROVER_E_ARGUMENT = 1, /* no such job index, not JSON, not UTF-8 */
     DROVER_E_TWICE = 2,    /* this job has an outcome already; the first one stands */
     DROVER_E_LOST =
-        3, /* the job is not ours any more (lock lost, job removed): stop working on it */
+        3, /* another worker holds the job, or it is gone (lock lost, job removed): stop */
     DROVER_E_UNAVAILABLE =
         4, /* Redis cannot be reached now; nothing is known to have been written */
     DROVER_E_UNSUPPORTED = 5 /* this host does not offer the function (yet) */
@@ -88,13 +88,13 @@ enum {
     DROVER_NOT_CANCELLED = 0,
     DROVER_CANCELLED_LOST = 1,    /* the lock was lost: whatever is returned is discarded */
     DROVER_CANCELLED_TIMEOUT = 2, /* the handler's soft timeout passed */
-    DROVER_CANCELLED_REMOTE = 3,  /* somebody asked for it */
+    DROVER_CANCELLED_REMOTE = 3,  /* `drover job cancel` */
     DROVER_CANCELLED_SHUTDOWN = 4 /* the process stops now and the grace time is over */
 };
 
-/* What the engine offers. `job` is an index into the array handed to process(); every function is thread-safe.
+/* The functions of the engine. `job` is an index into the array handed to process(); every function is thread-safe.
  *
- * The outcome functions decide what becomes of a job; the first one called for a job counts. A job left without an
+ * The outcome functions decide a job; the first one called for a job counts. A job left without an
  * outcome is handed back to its queue without costing an attempt. */
 typedef struct drover_host_api {
     uint32_t struct_size;
@@ -194,7 +194,7 @@ typedef struct drover_config {
 /* One kind of jobs that a plugin can run. */
 typedef struct drover_handler {
     uint32_t struct_size;
-    uint32_t batch_max; /* most jobs that process() takes at once; 1: a plain handler */
+    uint32_t batch_max; /* most jobs that process() gets at once; 1: a plain handler */
     const char* name;   /* unique within the plugin */
     const char* const*
         job_names; /* the names it serves; count 0: every name that no other handler of the queue serves */

@@ -25,7 +25,7 @@ drover_handler functionsOf() noexcept;
 }  // namespace detail
 #pragma GCC visibility pop
 
-/// What a plugin is: its name, its handlers, its configuration. Handed to DROVER_PLUGIN.
+/// The parts of a plugin: its name, its handlers, its configuration. Handed to DROVER_PLUGIN.
 class PluginBuilder {
 public:
     /// `name`: [A-Za-z][A-Za-z0-9_-]{0,63}, and the stem of the file; also the prefix of its configuration keys.
@@ -56,7 +56,7 @@ public:
         return *this;
     }
 
-    /// Called once per process before any handler is made; what it throws refuses the plugin.
+    /// Called once per process before any handler is made; an exception refuses the plugin.
     PluginBuilder& onInit(void (*init)(const Config&)) {
         init_ = init;
         return *this;
@@ -147,7 +147,7 @@ public:
         return {keyPointers_, values, EngineLog(host, name())};
     }
 
-    /// The plugin of this shared object. The C functions get no pointer of ours before an instance exists, and one shared
+    /// The plugin of this shared object. The C functions get no pointer to it before an instance exists, and one shared
     /// object is one plugin; written once, by the first drover_plugin().
     static inline const Plugin* self = nullptr;
 
@@ -180,7 +180,7 @@ private:
         try {
             self->builder_.shutdown_();
         } catch (...) {
-            // The process ends; nobody is left who could do anything about it.
+            // The process ends; no caller is left to handle it.
         }
     }
 
@@ -272,7 +272,7 @@ public:
                 self.jobs_.front().set(*known);
             }
         } catch (const Unavailable& error) {
-            // What happened to the job cannot be looked up now: it is handed back and asked about again.
+            // The job's outcome cannot be looked up now: it is handed back and decided again.
             makeUnavailable(self.jobs_, error);
         } catch (...) {
             self.complain("outcomeOf");  // Then nothing is known.
@@ -388,7 +388,7 @@ const drover_plugin_descriptor* describePlugin(Make make) noexcept {
 #pragma GCC visibility pop
 }  // namespace drover
 
-/// Exports a handler plugin. The argument is a PluginBuilder; nothing runs before the engine asks for the descriptor.
+/// Exports a handler plugin. The argument is a PluginBuilder; nothing runs before the engine reads the descriptor.
 #define DROVER_PLUGIN(...)                                                                  \
     extern "C" DROVER_EXPORT const drover_plugin_descriptor* drover_plugin(void) noexcept;  \
     extern "C" DROVER_EXPORT const drover_plugin_descriptor* drover_plugin(void) noexcept { \

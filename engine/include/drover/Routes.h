@@ -42,7 +42,7 @@ struct ResponseDoc {
     int status = 200;
     std::string description;
     std::string schema;
-    /// Headers of this answer that a client may want: name and description.
+    /// Headers of this answer for the document: name and description.
     std::vector<std::pair<std::string, std::string>> headers = {};
 };
 
@@ -67,7 +67,7 @@ public:
     }
 };
 
-/// What a handler answers. `body` is sent as it is.
+/// The answer of a handler. `body` is sent as it is.
 struct Response {
     int status = 200;
     std::string body;
@@ -104,7 +104,7 @@ struct Route {
     std::string summary;
     std::string tag;
     std::string
-        source;  ///< Who registered it, for messages: "plugin reservation-api", "producer.properties api.route.x".
+        source;  ///< Its origin, for messages: "plugin reservation-api", "producer.properties api.route.x".
     std::vector<Parameter> parameters;
     std::vector<ResponseDoc> responses;
     Auth auth = Auth::None;
@@ -128,8 +128,8 @@ public:
 
     [[nodiscard]] std::shared_ptr<const Table> snapshot() const;
 
-    /// Makes `table`, a snapshot of another Routes, the table of this one. What was added here since that other one was
-    /// made of it is lost.
+    /// Makes `table`, a snapshot of another Routes, the table of this one. Routes added here since that copy was made are
+    /// lost.
     void publish(std::shared_ptr<const Table> table);
 
 private:

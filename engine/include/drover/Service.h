@@ -30,8 +30,8 @@ public:
     /// Every key and raw value below `prefix` (for tables such as api.route.<name>.*), the prefix cut off, sorted.
     [[nodiscard]] virtual std::vector<std::pair<std::string, std::string>> below(
         const std::string& prefix) const = 0;
-    /// Who gave the value of a key, one of below() included, for messages: "conf/producer.properties:12".
-    /// Empty: nobody did.
+    /// Returns the source of a key's value, also for keys of below(), for messages: "conf/producer.properties:12".
+    /// Empty: no value was given.
     [[nodiscard]] virtual std::string origin(const std::string& key) const = 0;
 };
 
@@ -41,7 +41,7 @@ struct HealthReport {
     std::string detail;  ///< Shown; no secrets.
 };
 
-/// What the engine hands to a service: one configuration, and what belongs to it. The one of its constructor outlives it.
+/// The engine for a service: one configuration, and all that belongs to it. The context of its constructor outlives it.
 class ServiceContext {
 public:
     virtual ~ServiceContext() = default;
@@ -65,22 +65,22 @@ class Service {
 public:
     virtual ~Service() = default;
     virtual void start() {}
-    /// The configuration changes, or a plugin brings or takes along a part of it. `next`, valid during the call, shows it
-    /// as it will be, with a copy of the route table: what is changed there is served once everybody has agreed; health
-    /// checks are not added here. Whatever is thrown refuses the configuration, and then nothing changes anywhere.
-    /// Returns what makes the rest of the change, or nothing; that must not throw, and is not called if somebody else
-    /// refuses. Called between start() and stop(), while requests are served.
+    /// Prepares a change of the configuration, by a file or by a plugin that comes or goes. `next`, valid during the call,
+    /// has the future configuration and a copy of the route table: changes to it are served once every part has agreed;
+    /// health checks are not added here. An exception refuses the configuration, and then nothing changes anywhere.
+    /// Returns a function that makes the rest of the change, or an empty one; it must not throw, and is not called if
+    /// another part refuses. Called between start() and stop(), while requests are served.
     [[nodiscard]] virtual std::function<void()> prepareReload(ServiceContext& next) {
         (void)next;
         return {};
     }
-    /// Stops within `grace`: what is in flight may end, then it is cut off.
+    /// Stops within `grace`: work in flight may end, then it is cut off.
     virtual void stop(std::chrono::milliseconds grace) { (void)grace; }
-    /// After stop(): whether something that was cut off still runs. The process then ends without destroying the service.
+    /// Returns true, after stop(), if something cut off still runs. The process then ends without destroying the service.
     [[nodiscard]] virtual bool stillBusy() const { return false; }
 };
 
-/// What `drover_service()` returns.
+/// The result of `drover_service()`.
 struct ServiceDescriptor {
     const char* buildStamp;  ///< DROVER_BUILD_STAMP of the headers it was built with.
     const char* name;        ///< Also the prefix of its configuration keys.
@@ -88,7 +88,7 @@ struct ServiceDescriptor {
     const char* description;
     std::vector<drover_config_key> configKeys;
     /// Prefixes of open tables below the service's name, such as "route": keys there are not declared one by one, and
-    /// are told by prepareReload() when they change.
+    /// reach prepareReload() when they change.
     std::vector<std::string> configTables;
     std::unique_ptr<Service> (*create)(ServiceContext&);
 };
@@ -97,7 +97,7 @@ struct ServiceDescriptor {
 #define DROVER_BUILD_STAMP_SYMBOL "drover_build_stamp"
 
 /// Exports a service plugin. The stamp is a symbol of its own, in C, so that it can be compared before any C++ type of
-/// the plugin is looked at.
+/// the plugin is read.
 #define DROVER_SERVICE(descriptor)                                                 \
     extern "C" DROVER_EXPORT const char* drover_build_stamp();                     \
     extern "C" DROVER_EXPORT const char* drover_build_stamp() {                    \
