@@ -10,7 +10,7 @@ BEGIN {
   print "`cmake --build --preset dev --target conformance-report` writes this document. The statements are in"
   print "`tests/conformance/statements.tsv`; the test of number 57 is the one whose name begins with `c057_`."
   print ""
-  print "Statements about 6.x run with `bullmq5 = off`, and those about 5.x clients with `on` or `auto`, as they say. The default is"
+  print "Statements about 6.x run with `bullmq5 = off`, and those about 5.x clients with `on` or `auto`, as the statement requires. The default is"
   print "`auto`: Drover follows the rules of 6.x until it sees a 5.x client."
   print ""
   print "`pass`: run, and it held; `–`: does not concern that version; a number without result has the reason behind it."
