@@ -41,7 +41,7 @@ private:
     struct Verdict {
         bool decided = false;             ///< Some job of it.
         std::vector<ActiveJob*> refused;  ///< Each of them alone.
-        std::string reason;               ///< Of the first refusal.
+        std::string reason;               ///< The reason of the first refusal.
     };
 
     void run(std::string_view queue, const Batch& batch);

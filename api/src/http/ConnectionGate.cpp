@@ -176,7 +176,7 @@ void ConnectionGate::acceptAll() {
         } else if (errno == EAGAIN || errno == EWOULDBLOCK) {
             return;
         }
-        // Anything else concerns that one connection, which is gone already.
+        // Any other error concerns this one connection, which is gone already.
     }
 }
 

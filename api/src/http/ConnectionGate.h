@@ -118,7 +118,7 @@ private:
     int epoll_ = -1;
     int wakeup_ = -1;  ///< An eventfd.
 
-    // Of the gate's thread.
+    // Used by the gate's thread alone.
     std::unordered_map<int, std::unique_ptr<Connection>> connections_;
     std::unordered_map<std::string, Group> perAddress_;
     std::size_t turnedAway_ = 0;

@@ -37,7 +37,7 @@ public:
         /// A request that waited longer than this for a thread is answered with 503: when every thread is held by a slow
         /// backend, an answer after the client gave up helps no client.
         std::chrono::milliseconds waitTimeout{1000};
-        std::string name = "http";  ///< Of the threads and the logger.
+        std::string name = "http";  ///< Names the threads and the logger.
     };
 
     /// Binds, so that a taken port is known before anything starts. Throws Poco::Net::NetException.

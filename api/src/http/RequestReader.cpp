@@ -13,7 +13,7 @@ namespace {
 constexpr std::string_view kBlank = " \t";
 /// A buffer that grew beyond this for one request is given back before the next one.
 constexpr std::size_t kKeptCapacity = 16384;
-/// Of empty lines before a request.
+/// The most empty lines before a request.
 constexpr std::size_t kMaxEmptyBytes = 1024;
 
 bool isDigit(char c) {

@@ -11,7 +11,7 @@ namespace drover::api {
 /// The request target, taken apart and decoded.
 struct Target {
     std::string path;                   ///< As received, still encoded, without query.
-    std::vector<std::string> segments;  ///< Of the path, decoded; "/" has none, "/a/" is "/a".
+    std::vector<std::string> segments;  ///< The path, decoded; "/" has none, "/a/" is "/a".
     std::vector<std::pair<std::string, std::string>> query;  ///< Decoded, in order, '+' as blank.
 
     /// Throws HttpError 400 for text that two readers could understand differently: a bad %-escape, %00, text that is not

@@ -25,7 +25,7 @@ struct ConfigKey {
     std::string name = {};  ///< The unit is in the name, as in "timeoutMs".
     ConfigType type = ConfigType::Text;
     std::string defaultValue = {};  ///< As in a file; empty: none.
-    std::int64_t minimum = 0;       ///< Of an Integer or a Number; both 0: no range.
+    std::int64_t minimum = 0;       ///< For an Integer or a Number; both 0: no range.
     std::int64_t maximum = 0;
     bool required = false;
     bool secret = false;  ///< Never shown in a log, an error or a listing.

@@ -77,7 +77,7 @@ private:
         out_ += bracket;
         return *this;
     }
-    /// No value ends in one of these, so the last byte tells whether a value stands before the next one.
+    /// No value ends in one of these, so the last byte shows whether a value stands before the next one.
     void separate() {
         if (!out_.empty() && out_.back() != '{' && out_.back() != '[' && out_.back() != ':') {
             out_ += ',';

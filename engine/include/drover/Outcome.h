@@ -23,7 +23,7 @@ struct Outcome {
     Kind kind = Kind::Completed;
     std::string text = {};
     std::string trace =
-        {};  ///< Of Failed and Unrecoverable: one line per nested exception; may be empty.
+        {};  ///< For Failed and Unrecoverable: one line per nested exception; may be empty.
     std::int64_t ms = 0;
 
     bool operator==(const Outcome&) const = default;

@@ -10,7 +10,7 @@
  *   Memory      is freed by the side that allocated it. Bytes handed to a function are valid during that call only, in
  *               both directions: copy them for later use.
  *   Growth      every struct starts with its size. A newer minor version appends members; read a member only if the size
- *               says that it is there. Arrays hold pointers, so that elements may grow. Reserved members are zero.
+ *               covers it. Arrays hold pointers, so that elements may grow. Reserved members are zero.
  *   Exceptions  never cross this boundary in either direction.
  *   Threads     one handler instance is used by one thread at a time. Host functions may be called from any thread while
  *               process() or outcome_of() runs, and not afterwards, but for `write_log`, which may be called always.

@@ -1,6 +1,6 @@
 #pragma once
 
-// Included by Handler.h, at its end; include that one.
+// Included by Handler.h, at its end; include Handler.h.
 
 #include <concepts>
 #include <cstdint>

@@ -31,10 +31,10 @@ struct Parameter {
     ParameterType type = ParameterType::String;
     bool required = true;
     std::string description;
-    std::int64_t minimum = std::numeric_limits<std::int64_t>::min();  ///< Of an Integer.
-    std::int64_t maximum = std::numeric_limits<std::int64_t>::max();  ///< Of an Integer.
-    std::size_t minLength = 0;     ///< Of a String, in bytes of UTF-8.
-    std::size_t maxLength = 4096;  ///< Of a String, in bytes of UTF-8.
+    std::int64_t minimum = std::numeric_limits<std::int64_t>::min();  ///< For an Integer.
+    std::int64_t maximum = std::numeric_limits<std::int64_t>::max();  ///< For an Integer.
+    std::size_t minLength = 0;     ///< For a String, in bytes of UTF-8.
+    std::size_t maxLength = 4096;  ///< For a String, in bytes of UTF-8.
 };
 
 /// One documented answer. `schema` is a JSON Schema as text; empty: no body.
@@ -108,7 +108,7 @@ struct Route {
     std::vector<Parameter> parameters;
     std::vector<ResponseDoc> responses;
     Auth auth = Auth::None;
-    /// Runs on a thread of the front, many at once. Whatever it throws other than HttpError answers 500.
+    /// Runs on a thread of the front, many at once. An exception other than HttpError answers 500.
     RouteHandler handler;
 };
 

@@ -26,7 +26,7 @@ struct ClaimedJob {
     std::string parentKey;        ///< Empty: none.
     std::string scheduler;        ///< Field rjk; empty: none.
     std::string deduplicationId;  ///< Field deid; empty: none.
-    std::string idCounter;        ///< What the queue's counter of adds was; empty: unknown.
+    std::string idCounter;        ///< The queue's counter of adds at the claim; empty: unknown.
     std::optional<std::string>
         deferredFailure;  ///< Field defa: to be failed with this reason, unrun.
 };

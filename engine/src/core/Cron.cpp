@@ -7,7 +7,7 @@ namespace drover {
 
 namespace {
 
-/// The first value at or after `from` that is set; the size if there is none.
+/// Returns the first value at or after `from` that is set; the size without one.
 template <std::size_t N>
 int valueFrom(const std::bitset<N>& values, int from) {
     auto value = static_cast<std::size_t>(from);

@@ -54,7 +54,7 @@ private:
     std::bitset<32> days_;
     std::bitset<13> months_;
     std::bitset<7> weekdays_, lastWeekdays_;
-    int weekOfMonth_ = 0;  ///< Of the day of week; 0: every week.
+    int weekOfMonth_ = 0;  ///< For the day of week; 0: every week.
     int daysInWeek_ = 0;   ///< The same of each day, whatever it matches by.
     bool lastDay_ = false;
     bool anyDay_ = false, anyWeekday_ = false;  ///< The field is exactly * or ?.

@@ -342,7 +342,7 @@ std::string toJson(const JobOptions& opts, Form form) {
     return out.finish();
 }
 
-/// Takes one member, by its public name. False: not one that this version knows.
+/// Reads one member, by its public name. Returns false for a member that this version does not have.
 bool take(JobOptions& opts, std::string_view name, std::string_view value) {
     const std::string member = "." + std::string(name);
     if (name == "attempts") {
@@ -384,8 +384,8 @@ std::optional<std::int64_t> numberAsNode(std::string_view value) {
     return std::isnan(number) ? std::nullopt : std::optional(wholePart(number));
 }
 
-/// BullMQ knows no strategy for most of these, and leaves the job in active until it counts as stalled. Here a text that is a
-/// number is the delay that it says, and any other text a type; an object without a type is a fixed backoff.
+/// BullMQ has no strategy for most of these, and leaves the job in active until it counts as stalled. Here a text that is a
+/// number is a delay, and any other text a type; an object without a type is a fixed backoff.
 std::optional<Backoff> backoffAsNode(std::string_view value) {
     Backoff backoff;
     if (value.front() == '"') {

@@ -23,7 +23,7 @@ struct JobOutcome {
 
     Kind kind = Kind::Unset;
     std::string text;
-    std::string trace;  ///< Of Failed and Unrecoverable: one line per nested exception.
+    std::string trace;  ///< For Failed and Unrecoverable: one line per nested exception.
     std::int64_t ms = 0;
 };
 

@@ -67,8 +67,8 @@ struct QueueSetting {
     const char* name;  ///< queue.<alias>.<name>, with the unit of the number.
     Member member;
     Scope scope = Scope::Worker;
-    Range range = {};         ///< Of a number.
-    Rule rule = nullptr;      ///< Of a text.
+    Range range = {};         ///< For a number.
+    Rule rule = nullptr;      ///< For a text.
     bool reloadable = false;  ///< A changed value applies without a restart.
     const char* sentence;     ///< For the reference.
 

@@ -17,10 +17,10 @@ struct Schedule {
     std::string tz;            ///< Empty: the zone of this process.
     std::int64_t limit = 0;    ///< Most runs.
     std::int64_t startMs = 0, endMs = 0;
-    std::int64_t offsetMs = 0;  ///< Of `every`: how far behind the multiples of `every` it runs.
+    std::int64_t offsetMs = 0;  ///< For `every`: how far behind the multiples of `every` it runs.
     std::int64_t count = 0;     ///< Runs so far.
-    bool immediately = false;   ///< Of `pattern`: the first run is now.
-    int weekOfMonth = 0;  ///< Of `pattern`: the only week in which it runs; 0: each, -1: none.
+    bool immediately = false;   ///< For `pattern`: the first run is now.
+    int weekOfMonth = 0;  ///< For `pattern`: the only week in which it runs; 0: each, -1: none.
 };
 
 /// Reads `opts.repeat`. Tolerates numbers that came as text and dates that came as ISO 8601; another type counts as not

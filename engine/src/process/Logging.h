@@ -12,7 +12,7 @@
 
 namespace drover {
 
-/// Sends every Poco logger of the process to standard error as the configuration says, while it lives.
+/// Sends every Poco logger of the process to standard error by the configuration, while it lives.
 /// Also reports exceptions of Poco's threads, which its own handler would swallow in a release build
 /// (docs/pitfalls.md#n13), and writes the last lines when the process crashes.
 class Logging {

@@ -100,7 +100,7 @@ private:
     std::vector<Component*> started_;  ///< In order.
     bool stopNow_ = false;             ///< A second TERM came; also for what is started after it.
 
-    std::vector<std::unique_ptr<Component>> components_;  ///< Of the thread in run().
+    std::vector<std::unique_ptr<Component>> components_;  ///< Used by the thread in run().
 };
 
 }  // namespace drover

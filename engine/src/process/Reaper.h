@@ -14,7 +14,7 @@ namespace drover {
 /// Reaps orphans: as process 1 of a container (or as a subreaper) this process becomes the parent of processes that its
 /// children leave behind, and no other process waits for those.
 ///
-/// A child of this process belongs to the code that started it, a handler's popen() say, which alone may read its status. An
+/// A child of this process belongs to the code that started it, such as a handler's popen(), which alone may read its status. An
 /// ended child is an orphan if it was seen with another parent before, or if it has been unreaped for half a minute.
 /// Threads: run by one of its own; look() by one at a time.
 class Reaper {

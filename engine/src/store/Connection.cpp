@@ -41,7 +41,7 @@ Connection::Connection(const std::string& conninfo, const std::string& target) {
     try {
         handle_->connect(conninfo);
     } catch (const Poco::Exception&) {
-        // The connector's text is dropped on purpose: libpq's own line says the same and never holds the connection
+        // The connector's text is dropped on purpose: libpq's own line has the same reason and never holds the connection
         // string (docs/pitfalls.md#p17).
         const std::string reason = firstLine(PQerrorMessage(*handle_));
         raw_ = *handle_;

@@ -310,7 +310,7 @@ void Session::prepare(const Statement& statement, const Params& params) {
             connection_->raw(), statement.name, statement.sql, bound.count(), bound.types.data()),
         what);
     await(what, true);
-    // Only after success: a statement that was refused, say before its table existed, is tried again.
+    // Only after success: a refused statement, for example before its table existed, is tried again.
     prepared_.insert(statement.name);
 }
 

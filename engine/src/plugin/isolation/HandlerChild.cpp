@@ -187,7 +187,7 @@ class Inbox {
 public:
     struct Item {
         wire::Frame frame;
-        std::shared_ptr<RemoteRun> run;  ///< Of a Run, in place of the frame's body.
+        std::shared_ptr<RemoteRun> run;  ///< For a Run, in place of the frame's body.
     };
 
     explicit Inbox(ParentConnection& parent) : parent_(parent), thread_([this] { read(); }) {}
@@ -245,7 +245,7 @@ private:
     std::mutex mutex_;
     std::condition_variable arrived_;
     std::deque<Item> items_;
-    std::weak_ptr<RemoteRun> current_;  ///< Of the thread.
+    std::weak_ptr<RemoteRun> current_;  ///< The run of the thread.
     std::thread thread_;
 };
 

@@ -140,7 +140,7 @@ struct Answer {
     static constexpr Message kMessage = Message::Answer;
     std::uint32_t call = 0;
     HostStatus status = HostStatus::Ok;
-    std::string text;  ///< Of AddChildren and ChildrenValues: JSON.
+    std::string text;  ///< For AddChildren and ChildrenValues: JSON.
     template <typename Archive, typename Self>
     static void visit(Archive& archive, Self& self) {
         archive(self.call, self.status, self.text);
@@ -213,7 +213,7 @@ struct Call {
 struct Done {
     static constexpr Message kMessage = Message::Done;
     std::uint32_t run = 0;
-    std::optional<std::int64_t> backoffMs;  ///< Of Backoff.
+    std::optional<std::int64_t> backoffMs;  ///< For Backoff.
     bool worn = false;  ///< It is close to its memory limit: a fresh process is better.
     template <typename Archive, typename Self>
     static void visit(Archive& archive, Self& self) {

@@ -245,7 +245,7 @@ private:
     }
 
     const std::shared_ptr<const IsolatedHandler> type_;
-    std::shared_ptr<const ConfigValues> config_;  ///< What the process has.
+    std::shared_ptr<const ConfigValues> config_;  ///< The configuration of the process.
     std::unique_ptr<IsolatedProcess> process_;
     int deathsInARow_ = 0;
     Clock::time_point notBefore_{};

@@ -14,7 +14,7 @@ namespace drover {
 
 /// A handler of a loaded plugin whose instances live in processes of their own, one each.
 ///
-/// A process that dies while it has one job costs that job an attempt, with how it ended as the reason. Of several jobs
+/// A process that dies while it has one job costs that job an attempt, with how it ended as the reason. In a batch,
 /// those with an outcome retain it; the rest run again, each alone, so that only the job at fault fails. A process is
 /// started again when the next job comes, after a wait that doubles with every death in a row. If the start fails, the
 /// jobs are Unavailable, which costs no attempt.

@@ -31,7 +31,7 @@ public:
     struct End {
         /// How the process ended, if it did: "handler process ended by SIGSEGV".
         std::optional<std::string> death;
-        std::optional<std::int64_t> backoffMs;  ///< Of backoff().
+        std::optional<std::int64_t> backoffMs;  ///< For backoff().
         bool worn = false;                      ///< A fresh process is better from here on.
     };
 

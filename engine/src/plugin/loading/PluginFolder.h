@@ -22,7 +22,7 @@ struct PluginFile {
     std::string name;
     std::string path;
     FileIdentity identity;
-    FileIdentity properties;  ///< Of the <name>.properties beside it; none: as made by default.
+    FileIdentity properties;  ///< The <name>.properties beside it; none: as made by default.
 };
 
 /// The plugin files of a folder, sorted by name.

@@ -13,7 +13,7 @@ namespace drover {
 /// A checked plugin file in this process. A value; its pointers are valid as long as the process lives.
 struct LoadedPlugin {
     std::string path;
-    std::string sha256;     ///< Of the bytes that were loaded, in hex.
+    std::string sha256;     ///< The sum of the loaded bytes, in hex.
     std::size_t bytes = 0;  ///< How many.
     int copy = -1;          ///< Descriptor of the private copy in memory that they came from.
     std::string name;       ///< Also the file's stem and the prefix of its configuration keys.

@@ -23,7 +23,7 @@ class MemoryMap {
 public:
     MemoryMap();
 
-    /// Of the plugin that was loaded from this private copy (LoadedPlugin::copy).
+    /// Returns the memory of the plugin that was loaded from this private copy (LoadedPlugin::copy).
     [[nodiscard]] PluginMemory of(int copy) const;
 
 private:

@@ -34,7 +34,7 @@ public:
     /// Returns nullptr if it does not export `name` itself.
     [[nodiscard]] void* symbol(const char* name) const;
     [[nodiscard]] const std::string& path() const noexcept { return path_; }
-    /// Of the bytes that were loaded, in hex.
+    /// Returns the sum of the loaded bytes, in hex.
     [[nodiscard]] const std::string& sha256() const noexcept { return sha256_; }
     /// As uniqueSymbols() has them; empty for the copy of another process.
     [[nodiscard]] const std::vector<std::string>& uniqueSymbolNames() const {
@@ -58,7 +58,7 @@ private:
     void* handle_ = nullptr;
 };
 
-/// Of a file, in hex. Throws PluginException if it cannot be read.
+/// Returns the sum of a file, in hex. Throws PluginException if it cannot be read.
 [[nodiscard]] std::string sha256OfFile(const std::string& path);
 
 }  // namespace drover
