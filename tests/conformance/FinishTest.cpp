@@ -181,11 +181,11 @@ public:
         CPPUNIT_ASSERT_EQUAL(2u, job["stacktrace"].Size());
         CPPUNIT_ASSERT_EQUAL(std::string("2"), field(id, "atm"));
         CPPUNIT_ASSERT_EQUAL(std::string("(none)"), fieldOrNone(id, "defa"));
-        CPPUNIT_ASSERT_EQUAL(std::string("added name=fail | waiting | active prev=waiting | "
-                                         "waiting prev=active | active prev=waiting | "
-                                         "failed failedReason=told to fail prev=active | "
-                                         "retries-exhausted attemptsMade=2"),
-                             eventsOf(id));
+        CPPUNIT_ASSERT_EQUAL(
+            "added name=fail | waiting | active prev=waiting | waiting prev=" + retriedFrom() +
+                " | active prev=waiting | failed failedReason=told to fail "
+                "prev=active | retries-exhausted attemptsMade=2",
+            eventsOf(id));
     }
 
     void c107_anUnrecoverableFailureExhaustsNothing() {

@@ -187,6 +187,11 @@ public:
     }
 
     void c223_twoWorkersMakeOneNextIteration() {
+        if (is548()) {
+            // 5.48.1 names a job by its period and runs it later by the offset, which auto follows: c285 has that rule. Here
+            // the ids of both sides must be comparable.
+            share(Bullmq5::Off);
+        }
         startWorker(Side::Ours);
         startWorker(Side::Node, R"({"concurrency": 3})");
         upsert(R"({"every": 100})");
