@@ -17,7 +17,7 @@ function(_drover_add_module name)
     PREFIX "" CXX_EXTENSIONS OFF
     CXX_VISIBILITY_PRESET hidden C_VISIBILITY_PRESET hidden VISIBILITY_INLINES_HIDDEN ON
     LIBRARY_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/plugins)
-  # Unique symbols would bind two plugins, or two generations of one, to the same object; clang refuses the flag.
+  # Unique symbols would bind two plugins, or two generations of one, to the same object (docs/pitfalls.md#d6); clang refuses the flag.
   target_compile_options(${name} PRIVATE $<$<CXX_COMPILER_ID:GNU>:-fno-gnu-unique>)
   target_link_options(${name} PRIVATE -Wl,-z,defs -Wl,-z,now -Wl,--exclude-libs,ALL)
   target_link_libraries(${name} PRIVATE ${arg_LIBRARIES})

@@ -1,5 +1,6 @@
 --[[
-  Finds active jobs whose lock expired, a chunk per call: one sweep over thousands would hold up the whole server.
+  Finds active jobs whose lock expired, a chunk per call: one sweep over thousands would hold up the whole server
+  (docs/pitfalls.md#r3).
 
   KEYS[1]  stalled        set     <prefix>:<queue>:stalled
   KEYS[2]  wait           list    …:wait

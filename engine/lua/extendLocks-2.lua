@@ -16,7 +16,8 @@
 ]]
 local stalledKey, cancelKey = KEYS[1], KEYS[2]
 local prefix, duration = ARGV[1], ARGV[2]
--- MGET has no lock where the key is of another type. In slices: Lua's stack bounds how many values one call can take.
+-- MGET has no lock where the key is of another type. In slices: Lua's stack bounds the values of one call
+-- (docs/pitfalls.md#r6).
 local count = (#ARGV - 2) / 2
 local holders = {}
 for from = 1, count, 1000 do

@@ -79,7 +79,7 @@ constexpr int kTries = 5;
 
 /// Returns true if the batch may simply be run again: nothing was written.
 bool isRepeatable(const store::SqlError& error) {
-    // The key: another delivery of one of the requests was decided between lookup and insert (see reserve_seats).
+    // The key: another delivery of one of the requests was decided between lookup and insert (docs/pitfalls.md#q6).
     return error.errorClass() == store::ErrorClass::Retry ||
            error.constraint() == "reservation_outcomes_pkey";
 }

@@ -244,6 +244,7 @@ std::string linesOf(const std::vector<std::string>& texts) {
 class ReferencesTest : public CppUnit::TestFixture {
     CPPUNIT_TEST_SUITE(ReferencesTest);
     CPPUNIT_TEST(everyReferenceResolves);
+    CPPUNIT_TEST(eachPitfallIsCitedWhereItIsFenced);
     CPPUNIT_TEST(eachKindOfBrokenReferenceIsFound);
     CPPUNIT_TEST(whatOnlyLooksLikeAReferenceIsLeftAlone);
     CPPUNIT_TEST_SUITE_END();
@@ -254,6 +255,40 @@ public:
         CPPUNIT_ASSERT_EQUAL_MESSAGE(
             linesOf(project.broken()), std::size_t{0}, project.broken().size());
         CPPUNIT_ASSERT_MESSAGE("the walk found the project", project.count() > 200);
+    }
+
+    void eachPitfallIsCitedWhereItIsFenced() {
+        static const std::regex kRow("^\\| <a id=\"([a-z][0-9]+)\"></a>.* \\| ([^|]+) \\|$");
+        static const std::regex kFile("`([^`]+)\\.(h|cpp|lua|cmake)`");
+        std::istringstream lines(contentOf(kRoot / "docs/pitfalls.md"));
+        std::vector<std::string> uncited;
+        int rows = 0;
+        std::smatch row;
+        for (std::string line; std::getline(lines, line);) {
+            if (!std::regex_match(line, row, kRow)) {
+                continue;
+            }
+            ++rows;
+            const std::string fences = row[2];
+            for (auto file = std::sregex_iterator(fences.begin(), fences.end(), kFile);
+                 file != std::sregex_iterator();
+                 ++file) {
+                const std::regex citation("docs/pitfalls\\.md#" + row[1].str() + "\\b");
+                const std::string stem = (*file)[1];
+                // A class cites it in its header or its source.
+                bool cited = false;
+                for (const char* extension : {".h", ".cpp", ".lua", ".cmake"}) {
+                    cited =
+                        cited || std::regex_search(contentOf(kRoot / (stem + extension)), citation);
+                }
+                if (!cited) {
+                    uncited.push_back(stem + "." + (*file)[2].str() + " does not cite " +
+                                      row[1].str());
+                }
+            }
+        }
+        CPPUNIT_ASSERT_MESSAGE(linesOf(uncited), uncited.empty());
+        CPPUNIT_ASSERT_MESSAGE("the rows were read", rows > 50);
     }
 
     void eachKindOfBrokenReferenceIsFound() {

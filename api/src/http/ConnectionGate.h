@@ -20,11 +20,12 @@ namespace drover::api {
 /// The door of the server: owns the listening socket and every connection, and lets only complete, checked requests in.
 ///
 /// One thread runs poll(). It accepts, applies the caps, and reads without blocking; a request that is whole becomes
-/// "ready" and take() hands its connection over. A slow client costs memory (bounded by the limits) and never a thread,
-/// whether it sends slowly (requestTimeout for a whole request, 408), is idle (idleTimeout), or reads an answer slowly
-/// (sendTimeout for a whole answer). Beyond a cap the gate closes the connection that has waited longest for its client, so
-/// that idle connections do not lock out new ones. If no connection may be closed, the new one gets 503. The gate answers
-/// refusals itself, in JSON, and closes with lingering, so that the client reads the answer instead of a reset.
+/// "ready" and take() hands its connection over. A slow client costs memory (bounded by the limits) and never a thread
+/// (docs/pitfalls.md#n1, docs/pitfalls.md#n2), whether it sends slowly (requestTimeout for a whole request, 408), is
+/// idle (idleTimeout), or reads an answer slowly (sendTimeout for a whole answer). Beyond a cap the gate closes the
+/// connection that has waited longest for its client, so that idle connections do not lock out new ones. If no
+/// connection may be closed, the new one gets 503. The gate answers refusals itself, in JSON, and closes with
+/// lingering, so that the client reads the answer instead of a reset.
 ///
 /// Threads: poll() and take() by one thread. giveBack(), begun(), mayBuffer(), someoneWaits() and draining() by the threads
 /// that serve. drain(), waitUntilDrained() and abort() by any.

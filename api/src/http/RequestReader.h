@@ -8,8 +8,8 @@
 
 namespace drover::api {
 
-/// The limits of a request. None may exceed those of Poco (32, 16384, 100, 256, 8192), or a request that passed here
-/// would be refused there, without an answer of the front.
+/// The limits of a request (docs/pitfalls.md#n6). None may exceed Poco's (32, 16384, 100, 256, 8192), or a request that
+/// passed here would be refused there, without an answer of the front.
 struct RequestLimits {
     std::size_t maxMethodBytes = 32;
     std::size_t maxTargetBytes = 16384;

@@ -22,8 +22,9 @@
 ///         return drover::unrecoverable("orderId is not an integer");
 ///     }
 ///
-/// No text harms the process: nesting costs a bit of heap per level and no stack, the whole length is checked (a NUL
-/// byte ends nothing), and numbers stay the text that they are until their value is read.
+/// No text harms the process (docs/pitfalls.md#j1, docs/pitfalls.md#j2): nesting costs a bit of heap per level and no
+/// stack, the whole length is checked (a NUL byte ends nothing), and numbers stay the text that they are until their
+/// value is read.
 /// Threads: everything here may be called from any thread.
 namespace drover {
 

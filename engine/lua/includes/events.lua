@@ -10,7 +10,7 @@ local function maxEvents(metaKey)
   return string.format('%.0f', math.floor(length) + 0)  -- Plus 0: a zero may have a sign.
 end
 
--- One trim for a whole call, in place of MAXLEN on each XADD: what a reader sees is the same.
+-- One trim for a whole call, in place of MAXLEN on each XADD (docs/pitfalls.md#r5): a reader sees the same.
 local function trimEvents(eventsKey, metaKey)
   redis.call('XTRIM', eventsKey, 'MAXLEN', '~', maxEvents(metaKey))
 end

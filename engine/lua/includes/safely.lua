@@ -1,6 +1,6 @@
--- A script is not rolled back, and whatever one job holds must not harm its neighbours. So each script first reads what the
--- whole call depends on, where an error ends it before anything is written; then it does each job's part through each();
--- and what concerns many jobs at once it writes with surely().
+-- A script is not rolled back (docs/pitfalls.md#r2), and a bad job must not harm its neighbours. So each script first reads
+-- everything that the whole call depends on, where an error ends it before anything is written. Then it does each job's part
+-- through each(); writes for many jobs at once go through surely().
 
 -- The keys of any queue, by what stands before its job ids.
 local function queueAt(prefix)

@@ -1,4 +1,4 @@
--- Scores are beyond 2^53 / 10^14: Lua's own conversion would round them, so they travel as text.
+-- Scores are beyond 10^14: Lua's own conversion would round them, so they travel as text (docs/pitfalls.md#r7).
 
 -- The score of a job due at `due` ms: 4096 slots per millisecond keep jobs of one moment in the order of their adds.
 local function delayedScore(delayedKey, due)

@@ -12,7 +12,7 @@ namespace drover {
 /// A socket that a dead process left is replaced. While one process looks, no other does: both hold a lock on the folder.
 class ListeningUnixSocket {
 public:
-    /// Throws ConfigException if the path is too long (more than 107 bytes), something that is no socket of ours is
+    /// Throws ConfigException if the path has more than 107 bytes (docs/pitfalls.md#u6), something that is no socket of ours is
     /// there, a living process answers on it, or the folder does not allow it.
     explicit ListeningUnixSocket(const std::string& path);
     ~ListeningUnixSocket();

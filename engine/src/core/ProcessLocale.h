@@ -5,7 +5,7 @@
 namespace drover {
 
 /// Makes the classic locale the one of new streams again, if code of a plugin has chosen another: streams of libraries, that
-/// of the HTTP status line among them, would group digits by it. Returns true if there was another.
+/// of the HTTP status line among them, would group digits by it (docs/pitfalls.md#u5). Returns true if there was another.
 inline bool restoreClassicLocale() {
     if (std::locale() == std::locale::classic()) {
         return false;

@@ -14,7 +14,7 @@ namespace drover {
 [[nodiscard]] std::vector<Poco::Net::IPAddress> addressesOf(const std::string& host);
 
 /// Connects the socket to the first address that answers. Each gets its share of what is left of the time, so that one that
-/// drops every packet leaves time for the others. Throws RedisIoException with the problem of each.
+/// drops every packet leaves time for the rest (docs/pitfalls.md#h10). Throws RedisIoException with the problem of each.
 void connectToAny(Poco::Net::StreamSocket& socket,
                   const std::vector<Poco::Net::IPAddress>& addresses,
                   int port,

@@ -16,17 +16,18 @@
 
 namespace drover {
 
-/// One connection to a Redis master: hiredis formats and parses, Poco's socket carries the bytes.
+/// One connection to a Redis master: hiredis formats and parses, Poco's socket carries the bytes (docs/pitfalls.md#h1).
 ///
 /// Every wait has a deadline, which counts from the last progress of the transfer: a large reply takes as long as it takes
 /// while its bytes arrive. Less than kProgress bytes are none, so that a peer that dribbles is not waited for.
 /// After any exception the connection is broken() and only good for being
 /// destroyed: a late reply would otherwise answer the next command (docs/pitfalls.md#h4).
 ///
-/// A reply is trusted only with its seal: each command is followed by an ECHO of a text that is used once, and the reply
-/// counts when that text comes right behind it. A reply too many, from a broken proxy say, shifts the later ones, and the
-/// first seal shows it. So nothing may be sent that changes how later commands are answered: MULTI, SUBSCRIBE. Without the
-/// right to ECHO, bytes without a command show it, which misses a reply that comes late.
+/// A reply is trusted only with its seal (docs/pitfalls.md#h9): each command is followed by an ECHO of a text that is
+/// used once, and the reply counts when that text comes right behind it. A reply too many, from a broken proxy say,
+/// shifts the later ones, and the first seal shows it. So nothing may be sent that changes how later commands are
+/// answered: MULTI, SUBSCRIBE. Without the right to ECHO, bytes without a command show it, which misses a reply that
+/// comes late.
 /// Threads: one at a time.
 class Connection {
 public:

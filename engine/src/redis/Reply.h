@@ -49,11 +49,11 @@ struct FreeReplyReader {
 };
 using ReplyReader = std::unique_ptr<redisReader, FreeReplyReader>;
 
-/// Returns hiredis's parser of replies, which fails for an array of more than 2^24 elements: it would ask for their memory
-/// before it has any of them, and the length may be garbage.
+/// Returns hiredis's parser of replies, which fails for an array of more than 2^24 elements: it would allocate them
+/// before it has any of them, and the length may be garbage (docs/pitfalls.md#h8).
 [[nodiscard]] ReplyReader makeReplyReader();
 
-/// What an error reply asks for (docs/pitfalls.md#replies).
+/// What an error reply asks for (docs/pitfalls.md#r1).
 enum class ReplyClass {
     NoScript,  ///< Send the script's text.
     Topology,  ///< Not a master (any more): drop the connection, connect anew, verify the role.

@@ -11,7 +11,7 @@
 namespace drover {
 
 /// The time of a Redis server, as its clients measure it: every time that is stored in Redis comes from here, since all
-/// machines that share a queue have this one clock in common.
+/// machines that share a queue have this one clock in common (docs/pitfalls.md#r9).
 ///
 /// A measurement asks TIME and halves the round trip. The time then runs on the monotonic clock until the next
 /// measurement, so that a step of the machine's own date moves nothing. A measurement that agrees with the estimate within

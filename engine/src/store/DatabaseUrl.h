@@ -10,7 +10,7 @@ namespace drover::store {
 
 /// The address of a database and its user: a checked `postgresql://user:password@host:port/database?schema=x`.
 ///
-/// A value without I/O. Hosts may be a comma-separated list with a port each, an IPv6 address in brackets, or a folder
+/// A value without I/O (docs/pitfalls.md#p13). Hosts may be a comma-separated list with a port each, an IPv6 address in brackets, or a folder
 /// with a Unix socket (percent-encoded, or `?host=`). Every part is percent-decoded.
 /// Secret: `password` and conninfo() only. No exception of this class holds text of the part before the path, since a
 /// password with a stray '/' or '@' would be in it.

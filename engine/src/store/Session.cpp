@@ -72,7 +72,7 @@ std::string conninfo(const SessionSettings& settings, bool pooled) {
         // After a failover the old primary may still answer, read-only (SQLSTATE 25006).
         {"target_session_attrs", "read-write"}};
     if (!pooled) {
-        // client_connection_check_interval: a statement that waits for a lock ends soon after its client was killed.
+        // Limits on every wait (docs/pitfalls.md#q1); with this one a statement that waits for a lock ends soon after its client.
         std::string options = "-c client_connection_check_interval=1000";
         options += option(kMarker, "on");
         for (const auto& [name, value] : serverSettings(settings)) {
@@ -429,7 +429,7 @@ void Session::raise(const pg_result* result, const std::string& what, bool prepa
         const char* text = PQresultErrorField(result, code);
         return std::string(text == nullptr ? "" : text);
     };
-    const std::string state = field(PG_DIAG_SQLSTATE);
+    const std::string state = field(PG_DIAG_SQLSTATE);  // docs/pitfalls.md#p4
     std::string primary = field(PG_DIAG_MESSAGE_PRIMARY);
     if (primary.empty()) {
         primary = PQresultErrorMessage(result);
@@ -441,7 +441,7 @@ void Session::raise(const pg_result* result, const std::string& what, bool prepa
                                 (state.empty() ? "" : " (SQLSTATE " + state + ")") +
                                 (constraint.empty() ? "" : ", constraint " + constraint);
     // A named statement that is missing, or was there before: behind a pooler, each transaction has another server
-    // connection. From now on this session's statements have no names.
+    // connection (docs/pitfalls.md#q3). From now on this session's statements have no names.
     const bool strange = prepared && (state == "26000" || state == "42P05");
     if (strange && mayFindPooler_) {
         pooled_ = true;

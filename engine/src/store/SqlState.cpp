@@ -16,7 +16,7 @@ bool isOneOf(std::string_view state, const std::array<std::string_view, n>& stat
 }  // namespace
 
 ErrorClass classify(std::string_view sqlState) {
-    // 55P03 is lock_timeout or NOWAIT. 57014, statement timeout or cancel, is left out: a statement that reached its limit
+    // docs/pitfalls.md#q2. 55P03 is lock_timeout or NOWAIT. 57014, statement timeout or cancel, is left out: a statement that reached its limit
     // once would block the thread five times as long.
     constexpr std::array<std::string_view, 3> kRetry = {"40001", "40P01", "55P03"};
     // 25P03: idle in transaction for too long, the server hung up. 25006: a read-only server, a failover is on.

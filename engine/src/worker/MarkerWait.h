@@ -12,7 +12,7 @@ namespace drover {
 
 /// The blocking half of a worker: BZPOPMIN on the queue's marker, on a connection of its own, armed ahead of the wait.
 ///
-/// Liveness is progress: a reply, be it a marker or a timeout, must come within the block's time and a margin; else the
+/// Liveness is progress (docs/pitfalls.md#r8): a reply, be it a marker or a timeout, must come within the block's time and a margin; else the
 /// connection counts as dead and is replaced. Source: docs/wire-format.md#marker.
 /// Threads: the claim loop's.
 class MarkerWait {

@@ -8,7 +8,7 @@
 
 namespace drover {
 
-/// A child process that inherits the environment and the given descriptors.
+/// A child process that inherits the environment and the given descriptors; never a fork (docs/pitfalls.md#u1).
 ///
 /// It has a process group of its own, so that a Ctrl-C on the terminal is for the engine alone, and TERM, INT and HUP
 /// blocked, so that an init system that signals the whole group of the service leaves the end to the engine.

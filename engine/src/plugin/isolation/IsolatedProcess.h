@@ -21,7 +21,7 @@ namespace drover {
 
 /// One handler process with one instance of a handler, from the side of the engine.
 ///
-/// The process dies with the thread that made this object: PR_SET_PDEATHSIG looks at threads.
+/// The process dies with the thread that made this object (docs/pitfalls.md#u3).
 /// Threads: the one that made it.
 class IsolatedProcess {
 public:

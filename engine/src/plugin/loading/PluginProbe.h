@@ -7,7 +7,7 @@
 namespace drover {
 
 /// Tries a plugin file in a child process: `drover plugin check FILE`. A crash, an exit or a hang there does not concern
-/// the engine.
+/// the engine (docs/pitfalls.md#d5).
 /// Threads: any.
 class PluginProbe {
 public:

@@ -14,8 +14,8 @@ void requireAllowed(const std::string& path,
 ///
 /// Loaded from a private copy in memory, never from its path (docs/pitfalls.md#d4): a file overwritten in place would crash
 /// the process, and an open path gives the old library again. So a plugin must not count on files beside
-/// itself ($ORIGIN). All symbols are bound at once and stay private to it. Never closed: its code has run, and threads,
-/// exit functions or exception types of it may be anywhere.
+/// itself ($ORIGIN). All symbols are bound at once and stay private (docs/pitfalls.md#d1). Never closed: its code has
+/// run, and threads, exit functions or exception types of it may be anywhere.
 class SharedObject {
 public:
     /// Throws PluginException, naming the file, if it is not a complete shared object of this machine or the dynamic
