@@ -3,7 +3,7 @@
 #   docker run drover run --config /etc/drover/consumer.properties
 
 FROM debian:12-slim AS build
-# The list of `build_packages` in ./dev; a test compares them.
+# The list of `build_packages` in tools/packages.sh; a test compares them.
 RUN apt-get update \
     && apt-get install -y --no-install-recommends \
        g++ cmake ninja-build pkg-config libpoco-dev libhiredis-dev libhowardhinnant-date-dev \

@@ -12,6 +12,9 @@
 #include <cppunit/extensions/HelperMacros.h>
 
 #include "docker/DockerFile.h"
+#include "support/Assert.h"
+
+using drover::test::assertContains;
 
 namespace {
 
@@ -30,11 +33,11 @@ std::string textOf(const std::string& file) {
     return text.str();
 }
 
-/// The words of `name=(...)` in ./dev.
+/// The words of `name=(...)` in tools/packages.sh.
 std::set<std::string> packagesOfDev(const std::string& name) {
-    const std::string text = textOf("dev");
+    const std::string text = textOf("tools/packages.sh");
     const std::size_t start = text.find("\n" + name + "=(");
-    CPPUNIT_ASSERT_MESSAGE("./dev has no list " + name, start != std::string::npos);
+    CPPUNIT_ASSERT_MESSAGE("tools/packages.sh has no list " + name, start != std::string::npos);
     const std::size_t open = text.find('(', start) + 1;
     const auto words = wordsOf(text.substr(open, text.find(')', open) - open));
     return {words.begin(), words.end()};
@@ -160,7 +163,7 @@ public:
         }
         CPPUNIT_ASSERT_EQUAL(std::string("drover"), last["USER"]);
         CPPUNIT_ASSERT_EQUAL(std::string("[\"drover\"]"), last["ENTRYPOINT"]);
-        CPPUNIT_ASSERT(last["HEALTHCHECK"].find("[\"drover\", \"health\"]") != std::string::npos);
+        assertContains(last["HEALTHCHECK"], "[\"drover\", \"health\"]");
     }
 
     void commandsAreThoseOfTheBinary() {
@@ -250,8 +253,8 @@ public:
 
     void redisKeepsWhatItHolds() {
         const std::string command = services_["redis"]["command"].as<std::string>();
-        CPPUNIT_ASSERT(command.find("--appendonly yes") != std::string::npos);
-        CPPUNIT_ASSERT(command.find("--maxmemory-policy noeviction") != std::string::npos);
+        assertContains(command, "--appendonly yes");
+        assertContains(command, "--maxmemory-policy noeviction");
     }
 
     /// docker-compose.dev.yml is read on top of the other file.
