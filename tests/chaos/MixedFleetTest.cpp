@@ -91,21 +91,9 @@ private:
         workers_[index]->start(command, log);
     }
 
-    /// Output of mixed.cjs.
-    std::string run(const std::string& action) {
-        const std::string command = "NODE_PATH=" + nodeModules() + " " + node_ + " " +
-                                    DROVER_SOURCE_DIR "/tests/chaos/mixed.cjs " +
-                                    std::to_string(RedisServer::shared().port()) + " echo " +
-                                    action;
-        FILE* pipe = popen(command.c_str(), "r");
-        CPPUNIT_ASSERT(pipe != nullptr);
-        std::string output;
-        std::array<char, 4096> buffer{};
-        for (std::size_t n = 0; (n = fread(buffer.data(), 1, buffer.size(), pipe)) > 0;) {
-            output.append(buffer.data(), n);
-        }
-        CPPUNIT_ASSERT_EQUAL_MESSAGE(command, 0, pclose(pipe));
-        return output;
+    /// Returns the output of mixed.cjs.
+    static std::string run(const std::string& action) {
+        return runNodeScript("chaos/mixed.cjs", RedisServer::shared().port(), "echo " + action);
     }
 
     std::string node_;

@@ -1,6 +1,7 @@
 #include <cppunit/extensions/HelperMacros.h>
 
 #include "compat/CompatFixture.h"
+#include "support/Assert.h"
 
 namespace {
 
@@ -95,9 +96,8 @@ public:
             CPPUNIT_ASSERT_EQUAL(data, seenByOurs().back().data);
             CPPUNIT_ASSERT_EQUAL(data, field(id, "data"));
             // Parsed by Node, and printed again.
-            CPPUNIT_ASSERT(
-                nodeText("queue.getJob", "\"args\": [\"" + id + "\"]").find("\"returnvalue\":") !=
-                std::string::npos);
+            assertContains(nodeText("queue.getJob", "\"args\": [\"" + id + "\"]"),
+                           "\"returnvalue\":");
         }
         const auto job = node("queue.getJob", "\"args\": [\"5\"]");
         CPPUNIT_ASSERT(job["returnvalue"] == job["data"]);
@@ -115,8 +115,8 @@ public:
             stopWorker(consumer);
         }
         CPPUNIT_ASSERT_EQUAL(texts[1], texts[0]);
-        CPPUNIT_ASSERT(texts[0].find("\"processedBy\":\"cashier\"") != std::string::npos);
-        CPPUNIT_ASSERT(texts[0].find("\"finishedOn\":0") != std::string::npos);
+        assertContains(texts[0], "\"processedBy\":\"cashier\"");
+        assertContains(texts[0], "\"finishedOn\":0");
     }
 
     void waitUntilFinishedResolvesWithOurResult() {

@@ -1,12 +1,9 @@
-#include <array>
-#include <cstdio>
 #include <sstream>
 #include <thread>
 
 #include <cppunit/extensions/HelperMacros.h>
 
 #include "support/NodePeer.h"
-#include "support/ServerProcess.h"
 #include "support/WorkerFixture.h"
 
 namespace {
@@ -63,16 +60,8 @@ private:
                     job->setOutcome(outcomeOf(*job, *tries));
                 }
             });
-            settings_.prefix = "bull";
-            settings_.name = queue;
             settings_.concurrency = 1;
-            workers.push_back(std::make_unique<Worker>(
-                settings_,
-                options(),
-                scripts(),
-                clock_,
-                std::vector<std::shared_ptr<HandlerType>>{std::move(handler)}));
-            workers.back()->start();
+            workers.push_back(startWorker(settings_, queue, std::move(handler)));
         }
         Strings before;
         for (int still = 0; still < 5;) {
@@ -105,20 +94,9 @@ private:
         return {JobOutcome::Kind::Completed, "\"done\"", "", 0};
     }
 
-    /// Output of option-cases.cjs. Throws MissingService without Node or BullMQ.
+    /// Returns the output of option-cases.cjs.
     std::string node(const std::string& arguments) {
-        const std::string command = "NODE_PATH=" + nodeModules() + " " + findProgram("node") + " " +
-                                    DROVER_SOURCE_DIR "/tests/compat/option-cases.cjs " +
-                                    std::to_string(server_->port()) + " " + arguments;
-        FILE* pipe = popen(command.c_str(), "r");
-        CPPUNIT_ASSERT(pipe != nullptr);
-        std::string output;
-        std::array<char, 4096> buffer{};
-        for (std::size_t n = 0; (n = fread(buffer.data(), 1, buffer.size(), pipe)) > 0;) {
-            output.append(buffer.data(), n);
-        }
-        CPPUNIT_ASSERT_EQUAL_MESSAGE(command, 0, pclose(pipe));
-        return output;
+        return runNodeScript("compat/option-cases.cjs", server_->port(), arguments);
     }
 
     static Strings linesOf(const std::string& text) {

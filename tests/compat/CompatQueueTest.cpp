@@ -1,6 +1,7 @@
 #include <cppunit/extensions/HelperMacros.h>
 
 #include "compat/CompatFixture.h"
+#include "support/Assert.h"
 
 namespace {
 
@@ -140,8 +141,7 @@ public:
         untilIdle();
         const auto workers = node("queue.getWorkers");
         CPPUNIT_ASSERT_EQUAL(1u, workers.Size());
-        CPPUNIT_ASSERT(std::string(workers[0]["rawname"].GetString()).find(":w:") ==
-                       std::string::npos);
+        assertLacks(std::string(workers[0]["rawname"].GetString()), ":w:");
     }
 
     void ourWorkerTakesNothingWhilePaused() {

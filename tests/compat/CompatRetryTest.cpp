@@ -3,6 +3,7 @@
 #include <cppunit/extensions/HelperMacros.h>
 
 #include "compat/CompatFixture.h"
+#include "support/Assert.h"
 
 namespace {
 
@@ -163,15 +164,14 @@ public:
             CPPUNIT_ASSERT(job["stacktrace"].IsArray());
             CPPUNIT_ASSERT_EQUAL(2u, job["stacktrace"].Size());
             for (const auto& trace : job["stacktrace"].GetArray()) {
-                CPPUNIT_ASSERT_EQUAL(std::size_t{0},
-                                     std::string(trace.GetString()).find("Error: told to fail\n"));
+                assertStartsWith(std::string(trace.GetString()), "Error: told to fail\n");
             }
             job["stacktrace"].SetNull();
             texts[static_cast<int>(consumer)] = textOf(job);
             stopWorker(consumer);
         }
         CPPUNIT_ASSERT_EQUAL(texts[1], texts[0]);
-        CPPUNIT_ASSERT(texts[0].find("\"failedReason\":\"told to fail\"") != std::string::npos);
+        assertContains(texts[0], "\"failedReason\":\"told to fail\"");
     }
 
     void waitUntilFinishedRejectsWithOurReason() {

@@ -1,6 +1,4 @@
 #include <algorithm>
-#include <array>
-#include <cstdio>
 #include <cstdlib>
 #include <iostream>
 #include <map>
@@ -16,7 +14,7 @@
 
 #include "compat/CompatFixture.h"
 #include "core/JsonText.h"
-#include "support/ServerProcess.h"
+#include "support/NodePeer.h"
 
 using namespace drover;
 using namespace drover::test;
@@ -211,20 +209,9 @@ private:
         }
     }
 
-    /// Output of differential.cjs. Throws MissingService without Node or BullMQ.
+    /// Returns the output of differential.cjs.
     std::string node(const std::string& arguments) {
-        const std::string command = "NODE_PATH=" + nodeModules() + " " + findProgram("node") + " " +
-                                    DROVER_SOURCE_DIR "/tests/compat/differential.cjs " +
-                                    std::to_string(server_->port()) + " " + arguments;
-        FILE* pipe = popen(command.c_str(), "r");
-        CPPUNIT_ASSERT(pipe != nullptr);
-        std::string output;
-        std::array<char, 4096> buffer{};
-        for (std::size_t n = 0; (n = fread(buffer.data(), 1, buffer.size(), pipe)) > 0;) {
-            output.append(buffer.data(), n);
-        }
-        CPPUNIT_ASSERT_EQUAL_MESSAGE(command, 0, pclose(pipe));
-        return output;
+        return runNodeScript("compat/differential.cjs", server_->port(), arguments);
     }
 
     /// As often as differential.cjs does.
@@ -243,15 +230,9 @@ private:
                     return attemptsMade > 2 ? -1 : attemptsMade * 4;
                 };
                 WorkerSettings settings = script.settings;
-                settings.name = "d" + std::to_string(script.seed) + suffix;
                 settings.concurrency = 1;
-                workers.push_back(std::make_unique<Worker>(
-                    settings,
-                    options(),
-                    scripts(),
-                    clock_,
-                    std::vector<std::shared_ptr<HandlerType>>{std::move(handler)}));
-                workers.back()->start();
+                workers.push_back(startWorker(
+                    settings, "d" + std::to_string(script.seed) + suffix, std::move(handler)));
             }
         }
         for (int round = 0; round < 3; ++round) {

@@ -3,8 +3,11 @@
 
 #include <cppunit/extensions/HelperMacros.h>
 
+#include "support/Assert.h"
 #include "support/NodePeer.h"
 #include "support/RedisServer.h"
+
+using drover::test::assertContains;
 
 using drover::test::NodePeer;
 using drover::test::PeerError;
@@ -79,8 +82,7 @@ public:
         CPPUNIT_ASSERT_EQUAL(std::string("no seat"),
                              std::string(failures[0]["reason"].GetString()));
         const auto text = six_->call("job.json", target_ + ", \"job\": " + id);
-        CPPUNIT_ASSERT(std::string(text.GetString()).find("\"attemptsMade\":3") !=
-                       std::string::npos);
+        assertContains(std::string(text.GetString()), "\"attemptsMade\":3");
     }
 
     void whatBullMqThrowsArrivesWithItsMessage() {

@@ -1,6 +1,7 @@
 #include <cppunit/TestAssert.h>
 
 #include "conformance/Conformance.h"
+#include "support/Assert.h"
 
 namespace {
 
@@ -92,8 +93,7 @@ public:
             ids.emplace_back(flag);
         }
         for (const std::string& id : ids) {
-            CPPUNIT_ASSERT(field(id, "opts").find(id == ids[0] ? "\"kl\":3" : "of\":true") !=
-                           std::string::npos);
+            assertContains(field(id, "opts"), id == ids[0] ? "\"kl\":3" : "of\":true");
             rapidjson::Document theirs;
             theirs.Parse(jobJson(id).c_str());
             rapidjson::Document mine;

@@ -2,6 +2,7 @@
 
 #include "conformance/Conformance.h"
 #include "plugin/abi/HostFunctions.h"
+#include "support/Assert.h"
 
 namespace {
 
@@ -86,7 +87,7 @@ public:
         untilNothingActive();
         CPPUNIT_ASSERT_EQUAL(std::int64_t{0},
                              existing({id, id + ":logs", id + ":lock", "completed"}));
-        CPPUNIT_ASSERT_EQUAL(std::string::npos, eventsOf(id).find("removed"));
+        assertLacks(eventsOf(id), "removed");
     }
 
     void c100_aCountKeepsTheNewest() {
@@ -229,9 +230,8 @@ public:
         const auto job = node("queue.getJob", "\"args\": [\"" + two + "\"]");
         CPPUNIT_ASSERT_EQUAL(2u, job["stacktrace"].Size());
         for (rapidjson::SizeType i = 0; i < 2; ++i) {
-            CPPUNIT_ASSERT_EQUAL(std::size_t{0},
-                                 std::string(job["stacktrace"][i].GetString())
-                                     .find("failure " + std::to_string(i + 2)));
+            assertStartsWith(std::string(job["stacktrace"][i].GetString()),
+                             "failure " + std::to_string(i + 2));
         }
         const std::string none =
             run(Side::Node, "mail", "{}", R"({"attempts":3,"stackTraceLimit":0})");
@@ -258,7 +258,7 @@ public:
         redis({"RPUSH", key("wait"), id});
         startWorker(Side::Ours);
         untilState(id, "failed");
-        CPPUNIT_ASSERT(field(id, "failedReason").find("failed child") != std::string::npos);
+        assertContains(field(id, "failedReason"), "failed child");
         CPPUNIT_ASSERT_EQUAL(std::string("1"), field(id, "atm"));
     }
 

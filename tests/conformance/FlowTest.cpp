@@ -4,6 +4,7 @@
 
 #include "conformance/Conformance.h"
 #include "plugin/abi/HostFunctions.h"
+#include "support/Assert.h"
 
 namespace {
 
@@ -267,17 +268,17 @@ public:
         startWorker(Side::Ours);
         const std::string hasty = add(Side::Node, "hasty");
         untilState(hasty, "failed");
-        CPPUNIT_ASSERT(field(hasty, "failedReason").find("pending dependencies") !=
-                       std::string::npos);
+        assertContains(field(hasty, "failedReason"), "pending dependencies");
         CPPUNIT_ASSERT_EQUAL(std::int64_t{1}, number({"SCARD", key(hasty + ":dependencies")}));
 
         const std::string sum = add(Side::Node, "sum");
         untilState(sum, "completed");
-        CPPUNIT_ASSERT(field(sum, "returnvalue").find(R"({"n":1})") != std::string::npos);
+        assertContains(field(sum, "returnvalue"), R"({"n":1})");
         CPPUNIT_ASSERT_EQUAL(std::string("2"), field(sum, "ats"));
         CPPUNIT_ASSERT_EQUAL(std::string("1"), field(sum, "atm"));
-        CPPUNIT_ASSERT(eventsOf(sum).find("waiting-children prev=active | waiting "
-                                          "prev=waiting-children") != std::string::npos);
+        assertContains(eventsOf(sum),
+                       "waiting-children prev=active | waiting "
+                       "prev=waiting-children");
     }
 
     void c241_waitingForNoChildrenIsNotWaiting() {

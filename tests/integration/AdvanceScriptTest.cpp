@@ -3,6 +3,7 @@
 #include <cppunit/extensions/HelperMacros.h>
 
 #include "drover/Exceptions.h"
+#include "support/Assert.h"
 #include "support/RedisFixture.h"
 
 namespace {
@@ -688,7 +689,7 @@ public:
             addJob();
             CPPUNIT_FAIL("Redis has no memory");
         } catch (const RedisBusyException& error) {
-            CPPUNIT_ASSERT_MESSAGE(error.message(), error.message().rfind("addJobs: ", 0) == 0);
+            assertStartsWith(error.message(), "addJobs: ");
         }
     }
 

@@ -16,6 +16,7 @@
 #include "redis/RedisClient.h"
 #include "redis/RedisOptions.h"
 #include "redis/ScriptRegistry.h"
+#include "support/Assert.h"
 #include "support/RedisServer.h"
 #include "support/TcpProxy.h"
 
@@ -106,23 +107,23 @@ public:
             return;  // Made by g++ only.
         }
         CPPUNIT_ASSERT_EQUAL(0, app_->run({"plugin", "check", file}));
-        assertHas(app_->out(), file + ": warning: it has ");
-        assertHas(app_->out(), "unique symbols (STB_GNU_UNIQUE");
-        assertHas(app_->out(), file + ": good: unique 1.0; handlers unique/count\n");
+        assertContains(app_->out(), file + ": warning: it has ");
+        assertContains(app_->out(), "unique symbols (STB_GNU_UNIQUE");
+        assertContains(app_->out(), file + ": good: unique 1.0; handlers unique/count\n");
         CPPUNIT_ASSERT_EQUAL(0, app_->run({"plugin", "check", file, "--json"}));
         CPPUNIT_ASSERT_EQUAL(1U, parsed(app_->out())["warnings"].Size());
         startRunning({"--set",
                       "plugins.load=unique",
                       "--set",
                       std::string("plugins.dir=") + DROVER_TEST_MODULES});
-        assertHas(app_->err(), "plugin unique: it has ");
+        assertContains(app_->err(), "plugin unique: it has ");
     }
 
     void helpAndVersionExitWithZero() {
         CPPUNIT_ASSERT_EQUAL(0, app_->run({"help"}));
-        assertHas(app_->out(), "config check");
+        assertContains(app_->out(), "config check");
         CPPUNIT_ASSERT_EQUAL(0, app_->run({"run", "--help"}));
-        assertHas(app_->out(), "--env-file FILE");
+        assertContains(app_->out(), "--env-file FILE");
         CPPUNIT_ASSERT_EQUAL(0, app_->run({"version", "--json"}));
         CPPUNIT_ASSERT(parsed(app_->out()).HasMember("build"));
     }
@@ -130,9 +131,9 @@ public:
     void aWrongCommandLineExitsWith64AndNamesTheNearest() {
         CPPUNIT_ASSERT_EQUAL(64, app_->run({}));
         CPPUNIT_ASSERT_EQUAL(64, app_->run({"helth"}));
-        assertHas(app_->err(), "did you mean health?");
+        assertContains(app_->err(), "did you mean health?");
         CPPUNIT_ASSERT_EQUAL(64, app_->run({"run", "--sett", "a=b"}));
-        assertHas(app_->err(), "did you mean --set?");
+        assertContains(app_->err(), "did you mean --set?");
         CPPUNIT_ASSERT_EQUAL(std::string(), app_->out());
     }
 
@@ -148,8 +149,9 @@ public:
             }
             CPPUNIT_ASSERT_EQUAL_MESSAGE(command, 78, app_->run(args));
             const std::string told = app_->err() + app_->out();
-            assertHas(told, file + ":1: redis.prot: unknown key; did you mean redis.port?");
-            assertHas(told, file + ":2: redis.port = \"x\": expected an integer in [1, 65535]");
+            assertContains(told, file + ":1: redis.prot: unknown key; did you mean redis.port?");
+            assertContains(told,
+                           file + ":2: redis.port = \"x\": expected an integer in [1, 65535]");
         }
         CPPUNIT_ASSERT_EQUAL(78, app_->run({"config", "check", "--json", "--config", file}));
         CPPUNIT_ASSERT_EQUAL(2U, parsed(app_->out())["problems"].Size());
@@ -162,7 +164,7 @@ public:
                                         "plugins.load=nothere",
                                         "--set",
                                         "plugins.dir=" + app_->folder()}));
-        assertHas(app_->err(), app_->path("nothere.so"));
+        assertContains(app_->err(), app_->path("nothere.so"));
     }
 
     void configShowHidesSecretsAndTellsOrigins() {
@@ -177,8 +179,8 @@ public:
             }
             CPPUNIT_ASSERT_EQUAL(0, app_->run(args, environment));
             const std::string out = app_->out();
-            CPPUNIT_ASSERT_MESSAGE(out, out.find("hunter2") == std::string::npos);
-            CPPUNIT_ASSERT_MESSAGE(out, out.find("topsecret") == std::string::npos);
+            assertLacks(out, "hunter2");
+            assertLacks(out, "topsecret");
             if (json) {
                 const auto document = parsed(out);
                 CPPUNIT_ASSERT_EQUAL(std::string("***"),
@@ -186,9 +188,9 @@ public:
                 CPPUNIT_ASSERT_EQUAL(std::string("--set"),
                                      std::string(document["redis.db"]["origin"].GetString()));
             } else {
-                assertHas(out, "redis.host = cache   (" + env + ":2 REDIS_HOST)");
-                assertHas(out, "redis.port = 7000   (environment REDIS_PORT)");
-                assertHas(out, "database.url = ***   (environment DATABASE_URL)");
+                assertContains(out, "redis.host = cache   (" + env + ":2 REDIS_HOST)");
+                assertContains(out, "redis.port = 7000   (environment REDIS_PORT)");
+                assertContains(out, "database.url = ***   (environment DATABASE_URL)");
             }
         }
     }
@@ -207,8 +209,9 @@ public:
         CPPUNIT_ASSERT_EQUAL(
             69,
             app_->run({"run", "--set", "redis.port=" + port, "--set", "startup.timeoutMs=300"}));
-        assertHas(app_->err(),
-                  "redis 127.0.0.1:" + port + " did not answer within startup.timeoutMs (300)");
+        assertContains(
+            app_->err(),
+            "redis 127.0.0.1:" + port + " did not answer within startup.timeoutMs (300)");
     }
 
     void aDatabaseThatDoesNotExistEndsTheStartAtOnce() {
@@ -217,15 +220,15 @@ public:
         const auto began = std::chrono::steady_clock::now();
         CPPUNIT_ASSERT_EQUAL(78, app_->run({"run"}, {{"REDIS_URL", url}}));
         CPPUNIT_ASSERT(std::chrono::steady_clock::now() - began < std::chrono::seconds(10));
-        assertHas(app_->err(), "SELECT 999 was refused");
-        assertHas(app_->err(), "redis.db is 999");
+        assertContains(app_->err(), "SELECT 999 was refused");
+        assertContains(app_->err(), "redis.db is 999");
     }
 
     void termEndsTheWaitForRedisWithZero() {
         app_->start({"run", "--set", "redis.port=" + std::to_string(freePort())});
         app_->waitForLog("waiting for redis");
         CPPUNIT_ASSERT_EQUAL(69, client_.run({"health", "--socket", socketPath()}));
-        assertHas(client_.out(), "not ok: starting");
+        assertContains(client_.out(), "not ok: starting");
         app_->signal(SIGTERM);
         CPPUNIT_ASSERT_EQUAL(0, app_->wait());
     }
@@ -248,7 +251,7 @@ public:
         startRunning();
         // By its place in the runtime folder, by --socket, and by the configuration.
         CPPUNIT_ASSERT_EQUAL(0, client_.run({"health"}, {{"XDG_RUNTIME_DIR", app_->folder()}}));
-        assertHas(client_.out(), "ok: running, process " + std::to_string(app_->pid()));
+        assertContains(client_.out(), "ok: running, process " + std::to_string(app_->pid()));
         CPPUNIT_ASSERT_EQUAL(0, client_.run({"health", "--socket", socketPath(), "--json"}));
         CPPUNIT_ASSERT(parsed(client_.out())["ok"].GetBool());
         CPPUNIT_ASSERT_EQUAL(0, client_.run({"health", "--set", "control.socket=" + socketPath()}));
@@ -261,7 +264,7 @@ public:
                       "control.socket=" + app_->path("drover-1.sock")});
         second.waitForLog("is running");
         CPPUNIT_ASSERT_EQUAL(64, client_.run({"health"}, {{"XDG_RUNTIME_DIR", app_->folder()}}));
-        assertHas(client_.err(), "--socket " + app_->path("drover-1.sock"));
+        assertContains(client_.err(), "--socket " + app_->path("drover-1.sock"));
     }
 
     void healthWithoutProcessExitsWith69() {
@@ -283,8 +286,8 @@ public:
         app_->signal(SIGTSTP);
         app_->signal(SIGTERM);
         CPPUNIT_ASSERT_EQUAL(0, app_->wait());
-        CPPUNIT_ASSERT_EQUAL(std::string::npos, app_->err().find("quiet"));
-        CPPUNIT_ASSERT_EQUAL(std::string::npos, app_->err().find("signal 15"));
+        assertLacks(app_->err(), "quiet");
+        assertLacks(app_->err(), "signal 15");
     }
 
     void hangupWithAWrongFileKeepsTheOldConfiguration() {
@@ -295,7 +298,7 @@ public:
         app_->waitForLog("not reloaded: " + file + ":1: log.level");
         app_->signal(SIGTERM);
         CPPUNIT_ASSERT_EQUAL(0, app_->wait());
-        assertHas(app_->err(), "ended after");
+        assertContains(app_->err(), "ended after");
     }
 
     void hangupTellsWhatHasChangedKeyByKey() {
@@ -306,9 +309,9 @@ public:
                     load + "queue.echo.threads = 3\nworker.defaults.concurrency = 9\n");
         app_->signal(SIGHUP);
         app_->waitForLog("configuration reloaded");
-        assertHas(app_->err(), file + ":3: queue.echo.threads is 3 now, it was 2");
-        assertHas(app_->err(), file + ":4: worker.defaults.concurrency is 9 now, it was 256");
-        CPPUNIT_ASSERT_EQUAL(std::string::npos, app_->err().find("plugins.load has changed"));
+        assertContains(app_->err(), file + ":3: queue.echo.threads is 3 now, it was 2");
+        assertContains(app_->err(), file + ":4: worker.defaults.concurrency is 9 now, it was 256");
+        assertLacks(app_->err(), "plugins.load has changed");
     }
 
     void stopAndContinueSignalsQuietAndResume() {
@@ -316,7 +319,7 @@ public:
         app_->signal(SIGTSTP);
         app_->waitForLog("quiet");
         CPPUNIT_ASSERT_EQUAL(0, client_.run({"health", "--socket", socketPath()}));
-        assertHas(client_.out(), "ok: quiet");
+        assertContains(client_.out(), "ok: quiet");
         app_->signal(SIGCONT);
         app_->waitForLog("resumed");
         app_->signal(SIGTERM);
@@ -367,7 +370,7 @@ public:
                      "queue.echo.workerName=here"});
         app_->waitForLog("is running");
         const std::string clients(redis().call(drover::Command{"CLIENT", "LIST"}).text());
-        assertHas(clients, ":w:here");
+        assertContains(clients, ":w:here");
     }
 
     void boundsOfAQueueReachItsWorker() {
@@ -405,7 +408,7 @@ public:
         const std::string path = app_->path("control.sock");
         startRunning({"--set", "control.socket=" + path});
         CPPUNIT_ASSERT_EQUAL(78, client_.run({"run", "--set", "control.socket=" + path}));
-        assertHas(client_.err(), "another process answers there");
+        assertContains(client_.err(), "another process answers there");
         CPPUNIT_ASSERT_EQUAL(0, client_.run({"health", "--socket", path}));
     }
 
@@ -422,10 +425,10 @@ public:
     void aTooLongSocketPathExitsWith78() {
         CPPUNIT_ASSERT_EQUAL(
             78, app_->run({"run", "--set", "control.socket=/tmp/" + std::string(103, 'x')}));
-        assertHas(app_->err(), "a Unix socket allows 107");
+        assertContains(app_->err(), "a Unix socket allows 107");
         CPPUNIT_ASSERT_EQUAL(69,
                              app_->run({"health", "--socket", "/tmp/" + std::string(103, 'x')}));
-        assertHas(app_->out(), "a Unix socket allows 107");
+        assertContains(app_->out(), "a Unix socket allows 107");
     }
 
     void theLogIsJsonLinesWithoutSecrets() {
@@ -435,7 +438,7 @@ public:
         CPPUNIT_ASSERT_EQUAL(69, app_->wait());
         const std::string log = app_->err();
         CPPUNIT_ASSERT(!log.empty());
-        CPPUNIT_ASSERT_MESSAGE(log, log.find("hunter2") == std::string::npos);
+        assertLacks(log, "hunter2");
         for (std::size_t from = 0; from < log.size();) {
             const std::size_t end = log.find('\n', from);
             const auto line = parsed(log.substr(from, end - from));
@@ -448,10 +451,10 @@ public:
 
     void databaseCommandsWithoutUrlExitWith78() {
         CPPUNIT_ASSERT_EQUAL(78, app_->run({"db", "migrate"}));
-        assertHas(app_->err(), "DATABASE_URL");
+        assertContains(app_->err(), "DATABASE_URL");
         CPPUNIT_ASSERT_EQUAL(
             78, app_->run({"db", "status"}, {{"DATABASE_URL", "mysql://u:topsecret@h/d"}}));
-        CPPUNIT_ASSERT_EQUAL(std::string::npos, app_->err().find("topsecret"));
+        assertLacks(app_->err(), "topsecret");
     }
 
     void aLoadedPluginWorksItsQueueUntilTerm() {
@@ -477,7 +480,7 @@ public:
         CPPUNIT_ASSERT_EQUAL(std::string(R"({"text":"hello"})"), *queue.job(added.id)->returnValue);
 
         CPPUNIT_ASSERT_EQUAL(0, client_.run({"health", "--socket", socketPath()}));
-        assertHas(client_.out(), "ok      queue " + name + ": held 0, completed 1, failed 0");
+        assertContains(client_.out(), "ok      queue " + name + ": held 0, completed 1, failed 0");
         app_->signal(SIGTERM);
         CPPUNIT_ASSERT_EQUAL(0, app_->wait());
     }
@@ -513,7 +516,7 @@ public:
         app_->signal(SIGTERM);
         CPPUNIT_ASSERT_EQUAL(0, app_->wait());
         CPPUNIT_ASSERT(std::chrono::steady_clock::now() - began < std::chrono::seconds(3));
-        assertHas(app_->err(), "a handler does not end within shutdown.graceMs");
+        assertContains(app_->err(), "a handler does not end within shutdown.graceMs");
     }
 
     void aJobIsCancelledFromAnotherProcess() {
@@ -533,11 +536,12 @@ public:
                                                     "a typing error",
                                                     "--set",
                                                     name})));
-        assertHas(client_.out(), "job " + id + " of bull:" + queue.name() + ": is asked to be");
+        assertContains(client_.out(),
+                       "job " + id + " of bull:" + queue.name() + ": is asked to be");
         waitUntil([&] { return queue.state(id) == drover::JobState::Failed; });
         CPPUNIT_ASSERT_EQUAL(std::string("cancelled (cancelled: a typing error)"),
                              *queue.job(id)->failedReason);
-        assertHas(app_->err(), "somebody cancels it (a typing error)");
+        assertContains(app_->err(), "somebody cancels it (a typing error)");
     }
 
     void aJobThatCannotBeCancelledExitsWith66() {
@@ -558,20 +562,20 @@ public:
 
     void cancelWithoutQueueNeedsExactlyOne() {
         CPPUNIT_ASSERT_EQUAL(64, client_.run(redisArgs({"job", "cancel", "1"})));
-        assertHas(client_.err(), "needs --queue NAME: the configuration names no queue");
+        assertContains(client_.err(), "needs --queue NAME: the configuration names no queue");
         CPPUNIT_ASSERT_EQUAL(64, client_.run(redisArgs({"job", "cancel", "1", "--queue", "a:b"})));
         std::vector<std::string> args = {"job", "cancel", "1", "--set", "queue.mail.name=nobodys"};
         CPPUNIT_ASSERT_EQUAL(66, client_.run(redisArgs(args)));
-        assertHas(client_.out(), "job 1 of bull:nobodys: there is no such job");
+        assertContains(client_.out(), "job 1 of bull:nobodys: there is no such job");
         args.insert(args.end(), {"--set", "queue.sms.name=others"});
         CPPUNIT_ASSERT_EQUAL(64, client_.run(redisArgs(args)));
-        assertHas(client_.err(), "needs --queue NAME, one of mail, sms");
+        assertContains(client_.err(), "needs --queue NAME, one of mail, sms");
     }
 
     void cancelWithoutRedisExitsWith69() {
         CPPUNIT_ASSERT_EQUAL(
             69, client_.run({"job", "cancel", "1", "--queue", "q", "--set", "redis.port=1"}));
-        assertHas(client_.err(), "connect to Redis at 127.0.0.1:1");
+        assertContains(client_.err(), "connect to Redis at 127.0.0.1:1");
     }
 
     void theTimeoutOfAQueueCancelsItsJobs() {
@@ -593,7 +597,7 @@ public:
         std::vector<std::string> args = {"config", "check", "--set", "plugins.load=echo"};
         args.insert(args.end(), dir.begin(), dir.end());
         CPPUNIT_ASSERT_EQUAL(78, app_->run(args));
-        assertHas(app_->out(), "echo.nothing: unknown key");
+        assertContains(app_->out(), "echo.nothing: unknown key");
         // Another role's key: run leaves it alone, config check opens the plugin to look.
         args = {"config", "show"};
         args.insert(args.end(), dir.begin(), dir.end());
@@ -668,7 +672,7 @@ public:
                    drover::AddResult::Status::Added;
         });
         CPPUNIT_ASSERT_EQUAL(128 + SIGABRT, app_->wait());
-        assertHas(app_->err(), "last words");
+        assertContains(app_->err(), "last words");
     }
 
 private:
@@ -728,11 +732,6 @@ private:
 
     std::string socketPath() const {
         return app_->path("drover-" + std::to_string(app_->pid()) + ".sock");
-    }
-
-    static void assertHas(const std::string& text, const std::string& part) {
-        CPPUNIT_ASSERT_MESSAGE("\"" + part + "\" is not in:\n" + text,
-                               text.find(part) != std::string::npos);
     }
 
     std::unique_ptr<AppProcess> app_;

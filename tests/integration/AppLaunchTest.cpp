@@ -13,24 +13,18 @@
 
 #include <cppunit/extensions/HelperMacros.h>
 
-#include "drover/Queue.h"
-#include "integration/AppProcess.h"
+#include "integration/AppFixture.h"
 #include "integration/RawClient.h"
-#include "redis/RedisOptions.h"
-#include "support/RedisServer.h"
 
 namespace {
 
 using namespace drover;
 using namespace drover::test;
 
-const std::string kPlugins = DROVER_BINARY_DIR "/plugins/";
-const std::string kModules = DROVER_TEST_MODULES "/";
-
 }  // namespace
 
 /// What a launcher leaves behind, and what a handler changes for the whole process, does not matter.
-class AppLaunchTest : public CppUnit::TestFixture {
+class AppLaunchTest : public AppFixture {
     CPPUNIT_TEST_SUITE(AppLaunchTest);
     CPPUNIT_TEST(ignoredAndBlockedSignalsDoNotMatter);
     CPPUNIT_TEST(limitsAndMissingDescriptorsDoNotMatter);
@@ -42,15 +36,6 @@ class AppLaunchTest : public CppUnit::TestFixture {
     CPPUNIT_TEST_SUITE_END();
 
 public:
-    void setUp() override {
-        app_ = std::make_unique<AppProcess>();
-        folder_ = app_->path("plugins");
-        std::filesystem::create_directory(folder_);
-        static int number = 0;
-        queueName_ = "launch-" + std::to_string(getpid()) + "-" + std::to_string(++number);
-    }
-    void tearDown() override { app_.reset(); }
-
     void ignoredAndBlockedSignalsDoNotMatter() {
         const std::string all = "CHLD,TERM,INT,HUP,USR2,CONT,TSTP";
         app_->launchBy("true", "--ignore-signal=" + all + " --block-signal=" + all);
@@ -62,8 +47,7 @@ public:
         }
         CPPUNIT_ASSERT_EQUAL(0ULL, signals("SigIgn") & (1ULL << (SIGTERM - 1)));
         completeOne("echo");
-        app_->signal(SIGTERM);
-        CPPUNIT_ASSERT_EQUAL_MESSAGE(app_->err(), 0, app_->wait());
+        end();
     }
 
     void limitsAndMissingDescriptorsDoNotMatter() {
@@ -115,15 +99,14 @@ public:
         drop(kPlugins + "echo.so");
         app_->waitForLog("echo 1.0.0");
         completeOne("echo");
-        app_->signal(SIGTERM);
-        CPPUNIT_ASSERT_EQUAL_MESSAGE(app_->err(), 0, app_->wait());
+        end();
     }
 
     void theControlSocketFallsBackAndSaysSo() {
         // As an arbitrary user whose runtime folder is not there. Who may write everywhere is told so by what is not a folder.
         const std::map<std::string, std::string> nowhere = {
             {"XDG_RUNTIME_DIR", app_->write("no-folder", "")}};
-        app_->start({"run", "--set", "redis.port=" + port()}, nowhere);
+        app_->start({"run", "--set", "redis.port=" + redisPort()}, nowhere);
         app_->waitForLog("is running");
         const std::string log = app_->err();
         CPPUNIT_ASSERT_MESSAGE(log,
@@ -140,7 +123,7 @@ public:
 
     void termBeforeMainEndsWithZero() {
 #if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__) && !defined(__clang__)
-        app_->start({"run", "--set", "redis.port=" + port(), "--set", "control.socket=off"},
+        app_->start({"run", "--set", "redis.port=" + redisPort(), "--set", "control.socket=off"},
                     {{"LD_PRELOAD", DROVER_TERM_AT_LOAD}});
         CPPUNIT_ASSERT_EQUAL_MESSAGE(app_->err(), 0, app_->wait());
 #endif
@@ -150,7 +133,7 @@ public:
         // Before it has read its configuration, which it waits for here.
         const std::string pipe = app_->path("pipe.properties");
         CPPUNIT_ASSERT_EQUAL(0, ::mkfifo(pipe.c_str(), 0600));
-        app_->start({"run", "--config", pipe, "--set", "redis.port=" + port()});
+        app_->start({"run", "--config", pipe, "--set", "redis.port=" + redisPort()});
         int writer = -1;
         waitUntil([&] { return (writer = ::open(pipe.c_str(), O_WRONLY | O_NONBLOCK)) >= 0; });
         app_->signal(SIGTERM);
@@ -160,7 +143,8 @@ public:
         ::close(writer);
         CPPUNIT_ASSERT_EQUAL_MESSAGE(app_->err(), 0, app_->wait());
         for (int turn = 0; turn < 10; ++turn) {
-            app_->start({"run", "--set", "redis.port=" + port(), "--set", "control.socket=off"});
+            app_->start(
+                {"run", "--set", "redis.port=" + redisPort(), "--set", "control.socket=off"});
             // From the moment when main has begun.
             waitUntil([&] { return blocksTerm(); });
             std::this_thread::sleep_for(std::chrono::milliseconds(5 * turn));
@@ -175,7 +159,7 @@ public:
         app_->launchBy("(sleep 600 & echo $! >" + file + "; sleep 3) & true",
                        "",
                        DROVER_BINARY_DIR "/tests/support/drover_subreaper");
-        app_->start({"run", "--set", "redis.port=" + port(), "--set", "control.socket=off"});
+        app_->start({"run", "--set", "redis.port=" + redisPort(), "--set", "control.socket=off"});
         app_->waitForLog("is running");
         pid_t orphan = 0;
         waitUntil([&] { return (std::ifstream(file) >> orphan) && orphan > 0; });
@@ -198,17 +182,10 @@ private:
         return 0;
     }
 
-    static std::string port() { return std::to_string(RedisServer::shared().port()); }
-
-    void drop(const std::string& path) const {
-        std::filesystem::copy_file(path,
-                                   folder_ + "/" + std::filesystem::path(path).filename().string());
-    }
-
     void startConsumer(const std::string& alias, const std::vector<std::string>& more = {}) {
         std::vector<std::string> args = {"run",
                                          "--set",
-                                         "redis.port=" + port(),
+                                         "redis.port=" + redisPort(),
                                          "--set",
                                          "plugins.dir=" + folder_,
                                          "--set",
@@ -225,12 +202,7 @@ private:
     }
 
     void completeOne(const std::string& alias) const {
-        RedisOptions redis;
-        redis.port = RedisServer::shared().port();
-        Queue::Settings settings;
-        settings.name = queueName_ + alias;
-        settings.addTimeout = std::chrono::seconds(10);
-        Queue queue(redis, settings);
+        Queue queue = makeQueue(alias);
         const AddResult added =
             queue.add({alias == "meddle" ? "meddle" : "echo", R"({"half":0.5})", {}});
         CPPUNIT_ASSERT(added.status == AddResult::Status::Added);
@@ -251,19 +223,6 @@ private:
         }
         return 0;
     }
-
-    static void waitUntil(const std::function<bool()>& condition,
-                          std::chrono::seconds longest = std::chrono::seconds(20)) {
-        const auto deadline = std::chrono::steady_clock::now() + longest;
-        while (!condition()) {
-            CPPUNIT_ASSERT_MESSAGE("not in time", std::chrono::steady_clock::now() < deadline);
-            std::this_thread::sleep_for(std::chrono::milliseconds(1));
-        }
-    }
-
-    std::unique_ptr<AppProcess> app_;
-    std::string folder_;
-    std::string queueName_;
 };
 
 CPPUNIT_TEST_SUITE_REGISTRATION(AppLaunchTest);

@@ -5,6 +5,7 @@
 
 #include "drover/Exceptions.h"
 #include "redis/Addresses.h"
+#include "support/Assert.h"
 #include "support/LogCapture.h"
 #include "support/RedisFixture.h"
 #include "support/TcpProxy.h"
@@ -98,8 +99,8 @@ public:
         RedisServer own({"--requirepass", kPassword});
         const std::string text = textOf<RedisAuthException>(
             [&] { Connection link(to(own, "sesame-opens-nothing"), ""); });
-        CPPUNIT_ASSERT(text.find("WRONGPASS") != std::string::npos);
-        CPPUNIT_ASSERT(text.find("sesame") == std::string::npos);
+        assertContains(text, "WRONGPASS");
+        assertLacks(text, "sesame");
         // Nor does the client that logs it.
         LogCapture log("redis");
         RedisClient client(to(own, "sesame-opens-nothing"), scripts(), "secretive");
@@ -113,15 +114,15 @@ public:
         RedisServer own({"--rename-command", "AUTH", "LOGIN"});
         const std::string text =
             textOf<Exception>([&] { Connection link(to(own, "sesame-opens-nothing"), ""); });
-        CPPUNIT_ASSERT(text.find("AUTH") != std::string::npos);
-        CPPUNIT_ASSERT_MESSAGE(text, text.find("sesame") == std::string::npos);
+        assertContains(text, "AUTH");
+        assertLacks(text, "sesame");
     }
 
     void aMissingPasswordIsAnAuthFault() {
         RedisServer own({"--requirepass", kPassword});
         const std::string text =
             textOf<RedisAuthException>([&] { Connection link(to(own, ""), ""); });
-        CPPUNIT_ASSERT(text.find("NOAUTH") != std::string::npos);
+        assertContains(text, "NOAUTH");
     }
 
     void anAuthFaultIsRetriedSlowlyAndCured() {
@@ -155,7 +156,7 @@ public:
         RedisOptions beyond = options();
         beyond.database = 999;
         const std::string text = textOf<Exception>([&] { Connection link(beyond, ""); });
-        CPPUNIT_ASSERT(text.find("SELECT") != std::string::npos);
+        assertContains(text, "SELECT");
         // As trouble with the server to whoever keeps a connection: it waits and tries again, and does not spin.
         RedisClient client(beyond, scripts(), "test");
         CPPUNIT_ASSERT_THROW(client.call(Command{"PING"}), RedisIoException);
@@ -165,7 +166,7 @@ public:
     void theNameShowsInTheClientList() {
         const std::string name = QueueKeys("bull", "mail").workerClientName("n1");
         Connection link(options(), name);
-        CPPUNIT_ASSERT(text({"CLIENT", "LIST"}).find("name=" + name + " ") != std::string::npos);
+        assertContains(text({"CLIENT", "LIST"}), "name=" + name + " ");
     }
 
     void aNameThatRedisRefusesCostsOnlyTheName() {
@@ -174,10 +175,9 @@ public:
     }
 
     void nobodyThereIsAnIoFault() {
-        RedisOptions nowhere = options();
-        nowhere.port = freePort();
+        RedisOptions nowhere = optionsAt(freePort());
         const std::string text = textOf<RedisIoException>([&] { Connection link(nowhere, ""); });
-        CPPUNIT_ASSERT(text.find("127.0.0.1:" + std::to_string(nowhere.port)) != std::string::npos);
+        assertContains(text, "127.0.0.1:" + std::to_string(nowhere.port));
     }
 
     void theIntroductionHasADeadline() {
@@ -222,8 +222,7 @@ public:
 
     void aTransferThatGetsOnIsWaitedFor() {
         TcpProxy proxy(server_->port());
-        RedisOptions slow = options();
-        slow.port = proxy.port();
+        RedisOptions slow = optionsAt(proxy.port());
         slow.commandTimeout = milliseconds(400);
         Connection link(slow, "");
         // Two megabytes each way, four seconds: ten times the deadline.
@@ -260,8 +259,7 @@ public:
 
     void aReplyThatDribblesIsNotWaitedFor() {
         TcpProxy proxy(server_->port());
-        RedisOptions slow = options();
-        slow.port = proxy.port();
+        RedisOptions slow = optionsAt(proxy.port());
         slow.commandTimeout = milliseconds(400);
         Connection link(slow, "");
         proxy.throttle(1000);
@@ -278,7 +276,7 @@ public:
         RedisServer replica({"--replicaof", "127.0.0.1 " + std::to_string(options().port)});
         const std::string text =
             textOf<RedisIoException>([&] { Connection link(to(replica, ""), ""); });
-        CPPUNIT_ASSERT_MESSAGE(text, text.find("a master is needed") != std::string::npos);
+        assertContains(text, "a master is needed");
     }
 
     void aFlushedScriptIsSentAgain() {
@@ -287,8 +285,7 @@ public:
         CPPUNIT_ASSERT_EQUAL(std::string("2"), addJob());
         redis({"CONFIG", "RESETSTAT"});
         CPPUNIT_ASSERT_EQUAL(std::string("3"), addJob());
-        CPPUNIT_ASSERT_EQUAL(std::string::npos,
-                             text({"INFO", "commandstats"}).find("cmdstat_eval:"));
+        assertLacks(text({"INFO", "commandstats"}), "cmdstat_eval:");
     }
 
     void sixtyFourMegabytesComeBackWhole() {

@@ -6,6 +6,9 @@
 
 #include "HttpFixture.h"
 #include "pages/HealthPages.h"
+#include "support/Assert.h"
+
+using drover::test::assertContains;
 
 namespace api = drover::api;
 using drover::test::HttpFixture;
@@ -97,7 +100,7 @@ public:
         const RawAnswer answer = client.read();
         const auto took = Clock::now() - begin;
         CPPUNIT_ASSERT_EQUAL(408, answer.status);
-        CPPUNIT_ASSERT(answer.body.find("\"statusCode\":408") != std::string::npos);
+        assertContains(answer.body, "\"statusCode\":408");
         CPPUNIT_ASSERT_MESSAGE("too early or too late",
                                took >= Milliseconds(490) && took < Milliseconds(1500));
         CPPUNIT_ASSERT(client.closedSoon());
@@ -355,7 +358,7 @@ private:
         const RawAnswer answer = client.ask(request("GET /constant"));
         CPPUNIT_ASSERT_EQUAL(503, answer.status);
         CPPUNIT_ASSERT_EQUAL(std::string("1"), answer.header("retry-after"));
-        CPPUNIT_ASSERT(answer.body.find("\"error\":\"Service Unavailable\"") != std::string::npos);
+        assertContains(answer.body, "\"error\":\"Service Unavailable\"");
         CPPUNIT_ASSERT(client.closedCleanly());
     }
 };

@@ -16,6 +16,7 @@
 #include "RawClient.h"
 #include "drover/Routes.h"
 #include "http/HttpServer.h"
+#include "support/Assert.h"
 
 namespace drover::test {
 
@@ -84,8 +85,7 @@ protected:
             what + " " + bytes.substr(0, 200) + " answered " + answer.body, status, answer.status);
         CPPUNIT_ASSERT_EQUAL(std::string("application/json; charset=utf-8"),
                              answer.header("content-type"));
-        CPPUNIT_ASSERT(answer.body.find("\"statusCode\":" + std::to_string(status)) !=
-                       std::string::npos);
+        assertContains(answer.body, "\"statusCode\":" + std::to_string(status));
         CPPUNIT_ASSERT_EQUAL(std::string("close"), answer.header("connection"));
         CPPUNIT_ASSERT_MESSAGE(what + " left the connection open", client.closedCleanly());
     }

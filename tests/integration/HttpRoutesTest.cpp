@@ -9,7 +9,10 @@
 
 #include "HttpFixture.h"
 #include "pages/HealthPages.h"
+#include "support/Assert.h"
 #include "support/ServerProcess.h"
+
+using drover::test::assertContains;
 
 namespace api = drover::api;
 using drover::Request;
@@ -71,7 +74,7 @@ public:
                                  "constant"}) {
             const RawAnswer answer = ask(request(std::string("GET ") + path));
             CPPUNIT_ASSERT_EQUAL_MESSAGE(path, 400, answer.status);
-            CPPUNIT_ASSERT(answer.body.find("\"error\":\"Bad Request\"") != std::string::npos);
+            assertContains(answer.body, "\"error\":\"Bad Request\"");
         }
         CPPUNIT_ASSERT_EQUAL(200, ask(request("GET /%63onstant")).status);
         CPPUNIT_ASSERT_EQUAL(200, ask(request("GET http://localhost/constant")).status);
@@ -175,7 +178,7 @@ public:
         CPPUNIT_ASSERT_EQUAL(200, ask("\r\n\r\n" + request("GET /constant")).status);
         const RawAnswer nul = ask(request("GET /text/x?also=%00"));
         CPPUNIT_ASSERT_EQUAL(400, nul.status);
-        CPPUNIT_ASSERT_MESSAGE(nul.body, nul.body.find("NUL") != std::string::npos);
+        assertContains(nul.body, "NUL");
     }
 
     void bodiesAreTakenAsExpressTakesThem() {
@@ -194,7 +197,7 @@ public:
                  {"application/jsonx", "application/json, not \\\"application/jsonx\\\""}}) {
             const RawAnswer answer = postAs(type, body);
             CPPUNIT_ASSERT_EQUAL_MESSAGE(type, 415, answer.status);
-            CPPUNIT_ASSERT_MESSAGE(answer.body, answer.body.find(named) != std::string::npos);
+            assertContains(answer.body, named);
         }
         CPPUNIT_ASSERT_EQUAL(415, ask(request("POST /body", "", body)).status);
     }
@@ -224,9 +227,8 @@ public:
         // A bomb: 10 MB in 10 kB would be refused by its size, so it comes in less.
         const std::string large = R"({"userId":7,"note":")" + std::string(1'000'000, 'x') + "\"}";
         CPPUNIT_ASSERT(deflated(large, true).size() < 5000);
-        CPPUNIT_ASSERT(refused(413, "gzip", deflated(large, true)).find("larger than 5000 bytes") !=
-                       std::string::npos);
-        CPPUNIT_ASSERT(refused(415, "br", body).find("gzip, deflate or none") != std::string::npos);
+        assertContains(refused(413, "gzip", deflated(large, true)), "larger than 5000 bytes");
+        assertContains(refused(415, "br", body), "gzip, deflate or none");
         refused(415, "gzip, gzip", gzip);
         for (const std::string& bad : {gzip.substr(0, gzip.size() - 1),
                                        gzip.substr(0, 5),
@@ -235,8 +237,7 @@ public:
                                        zlib,
                                        body,
                                        std::string(1, '\0')}) {
-            CPPUNIT_ASSERT(refused(400, "gzip", bad).find("not one gzip stream") !=
-                           std::string::npos);
+            assertContains(refused(400, "gzip", bad), "not one gzip stream");
         }
         refused(400, "deflate", gzip);
         CPPUNIT_ASSERT_EQUAL(4, bodies_.load());
@@ -321,7 +322,7 @@ public:
         added.path = "/added";
         added.handler = [](const Request&) { return Response{}; };
         routes_->add(added);
-        CPPUNIT_ASSERT(ask(request("GET /api-json")).body.find("\"/added\"") != std::string::npos);
+        assertContains(ask(request("GET /api-json")).body, "\"/added\"");
         CPPUNIT_ASSERT_EQUAL(200, ask(request("GET /added")).status);
     }
 
@@ -340,7 +341,7 @@ public:
         const RawAnswer page = ask(request("GET /api"));
         CPPUNIT_ASSERT_EQUAL(200, page.status);
         CPPUNIT_ASSERT_EQUAL(std::string("text/html; charset=utf-8"), page.header("content-type"));
-        CPPUNIT_ASSERT(page.body.find("/api/swagger-ui-bundle.js") != std::string::npos);
+        assertContains(page.body, "/api/swagger-ui-bundle.js");
         CPPUNIT_ASSERT(page.header("content-security-policy").find("default-src 'self'") == 0);
         const RawAnswer script = ask(request("GET /api/swagger-ui-bundle.js"));
         CPPUNIT_ASSERT_EQUAL(std::string("var bundle;"), script.body);
@@ -349,8 +350,7 @@ public:
         CPPUNIT_ASSERT_EQUAL(std::string("public, max-age=86400"), script.header("cache-control"));
         CPPUNIT_ASSERT_EQUAL(std::string("text/css; charset=utf-8"),
                              ask(request("GET /api/swagger-ui.css")).header("content-type"));
-        CPPUNIT_ASSERT(ask(request("GET /api/start.js")).body.find("/api-json") !=
-                       std::string::npos);
+        assertContains(ask(request("GET /api/start.js")).body, "/api-json");
         assertBrowserFindsWhatItAsksFor(page.body);
         for (const char* path : {"/api/../secret.js",
                                  "/api/%2e%2e/secret.js",
@@ -372,8 +372,7 @@ public:
         useDocs("/nonexistent");
         const RawAnswer page = ask(request("GET /api"));
         CPPUNIT_ASSERT_EQUAL(200, page.status);
-        CPPUNIT_ASSERT(page.body.find("npm ci --ignore-scripts --prefix api/web") !=
-                       std::string::npos);
+        assertContains(page.body, "npm ci --ignore-scripts --prefix api/web");
         assertBrowserFindsWhatItAsksFor(page.body);
     }
 
@@ -447,7 +446,7 @@ private:
 
     /// The page names an icon, since a browser asks for /favicon.ico otherwise, and all that it names is served.
     void assertBrowserFindsWhatItAsksFor(const std::string& page) {
-        CPPUNIT_ASSERT(page.find("<link rel=\"icon\"") != std::string::npos);
+        assertContains(page, "<link rel=\"icon\"");
         for (const std::string attribute : {"href=\"", "src=\""}) {
             for (auto at = page.find(attribute); at != std::string::npos;
                  at = page.find(attribute, at + 1)) {

@@ -8,6 +8,7 @@
 #include <cppunit/extensions/HelperMacros.h>
 
 #include "core/SchedulerSlots.h"
+#include "support/Assert.h"
 #include "support/LogCapture.h"
 #include "support/RedisFixture.h"
 #include "worker/SchedulerIterator.h"
@@ -104,10 +105,8 @@ public:
         const std::string opts = R"({"backoff":10,"keepLogs":3,"repeat":{"every":2000}})";
         expect(State::Done, iterate(taken(opts), kNow));
         const std::string next = hash(idAt(kNow + 2000)).at("opts");
-        CPPUNIT_ASSERT_EQUAL(
-            std::size_t{0},
-            next.find(
-                R"({"backoff":{"type":"fixed","delay":10},"keepLogs":3,"attempts":0,"jobId":)"));
+        assertStartsWith(
+            next, R"({"backoff":{"type":"fixed","delay":10},"keepLogs":3,"attempts":0,"jobId":)");
         redis({"DEL", keys().job(idAt(kNow + 2000))});
         record({"every", "2000", "ic", "1"}, kNow);
         expect(State::Done, iterate(taken(R"({"priority":"3","repeat":{"every":2000}})"), kNow));
@@ -221,7 +220,7 @@ public:
         redis({"HSET", keys().job(next), "name", "old"});
         const Iteration made = iterate(taken(kEveryOpts), kNow);
         expect(State::Failed, made);
-        CPPUNIT_ASSERT(made.text.find(next) != std::string::npos);
+        assertContains(made.text, next);
         CPPUNIT_ASSERT_EQUAL("duplicated " + next, events().back());
         CPPUNIT_ASSERT_EQUAL(std::size_t{1}, hash(next).size());
         expectNext(kNow, "4");
@@ -235,7 +234,7 @@ public:
         for (int i = 0; i < 3; ++i) {
             const Iteration made = scheduler.iterate(client(), job, kNow);
             expect(State::Unreadable, made);
-            CPPUNIT_ASSERT(made.text.find("minute \"61\" is out of 0-59") != std::string::npos);
+            assertContains(made.text, "minute \"61\" is out of 0-59");
         }
         const ClaimedJob elsewhere = taken(R"({"repeat":{"pattern":"* * * * *","tz":"No/Where"}})");
         expect(State::Unreadable, scheduler.iterate(client(), elsewhere, kNow));
@@ -275,12 +274,8 @@ public:
         record({"every", "2000", "offset", "300", "ic", "4"}, kNow + 300);
         const Iteration made = iterate(taken(kEveryOpts, kNow + 300), kNow + 310);
         const std::string opts = hash(made.text).at("opts");
-        CPPUNIT_ASSERT_MESSAGE(opts,
-                               opts.find("\"prevMillis\":1795392002300,") != std::string::npos);
-        CPPUNIT_ASSERT_MESSAGE(
-            opts,
-            opts.find("\"repeat\":{\"every\":2000,\"count\":5,\"offset\":300}") !=
-                std::string::npos);
+        assertContains(opts, "\"prevMillis\":1795392002300,");
+        assertContains(opts, "\"repeat\":{\"every\":2000,\"count\":5,\"offset\":300}");
     }
 
     void aJobNamedByItsPeriodGoesOnFromWhenItRan() {

@@ -268,8 +268,7 @@ public:
     void aCancelDuringAnOutageIsHeardAfterwards() {
         useOwnServer();
         TcpProxy proxy(own_->port());
-        RedisOptions through = options();
-        through.port = proxy.port();
+        RedisOptions through = optionsAt(proxy.port());
         settings_.lockDuration = milliseconds(1000);
         handler_ = std::make_shared<FakeHandler>(
             [this](std::span<RunningJob* const> jobs) { holdThenComplete(jobs); });

@@ -9,6 +9,9 @@
 #include "integration/StoreFixture.h"
 #include "store/Migrations.h"
 #include "store/SqlState.h"
+#include "support/Assert.h"
+
+using drover::test::assertContains;
 
 using drover::ConfigException;
 using drover::StoreException;
@@ -79,7 +82,7 @@ public:
 
     void changeThatCommitsItselfIsRefused() {
         write("0003_commits", "INSERT INTO a VALUES (50); COMMIT;", "SELECT 1;");
-        CPPUNIT_ASSERT(refusal().find("0003_commits") != std::string::npos);
+        assertContains(refusal(), "0003_commits");
         CPPUNIT_ASSERT(migrations().status()[2].state == State::Pending);
     }
 
@@ -98,9 +101,9 @@ public:
         write("0003_third", "INSERT INTO a VALUES (50);", "SELECT 1;");
         CPPUNIT_ASSERT(migrations().status()[0].state == State::Edited);
         const std::string message = refusal();
-        CPPUNIT_ASSERT_MESSAGE(message, message.find("0001_first") != std::string::npos);
-        CPPUNIT_ASSERT_MESSAGE(message, message.find(folder_) != std::string::npos);
-        CPPUNIT_ASSERT_MESSAGE(message, message.find(settings().url.target()) != std::string::npos);
+        assertContains(message, "0001_first");
+        assertContains(message, folder_);
+        assertContains(message, settings().url.target());
         CPPUNIT_ASSERT_EQUAL(std::int64_t{3}, number(*open(), "SELECT sum(x) FROM a"));
     }
 
@@ -109,8 +112,8 @@ public:
         remove("0002_second");
         CPPUNIT_ASSERT(migrations().status()[1].state == State::Missing);
         const std::string message = refusal();
-        CPPUNIT_ASSERT_MESSAGE(message, message.find("0002_second") != std::string::npos);
-        CPPUNIT_ASSERT_MESSAGE(message, message.find(folder_) != std::string::npos);
+        assertContains(message, "0002_second");
+        assertContains(message, folder_);
         CPPUNIT_ASSERT_THROW(migrations().revertLast(), StoreException);
     }
 
@@ -119,8 +122,8 @@ public:
         migrations().migrate();
         write("0003_third", "SELECT 1;", "SELECT 1;");
         const std::string message = refusal();
-        CPPUNIT_ASSERT_MESSAGE(message, message.find("0003_third") != std::string::npos);
-        CPPUNIT_ASSERT_MESSAGE(message, message.find("0004_fourth") != std::string::npos);
+        assertContains(message, "0003_third");
+        assertContains(message, "0004_fourth");
     }
 
     void folderOfAnotherFormIsRefused() {

@@ -176,11 +176,7 @@ public:
     }
 
 private:
-    RedisOptions through() const {
-        RedisOptions through = options();
-        through.port = proxy_->port();
-        return through;
-    }
+    RedisOptions through() const { return optionsAt(proxy_->port()); }
     static std::string get(RedisClient& client, const std::vector<std::string>& args) {
         Command command;
         for (const std::string& arg : args) {
@@ -199,10 +195,8 @@ private:
     }
 
     void addsBeside(Copy copy) {
-        Queue::Settings settings;
-        settings.name = keys().qualifiedName().substr(5);
-        settings.addTimeout = seconds(10);
-        Queue queue(through(), settings);
+        const std::unique_ptr<Queue> producer = makeQueue(through());
+        Queue& queue = *producer;
         eventually("connected", [&] { return queue.healthy(); });
         proxy_->duplicate(copy, 7, "EVALSHA");
         std::mutex mutex;

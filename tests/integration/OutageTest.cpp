@@ -1,5 +1,6 @@
 #include <atomic>
 #include <chrono>
+#include <functional>
 #include <map>
 #include <mutex>
 #include <set>
@@ -385,17 +386,17 @@ private:
         }
     }
     RedisOptions through(milliseconds commandTimeout) {
-        RedisOptions options = this->options();
-        options.port = proxy_->port();
+        RedisOptions options = optionsAt(proxy_->port());
         options.commandTimeout = commandTimeout;
         return options;
     }
-    /// Runs until hold_ says otherwise.
-    std::shared_ptr<FakeHandler> holding() {
-        return std::make_shared<FakeHandler>([this](std::span<RunningJob* const> jobs) {
+    /// Returns a handler that holds its jobs until `hold_` is false or a job is cancelled, and then ends them.
+    std::shared_ptr<FakeHandler> holding(
+        const std::function<void(std::span<RunningJob* const>)>& end = completeAll) {
+        return std::make_shared<FakeHandler>([this, end](std::span<RunningJob* const> jobs) {
             while (hold_ && jobs.front()->waitCancelled(milliseconds(2)) == CancelReason::None) {
             }
-            completeAll(jobs);
+            end(jobs);
         });
     }
     /// Time that has to go by; there is no event to wait for.
@@ -429,11 +430,7 @@ private:
         settings_.concurrency = 20;
         settings_.batchSize = 20;
         settings_.lockDuration = seconds(30);
-        handler_ = std::make_shared<FakeHandler>([this](std::span<RunningJob* const> jobs) {
-            while (hold_ && jobs.front()->waitCancelled(milliseconds(2)) == CancelReason::None) {
-            }
-            completeAll(jobs);
-        });
+        handler_ = holding();
         run(handler_);
         eventually("held", [&] { return worker_->stats().held == 20; });
     }
@@ -458,13 +455,9 @@ private:
     /// One job is held by a worker that reaches Redis only through the proxy; it will end with this outcome.
     void holdOneThroughProxy(const JobOutcome& outcome, const std::string& opts) {
         proxy_ = std::make_unique<TcpProxy>(own_->port());
-        RedisOptions through = options();
-        through.port = proxy_->port();
+        const RedisOptions through = optionsAt(proxy_->port());
         settings_.lockDuration = seconds(30);
-        handler_ = std::make_shared<FakeHandler>([this,
-                                                  outcome](std::span<RunningJob* const> jobs) {
-            while (hold_ && jobs.front()->waitCancelled(milliseconds(2)) == CancelReason::None) {
-            }
+        handler_ = holding([outcome](std::span<RunningJob* const> jobs) {
             for (RunningJob* job : jobs) {
                 job->setOutcome(outcome);
             }

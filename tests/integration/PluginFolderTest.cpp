@@ -16,18 +16,14 @@
 #include <Poco/DateTimeParser.h>
 #include <cppunit/extensions/HelperMacros.h>
 
-#include "drover/Queue.h"
-#include "integration/AppProcess.h"
+#include "integration/AppFixture.h"
 #include "integration/SlowCopy.h"
-#include "redis/RedisOptions.h"
-#include "support/RedisServer.h"
+#include "support/Assert.h"
 
 namespace {
 
 using namespace drover;
 using namespace drover::test;
-
-const std::string kModules = DROVER_TEST_MODULES;
 
 int setting(const char* name, int otherwise) {
     const char* const text = std::getenv(name);
@@ -38,7 +34,7 @@ int setting(const char* name, int otherwise) {
 
 /// Plugin files that come, change and go below a running engine. How often one is replaced is set by
 /// DROVER_PLUGIN_REPLACEMENTS.
-class PluginFolderTest : public CppUnit::TestFixture {
+class PluginFolderTest : public AppFixture {
     CPPUNIT_TEST_SUITE(PluginFolderTest);
     CPPUNIT_TEST(aDroppedInPluginWorksItsQueue);
     CPPUNIT_TEST(replacedUnderLoadEveryJobIsDoneOnce);
@@ -62,29 +58,20 @@ class PluginFolderTest : public CppUnit::TestFixture {
 
 public:
     void setUp() override {
-        app_ = std::make_unique<AppProcess>();
+        AppFixture::setUp();
         client_ = std::make_unique<AppProcess>();
-        folder_ = app_->path("plugins");
-        std::filesystem::create_directory(folder_);
-        static int number = 0;
-        queueName_ = "folder-" + std::to_string(getpid()) + "-" + std::to_string(++number);
-        RedisOptions redis;
-        redis.port = RedisServer::shared().port();
-        Queue::Settings settings;
-        settings.name = queueName_;
-        settings.addTimeout = std::chrono::seconds(10);
-        queue_ = std::make_unique<Queue>(redis, settings);
+        queue_.reset(new Queue(makeQueue()));
     }
     void tearDown() override {
         queue_.reset();
-        app_.reset();
+        AppFixture::tearDown();
         client_.reset();
     }
 
     void aDroppedInPluginWorksItsQueue() {
         add(200, "same");
         run();
-        drop("same-a");
+        drop(kModules + "same-a.so");
         waitUntil([&] { return counts().completed == 200; });
         const rapidjson::Document plugins = list();
         CPPUNIT_ASSERT_EQUAL(1U, plugins.Size());
@@ -166,7 +153,7 @@ public:
     }
 
     void aRemovedPluginLeavesItsJobsToOthers() {
-        drop("same-a");
+        drop(kModules + "same-a.so");
         run();
         add(10, "same");
         waitUntil([&] { return counts().completed == 10; });
@@ -175,7 +162,7 @@ public:
         app_->waitForLog("has ended after 10 jobs");
         add(10, "same");
         CPPUNIT_ASSERT_EQUAL(std::int64_t{10}, counts().waiting);
-        drop("same-a");
+        drop(kModules + "same-a.so");
         waitUntil([&] { return counts().completed == 20; });
         app_->waitForLog("same-a 1, generation 2: runs");
     }
@@ -183,19 +170,19 @@ public:
     void aQueueThatComesBackTellsWhatItKeeps() {
         const std::string beside = folder_ + "/same-a.properties";
         std::ofstream(beside) << "queue.same-a.lockDurationMs = 20000\n";
-        drop("same-a");
+        drop(kModules + "same-a.so");
         run();
         std::filesystem::remove(folder_ + "/same-a.so");
         app_->waitForLog("same-a 1, generation 1: its file is gone");
         std::ofstream(beside) << "queue.same-a.lockDurationMs = 25000\n";
-        drop("same-a");
+        drop(kModules + "same-a.so");
         app_->waitForLog("queue " + queueName_ +
                          " comes back: its lockDurationMs stays 20000 until a restart, not 25000");
-        CPPUNIT_ASSERT(app_->err().find("drainDelayMs stays") == std::string::npos);
+        assertLacks(app_->err(), "drainDelayMs stays");
     }
 
     void eachBrokenPluginIsRefusedInItsOwnWords() {
-        drop("same-a");
+        drop(kModules + "same-a.so");
         run({"--set", "plugins.probeTimeoutMs=1500"});
         const std::pair<const char*, const char*> corpus[] = {
             {"wrong-magic", "magic number"},
@@ -229,11 +216,11 @@ public:
                                        "same-b",
                                        "good-service"};
         for (const auto& [name, words] : corpus) {
-            drop(name);
+            drop(kModules + name + ".so");
             names.insert(name);
         }
         std::ofstream(folder_ + "/text.so") << "hello";
-        std::filesystem::copy_file(kModules + "/same-b.so", folder_ + "/cut.so");
+        std::filesystem::copy_file(kModules + "same-b.so", folder_ + "/cut.so");
         std::filesystem::resize_file(folder_ + "/cut.so", 5000);
         for (const auto& [name, words] : corpus) {
             workUntilRefused(name, words);
@@ -241,7 +228,7 @@ public:
         workUntilRefused("text", "not an ELF file");
         workUntilRefused("cut", "truncated");
         // A trial that takes its time holds up nothing.
-        drop("hangs-at-load");
+        drop(kModules + "hangs-at-load.so");
         CPPUNIT_ASSERT(workUntilRefused("hangs-at-load", "does not end within 1500 ms") > 1);
         for (const auto& file : std::filesystem::directory_iterator(kModules)) {
             CPPUNIT_ASSERT_MESSAGE(file.path().string() + " has no line here",
@@ -250,29 +237,29 @@ public:
     }
 
     void aBrokenReplacementChangesNothing() {
-        drop("same-a");
+        drop(kModules + "same-a.so");
         run();
-        std::filesystem::copy_file(kModules + "/no-symbol.so", app_->path("broken"));
+        std::filesystem::copy_file(kModules + "no-symbol.so", app_->path("broken"));
         std::filesystem::rename(app_->path("broken"), folder_ + "/same-a.so");
         app_->waitForLog("; generation 1 goes on");
         add(10, "same");
         waitUntil([&] { return counts().completed == 10; });
         const rapidjson::Document plugins = list();
         CPPUNIT_ASSERT_EQUAL(1, plugins[0]["generation"].GetInt());
-        CPPUNIT_ASSERT(text(plugins[0], "reason").find("exports neither") != std::string::npos);
+        assertContains(text(plugins[0], "reason"), "exports neither");
     }
 
     void aRelativeFolderWillDo() {
-        drop("same-a");
+        drop(kModules + "same-a.so");
         run({"--set", "plugins.dir=" + std::filesystem::relative(folder_).string()}, "same-a");
-        std::filesystem::copy_file(kModules + "/next/same-a.so", app_->path("next"));
+        std::filesystem::copy_file(kModules + "next/same-a.so", app_->path("next"));
         std::filesystem::rename(app_->path("next"), folder_ + "/same-a.so");
         app_->waitForLog("same-a 1, generation 2: runs");
     }
 
     void aFileIsOpenedOnceItIsWhole() {
         run();
-        std::ifstream source(kModules + "/same-a.so", std::ios::binary);
+        std::ifstream source(kModules + "same-a.so", std::ios::binary);
         const std::string bytes{std::istreambuf_iterator<char>(source), {}};
         std::size_t before = 0;
         do {
@@ -280,14 +267,14 @@ public:
             before = app_->err().size();
         } while (!copiedSteadily(folder_ + "/same-a.so", bytes));
         app_->waitForLog("same-a 1, generation 1: runs");
-        CPPUNIT_ASSERT(app_->err().substr(before).find("refused") == std::string::npos);
+        assertLacks(app_->err().substr(before), "refused");
     }
 
     void theFileBesideItConfiguresIt() {
         const std::string own = "configured.size = 7\nqueue.c.name = " + queueName_ + "\n";
         std::ofstream(folder_ + "/configured.properties") << own << "redis.port = 1\n";
         run();
-        drop("configured");
+        drop(kModules + "configured.so");
         assertRefused("configured",
 
                       "configured.properties:3: redis.port: belongs to the whole process");
@@ -297,8 +284,7 @@ public:
         std::ofstream(folder_ + "/configured.properties") << own;
         app_->signal(SIGHUP);
         app_->waitForLog("plugin configured 1.0, generation 1: runs");
-        CPPUNIT_ASSERT_EQUAL(std::size_t{0},
-                             resultOf(add(1, "configured").front()).find("\"hello 7 "));
+        assertStartsWith(resultOf(add(1, "configured").front()), "\"hello 7 ");
         std::ofstream(folder_ + "/configured.properties") << own << "configured.greeting = hi\n";
         app_->signal(SIGHUP);
         waitUntil([&] { return resultOf(add(1, "configured").front()).rfind("\"hi 7 ", 0) == 0; });
@@ -308,7 +294,7 @@ public:
 
     void whatOthersCouldHaveWrittenIsRefused() {
         run();
-        std::filesystem::copy_file(kModules + "/same-a.so", folder_ + "/same-a.so");
+        std::filesystem::copy_file(kModules + "same-a.so", folder_ + "/same-a.so");
         std::filesystem::permissions(folder_ + "/same-a.so", std::filesystem::perms::all);
         assertRefused("same-a",
                       "the file can be written by others (mode 0777); chmod go-w, then HUP");
@@ -325,10 +311,10 @@ public:
 
     void whatAStickyFolderOrTrustAllowsIsLoaded() {
         std::filesystem::permissions(folder_, std::filesystem::perms(01777));
-        drop("same-a");
+        drop(kModules + "same-a.so");
         run();
         CPPUNIT_ASSERT_EQUAL(0, ::chmod(folder_.c_str(), 0777));
-        drop("same-b");
+        drop(kModules + "same-b.so");
         assertRefused("same-b", "plugins.trust = everybody");
         app_->signal(SIGTERM);
         CPPUNIT_ASSERT_EQUAL(0, app_->wait());
@@ -354,50 +340,50 @@ public:
         namespace fs = std::filesystem;
         const std::string build = app_->path("build");
         fs::create_directory(build);
-        fs::copy_file(kModules + "/same-a.so", build + "/same-a.so");
+        fs::copy_file(kModules + "same-a.so", build + "/same-a.so");
         fs::create_symlink("../build/same-a.so", folder_ + "/same-a.so");
         run();
-        fs::copy_file(kModules + "/next/same-a.so", build + "/next.so");
+        fs::copy_file(kModules + "next/same-a.so", build + "/next.so");
         fs::rename(build + "/next.so", build + "/same-a.so");
         app_->waitForLog("plugin same-a 1, generation 2: runs");
         // Another folder in its place, by mv.
         fs::create_directory(app_->path("plugins-next"));
-        fs::copy_file(kModules + "/same-b.so", app_->path("plugins-next/same-b.so"));
+        fs::copy_file(kModules + "same-b.so", app_->path("plugins-next/same-b.so"));
         fs::rename(folder_, app_->path("plugins-old"));
         fs::rename(app_->path("plugins-next"), folder_);
         app_->waitForLog("plugin same-b 1, generation 1: runs");
         app_->waitForLog("plugin same-a 1, generation 2: its file is gone");
         // That folder is looked at from now on.
-        drop("same-a");
+        drop(kModules + "same-a.so");
         app_->waitForLog("plugin same-a 1, generation 3: runs");
     }
 
     void aFolderThatCannotBeReadRetiresNothing() {
-        drop("same-a");
+        drop(kModules + "same-a.so");
         run();
         std::filesystem::create_symlink("circle.so", folder_ + "/circle.so");
         app_->waitForLog(
             "circle.so: Too many levels of symbolic links: no plugin is taken for gone");
         std::filesystem::remove(folder_ + "/same-a.so");
-        drop("same-b");
+        drop(kModules + "same-b.so");
         app_->waitForLog("plugin same-b 1, generation 1: runs");
-        CPPUNIT_ASSERT(app_->err().find("its file is gone") == std::string::npos);
+        assertLacks(app_->err(), "its file is gone");
         std::filesystem::remove(folder_ + "/circle.so");
         app_->waitForLog("same-a 1, generation 1: its file is gone");
     }
 
     void onlyAllowedSumsAreLoaded() {
-        drop("same-b");
+        drop(kModules + "same-b.so");
         run({"--set", "plugins.allow=" + std::string(64, '0')});
         assertRefused("same-b", " is not in plugins.allow");
         // Not even tried out.
-        drop("exits-at-load");
+        drop(kModules + "exits-at-load.so");
         assertRefused("exits-at-load", " is not in plugins.allow");
     }
 
     void aServiceIsToldToBeLoadedAtTheStart() {
         run();
-        drop("good-service");
+        drop(kModules + "good-service.so");
         assertRefused("good-service", "a service plugin; it is loaded at the start only");
         for (int refusals = 2; refusals <= 3; ++refusals) {
             app_->signal(SIGHUP);
@@ -415,23 +401,23 @@ public:
     }
 
     void withoutWatchingHangupLooks() {
-        drop("same-b");
+        drop(kModules + "same-b.so");
         run({"--set", "plugins.watch=false"});
         app_->waitForLog("plugin same-b 1, generation 1: runs");  // Found at the start.
-        drop("same-a");
+        drop(kModules + "same-a.so");
         // The configuration is watched all the same.
         std::ofstream(folder_ + "/same-a.properties") << "queue.same.threads = 2\n";
         std::this_thread::sleep_for(std::chrono::seconds(1));  // What must not happen has no event.
-        CPPUNIT_ASSERT_EQUAL(std::string::npos, app_->err().find("plugin same-a"));
+        assertLacks(app_->err(), "plugin same-a");
         app_->signal(SIGHUP);
         app_->waitForLog("plugin same-a 1, generation 1: runs");
     }
 
     void namedPluginsAreReplacedAndOthersLeftAlone() {
-        drop("same-a");
+        drop(kModules + "same-a.so");
         run({}, "same-a");
-        drop("same-b");
-        std::filesystem::copy_file(kModules + "/next/same-a.so", app_->path("next"));
+        drop(kModules + "same-b.so");
+        std::filesystem::copy_file(kModules + "next/same-a.so", app_->path("next"));
         std::filesystem::rename(app_->path("next"), folder_ + "/same-a.so");
         app_->waitForLog("same-a 1, generation 2: runs");
         waitUntil([&] { return list().Size() == 1; });
@@ -440,18 +426,17 @@ public:
 private:
     /// Started, with what lies in the folder already.
     void run(const std::vector<std::string>& more = {}, const std::string& load = "*") {
-        std::vector<std::string> args = {
-            "run",
-            "--set",
-            "plugins.load=" + load,
-            "--set",
-            "plugins.dir=" + folder_,
-            "--set",
-            "queue." + plugin_ + ".name=" + queueName_,
-            "--set",
-            "redis.port=" + std::to_string(RedisServer::shared().port()),
-            "--set",
-            "control.socket=" + app_->path("c.sock")};
+        std::vector<std::string> args = {"run",
+                                         "--set",
+                                         "plugins.load=" + load,
+                                         "--set",
+                                         "plugins.dir=" + folder_,
+                                         "--set",
+                                         "queue." + plugin_ + ".name=" + queueName_,
+                                         "--set",
+                                         "redis.port=" + redisPort(),
+                                         "--set",
+                                         "control.socket=" + app_->path("c.sock")};
         args.insert(args.end(), more.begin(), more.end());
         app_->start(args);
         app_->waitForLog("is running");
@@ -460,13 +445,9 @@ private:
         }
     }
 
-    void drop(const std::string& name) const {
-        std::filesystem::copy_file(kModules + "/" + name + ".so", folder_ + "/" + name + ".so");
-    }
-
     /// ledger.so, in place of the one before, as if it had been built once more.
     void dropBuild(int number) const {
-        std::ifstream file(kModules + "/ledger.so", std::ios::binary);
+        std::ifstream file(kModules + "ledger.so", std::ios::binary);
         std::string bytes{std::istreambuf_iterator<char>(file), {}};
         const std::string old = "build 00000";
         const std::string digits = std::to_string(number);
@@ -505,7 +486,7 @@ private:
         CPPUNIT_ASSERT(loaded["private"].GetInt64() > (generations - 1) * own / 2);
         CPPUNIT_ASSERT_EQUAL(0, client_->run({"plugin", "list", "--socket", app_->path("c.sock")}));
         const std::string told = "all " + std::to_string(generations) + " files since the start: ";
-        CPPUNIT_ASSERT_MESSAGE(client_->out(), client_->out().find(told) != std::string::npos);
+        assertContains(client_->out(), told);
         app_->waitForLog(" kB stay in memory");
     }
 
@@ -558,25 +539,15 @@ private:
         const std::string log = app_->err();
         const std::size_t at = log.find("plugin " + name + " is refused: ");
         const std::string line = log.substr(at, log.find('\n', at) - at);
-        CPPUNIT_ASSERT_MESSAGE(line, line.find(words) != std::string::npos);
+        assertContains(line, words);
     }
 
     static std::string text(const rapidjson::Value& object, const char* name) {
         return object[name].GetString();
     }
 
-    static void waitUntil(const std::function<bool()>& condition) {
-        const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(20);
-        while (!condition()) {
-            CPPUNIT_ASSERT_MESSAGE("not within 20 s", std::chrono::steady_clock::now() < deadline);
-            std::this_thread::sleep_for(std::chrono::milliseconds(10));
-        }
-    }
-
-    std::unique_ptr<AppProcess> app_, client_;
-    std::string folder_;
-    std::string plugin_ = "same-a";  ///< Of whose queue the tests speak.
-    std::string queueName_;
+    std::unique_ptr<AppProcess> client_;
+    std::string plugin_ = "same-a";  ///< The plugin that works the queue.
     std::unique_ptr<Queue> queue_;
 };
 

@@ -12,6 +12,7 @@
 #include "drover/Queue.h"
 #include "integration/AppProcess.h"
 #include "redis/RedisOptions.h"
+#include "support/Assert.h"
 #include "support/RedisServer.h"
 
 namespace {
@@ -100,9 +101,7 @@ public:
                                         "plugins.load=reservation-api",
                                         "--set",
                                         "plugin.reservation-api.isolation=process"}));
-        CPPUNIT_ASSERT_MESSAGE(
-            app_->err(),
-            app_->err().find("reservation-api is a service plugin") != std::string::npos);
+        assertContains(app_->err(), "reservation-api is a service plugin");
     }
 
 private:

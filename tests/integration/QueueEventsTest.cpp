@@ -7,6 +7,7 @@
 
 #include "drover/Queue.h"
 #include "drover/QueueEvents.h"
+#include "support/Assert.h"
 #include "support/TcpProxy.h"
 #include "support/WorkerFixture.h"
 
@@ -484,7 +485,7 @@ public:
     void itsConnectionHasItsName() {
         read();
         const std::string name = " name=" + keys().workerClientName("") + ":qe ";
-        CPPUNIT_ASSERT(text({"CLIENT", "LIST"}).find(name) != std::string::npos);
+        assertContains(text({"CLIENT", "LIST"}), name);
         reader_->stop();
         eventually("gone", [&] {
             return text({"CLIENT", "LIST"}).find(name) == std::string::npos;
@@ -522,8 +523,7 @@ private:
 
     void begin(const std::string& after, milliseconds block, int port) {
         reader_.reset();
-        RedisOptions through = options();
-        through.port = port;
+        RedisOptions through = optionsAt(port);
         QueueEvents::Settings settings;
         settings.name = name();
         settings.after = after;

@@ -11,6 +11,7 @@
 
 #include "drover/Exceptions.h"
 #include "drover/Queue.h"
+#include "support/Assert.h"
 #include "support/RedisFixture.h"
 #include "support/TcpProxy.h"
 
@@ -220,8 +221,7 @@ public:
     }
 
     void withoutRedisAnAddIsUnavailableInUnderASecond() {
-        RedisOptions nowhere = options();
-        nowhere.port = freePort();
+        RedisOptions nowhere = optionsAt(freePort());
         const auto queue = open(nowhere);
         for (int i = 0; i < 3; ++i) {
             const auto began = SteadyClock::now();
@@ -296,8 +296,7 @@ public:
     void aLostReplyIsUnknownAndNothingIsSentTwice() {
         TcpProxy proxy(options().port);
         addJob("warm");
-        RedisOptions through = options();
-        through.port = proxy.port();
+        RedisOptions through = optionsAt(proxy.port());
         const auto queue = open(through);
         CPPUNIT_ASSERT(queue->add(named("first")).status == Status::Added);
         proxy.loseReply("the-doubtful-one");
@@ -333,7 +332,7 @@ public:
         own.thaw();
         sent.join();
         waits.join();
-        CPPUNIT_ASSERT(full.message.find("too many") != std::string::npos);
+        assertContains(full.message, "too many");
         CPPUNIT_ASSERT(full.status == Status::Unavailable);
     }
 
@@ -345,7 +344,7 @@ public:
         link.call(Command{"CONFIG", "SET", "maxmemory", "1"});
         const AddResult result = queue->add(named("refused"));
         CPPUNIT_ASSERT(result.status == Status::Unavailable);
-        CPPUNIT_ASSERT(result.message.find("OOM") != std::string::npos);
+        assertContains(result.message, "OOM");
         CPPUNIT_ASSERT_EQUAL(std::int64_t{1}, link.call(Command{"LLEN", keys().wait}).integer());
         link.call(Command{"CONFIG", "SET", "maxmemory", "0"});
         eventually("again", [&] { return queue->add(named("after")).status == Status::Added; });
@@ -357,7 +356,7 @@ public:
         redis({"SET", keys().wait, "a string"});
         const AddResult result = queue->add(named("half"));
         CPPUNIT_ASSERT(result.status == Status::Unknown);
-        CPPUNIT_ASSERT(result.message.find("WRONGTYPE") != std::string::npos);
+        assertContains(result.message, "WRONGTYPE");
     }
 
     void addsGoOnAfterAnOutage() {
@@ -425,8 +424,7 @@ public:
     }
 
     void readsThrowWhenRedisIsAway() {
-        RedisOptions nowhere = options();
-        nowhere.port = freePort();
+        RedisOptions nowhere = optionsAt(freePort());
         const auto queue = open(nowhere);
         CPPUNIT_ASSERT_THROW((void)queue->counts(), RedisIoException);
         CPPUNIT_ASSERT_THROW((void)queue->job("1"), RedisIoException);
@@ -464,7 +462,7 @@ public:
         const auto queue = open();
         const AddResult result = queue->add(named("refused"), SteadyClock::now() + seconds(5));
         CPPUNIT_ASSERT(result.status == Status::Unknown);
-        CPPUNIT_ASSERT(result.message.find("WRONGTYPE") != std::string::npos);
+        assertContains(result.message, "WRONGTYPE");
         // An idle sender asks once a second.
         const std::int64_t before = callsOf("evalsha");
         const auto until = SteadyClock::now() + milliseconds(300);

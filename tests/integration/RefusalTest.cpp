@@ -222,11 +222,7 @@ public:
     }
 
 private:
-    RedisOptions to() const {
-        RedisOptions options;
-        options.port = refusing_->port();
-        return options;
-    }
+    RedisOptions to() const { return optionsAt(refusing_->port()); }
     void config(const std::string& key, const std::string& value) {
         const Reply reply = admin_->call(Command{"CONFIG", "SET", key, value});
         CPPUNIT_ASSERT_MESSAGE(std::string(reply.text()), !reply.isError());
@@ -255,9 +251,7 @@ private:
         refusing_ = std::make_unique<RedisServer>(extra);
         admin_ = std::make_unique<Connection>(to(), "");
         const RedisOptions shared = to();
-        Queue::Settings settings;
-        settings.name = keys().qualifiedName().substr(5);
-        queue_ = std::make_unique<Queue>(shared, settings);
+        queue_ = makeQueue(shared);
         settings_.drainDelay = milliseconds(200);
         run(std::make_shared<FakeHandler>(completeAll), shared);
         eventually("a job is added", [&] { return add(); });

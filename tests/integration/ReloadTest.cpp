@@ -11,20 +11,15 @@
 
 #include <cppunit/extensions/HelperMacros.h>
 
-#include "drover/Queue.h"
-#include "integration/AppProcess.h"
+#include "integration/AppFixture.h"
 #include "integration/RawClient.h"
 #include "integration/SlowCopy.h"
-#include "redis/RedisOptions.h"
-#include "support/RedisServer.h"
+#include "support/Assert.h"
 
 namespace {
 
 using namespace drover;
 using namespace drover::test;
-
-const std::string kPlugins = DROVER_BINARY_DIR "/plugins/";
-const std::string kModules = DROVER_TEST_MODULES "/";
 
 /// `api.route.<name>.*` of a route POST /<name> that adds a job for echo.
 std::string route(const std::string& name, const std::string& queue = "echo") {
@@ -36,7 +31,7 @@ std::string route(const std::string& name, const std::string& queue = "echo") {
 }  // namespace
 
 /// Files of the configuration that change below a running process, and plugins that bring some.
-class ReloadTest : public CppUnit::TestFixture {
+class ReloadTest : public AppFixture {
     CPPUNIT_TEST_SUITE(ReloadTest);
     CPPUNIT_TEST(aRouteAppendedToTheFileAnswers);
     CPPUNIT_TEST(aLocationIsAddedChangedAndTakenAway);
@@ -63,16 +58,11 @@ class ReloadTest : public CppUnit::TestFixture {
 
 public:
     void setUp() override {
-        app_ = std::make_unique<AppProcess>();
-        folder_ = app_->path("plugins");
-        std::filesystem::create_directory(folder_);
+        AppFixture::setUp();
         std::filesystem::create_directory(app_->path("conf"));
         drop(kPlugins + "api.so");
-        static int number = 0;
-        queueName_ = "reload-" + std::to_string(getpid()) + "-" + std::to_string(++number);
         base_ = "plugins.load = api\nqueue.echo.name = " + queueName_ + "\n";
     }
-    void tearDown() override { app_.reset(); }
 
     void aRouteAppendedToTheFileAnswers() {
         run(route("one"));
@@ -85,7 +75,7 @@ public:
         CPPUNIT_ASSERT_EQUAL(201, post("/two"));
         CPPUNIT_ASSERT_EQUAL(201, post("/one"));
         const std::string document = ask("GET /api-json").body;
-        CPPUNIT_ASSERT_MESSAGE(document, document.find("\"/two\"") != std::string::npos);
+        assertContains(document, "\"/two\"");
     }
 
     void aLocationIsAddedChangedAndTakenAway() {
@@ -126,10 +116,10 @@ public:
         save("queue.more.name = " + queueName_ + "-more\n" + route("two", "more"));
         app_->signal(SIGHUP);
         app_->waitForLog("configuration reloaded");
-        assertHas(file() + ":3: queue.more.name is " + queueName_ + "-more now\"");
+        assertLogged(file() + ":3: queue.more.name is " + queueName_ + "-more now\"");
         const RawAnswer answer = ask("POST /two");
         CPPUNIT_ASSERT_EQUAL_MESSAGE(answer.body, 201, answer.status);
-        CPPUNIT_ASSERT(answer.body.find("\"bull:" + queueName_ + "-more\"") != std::string::npos);
+        assertContains(answer.body, "\"bull:" + queueName_ + "-more\"");
     }
 
     void aRouteTakenOutOfTheFileIsGone() {
@@ -137,10 +127,10 @@ public:
         CPPUNIT_ASSERT_EQUAL(201, post("/two"));
         save(route("one"));
         app_->waitForLog("configuration reloaded");
-        assertHas("api.route.two.path is not set any more");
+        assertLogged("api.route.two.path is not set any more");
         CPPUNIT_ASSERT_EQUAL(404, post("/two"));
         CPPUNIT_ASSERT_EQUAL(201, post("/one"));
-        CPPUNIT_ASSERT_EQUAL(std::string::npos, ask("GET /api-json").body.find("\"/two\""));
+        assertLacks(ask("GET /api-json").body, "\"/two\"");
     }
 
     void aBadRouteChangesNothingAndTheNextGoodSaveIsTaken() {
@@ -158,15 +148,15 @@ public:
         const std::string id = addedBy("/one");
         Queue queue = makeQueue();
         waitUntil([&] { return jobOf(queue, id).finishedOnMs.has_value(); });
-        CPPUNIT_ASSERT_EQUAL(std::string::npos, app_->err().find("removeOnComplete"));
+        assertLacks(app_->err(), "removeOnComplete");
 
         save("queue.echo.removeOnComplete = true\nqueue.new.name = " + queueName_ + "-new\n" +
              route("two", "new") + route("three"));
         app_->waitForLog("configuration reloaded");
-        assertHas(file() + ":3: queue.echo.removeOnComplete is true now, it was false");
+        assertLogged(file() + ":3: queue.echo.removeOnComplete is true now, it was false");
         const std::string last = addedBy("/three");
         waitUntil([&] { return !queue.job(last); });
-        CPPUNIT_ASSERT(ask("POST /two").body.find(queueName_ + "-new") != std::string::npos);
+        assertContains(ask("POST /two").body, queueName_ + "-new");
         CPPUNIT_ASSERT_EQUAL(404, post("/one"));
     }
 
@@ -277,7 +267,7 @@ public:
             std::ofstream(folder_ + "/" + name + ".so") << "broken";
             app_->waitForLog(std::string("plugin ") + name + " is refused");
         }
-        CPPUNIT_ASSERT_EQUAL(std::string::npos, app_->err().find("reloaded"));
+        assertLacks(app_->err(), "reloaded");
         save(route("one") + route("three"));
         app_->waitForLog("configuration reloaded");
     }
@@ -288,7 +278,7 @@ public:
         beside("echo", "queue.echo.name = " + queueName_ + "\n" + route("greet"));
         drop(kPlugins + "echo.so");
         app_->waitForLog("plugin echo 1.0.0, generation 1: runs");
-        assertHas(folder_ + "/echo.properties:2: api.route.greet.path is /greet now");
+        assertLogged(folder_ + "/echo.properties:2: api.route.greet.path is /greet now");
         const std::string id = addedBy("/greet");
         Queue queue = makeQueue();
         waitUntil([&] { return jobOf(queue, id).finishedOnMs.has_value(); });
@@ -299,8 +289,7 @@ public:
         beside("echo", "queue.echo.name = " + queueName_ + "-2\n" + route("greet"));
         drop(kPlugins + "echo.so");
         app_->waitForLog("plugin echo 1.0.0, generation 2: runs");
-        CPPUNIT_ASSERT(posted("/greet").body.find("\"bull:" + queueName_ + "-2\"") !=
-                       std::string::npos);
+        assertContains(posted("/greet").body, "\"bull:" + queueName_ + "-2\"");
         end();
     }
 
@@ -330,14 +319,14 @@ public:
             waitUntil([&] { return jobOf(queue, id).finishedOnMs.has_value(); });
             return jobOf(queue, id).returnValue.value_or("");
         };
-        CPPUNIT_ASSERT_EQUAL(std::size_t{0}, result().find("\"hello 7 "));
+        assertStartsWith(result(), "\"hello 7 ");
         beside("configured", "configured.size = 7\nconfigured.greeting = hi\n");
         waitUntil([&] { return result().rfind("\"hi 7 ", 0) == 0; });
-        assertHas("configured.properties:2: configured.greeting is hi now, it was hello");
+        assertLogged("configured.properties:2: configured.greeting is hi now, it was hello");
         beside("configured", "configured.size = 0\nconfigured.greeting = ho\n");
         app_->waitForLog("not reloaded: " + folder_ +
                          "/configured.properties:1: configured.size = \\\"0\\\": expected");
-        CPPUNIT_ASSERT_EQUAL(std::size_t{0}, result().find("\"hi 7 "));
+        assertStartsWith(result(), "\"hi 7 ");
     }
 
     void aQueueGetsAnotherNameByARestartOnly() {
@@ -347,7 +336,7 @@ public:
         save("queue.echo.name = " + queueName_ + "-2\n" + route("one") +
              "queue.echo.removeOnComplete = true\n");
         app_->waitForLog("configuration reloaded");
-        assertHas(file() + ":2: queue.echo.name has changed and needs a restart");
+        assertLogged(file() + ":2: queue.echo.name has changed and needs a restart");
         // It is still the queue of that alias, for producers and for the worker.
         const std::string id = addedBy("/one");
         Queue queue = makeQueue();
@@ -390,8 +379,8 @@ public:
         run("database.url = postgresql://u:first-secret@h/d\n");
         save("database.url = postgresql://u:second-secret@h/d\n" + route("one"));
         app_->waitForLog("configuration reloaded");
-        assertHas("database.url has changed");
-        CPPUNIT_ASSERT_EQUAL(std::string::npos, app_->err().find("-secret"));
+        assertLogged("database.url has changed");
+        assertLacks(app_->err(), "-secret");
     }
 
     void requestsOutliveTheirRoute() {
@@ -433,42 +422,31 @@ private:
     void beside(const std::string& plugin, const std::string& text) const {
         std::ofstream(folder_ + "/" + plugin + ".properties") << text;
     }
-    void drop(const std::string& path) const {
-        std::filesystem::copy_file(path,
-                                   folder_ + "/" + std::filesystem::path(path).filename().string());
-    }
-
     void run(const std::string& more, const std::vector<std::string>& args = {}) {
         save(more);
         start(file(), args);
     }
 
     void start(const std::string& config, const std::vector<std::string>& more = {}) {
-        std::vector<std::string> args = {
-            "run",
-            "--config",
-            config,
-            "--set",
-            "plugins.dir=" + folder_,
-            "--set",
-            "redis.port=" + std::to_string(RedisServer::shared().port()),
-            "--set",
-            "api.port=0",
-            "--set",
-            "api.healthPort=0",
-            "--set",
-            "control.socket=off"};
+        std::vector<std::string> args = {"run",
+                                         "--config",
+                                         config,
+                                         "--set",
+                                         "plugins.dir=" + folder_,
+                                         "--set",
+                                         "redis.port=" + redisPort(),
+                                         "--set",
+                                         "api.port=0",
+                                         "--set",
+                                         "api.healthPort=0",
+                                         "--set",
+                                         "control.socket=off"};
         args.insert(args.end(), more.begin(), more.end());
         app_->start(args);
         app_->waitForLog("is running");
         const std::string told = "listening on http://127.0.0.1:";
         const std::string log = app_->err();
         port_ = static_cast<std::uint16_t>(std::stoi(log.substr(log.find(told) + told.size())));
-    }
-
-    void end() {
-        app_->signal(SIGTERM);
-        CPPUNIT_ASSERT_EQUAL_MESSAGE(app_->err(), 0, app_->wait());
     }
 
     RawAnswer ask(const std::string& what) { return RawClient(port_).ask(request(what)); }
@@ -489,19 +467,7 @@ private:
         return answer.body.substr(at, answer.body.find('"', at) - at);
     }
 
-    [[nodiscard]] Queue makeQueue() const {
-        RedisOptions redis;
-        redis.port = RedisServer::shared().port();
-        Queue::Settings settings;
-        settings.name = queueName_;
-        settings.addTimeout = std::chrono::seconds(10);
-        return Queue(redis, settings);
-    }
-
-    void assertHas(const std::string& text) const {
-        CPPUNIT_ASSERT_MESSAGE(text + " is not in:\n" + app_->err(),
-                               app_->err().find(text) != std::string::npos);
-    }
+    void assertLogged(const std::string& text) const { assertContains(app_->err(), text); }
 
     [[nodiscard]] static Job jobOf(Queue& queue, const std::string& id) {
         const std::optional<Job> job = queue.job(id);
@@ -521,17 +487,6 @@ private:
         return false;
     }
 
-    static void waitUntil(const std::function<bool()>& condition) {
-        const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(20);
-        while (!condition()) {
-            CPPUNIT_ASSERT_MESSAGE("not within 20 s", std::chrono::steady_clock::now() < deadline);
-            std::this_thread::sleep_for(std::chrono::milliseconds(10));
-        }
-    }
-
-    std::unique_ptr<AppProcess> app_;
-    std::string folder_;
-    std::string queueName_;
     std::string base_;
     std::uint16_t port_ = 0;
 };

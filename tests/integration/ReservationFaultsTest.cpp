@@ -10,10 +10,13 @@
 #include "plugin/loading/PluginGeneration.h"
 #include "plugin/loading/PluginLoader.h"
 #include "routes/ConfiguredRoutes.h"
+#include "support/Assert.h"
 #include "support/LogCapture.h"
 #include "support/PgBouncer.h"
 #include "support/RedisFixture.h"
 #include "worker/Worker.h"
+
+using drover::test::assertContains;
 
 using drover::JobState;
 using drover::reservation::Decision;
@@ -300,10 +303,10 @@ public:
             }
             return std::string();
         };
-        CPPUNIT_ASSERT(ask(first).find("RESERVED") != std::string::npos);
-        CPPUNIT_ASSERT(ask(second).find("sold out") != std::string::npos);
-        CPPUNIT_ASSERT(ask("").find("sold out") != std::string::npos);
-        CPPUNIT_ASSERT(ask("").find(R"("newestOf":2)") != std::string::npos);
+        assertContains(ask(first), "RESERVED");
+        assertContains(ask(second), "sold out");
+        assertContains(ask(""), "sold out");
+        assertContains(ask(""), R"("newestOf":2)");
     }
 
 private:

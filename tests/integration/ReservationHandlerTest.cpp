@@ -9,6 +9,10 @@
 #include "drover/PluginAbi.h"
 #include "integration/ReservationFixture.h"
 #include "plugin/loading/PluginLoader.h"
+#include "support/Assert.h"
+
+using drover::test::assertContains;
+using drover::test::assertLacks;
 
 using drover::reservation::SeatRequest;
 using drover::store::Params;
@@ -224,8 +228,8 @@ public:
 
     void badUrlRefusesTheHandlerWithoutShowingIt() {
         CPPUNIT_ASSERT(create("mysql://me:hunter2@h/d") == nullptr);
-        CPPUNIT_ASSERT_MESSAGE(refusal_, refusal_.find("postgresql://") != std::string::npos);
-        CPPUNIT_ASSERT_MESSAGE(refusal_, refusal_.find("hunter2") == std::string::npos);
+        assertContains(refusal_, "postgresql://");
+        assertLacks(refusal_, "hunter2");
     }
 
 private:

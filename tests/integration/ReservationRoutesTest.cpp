@@ -8,7 +8,10 @@
 #include "ReservationRoutes.h"
 #include "drover/Exceptions.h"
 #include "integration/ReservationFixture.h"
+#include "support/Assert.h"
 #include "support/LogCapture.h"
+
+using drover::test::assertContains;
 
 using drover::HttpError;
 using drover::Job;
@@ -224,7 +227,7 @@ public:
         const SeatRequest one = request(addEvent(1), 1);
         decide({one});
         redisAway_ = true;
-        CPPUNIT_ASSERT(requestState(one.jobId).find("RESERVED") != std::string::npos);
+        assertContains(requestState(one.jobId), "RESERVED");
         CPPUNIT_ASSERT_EQUAL(
             503,
             statusOf("GET", "/reservation/request/{jobId}", {{"jobId", std::string("never")}}));
@@ -269,9 +272,9 @@ public:
     void jobThatCannotBeReadIsQueuedUntilTheLedgerKnowsIt() {
         unreadable_ = true;
         SeatRequest one = request(addEvent(1), 1);
-        CPPUNIT_ASSERT(requestState(one.jobId).find("QUEUED") != std::string::npos);
+        assertContains(requestState(one.jobId), "QUEUED");
         decide({one});
-        CPPUNIT_ASSERT(requestState(one.jobId).find("RESERVED") != std::string::npos);
+        assertContains(requestState(one.jobId), "RESERVED");
     }
 
     void anIdThatWasIssuedAgainIsToldByItsTimestamp() {
@@ -282,15 +285,11 @@ public:
         second.userId = 2;
         decide({first});
         decide({second});
-        CPPUNIT_ASSERT(
-            requestState(first.jobId, first.jobTimestampMs).find(R"("state":"RESERVED")") !=
-            std::string::npos);
-        CPPUNIT_ASSERT(
-            requestState(first.jobId, second.jobTimestampMs).find(R"("state":"REJECTED")") !=
-            std::string::npos);
+        assertContains(requestState(first.jobId, first.jobTimestampMs), R"("state":"RESERVED")");
+        assertContains(requestState(first.jobId, second.jobTimestampMs), R"("state":"REJECTED")");
         const std::string newest = requestState(first.jobId);
-        CPPUNIT_ASSERT_MESSAGE(newest, newest.find(R"("state":"REJECTED")") != std::string::npos);
-        CPPUNIT_ASSERT_MESSAGE(newest, newest.find(R"("newestOf":2)") != std::string::npos);
+        assertContains(newest, R"("state":"REJECTED")");
+        assertContains(newest, R"("newestOf":2)");
         CPPUNIT_ASSERT_EQUAL(404,
                              statusOf("GET",
                                       "/reservation/request/{jobId}",
@@ -300,12 +299,10 @@ public:
         job_->id = first.jobId;
         job_->name = "reserveEvent";
         job_->timestampMs = second.jobTimestampMs + 1000;
-        CPPUNIT_ASSERT(
-            requestState(first.jobId, first.jobTimestampMs).find(R"("state":"RESERVED")") !=
-            std::string::npos);
+        assertContains(requestState(first.jobId, first.jobTimestampMs), R"("state":"RESERVED")");
         const std::string queued = requestState(first.jobId);
-        CPPUNIT_ASSERT_MESSAGE(queued, queued.find("QUEUED") != std::string::npos);
-        CPPUNIT_ASSERT_MESSAGE(queued, queued.find(R"("newestOf":3)") != std::string::npos);
+        assertContains(queued, "QUEUED");
+        assertContains(queued, R"("newestOf":3)");
     }
 
     void databaseAwayIs503WithinASecond() {

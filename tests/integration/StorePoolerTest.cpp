@@ -11,7 +11,11 @@
 #include "integration/ReservationFixture.h"
 #include "store/SqlState.h"
 #include "store/Transaction.h"
+#include "support/Assert.h"
 #include "support/PgBouncer.h"
+
+using drover::test::assertContains;
+using drover::test::assertLacks;
 
 using drover::Unavailable;
 using drover::reservation::ReservationRepository;
@@ -68,8 +72,7 @@ public:
         plain.statementTimeout = std::chrono::milliseconds(0);
         Session other(plain);
         session.execute("SELECT 1");
-        CPPUNIT_ASSERT(std::string(other.execute("SHOW search_path").text(0, 0)).find(schema_) ==
-                       std::string::npos);
+        assertLacks(std::string(other.execute("SHOW search_path").text(0, 0)), schema_);
     }
 
     void swallowedOptionsAreNoticed() {
@@ -101,15 +104,15 @@ public:
         const PgBouncer pooler;
         const PgBouncer swallowing("ignore_startup_parameters = options");
         openServerConnections(swallowing);
-        CPPUNIT_ASSERT(refusal([&] {
-                           Session session(through(pooler, "&pgbouncer=false"));
-                       }).find("pgbouncer=false") != std::string::npos);
-        CPPUNIT_ASSERT(refusal([&] {
+        assertContains(refusal([&] { Session session(through(pooler, "&pgbouncer=false")); }),
+                       "pgbouncer=false");
+        assertContains(refusal([&] {
                            Session session(through(swallowing, "&pgbouncer=false"));
                            for (int i = 0; i < 12; ++i) {
                                session.execute(kSettings, {});
                            }
-                       }).find("?pgbouncer=true") != std::string::npos);
+                       }),
+                       "?pgbouncer=true");
     }
 
     void errorsLeaveTheSessionUsable() {

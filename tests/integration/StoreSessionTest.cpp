@@ -12,6 +12,10 @@
 #include "integration/StoreFixture.h"
 #include "store/Session.h"
 #include "store/SqlState.h"
+#include "support/Assert.h"
+
+using drover::test::assertContains;
+using drover::test::assertLacks;
 
 using drover::StoreException;
 using drover::Unavailable;
@@ -175,7 +179,7 @@ public:
         } catch (const SqlError& error) {
             CPPUNIT_ASSERT_EQUAL(std::string("23505"), error.sqlState());
             CPPUNIT_ASSERT_EQUAL(std::string("people_email_unique"), error.constraint());
-            CPPUNIT_ASSERT(error.message().find("ada@") == std::string::npos);
+            assertLacks(error.message(), "ada@");
         }
         CPPUNIT_ASSERT(session->usable());
     }
@@ -287,7 +291,7 @@ public:
         settings.onNotice = [&seen](std::string_view text) { seen += text; };
         Session session(settings);
         session.script("DO $$ BEGIN RAISE NOTICE 'mind the step'; END $$");
-        CPPUNIT_ASSERT(seen.find("mind the step") != std::string::npos);
+        assertContains(seen, "mind the step");
     }
 
     void openErrorsDoNotShowThePassword() {
@@ -299,9 +303,8 @@ public:
             CPPUNIT_FAIL("opened");
         } catch (const Unavailable& error) {
             const std::string message = error.what();
-            CPPUNIT_ASSERT_MESSAGE(message,
-                                   message.find("nobody with that name") != std::string::npos);
-            CPPUNIT_ASSERT_MESSAGE(message, message.find("hunter2") == std::string::npos);
+            assertContains(message, "nobody with that name");
+            assertLacks(message, "hunter2");
         }
     }
 };

@@ -3,6 +3,7 @@
 
 #include <cppunit/extensions/HelperMacros.h>
 
+#include "support/Assert.h"
 #include "support/FakeHandler.h"
 #include "support/LogCapture.h"
 #include "support/RedisFixture.h"
@@ -155,7 +156,7 @@ public:
         eventually("failed", [&] { return stateOf(id) == JobState::Failed; });
         CPPUNIT_ASSERT_EQUAL(std::size_t{1}, handler->seen());
         for (const std::string& event : events()) {
-            CPPUNIT_ASSERT(event.find("retries-exhausted") == std::string::npos);
+            assertLacks(event, "retries-exhausted");
         }
     }
 
@@ -278,8 +279,8 @@ public:
         run(std::make_shared<FakeHandler>(completeAll));
         eventually("completed", [&] { return number({"ZCARD", keys().completed}) == 7; });
         eventually("failed", [&] { return stateOf("3") == JobState::Failed; });
-        CPPUNIT_ASSERT(hash("3")["failedReason"].rfind(
-                           "completed, but that could not be stored: WRONGTYPE", 0) == 0);
+        assertStartsWith(hash("3")["failedReason"],
+                         "completed, but that could not be stored: WRONGTYPE");
         eventually("logged", [&] { return log.count("job 3 of") == 1; });
         eventually("counted", [&] { return worker_->stats().setAside == 1; });
         worker_.reset();
@@ -518,12 +519,11 @@ public:
         // On the way to Redis each message takes its time: who did not wait for the connection would be seen.
         TcpProxy proxy(options().port);
         proxy.inject({NetworkFault::Kind::Delay, Way::ToServer, 1.0, milliseconds(50)});
-        RedisOptions through = options();
-        through.port = proxy.port();
+        RedisOptions through = optionsAt(proxy.port());
         make(std::make_shared<FakeHandler>(completeAll), through);
         worker_->start();
         worker_->awaitListed();
-        CPPUNIT_ASSERT(text({"CLIENT", "LIST"}).find(":w:listed") != std::string::npos);
+        assertContains(text({"CLIENT", "LIST"}), ":w:listed");
         worker_.reset();
     }
 

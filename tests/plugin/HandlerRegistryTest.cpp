@@ -4,6 +4,9 @@
 
 #include "drover/Exceptions.h"
 #include "plugin/loading/HandlerRegistry.h"
+#include "support/Assert.h"
+
+using drover::test::assertContains;
 
 using namespace drover;
 
@@ -100,8 +103,9 @@ public:
             refusalOf({type("a/send", "mail", {"send"}), type("a/rest", "mail", {})}));
         const std::string refusal =
             refusalOf({type("a/rest", "mail", {}), type("b/rest", "mail", {})});
-        CPPUNIT_ASSERT(refusal.find("every other job name is claimed by the handler a/rest and by "
-                                    "the handler b/rest") != std::string::npos);
+        assertContains(refusal,
+                       "every other job name is claimed by the handler a/rest and by "
+                       "the handler b/rest");
     }
 };
 

@@ -9,7 +9,10 @@
 #include "config/TrustedFile.h"
 #include "plugin/PluginFixture.h"
 #include "plugin/loading/PluginFolder.h"
+#include "support/Assert.h"
 #include "support/ServerProcess.h"
+
+using drover::test::assertContains;
 
 using namespace drover;
 using drover::test::PluginFixture;
@@ -45,8 +48,8 @@ public:
         std::filesystem::create_symlink("circle.so", folder_ + "/circle.so");
         const PluginFiles found = PluginFolder(folder_).files();
         CPPUNIT_ASSERT_EQUAL(std::size_t{1}, found.files.size());
-        assertContains(folder_ + "/circle.so: Too many levels", found.error);
-        assertContains("Not a directory", PluginFolder(folder_ + "/good.so").files().error);
+        assertContains(found.error, folder_ + "/circle.so: Too many levels");
+        assertContains(PluginFolder(folder_ + "/good.so").files().error, "Not a directory");
     }
 
     void anotherModeIsAChange() {
@@ -67,8 +70,8 @@ public:
             requireTrusted(folder_ + "/good.so");
             CPPUNIT_FAIL("others may put another file there");
         } catch (const PluginException& error) {
-            assertContains(open + ": its folder can be written by others (mode 0777); chmod go-w",
-                           error.message());
+            assertContains(error.message(),
+                           open + ": its folder can be written by others (mode 0777); chmod go-w");
         }
     }
 
@@ -119,7 +122,7 @@ private:
         try {
             requireTrusted(folder_ + "/" + name);
         } catch (const PluginException& error) {
-            assertContains(reason, error.message());
+            assertContains(error.message(), reason);
             return;
         }
         CPPUNIT_FAIL(name + " is trusted");

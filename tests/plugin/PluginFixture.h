@@ -10,6 +10,7 @@
 #include "drover/Exceptions.h"
 #include "plugin/loading/PluginGeneration.h"
 #include "plugin/loading/PluginLoader.h"
+#include "support/Assert.h"
 #include "support/FakeRunningJob.h"
 
 namespace drover::test {
@@ -30,11 +31,6 @@ protected:
         }
         CPPUNIT_FAIL(path + " was not refused");
         return "";
-    }
-
-    static void assertContains(const std::string& part, const std::string& text) {
-        CPPUNIT_ASSERT_MESSAGE("no '" + part + "' in '" + text + "'",
-                               text.find(part) != std::string::npos);
     }
 
     /// A configuration of a few keys.

@@ -4,6 +4,9 @@
 #include <span>
 
 #include "plugin/PluginFixture.h"
+#include "support/Assert.h"
+
+using drover::test::assertContains;
 
 using namespace drover;
 using drover::test::FakeRunningJob;
@@ -115,22 +118,22 @@ public:
     }
 
     void initThatFailsRefusesThePlugin() {
-        assertContains("init-fails.so: its init refuses: the licence expired",
-                       refusalOfStart("init-fails"));
+        assertContains(refusalOfStart("init-fails"),
+                       "init-fails.so: its init refuses: the licence expired");
         assertContains(
-            "its init refuses: std::runtime_error: not today",
             refusalOfStart("configured",
-                           {{"configured.size", "1"}, {"configured.greeting", "no init"}}));
+                           {{"configured.size", "1"}, {"configured.greeting", "no init"}}),
+            "its init refuses: std::runtime_error: not today");
     }
 
     void createThatFailsRefusesTheHandler() {
         assertContains(
-            "create-fails.so: the handler create-fails/plain cannot be made: no room at the inn",
-            refusalOfStart("create-fails"));
+            refusalOfStart("create-fails"),
+            "create-fails.so: the handler create-fails/plain cannot be made: no room at the inn");
         assertContains(
-            "cannot be made: std::runtime_error: this greeting is rude",
             refusalOfStart("configured",
-                           {{"configured.size", "1"}, {"configured.greeting", "refuse"}}));
+                           {{"configured.size", "1"}, {"configured.greeting", "refuse"}}),
+            "cannot be made: std::runtime_error: this greeting is rude");
     }
 
     void classesOfTheSameNameStayApart() {
@@ -177,7 +180,7 @@ public:
     void resultThatIsNotJsonFailsTheJob() {
         const JobOutcome outcome = outcomeOfRun(*instanceOf("throwing"), "\"not json\"");
         CPPUNIT_ASSERT(outcome.kind == Kind::Failed);
-        assertContains("complete job 1 of bull:test", outcome.text);
+        assertContains(outcome.text, "complete job 1 of bull:test");
     }
 
     void lostRedisInAHostCallIsUnavailable() {
@@ -187,7 +190,7 @@ public:
         RunningJob* const jobs[] = {&job};
         instance->process(jobs);
         CPPUNIT_ASSERT(job.outcome.kind == Kind::Unavailable);
-        assertContains("addLog job 1 of bull:test: Redis cannot be reached", job.outcome.text);
+        assertContains(job.outcome.text, "addLog job 1 of bull:test: Redis cannot be reached");
     }
 
     void lostJobInAHostCallEndsTheRun() {
@@ -196,7 +199,7 @@ public:
         job.answer = HostStatus::Lost;
         RunningJob* const jobs[] = {&job};
         instance->process(jobs);
-        assertContains("drover::JobLost: addLog job 1", job.outcome.trace);
+        assertContains(job.outcome.trace, "drover::JobLost: addLog job 1");
     }
 
     void hostCallsReachTheRunningJob() {
@@ -303,11 +306,11 @@ public:
         generation->reconfigure(
             lookupIn({{"configured.size", "9"}, {"configured.greeting", "good day"}}));
         // The size is not reloadable: it keeps its value.
-        assertContains("good day 7", outcomeOfRun(*instance, "{}").text);
+        assertContains(outcomeOfRun(*instance, "{}").text, "good day 7");
         CPPUNIT_ASSERT_THROW(generation->reconfigure(lookupIn({})), ConfigException);
-        assertContains("good day 7", outcomeOfRun(*instance, "{}").text);
-        assertContains("good day 7",
-                       outcomeOfRun(*generation->handlerTypes().at(0)->create(), "{}").text);
+        assertContains(outcomeOfRun(*instance, "{}").text, "good day 7");
+        assertContains(outcomeOfRun(*generation->handlerTypes().at(0)->create(), "{}").text,
+                       "good day 7");
     }
 
 private:

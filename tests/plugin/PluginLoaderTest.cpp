@@ -6,7 +6,11 @@
 #include "drover/BuildStamp.h"
 #include "plugin/PluginFixture.h"
 #include "plugin/loading/SharedObject.h"
+#include "support/Assert.h"
 #include "support/ServerProcess.h"
+
+using drover::test::assertContains;
+using drover::test::assertLacks;
 
 using namespace drover;
 using drover::test::PluginFixture;
@@ -66,8 +70,8 @@ public:
             (void)PluginLoader().load(modulePath("next/same-a"), tried);
             CPPUNIT_FAIL("nobody has tried these");
         } catch (const PluginException& error) {
-            assertContains("it was replaced during its trial: tried SHA-256 " + tried,
-                           error.message());
+            assertContains(error.message(),
+                           "it was replaced during its trial: tried SHA-256 " + tried);
         }
     }
 
@@ -98,9 +102,9 @@ public:
 #if defined(__GNUC__) && !defined(__clang__)
         const LoadedPlugin plugin = PluginLoader().load(modulePath("unique"));
         CPPUNIT_ASSERT_EQUAL(std::size_t{1}, plugin.warnings.size());
-        assertContains("unique symbols (STB_GNU_UNIQUE, ", plugin.warnings[0]);
-        assertContains("-fno-gnu-unique", plugin.warnings[0]);
-        assertContains("Counter<int>::value", plugin.warnings[0]);
+        assertContains(plugin.warnings[0], "unique symbols (STB_GNU_UNIQUE, ");
+        assertContains(plugin.warnings[0], "-fno-gnu-unique");
+        assertContains(plugin.warnings[0], "Counter<int>::value");
 #endif
     }
     void tooMuchStaticTlsIsRefusedInWords() {
@@ -149,28 +153,28 @@ public:
 
     void fileUnderAnotherNameIsRefused() {
         const std::string path = copyOf("plain", "renamed.so");
-        assertContains("the plugin names itself 'plain', the file is named 'renamed'",
-                       refusalOf(path));
+        assertContains(refusalOf(path),
+                       "the plugin names itself 'plain', the file is named 'renamed'");
     }
 
     void missingFileIsRefused() {
         const std::string path = folder_ + "/absent.so";
-        assertContains(path + ": cannot be opened", refusalOf(path));
+        assertContains(refusalOf(path), path + ": cannot be opened");
     }
 
     void folderAndFifoAreRefused() {
-        assertContains("not a regular file", refusalOf(folder_));
+        assertContains(refusalOf(folder_), "not a regular file");
         const std::string fifo = folder_ + "/fifo.so";
         CPPUNIT_ASSERT_EQUAL(0, ::mkfifo(fifo.c_str(), 0600));
-        assertContains("not a regular file", refusalOf(fifo));
+        assertContains(refusalOf(fifo), "not a regular file");
     }
 
     void textFileIsRefused() {
         const std::string path = folder_ + "/text.so";
         writeFile(path, "#!/bin/sh\n");
-        assertContains("not an ELF file", refusalOf(path));
+        assertContains(refusalOf(path), "not an ELF file");
         writeFile(path, "");
-        assertContains("not an ELF file", refusalOf(path));
+        assertContains(refusalOf(path), "not an ELF file");
     }
 
     void everyTruncationIsRefused() {
@@ -179,11 +183,11 @@ public:
         int tried = 0;
         for (std::size_t size = 4; size < whole.size(); size += whole.size() / 50 + 1) {
             writeFile(path, whole.substr(0, size));
-            assertContains("truncated", refusalOf(path));
+            assertContains(refusalOf(path), "truncated");
             ++tried;
         }
         writeFile(path, whole.substr(0, whole.size() - 1));
-        assertContains("truncated", refusalOf(path));
+        assertContains(refusalOf(path), "truncated");
         CPPUNIT_ASSERT(tried >= 40);
     }
 
@@ -192,12 +196,12 @@ public:
         const std::string path = folder_ + "/plain.so";
         bytes[16] = 1;  // e_type: an object file.
         writeFile(path, bytes);
-        assertContains("ELF type 1, a shared object has 3", refusalOf(path));
+        assertContains(refusalOf(path), "ELF type 1, a shared object has 3");
         bytes = readFile(modulePath("plain"));
         bytes[18] = 8;  // e_machine: MIPS.
         bytes[19] = 0;
         writeFile(path, bytes);
-        assertContains("made for ELF machine 8", refusalOf(path));
+        assertContains(refusalOf(path), "made for ELF machine 8");
     }
 
     void missingLibraryIsRefusedNamingTheFile() {
@@ -209,9 +213,9 @@ public:
         const std::string path = folder_ + "/plain.so";
         writeFile(path, bytes);
         const std::string refusal = refusalOf(path);
-        assertContains(path, refusal);
-        assertContains("libX.so.6", refusal);
-        CPPUNIT_ASSERT(refusal.find("/proc/self/fd") == std::string::npos);
+        assertContains(refusal, path);
+        assertContains(refusal, "libX.so.6");
+        assertLacks(refusal, "/proc/self/fd");
     }
 
     void loadedPluginSurvivesItsFile() {
@@ -239,8 +243,8 @@ public:
 private:
     void assertRefused(const std::string& module, const std::string& why) {
         const std::string refusal = refusalOf(modulePath(module));
-        assertContains(module + ".so: ", refusal);
-        assertContains(why, refusal);
+        assertContains(refusal, module + ".so: ");
+        assertContains(refusal, why);
     }
 
     std::string copyOf(const std::string& module, const std::string& as) const {

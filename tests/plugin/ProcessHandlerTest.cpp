@@ -10,7 +10,10 @@
 #include <unistd.h>
 
 #include "plugin/PluginFixture.h"
+#include "support/Assert.h"
 #include "support/LogCapture.h"
+
+using drover::test::assertContains;
 
 using namespace drover;
 using drover::test::FakeRunningJob;
@@ -113,7 +116,7 @@ public:
         FakeRunningJob lost("\"log\"");
         lost.answer = HostStatus::Lost;
         process(lost);
-        assertContains("drover::JobLost: addLog job 1", lost.outcome.trace);
+        assertContains(lost.outcome.trace, "drover::JobLost: addLog job 1");
     }
 
     void jobsOfAnySizePass() {
@@ -145,19 +148,19 @@ public:
     }
 
     void refusalsKeepTheirText() {
-        assertContains("init-fails.so: its init refuses: the licence expired",
-                       refusalOfCreate("init-fails"));
+        assertContains(refusalOfCreate("init-fails"),
+                       "init-fails.so: its init refuses: the licence expired");
         assertContains(
-            "create-fails.so: the handler create-fails/plain cannot be made: no room at the inn",
-            refusalOfCreate("create-fails"));
+            refusalOfCreate("create-fails"),
+            "create-fails.so: the handler create-fails/plain cannot be made: no room at the inn");
         isolation_.program = "/bin/false";
         assertContains(
+            refusalOfCreate("plain"),
             "plain.so: the handler plain/plain cannot be made: handler process ended with exit "
-            "code 1",
-            refusalOfCreate("plain"));
+            "code 1");
         isolation_.program = "/nowhere/drover";
-        assertContains("/nowhere/drover: cannot be started as a child process: No such file",
-                       refusalOfCreate("plain"));
+        assertContains(refusalOfCreate("plain"),
+                       "/nowhere/drover: cannot be started as a child process: No such file");
     }
 
     void processThatEndsFailsItsJobWithTheWayItEnded() {
@@ -264,7 +267,7 @@ public:
         batch_ = {makeJob("\"hang\""), makeJob("\"token\"")};
         batch_[1]->cancel = CancelReason::Timeout;
         processBatch();
-        assertContains("hardTimeoutMs", batch_[0]->outcome.text);
+        assertContains(batch_[0]->outcome.text, "hardTimeoutMs");
         assertOutcome(Kind::Completed, "0", batch_[1]->outcome);
     }
 
@@ -336,8 +339,8 @@ public:
         const JobOutcome refused = outcome("1");
         std::filesystem::remove(flag);
         CPPUNIT_ASSERT(refused.kind == Kind::Unavailable);
-        assertContains("the handler crashing/crash cannot be made: std::runtime_error: not now",
-                       refused.text);
+        assertContains(refused.text,
+                       "the handler crashing/crash cannot be made: std::runtime_error: not now");
         assertOutcome(Kind::Completed, "1", outcome("1"));
     }
 

@@ -18,9 +18,13 @@
 #include "plugin/loading/PluginGeneration.h"
 #include "plugin/loading/PluginLoader.h"
 #include "redis/RedisOptions.h"
+#include "support/Assert.h"
 #include "support/FakeRunningJob.h"
 #include "support/RedisServer.h"
 #include "support/ServerProcess.h"
+
+using drover::test::assertContains;
+using drover::test::assertLacks;
 
 using namespace drover;
 using drover::test::FakeRunningJob;
@@ -166,9 +170,8 @@ public:
                                  "my-mailer.properties",
                                  "MyMailerHandler.cpp",
                                  "MyMailerTest.cpp"}) {
-            CPPUNIT_ASSERT_MESSAGE(told,
-                                   told.find(project + "/" + file + "\n") != std::string::npos);
-            CPPUNIT_ASSERT(contentOf(project + "/" + file).find('@') == std::string::npos);
+            assertContains(told, project + "/" + file + "\n");
+            assertLacks(contentOf(project + "/" + file), "@");
         }
         build(project, {"-DCMAKE_BUILD_TYPE=Debug"});
         work_.run({"ctest", "--test-dir", work_.path("build"), "--no-tests=error"});
@@ -181,10 +184,9 @@ public:
                                                   "plugins.dir=" + work_.path("build/plugins"),
                                                   "--set",
                                                   "plugins.load=my-mailer"});
-        CPPUNIT_ASSERT_MESSAGE(
+        assertContains(
             configured,
-            configured.find("queue.my-mailer.threads = 2   (" +
-                            work_.path("build/plugins/my-mailer.properties")) != std::string::npos);
+            "queue.my-mailer.threads = 2   (" + work_.path("build/plugins/my-mailer.properties"));
         CPPUNIT_ASSERT_EQUAL(std::string("{\"bytes\":2}"),
                              resultOf(work_.path("build/plugins/my-mailer.so"), "[]"));
     }
@@ -207,15 +209,14 @@ public:
             {"test", "CMake reserves that name; test-plugin would do"}};
         for (const auto& [name, message] : cases) {
             const std::string told = work_.run({binary(), "plugin", "new", name, "--dir", dir}, 64);
-            CPPUNIT_ASSERT_MESSAGE(told, told.find(message) != std::string::npos);
+            assertContains(told, message);
         }
         CPPUNIT_ASSERT_EQUAL(std::ptrdiff_t{2},
                              std::distance(fs::directory_iterator(dir), fs::directory_iterator()));
         CPPUNIT_ASSERT(fs::is_empty(dir + "/there"));
         const std::string told =
             work_.run({binary(), "plugin", "new", "x", "--dir", work_.path("no")}, 64);
-        CPPUNIT_ASSERT(told.find("--dir " + work_.path("no") + ": there is no such folder") !=
-                       std::string::npos);
+        assertContains(told, "--dir " + work_.path("no") + ": there is no such folder");
     }
 
 private:

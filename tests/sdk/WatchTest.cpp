@@ -10,6 +10,7 @@
 #include "drover/Queue.h"
 #include "integration/AppProcess.h"
 #include "redis/RedisOptions.h"
+#include "support/Assert.h"
 #include "support/RedisServer.h"
 #include "support/ServerProcess.h"
 
@@ -97,7 +98,7 @@ public:
         waitForWatch("plugins/dev/greet: not built; what runs goes on");
         save(R"("3")");
         waitForEngine("plugin greet 1, generation 3: runs");
-        CPPUNIT_ASSERT_EQUAL(std::string::npos, engine_->err().find("its file is gone"));
+        assertLacks(engine_->err(), "its file is gone");
 
         fs::remove_all(root_ / "plugins/dev/greet");
         waitForEngine("plugin greet 1, generation 3: its file is gone");

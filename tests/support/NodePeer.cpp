@@ -1,6 +1,8 @@
 #include "support/NodePeer.h"
 
+#include <array>
 #include <cerrno>
+#include <cstdio>
 #include <cstdlib>
 #include <fcntl.h>
 #include <fstream>
@@ -11,6 +13,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 #include <vector>
+
+#include <cppunit/TestAssert.h>
 
 #include "support/ServerProcess.h"
 #include "support/Skip.h"
@@ -220,6 +224,21 @@ void NodePeer::fail(const std::string& what) {
     text << log.rdbuf();
     throw std::runtime_error("node peer of BullMQ " + version_ + " " + what + "; it said:\n" +
                              text.str());
+}
+
+std::string runNodeScript(const std::string& script, int redisPort, const std::string& arguments) {
+    const std::string command = "NODE_PATH=" + nodeModules() + " " + findProgram("node") + " " +
+                                DROVER_SOURCE_DIR "/tests/" + script + " " +
+                                std::to_string(redisPort) + " " + arguments;
+    FILE* pipe = popen(command.c_str(), "r");
+    CPPUNIT_ASSERT(pipe != nullptr);
+    std::string output;
+    std::array<char, 4096> buffer{};
+    for (std::size_t n = 0; (n = fread(buffer.data(), 1, buffer.size(), pipe)) > 0;) {
+        output.append(buffer.data(), n);
+    }
+    CPPUNIT_ASSERT_EQUAL_MESSAGE(command, 0, pclose(pipe));
+    return output;
 }
 
 }  // namespace drover::test

@@ -72,4 +72,10 @@ private:
     std::string logFile_;
 };
 
+/// Runs `tests/<script> PORT arguments` with Node and BullMQ and returns its output; fails the test if it does not end well.
+/// Throws MissingService if Node or the package is not installed.
+[[nodiscard]] std::string runNodeScript(const std::string& script,
+                                        int redisPort,
+                                        const std::string& arguments);
+
 }  // namespace drover::test

@@ -56,6 +56,12 @@ protected:
                            std::chrono::milliseconds timeout = std::chrono::seconds(10));
 
     [[nodiscard]] RedisOptions options() const;
+    /// options() with another port: that of a proxy, or of another server.
+    [[nodiscard]] RedisOptions optionsAt(std::uint16_t port) const {
+        RedisOptions at = options();
+        at.port = port;
+        return at;
+    }
     [[nodiscard]] const QueueKeys& keys() const { return backend_->keys(); }
     [[nodiscard]] QueueBackend& backend() { return *backend_; }
     [[nodiscard]] RedisClient& client() { return *client_; }

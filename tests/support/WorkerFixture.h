@@ -5,6 +5,8 @@
 #include <utility>
 #include <vector>
 
+#include "drover/Queue.h"
+#include "support/Assert.h"
 #include "support/FakeHandler.h"
 #include "support/LogCapture.h"
 #include "support/RedisFixture.h"
@@ -56,11 +58,33 @@ protected:
             clock_,
             std::vector<std::shared_ptr<HandlerType>>{std::move(handler)});
     }
+    /// Starts a worker on the queue of that name.
+    std::unique_ptr<Worker> startWorker(WorkerSettings settings,
+                                        const std::string& queue,
+                                        std::shared_ptr<HandlerType> handler) {
+        settings.prefix = "bull";
+        settings.name = queue;
+        auto worker =
+            std::make_unique<Worker>(settings,
+                                     options(),
+                                     scripts(),
+                                     clock_,
+                                     std::vector<std::shared_ptr<HandlerType>>{std::move(handler)});
+        worker->start();
+        return worker;
+    }
     void keepLocks(const RedisOptions& through) {
         keeper_ = std::make_unique<LockKeeper>(
             std::make_unique<RedisClient>(through, scripts(), "locks"), clock_);
         keeper_->watch(worker_->backend(), worker_->held(), settings_.lockDuration);
         keeper_->start();
+    }
+    /// Returns a producer on the test's queue that finds Redis at `through`.
+    [[nodiscard]] std::unique_ptr<Queue> makeQueue(const RedisOptions& through) const {
+        Queue::Settings settings;
+        settings.name = keys().qualifiedName().substr(5);
+        settings.addTimeout = std::chrono::seconds(10);
+        return std::make_unique<Queue>(through, settings);
     }
     void sweep(std::chrono::milliseconds interval, int maxStalledCount) {
         sweeper_ = std::make_unique<StalledSweeper>(
@@ -71,7 +95,7 @@ protected:
     /// Waits until a worker's BZPOPMIN is armed on the server.
     void untilBlocked() {
         eventually("blocked", [this] {
-            return text({"INFO", "clients"}).find("blocked_clients:0") == std::string::npos;
+            return !contains(text({"INFO", "clients"}), "blocked_clients:0");
         });
     }
 

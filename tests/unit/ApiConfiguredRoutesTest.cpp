@@ -13,6 +13,9 @@
 #include "http/HttpText.h"
 #include "pages/OpenApi.h"
 #include "routes/ConfiguredRoutes.h"
+#include "support/Assert.h"
+
+using drover::test::assertContains;
 
 using drover::AddResult;
 using drover::ConfigException;
@@ -145,18 +148,15 @@ public:
                                        entry.second == "absent");
             CPPUNIT_ASSERT_EQUAL_MESSAGE(
                 message, std::size_t{0}, message.find("place of " + entry.first + ": "));
-            CPPUNIT_ASSERT_MESSAGE(message, message.find(entry.second) != std::string::npos);
-            CPPUNIT_ASSERT_MESSAGE(message + " lacks " + expected,
-                                   message.find(expected) != std::string::npos);
+            assertContains(message, entry.second);
+            assertContains(message, expected);
         }
         for (const char* missing :
              {"reserve.path", "reserve.queue", "reserve.job", "reserve.path.userId"}) {
             auto keys = kReserve;
             keys.erase(missing);
             const std::string message = mistake(keys);
-            CPPUNIT_ASSERT_MESSAGE(message,
-                                   message.find(std::string("api.route.") + missing +
-                                                " is missing") != std::string::npos);
+            assertContains(message, std::string("api.route.") + missing + " is missing");
         }
     }
 
@@ -232,8 +232,8 @@ public:
                 R"({"message":"a \"b\"\n","error":"Service Unavailable","statusCode":503})"),
             error.body);
         const std::string answer = drover::api::closingAnswer(error);
-        CPPUNIT_ASSERT(answer.find("\r\nRetry-After: 3\r\n") != std::string::npos);
-        CPPUNIT_ASSERT(answer.find("\r\nConnection: close\r\n") != std::string::npos);
+        assertContains(answer, "\r\nRetry-After: 3\r\n");
+        assertContains(answer, "\r\nConnection: close\r\n");
     }
 
 private:

@@ -15,6 +15,10 @@
 #include "cli/ConfigOptions.h"
 #include "cli/HelpText.h"
 #include "cli/ManPage.h"
+#include "support/Assert.h"
+
+using drover::test::assertContains;
+using drover::test::assertStartsWith;
 
 namespace {
 
@@ -142,15 +146,13 @@ public:
         for (const Command* command : kCommands.all()) {
             const drover::cli::CommandWords& words = command->words();
             const std::string usage = drover::cli::helpText(*command);
-            CPPUNIT_ASSERT_EQUAL(
-                std::size_t{0},
-                usage.find("drover " + words.name + (words.argument.empty() ? "" : " ") +
-                           words.argument + ": " + words.summary));
+            assertStartsWith(usage,
+                             "drover " + words.name + (words.argument.empty() ? "" : " ") +
+                                 words.argument + ": " + words.summary);
             for (const Option& option : words.options) {
-                CPPUNIT_ASSERT(usage.find(std::string("--") + option.name) != std::string::npos);
+                assertContains(usage, std::string("--") + option.name);
             }
-            CPPUNIT_ASSERT(drover::cli::helpText(kCommands.all()).find("  " + words.name + " ") !=
-                           std::string::npos);
+            assertContains(drover::cli::helpText(kCommands.all()), "  " + words.name + " ");
         }
         CPPUNIT_ASSERT(parse({"run", "-h"}).wantsHelp());
         CPPUNIT_ASSERT(parse({"-h"}).wantsHelp());
@@ -182,7 +184,7 @@ public:
 
     void theManPageHasEveryCommandAndOption() {
         const std::string page = drover::cli::manPage(kCommands);
-        CPPUNIT_ASSERT_EQUAL(std::size_t{0}, page.find(".TH DROVER 1 "));
+        assertStartsWith(page, ".TH DROVER 1 ");
         for (const Command* command : kCommands.all()) {
             const std::size_t at = page.find(".SS \\fB" + command->name() + "\\fR");
             CPPUNIT_ASSERT_MESSAGE(command->name(), at != std::string::npos);
@@ -194,10 +196,10 @@ public:
                                                  : std::string(" \\fI") + option.argument + "\\fR";
                 const std::string wanted = std::string("\n.TP\n\\fB--") + option.name + "\\fR" +
                                            argument + "\n" + option.sentence + "\n";
-                CPPUNIT_ASSERT_MESSAGE(wanted, (section + "\n").find(wanted) != std::string::npos);
+                assertContains((section + "\n"), wanted);
             }
         }
-        CPPUNIT_ASSERT(page.find("\\fB\\-\\-env\\-file\\fR \\fIFILE\\fR") != std::string::npos);
+        assertContains(page, "\\fB\\-\\-env\\-file\\fR \\fIFILE\\fR");
     }
 
     void theManPageHasNoRequestInItsText() {

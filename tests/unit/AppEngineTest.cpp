@@ -13,6 +13,9 @@
 
 #include "drover/Exceptions.h"
 #include "process/Process.h"
+#include "support/Assert.h"
+
+using drover::test::assertLacks;
 
 namespace {
 
@@ -331,7 +334,7 @@ public:
         engine_->onDrain(15);
         join();
         CPPUNIT_ASSERT(code_ == ExitCode::Ok);
-        CPPUNIT_ASSERT_EQUAL(std::string::npos, diary_->text().find("construct"));
+        assertLacks(diary_->text(), "construct");
     }
 
     void healthIsTheSumOfTheParts() {

@@ -13,6 +13,10 @@
 #include "core/Log.h"
 #include "process/LogChannel.h"
 #include "process/Logging.h"
+#include "support/Assert.h"
+
+using drover::test::assertContains;
+using drover::test::assertLacks;
 
 namespace {
 
@@ -84,12 +88,12 @@ public:
         text += "한국어 \xE2\x82 \xF0\x9F\x98\x80 \xC0\x80";
         const Message message(text, text, Message::PRIO_ERROR);
         const std::string line = channel(LogChannel::Format::Json)->line(message);
-        CPPUNIT_ASSERT_EQUAL(std::string::npos, line.find('\n'));
+        assertLacks(line, "\n");
         const auto document = parsed(line);
         CPPUNIT_ASSERT_EQUAL(
             repairedUtf8(text),
             std::string(document["message"].GetString(), document["message"].GetStringLength()));
-        CPPUNIT_ASSERT(repairedUtf8(text).find("한국어") != std::string::npos);
+        assertContains(repairedUtf8(text), "한국어");
     }
 
     void aMessageCannotPassForAnotherLine() {
@@ -97,9 +101,9 @@ public:
                               "path /a\n2023-11-14T22:13:20.123Z error api: faked\r\x1b[31m",
                               Message::PRIO_INFORMATION);
         const std::string line = channel(LogChannel::Format::Text)->line(message);
-        CPPUNIT_ASSERT(line.find("\n    2023") != std::string::npos);
-        CPPUNIT_ASSERT_EQUAL(std::string::npos, line.find('\r'));
-        CPPUNIT_ASSERT_EQUAL(std::string::npos, line.find('\x1b'));
+        assertContains(line, "\n    2023");
+        assertLacks(line, "\r");
+        assertLacks(line, "\x1b");
     }
 
     void secretsAreHiddenAlsoInsideOfUrls() {
@@ -109,9 +113,9 @@ public:
                               "cannot reach postgresql://u:hunter2@h/d with hunter2 again",
                               Message::PRIO_ERROR);
         const std::string line = log->line(message);
-        CPPUNIT_ASSERT(line.find("cannot reach *** with *** again") != std::string::npos);
+        assertContains(line, "cannot reach *** with *** again");
         log->hide({"again"});
-        CPPUNIT_ASSERT(log->line(message).find("*** with *** ***") != std::string::npos);
+        assertContains(log->line(message), "*** with *** ***");
     }
 
     void aPasswordThatIsACommonWordIsHiddenByItsPlace() {
@@ -194,8 +198,7 @@ public:
         close(ends[0]);
         close(ends[1]);
         const Message message("a", "b", Message::PRIO_ERROR);
-        CPPUNIT_ASSERT(channel(LogChannel::Format::ColouredText)->line(message).find("\x1b[31m") !=
-                       std::string::npos);
+        assertContains(channel(LogChannel::Format::ColouredText)->line(message), "\x1b[31m");
     }
 };
 

@@ -6,6 +6,9 @@
 #include <cppunit/extensions/HelperMacros.h>
 
 #include "drover/Backoff.h"
+#include "support/Assert.h"
+
+using drover::test::assertContains;
 
 using drover::Backoff;
 using namespace std::chrono_literals;
@@ -90,7 +93,7 @@ public:
             (void)own.delayAfter(1, 0.0);
             CPPUNIT_FAIL("lunar was taken for a built-in type");
         } catch (const Poco::InvalidArgumentException& error) {
-            CPPUNIT_ASSERT(error.message().find("lunar") != std::string::npos);
+            assertContains(error.message(), "lunar");
         }
     }
 

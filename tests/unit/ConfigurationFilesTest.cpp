@@ -8,6 +8,11 @@
 
 #include "config/ConfigFiles.h"
 #include "drover/Exceptions.h"
+#include "support/Assert.h"
+
+using drover::test::assertContains;
+using drover::test::assertLacks;
+using drover::test::assertStartsWith;
 
 namespace {
 
@@ -76,7 +81,7 @@ public:
              {"\\u12", "\\u", "\\uzzzz", "\\ud83d", "\\ud83d\\u0041", "\\ude00", "\\u0000"}) {
             const FileContents contents = parseProperties("a = " + value + "\nb = 1\n", "f");
             CPPUNIT_ASSERT_EQUAL_MESSAGE(value, std::size_t{1}, contents.problems.size());
-            CPPUNIT_ASSERT_EQUAL(std::size_t{0}, contents.problems[0].find("f:1: a: "));
+            assertStartsWith(contents.problems[0], "f:1: a: ");
             CPPUNIT_ASSERT_EQUAL(std::string("1"), valueOf(contents, "b"));
         }
     }
@@ -88,8 +93,7 @@ public:
                                             "a" + invisible + " = x\n"}) {
                 const FileContents contents = parseProperties(text, "f");
                 CPPUNIT_ASSERT_EQUAL_MESSAGE(text, std::size_t{1}, contents.problems.size());
-                CPPUNIT_ASSERT(contents.problems[0].find("invisible character U+") !=
-                               std::string::npos);
+                assertContains(contents.problems[0], "invisible character U+");
             }
             CPPUNIT_ASSERT_EQUAL(std::size_t{1},
                                  parseEnvFile("A=x" + invisible + "\n", "f").problems.size());
@@ -168,9 +172,9 @@ public:
         const std::string properties =
             parseProperties("redis.password hunter2\n", "f").problems.at(0);
         const std::string env = parseEnvFile("REDIS_PASSWORD hunter2\n", "f").problems.at(0);
-        CPPUNIT_ASSERT(properties.find("redis.password") != std::string::npos);
-        CPPUNIT_ASSERT_EQUAL(std::string::npos, properties.find("hunter2"));
-        CPPUNIT_ASSERT_EQUAL(std::string::npos, env.find("hunter2"));
+        assertContains(properties, "redis.password");
+        assertLacks(properties, "hunter2");
+        assertLacks(env, "hunter2");
     }
 
     void envFilesKnowQuotesCommentsAndExport() {
@@ -201,8 +205,7 @@ public:
         const FileContents contents = parseEnvFile(
             "GOOD=1\nno equals\n1BAD=1\nOPEN=\"never closed\nREST='a' b\nLAST=2\n", "f");
         CPPUNIT_ASSERT_EQUAL(std::size_t{4}, contents.problems.size());
-        CPPUNIT_ASSERT_EQUAL(std::size_t{0},
-                             contents.problems[0].find("f:2: a line is NAME=value"));
+        assertStartsWith(contents.problems[0], "f:2: a line is NAME=value");
         CPPUNIT_ASSERT_EQUAL(std::string("f:4: OPEN: the closing \" is missing"),
                              contents.problems[2]);
         CPPUNIT_ASSERT_EQUAL(std::size_t{2}, contents.entries.size());

@@ -13,7 +13,11 @@
 #include "config/Configuration.h"
 #include "config/Settings.h"
 #include "drover/Exceptions.h"
+#include "support/Assert.h"
 #include "support/ServerProcess.h"
+
+using drover::test::assertContains;
+using drover::test::assertLacks;
 
 namespace {
 
@@ -150,7 +154,7 @@ public:
             const auto value = Configuration(sources_).find("redis.host");
             CPPUNIT_ASSERT_EQUAL(std::string(one.value), value->text);
             const std::string origin = value->origin;
-            CPPUNIT_ASSERT_MESSAGE(origin, origin.find(one.origin) != std::string::npos);
+            assertContains(origin, one.origin);
         }
     }
 
@@ -187,12 +191,12 @@ public:
         const std::vector<std::string> problems = Configuration(sources_).problems();
         const std::string all = joined(problems);
         CPPUNIT_ASSERT_EQUAL_MESSAGE(all, std::size_t{5}, problems.size());
-        assertHas(all,
-                  "one.properties:1: redis.port = \"70000\": expected an integer in [1, 65535]");
-        assertHas(all, "one.properties:3: \"this\" has no '='");
-        assertHas(all, "one.properties:4: redsi.host: unknown key; did you mean redis.host?");
-        assertHas(all, "absent.properties: No such file or directory");
-        assertHas(all, "--set nonsense: expected key=value");
+        assertContains(
+            all, "one.properties:1: redis.port = \"70000\": expected an integer in [1, 65535]");
+        assertContains(all, "one.properties:3: \"this\" has no '='");
+        assertContains(all, "one.properties:4: redsi.host: unknown key; did you mean redis.host?");
+        assertContains(all, "absent.properties: No such file or directory");
+        assertContains(all, "--set nonsense: expected key=value");
     }
 
     void valuesOutOfTypeOrRangeAreRefused() {
@@ -230,13 +234,13 @@ public:
         };
         for (const auto& [key, nearest] : cases) {
             sources_.settings = {key + "=1"};
-            assertHas(joined(Configuration(sources_).problems()),
-                      key + ": unknown key; did you mean " + nearest + "?");
+            assertContains(joined(Configuration(sources_).problems()),
+                           key + ": unknown key; did you mean " + nearest + "?");
         }
         sources_.settings = {"wholly.different.thing=1"};
         const std::string problems = joined(Configuration(sources_).problems());
-        CPPUNIT_ASSERT_MESSAGE(problems, problems.find("did you mean") == std::string::npos);
-        assertHas(problems, "there is no plugin");
+        assertLacks(problems, "did you mean");
+        assertContains(problems, "there is no plugin");
     }
 
     void aLoadedPluginsUnknownKeyIsAnError() {
@@ -244,19 +248,19 @@ public:
         write("api.so", "");
         Configuration config(sources_);
         config.declare(apiPlugin());
-        assertHas(joined(config.problems()), "api.prot: unknown key; did you mean api.port?");
+        assertContains(joined(config.problems()), "api.prot: unknown key; did you mean api.port?");
     }
 
     void keysOfAPluginThatIsThereButNotLoadedAreItsOwnAffair() {
         sources_.settings = {"api.prot=1", "plugins.dir=" + folder_};
-        assertHas(joined(Configuration(sources_).problems()), "api.prot: unknown key");
+        assertContains(joined(Configuration(sources_).problems()), "api.prot: unknown key");
         write("api.so", "");
         Configuration config(sources_);
         CPPUNIT_ASSERT_EQUAL(std::string(), joined(config.problems()));
         CPPUNIT_ASSERT(config.undeclaredPlugins() == std::vector<std::string>{"api"});
 
         config.declare(apiPlugin(), false);
-        assertHas(joined(config.problems()), "did you mean api.port?");
+        assertContains(joined(config.problems()), "did you mean api.port?");
         CPPUNIT_ASSERT(config.undeclaredPlugins().empty());
     }
 
@@ -270,8 +274,8 @@ public:
         CPPUNIT_ASSERT_EQUAL(std::string("a.path"), rows[0].first);
         CPPUNIT_ASSERT_EQUAL(std::string("/a"), rows[0].second);
         const std::string problems = joined(config.problems());
-        assertHas(problems, "api.routes.c: unknown key");
-        CPPUNIT_ASSERT_MESSAGE(problems, problems.find("api.route.") == std::string::npos);
+        assertContains(problems, "api.routes.c: unknown key");
+        assertLacks(problems, "api.route.");
     }
 
     void aRequiredKeyIsMissedOnlyByTheRoleThatLoadsIt() {
@@ -284,7 +288,7 @@ public:
         plugin.keys = {url};
         Configuration loads(sources_);
         loads.declare(plugin);
-        assertHas(joined(loads.problems()), "database.url: is required");
+        assertContains(joined(loads.problems()), "database.url: is required");
         Configuration other(sources_);
         other.declare(plugin, false);
         CPPUNIT_ASSERT_EQUAL(std::string(), joined(other.problems()));
@@ -307,14 +311,16 @@ public:
         CPPUNIT_ASSERT_EQUAL(std::int64_t{6380}, config.integer("redis.port"));
         CPPUNIT_ASSERT_EQUAL(std::int64_t{0}, config.integer("redis.db"));
         const std::string warnings = joined(config.warnings());
-        assertHas(warnings, "environment REDIS_PORT = \"tcp://10.96.0.12:6379\": is the address");
+        assertContains(warnings,
+                       "environment REDIS_PORT = \"tcp://10.96.0.12:6379\": is the address");
         CPPUNIT_ASSERT_EQUAL(std::ptrdiff_t{4}, std::count(warnings.begin(), warnings.end(), '\n'));
         // The next source's value: an older name behind the own one.
         sources_.environment["REDIS_QUEUE_PORT"] = "6381";
         CPPUNIT_ASSERT_EQUAL(std::int64_t{6381}, Configuration(sources_).integer("redis.port"));
         // Anything else that is no port is still refused.
         sources_.environment = {{"REDIS_PORT", "6379x"}};
-        assertHas(joined(Configuration(sources_).problems()), "expected an integer in [1, 65535]");
+        assertContains(joined(Configuration(sources_).problems()),
+                       "expected an integer in [1, 65535]");
     }
 
     void aRedisUrlStandsForItsParts() {
@@ -353,9 +359,9 @@ public:
         for (const auto& [url, what] : cases) {
             sources_.environment = {{"REDIS_URL", url}};
             const std::string problems = joined(Settings::check(Configuration(sources_)));
-            assertHas(problems, "redis.url");
-            assertHas(problems, what);
-            CPPUNIT_ASSERT_MESSAGE(problems, problems.find("hush") == std::string::npos);
+            assertContains(problems, "redis.url");
+            assertContains(problems, what);
+            assertLacks(problems, "hush");
         }
     }
 
@@ -407,7 +413,7 @@ public:
             config.declare(handlerPlugin("two", "3"));
             return joined(config.problems());
         };
-        assertHas(problems(), "set queue.reservation.maxStalledCount");
+        assertContains(problems(), "set queue.reservation.maxStalledCount");
         sources_.settings = {"queue.reservation.maxStalledCount=4"};
         CPPUNIT_ASSERT_EQUAL(std::string(), problems());
     }
@@ -415,8 +421,8 @@ public:
     void suggestionsAreCheckedLikeValues() {
         Configuration config(sources_);
         config.declare(handlerPlugin("one", "often"));
-        assertHas(joined(config.problems()),
-                  "plugin one/reserveEvent: maxStalledCount = \"often\": expected an integer");
+        assertContains(joined(config.problems()),
+                       "plugin one/reserveEvent: maxStalledCount = \"often\": expected an integer");
     }
 
     void secretsAppearNowhere() {
@@ -427,11 +433,11 @@ public:
                                         showJson(config),
                                         joined(config.problems()),
                                         joined(config.warnings())}) {
-            CPPUNIT_ASSERT_MESSAGE(text, text.find("hunter2") == std::string::npos);
-            CPPUNIT_ASSERT_MESSAGE(text, text.find("p%40ss") == std::string::npos);
+            assertLacks(text, "hunter2");
+            assertLacks(text, "p%40ss");
         }
-        assertHas(showText(config), "redis.password = ***   (--set)");
-        assertHas(showJson(config), R"("database.url":{"value":"***","origin":"--set"})");
+        assertContains(showText(config), "redis.password = ***   (--set)");
+        assertContains(showJson(config), R"("database.url":{"value":"***","origin":"--set"})");
         const std::vector<std::string> secrets = config.secrets();
         for (const char* secret : {"hunter2", "p%40ss:wörd", "p@ss:wörd"}) {
             CPPUNIT_ASSERT_MESSAGE(secret, std::count(secrets.begin(), secrets.end(), secret) == 1);
@@ -466,7 +472,7 @@ public:
         CPPUNIT_ASSERT_EQUAL(std::string("1"), with.queueSetting("b", "threads").text);
         // What has changed is still to be found.
         CPPUNIT_ASSERT(with.filesRead() != with.filesNow());
-        assertHas(joined(config.reread().problems()), "b.properties:1");
+        assertContains(joined(config.reread().problems()), "b.properties:1");
     }
 
     void aPipeBesideAPluginIsNotWaitedFor() {
@@ -474,7 +480,7 @@ public:
         CPPUNIT_ASSERT_EQUAL(0, ::mkfifo((folder_ + "/a.properties").c_str(), 0600));
         Configuration config(sources_);
         config.declare(plugin("a"));
-        assertHas(joined(config.problems()), "a.properties: is no regular file");
+        assertContains(joined(config.problems()), "a.properties: is no regular file");
         CPPUNIT_ASSERT(config.filesNow().empty());
     }
 
@@ -484,7 +490,7 @@ public:
         std::filesystem::permissions(path, std::filesystem::perms::all);
         Configuration config(sources_);
         config.declare(plugin("a"));
-        assertHas(joined(config.problems()), path);
+        assertContains(joined(config.problems()), path);
         // Or else it would count as changed for ever.
         CPPUNIT_ASSERT(config.filesRead() == config.filesNow());
     }
@@ -616,7 +622,7 @@ public:
         };
         for (const auto& [setting, expected] : cases) {
             sources_.settings = {setting};
-            assertHas(joined(Settings::check(Configuration(sources_))), expected);
+            assertContains(joined(Settings::check(Configuration(sources_))), expected);
             CPPUNIT_ASSERT_THROW(Settings::read(Configuration(sources_)), ConfigException);
         }
         sources_.settings = {"redis.host=::1", "control.socket=/tmp/" + std::string(102, 'x')};
@@ -629,11 +635,6 @@ private:
         const std::string path = folder_ + "/" + name;
         std::ofstream(path) << text;
         return path;
-    }
-
-    static void assertHas(const std::string& text, const std::string& part) {
-        CPPUNIT_ASSERT_MESSAGE("\"" + part + "\" is not in:\n" + text,
-                               text.find(part) != std::string::npos);
     }
 
     std::string folder_;

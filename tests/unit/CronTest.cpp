@@ -9,6 +9,9 @@
 #include <cppunit/extensions/HelperMacros.h>
 
 #include "core/Cron.h"
+#include "support/Assert.h"
+
+using drover::test::assertContains;
 
 namespace {
 
@@ -73,9 +76,8 @@ std::string refusal(const std::string& pattern) {
 
 void refuses(const std::string& pattern, const std::string& part) {
     const std::string message = refusal(pattern);
-    CPPUNIT_ASSERT_MESSAGE(message + " says nothing of: " + part,
-                           message.find(part) != std::string::npos);
-    CPPUNIT_ASSERT_MESSAGE(message, message.find('"' + pattern + '"') != std::string::npos);
+    assertContains(message, part);
+    assertContains(message, '"' + pattern + '"');
 }
 
 const std::string kSaturday = "2026-03-28T23:30Z";

@@ -4,6 +4,9 @@
 
 #include "core/ErrorCode.h"
 #include "drover/Exceptions.h"
+#include "support/Assert.h"
+
+using drover::test::assertContains;
 
 using drover::ErrorCode;
 
@@ -50,7 +53,7 @@ public:
             (void)drover::errorCodeOf(-12);
             CPPUNIT_FAIL("-12 was taken for a code");
         } catch (const drover::ScriptException& error) {
-            CPPUNIT_ASSERT(error.message().find("-12") != std::string::npos);
+            assertContains(error.message(), "-12");
         }
     }
 

@@ -12,6 +12,9 @@
 #include <cppunit/extensions/HelperMacros.h>
 
 #include "core/Guarded.h"
+#include "support/Assert.h"
+
+using drover::test::assertContains;
 
 namespace {
 
@@ -71,12 +74,12 @@ public:
 
     void aPocoExceptionIsLoggedWithItsDetails() {
         CPPUNIT_ASSERT(!onThread([] { throw Poco::TimeoutException("no reply in 2 s"); }));
-        CPPUNIT_ASSERT(log_->text.find("Timeout: no reply in 2 s") != std::string::npos);
+        assertContains(log_->text, "Timeout: no reply in 2 s");
     }
 
     void aThrownNumberIsCaughtToo() {
         CPPUNIT_ASSERT(!onThread([] { throw 5; }));
-        CPPUNIT_ASSERT(log_->text.find("not a std::exception") != std::string::npos);
+        assertContains(log_->text, "not a std::exception");
     }
 
     void theThreadCarriesTheNameCutToFifteenCharacters() {

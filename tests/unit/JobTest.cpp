@@ -6,6 +6,9 @@
 #include "core/JsonText.h"
 #include "drover/Exceptions.h"
 #include "drover/Job.h"
+#include "support/Assert.h"
+
+using drover::test::assertContains;
 
 using drover::HashFields;
 using drover::Job;
@@ -267,7 +270,7 @@ private:
     }
 
     static void expectContains(const std::string& text, const std::string& part) {
-        CPPUNIT_ASSERT_MESSAGE(text + " has no " + part, text.find(part) != std::string::npos);
+        assertContains(text, part);
     }
 
     static void expectRefused(const char* field, const char* value, const std::string& message) {

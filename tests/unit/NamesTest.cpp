@@ -4,6 +4,9 @@
 
 #include "core/Names.h"
 #include "core/OptionsCheck.h"
+#include "support/Assert.h"
+
+using drover::test::assertContains;
 
 using drover::JobOptions;
 using namespace std::string_literals;
@@ -173,8 +176,7 @@ public:
 
 private:
     static void expectPart(const std::string& text, const std::string& part) {
-        CPPUNIT_ASSERT_MESSAGE("\"" + text + "\" does not say: " + part,
-                               text.find(part) != std::string::npos);
+        assertContains(text, part);
     }
 
     static void expectOptions(const char* json, const std::string& part) {

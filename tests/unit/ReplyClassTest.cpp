@@ -6,6 +6,9 @@
 
 #include "drover/Exceptions.h"
 #include "redis/Reply.h"
+#include "support/Assert.h"
+
+using drover::test::assertContains;
 
 namespace {
 
@@ -91,8 +94,7 @@ public:
 
     void whatAPersonMustCureIsAuth() {
         expectAll(ReplyClass::Auth, "drover::RedisAuthException");
-        CPPUNIT_ASSERT(thrownFor("NOAUTH Authentication required.").second.find("redis.password") !=
-                       std::string::npos);
+        assertContains(thrownFor("NOAUTH Authentication required.").second, "redis.password");
     }
 
     void whatNoRepetitionCuresIsTheScripts() {
@@ -102,7 +104,7 @@ public:
 
     void aClusterIsToldWhatWouldBeRight() {
         expectAll(ReplyClass::Cluster, "drover::ScriptException");
-        CPPUNIT_ASSERT(thrownFor("CROSSSLOT Keys").second.find("{bull}") != std::string::npos);
+        assertContains(thrownFor("CROSSSLOT Keys").second, "{bull}");
     }
 
     void theMessageNamesTheOperationAndTheReply() {

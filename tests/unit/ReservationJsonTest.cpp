@@ -5,6 +5,9 @@
 #include <cppunit/extensions/HelperMacros.h>
 
 #include "SeatRequestJson.h"
+#include "support/Assert.h"
+
+using drover::test::assertContains;
 
 using drover::reservation::parseSeatRequest;
 using drover::reservation::reservationIdOf;
@@ -36,7 +39,7 @@ public:
                 refusal(std::string(R"({"eventId":1,"userId":)") + value + "}");
             CPPUNIT_ASSERT_MESSAGE(value, message.find("userId") != std::string::npos);
         }
-        CPPUNIT_ASSERT(refusal(R"({"userId":1})").find("eventId") != std::string::npos);
+        assertContains(refusal(R"({"userId":1})"), "eventId");
         for (const char* data : {"", "null", "[]", "{", "{\"userId\":1,\"eventId\":1}x", "7"}) {
             CPPUNIT_ASSERT_MESSAGE(data, !refusal(data).empty());
         }

@@ -7,6 +7,9 @@
 
 #include "drover/Exceptions.h"
 #include "drover/Routes.h"
+#include "support/Assert.h"
+
+using drover::test::assertContains;
 
 using drover::Parameter;
 using drover::Route;
@@ -276,8 +279,7 @@ private:
             routes.add(refused);
             CPPUNIT_FAIL(refused.method + " " + refused.path + " was taken");
         } catch (const drover::ConfigException& error) {
-            CPPUNIT_ASSERT_MESSAGE(error.message() + " does not say: " + part,
-                                   error.message().find(part) != std::string::npos);
+            assertContains(error.message(), part);
         }
     }
 };

@@ -6,6 +6,9 @@
 
 #include "drover/Exceptions.h"
 #include "store/DatabaseUrl.h"
+#include "support/Assert.h"
+
+using drover::test::assertContains;
 
 using drover::ConfigException;
 using drover::store::DatabaseUrl;
@@ -64,9 +67,7 @@ public:
             DatabaseUrl::parse(
                 "postgresql://h/d?sslmode=require&connection_limit=5&sslrootcert=/a%20b")
                 .conninfo());
-        CPPUNIT_ASSERT(
-            refusal("postgresql://h/d?sslmod=x").find("unknown query parameter 'sslmod'") !=
-            std::string::npos);
+        assertContains(refusal("postgresql://h/d?sslmod=x"), "unknown query parameter 'sslmod'");
     }
 
     void valuesAreQuotedForLibpq() {
@@ -105,9 +106,8 @@ public:
             {"dbname=x", "path of the URL"}};
         for (const auto& [query, right] : cases) {
             const std::string message = refusal("postgresql://h/d?" + query);
-            CPPUNIT_ASSERT_MESSAGE(
-                message, message.find(query.substr(0, query.find('='))) != std::string::npos);
-            CPPUNIT_ASSERT_MESSAGE(message, message.find(right) != std::string::npos);
+            assertContains(message, query.substr(0, query.find('=')));
+            assertContains(message, right);
         }
     }
 

@@ -7,6 +7,9 @@
 
 #include "store/Params.h"
 #include "store/SqlState.h"
+#include "support/Assert.h"
+
+using drover::test::assertContains;
 
 using drover::store::classify;
 using drover::store::endsSession;
@@ -57,7 +60,7 @@ public:
             params.text(text);
             CPPUNIT_FAIL("accepted");
         } catch (const Poco::InvalidArgumentException& error) {
-            CPPUNIT_ASSERT(error.message().find("$2") != std::string::npos);
+            assertContains(error.message(), "$2");
         }
         CPPUNIT_ASSERT_THROW(params.textArray({"fine", text}), Poco::InvalidArgumentException);
         CPPUNIT_ASSERT_EQUAL(std::size_t{1}, params.size());
