@@ -127,7 +127,7 @@ private:
         settings.gate.maxConnections = roomForConnections(wanted);
         if (settings.gate.maxConnections < wanted) {
             context_.logger().warning(
-                "the limit of open files allows %z connections, not %z as api.maxConnections says",
+                "the limit of open files allows %z connections, not %z as in api.maxConnections",
                 settings.gate.maxConnections,
                 wanted);
         }
@@ -173,7 +173,7 @@ const ServiceDescriptor kDescriptor = {
     "pages.",
     {text("environment", "dev", "prod turns the Swagger page off.", DROVER_CONFIG_SHARED),
      text("host", "127.0.0.1", "Address that both ports listen on; 0.0.0.0 for every one."),
-     number("port", "4000", 0, 65535, "Port of the routes; 0 takes a free one."),
+     number("port", "4000", 0, 65535, "Port of the routes; 0: any free one."),
      number("healthPort", "4001", 0, 65535, "Port of /livez and /readyz; 0 turns it off."),
      number("threads", "32", 1, 1024, "Requests that are handled at once."),
      number("waitTimeoutMs",
@@ -206,7 +206,7 @@ const ServiceDescriptor kDescriptor = {
             "10000",
             10,
             3600000,
-            "A client must have taken the whole answer by then."),
+            "A client must have read the whole answer by then."),
      number("maxBodyBytes", "65536", 0, 16777216, "Largest body of a request; more is 413."),
      text("docsDir", "", "Folder of the npm package swagger-ui-dist, for the page at /api.")},
     {"route"},

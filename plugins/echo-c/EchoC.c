@@ -78,7 +78,7 @@ static void echo_one(echo* self, drover_call* call, const drover_job* job, uint3
         char reason[80];
         snprintf(reason,
                  sizeof reason,
-                 "%zu bytes of data, at most %lld are taken",
+                 "%zu bytes of data, at most %lld are accepted",
                  job->data.size,
                  (long long)self->max_bytes);
         host->fail(call, index, text(reason), text(""), 1);

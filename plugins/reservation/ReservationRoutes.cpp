@@ -438,11 +438,11 @@ std::vector<Route> ReservationRoutes::routes() {
     timestamp.description =
         "The job's timestamp: ids may be issued again, id and timestamp name one request for good. "
         "Without it the "
-        "newest request with this id is told";
+        "answer is about the newest request with this id";
     add("GET",
         "/reservation/request/{jobId}",
         "reservation",
-        "What became of a reservation request",
+        "The outcome of a reservation request",
         {jobId, timestamp},
         {{200, "Its state", kRequestSchema}, failure(404, "Never seen")},
         &ReservationRoutes::getRequest);

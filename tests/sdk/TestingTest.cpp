@@ -299,7 +299,7 @@ public:
         obey(lost);
         CPPUNIT_ASSERT_EQUAL(
             std::string(
-                "failed: updateProgress job 1 of bull:orders: the job is not ours any more"),
+                "failed: updateProgress job 1 of bull:orders: this worker has lost the job"),
             toString(lost.outcome()));
         Job away({.data = "work"});
         away.loseRedis();
@@ -388,9 +388,10 @@ public:
         Instance single = plugin.create("single");
         Job job({.data = "\"not json\""});
         single.run(job);
-        CPPUNIT_ASSERT_EQUAL(std::string("failed: complete job 1 of bull:t: the engine takes only "
-                                         "well-formed JSON and UTF-8 here"),
-                             toString(job.outcome()));
+        CPPUNIT_ASSERT_EQUAL(
+            std::string("failed: complete job 1 of bull:t: the engine accepts only "
+                        "well-formed JSON and UTF-8 here"),
+            toString(job.outcome()));
     }
 
     void misuseIsToldToTheTestsAuthor() {
@@ -519,7 +520,7 @@ public:
         echo.run(jobs);
         CPPUNIT_ASSERT(jobs[0].outcome() == drover::completed(R"({"a":[1,2]})"));
         CPPUNIT_ASSERT(jobs[1].outcome() ==
-                       drover::unrecoverable("24 bytes of data, at most 20 are taken"));
+                       drover::unrecoverable("24 bytes of data, at most 20 are accepted"));
         CPPUNIT_ASSERT(jobs[2].outcome() == drover::unrecoverable("its data is not JSON"));
         CPPUNIT_ASSERT_EQUAL(std::size_t{1}, drover::testing::takeLog().size());
 

@@ -67,7 +67,7 @@ std::string decodedBody(std::string_view body, std::string_view encoding, std::s
     if (state != Z_STREAM_END || stream.avail_in != 0) {
         throw HttpError(400,
                         std::string("The body is not one ") + (gzip ? "gzip" : "zlib") +
-                            " stream, as its Content-Encoding says");
+                            " stream, which its Content-Encoding names");
     }
     return out;
 }

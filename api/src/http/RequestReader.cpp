@@ -214,7 +214,7 @@ void RequestReader::takeRequestLine(std::string_view line) {
     const std::string_view target = line.substr(first + 1, last - first - 1);
     const std::string_view version = line.substr(last + 1);
     if (!std::all_of(method.begin(), method.end(), isTokenCharacter)) {
-        return refuse(400, "The method is no token");
+        return refuse(400, "The method is not a token");
     }
     if (target.size() > limits_->maxTargetBytes) {
         return refuse(414,
@@ -259,7 +259,7 @@ void RequestReader::takeHeader(std::string_view line) {
             "A header name is longer than " + std::to_string(limits_->maxNameBytes) + " bytes");
     }
     if (name.empty() || !std::all_of(name.begin(), name.end(), isTokenCharacter)) {
-        return refuse(400, "A header name is no token");
+        return refuse(400, "A header name is not a token");
     }
     std::string_view raw = line.substr(colon + 1);
     raw.remove_prefix(std::min(raw.find_first_not_of(kBlank), raw.size()));

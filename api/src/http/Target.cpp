@@ -79,7 +79,7 @@ Target Target::parse(std::string_view text) {
                                                                    : text.substr(path);
     }
     if (text.empty() || text.front() != '/') {
-        throw HttpError(400, "The request target is no path");
+        throw HttpError(400, "The request target is not a path");
     }
     Target target;
     const auto question = text.find('?');

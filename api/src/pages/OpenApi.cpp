@@ -147,7 +147,7 @@ std::vector<ResponseDoc> allResponses(const Route& route) {
                        "neither gzip nor deflate");
     }
     addUnlessThere(500, "The handler failed");
-    addUnlessThere(503, "Not now; Retry-After says when to try again");
+    addUnlessThere(503, "Not now; try again after the seconds of Retry-After");
     std::stable_sort(all.begin(), all.end(), [](const ResponseDoc& a, const ResponseDoc& b) {
         return a.status < b.status;
     });

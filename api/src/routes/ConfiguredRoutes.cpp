@@ -343,7 +343,7 @@ Route makeRoute(const RouteKeys& keys,
                                                               readProducer(keys, producerOf)});
     ResponseDoc success{status, "The job, added", kJobSchema};
     if (!recipe->location.empty()) {
-        success.headers.emplace_back("Location", "Where to ask what became of the job");
+        success.headers.emplace_back("Location", "Address of the job's outcome");
     }
     route.responses.push_back(std::move(success));
     route.handler = [recipe](const Request& request) { return run(*recipe, request); };

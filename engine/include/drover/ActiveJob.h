@@ -251,9 +251,9 @@ private:
         switch (status) {
             case DROVER_E_ARGUMENT:
                 throw std::invalid_argument(
-                    message + ": the engine takes only well-formed JSON and UTF-8 here");
+                    message + ": the engine accepts only well-formed JSON and UTF-8 here");
             case DROVER_E_LOST:
-                throw JobLost(message + ": the job is not ours any more");
+                throw JobLost(message + ": this worker has lost the job");
             case DROVER_E_UNAVAILABLE:
                 throw Unavailable(message + ": Redis cannot be reached");
             default:

@@ -180,7 +180,8 @@ LogChannel::LogChannel(int descriptor, Format format, LogWriter::Limits limits)
       writer_(
           descriptor,
           [format](std::uint64_t dropped) {
-              const std::string text = std::to_string(dropped) + " lines dropped: nobody read them";
+              const std::string text =
+                  std::to_string(dropped) + " lines dropped for want of a reader";
               return lineOf(format, Poco::Message("log", text, Poco::Message::PRIO_WARNING), text) +
                      "\n";
           },

@@ -139,7 +139,7 @@ void Process::serveRequests() {
         try {
             serve(request);
         } catch (const std::exception& error) {
-            logger().error("what was asked for failed: " + messageOf(error));
+            logger().error("the request failed: " + messageOf(error));
         }
     }
 }
@@ -159,7 +159,7 @@ void Process::serve(Request request) {
             break;
         case Request::Quiet:
             setState(State::Quiet);
-            logger().information("quiet: taking nothing new");
+            logger().information("quiet: claiming nothing new");
             for (Component* component : started()) {
                 component->quiet();
             }
@@ -380,7 +380,7 @@ bool Process::stopRequested() const {
 
 void Process::onDrain(int signal) {
     logger().information("signal " + std::to_string(signal) +
-                         ": finishing what runs; a second one ends at once");
+                         ": finishing running work; a second one ends the process at once");
     post(Request::Drain);
 }
 

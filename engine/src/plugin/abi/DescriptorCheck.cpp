@@ -78,7 +78,7 @@ public:
             refuse(what + " is declared twice");
         }
         if (key->type < DROVER_CONFIG_STRING || key->type > DROVER_CONFIG_BOOL) {
-            refuse(what + " has type " + std::to_string(key->type) + ", this engine knows 0 to 3");
+            refuse(what + " has type " + std::to_string(key->type) + ", this engine has 0 to 3");
         }
         if (key->minimum > key->maximum) {
             refuse(what + " has an empty range [" + std::to_string(key->minimum) + ", " +

@@ -170,7 +170,7 @@ void ChildProcess::reap() {
 std::string describeEnd(int waitStatus) {
     if (waitStatus == kUnknownEnd) {
         return "ended, and how is unknown: other code of the engine's process, a plugin's most "
-               "likely, takes the status of "
+               "likely, reads the status of "
                "its children";
     }
     if (WIFEXITED(waitStatus)) {

@@ -85,7 +85,7 @@ void IsolatedProcess::greet(const wire::Hello& hello) {
     const auto deadline = Clock::now() + kStartTimeout;
     std::string why;
     if (!channel_.send(wire::encode(complete))) {
-        why = bury("it takes no messages", kDyingTimeout, nullptr);
+        why = bury("it reads no messages", kDyingTimeout, nullptr);
     }
     wire::Frame frame;
     while (why.empty()) {
@@ -146,7 +146,7 @@ IsolatedProcess::End IsolatedProcess::backoff(const ClaimedJob& job,
 IsolatedProcess::End IsolatedProcess::converse(const std::string& request, Conversation& with) {
     End end;
     if (!channel_.send(request)) {
-        end.death = bury("it takes no messages", kDyingTimeout, &with);
+        end.death = bury("it reads no messages", kDyingTimeout, &with);
         return end;
     }
     wire::Frame frame;

@@ -91,7 +91,7 @@ void PluginProbe::check(const std::string& path) const {
         throw PluginException(said);
     }
     throw PluginException(path + ": its trial " + describeEnd(*status) +
-                          (said.empty() ? "" : "; it said: " + said));
+                          (said.empty() ? "" : "; its last line: " + said));
 }
 
 }  // namespace drover
