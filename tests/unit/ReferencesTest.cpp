@@ -20,8 +20,8 @@ namespace fs = std::filesystem;
 const fs::path kRoot = DROVER_SOURCE_DIR;
 
 /// Folders of the repository whose paths documents and comments cite.
-constexpr std::array<const char*, 7> kFolders = {
-    "engine", "api", "plugins", "tests", "conf", "schema", "docs"};
+constexpr std::array<const char*, 8> kFolders = {
+    "engine", "api", "plugins", "tests", "tools", "conf", "schema", "docs"};
 constexpr std::array<const char*, 6> kFiles = {
     "README.md", "README.ko.md", "CONTRIBUTING.md", "CHANGELOG.md", "CMakeLists.txt", "dev"};
 
@@ -180,7 +180,7 @@ private:
     /// `tests/unit/X.cpp` in a document.
     void checkQuotedPaths(const std::string& where, const std::string& line) {
         static const std::regex kQuoted(
-            R"(`((engine|api|plugins|tests|conf|schema|docs)/[^`#]*)`)");
+            R"(`((engine|api|plugins|tests|tools|conf|schema|docs)/[^`#]*)`)");
         forEach(line, kQuoted, [&](const std::smatch& found) { requireConcrete(where, found[1]); });
     }
 
@@ -188,7 +188,7 @@ private:
     void checkPathsOfComment(const std::string& where, const std::string& line) {
         static const std::regex kComment(R"((^|\s)(//+|--|#) (.*)$)");
         static const std::regex kPath(
-            R"((^|[^A-Za-z0-9_/.-])((engine|api|plugins|tests|conf|schema)/[A-Za-z0-9_/.-]+\.(h|cpp|lua|sql|md|properties|cmake|sh|awk|tsv|mjs)\b))");
+            R"((^|[^A-Za-z0-9_/.-])((engine|api|plugins|tests|tools|conf|schema)/[A-Za-z0-9_/.-]+\.(h|cpp|lua|sql|md|properties|cmake|sh|awk|tsv|mjs)\b))");
         std::smatch comment;
         if (std::regex_search(line, comment, kComment)) {
             forEach(comment[3], kPath, [&](const std::smatch& found) {
