@@ -5,15 +5,14 @@
 #include <string_view>
 
 #include "core/NodeNumber.h"
+#include "drover/AbiText.h"
 #include "drover/Json.h"
 
 namespace drover {
 
 namespace {
 
-drover_bytes bytes(std::string_view text) {
-    return {text.data(), text.size()};
-}
+using abi::bytes;
 
 /// Returns opts.attempts as the engine uses it; 0 if it is missing.
 std::int32_t allowedAttempts(std::string_view opts) {

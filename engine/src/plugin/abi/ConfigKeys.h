@@ -7,9 +7,12 @@
 #include <string_view>
 #include <vector>
 
+#include "drover/ConfigKey.h"
 #include "drover/PluginAbi.h"
 
 namespace drover {
+
+using abi::ConfigValues;
 
 /// Returns the configured value of a full key ("echo.sleepMs", "database.url"); std::nullopt: none.
 using ConfigLookup = std::function<std::optional<std::string>(const std::string& fullKey)>;
@@ -28,20 +31,5 @@ using ConfigLookup = std::function<std::optional<std::string>(const std::string&
     std::string_view plugin,
     std::span<const drover_config_key* const> keys,
     const ConfigLookup& lookup);
-
-/// Checked values in the form of the plugin ABI. Owns what it points to.
-class ConfigValues {
-public:
-    explicit ConfigValues(std::vector<std::optional<std::string>> values);
-    ConfigValues(const ConfigValues&) = delete;
-    ConfigValues& operator=(const ConfigValues&) = delete;
-
-    [[nodiscard]] const drover_config* view() const noexcept { return &view_; }
-
-private:
-    std::vector<std::optional<std::string>> values_;
-    std::vector<drover_bytes> bytes_;
-    drover_config view_;
-};
 
 }  // namespace drover

@@ -9,14 +9,13 @@
 
 #include "core/JsonText.h"
 #include "core/Log.h"
+#include "drover/AbiText.h"
 
 namespace drover {
 
 namespace {
 
-std::string_view view(drover_bytes bytes) {
-    return bytes.data == nullptr ? std::string_view() : std::string_view(bytes.data, bytes.size);
-}
+using abi::view;
 
 void complain(const char* operation, const RunningJob& job, const std::string& what) noexcept {
     try {

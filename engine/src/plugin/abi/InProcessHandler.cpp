@@ -6,19 +6,17 @@
 
 #include "core/Log.h"
 #include "core/ProcessLocale.h"
+#include "drover/AbiText.h"
 #include "drover/Exceptions.h"
 #include "plugin/abi/AbiJob.h"
 #include "plugin/abi/DefaultOptions.h"
-#include "plugin/abi/ErrorText.h"
 #include "plugin/abi/HostFunctions.h"
 
 namespace drover {
 
 namespace {
 
-drover_bytes bytes(std::string_view text) {
-    return {text.data(), text.size()};
-}
+using abi::bytes;
 
 /// After calls into a plugin. It may have its own locale for its own streams, by imbue().
 void restoreLocale(const std::string& plugin) {
@@ -146,8 +144,9 @@ InProcessHandler::InProcessHandler(std::shared_ptr<PluginGeneration> generation,
 
 std::unique_ptr<HandlerInstance> InProcessHandler::create() {
     std::shared_ptr<const ConfigValues> config = generation_->config();
-    ErrorText error;
-    void* const instance = handler_->create(&hostApi(), config->view(), &ErrorText::take, &error);
+    abi::ErrorText error;
+    void* const instance =
+        handler_->create(&hostApi(), config->view(), &abi::ErrorText::receive, &error);
     restoreLocale(generation_->plugin().name);
     if (instance == nullptr) {
         throw PluginException(generation_->plugin().path + ": the handler " + name_ +

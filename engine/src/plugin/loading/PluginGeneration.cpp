@@ -3,7 +3,6 @@
 #include <utility>
 
 #include "drover/Exceptions.h"
-#include "plugin/abi/ErrorText.h"
 #include "plugin/abi/HostFunctions.h"
 #include "plugin/abi/InProcessHandler.h"
 #include "plugin/isolation/IsolatedHandler.h"
@@ -38,8 +37,8 @@ const drover_plugin_descriptor& PluginGeneration::descriptor() const noexcept {
 
 void PluginGeneration::init() {
     if (descriptor().init != nullptr) {
-        ErrorText error;
-        if (descriptor().init(&hostApi(), config_->view(), &ErrorText::take, &error) != 0) {
+        abi::ErrorText error;
+        if (descriptor().init(&hostApi(), config_->view(), &abi::ErrorText::receive, &error) != 0) {
             throw PluginException(plugin_.path + ": its init refuses: " + error.text());
         }
     }

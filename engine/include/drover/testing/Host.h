@@ -1,0 +1,242 @@
+#pragma once
+
+#include <algorithm>
+#include <chrono>
+#include <cstdint>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include "drover/AbiText.h"
+#include "drover/Json.h"
+#include "drover/Outcome.h"
+#include "drover/PluginAbi.h"
+#include "drover/testing/Children.h"
+#include "drover/testing/Job.h"
+
+namespace drover::testing::detail {
+
+/// The host table of the engine, on jobs of a test.
+class Host {
+public:
+    /// One run of process() or outcome_of(). Handlers know it as drover_call.
+    struct Call {
+        std::vector<JobState*> jobs;
+        drover_call* opaque() noexcept { return reinterpret_cast<drover_call*>(this); }
+    };
+
+    static const drover_host_api& api() noexcept {
+        static constexpr drover_host_api kApi = {
+            .struct_size = sizeof(drover_host_api),
+            .abi_major = DROVER_ABI_MAJOR,
+            .abi_minor = DROVER_ABI_MINOR,
+            .complete = &complete,
+            .fail = &fail,
+            .unavailable = &unavailable,
+            .move_to_delayed = &moveToDelayed,
+            .move_to_wait = &moveToWait,
+            .move_to_waiting_children = &moveToWaitingChildren,
+            .rate_limit = &rateLimit,
+            .update_progress = &updateProgress,
+            .update_data = &updateData,
+            .add_log = &addLog,
+            .add_children = &addChildren,
+            .children_values = &childrenValues,
+            .cancelled = &cancelled,
+            .wait_cancelled = &waitCancelled,
+            .write_log = &writeLog,
+            .request = &request,
+        };
+        return kApi;
+    }
+
+private:
+    static JobState* find(drover_call* call, std::uint32_t index) noexcept {
+        auto* const known = reinterpret_cast<Call*>(call);
+        return known == nullptr || index >= known->jobs.size() ? nullptr : known->jobs[index];
+    }
+
+    static std::int32_t decide(drover_call* call,
+                               std::uint32_t index,
+                               bool good,
+                               Outcome outcome) noexcept {
+        JobState* const job = find(call, index);
+        if (job == nullptr || !good) {
+            return DROVER_E_ARGUMENT;
+        }
+        const std::lock_guard lock(job->mutex);
+        if (job->outcome) {
+            return DROVER_E_TWICE;
+        }
+        job->outcome = std::move(outcome);
+        return DROVER_OK;
+    }
+
+    static std::int32_t complete(drover_call* call, std::uint32_t index, drover_bytes r) noexcept {
+        const std::string_view json = abi::view(r);
+        return decide(call,
+                      index,
+                      json.empty() || isJson(json),
+                      completed(json.empty() ? std::string_view("null") : json));
+    }
+    static std::int32_t fail(drover_call* call,
+                             std::uint32_t index,
+                             drover_bytes reason,
+                             drover_bytes trace,
+                             std::int32_t forGood) noexcept {
+        Outcome outcome = failed(repairedUtf8(abi::view(reason)));
+        outcome.trace = repairedUtf8(abi::view(trace));
+        outcome.kind = forGood != 0 ? Outcome::Kind::Unrecoverable : Outcome::Kind::Failed;
+        return decide(call, index, true, std::move(outcome));
+    }
+    static std::int32_t unavailable(drover_call* call,
+                                    std::uint32_t index,
+                                    drover_bytes reason,
+                                    std::int64_t ms) noexcept {
+        return decide(call,
+                      index,
+                      ms >= 0,
+                      {.kind = Outcome::Kind::Unavailable,
+                       .text = repairedUtf8(abi::view(reason)),
+                       .ms = ms});
+    }
+    static std::int32_t moveToDelayed(drover_call* call,
+                                      std::uint32_t index,
+                                      std::int64_t ms) noexcept {
+        return decide(call, index, ms >= 0, {.kind = Outcome::Kind::Delayed, .ms = ms});
+    }
+    static std::int32_t moveToWait(drover_call* call, std::uint32_t index) noexcept {
+        return decide(call, index, true, movedToWait());
+    }
+    static std::int32_t moveToWaitingChildren(drover_call* call, std::uint32_t index) noexcept {
+        return decide(call, index, true, waitForChildren());
+    }
+    static std::int32_t rateLimit(drover_call* call,
+                                  std::uint32_t index,
+                                  std::int64_t ms) noexcept {
+        return decide(call, index, ms >= 0, {.kind = Outcome::Kind::RateLimited, .ms = ms});
+    }
+
+    /// A call that the engine would take to Redis: `act(job)` if Redis is there and the job still ours.
+    template <typename Act>
+    static std::int32_t reachRedis(drover_call* call,
+                                   std::uint32_t index,
+                                   bool good,
+                                   Act act) noexcept {
+        JobState* const job = find(call, index);
+        if (job == nullptr || !good) {
+            return DROVER_E_ARGUMENT;
+        }
+        const std::lock_guard lock(job->mutex);
+        if (job->cause == CancelCause::Lost) {
+            return DROVER_E_LOST;
+        }
+        if (job->redisAway) {
+            return DROVER_E_UNAVAILABLE;
+        }
+        act(*job);
+        return DROVER_OK;
+    }
+
+    static std::int32_t updateProgress(drover_call* call,
+                                       std::uint32_t index,
+                                       drover_bytes json) noexcept {
+        return reachRedis(call, index, isJson(abi::view(json)), [&](JobState& job) {
+            job.progress.emplace_back(abi::view(json));
+        });
+    }
+    static std::int32_t updateData(drover_call* call,
+                                   std::uint32_t index,
+                                   drover_bytes json) noexcept {
+        return reachRedis(call, index, isJson(abi::view(json)), [&](JobState& job) {
+            job.data.emplace_back(abi::view(json));
+        });
+    }
+    static std::int32_t addLog(drover_call* call, std::uint32_t index, drover_bytes row) noexcept {
+        return reachRedis(call, index, isUtf8(abi::view(row)), [&](JobState& job) {
+            job.logs.emplace_back(abi::view(row));
+        });
+    }
+    static std::int32_t addChildren(drover_call* call,
+                                    std::uint32_t index,
+                                    drover_bytes json,
+                                    drover_sink sink,
+                                    void* context) noexcept {
+        const JobState* const parent = find(call, index);
+        auto children =
+            parent == nullptr ? std::nullopt : parseChildren(abi::view(json), parent->fields.queue);
+        std::string ids = "[";
+        const std::int32_t answer =
+            reachRedis(call, index, children.has_value(), [&](JobState& job) {
+                for (Child& child : *children) {
+                    job.children.push_back(std::move(child));
+                    ids += (ids.size() > 1 ? ",\"" : "\"") + std::to_string(job.children.size());
+                    ids += '"';
+                }
+                ids += "]";
+            });
+        if (answer == DROVER_OK && sink != nullptr) {
+            sink(context, abi::bytes(ids));
+        }
+        return answer;
+    }
+    static std::int32_t childrenValues(drover_call* call,
+                                       std::uint32_t index,
+                                       drover_sink sink,
+                                       void* context) noexcept {
+        std::string values;
+        const std::int32_t answer =
+            reachRedis(call, index, true, [&](JobState& job) { values = job.childrenValues; });
+        if (answer == DROVER_OK && sink != nullptr) {
+            sink(context, abi::bytes(values));
+        }
+        return answer;
+    }
+
+    static std::int32_t cancelled(drover_call* call, std::uint32_t index) noexcept {
+        JobState* const job = find(call, index);
+        if (job == nullptr) {
+            return DROVER_CANCELLED_LOST;
+        }
+        const std::lock_guard lock(job->mutex);
+        return static_cast<std::int32_t>(job->cause);
+    }
+    static std::int32_t waitCancelled(drover_call* call,
+                                      std::uint32_t index,
+                                      std::int64_t timeoutMs) noexcept {
+        constexpr std::int64_t kLongestWaitMs = std::int64_t{365} * 24 * 3600 * 1000;
+        JobState* const job = find(call, index);
+        if (job == nullptr) {
+            return DROVER_CANCELLED_LOST;
+        }
+        // A handler may be polling for what another thread of its does.
+        std::this_thread::yield();
+        const std::lock_guard lock(job->mutex);
+        if (job->cause == CancelCause::None) {
+            const auto end = job->waited + std::chrono::milliseconds(std::clamp<std::int64_t>(
+                                               timeoutMs, 0, kLongestWaitMs));
+            const bool reached = job->planned && end >= job->planned->first;
+            job->waited = reached ? std::max(job->waited, job->planned->first) : end;
+            job->cause = reached ? job->planned->second : CancelCause::None;
+        }
+        return static_cast<std::int32_t>(job->cause);
+    }
+
+    static void writeLog(const char* plugin, std::int32_t level, drover_bytes text) noexcept {
+        Log& log = processLog();
+        const std::lock_guard lock(log.mutex);
+        log.lines.push_back(
+            {plugin == nullptr ? "" : plugin, level, repairedUtf8(abi::view(text))});
+    }
+
+    static std::int32_t request(
+        drover_call*, std::uint32_t, drover_bytes, drover_bytes, drover_sink, void*) noexcept {
+        return DROVER_E_UNSUPPORTED;
+    }
+};
+
+}  // namespace drover::testing::detail

@@ -1,0 +1,195 @@
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "drover/ActiveJob.h"
+#include "drover/Outcome.h"
+#include "drover/PluginAbi.h"
+
+namespace drover::testing {
+
+/// What a handler sees of a job. Members that are not set are those of a fresh job.
+struct JobFields {
+    std::string data = "{}";  ///< JSON, though nobody checks it: a handler may meet anything.
+    std::string name = {};    ///< Empty: the first name that the handler serves.
+    std::string queue = {};   ///< "<prefix>:<queue>"; empty: "bull:" and the handler's own queue.
+    std::string id = "1";
+    std::string opts = "{}";     ///< JSON; its "attempts" is what ActiveJob::attempts() tells.
+    std::string progress = {};   ///< JSON; empty: never set.
+    std::string parentKey = {};  ///< "<prefix>:<queue>:<id>"; empty: no parent.
+    std::string scheduler = {};  ///< Empty: none.
+    std::string deduplicationId = {};
+    std::int64_t timestampMs = 1700000000000;  ///< Epoch.
+    std::int64_t delayMs = 0;
+    int priority = 0;
+    int attemptsMade = 0;
+    int attemptsStarted = 0;  ///< 0: one more than `attemptsMade`.
+    int stalledCount = 0;
+};
+
+/// A job that a handler added with addChildren().
+struct Child {
+    std::string queue;  ///< Qualified; the parent's if the handler named none.
+    std::string name;
+    std::string data;  ///< JSON.
+    std::string opts;  ///< JSON.
+
+    bool operator==(const Child&) const = default;
+};
+
+/// A line for the log of the process. `level`: DROVER_LOG_DEBUG to DROVER_LOG_ERROR.
+struct LogLine {
+    std::string plugin;
+    int level = DROVER_LOG_INFO;
+    std::string text;
+
+    bool operator==(const LogLine&) const = default;
+};
+
+namespace detail {
+
+struct Log {
+    std::mutex mutex;
+    std::vector<LogLine> lines;
+};
+
+inline Log& processLog() {
+    static Log log;
+    return log;
+}
+
+/// A job with all that its handler did to it.
+struct JobState {
+    JobFields fields;
+    std::mutex mutex;  // Of everything below: host functions may be called from any thread.
+    std::optional<Outcome> outcome;
+    CancelCause cause = CancelCause::None;
+    std::optional<std::pair<std::chrono::milliseconds, CancelCause>> planned;
+    std::chrono::milliseconds waited{0};
+    bool redisAway = false;
+    std::string childrenValues = "{}";
+    std::vector<std::string> progress;
+    std::vector<std::string> data;
+    std::vector<std::string> logs;
+    std::vector<Child> children;
+};
+
+}  // namespace detail
+
+/// A job to run once, and what its handler did with it.
+/// Threads: every method may be called from any thread.
+class Job {
+public:
+    explicit Job(JobFields fields = {}) : state_(std::make_unique<detail::JobState>()) {
+        state_->fields = std::move(fields);
+    }
+
+    // Before it runs, or meanwhile from another thread.
+
+    /// Sets the cancel token. The first cause stands, but for Lost, which overrides the others: then the engine takes
+    /// nothing for this job any more.
+    Job& cancel(CancelCause cause) {
+        const std::lock_guard lock(state_->mutex);
+        if (state_->cause == CancelCause::None || cause == CancelCause::Lost) {
+            state_->cause = cause;
+        }
+        return *this;
+    }
+    /// Sets the cancel token when the handler has waited that long in waitCancelled(), all its waits added up. Nobody
+    /// really waits: each wait returns at once, and counts as if it had lasted.
+    Job& cancelAfter(std::chrono::milliseconds waited, CancelCause cause) {
+        const std::lock_guard lock(state_->mutex);
+        state_->planned.emplace(waited, cause);
+        return *this;
+    }
+    /// What childrenValues() answers: JSON object, child job key to result.
+    Job& setChildrenValues(std::string json) {
+        const std::lock_guard lock(state_->mutex);
+        state_->childrenValues = std::move(json);
+        return *this;
+    }
+    /// From now on whatever needs Redis answers that it cannot be reached. Outcomes need no Redis.
+    Job& loseRedis() {
+        const std::lock_guard lock(state_->mutex);
+        state_->redisAway = true;
+        return *this;
+    }
+
+    // Afterwards.
+
+    /// std::nullopt: the handler left it without one, and the engine would hand it back.
+    [[nodiscard]] std::optional<Outcome> outcome() const {
+        return read(&detail::JobState::outcome);
+    }
+    /// Each value of updateProgress(), in order.
+    [[nodiscard]] std::vector<std::string> progress() const {
+        return read(&detail::JobState::progress);
+    }
+    /// Each value of updateData(), in order.
+    [[nodiscard]] std::vector<std::string> updatedData() const {
+        return read(&detail::JobState::data);
+    }
+    /// The rows of the job's own log.
+    [[nodiscard]] std::vector<std::string> logs() const { return read(&detail::JobState::logs); }
+    /// The jobs that addChildren() added. Their ids are counted from 1. Of their opts the engine checks more than is
+    /// checked here.
+    [[nodiscard]] std::vector<Child> children() const { return read(&detail::JobState::children); }
+    /// How long the handler wanted to wait in waitCancelled(), all its waits added up.
+    [[nodiscard]] std::chrono::milliseconds waited() const {
+        return read(&detail::JobState::waited);
+    }
+
+private:
+    friend class Instance;
+
+    template <typename Member>
+    [[nodiscard]] Member read(Member detail::JobState::*member) const {
+        const std::lock_guard lock(state_->mutex);
+        return (*state_).*member;
+    }
+
+    std::unique_ptr<detail::JobState> state_;
+};
+
+/// An outcome in words, for the message of a check: `completed "hello"`, `failed: no such user`, `no outcome`.
+[[nodiscard]] inline std::string toString(const std::optional<Outcome>& outcome) {
+    if (!outcome) {
+        return "no outcome";
+    }
+    const std::string ms = std::to_string(outcome->ms);
+    switch (outcome->kind) {
+        case Outcome::Kind::Completed:
+            return "completed " + outcome->text;
+        case Outcome::Kind::Failed:
+            return "failed: " + outcome->text;
+        case Outcome::Kind::Unrecoverable:
+            return "unrecoverable: " + outcome->text;
+        case Outcome::Kind::Unavailable:
+            return "unavailable for " + ms + " ms: " + outcome->text;
+        case Outcome::Kind::Delayed:
+            return "delayed until " + ms;
+        case Outcome::Kind::Wait:
+            return "moved to wait";
+        case Outcome::Kind::WaitingChildren:
+            return "waiting for children";
+        case Outcome::Kind::RateLimited:
+            return "rate limited for " + ms + " ms";
+    }
+    return "an unknown outcome";
+}
+
+/// The lines that handlers wrote to the log of the process since the last call.
+[[nodiscard]] inline std::vector<LogLine> takeLog() {
+    detail::Log& log = detail::processLog();
+    const std::lock_guard lock(log.mutex);
+    return std::exchange(log.lines, {});
+}
+
+}  // namespace drover::testing
