@@ -78,7 +78,7 @@ public:
         expect("7:logs belongs to no job");
         redis({"DEL", key("7:logs")});
         redis({"SET", key("seven"), "7"});
-        expect("seven is a string that nobody knows");
+        expect("seven is a string of an unknown name");
     }
 
     void halfASchedulerIsFound() {

@@ -72,7 +72,7 @@ for queue, keys in pairs(queues) do
     elseif type == "hash" and not stateOf[suffix] and not schedulers[suffix] then
       tell(queue, suffix, " is a hash in no set")
     elseif type ~= "hash" then
-      tell(queue, suffix, " is a ", type, " that nobody knows")
+      tell(queue, suffix, " is a ", type, " of an unknown name")
     end
   end
 end

@@ -7,7 +7,7 @@
 
 namespace drover::test {
 
-/// What is left over in Redis of the queues whose keys match `pattern` ("bull:mail:*"), one sentence each with key and set:
+/// Returns the leftovers in Redis of the queues whose keys match `pattern` ("bull:mail:*"), a sentence each with key and set:
 /// a lock without an active job, a hash in no set or in two, a member without a hash, a key of a job that is gone, a
 /// scheduler's record or its entry without the other one. One moment: a script.
 ///

@@ -27,7 +27,7 @@ public:
     [[nodiscard]] Backup backUp();
     /// A copy of its append-only files as they are on disk now: what a snapshot of the volume holds.
     [[nodiscard]] Backup copyAof();
-    /// Killed, and started with an older copy: what came later is gone, and ids are issued again.
+    /// Kills the server and starts it with an older copy: later writes are gone, and ids are issued again.
     void rewind(const Backup& backup);
     /// SIGSTOP and SIGCONT: a server that accepts and never answers.
     void freeze() { process_.signal(19); }
@@ -37,7 +37,7 @@ public:
     void promote();
     /// Makes it a replica of the server on a loopback port.
     void follow(int masterPort);
-    /// Whether a replica has all that its master had when they connected, and gets what comes.
+    /// Returns true if a replica has its master's data of the time when they connected, and receives later writes.
     [[nodiscard]] bool followsMaster() const;
 
     /// One server per test executable, started on first use.

@@ -34,11 +34,11 @@ private:
     std::string logFile_;
 };
 
-/// A TCP port on 127.0.0.1 that was free a moment ago.
+/// Returns a TCP port on 127.0.0.1 that was free a moment ago.
 [[nodiscard]] int freePort();
-/// Whether something accepts on 127.0.0.1:port.
+/// Returns true if a process accepts connections on 127.0.0.1:port.
 [[nodiscard]] bool accepts(int port);
-/// The full path of a program, from PATH and `extra` folders; throws MissingService if it is nowhere.
+/// Returns the full path of a program, from PATH and `extra` folders. Throws MissingService if it is in none.
 [[nodiscard]] std::string findProgram(const std::string& name,
                                       const std::vector<std::string>& extra = {});
 /// A fresh folder under /tmp that every user can reach; removed by removeTree.

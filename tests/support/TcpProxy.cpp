@@ -23,8 +23,8 @@ using Clock = std::chrono::steady_clock;
 using Kind = NetworkFault::Kind;
 
 constexpr std::size_t kPiece = 64 * 1024;
-/// What waits in one direction before reading stops. Little, here and in the sockets: what a sender has got rid of is on
-/// its way.
+/// Bytes that may wait in one direction before reading stops. Few, here and in the sockets: bytes that a sender has handed
+/// over are on their way.
 constexpr std::size_t kQueued = 64 * 1024;
 constexpr int kSocketBuffer = 64 * 1024;
 
@@ -267,7 +267,7 @@ void TcpProxy::run() {
             bool alive = !link->cut;
             const auto serve = [&](Stream& stream, const pollfd& from, bool hold) {
                 if (alive && (from.events & POLLIN) != 0 && from.revents != 0) {
-                    alive = take(*link, stream);
+                    alive = forward(*link, stream);
                 }
                 if (alive && !hold) {
                     alive = deliver(stream, now);
@@ -309,7 +309,7 @@ void TcpProxy::acceptClients() {
     }
 }
 
-bool TcpProxy::take(Link& link, Stream& stream) {
+bool TcpProxy::forward(Link& link, Stream& stream) {
     std::string bytes(kPiece, '\0');
     const std::size_t rate = rate_;
     const std::size_t most = rate == 0 ? kPiece : std::clamp<std::size_t>(rate / 50, 1, kPiece);

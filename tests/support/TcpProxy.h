@@ -15,7 +15,7 @@ namespace drover::test {
 /// The direction of bytes through a proxy.
 enum class Way { ToServer, ToClient };
 
-/// What a broken network or a broken middlebox does with a stream of bytes. A value.
+/// A fault of a broken network or a broken middlebox in a stream of bytes. A value.
 struct NetworkFault {
     enum class Kind {
         Drop,       ///< A piece never arrives; what follows it does.
@@ -86,8 +86,8 @@ private:
     void run();
     void wake() const;
     void acceptClients();
-    /// Reads what is there and passes it to the faults; false when the link is over.
-    bool take(Link& link, Stream& stream);
+    /// Reads the bytes that have arrived and passes them to the faults. Returns false when the link is over.
+    bool forward(Link& link, Stream& stream);
     /// Applies the faults to one piece; false when the link is to be cut. `whole`: it is whole messages, as far as can be
     /// told; others are neither dropped nor duplicated nor cut.
     bool pass(Stream& stream, std::string piece, bool whole);

@@ -31,7 +31,7 @@ public:
         RedisFixture::setUp();
     }
     void tearDown() override {
-        // What watches goes before what it watches.
+        // Watchers go before the worker that they watch.
         keeper_.reset();
         sweeper_.reset();
         worker_.reset();

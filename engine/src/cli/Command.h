@@ -14,7 +14,7 @@ namespace drover::cli {
 
 class CommandTable;
 
-/// What a command runs with.
+/// The surroundings of a running command.
 struct Invocation {
     const CommandTable& commands;
     const CommandLine& line;

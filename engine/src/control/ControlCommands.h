@@ -9,20 +9,20 @@
 
 namespace drover {
 
-/// What a process answers on its control socket: commands by name.
+/// Answers requests on the control socket of a process: commands by name.
 ///
 /// Request: {"command": string, …}. Answer: {"ok": true, "result": any} or {"ok": false, "error": string}.
 /// Threads: add() and answer() may be called from any thread. A command runs on the thread of the socket and keeps other
 /// clients waiting: it must answer within milliseconds.
 class ControlCommands {
 public:
-    /// Gets the whole request, returns its result as JSON text. Whatever it throws becomes the error.
+    /// Gets the whole request and returns its result as JSON text. An exception becomes the error of the answer.
     using Command = std::function<std::string(const JsonView& request)>;
 
-    /// Throws Poco::ExistsException if the name is taken.
+    /// Throws Poco::ExistsException if there is a command of that name.
     void add(const std::string& name, Command command);
 
-    /// Never throws; one line of JSON without its end. An unknown command is told the nearest one.
+    /// Returns one line of JSON without its end. An unknown command is an error that names the nearest one. Never throws.
     [[nodiscard]] std::string answer(const std::string& request) const;
 
     [[nodiscard]] static std::string errorAnswer(const std::string& message);

@@ -57,7 +57,7 @@ void ControlSocket::run() {
         try {
             serveOnce();
         } catch (const std::exception& error) {
-            // Memory ran out, in all likelihood: the clients go, the socket stays.
+            // Most likely memory ran out: closing the clients frees some, and the socket stays.
             clients_.clear();
             Poco::Logger::get("control").error(std::string("control socket: ") + error.what());
         }
@@ -78,7 +78,7 @@ int ControlSocket::waitMs() const {
 void ControlSocket::serveOnce() {
     std::vector<pollfd> polled = {{wake_.get(), POLLIN, 0}, {listener_.descriptor(), POLLIN, 0}};
     for (const Client& client : clients_) {
-        // A client that does not take its answer gets nothing more to ask for.
+        // A client that does not read its answer cannot send a further request.
         polled.push_back({client.descriptor.get(),
                           static_cast<short>(client.out.empty() ? POLLIN : POLLOUT),
                           0});
@@ -112,7 +112,7 @@ void ControlSocket::accept() {
     if (tooMany) {
         Client& client = clients_.back();
         client.out = ControlCommands::errorAnswer("too many clients") + "\n";
-        // What fits at once, and no second look: a refused client must not take a place.
+        // One attempt to send: a refused client must not occupy a place.
         send(client);
         clients_.pop_back();
     }

@@ -12,9 +12,9 @@ namespace drover {
 
 /// Serves control commands on a Unix socket: one JSON request per line, one JSON answer per line.
 ///
-/// Nobody can hold it: a client has `deadline` to send its whole request, and again to take its whole answer; then it is
-/// cut off. A request over `maxRequestBytes`, and a client beyond `maxClients`, is answered with an error and closed.
-/// Threads: one of its own serves all clients; the destructor ends it.
+/// No client can hold it: a client has `deadline` to send its whole request, and `deadline` again to receive the answer;
+/// then its connection is closed. A request over `maxRequestBytes`, and a client beyond `maxClients`, gets an error and is
+/// closed. Threads: one of its own serves all clients; the destructor ends it.
 class ControlSocket {
 public:
     struct Limits {
@@ -47,7 +47,7 @@ private:
     void run();
     void serveOnce();
     void accept();
-    /// False: the client is to be closed.
+    /// Returns false if the client is to be closed.
     bool serve(Client& client, short events);
     bool receive(Client& client);
     bool send(Client& client);
@@ -59,7 +59,7 @@ private:
     ListeningUnixSocket listener_;
     Descriptor wake_;
     std::list<Client> clients_;
-    bool ended_ = false;  ///< Of the thread.
+    bool ended_ = false;  ///< Used by the thread alone.
     std::thread thread_;
 };
 

@@ -43,7 +43,7 @@ Descriptor newSocket() {
     return Descriptor(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
 }
 
-/// An exclusive lock on the socket's folder; released with the descriptor.
+/// Locks the socket's folder exclusively; closing the descriptor releases the lock.
 Descriptor lockFolder(const std::string& path) {
     std::string folder = std::filesystem::path(path).parent_path();
     if (folder.empty()) {
@@ -53,7 +53,7 @@ Descriptor lockFolder(const std::string& path) {
     if (descriptor.get() < 0) {
         refuse(path, "folder " + folder + ": " + std::strerror(errno));
     }
-    // Somebody may hold a lock on /tmp for reasons of his own; that must not keep us from starting.
+    // Another program may hold a lock on /tmp for its own reasons; the process starts nevertheless.
     const auto deadline = std::chrono::steady_clock::now() + kLockPatience;
     while (flock(descriptor.get(), LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK &&
            std::chrono::steady_clock::now() < deadline) {
@@ -84,7 +84,7 @@ ListeningUnixSocket::ListeningUnixSocket(const std::string& path) : path_(path) 
     const Descriptor lock = lockFolder(path);
     removeStale();
     descriptor_ = newSocket();
-    // Before bind, so that there is no moment in which others could connect.
+    // Before bind: at no moment may another user connect.
     fchmod(descriptor_.get(), S_IRUSR | S_IWUSR);
     if (bind(descriptor_.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0) {
         refuse(path, std::strerror(errno));
@@ -110,7 +110,7 @@ void ListeningUnixSocket::removeStale() const {
         return;
     }
     if (!S_ISSOCK(there.st_mode)) {
-        refuse(path_, "something that is no socket is there");
+        refuse(path_, "the path exists and is not a socket");
     }
     if (there.st_uid != geteuid()) {
         refuse(path_, "a socket of another user is there");

@@ -7,13 +7,14 @@
 
 namespace drover {
 
-/// A listening Unix socket at a path, for its owner alone (mode 0600); removed by the destructor if it is still ours.
+/// Listens on a Unix socket at a path, for its owner alone (mode 0600). The destructor removes the socket, unless another
+/// one has taken its place.
 ///
-/// A socket that a dead process left is replaced. While one process looks, no other does: both hold a lock on the folder.
+/// Replaces a socket that a dead process left. A lock on the folder keeps two processes from replacing it at once.
 class ListeningUnixSocket {
 public:
-    /// Throws ConfigException if the path has more than 107 bytes (docs/pitfalls.md#u6), something that is no socket of ours is
-    /// there, a living process answers on it, or the folder does not allow it.
+    /// Throws ConfigException if the path has more than 107 bytes (docs/pitfalls.md#u6), the path is not a socket of
+    /// this user, a living process answers on it, or the folder does not allow it.
     explicit ListeningUnixSocket(const std::string& path);
     ~ListeningUnixSocket();
     ListeningUnixSocket(const ListeningUnixSocket&) = delete;
@@ -31,8 +32,8 @@ private:
     ino_t inode_ = 0;
 };
 
-/// Connects; the descriptor does not block. Throws Poco::IOException with the errno as its code if nobody answers there,
-/// Poco::InvalidArgumentException for a path of more than 107 bytes.
+/// Connects and returns a descriptor that does not block. Throws Poco::IOException with the errno as its code if no
+/// process listens there, Poco::InvalidArgumentException for a path of more than 107 bytes.
 [[nodiscard]] Descriptor connectUnixSocket(const std::string& path);
 
 }  // namespace drover

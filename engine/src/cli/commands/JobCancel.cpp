@@ -4,6 +4,7 @@
 #include "cli/Command.h"
 #include "cli/ConfigOptions.h"
 #include "config/Settings.h"
+#include "core/Names.h"
 #include "host/RedisAccess.h"
 #include "queue/QueueBackend.h"
 
@@ -32,9 +33,8 @@ std::string queueOf(const Invocation& call, const Configuration& config) {
     given = given.empty() ? aliases.front() : given;
     const bool isAlias = std::find(aliases.begin(), aliases.end(), given) != aliases.end();
     std::string name = isAlias ? config.queueSetting(given, "name").text : given;
-    if (name.empty() || name.find(':') != std::string::npos) {
-        throw UsageException("\"" + name +
-                             "\" is not the name of a queue: a name is not empty and has no ':'");
+    if (const std::string error = queueNameError(name); !error.empty()) {
+        throw UsageException(error);
     }
     return name;
 }
