@@ -11,6 +11,8 @@
 
 #include "config/ConfigReport.h"
 #include "config/Configuration.h"
+#include "config/ConfigurationCheck.h"
+#include "config/Secrets.h"
 #include "config/Settings.h"
 #include "drover/Exceptions.h"
 #include "support/Assert.h"
@@ -29,6 +31,10 @@ std::string joined(const std::vector<std::string>& lines) {
         all += line + "\n";
     }
     return all;
+}
+
+std::vector<std::string> problemsOf(const Configuration& config) {
+    return ConfigurationCheck(config).problems();
 }
 
 /// What a HTTP front and a handler would declare.
@@ -188,7 +194,7 @@ public:
                                 "redis.port = 70000\n\nthis is no assignment\nredsi.host = x\n"),
                           folder_ + "/absent.properties"};
         sources_.settings = {"nonsense"};
-        const std::vector<std::string> problems = Configuration(sources_).problems();
+        const std::vector<std::string> problems = problemsOf(Configuration(sources_));
         const std::string all = joined(problems);
         CPPUNIT_ASSERT_EQUAL_MESSAGE(all, std::size_t{5}, problems.size());
         assertContains(
@@ -217,11 +223,11 @@ public:
         for (const std::string& setting : bad) {
             sources_.settings = {setting};
             CPPUNIT_ASSERT_EQUAL_MESSAGE(
-                setting, std::size_t{1}, Configuration(sources_).problems().size());
+                setting, std::size_t{1}, problemsOf(Configuration(sources_)).size());
         }
         sources_.settings = {
             "redis.port=65535", "queue.a.threads=1", "plugins.load=echo, reservation-api"};
-        CPPUNIT_ASSERT_EQUAL(std::string(), joined(Configuration(sources_).problems()));
+        CPPUNIT_ASSERT_EQUAL(std::string(), joined(problemsOf(Configuration(sources_))));
     }
 
     void unknownKeysNameTheNearest() {
@@ -234,11 +240,11 @@ public:
         };
         for (const auto& [key, nearest] : cases) {
             sources_.settings = {key + "=1"};
-            assertContains(joined(Configuration(sources_).problems()),
+            assertContains(joined(problemsOf(Configuration(sources_))),
                            key + ": unknown key; did you mean " + nearest + "?");
         }
         sources_.settings = {"wholly.different.thing=1"};
-        const std::string problems = joined(Configuration(sources_).problems());
+        const std::string problems = joined(problemsOf(Configuration(sources_)));
         assertLacks(problems, "did you mean");
         assertContains(problems, "there is no plugin");
     }
@@ -248,19 +254,19 @@ public:
         write("api.so", "");
         Configuration config(sources_);
         config.declare(apiPlugin());
-        assertContains(joined(config.problems()), "api.prot: unknown key; did you mean api.port?");
+        assertContains(joined(problemsOf(config)), "api.prot: unknown key; did you mean api.port?");
     }
 
     void keysOfAPluginThatIsThereButNotLoadedAreItsOwnAffair() {
         sources_.settings = {"api.prot=1", "plugins.dir=" + folder_};
-        assertContains(joined(Configuration(sources_).problems()), "api.prot: unknown key");
+        assertContains(joined(problemsOf(Configuration(sources_))), "api.prot: unknown key");
         write("api.so", "");
         Configuration config(sources_);
-        CPPUNIT_ASSERT_EQUAL(std::string(), joined(config.problems()));
+        CPPUNIT_ASSERT_EQUAL(std::string(), joined(problemsOf(config)));
         CPPUNIT_ASSERT(config.undeclaredPlugins() == std::vector<std::string>{"api"});
 
         config.declare(apiPlugin(), false);
-        assertContains(joined(config.problems()), "did you mean api.port?");
+        assertContains(joined(problemsOf(config)), "did you mean api.port?");
         CPPUNIT_ASSERT(config.undeclaredPlugins().empty());
     }
 
@@ -273,7 +279,7 @@ public:
         CPPUNIT_ASSERT_EQUAL(std::size_t{2}, rows.size());
         CPPUNIT_ASSERT_EQUAL(std::string("a.path"), rows[0].first);
         CPPUNIT_ASSERT_EQUAL(std::string("/a"), rows[0].second);
-        const std::string problems = joined(config.problems());
+        const std::string problems = joined(problemsOf(config));
         assertContains(problems, "api.routes.c: unknown key");
         assertLacks(problems, "api.route.");
     }
@@ -288,10 +294,10 @@ public:
         plugin.keys = {url};
         Configuration loads(sources_);
         loads.declare(plugin);
-        assertContains(joined(loads.problems()), "database.url: is required");
+        assertContains(joined(problemsOf(loads)), "database.url: is required");
         Configuration other(sources_);
         other.declare(plugin, false);
-        CPPUNIT_ASSERT_EQUAL(std::string(), joined(other.problems()));
+        CPPUNIT_ASSERT_EQUAL(std::string(), joined(problemsOf(other)));
     }
 
     void addressesOfServicesArePassedOver() {
@@ -307,10 +313,10 @@ public:
                                 {"DROVER_PORT_6379_TCP", "tcp://10.96.0.14:6379"},
                                 {"DROVER_REDIS_DB", "tcp://10.96.0.15:1"}};
         const Configuration config(sources_);
-        CPPUNIT_ASSERT_EQUAL(std::string(), joined(config.problems()));
+        CPPUNIT_ASSERT_EQUAL(std::string(), joined(problemsOf(config)));
         CPPUNIT_ASSERT_EQUAL(std::int64_t{6380}, config.integer("redis.port"));
         CPPUNIT_ASSERT_EQUAL(std::int64_t{0}, config.integer("redis.db"));
-        const std::string warnings = joined(config.warnings());
+        const std::string warnings = joined(ConfigurationCheck(config).warnings());
         assertContains(warnings,
                        "environment REDIS_PORT = \"tcp://10.96.0.12:6379\": is the address");
         CPPUNIT_ASSERT_EQUAL(std::ptrdiff_t{4}, std::count(warnings.begin(), warnings.end(), '\n'));
@@ -319,7 +325,7 @@ public:
         CPPUNIT_ASSERT_EQUAL(std::int64_t{6381}, Configuration(sources_).integer("redis.port"));
         // Anything else that is no port is still refused.
         sources_.environment = {{"REDIS_PORT", "6379x"}};
-        assertContains(joined(Configuration(sources_).problems()),
+        assertContains(joined(problemsOf(Configuration(sources_))),
                        "expected an integer in [1, 65535]");
     }
 
@@ -369,11 +375,11 @@ public:
         sources_.environment = {
             {"DROVER_REDIS_HSOT", "x"}, {"DROVER_SERVICE_HOST", "x"}, {"PATH", "x"}};
         const Configuration config(sources_);
-        CPPUNIT_ASSERT_EQUAL(std::string(), joined(config.problems()));
+        CPPUNIT_ASSERT_EQUAL(std::string(), joined(problemsOf(config)));
         CPPUNIT_ASSERT_EQUAL(
             std::string(
-                "environment DROVER_REDIS_HSOT: is no key; did you mean DROVER_REDIS_HOST?\n"),
-            joined(config.warnings()));
+                "environment DROVER_REDIS_HSOT: is not a key; did you mean DROVER_REDIS_HOST?\n"),
+            joined(ConfigurationCheck(config).warnings()));
     }
 
     void queueSettingsResolveThroughThePluginToTheDefaults() {
@@ -411,7 +417,7 @@ public:
             Configuration config(sources_);
             config.declare(handlerPlugin("one", "10"));
             config.declare(handlerPlugin("two", "3"));
-            return joined(config.problems());
+            return joined(problemsOf(config));
         };
         assertContains(problems(), "set queue.reservation.maxStalledCount");
         sources_.settings = {"queue.reservation.maxStalledCount=4"};
@@ -421,7 +427,7 @@ public:
     void suggestionsAreCheckedLikeValues() {
         Configuration config(sources_);
         config.declare(handlerPlugin("one", "often"));
-        assertContains(joined(config.problems()),
+        assertContains(joined(problemsOf(config)),
                        "plugin one/reserveEvent: maxStalledCount = \"often\": expected an integer");
     }
 
@@ -431,14 +437,14 @@ public:
         const Configuration config(sources_);
         for (const std::string& text : {showText(config),
                                         showJson(config),
-                                        joined(config.problems()),
-                                        joined(config.warnings())}) {
+                                        joined(problemsOf(config)),
+                                        joined(ConfigurationCheck(config).warnings())}) {
             assertLacks(text, "hunter2");
             assertLacks(text, "p%40ss");
         }
         assertContains(showText(config), "redis.password = ***   (--set)");
         assertContains(showJson(config), R"("database.url":{"value":"***","origin":"--set"})");
-        const std::vector<std::string> secrets = config.secrets();
+        const std::vector<std::string> secrets = secretsOf(config);
         for (const char* secret : {"hunter2", "p%40ss:wörd", "p@ss:wörd"}) {
             CPPUNIT_ASSERT_MESSAGE(secret, std::count(secrets.begin(), secrets.end(), secret) == 1);
         }
@@ -463,16 +469,16 @@ public:
         write("a.properties", "queue.a.threads=2");
         write("b.properties", "half a li");
         const Configuration without = config.without("a");
-        CPPUNIT_ASSERT_EQUAL(std::string(), joined(without.problems()));
+        CPPUNIT_ASSERT_EQUAL(std::string(), joined(problemsOf(without)));
         CPPUNIT_ASSERT_EQUAL(std::string("1"), without.queueSetting("b", "threads").text);
         CPPUNIT_ASSERT(without.aliases() == std::vector<std::string>{"b"});
         const Configuration with = config.with(plugin("a"));
-        CPPUNIT_ASSERT_EQUAL(std::string(), joined(with.problems()));
+        CPPUNIT_ASSERT_EQUAL(std::string(), joined(problemsOf(with)));
         CPPUNIT_ASSERT_EQUAL(std::string("2"), with.queueSetting("a", "threads").text);
         CPPUNIT_ASSERT_EQUAL(std::string("1"), with.queueSetting("b", "threads").text);
         // What has changed is still to be found.
         CPPUNIT_ASSERT(with.filesRead() != with.filesNow());
-        assertContains(joined(config.reread().problems()), "b.properties:1");
+        assertContains(joined(problemsOf(config.reread())), "b.properties:1");
     }
 
     void aPipeBesideAPluginIsNotWaitedFor() {
@@ -480,7 +486,7 @@ public:
         CPPUNIT_ASSERT_EQUAL(0, ::mkfifo((folder_ + "/a.properties").c_str(), 0600));
         Configuration config(sources_);
         config.declare(plugin("a"));
-        assertContains(joined(config.problems()), "a.properties: is no regular file");
+        assertContains(joined(problemsOf(config)), "a.properties: is not a regular file");
         CPPUNIT_ASSERT(config.filesNow().empty());
     }
 
@@ -490,7 +496,7 @@ public:
         std::filesystem::permissions(path, std::filesystem::perms::all);
         Configuration config(sources_);
         config.declare(plugin("a"));
-        assertContains(joined(config.problems()), path);
+        assertContains(joined(problemsOf(config)), path);
         // Or else it would count as changed for ever.
         CPPUNIT_ASSERT(config.filesRead() == config.filesNow());
     }
@@ -503,23 +509,23 @@ public:
         Configuration fresh = config.reread();
         // A bad value would be found here.
         CPPUNIT_ASSERT_EQUAL(std::string("2"), fresh.text("redis.port"));
-        fresh.keep(config);
+        fresh.deferToRestart(config);
         CPPUNIT_ASSERT_EQUAL(std::string("1"), fresh.text("redis.port"));
         CPPUNIT_ASSERT_EQUAL(std::string("u"), fresh.text("redis.user"));
         CPPUNIT_ASSERT(!fresh.find("database.url"));
         CPPUNIT_ASSERT_EQUAL(std::string("trace"), fresh.text("log.level"));
-        CPPUNIT_ASSERT_EQUAL(std::size_t{3}, fresh.kept().size());
-        CPPUNIT_ASSERT_EQUAL(std::string("2"), fresh.kept().at("redis.port").said->text);
+        CPPUNIT_ASSERT_EQUAL(std::size_t{3}, fresh.deferred().size());
+        CPPUNIT_ASSERT_EQUAL(std::string("2"), fresh.deferred().at("redis.port").said->text);
         // And so it does when a plugin comes and goes, and until the file is as it was.
         for (const Configuration& later :
              {fresh.with(plugin("a")), fresh.with(plugin("a")).without("a")}) {
             CPPUNIT_ASSERT_EQUAL(std::string("1"), later.text("redis.port"));
-            CPPUNIT_ASSERT_EQUAL(std::size_t{3}, later.kept().size());
+            CPPUNIT_ASSERT_EQUAL(std::size_t{3}, later.deferred().size());
         }
         write("one.properties", "redis.port=1\nredis.user=u");
         Configuration again = fresh.reread();
-        again.keep(fresh);
-        CPPUNIT_ASSERT(again.kept().empty());
+        again.deferToRestart(fresh);
+        CPPUNIT_ASSERT(again.deferred().empty());
     }
 
     void aQueueStaysWhatItIsWhileItsAliasIsThere() {
@@ -529,7 +535,7 @@ public:
               "queue.a.name=two\nqueue.a.threads=2\nqueue.b.name=b2\n"
               "worker.defaults.lockDurationMs=12345");
         Configuration fresh = config.reread();
-        fresh.keep(config);
+        fresh.deferToRestart(config);
         CPPUNIT_ASSERT_EQUAL(std::string("one"), fresh.queueSetting("a", "name").text);
         CPPUNIT_ASSERT_EQUAL(std::string("2"), fresh.queueSetting("a", "threads").text);
         CPPUNIT_ASSERT_EQUAL(std::string("b2"), fresh.queueSetting("b", "name").text);
@@ -538,10 +544,10 @@ public:
                              fresh.with(plugin("a")).queueSetting("a", "name").text);
         write("one.properties", "");
         Configuration gone = fresh.reread();
-        gone.keep(fresh);
+        gone.deferToRestart(fresh);
         write("one.properties", "queue.a.name=two");
         Configuration back = gone.reread();
-        back.keep(gone);
+        back.deferToRestart(gone);
         CPPUNIT_ASSERT_EQUAL(std::string("two"), back.queueSetting("a", "name").text);
     }
 
@@ -555,12 +561,12 @@ public:
         config.declare(plugin("a"));
         write("one.properties", "plugins.dir=" + folder_ + "/new");
         Configuration fresh = config.reread();
-        fresh.keep(config);
+        fresh.deferToRestart(config);
         for (const Configuration& one : {fresh, fresh.reread(), fresh.with(plugin("a"))}) {
             CPPUNIT_ASSERT_EQUAL(folder_ + "/old", one.pluginFolder());
             CPPUNIT_ASSERT_EQUAL(std::string("1"), one.queueSetting("a", "threads").text);
         }
-        CPPUNIT_ASSERT_EQUAL(folder_ + "/new", fresh.kept().at("plugins.dir").said->text);
+        CPPUNIT_ASSERT_EQUAL(folder_ + "/new", fresh.deferred().at("plugins.dir").said->text);
     }
 
     void aPluginThatComesHasWhatItBrings() {
@@ -578,7 +584,7 @@ public:
                              with.queueSetting("reservation", "name").text);
         write("one.properties", "api.port=2");
         Configuration fresh = with.reread();
-        fresh.keep(with);
+        fresh.deferToRestart(with);
         CPPUNIT_ASSERT_EQUAL(std::int64_t{1}, fresh.integer("api.port"));
         // Its next generation has the keys as they are by now, but its queue is at work.
         write("api.properties", "queue.reservation.lockDurationMs=54321");

@@ -1,187 +1,63 @@
+#include "config/ConfigurationCheck.h"
+
 #include <algorithm>
-#include <filesystem>
-#include <set>
 
-#include <Poco/Exception.h>
-#include <Poco/URI.h>
+#include "config/KeyNames.h"
 
-#include "config/Configuration.h"
-#include "core/Similar.h"
-
-// The half of Configuration that looks at everything at once: checks, reports.
 namespace drover {
 
-namespace {
-
-/// The first segments that belong to the engine; any other one is a plugin's name.
-const std::set<std::string> kEngineSections = {"environment",
-                                               "config",
-                                               "redis",
-                                               "database",
-                                               "plugins",
-                                               "plugin",
-                                               "startup",
-                                               "shutdown",
-                                               "log",
-                                               "control",
-                                               "worker",
-                                               "queue"};
-
-const std::string kQueuePrefix = "queue.";
-
-/// The password inside of a URL, as written and decoded.
-void addUrlPassword(const std::string& url, std::vector<std::string>& secrets) {
-    const std::size_t start = url.find("://");
-    const std::size_t at = url.rfind('@');
-    if (start == std::string::npos || at == std::string::npos) {
-        return;
-    }
-    const std::size_t colon = url.find(':', start + 3);
-    if (colon == std::string::npos || colon > at) {
-        return;
-    }
-    const std::string password = url.substr(colon + 1, at - colon - 1);
-    secrets.push_back(password);
-    try {
-        std::string decoded;
-        Poco::URI::decode(password, decoded);
-        secrets.push_back(decoded);
-    } catch (const Poco::Exception&) {
-        // Not percent-encoded properly: then nobody can decode it, and the form as written is enough.
-    }
+std::string describeProblem(const KeySpec& spec, const std::string& key, const ConfigValue& value) {
+    return value.origin + ": " + key + " = \"" + (spec.secret ? "***" : value.text) +
+           "\": " + spec.error(value.text);
 }
 
-/// The installation may have been moved since it was configured: its plugins are found from the binary.
-std::string installedPluginFolder() {
-    std::error_code ignored;
-    const auto binary = std::filesystem::read_symlink("/proc/self/exe", ignored);
-    return (binary.parent_path() / DROVER_PLUGIN_DIR_FROM_BIN).lexically_normal();
-}
-
-}  // namespace
-
-std::vector<std::string> Configuration::knownKeys() const {
-    std::set<std::string> keys;
-    for (const KeySpec& known : schema_.specs()) {
-        if (known.pattern.find('<') == std::string::npos) {
-            keys.insert(known.pattern);
-        }
-    }
-    for (const std::string& alias : aliases()) {
-        for (const std::string& setting : settingNames()) {
-            keys.insert(kQueuePrefix + alias + "." + setting);
-        }
-    }
-    for (const auto* layer : written()) {
-        for (const auto& [key, value] : *layer) {
-            if (schema_.find(key) != nullptr || schema_.inTable(key)) {
-                keys.insert(key);
-            }
-        }
-    }
-    return {keys.begin(), keys.end()};
-}
-
-std::map<std::string, ConfigValue> Configuration::effective() const {
-    std::map<std::string, ConfigValue> values;
-    for (const std::string& key : knownKeys()) {
-        if (const auto value = resolved(key)) {
-            values[key] = *value;
-        }
-    }
-    return values;
-}
-
-std::optional<ConfigValue> Configuration::resolved(const std::string& key) const {
-    const std::string alias = aliasOf(key);
-    return !alias.empty() && schema_.find(key) != nullptr
-               ? queueSetting(alias, key.substr(kQueuePrefix.size() + alias.size() + 1))
-               : find(key);
-}
-
-std::vector<std::string> Configuration::secrets() const {
-    std::vector<std::string> all;
-    for (const std::string& key : knownKeys()) {
-        const KeySpec* known = schema_.find(key);
-        if (known == nullptr || !known->secret) {
-            continue;
-        }
-        if (const auto value = find(key)) {
-            all.push_back(value->text);
-            addUrlPassword(value->text, all);
-        }
-    }
-    all.erase(std::remove(all.begin(), all.end(), std::string()), all.end());
+std::vector<std::string> ConfigurationCheck::problems() const {
+    std::vector<std::string> all = config_.layers().problems();
+    checkUnknown(all);
+    checkValues(all);
+    checkSuggestions(all);
     return all;
 }
 
-bool Configuration::isEngineSection(const std::string& section) {
-    return kEngineSections.count(section) != 0;
+std::vector<std::string> ConfigurationCheck::warnings() const {
+    const std::vector<std::string> keys = config_.knownKeys();
+    const ConfigEnvironment& environment = config_.layers().environment();
+    std::vector<std::string> all = environment.serviceAddresses(keys, config_.schema());
+    const std::vector<std::string> misspelt = environment.misspelt(keys);
+    all.insert(all.end(), misspelt.begin(), misspelt.end());
+    return all;
 }
 
-std::string Configuration::owner(const std::string& key) const {
-    const std::string section = key.substr(0, key.find('.'));
-    return section == key || isEngineSection(section) ? "" : section;
-}
-
-std::string Configuration::pluginFolder() const {
-    const std::string folder = text("plugins.dir");
-    return folder.empty() ? installedPluginFolder() : folder;
-}
-
-bool Configuration::pluginFileExists(const std::string& name) const {
-    std::error_code ignored;
-    return std::filesystem::exists(pluginFolder() + "/" + name + ".so", ignored);
-}
-
-std::vector<std::string> Configuration::undeclaredPlugins() const {
-    std::set<std::string> names;
-    for (const auto* layer : written()) {
-        for (const auto& [key, value] : *layer) {
-            if (!owner(key).empty() && pluginFileExists(owner(key))) {
-                names.insert(owner(key));
-            }
-        }
-    }
-    for (const auto& [plugin, loaded] : plugins_) {
-        names.erase(plugin.name);
-    }
-    return {names.begin(), names.end()};
-}
-
-void Configuration::checkUnknown(std::vector<std::string>& problems) const {
+void ConfigurationCheck::checkUnknown(std::vector<std::string>& problems) const {
     // A folder of files serves several roles: keys of a plugin that is there, but not loaded by this one, are its own
     // affair. A section that no plugin stands for is a typing error.
-    const std::vector<std::string> others = undeclaredPlugins();
-    for (const auto* layer : written()) {
+    const std::vector<std::string> notLoaded = config_.undeclaredPlugins();
+    const ConfigSchema& schema = config_.schema();
+    for (const ConfigValueMap* layer : config_.layers().written()) {
         for (const auto& [key, value] : *layer) {
-            if (schema_.find(key) != nullptr || schema_.inTable(key) ||
-                std::find(others.begin(), others.end(), owner(key)) != others.end()) {
+            const std::string plugin = pluginOf(key);
+            if (schema.find(key) != nullptr || schema.inTable(key) ||
+                std::find(notLoaded.begin(), notLoaded.end(), plugin) != notLoaded.end()) {
                 continue;
             }
-            const auto like = schema_.nearest(key);
+            const auto like = schema.nearest(key);
             std::string line = value.origin + ": " + key + ": unknown key";
             line += like ? "; did you mean " + *like + "?" : "";
-            const std::string section = owner(key);
-            const bool declared =
-                std::any_of(plugins_.begin(), plugins_.end(), [&section](const auto& plugin) {
-                    return plugin.first.name == section;
-                });
-            if (!like && !declared && !section.empty()) {
-                line += ", and there is no plugin " + pluginFolder() + "/" + section + ".so";
+            if (!like && !plugin.empty() && !config_.hasPlugin(plugin)) {
+                line += ", and there is no plugin " + config_.pluginFolder() + "/" + plugin + ".so";
             }
             problems.push_back(line);
         }
     }
 }
 
-void Configuration::checkValues(std::vector<std::string>& problems) const {
-    for (const std::string& key : knownKeys()) {
-        const KeySpec* known = schema_.find(key);
+void ConfigurationCheck::checkValues(std::vector<std::string>& problems) const {
+    for (const std::string& key : config_.knownKeys()) {
+        const KeySpec* const known = config_.schema().find(key);
         if (known == nullptr) {
             continue;
         }
-        const auto value = find(key);
+        const auto value = config_.find(key);
         if (value && !known->accepts(value->text)) {
             problems.push_back(describeProblem(*known, key, *value));
         } else if (known->required && (!value || value->text.empty())) {
@@ -192,61 +68,33 @@ void Configuration::checkValues(std::vector<std::string>& problems) const {
     }
 }
 
-void Configuration::checkSuggestions(std::vector<std::string>& problems) const {
-    for (const auto& [plugin, loaded] : plugins_) {
-        for (const PluginDeclaration::Suggestion& suggestion : plugin.suggestions) {
-            for (const auto& [setting, value] : suggestion.options) {
-                const std::string key = "worker.defaults." + setting;
-                const std::string where = "plugin " + plugin.name + "/" + suggestion.handler;
-                const KeySpec* known = schema_.find(key);
-                if (known == nullptr) {
-                    problems.push_back(where + ": suggests " + setting +
-                                       ", which is no worker setting");
-                } else if (!known->accepts(value)) {
-                    problems.push_back(describeProblem(*known, setting, {value, where}));
-                }
-                const auto first = suggested(suggestion.queue, setting);
-                if (loaded && first && first->text != value &&
-                    !given(kQueuePrefix + suggestion.queue + "." + setting)) {
-                    problems.push_back(where + ": suggests " + setting + " " + value +
-                                       " for queue " + suggestion.queue + ", and " + first->origin +
-                                       " suggests " + first->text + "; set queue." +
-                                       suggestion.queue + "." + setting);
-                }
-            }
+void ConfigurationCheck::checkSuggestions(std::vector<std::string>& problems) const {
+    for (const Configuration::Plugin& plugin : config_.plugins()) {
+        for (const auto& suggestion : plugin.declaration.suggestions) {
+            checkSuggestion(suggestion, plugin, problems);
         }
     }
 }
 
-std::vector<std::string> Configuration::problems() const {
-    std::vector<std::string> all = readProblems_;
-    all.insert(all.end(), besideProblems_.begin(), besideProblems_.end());
-    checkUnknown(all);
-    checkValues(all);
-    checkSuggestions(all);
-    return all;
-}
-
-std::vector<std::string> Configuration::warnings() const {
-    std::map<std::string, std::string> names;
-    std::vector<std::string> candidates;
-    for (const std::string& key : knownKeys()) {
-        names.emplace(environmentName(key), key);
-        candidates.push_back(environmentName(key));
-    }
-    std::vector<std::string> all = serviceLinks();
-    for (const auto& [variable, value] : environment_) {
-        if (variable.compare(0, 7, "DROVER_") != 0 || names.count(variable) != 0) {
-            continue;
+void ConfigurationCheck::checkSuggestion(const PluginDeclaration::Suggestion& suggestion,
+                                         const Configuration::Plugin& plugin,
+                                         std::vector<std::string>& problems) const {
+    const std::string where = "plugin " + plugin.declaration.name + "/" + suggestion.handler;
+    for (const auto& [setting, value] : suggestion.options) {
+        const KeySpec* const known = config_.schema().find(defaultsKey(setting));
+        if (known == nullptr) {
+            problems.push_back(where + ": suggests " + setting + ", which is not a worker setting");
+        } else if (!known->accepts(value)) {
+            problems.push_back(describeProblem(*known, setting, {value, where}));
         }
-        // No error: schedulers put variables of their own beside ours (DROVER_SERVICE_HOST), and other roles have keys
-        // that this one does not know. Only what looks like a typing error is worth a line.
-        const auto like = mostSimilar(variable, candidates);
-        if (like && editDistance(variable, *like) <= 2) {
-            all.push_back(value.origin + ": is no key; did you mean " + *like + "?");
+        const std::string key = queueKey(suggestion.queue, setting);
+        const auto first = config_.suggested(suggestion.queue, setting);
+        if (plugin.loaded && first && first->text != value && !config_.given(key)) {
+            problems.push_back(where + ": suggests " + setting + " " + value + " for queue " +
+                               suggestion.queue + ", and " + first->origin + " suggests " +
+                               first->text + "; set " + key);
         }
     }
-    return all;
 }
 
 }  // namespace drover

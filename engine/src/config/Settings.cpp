@@ -5,6 +5,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "config/ConfigurationCheck.h"
 #include "config/RedisUrl.h"
 #include "core/Names.h"
 #include "drover/Exceptions.h"
@@ -182,7 +183,7 @@ std::optional<ProcessIsolation> Settings::isolation(const Configuration& config,
 }
 
 std::vector<std::string> Settings::check(const Configuration& config) {
-    std::vector<std::string> problems = config.problems();
+    std::vector<std::string> problems = ConfigurationCheck(config).problems();
     if (!problems.empty()) {
         // The values cannot be trusted to be of their types, which the checks below rely on.
         return problems;

@@ -10,6 +10,7 @@
 #include <Poco/Logger.h>
 #include <Poco/NullChannel.h>
 
+#include "config/Secrets.h"
 #include "config/Settings.h"
 
 namespace drover {
@@ -103,7 +104,7 @@ void Logging::apply(const Configuration& config) {
 
 void Logging::hide(const Configuration& config) {
     if (LogChannel* const channel = current()) {
-        channel->hide(config.secrets());
+        channel->hide(secretsOf(config));
     }
 }
 

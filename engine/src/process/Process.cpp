@@ -6,6 +6,7 @@
 
 #include <Poco/Logger.h>
 
+#include "config/KeyNames.h"
 #include "control/ControlSocket.h"
 #include "core/Version.h"
 #include "drover/Exceptions.h"
@@ -186,12 +187,12 @@ bool Process::reload(const FileTexts& texts) {
 
 void Process::reload(Configuration fresh) {
     Logging::hide(fresh);
-    std::vector<std::string> problems = fresh.emptied(config_);
+    std::vector<std::string> problems = emptiedFiles(fresh.filesRead(), config_.filesRead());
     if (problems.empty()) {
         problems = Settings::check(fresh);
     }
     if (problems.empty()) {
-        fresh.keep(config_);
+        fresh.deferToRestart(config_);
         try {
             adopt(std::move(fresh));
             logger().information("configuration reloaded");
@@ -228,7 +229,7 @@ void Process::tellChanges(const Configuration& fresh) const {
     const auto after = fresh.effective();
     for (const auto& [key, value] : after) {
         // A default that no file has to name: plugin.<name>.isolation.
-        if (Configuration::aliasOf(key).empty() && config_.schema().find(key) != nullptr) {
+        if (aliasOf(key).empty() && config_.schema().find(key) != nullptr) {
             if (const auto old = config_.find(key)) {
                 before.emplace(key, *old);
             }
@@ -254,10 +255,10 @@ void Process::tellChanges(const Configuration& fresh) const {
         }
         logger().information(key + " is not set any more");
     }
-    for (const auto& [key, value] : fresh.kept()) {
-        const auto told = config_.kept().find(key);
+    for (const auto& [key, value] : fresh.deferred()) {
+        const auto told = config_.deferred().find(key);
         const auto& now = value.said;
-        if (told != config_.kept().end() && now.has_value() == told->second.said.has_value() &&
+        if (told != config_.deferred().end() && now.has_value() == told->second.said.has_value() &&
             (!now || now->text == told->second.said->text)) {
             continue;
         }

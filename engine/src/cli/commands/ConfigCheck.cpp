@@ -3,6 +3,7 @@
 #include "cli/CheckedConfiguration.h"
 #include "cli/Command.h"
 #include "cli/ConfigOptions.h"
+#include "config/ConfigurationCheck.h"
 #include "config/Settings.h"
 #include "host/PluginOpener.h"
 
@@ -28,7 +29,7 @@ public:
         std::vector<std::string> problems = declareLoaded(config, plugins);
         std::vector<std::string> warnings = declareUnloaded(config, plugins);
         append(problems, Settings::check(config));
-        append(warnings, config.warnings());
+        append(warnings, ConfigurationCheck(config).warnings());
         call.output.print(
             [&](JsonWriter& json) {
                 json.beginObject();

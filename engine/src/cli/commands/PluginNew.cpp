@@ -13,7 +13,7 @@
 
 #include "cli/Command.h"
 #include "cli/commands/PluginTemplates.h"
-#include "config/Configuration.h"
+#include "config/KeyNames.h"
 #include "core/Names.h"
 #include "core/Version.h"
 
@@ -117,7 +117,7 @@ std::string pluginNameComplaint(const std::string& name) {
     std::string right = rightName(name);
     if (!isPluginName(name)) {
         complaint = "a name is a letter, then letters, digits, '-' and '_', at most 64 in all";
-    } else if (Configuration::isEngineSection(name)) {
+    } else if (isEngineSection(name)) {
         complaint = "keys that begin so are the engine's";
         right += "-plugin";
     } else if (std::find(kTargetsOfCMake.begin(), kTargetsOfCMake.end(), name) !=

@@ -6,6 +6,7 @@
 #include "cli/CheckedConfiguration.h"
 #include "cli/Command.h"
 #include "cli/ConfigOptions.h"
+#include "config/ConfigurationCheck.h"
 #include "config/Settings.h"
 #include "host/Assemble.h"
 #include "plugin/isolation/ChildProcess.h"
@@ -20,7 +21,7 @@ namespace {
 void logWarnings(const Configuration& config,
                  const Settings& settings,
                  const PluginOpener& plugins) {
-    for (const std::string& warning : config.warnings()) {
+    for (const std::string& warning : ConfigurationCheck(config).warnings()) {
         Poco::Logger::get("configuration").warning(warning);
     }
     for (const std::string& name : settings.plugins.names) {
