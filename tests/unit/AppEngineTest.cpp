@@ -47,6 +47,25 @@ private:
     std::string text_;
 };
 
+/// Proposes what `make` returns, and writes the answer into the diary.
+class FakeProposal : public Proposal {
+public:
+    using Make = std::function<std::optional<Configuration>(const Configuration&)>;
+    FakeProposal(Make make, Diary& diary) : make_(std::move(make)), diary_(diary) {}
+
+    std::optional<Configuration> configuration(const Configuration& inForce) override {
+        return make_(inForce);
+    }
+    void onAdopted() override { diary_.add("adopted"); }
+    void onRefused(const std::exception& error) override {
+        diary_.add(std::string("refused:") + error.what());
+    }
+
+private:
+    Make make_;
+    Diary& diary_;
+};
+
 /// Writes into the diary; can be told to fail, and to drain until it is stopped.
 class FakeComponent : public Component {
 public:
@@ -62,10 +81,11 @@ public:
     }
     void quiet() override { diary_.add("quiet:" + name_); }
     void resume() override { diary_.add("resume:" + name_); }
-    void rescan(const Configuration& config, bool /*asked*/) override {
+    [[nodiscard]] Proposals rescan(const Configuration& config, bool /*asked*/) override {
         if (onRescan) {
             onRescan(config);
         }
+        return std::move(proposals);
     }
     [[nodiscard]] Change prepare(const Configuration& config) override {
         diary_.add("prepare:" + name_);
@@ -93,6 +113,7 @@ public:
 
     std::atomic<bool> refuses{false};
     std::function<void(const Configuration&)> onRescan;
+    Proposals proposals;  ///< Of the next rescan.
     bool failsToStart = false;
     bool drainsUntilStopped = false;
     bool healthy = true;
@@ -119,6 +140,7 @@ class AppEngineTest : public CppUnit::TestFixture {
     CPPUNIT_TEST(whatOnePartRefusesChangesNone);
     CPPUNIT_TEST(aReloadIsFollowedByARescan);
     CPPUNIT_TEST(onlyTheTextsThatWereAskedForAreReloaded);
+    CPPUNIT_TEST(proposedChangesAreAdoptedOneByOne);
     CPPUNIT_TEST(aRequestThatFailsEndsNothing);
     CPPUNIT_TEST(nothingIsConstructedBeforeTheServersAnswer);
     CPPUNIT_TEST(aServerThatNeverAnswersIsUnavailable);
@@ -281,6 +303,30 @@ public:
         engine_->rescan();
         diary_->waitFor(
             "start:b left prepare:a prepare:b reload:a:information reload:b:information taken");
+        engine_->onDrain(15);
+    }
+
+    void proposedChangesAreAdoptedOneByOne() {
+        const auto propose = [this](FakeProposal::Make make) {
+            parts_[0]->proposals.push_back(
+                std::make_unique<FakeProposal>(std::move(make), *diary_));
+        };
+        propose([](const Configuration& inForce) { return inForce.reread(); });
+        propose([](const Configuration&) { return std::nullopt; });
+        propose([](const Configuration&) -> std::optional<Configuration> {
+            throw std::runtime_error("broken");
+        });
+        propose([this](const Configuration& inForce) {
+            parts_[1]->refuses = true;
+            return inForce.reread();
+        });
+        run();
+        diary_->waitFor("start:b");
+        engine_->rescan();
+        diary_->waitFor(
+            "start:b prepare:a prepare:b reload:a:information reload:b:information adopted "
+            "adopted refused:broken prepare:a prepare:b refused:");
+        CPPUNIT_ASSERT_EQUAL(1, reloads_);
         engine_->onDrain(15);
     }
 

@@ -56,7 +56,7 @@ public:
                 return settled_;
             });
         watch_->start();
-        watch_->rescan(*config_, false);
+        static_cast<void>(watch_->rescan(*config_, false));
         CPPUNIT_ASSERT(asked_.empty());
     }
     void tearDown() override {
@@ -66,23 +66,23 @@ public:
 
     void whatStaysSoIsAskedForOnce() {
         write("queue.a.threads=2");
-        watch_->rescan(*config_, false);
+        static_cast<void>(watch_->rescan(*config_, false));
         CPPUNIT_ASSERT(asked_.empty());
         rescanUntil([this] { return !asked_.empty(); });
         std::this_thread::sleep_for(kLongQuiet);
-        watch_->rescan(*config_, false);
+        static_cast<void>(watch_->rescan(*config_, false));
         CPPUNIT_ASSERT(asked_ == std::vector<std::string>{"queue.a.threads=2"});
     }
 
     void whatWasSeenBeforeMustStaySoAgain() {
         write("");
-        watch_->rescan(*config_, false);
+        static_cast<void>(watch_->rescan(*config_, false));
         write("queue.a.threads=1");
-        watch_->rescan(*config_, false);
+        static_cast<void>(watch_->rescan(*config_, false));
         std::this_thread::sleep_for(kLongQuiet);
         // A save in place begins with an empty file.
         write("");
-        watch_->rescan(*config_, false);
+        static_cast<void>(watch_->rescan(*config_, false));
         CPPUNIT_ASSERT(asked_.empty());
     }
 
@@ -135,7 +135,7 @@ private:
         const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(20);
         while (!condition()) {
             CPPUNIT_ASSERT_MESSAGE("not within 20 s", std::chrono::steady_clock::now() < deadline);
-            watch_->rescan(*config_, false);
+            static_cast<void>(watch_->rescan(*config_, false));
             std::this_thread::sleep_for(std::chrono::milliseconds(10));
         }
     }

@@ -40,8 +40,7 @@ Assembly assemble(const Configuration& config, const Settings& settings, PluginO
                     plugins,
                     *workers,
                     settings.watchConfig && std::filesystem::is_directory(settings.plugins.folder),
-                    [&process] { process.rescan(); },
-                    [&process](Configuration fresh) { process.adopt(std::move(fresh)); });
+                    [&process] { process.rescan(); });
                 process.commands().add("plugins", [&handlers = *handlers](const JsonView&) {
                     return handlers.listJson();
                 });

@@ -21,7 +21,7 @@ constexpr std::chrono::milliseconds kCancelMoment{250};
 /// A worker whose blocking read has neither returned nor timed out for this much longer than it may last is stuck.
 constexpr std::chrono::milliseconds kProgressMargin{10000};
 
-/// Adds what a queue that comes back keeps of its settings, since its worker has not ended: a sentence each.
+/// Adds a sentence for each setting that a queue that comes back does not change, since its worker has not ended.
 void addKept(const QueueSettings& kept,
              const QueueSettings& wanted,
              std::vector<std::string>& sentences) {
@@ -38,7 +38,7 @@ void addKept(const QueueSettings& kept,
     }
 }
 
-/// The settings of a queue by its name on the wire: those of its alias if it has one.
+/// Returns the settings of a queue by its name on the wire: those of its alias if it has one.
 QueueSettings settingsOf(const Configuration& config, const std::string& queue) {
     for (const std::string& alias : config.aliases()) {
         if (config.queueSetting(alias, "name").text == queue) {
@@ -61,7 +61,7 @@ Consumers::Consumers(RedisOptions redis)
       cancels_(client(redis_, "cancel listener")),
       sweeper_(client(redis_, "stalled sweeper"), clock_) {}
 
-/// What is ready to take over.
+/// The handlers and workers that are ready to take over.
 struct Consumers::Next {
     HandlerRegistry registry;
     std::vector<std::pair<Worker*, Worker::Change>> changes;
@@ -69,7 +69,8 @@ struct Consumers::Next {
     std::vector<std::string> warnings;
 };
 
-Component::Change Consumers::prepare(const HandlerRegistry& registry, const Configuration& config) {
+Component::Change Consumers::prepareHandlers(const HandlerRegistry& registry,
+                                             const Configuration& config) {
     const auto next = std::make_shared<Next>();
     next->registry = registry;
     const std::vector<std::string> before = registry_.queues();
@@ -148,7 +149,7 @@ void Consumers::start() {
     for (const auto& worker : workers_) {
         startOne(*worker);
     }
-    // What is said to run is listed by dashboards.
+    // A process that reports that it runs must be on the list of dashboards.
     for (const auto& worker : workers_) {
         worker->awaitListed();
     }
@@ -187,7 +188,7 @@ void Consumers::drain(Component::Clock::time_point deadline) {
     sweeper_.stop();
     cancels_.stop();
     keeper_.stop();
-    // Handlers that heard their cancel token get a moment to return; who does not is left behind.
+    // Handlers whose cancel token is set get a moment to return; the process ends without those that do not.
     const auto moment = Clock::now() + kCancelMoment;
     while (stillBusy() && Clock::now() < moment) {
         std::this_thread::sleep_for(kDrainPoll);

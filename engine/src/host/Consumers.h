@@ -25,8 +25,10 @@ public:
     explicit Consumers(RedisOptions redis);
 
     /// Makes ready for the handlers of `registry`, with the settings of `config`: all of them, or none if one refuses.
-    /// Before start() no instances are made yet. Throws PluginException.
-    [[nodiscard]] Change prepare(const HandlerRegistry& registry, const Configuration& config);
+    /// Called by HandlerPlugins, which knows the handlers; prepare() alone changes nothing. Before start() no instances are
+    /// made yet. Throws PluginException.
+    [[nodiscard]] Change prepareHandlers(const HandlerRegistry& registry,
+                                         const Configuration& config);
     /// The handlers in force.
     [[nodiscard]] const HandlerRegistry& registry() const { return registry_; }
 
@@ -44,7 +46,7 @@ private:
 
     void switchTo(Next& next);
     void startOne(Worker& worker);
-    /// nullptr: nobody works it.
+    /// Returns nullptr if no worker works it.
     [[nodiscard]] Worker* workerOf(const std::string& queue) const;
     [[nodiscard]] bool allFinished() const;
 

@@ -1,7 +1,10 @@
 #pragma once
 
 #include <chrono>
+#include <exception>
 #include <functional>
+#include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -14,6 +17,20 @@ class Configuration;
 
 using HealthReports = std::vector<std::pair<std::string, HealthReport>>;
 
+/// A change of the configuration that a component proposes, such as the one that comes with a plugin's file.
+class Proposal {
+public:
+    virtual ~Proposal() = default;
+    /// Returns the configuration to adopt, given the one in force by now; std::nullopt: nothing is to be adopted. Throws to
+    /// refuse the change.
+    [[nodiscard]] virtual std::optional<Configuration> configuration(
+        const Configuration& inForce) = 0;
+    /// Called when every component has made the change, or if nothing was to be adopted. Must not throw.
+    virtual void onAdopted() = 0;
+    /// Called if configuration() or a component refuses; then nothing has changed. Must not throw.
+    virtual void onRefused(const std::exception& error) = 0;
+};
+
 /// A part of the running process: a worker, a service, the connections that both share.
 ///
 /// Life: start() once; then quiet() and resume() any number of times; then drain() once, which returns when everything
@@ -23,6 +40,7 @@ using HealthReports = std::vector<std::pair<std::string, HealthReport>>;
 class Component {
 public:
     using Clock = std::chrono::steady_clock;
+    using Proposals = std::vector<std::unique_ptr<Proposal>>;
 
     virtual ~Component() = default;
     [[nodiscard]] virtual const std::string& name() const = 0;
@@ -41,10 +59,12 @@ public:
         (void)config;
         return {};
     }
-    /// Looks for files that came, changed or went. `asked`: because of HUP, not because of a watcher.
-    virtual void rescan(const Configuration& config, bool asked) {
+    /// Looks for files that came, changed or went, and returns the changes that follow; the process adopts them one by one.
+    /// `asked`: HUP asked for it, not a watcher.
+    [[nodiscard]] virtual Proposals rescan(const Configuration& config, bool asked) {
         (void)config;
         (void)asked;
+        return {};
     }
     /// Ends: running work may finish until `deadline`, then it is given up. Never throws.
     virtual void drain(Clock::time_point deadline) = 0;

@@ -49,7 +49,7 @@ void ConfigWatch::start() {
     watch_->soon();  // Changes while the process started raise no event.
 }
 
-void ConfigWatch::rescan(const Configuration& config, bool /*asked*/) {
+Component::Proposals ConfigWatch::rescan(const Configuration& config, bool /*asked*/) {
     FileTexts now = config.filesNow();
     const auto time = Component::Clock::now();
     if (now != seen_) {
@@ -67,20 +67,21 @@ void ConfigWatch::rescan(const Configuration& config, bool /*asked*/) {
     }
     if (now == config.filesRead()) {
         asked_.reset();
-        return;
+        return {};
     }
     if (now == asked_) {
-        return;
+        return {};
     }
     if (time - seenSince_ < kQuiet) {
         watch_->soon();
-        return;
+        return {};
     }
     if (reload_(now)) {
         asked_ = std::move(now);
     } else {
         watch_->soon();
     }
+    return {};
 }
 
 }  // namespace drover

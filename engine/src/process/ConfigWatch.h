@@ -29,7 +29,8 @@ public:
 
     [[nodiscard]] const std::string& name() const override { return name_; }
     void start() override;
-    void rescan(const Configuration& config, bool asked) override;
+    /// Proposes nothing: the whole configuration is read again by `reload`.
+    [[nodiscard]] Proposals rescan(const Configuration& config, bool asked) override;
     void drain(Component::Clock::time_point /*deadline*/) override { watch_.reset(); }
 
 private:

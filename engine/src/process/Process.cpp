@@ -155,7 +155,10 @@ void Process::serve(Request request) {
         case Request::Rescan:
         case Request::Look:
             for (Component* component : started()) {
-                component->rescan(config_, request == Request::Rescan);
+                for (const auto& proposal :
+                     component->rescan(config_, request == Request::Rescan)) {
+                    consider(*proposal);
+                }
             }
             break;
         case Request::Quiet:
@@ -205,6 +208,18 @@ void Process::reload(Configuration fresh) {
     for (const std::string& problem : problems) {
         logger().error("not reloaded: " + problem);
     }
+}
+
+void Process::consider(Proposal& proposal) {
+    try {
+        if (auto fresh = proposal.configuration(config_)) {
+            adopt(std::move(*fresh));
+        }
+    } catch (const std::exception& error) {
+        proposal.onRefused(error);
+        return;
+    }
+    proposal.onAdopted();
 }
 
 void Process::adopt(Configuration fresh) {

@@ -55,9 +55,6 @@ public:
     /// Reads the configuration again as HUP does, if its files have just these texts; otherwise returns false. Logs a
     /// refusal. Only for components, from within rescan().
     [[nodiscard]] bool reload(const FileTexts& texts);
-    /// Applies a checked configuration to every component or, if one refuses, to none; then throws its exception. Each
-    /// changed key is one line of the log. Only on the thread of run().
-    void adopt(Configuration fresh);
 
     void onDrain(int signal) override;
     void onStopNow(int signal) override;
@@ -80,6 +77,11 @@ private:
     void serveRequests();
     void serve(Request request);
     void reload(Configuration fresh);
+    /// Adopts a proposed change, or reports the refusal to it.
+    void consider(Proposal& proposal);
+    /// Makes a checked configuration the one in force in every component. If one of them refuses, it throws the refusal and
+    /// changes nothing. Each key that has changed is one line of the log.
+    void adopt(Configuration fresh);
     void tellChanges(const Configuration& fresh) const;
     void drain();
     void setState(State state);
