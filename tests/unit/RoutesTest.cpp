@@ -29,6 +29,7 @@ class RoutesTest : public CppUnit::TestFixture {
     CPPUNIT_TEST(aNameIsDeclaredOnce);
     CPPUNIT_TEST(impossibleRangesAreRefused);
     CPPUNIT_TEST(aRouteNeedsAHandler);
+    CPPUNIT_TEST(anAuthThatNoFrontChecksIsRefused);
     CPPUNIT_TEST(aRefusedRouteLeavesTheTableAsItWas);
     CPPUNIT_TEST(replaceSwapsTheRoutesOfOneSource);
     CPPUNIT_TEST(replaceIsAllOrNothing);
@@ -158,6 +159,14 @@ public:
         Route silent = route("GET", "/x");
         silent.handler = nullptr;
         expectRefused(routes, silent, "has no handler");
+    }
+
+    void anAuthThatNoFrontChecksIsRefused() {
+        Routes routes;
+        Route guarded = route("GET", "/event/{id}");
+        guarded.auth = static_cast<Route::Auth>(1);  // Of a newer header.
+        expectRefused(routes, guarded, "asks for auth 1, which no HTTP front");
+        CPPUNIT_ASSERT(routes.snapshot()->empty());
     }
 
     void aRefusedRouteLeavesTheTableAsItWas() {

@@ -96,7 +96,7 @@ using RouteHandler = std::function<Response(const Request&)>;
 
 /// One endpoint. The table of them is served by the HTTP front, which also derives the OpenAPI document from it.
 struct Route {
-    /// None: anybody. Others are refused by a front that cannot check them.
+    /// None: every client is served. Routes refuses a route with another value, since no front can check it.
     enum class Auth { None };
 
     std::string method;  ///< Upper case: GET, POST, PUT, PATCH, DELETE.
@@ -120,7 +120,7 @@ public:
 
     /// Throws ConfigException, naming both sources, if a route with the same method and an equal pattern exists
     /// (parameter names do not count); also for a pattern or method that is malformed, a path parameter without
-    /// declaration or the reverse, or a missing handler.
+    /// declaration or the reverse, a missing handler, or an `auth` that no front can check.
     void add(Route route);
 
     /// Replaces all routes whose source starts with `sourcePrefix` by `routes`, all or nothing.

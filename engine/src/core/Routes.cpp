@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <set>
+#include <string>
 #include <string_view>
 
 #include "drover/Exceptions.h"
@@ -140,6 +141,12 @@ std::string keyOf(const Route& route) {
     checkParameters(route, pattern);
     if (!route.handler) {
         refuse(route, "has no handler");
+    }
+    if (route.auth != Route::Auth::None) {
+        // A service that was built with newer headers may ask for it. Without a check it would be open to all.
+        refuse(route,
+               "asks for auth " + std::to_string(static_cast<int>(route.auth)) +
+                   ", which no HTTP front of this version can check");
     }
     return route.method + " " + pattern.shape;
 }
