@@ -330,7 +330,7 @@ public:
         for (int turn = 0; turn < 2000; ++turn) {
             const JobOptions opts = randomOptions();
             const std::string stored = opts.toStoredJson();
-            CPPUNIT_ASSERT_MESSAGE(stored, drover::isJsonObject(stored));
+            CPPUNIT_ASSERT_MESSAGE(stored, drover::splitJsonObject(stored).has_value());
             const JobOptions read = JobOptions::parse(stored);
             expectEqual(opts, read, stored);
             expectEqual(opts, JobOptions::parse(opts.toPublicJson()), opts.toPublicJson());

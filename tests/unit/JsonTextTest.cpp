@@ -96,9 +96,9 @@ public:
     }
 
     void objectAndArrayAreToldApart() {
-        CPPUNIT_ASSERT(drover::isJsonObject(" {}"));
-        CPPUNIT_ASSERT(!drover::isJsonObject("[]"));
-        CPPUNIT_ASSERT(!drover::isJsonObject("{"));
+        CPPUNIT_ASSERT(drover::splitJsonObject(" {}").has_value());
+        CPPUNIT_ASSERT(!drover::splitJsonObject("[]").has_value());
+        CPPUNIT_ASSERT(!drover::splitJsonObject("{").has_value());
         CPPUNIT_ASSERT(drover::isJsonArray("\n[1]"));
         CPPUNIT_ASSERT(!drover::isJsonArray("{}"));
         CPPUNIT_ASSERT(!drover::isJsonArray(""));

@@ -141,10 +141,6 @@ std::int64_t Configuration::integer(const std::string& key) const {
     return Poco::NumberParser::parse64(text(key));
 }
 
-double Configuration::number(const std::string& key) const {
-    return Poco::NumberParser::parseFloat(text(key));
-}
-
 bool Configuration::boolean(const std::string& key) const {
     return text(key) == "true";
 }

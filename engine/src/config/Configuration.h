@@ -55,7 +55,6 @@ public:
     /// Throw Poco::NotFoundException for an unknown key or one without value, ConfigException for a value of another type.
     [[nodiscard]] std::string text(const std::string& key) const;
     [[nodiscard]] std::int64_t integer(const std::string& key) const;
-    [[nodiscard]] double number(const std::string& key) const;
     [[nodiscard]] bool boolean(const std::string& key) const;
     [[nodiscard]] std::vector<std::string> list(const std::string& key) const;
 

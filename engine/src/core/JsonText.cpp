@@ -13,11 +13,6 @@ std::optional<JsonView> anyDepth(std::string_view text) {
 
 }  // namespace
 
-bool isJsonObject(std::string_view text) {
-    const auto value = anyDepth(text);
-    return value && value->isObject();
-}
-
 bool isJsonArray(std::string_view text) {
     const auto value = anyDepth(text);
     return value && value->isArray();

@@ -10,8 +10,7 @@
 
 namespace drover {
 
-/// Returns true for a text that isJson() accepts and whose value is an object, or an array.
-[[nodiscard]] bool isJsonObject(std::string_view text);
+/// Returns true for a text that isJson() accepts and whose value is an array.
 [[nodiscard]] bool isJsonArray(std::string_view text);
 
 /// One member of an object: its name without quotes and escapes, and its value's bytes as they stand in the text.

@@ -1,6 +1,5 @@
 #include "store/Result.h"
 
-#include <cstdlib>
 #include <libpq-fe.h>
 
 #include <Poco/Exception.h>
@@ -86,10 +85,6 @@ std::optional<std::string> Result::optionalText(int row, int column) const {
 
 std::string_view Result::commandTag() const {
     return PQcmdStatus(result_.get());
-}
-
-std::int64_t Result::affected() const {
-    return std::strtoll(PQcmdTuples(result_.get()), nullptr, 10);
 }
 
 void Result::requireCell(int row, int column) const {

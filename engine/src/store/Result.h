@@ -33,8 +33,6 @@ public:
 
     /// Returns the server's tag of the command: "COMMIT", "INSERT 0 1".
     [[nodiscard]] std::string_view commandTag() const;
-    /// Returns how many rows an INSERT, UPDATE or DELETE changed.
-    [[nodiscard]] std::int64_t affected() const;
 
 private:
     struct Clear {
