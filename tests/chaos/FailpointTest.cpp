@@ -149,7 +149,7 @@ private:
     [[nodiscard]] std::size_t discards() {
         const std::string log = fleet_->logOf(0);
         std::size_t count = 0;
-        for (const char* words : {"the outcome is discarded", "its lock is lost"}) {
+        for (const char* words : {"the outcome is discarded", "the job's lock is lost"}) {
             for (std::size_t at = log.find(words); at != std::string::npos;
                  at = log.find(words, at + 1)) {
                 ++count;

@@ -239,7 +239,7 @@ public:
         const ClaimedJob elsewhere = taken(R"({"repeat":{"pattern":"* * * * *","tz":"No/Where"}})");
         expect(State::Unreadable, scheduler.iterate(client(), elsewhere, kNow));
         CPPUNIT_ASSERT_EQUAL(std::size_t{1}, log.count("scheduler \"beat\""));
-        CPPUNIT_ASSERT_EQUAL(std::size_t{1}, log.count("cannot be told here"));
+        CPPUNIT_ASSERT_EQUAL(std::size_t{1}, log.count("cannot be computed here"));
         expectNext(kNow, "1");
     }
 

@@ -89,7 +89,7 @@ public:
         redis({"SET", lockOf("1"), "thief"});
         eventually("cancelled", [&] { return cancelled_ == CancelReason::Lost; });
         // The token is set first: a handler should stop before anybody reads about it.
-        eventually("logged", [&] { return log_->count("its lock is lost") == 1; });
+        eventually("logged", [&] { return log_->count("the job's lock is lost") == 1; });
     }
 
     void theOutcomeOfAStolenJobIsDiscarded() {
@@ -155,7 +155,7 @@ public:
         redis({"CONFIG", "SET", "maxmemory", "0"});
         eventually("renewed", [&] { return number({"PTTL", lockOf("1")}) > 350; });
         CPPUNIT_ASSERT(cancelled_ == CancelReason::None);
-        CPPUNIT_ASSERT_EQUAL(std::size_t{0}, log_->count("its lock is lost"));
+        CPPUNIT_ASSERT_EQUAL(std::size_t{0}, log_->count("the job's lock is lost"));
         hold_ = false;
         eventually("completed", [&] { return stateOf("1") == JobState::Completed; });
     }

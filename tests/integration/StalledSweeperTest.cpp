@@ -340,7 +340,7 @@ public:
         sweeper_ = std::make_unique<StalledSweeper>(
             std::make_unique<RedisClient>(options(), scripts(), "stalled"), clock_);
         sweeper_->watch(worker_->backend(), std::chrono::minutes(10), 1);
-        worker_->onResumed([this] { sweeper_->resumed(worker_->backend()); });
+        worker_->onResumed([this] { sweeper_->onResumed(worker_->backend()); });
         sweeper_->start();
         worker_->start();
         untilBlocked();

@@ -3,6 +3,7 @@
 
 #include <cppunit/extensions/HelperMacros.h>
 
+#include "core/JobFields.h"
 #include "support/FakeHandler.h"
 #include "support/WorkerFixture.h"
 
@@ -39,10 +40,11 @@ public:
             always({JobOutcome::Kind::Failed, "no route\nto host", "", 0})));
         eventually("failed", [&] { return worker_->stats().failed == 1; });
         eventually("logged", [&] { return log_->count("failed for good") == 1; });
-        CPPUNIT_ASSERT_EQUAL(std::size_t{1},
-                             log_->count("job 1 of " + keys().qualifiedName() +
-                                         " (name \"send\") failed for good after 2 of 2 attempts: "
-                                         "no route to host"));
+        CPPUNIT_ASSERT_EQUAL(
+            std::size_t{1},
+            log_->count("the job failed for good after 2 of 2 attempts: no route to "
+                        "host queue=" +
+                        queueNameOf(keys().qualifiedName()) + " job=1 jobName=send attempt=2"));
     }
 
     void aHandlersOwnDecisionIsNoWarning() {

@@ -31,14 +31,14 @@ public:
     void aClosedBreakerAllowsWhatIsWanted() {
         CPPUNIT_ASSERT(breaker_.closed());
         CPPUNIT_ASSERT_EQUAL(40, breaker_.allowed(40, now_));
-        breaker_.claimed(40);
+        breaker_.onClaim(40);
         CPPUNIT_ASSERT_EQUAL(40, breaker_.allowed(40, now_));
         CPPUNIT_ASSERT(breaker_.nextChange() == Breaker::Time::max());
-        CPPUNIT_ASSERT(breaker_.worked(now_) == kNone);
+        CPPUNIT_ASSERT(breaker_.onSuccess(now_) == kNone);
     }
 
     void theFirstUnavailableJobOpensIt() {
-        CPPUNIT_ASSERT(breaker_.unavailable(kNone, now_));
+        CPPUNIT_ASSERT(breaker_.onUnavailable(kNone, now_));
         CPPUNIT_ASSERT(!breaker_.closed());
         CPPUNIT_ASSERT_EQUAL(0, breaker_.allowed(40, now_));
         const auto wait = breaker_.nextChange() - now_;
@@ -46,62 +46,62 @@ public:
     }
 
     void afterTheWaitOneJobProbes() {
-        breaker_.unavailable(kNone, now_);
+        breaker_.onUnavailable(kNone, now_);
         const auto later = breaker_.nextChange();
         CPPUNIT_ASSERT_EQUAL(1, breaker_.allowed(40, later));
         CPPUNIT_ASSERT_EQUAL(0, breaker_.allowed(0, later));
-        breaker_.claimed(1);
+        breaker_.onClaim(1);
         CPPUNIT_ASSERT_EQUAL(0, breaker_.allowed(40, later));
         CPPUNIT_ASSERT(breaker_.nextChange() == Breaker::Time::max());
     }
 
     void aProbeThatFailsWaitsLonger() {
-        breaker_.unavailable(kNone, now_);
+        breaker_.onUnavailable(kNone, now_);
         const auto probe = breaker_.nextChange();
-        breaker_.claimed(1);
-        CPPUNIT_ASSERT(!breaker_.unavailable(kNone, probe));
+        breaker_.onClaim(1);
+        CPPUNIT_ASSERT(!breaker_.onUnavailable(kNone, probe));
         const auto wait = breaker_.nextChange() - probe;
         CPPUNIT_ASSERT(wait >= milliseconds(100) && wait <= milliseconds(200));
         CPPUNIT_ASSERT_EQUAL(0, breaker_.allowed(40, probe));
     }
 
     void aProbeThatWorksClosesItAndTellsTheOutage() {
-        breaker_.unavailable(kNone, now_);
-        breaker_.claimed(1);
-        CPPUNIT_ASSERT(breaker_.worked(now_ + milliseconds(300)) == milliseconds(300));
+        breaker_.onUnavailable(kNone, now_);
+        breaker_.onClaim(1);
+        CPPUNIT_ASSERT(breaker_.onSuccess(now_ + milliseconds(300)) == milliseconds(300));
         CPPUNIT_ASSERT(breaker_.closed());
         CPPUNIT_ASSERT_EQUAL(40, breaker_.allowed(40, now_));
     }
 
     void jobsThatRanBesideTheFirstDoNotMakeTheWaitLonger() {
-        breaker_.unavailable(kNone, now_);
+        breaker_.onUnavailable(kNone, now_);
         const auto until = breaker_.nextChange();
         for (int i = 0; i < 10; ++i) {
-            CPPUNIT_ASSERT(!breaker_.unavailable(kNone, now_ + milliseconds(1)));
+            CPPUNIT_ASSERT(!breaker_.onUnavailable(kNone, now_ + milliseconds(1)));
         }
         CPPUNIT_ASSERT(breaker_.nextChange() == until);
     }
 
     void theHandlersOwnWaitIsTheLeast() {
-        breaker_.unavailable(milliseconds(5000), now_);
+        breaker_.onUnavailable(milliseconds(5000), now_);
         CPPUNIT_ASSERT(breaker_.nextChange() == now_ + milliseconds(5000));
     }
 
     void theWaitNeverPassesTheMost() {
         for (int i = 0; i < 100; ++i) {
-            breaker_.unavailable(kNone, now_);
-            breaker_.claimed(1);
+            breaker_.onUnavailable(kNone, now_);
+            breaker_.onClaim(1);
         }
-        breaker_.unavailable(kNone, now_);
+        breaker_.onUnavailable(kNone, now_);
         const auto wait = breaker_.nextChange() - now_;
         CPPUNIT_ASSERT(wait >= milliseconds(500) && wait <= milliseconds(1000));
     }
 
     void aProbeThatNeverRanMakesRoomForAnother() {
-        breaker_.unavailable(kNone, now_);
+        breaker_.onUnavailable(kNone, now_);
         const auto later = breaker_.nextChange();
-        breaker_.claimed(1);
-        breaker_.probeReturned();
+        breaker_.onClaim(1);
+        breaker_.onProbeReturned();
         CPPUNIT_ASSERT(!breaker_.closed());
         CPPUNIT_ASSERT_EQUAL(1, breaker_.allowed(40, later));
     }

@@ -4,6 +4,7 @@
 
 #include <cppunit/extensions/HelperMacros.h>
 
+#include "core/JobFields.h"
 #include "support/FakeHandler.h"
 #include "support/LogCapture.h"
 #include "support/ManualClock.h"
@@ -36,12 +37,13 @@ public:
     void aLineHasJobNameAttemptsAndReason() {
         ClaimedJob job = RunMaker::job("7");
         job.attemptsMade = 2;
+        job.attemptsStarted = 3;
         job.opts = R"({"attempts":3})";
         log_.report(*failed(job, "no route\nto host"));
         CPPUNIT_ASSERT_EQUAL(
             std::size_t{1},
-            lines_->count("job 7 of bull:mail (name \"send\") failed for good after "
-                          "3 of 3 attempts: no route to host"));
+            lines_->count("the job failed for good after 3 of 3 attempts: no route to "
+                          "host queue=mail job=7 jobName=send attempt=3"));
     }
 
     void aLongReasonIsCutBetweenCharacters() {
@@ -49,6 +51,8 @@ public:
         const std::string line = FailureLog::describe(*run);
         CPPUNIT_ASSERT(line.find(std::string(299, 'x') + "...") != std::string::npos);
         CPPUNIT_ASSERT(line.find('\xC3') == std::string::npos);
+        CPPUNIT_ASSERT_EQUAL(std::size_t{303},
+                             fieldsOf(RunMaker::job("7", std::string(1000, 'n'))).jobName.size());
     }
 
     void manyFailuresAreFewLinesAndACount() {
@@ -62,7 +66,7 @@ public:
         log_.reportWithheld();
         log_.reportWithheld();
         CPPUNIT_ASSERT_EQUAL(std::size_t{1},
-                             lines_->count("queue mail: 480 more jobs failed for good"));
+                             lines_->count("480 more jobs failed for good queue=mail"));
     }
 
     void aRefusedOutcomeIsNotADecisionOfTheHandler() {
@@ -81,15 +85,15 @@ public:
         ProblemLog log(clock_);
         std::vector<JobProblem> problems(50, {"7", "its key is a list"});
         problems.push_back({"", "the metrics are a set"});
-        CPPUNIT_ASSERT_EQUAL(std::uint64_t{50}, log.report("bull:mail", problems));
+        CPPUNIT_ASSERT_EQUAL(std::uint64_t{50}, log.report("mail", problems));
         CPPUNIT_ASSERT_EQUAL(
             ProblemLog::kRule.lines,
-            lines_->count("job 7 of bull:mail: its key is a list; it is set aside"));
+            lines_->count("its key is a list; the job is set aside queue=mail job=7"));
         clock_.advance(ProblemLog::kRule.window);
-        CPPUNIT_ASSERT_EQUAL(std::uint64_t{1}, log.report("bull:mail", {{"8", "x"}}));
+        CPPUNIT_ASSERT_EQUAL(std::uint64_t{1}, log.report("mail", {{"8", "x"}}));
         CPPUNIT_ASSERT_EQUAL(
             std::size_t{1},
-            lines_->count("bull:mail: 31 more jobs were set aside in the minute before"));
+            lines_->count("31 more jobs were set aside in the minute before queue=mail"));
     }
 
 private:

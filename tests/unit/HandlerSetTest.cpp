@@ -163,7 +163,7 @@ private:
     RunMaker runs_;
     OutcomeInbox inbox_;
     const std::shared_ptr<FakeHandler> send_ = handlerOf("send");
-    HandlerSet handlers_{{send_, handlerOf("print")}, {}, inbox_};
+    HandlerSet handlers_{{send_, handlerOf("print")}, {}, inbox_, Log("worker", {.queue = "mail"})};
     const HandlerPool* const pool_ = &handlers_.router().routes().front()->pool;
 };
 

@@ -111,8 +111,7 @@ public:
         broken.opts = "{";
         const auto runs = intake_.runsOf({broken}, clock_.monotonic());
         CPPUNIT_ASSERT_EQUAL(JobOptions().attempts, runs[0]->options().attempts);
-        CPPUNIT_ASSERT_EQUAL(std::size_t{1},
-                             log_->count("job 1 of bull:mail has options that cannot be read"));
+        CPPUNIT_ASSERT_EQUAL(std::size_t{1}, log_->count("the job's options cannot be read"));
     }
 
 private:

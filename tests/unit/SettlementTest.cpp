@@ -107,7 +107,7 @@ public:
         job_.opts = R"({"attempts":5,"backoff":{"type":"mine"}})";
         add({Kind::Failed, "x", "", 0});
         CPPUNIT_ASSERT_EQUAL(std::size_t{1}, settlement_.finish.size());
-        CPPUNIT_ASSERT_EQUAL(std::size_t{1}, log_->count("its backoff type \"mine\""));
+        CPPUNIT_ASSERT_EQUAL(std::size_t{1}, log_->count("the job's backoff type \"mine\""));
     }
 
     void outcomesThatCountNoAttemptGoBack() {

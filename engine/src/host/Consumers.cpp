@@ -135,7 +135,7 @@ void Consumers::startOne(Worker& worker) {
                    settings.stalledInterval,
                    settings.maxStalledCount,
                    settings.lostJobsInterval);
-    worker.onResumed([this, &worker] { sweeper_.resumed(worker.backend()); });
+    worker.onResumed([this, &worker] { sweeper_.onResumed(worker.backend()); });
     worker.start();
 }
 

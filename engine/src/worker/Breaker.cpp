@@ -16,7 +16,7 @@ int Breaker::allowed(int wanted, Time now) const {
     return !probing_ && now >= until_ ? std::min(wanted, 1) : 0;
 }
 
-void Breaker::claimed(int count) {
+void Breaker::onClaim(int count) {
     if (!closed() && count > 0) {
         probing_ = true;
     }
@@ -26,9 +26,9 @@ Breaker::Time Breaker::nextChange() const {
     return closed() || probing_ ? Time::max() : until_;
 }
 
-bool Breaker::unavailable(std::chrono::milliseconds retryAfter, Time now) {
+bool Breaker::onUnavailable(std::chrono::milliseconds retryAfter, Time now) {
     const bool begins = closed();
-    // Jobs that ran beside the first to fail tell of the same outage: they do not make the wait longer.
+    // Jobs that ran beside the first failure belong to the same outage: they do not make the wait longer.
     if (!begins && !probing_) {
         return false;
     }
@@ -42,7 +42,7 @@ bool Breaker::unavailable(std::chrono::milliseconds retryAfter, Time now) {
     return begins;
 }
 
-std::chrono::milliseconds Breaker::worked(Time now) {
+std::chrono::milliseconds Breaker::onSuccess(Time now) {
     if (closed()) {
         return std::chrono::milliseconds(0);
     }
@@ -51,7 +51,7 @@ std::chrono::milliseconds Breaker::worked(Time now) {
     return std::chrono::duration_cast<std::chrono::milliseconds>(now - began_);
 }
 
-void Breaker::probeReturned() {
+void Breaker::onProbeReturned() {
     probing_ = false;
 }
 

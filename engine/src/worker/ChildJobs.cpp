@@ -4,14 +4,14 @@
 
 #include <Poco/Exception.h>
 
-#include "core/OptionsCheck.h"
 #include "core/JsonText.h"
+#include "core/OptionsCheck.h"
 
 namespace drover {
 
 namespace {
 
-/// What a child's failure does to its parent: the option, and its short name inside the hash field `parent`.
+/// The effect of a child's failure on its parent: the option, and its short name inside the hash field `parent`.
 constexpr std::array<std::pair<std::string_view, std::string_view>, 4> kFailureFlags{
     {{"failParentOnFailure", "fpof"},
      {"continueParentOnFailure", "cpof"},
@@ -37,7 +37,7 @@ std::string readChild(std::string_view json,
                       ChildJob& child) {
     const auto members = splitJsonObject(json);
     if (!members) {
-        return "is no object";
+        return "is not an object";
     }
     std::string queue = parent.queue;
     JobOptions options;
@@ -47,7 +47,7 @@ std::string readChild(std::string_view json,
         if (member == "queue" || member == "name") {
             const auto text = parseJsonString(value);
             if (!text) {
-                return "has a \"" + member + "\" that is no string";
+                return "has a \"" + member + "\" that is not a string";
             }
             (member == "queue" ? queue : child.item.name) = *text;
             named = named || member == "name";
@@ -95,7 +95,7 @@ std::optional<std::vector<ChildJob>> parseChildren(std::string_view json,
                                                    std::string& problem) {
     const auto elements = splitJsonArray(json);
     if (!elements) {
-        problem = "the children are no JSON array";
+        problem = "the children are not a JSON array";
         return std::nullopt;
     }
     std::vector<ChildJob> children(elements->size());

@@ -17,9 +17,9 @@ struct ChildJob {
     AddItem item;
 };
 
-/// Reads what a handler gave to add_children: a JSON array of {"queue": qualified name, "name": string, "data": any,
-/// "opts": object}. Without "queue" a child goes to its parent's own.
-/// std::nullopt, and why in `problem`, if it is anything else or an option is out of range.
+/// Parses the argument of add_children: a JSON array of {"queue": qualified name, "name": string, "data": any,
+/// "opts": object}. Without "queue" a child goes to its parent's queue.
+/// Returns std::nullopt, with the reason in `problem`, for any other text or an option out of range.
 [[nodiscard]] std::optional<std::vector<ChildJob>> parseChildren(std::string_view json,
                                                                  const ClaimedJob& parent,
                                                                  std::int64_t nowMs,

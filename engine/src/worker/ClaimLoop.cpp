@@ -5,9 +5,9 @@
 #include <poll.h>
 #include <utility>
 
-#include <Poco/Logger.h>
 #include <Poco/UUIDGenerator.h>
 
+#include "core/JobFields.h"
 #include "drover/Exceptions.h"
 #include "drover/Failpoint.h"
 
@@ -23,10 +23,6 @@ constexpr std::chrono::seconds kLongestWait{1};
 constexpr int kRunsAtOnce = 3;
 /// For how long a job that cannot run now is delayed, so that it does not stand in front of other jobs.
 constexpr std::int64_t kPutOffMs = 1000;
-
-Poco::Logger& logger() {
-    return Poco::Logger::get("worker");
-}
 
 std::int64_t ms(std::chrono::steady_clock::duration duration) {
     return std::chrono::duration_cast<std::chrono::milliseconds>(duration).count();
@@ -45,11 +41,9 @@ bool iterate(SchedulerIterator& scheduler,
         const Iteration iteration = scheduler.iterate(*clients.lease(), job, clock.wallMs());
         return iteration.state != Iteration::State::Unreadable;
     } catch (const Exception& error) {
-        logger().warning(
-            "job %s of %s: the next job of its scheduler could not be made (%s); put back",
-            job.id,
-            job.queue,
-            error.message());
+        Log("worker").warning("the scheduler's next job could not be made (" + error.message() +
+                                  "); this one goes back",
+                              fieldsOf(job));
         return false;
     }
 }
@@ -85,6 +79,7 @@ ClaimLoop::ClaimLoop(WorkerSettings settings,
       policy_(limitsOf(settings_)),
       servedNames_(handlers_.router().servedNames()),
       tokenPrefix_(Poco::UUIDGenerator::defaultGenerator().createRandom().toString() + ":"),
+      log_("worker", {.queue = settings_.name, .worker = settings_.workerName}),
       problems_(clock_),
       failures_(settings_.name, clock_),
       unserved_(clock_),
@@ -119,14 +114,12 @@ void ClaimLoop::run() {
         try {
             step();
         } catch (const RedisIoException&) {
-            // Logged when the outage began. The settlement keeps the outcomes, sends calls without reply again, and
-            // recognises jobs that such a call had settled.
+            // Logged when the outage began. The settlement holds the outcomes; calls without reply are sent again, and a job
+            // that such a call had settled is recognised.
             waitForRedis(redis_.nextAttempt());
         } catch (const Exception& error) {
-            logger().error("queue %s: %s; left alone for %Ld s",
-                           settings_.name,
-                           error.message(),
-                           static_cast<Poco::Int64>(kQuarantine.count()));
+            log_.error(error.message() + "; the queue is left alone for " +
+                       std::to_string(kQuarantine.count()) + " s");
             waitForRedis(clock_.monotonic() + kQuarantine);
         }
     }
@@ -197,11 +190,9 @@ void ClaimLoop::gather() {
                 settle(run, now);
             } catch (const std::exception& error) {
                 // One outcome without an entry must not cost its neighbours theirs, nor hold its job for ever.
-                logger().error("job %s of %s: %s; it is tried again in %Ld ms",
-                               run->job().id,
-                               run->job().queue,
-                               std::string(error.what()),
-                               static_cast<Poco::Int64>(kPutOffMs));
+                log_.error(std::string(error.what()) + "; the job is tried again in " +
+                               std::to_string(kPutOffMs) + " ms",
+                           fieldsOf(run->job()));
                 settlement_.giveBack(run, clock_.wallMs() + kPutOffMs, false);
             }
         }
@@ -255,9 +246,8 @@ void ClaimLoop::recoverClaims() {
         const LostClaims::Recovered recovered = lostClaims_.recoverNext(redis_);
         report(recovered.problems);
         if (recovered.jobs > 0) {
-            logger().information("%s: %z jobs of a claim whose reply was lost went back to wait",
-                                 backend_.keys().qualifiedName(),
-                                 recovered.jobs);
+            log_.information(std::to_string(recovered.jobs) +
+                             " jobs of a claim whose reply was lost went back to wait");
             outlook_.expectJobs();
         }
         policy_.onLost(recovered.asked);
@@ -293,15 +283,14 @@ void ClaimLoop::conclude(const SettledRun& settled) {
             break;
         case Verdict::Kind::DoneBefore:
             held_.remove(run);
-            logger().debug("%s: %s; the earlier call, whose reply was lost, had done it",
-                           run.job().queue,
-                           verdict.message);
+            log_.debug(verdict.message + "; the earlier call, whose reply was lost, had done it",
+                       fieldsOf(run.job()));
             break;
         case Verdict::Kind::Lost:
             run.cancel(CancelReason::Lost);
             held_.remove(run);
             ++counters_.lost;
-            logger().warning("%s: %s; the outcome is discarded", run.job().queue, verdict.message);
+            log_.warning(verdict.message + "; the outcome is discarded", fieldsOf(run.job()));
             break;
         case Verdict::Kind::RunAgain: {
             // The job runs again at once, and finds its children's results. A handler that waits for children which it never
@@ -374,7 +363,7 @@ void ClaimLoop::onAnswer(AdvanceCalls::Answer answer) {
             failpoint("claimed-unread");
         }
         policy_.onAnswer(answer.enoughBytes, answer.took);
-        counters_.unserved += unserved_.report(backend_.keys().qualifiedName(), result.unserved());
+        counters_.unserved += unserved_.report(settings_.name, result.unserved());
         QueueOutlook::Claim claim;
         claim.more = answer.full() || result.more();
         claim.nextDelayedMs = result.nextDelayedMs;
@@ -517,13 +506,10 @@ int ClaimLoop::capacity(const ClaimPolicy::Load& load, Time now) {
     if (policy_.isFull(load)) {
         if (outlook_.mayFindJobs() && held_.bytes() >= settings_.maxBytes &&
             !std::exchange(fullLogged_, true)) {
-            logger().warning(
-                "%s: the %d jobs held have %Ld bytes, the limit is %Ld (maxBytes); further ones "
-                "are claimed as these end",
-                backend_.keys().qualifiedName(),
-                load.held,
-                static_cast<Poco::Int64>(load.bytes),
-                static_cast<Poco::Int64>(settings_.maxBytes));
+            log_.warning("the " + std::to_string(load.held) + " jobs held have " +
+                         std::to_string(load.bytes) + " bytes, the limit is " +
+                         std::to_string(settings_.maxBytes) +
+                         " (maxBytes); further ones are claimed as these end");
         }
         return 0;
     }
@@ -533,7 +519,7 @@ int ClaimLoop::capacity(const ClaimPolicy::Load& load, Time now) {
 
 void ClaimLoop::report(const std::vector<JobProblem>& problems) {
     if (!problems.empty()) {
-        counters_.setAside += problems_.report(backend_.keys().qualifiedName(), problems);
+        counters_.setAside += problems_.report(settings_.name, problems);
     }
 }
 

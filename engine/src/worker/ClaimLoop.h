@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "core/Clock.h"
+#include "core/Log.h"
 #include "queue/QueueBackend.h"
 #include "redis/ClientPool.h"
 #include "worker/AdvanceCalls.h"
@@ -35,7 +36,7 @@
 
 namespace drover {
 
-/// Passes the jobs of one queue from Redis to the handlers and their outcomes back, until it is told to end.
+/// Passes the jobs of one queue from Redis to the handlers and their outcomes back, until stop() or drain().
 ///
 /// While nothing is to do the loop waits at once for the queue's marker and for outcomes of its handlers. One call of
 /// `advance` then finishes, promotes and claims; under load the next call is on its way before the loop goes through the
@@ -45,7 +46,7 @@ namespace drover {
 ///     Redis -> AdvanceCalls::Answer -> Intake -> HandlerSet -> HandlerPool
 ///     replies -> SettledRun -> Verdict: let go, or once more into the Settlement
 ///
-/// An outage of Redis costs nothing but time: the settlement keeps outcomes and sends them again.
+/// An outage of Redis costs nothing but time: the settlement holds outcomes until Redis is back.
 /// Threads: connect(), run() and close() on the worker's thread; the rest from any, onResumed() before run().
 class ClaimLoop {
 public:
@@ -155,6 +156,7 @@ private:
     const std::string tokenPrefix_;
     std::uint64_t tokens_ = 0;
 
+    const Log log_;
     ProblemLog problems_;
     FailureLog failures_;
     UnservedNames unserved_;

@@ -48,7 +48,7 @@ ClaimPolicy::Time ClaimPolicy::nextChange() const {
 }
 
 void ClaimPolicy::onBatch(int jobs, int most, std::chrono::nanoseconds took) {
-    // Of a batch that is not full it is not known whether more jobs would take longer: the worst is assumed.
+    // More jobs might make a batch that is not full longer, or not: assume that they do.
     const auto full =
         std::min<std::chrono::nanoseconds>(took, std::chrono::hours(1)) * most / std::max(jobs, 1);
     // Up at once and down slowly: a few long jobs among short ones count.

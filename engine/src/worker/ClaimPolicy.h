@@ -9,33 +9,34 @@ namespace drover {
 
 /// Decides how many jobs, and how many bytes of them, a worker claims.
 ///
-/// Held ahead is only what begins within half of `unstartedMax`, as far as the last batches tell: many short jobs, none of
-/// long ones, for which a claim takes what idle threads begin at once. Jobs that did not begin in time all the same, since they run alone or belong to another handler than the one
-/// with idle threads, bound what is held to what was at work; the bound is lifted step by step, more slowly each time.
-/// A claim whose reply is lost or slow makes the next one smaller, quick ones make it larger again.
+/// A worker holds only as many jobs ahead as begin within half of `unstartedMax`, by the time that the last batches took:
+/// many short jobs, no long ones. Of long jobs a claim has as many as idle threads begin at once.
+/// Jobs may miss that time all the same: they run alone, or belong to another handler than the idle one. They bound the
+/// jobs held to the number that was at work; the bound is lifted step by step, more slowly each time.
+/// A claim whose reply is lost or slow makes the next one smaller; quick replies make it larger again.
 /// No I/O, no clock of its own. Threads: one at a time.
 class ClaimPolicy {
 public:
     using Time = Clock::Monotonic;
 
     static constexpr int kMostJobs = 256;  ///< Per claim: a script holds up every other client.
-    static constexpr std::int64_t kMostBytes = 8 << 20;  ///< Per claim, one job more not counted.
+    static constexpr std::int64_t kMostBytes = 8 << 20;  ///< Per claim, the last job not counted.
     static constexpr std::int64_t kFirstBytes = 1 << 20;
     /// A claim whose reply takes longer is made smaller.
     static constexpr std::chrono::milliseconds kSlow{1000};
 
-    /// How long a batch is taken to last before the first one has ended: too long for holding jobs ahead by default.
+    /// The assumed length of a batch before the first one has ended: too long to hold jobs ahead by default.
     static constexpr std::chrono::milliseconds kUnknown{300};
 
-    /// What is configured.
+    /// The configured limits.
     struct Limits {
         int concurrency;  ///< Most jobs held.
         std::chrono::milliseconds unstartedMax;
         std::int64_t maxBytes;  ///< Most bytes of jobs held, the job that passes them included.
     };
-    /// What the worker has, claims under way counted as if they found all that they ask for.
+    /// The jobs that a worker has, and has under way: a claim counts as if it had all jobs that it may have.
     struct Load {
-        int slots;           ///< How many jobs all threads take at once.
+        int slots;           ///< How many jobs all threads run at once.
         int ready;           ///< Of them, those of idle threads.
         int unstarted;       ///< Jobs that wait for a thread.
         int held;            ///< All jobs, those at work included.
@@ -43,7 +44,7 @@ public:
     };
 
     explicit ClaimPolicy(const Limits& limits) : limits_(limits), bound_(limits.concurrency) {}
-    /// Changes what is configured; what was learned stays.
+    /// Changes the limits; the measurements stay.
     void change(const Limits& limits);
 
     /// Returns how many jobs may be claimed now, as far as bytes allow it at least one of them: see isFull().
@@ -52,10 +53,10 @@ public:
     [[nodiscard]] std::int64_t bytes(const Load& load) const;
     /// Returns true if the jobs held have so many bytes that none may be claimed.
     [[nodiscard]] bool isFull(const Load& load) const;
-    /// When jobs() may grow by itself; Time::max() if it does not.
+    /// Returns when jobs() may grow by itself; Time::max() if it does not.
     [[nodiscard]] Time nextChange() const;
 
-    /// A thread is through with a batch of `jobs`, of `most` that it may have.
+    /// A thread has run a batch of `jobs`, of `most` that it may have.
     void onBatch(int jobs, int most, std::chrono::nanoseconds took);
     /// Jobs were handed back that had not begun in time, while `atWork` others were held.
     void onHandedBack(int atWork, Time now);

@@ -3,6 +3,7 @@
 #include <chrono>
 #include <string>
 
+#include "core/Log.h"
 #include "worker/JobRun.h"
 #include "worker/LineLimit.h"
 
@@ -17,9 +18,9 @@ class FailureLog {
 public:
     static constexpr LineLimit::Rule kRule{20, std::chrono::seconds(10)};
 
-    /// `clock` must outlive this object. `queue` is the name on the wire.
-    FailureLog(std::string queue, const Clock& clock)
-        : queue_(std::move(queue)), limit_(clock, kRule) {}
+    /// `clock` must outlive this object. `queue` is the queue's own name.
+    FailureLog(const std::string& queue, const Clock& clock)
+        : log_("worker", {.queue = queue}), limit_(clock, kRule) {}
 
     /// Logs a job that failed for good, or counts it.
     void report(const JobRun& run);
@@ -29,12 +30,12 @@ public:
     /// Returns true if the handler decided that the job cannot be done (sold out): an outcome of the business rather than
     /// a fault, and one that may come thousands of times a second.
     [[nodiscard]] static bool isDecision(const JobRun& run);
-    /// Returns "job 7 of bull:mail (name "send") failed for good after 3 of 3 attempts: no route to host", with the reason
-    /// in one line of at most 300 bytes.
+    /// Returns "the job failed for good after 3 of 3 attempts: no route to host", with the reason in one line of at most 300
+    /// bytes.
     [[nodiscard]] static std::string describe(const JobRun& run);
 
 private:
-    const std::string queue_;
+    const Log log_;
     LineLimit limit_;
 };
 

@@ -101,7 +101,7 @@ HandlerPool::Load HandlerPool::load() const {
 void HandlerPool::run() {
     std::unique_ptr<HandlerInstance> instance;
     try {
-        // On this thread: a handler may keep thread-affine things such as a database session.
+        // On this thread: a handler may have thread-affine state such as a database session.
         instance = type_->create();
     } catch (...) {
         const std::lock_guard lock(mutex_);

@@ -100,7 +100,7 @@ std::vector<std::shared_ptr<JobRun>> HandlerRouter::submit(
         const int allowed = route->breaker.allowed(static_cast<int>(mine.size()), now);
         refused.insert(refused.end(), mine.begin() + allowed, mine.end());
         mine.resize(static_cast<std::size_t>(allowed));
-        route->breaker.claimed(allowed);
+        route->breaker.onClaim(allowed);
         if (!mine.empty()) {
             route->pool.submit(std::move(mine));
         }

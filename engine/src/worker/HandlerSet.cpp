@@ -4,22 +4,24 @@
 #include <iterator>
 #include <utility>
 
-#include <Poco/Logger.h>
-
 namespace drover {
 
 namespace {
 
-Poco::Logger& logger() {
-    return Poco::Logger::get("worker");
+/// Returns the plugin's part of "<plugin>/<handler>".
+std::string pluginOf(const HandlerType& type) {
+    return type.name().substr(0, type.name().find('/'));
 }
 
 }  // namespace
 
 HandlerSet::HandlerSet(std::vector<std::shared_ptr<HandlerType>> handlers,
                        const HandlerLimits& limits,
-                       OutcomeInbox& inbox)
-    : inbox_(inbox), router_(std::make_shared<HandlerRouter>(std::move(handlers), limits, inbox)) {}
+                       OutcomeInbox& inbox,
+                       Log log)
+    : log_(std::move(log)),
+      inbox_(inbox),
+      router_(std::make_shared<HandlerRouter>(std::move(handlers), limits, inbox)) {}
 
 std::shared_ptr<HandlerRouter> HandlerSet::prepare(
     std::vector<std::shared_ptr<HandlerType>> handlers, const HandlerLimits& limits) const {
@@ -113,7 +115,7 @@ HandlerSet::Runs HandlerSet::popUnstarted(std::chrono::milliseconds unstartedMax
         all.insert(all.end(),
                    std::make_move_iterator(unstarted.begin()),
                    std::make_move_iterator(unstarted.end()));
-        route->breaker.probeReturned();
+        route->breaker.onProbeReturned();
     }
     return all;
 }
@@ -137,26 +139,26 @@ HandlerSet::Reaction HandlerSet::onOutcome(const JobRun& run, Time now) {
     if (route == nullptr) {
         return reaction;
     }
+    const HandlerType& type = route->pool.type();
     const JobOutcome& outcome = run.outcome();
     if (outcome.kind == JobOutcome::Kind::Unavailable) {
         route->trouble = outcome.text;
-        if (route->breaker.unavailable(std::chrono::milliseconds(outcome.ms), now)) {
-            logger().warning(
-                "handler %s is unavailable: %s; claiming is paused, one job at a time probes",
-                route->pool.type().name(),
-                outcome.text);
+        if (route->breaker.onUnavailable(std::chrono::milliseconds(outcome.ms), now)) {
+            log_.warning("handler " + type.name() + " is unavailable: " + outcome.text +
+                             "; claiming is paused, one job at a time probes",
+                         {.plugin = pluginOf(type)});
         }
         reaction.handBack = route->pool.popUnstarted();
         updateTrouble();
     } else if (outcome.kind == JobOutcome::Kind::Unset ||
                outcome.kind == JobOutcome::Kind::Delayed) {
         // A delayed job shows nothing about the infrastructure: the handler may have delayed it because of an outage.
-        route->breaker.probeReturned();
+        route->breaker.onProbeReturned();
     } else if (!route->breaker.closed()) {
-        const auto outage = route->breaker.worked(now);
-        logger().information("handler %s works again after %Ld ms",
-                             route->pool.type().name(),
-                             static_cast<Poco::Int64>(outage.count()));
+        const auto outage = route->breaker.onSuccess(now);
+        log_.information("handler " + type.name() + " works again after " +
+                             std::to_string(outage.count()) + " ms",
+                         {.plugin = pluginOf(type)});
         reaction.recovered = true;
         updateTrouble();
     }
@@ -165,7 +167,7 @@ HandlerSet::Reaction HandlerSet::onOutcome(const JobRun& run, Time now) {
 
 void HandlerSet::onLost(const JobRun& run) {
     if (Route* const route = routeOf(run)) {
-        route->breaker.probeReturned();
+        route->breaker.onProbeReturned();
     }
 }
 

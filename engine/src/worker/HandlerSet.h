@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "core/Clock.h"
+#include "core/Log.h"
 #include "worker/HandlerRouter.h"
 #include "worker/OutcomeInbox.h"
 #include "worker/WorkerSettings.h"
@@ -28,14 +29,15 @@ public:
         WorkerSettings settings;
     };
 
-    /// `inbox` must outlive this object.
+    /// `inbox` must outlive this object. `log` names the queue.
     HandlerSet(std::vector<std::shared_ptr<HandlerType>> handlers,
                const HandlerLimits& limits,
-               OutcomeInbox& inbox);
+               OutcomeInbox& inbox,
+               Log log);
 
     /// Makes the handlers' instances. Before the claim loop runs. Throws PluginException if a plugin refuses.
     void start() { router_->start(); }
-    /// Makes the instances of handlers that are to take the place of the present ones; handlers that stay keep theirs.
+    /// Makes the instances of handlers that are to take the place of the present ones; handlers that stay have theirs already.
     /// Throws PluginException if a plugin refuses; then nothing has changed.
     [[nodiscard]] std::shared_ptr<HandlerRouter> prepare(
         std::vector<std::shared_ptr<HandlerType>> handlers, const HandlerLimits& limits) const;
@@ -60,7 +62,7 @@ public:
     /// Returns the jobs that have not begun, of each handler where the oldest was claimed `unstartedMax` ago; zero: of all.
     [[nodiscard]] Runs popUnstarted(std::chrono::milliseconds unstartedMax, Time now);
 
-    /// What follows from the outcome of one job.
+    /// The consequences of one job's outcome.
     struct Reaction {
         Runs handBack;  ///< The handler became unavailable: jobs of it that have not begun.
         bool recovered = false;  ///< The handler is available again.
@@ -83,6 +85,7 @@ private:
     [[nodiscard]] Route* routeOf(const JobRun& run) const;
     void updateTrouble();
 
+    const Log log_;
     OutcomeInbox& inbox_;
     mutable std::mutex mutex_;  ///< The loop holds it to change what other threads read.
     std::shared_ptr<HandlerRouter> router_;

@@ -3,7 +3,8 @@
 #include <utility>
 
 #include <Poco/Exception.h>
-#include <Poco/Logger.h>
+
+#include "core/JobFields.h"
 
 namespace drover {
 
@@ -66,11 +67,9 @@ std::shared_ptr<const JobOptions> Intake::optionsOf(const ClaimedJob& job) {
         cachedOptionsText_ = job.opts;
         return cachedOptions_;
     } catch (const Poco::Exception& error) {
-        Poco::Logger::get("worker").warning(
-            "job %s of %s has options that cannot be read (%s); the defaults apply",
-            job.id,
-            job.queue,
-            error.message());
+        Log("worker").warning(
+            "the job's options cannot be read (" + error.message() + "); the defaults apply",
+            fieldsOf(job));
         return std::make_shared<const JobOptions>();
     }
 }

@@ -2,8 +2,7 @@
 
 #include <vector>
 
-#include <Poco/Logger.h>
-
+#include "core/JobFields.h"
 #include "core/JsonText.h"
 #include "drover/Exceptions.h"
 #include "worker/ChildJobs.h"
@@ -18,7 +17,7 @@ HostStatus JobCalls::call(const ClaimedJob& job, Call call) const {
         return HostStatus::Unavailable;
     } catch (const Exception& error) {
         // Nothing is thrown into a plugin.
-        Poco::Logger::get("worker").error("job %s of %s: %s", job.id, job.queue, error.message());
+        Log("worker").error(error.message(), fieldsOf(job));
         return HostStatus::Unavailable;
     }
 }
@@ -57,8 +56,7 @@ HostStatus JobCalls::addChildren(const ClaimedJob& job,
     std::string problem;
     const auto children = parseChildren(childrenJson, job, nowMs, problem);
     if (!children) {
-        Poco::Logger::get("worker").error(
-            "job %s of %s: add_children: %s", job.id, job.queue, problem);
+        Log("worker").error("add_children: " + problem, fieldsOf(job));
         return HostStatus::Argument;
     }
     ids = "[";

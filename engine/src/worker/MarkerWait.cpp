@@ -89,7 +89,7 @@ MarkerWait::Woken MarkerWait::check() {
             try {
                 redis_->require(*reply, "BZPOPMIN", backend_.keys().marker);
             } catch (const RedisIoException&) {
-                // Told when it began.
+                // Logged when the outage began.
             } catch (const Exception& error) {
                 lost(error.message());
             }
@@ -101,12 +101,12 @@ MarkerWait::Woken MarkerWait::check() {
         // The score is a due time in ms, possibly with a fraction; 0 is "there may be a job now".
         const auto due =
             saturatedInteger(strtodC(std::string(reply->at(2).text()).c_str(), nullptr));
-        // A score that is not a time says nothing about when: look.
+        // A score that is not a time has no due time: look.
         if (due <= 0 || due == std::numeric_limits<std::int64_t>::max() ||
             due - clock_.wallMs() < 1) {
             return Woken::Look;
         }
-        // An earlier due time that was known before stays: the popped marker may be a later one.
+        // An earlier due time stays: the popped marker may belong to a later job.
         if (nextDelayedMs_ == 0 || due < nextDelayedMs_) {
             nextDelayedMs_ = due;
         }
@@ -123,13 +123,13 @@ void MarkerWait::disarm(RedisClient& commands) {
     }
     try {
         Connection& link = redis_->connection();
-        // A reply that is on its way is read; if there is none, dropping the connection ends the block in Redis.
+        // Reads a reply that is on its way; without one, dropping the connection ends the block in Redis.
         if (const std::optional<Reply> reply = link.tryReceive(); reply && reply->size() >= 3) {
             backend_.restoreMarker(commands, reply->at(1).text(), reply->at(2).text());
         }
     } catch (const Exception&) {
-        // Nothing to restore then: other workers look by themselves after their own timeout. It is the end of the worker's
-        // thread, so nothing may leave it.
+        // Nothing to restore then: other workers look by themselves after their own timeout. This is the end of the worker's
+        // thread: an exception must not leave it.
     }
     armed_ = false;
     redis_->drop();

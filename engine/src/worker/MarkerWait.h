@@ -10,7 +10,7 @@
 
 namespace drover {
 
-/// The blocking half of a worker: BZPOPMIN on the queue's marker, on a connection of its own, armed ahead of the wait.
+/// Waits for the queue's marker by BZPOPMIN, on a connection of its own, which is armed ahead of the wait.
 ///
 /// Liveness is progress (docs/pitfalls.md#r8): a reply, be it a marker or a timeout, must come within the block's time and a margin; else the
 /// connection counts as dead and is replaced. Source: docs/wire-format.md#marker.
@@ -27,21 +27,21 @@ public:
     /// Does nothing while Redis is away.
     void arm(std::int64_t nextDelayedMs, std::chrono::milliseconds drainDelay);
     [[nodiscard]] bool armed() const { return armed_; }
-    /// For poll(); -1 if it is not armed.
+    /// For poll(); -1 unless armed.
     [[nodiscard]] int fd();
-    /// When poll() should return at the latest: the watchdog, or the next attempt to connect.
+    /// Returns when poll() should return at the latest: the watchdog, or the next attempt to connect.
     [[nodiscard]] Time deadline() const;
 
     enum class Woken {
-        No,  ///< Nothing came yet.
-        Look,  ///< Fetch now: a marker was popped, or the block timed out, or the connection was lost.
-        Later  ///< A marker for a delayed job was popped; nextDelayedMs() tells when it is due.
+        No,  ///< No reply has come yet.
+        Look,  ///< Claim now: a marker was popped, or the block timed out, or the connection was lost.
+        Later  ///< A marker for a delayed job was popped; nextDelayedMs() has its due time.
     };
-    /// Reads what came.
+    /// Reads the reply, if one has come.
     Woken check();
     [[nodiscard]] std::int64_t nextDelayedMs() const { return nextDelayedMs_; }
 
-    /// Takes the block back. A marker that was popped meanwhile and not used is put back, so that it wakes another worker.
+    /// Ends the block. Puts a marker back that was popped meanwhile and not used, so that it wakes another worker.
     void disarm(RedisClient& commands);
 
 private:

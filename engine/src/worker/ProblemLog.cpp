@@ -1,6 +1,6 @@
 #include "worker/ProblemLog.h"
 
-#include <Poco/Logger.h>
+#include "core/Log.h"
 
 namespace drover {
 
@@ -9,9 +9,9 @@ std::uint64_t ProblemLog::report(const std::string& queue,
     if (problems.empty()) {
         return 0;
     }
-    Poco::Logger& logger = Poco::Logger::get("worker");
+    const Log log("worker", {.queue = queue});
     if (const std::size_t withheld = limit_.popWithheld(); withheld > 0) {
-        logger.error("%s: %z more jobs were set aside in the minute before", queue, withheld);
+        log.error(std::to_string(withheld) + " more jobs were set aside in the minute before");
     }
     std::uint64_t jobs = 0;
     for (const JobProblem& problem : problems) {
@@ -20,9 +20,9 @@ std::uint64_t ProblemLog::report(const std::string& queue,
             continue;
         }
         if (problem.id.empty()) {
-            logger.error("%s: %s", queue, problem.text);
+            log.error(problem.text);
         } else {
-            logger.error("job %s of %s: %s; it is set aside", problem.id, queue, problem.text);
+            log.error(problem.text + "; the job is set aside", {.job = problem.id});
         }
     }
     return jobs;

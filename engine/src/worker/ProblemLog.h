@@ -21,7 +21,7 @@ public:
     /// `clock` must outlive this object.
     explicit ProblemLog(const Clock& clock) : limit_(clock, kRule) {}
 
-    /// Logs the problems of one call. Returns how many of them concern a job.
+    /// Logs the problems of one call. `queue` is the queue's own name. Returns how many of them concern a job.
     std::uint64_t report(const std::string& queue, const std::vector<JobProblem>& problems);
 
 private:

@@ -16,7 +16,7 @@ class QueueOutlook {
 public:
     using Time = Clock::Monotonic;
 
-    /// What a claim reported.
+    /// The report of a claim.
     struct Claim {
         bool more = false;               ///< Further jobs may be there.
         std::int64_t nextDelayedMs = 0;  ///< Epoch; 0: no delayed job.

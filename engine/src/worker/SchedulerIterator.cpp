@@ -4,8 +4,8 @@
 #include <cctype>
 
 #include <Poco/Exception.h>
-#include <Poco/Logger.h>
 
+#include "core/JobFields.h"
 #include "core/JsonText.h"
 #include "core/NodeNumber.h"
 #include "core/SchedulerSlots.h"
@@ -14,7 +14,7 @@ namespace drover {
 
 namespace {
 
-/// Of 5.48.1, where it may be 2097152.
+/// The lowest priority of 5.48.1.
 constexpr std::int64_t kLowestPriority = 2097152;
 
 void appendMember(std::string& out, std::string_view name, std::string_view value) {
@@ -22,8 +22,8 @@ void appendMember(std::string& out, std::string_view name, std::string_view valu
     out.append(":").append(value).append(",");
 }
 
-/// As BullMQ writes them, which fills in options as it reads a job.
-void takeOption(std::string_view name, std::string_view value, SchedulerItem& item) {
+/// Adds an option as BullMQ writes it, which fills in options as it reads a job.
+void addOption(std::string_view name, std::string_view value, SchedulerItem& item) {
     const bool isNumber = !value.empty() && (value[0] == '-' || std::isdigit(value[0]) != 0);
     if (name == "backoff" && isNumber) {
         appendMember(
@@ -33,8 +33,8 @@ void takeOption(std::string_view name, std::string_view value, SchedulerItem& it
     }
 }
 
-/// The job's opts.repeat for the script: what the next job takes over, with the count raised.
-void takeRepeat(std::string_view json, const Schedule& schedule, SchedulerItem& item) {
+/// Adds the job's opts.repeat for the script: the members that the next job inherits, with the count raised.
+void addRepeat(std::string_view json, const Schedule& schedule, SchedulerItem& item) {
     item.pattern = schedule.everyMs == 0 && !schedule.pattern.empty();
     item.everyMs = schedule.everyMs;
     const auto members = splitJsonObject(json);
@@ -55,7 +55,7 @@ Iteration SchedulerIterator::tryToIterate(RedisClient& redis,
                                           std::int64_t nowMs) const {
     const auto members = splitJsonObject(job.opts);
     if (!members) {
-        return {Iteration::State::Failed, "its job's opts are no JSON object"};
+        return {Iteration::State::Failed, "its job's opts are not a JSON object"};
     }
     SchedulerItem item;
     item.scheduler = job.scheduler;
@@ -67,12 +67,12 @@ Iteration SchedulerIterator::tryToIterate(RedisClient& redis,
         if (name == "repeat") {
             schedule = parseSchedule(value);
             if (schedule) {
-                takeRepeat(value, *schedule, item);
+                addRepeat(value, *schedule, item);
             }
         } else if (name == "prevMillis") {
             item.prevMillis = wholePart(nodeNumber(value));
         } else if (name != "jobId" && name != "delay" && name != "timestamp") {
-            takeOption(name, value, item);
+            addOption(name, value, item);
             hasAttempts = hasAttempts || name == "attempts";
             if (name == "priority") {
                 item.priority = static_cast<int>(
@@ -83,7 +83,7 @@ Iteration SchedulerIterator::tryToIterate(RedisClient& redis,
         }
     }
     if (!hasAttempts) {
-        takeOption("attempts", "0", item);
+        addOption("attempts", "0", item);
     }
     if (!schedule) {
         return {Iteration::State::Failed, "its job's opts have no repeat"};
@@ -116,32 +116,25 @@ Iteration SchedulerIterator::iterate(RedisClient& redis,
                                      const ClaimedJob& job,
                                      std::int64_t nowMs) {
     Iteration iteration = tryToIterate(redis, job, nowMs);
-    Poco::Logger& logger = Poco::Logger::get("worker");
+    const Log log("worker", fieldsOf(job));
     if (iteration.state == Iteration::State::Legacy && isNews(job.scheduler)) {
-        logger.warning(
-            "job %s of %s: \"%s\" is a repeatable job of 5.x without a scheduler; it runs, and is "
-            "not repeated from here",
-            job.id,
-            job.queue,
-            job.scheduler);
+        log.warning(
+            "\"" + job.scheduler +
+            "\" is a repeatable job of 5.x without a scheduler; it runs, and is not repeated "
+            "from here");
     } else if (iteration.state == Iteration::State::Unreadable && isNews(job.scheduler)) {
-        logger.warning(
-            "scheduler \"%s\" of %s: its next run cannot be told here (%s); its jobs go back, for "
-            "a "
-            "worker with a repeat strategy that can",
-            job.scheduler,
-            job.queue,
-            iteration.text);
+        log.warning("the next run of the scheduler \"" + job.scheduler +
+                    "\" cannot be computed here (" + iteration.text +
+                    "); its jobs go back, for a worker with a repeat strategy of its own");
     } else if (iteration.state == Iteration::State::Failed && isNews(job.scheduler)) {
-        logger.error(
-            "scheduler \"%s\" of %s stands still: %s", job.scheduler, job.queue, iteration.text);
+        log.error("the scheduler \"" + job.scheduler + "\" stands still: " + iteration.text);
     }
     return iteration;
 }
 
 bool SchedulerIterator::isNews(const std::string& scheduler) {
     const std::lock_guard lock(mutex_);
-    return told_.insert(scheduler).second;
+    return logged_.insert(scheduler).second;
 }
 
 }  // namespace drover

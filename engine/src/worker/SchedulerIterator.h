@@ -9,29 +9,29 @@
 
 namespace drover {
 
-/// What became of a scheduler when one of its jobs was taken.
+/// The result of an attempt to make a scheduler's next job.
 struct Iteration {
     enum class State {
         Done,     ///< The next job is there.
-        Nothing,  ///< No next job is due: the scheduler is gone, over, or has gone on already.
+        Nothing,  ///< No next job is due: the scheduler is gone, over, or has moved on already.
         Legacy,   ///< A repeatable job of 5.x, which this engine does not repeat.
-        Unreadable,  ///< Only a worker with a repeat strategy of its own can tell the next run; nothing was changed.
-        Failed  ///< The scheduler stands still; `text` says why.
+        Unreadable,  ///< Only a worker with a repeat strategy of its own can compute the next run; nothing has changed.
+        Failed  ///< The scheduler stands still; `text` has the reason.
     };
     State state = State::Nothing;
     std::string text;  ///< Done: the id of the next job.
 };
 
-/// Keeps job schedulers going: whoever takes a job of one makes the next, before the job runs. Retries of the same job and
-/// jobs taken again after a stall make none.
+/// Makes the next job of a scheduler when one of its jobs is claimed, before that job runs. A retry of the same job, or a
+/// claim after a stall, makes none.
 /// Threads: any, each with its own client.
 class SchedulerIterator {
 public:
     /// `backend` must outlive this object.
     explicit SchedulerIterator(const QueueBackend& backend) : backend_(backend) {}
 
-    /// For a job with a scheduler. Logs what stands still and what is not repeated, once per scheduler.
-    /// Throws as QueueBackend does when Redis is away; it is safe to ask again.
+    /// Makes the next job of the claimed job's scheduler. Logs, once per scheduler, that it stands still or is not repeated.
+    /// Throws as QueueBackend does when Redis is away; it is safe to call again.
     Iteration iterate(RedisClient& redis, const ClaimedJob& job, std::int64_t nowMs);
 
 private:
@@ -40,7 +40,7 @@ private:
 
     const QueueBackend& backend_;
     std::mutex mutex_;
-    std::set<std::string> told_;
+    std::set<std::string> logged_;  ///< Schedulers.
 };
 
 }  // namespace drover

@@ -16,8 +16,8 @@ struct SettledRun {
     Ending ending = Ending::Completed;
     /// A reply was lost before: the script may have settled the run already.
     bool sentBefore = false;
-    int code =
-        0;  ///< 0: done; 1: no child is pending, nothing moved; negative: an error of the contract.
+    /// 0: done; 1: no child is pending, nothing moved; negative: an error code (docs/wire-format.md#codes).
+    int code = 0;
 };
 
 /// States what follows from the reply to a settled run.
@@ -34,7 +34,7 @@ struct Verdict {
     JobOutcome instead{};
 };
 
-/// Decides by the code. No I/O. Throws ScriptException for a code that the contract does not have.
+/// Decides by the code. No I/O. Throws ScriptException for an unknown negative code.
 [[nodiscard]] Verdict verdictOf(const SettledRun& settled);
 
 }  // namespace drover

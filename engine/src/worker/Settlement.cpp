@@ -2,8 +2,7 @@
 
 #include <algorithm>
 
-#include <Poco/Logger.h>
-
+#include "core/JobFields.h"
 #include "core/JsonText.h"
 #include "core/Random.h"
 
@@ -97,12 +96,10 @@ void Settlement::add(const std::shared_ptr<JobRun>& run,
             childrenWait.push_back({run, {job.id, job.token}});
             break;
         case JobOutcome::Kind::Unset:
-            Poco::Logger::get("worker").warning(
-                "job %s of %s came back from its handler without an outcome; it is tried again in "
-                "%Ld ms",
-                job.id,
-                job.queue,
-                static_cast<Poco::Int64>(kUndecidedDelayMs));
+            Log("worker").warning(
+                "the handler returned without an outcome for the job, which is tried again in " +
+                    std::to_string(kUndecidedDelayMs) + " ms",
+                fieldsOf(job));
             giveBack(run, nowMs + kUndecidedDelayMs, false);
             break;
     }
@@ -128,12 +125,10 @@ FailureDecision decideFailure(const JobRun& run, double random, int maxStartedAt
                 0};  // The handler had returned before the job failed: it decided on no backoff.
     }
     if (!run.customBackoffMs()) {
-        Poco::Logger::get("worker").warning(
-            "job %s of %s: its backoff type \"%s\" is neither built in nor known to its "
-            "handler; it is not retried",
-            job.id,
-            job.queue,
-            options.backoff->type);
+        Log("worker").warning("the job's backoff type \"" + options.backoff->type +
+                                  "\" is neither built in nor known to the handler; the job is "
+                                  "not retried",
+                              fieldsOf(job));
         return {};
     }
     return *run.customBackoffMs() < 0 ? FailureDecision{}

@@ -21,7 +21,7 @@ struct Pending {
     bool sentBefore = false;  ///< A reply was lost: the script may have run already.
 };
 
-/// Gathers what Redis has to be told about jobs between two calls, over an outage if need be.
+/// Gathers the outcomes that Redis is to get, between two calls and over an outage.
 ///
 /// No I/O. Threads: the claim loop's only.
 class Settlement {

@@ -2,7 +2,7 @@
 
 #include <iterator>
 
-#include <Poco/Logger.h>
+#include "core/JobFields.h"
 
 namespace drover {
 
@@ -13,11 +13,10 @@ std::size_t UnservedNames::report(const std::string& queue,
         all += jobs;
     }
     for (const auto& [name, jobs] : add(names)) {
-        Poco::Logger::get("worker").warning(
-            "%s: no handler here serves the name %s; %z jobs delayed for a peer",
-            queue,
-            name.empty() ? "of further jobs" : "\"" + name + "\"",
-            jobs);
+        Log("worker").warning((name.empty() ? "no handler here serves further names; "
+                                            : "no handler here serves the job's name; ") +
+                                  std::to_string(jobs) + " jobs are delayed for a peer",
+                              {.queue = queue, .jobName = oneLine(name)});
     }
     return all;
 }

@@ -29,7 +29,8 @@ public:
     /// `clock` must outlive this object.
     explicit UnservedNames(const Clock& clock) : clock_(clock), further_(clock, kRule) {}
 
-    /// Counts jobs by their name, and logs the lines that are due. Returns how many jobs there were.
+    /// Counts jobs by their name, and logs the lines that are due. `queue` is the queue's own name. Returns how many jobs
+    /// there were.
     std::size_t report(const std::string& queue,
                        const std::vector<std::pair<std::string, std::size_t>>& names);
     /// Counts jobs by their name; returns the lines that are due.

@@ -28,7 +28,7 @@ namespace drover {
 /// Threads: every method may be called from any thread, prepare() and replaceHandlers() from one.
 class Worker {
 public:
-    /// What a worker has done since it started, and whether it makes progress.
+    /// The counts since the worker started, and whether it makes progress.
     struct Stats {
         std::uint64_t claimed = 0, completed = 0, failed = 0, retried = 0, handedBack = 0, lost = 0,
                       unserved = 0, setAside = 0;
@@ -69,7 +69,7 @@ public:
     void stop();
 
     using Change = HandlerSet::Change;
-    /// Makes the instances of handlers that are to take the place of the present ones; handlers that stay keep theirs.
+    /// Makes the instances of handlers that are to take the place of the present ones; handlers that stay have theirs.
     /// `handlers` may be empty. See reloaded() for the settings that count.
     /// Throws PluginException if a plugin refuses; then nothing has changed.
     [[nodiscard]] Change prepare(std::vector<std::shared_ptr<HandlerType>> handlers,

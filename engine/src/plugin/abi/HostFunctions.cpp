@@ -7,8 +7,8 @@
 
 #include <Poco/Exception.h>
 
+#include "core/JobFields.h"
 #include "core/JsonText.h"
-#include "core/Log.h"
 #include "drover/AbiText.h"
 
 namespace drover {
@@ -20,7 +20,7 @@ using abi::view;
 void complain(const char* operation, const RunningJob& job, const std::string& what) noexcept {
     try {
         Log("plugin").error("host call " + std::string(operation) + ": " + what,
-                            {.queue = job.job().queue, .job = job.job().id});
+                            fieldsOf(job.job()));
     } catch (...) {
         // A log that cannot be written must not become an exception in a plugin.
     }

@@ -15,8 +15,8 @@
 #include <Poco/Message.h>
 
 #include "core/Guarded.h"
+#include "core/JobFields.h"
 #include "core/JsonText.h"
-#include "core/Log.h"
 #include "core/Random.h"
 #include "drover/Exceptions.h"
 #include "plugin/abi/ConfigKeys.h"
@@ -104,10 +104,6 @@ public:
     }
 
 private:
-    static LogFields fieldsOf(const ClaimedJob& job) {
-        return {.queue = job.queue, .job = job.id, .jobName = job.name};
-    }
-
     template <typename Body>
     void guarded(const char* operation, Body body) noexcept {
         try {
@@ -141,7 +137,7 @@ private:
                 ? "ran a job"
                 : "ran " + std::to_string(jobs.size()) + " jobs; those without outcome run again",
             jobs.size() == 1 ? fieldsOf(jobs.front()->job())
-                             : LogFields{.queue = jobs.front()->job().queue});
+                             : LogFields{.queue = queueNameOf(jobs.front()->job().queue)});
         if (death.empty()) {
             return;
         }

@@ -3,8 +3,7 @@
 #include <algorithm>
 #include <utility>
 
-#include <Poco/Logger.h>
-
+#include "core/JobFields.h"
 #include "worker/upkeep/CancelListener.h"
 
 namespace drover {
@@ -30,10 +29,10 @@ void renew(RedisClient& redis,
         }
         for (const std::size_t position : result.lost) {
             const auto& [id, token] = locks[from + position];
-            // A job that ended between the list and the call has no lock any more either: it is not held, not lost.
+            // A job that ended between the list and the call has no lock any more either: cancel() does not find it.
             if (held.cancel(id, token, CancelReason::Lost)) {
-                Poco::Logger::get("worker").warning(
-                    "job %s of %s: its lock is lost; its cancel token is set", id, queue);
+                Log("worker").warning("the job's lock is lost; its cancel token is set",
+                                      {.queue = queueNameOf(queue), .job = id});
             }
         }
     }
@@ -42,13 +41,13 @@ void renew(RedisClient& redis,
 }  // namespace
 
 LockKeeper::LockKeeper(std::unique_ptr<RedisClient> redis, const Clock& clock)
-    : clock_(clock), rounds_("lock-keeper", std::move(redis), clock) {}
+    : clock_(clock), thread_("lock-keeper", std::move(redis), clock) {}
 
 void LockKeeper::watch(const QueueBackend& backend,
                        HeldJobs& held,
                        std::chrono::milliseconds lockDuration) {
     const auto interval = lockDuration / 2;
-    rounds_.add(
+    thread_.add(
         [this, &backend, &held, lockDuration, interval](RedisClient& redis) {
             const auto next = clock_.monotonic() + interval;
             renew(redis, backend, held, lockDuration);

@@ -10,12 +10,12 @@
 
 namespace drover {
 
-/// Renews the locks of all jobs that this process holds, one call per queue, from the claim until the outcome is told:
+/// Renews the locks of all jobs that this process holds, one call per queue, from the claim until Redis has the outcome:
 /// also while draining.
 ///
 /// Renews at half the lock duration: one lost round trip then still leaves time before a job counts as stalled. A lock
-/// that is gone sets the job's cancel token, and so does somebody's wish to cancel the job, which the renewal reads; a
-/// renewal that Redis refuses or does not answer is tried again and loses nothing.
+/// that is gone sets the job's cancel token, and so does a request to cancel the job, which the renewal reads. A renewal
+/// that Redis refuses or does not answer is tried again and loses nothing.
 /// Threads: one of its own; the public methods from any.
 class LockKeeper {
 public:
@@ -23,12 +23,12 @@ public:
 
     /// Both references must live until stop().
     void watch(const QueueBackend& backend, HeldJobs& held, std::chrono::milliseconds lockDuration);
-    void start() { rounds_.start(); }
-    void stop() { rounds_.stop(); }
+    void start() { thread_.start(); }
+    void stop() { thread_.stop(); }
 
 private:
     const Clock& clock_;
-    PeriodicThread rounds_;
+    PeriodicThread thread_;
 };
 
 }  // namespace drover

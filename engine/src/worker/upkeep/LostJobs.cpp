@@ -11,7 +11,7 @@ namespace {
 constexpr std::size_t kPerCall = 500;
 constexpr std::int64_t kIdsPerRead = 10000;
 
-/// A pattern of SCAN that matches the text and what follows it.
+/// Returns a pattern of SCAN for keys that begin with the text.
 std::string startingWith(const std::string& text) {
     std::string pattern;
     for (const char c : text) {

@@ -11,21 +11,21 @@
 
 namespace drover {
 
-/// One search for jobs of a queue that have a hash and are in no state, which puts them back.
+/// Searches a queue once for jobs that have a hash and are in no state, and puts them back.
 ///
 /// Reads the ids of all states once, then walks the keyspace page by page; a script checks each candidate again before it
-/// moves it. A job that was added after the search began is left to the next one.
-/// Threads: one. Every method throws RedisIoException when Redis is away; the search can go on afterwards.
+/// moves it. A job that was added after the search began is left to the next search.
+/// Every method throws RedisIoException when Redis is away; the search can go on afterwards. Threads: one.
 class LostJobsSearch {
 public:
-    /// `backend` must outlive it. `nowMs` is when the search begins.
+    /// `backend` must outlive it. The search begins at `nowMs`.
     LostJobsSearch(const QueueBackend& backend, std::int64_t nowMs);
 
-    /// Looks at up to `pages` pages of a thousand keys. Returns whether the search is complete.
+    /// Reads up to `pages` pages of a thousand keys. Returns whether the search is complete.
     bool step(RedisClient& redis, int pages, std::int64_t nowMs);
 
     [[nodiscard]] std::size_t rescued() const { return rescued_; }
-    /// Jobs that could not be brought back since the last call.
+    /// Returns the jobs that could not be put back since the last call.
     [[nodiscard]] std::vector<JobProblem> popProblems();
 
 private:

@@ -3,9 +3,8 @@
 #include <algorithm>
 #include <utility>
 
-#include <Poco/Logger.h>
-
 #include "core/Guarded.h"
+#include "core/Log.h"
 #include "drover/Exceptions.h"
 
 namespace drover {
@@ -27,17 +26,17 @@ PeriodicThread::~PeriodicThread() {
     stop();
 }
 
-std::size_t PeriodicThread::add(Visit visit, std::chrono::milliseconds interval, Time due) {
+std::size_t PeriodicThread::add(Work work, std::chrono::milliseconds interval, Time due) {
     const std::lock_guard lock(mutex_);
-    stops_.push_back({std::move(visit), interval, due});
+    tasks_.push_back({std::move(work), interval, due});
     woken_ = true;
     changed_.notify_all();
-    return stops_.size() - 1;
+    return tasks_.size() - 1;
 }
 
-void PeriodicThread::visitNow(std::size_t number) {
+void PeriodicThread::runNow(std::size_t number) {
     const std::lock_guard lock(mutex_);
-    stops_[number].due = clock_.monotonic();
+    tasks_[number].due = clock_.monotonic();
     woken_ = true;
     changed_.notify_all();
 }
@@ -69,34 +68,34 @@ void PeriodicThread::loop() {
     std::unique_lock lock(mutex_);
     while (!stopping_) {
         Time wake = clock_.monotonic() + kLongestWait;
-        for (std::size_t i = 0; i < stops_.size() && !stopping_; ++i) {
-            Stop& stop = stops_[i];
-            if (const Time due = stop.due; clock_.monotonic() >= due) {
+        for (std::size_t i = 0; i < tasks_.size() && !stopping_; ++i) {
+            Task& task = tasks_[i];
+            if (const Time due = task.due; clock_.monotonic() >= due) {
                 lock.unlock();
-                const Time next = visit(stop);
+                const Time next = run(task);
                 lock.lock();
-                // Else somebody asked for it meanwhile.
-                if (stop.due == due) {
-                    stop.due = next;
+                // Else runNow() has made the task due meanwhile.
+                if (task.due == due) {
+                    task.due = next;
                 }
             }
-            wake = std::min(wake, stop.due);
+            wake = std::min(wake, task.due);
         }
         changed_.wait_until(lock, wake, [this] { return stopping_ || woken_; });
         woken_ = false;
     }
 }
 
-PeriodicThread::Time PeriodicThread::visit(const Stop& stop) {
-    const Time next = clock_.monotonic() + stop.interval;
+PeriodicThread::Time PeriodicThread::run(const Task& task) {
+    const Time next = clock_.monotonic() + task.interval;
     try {
-        return stop.visit(*redis_);
+        return task.work(*redis_);
     } catch (const RedisIoException&) {
         return std::max(redis_->nextAttempt(), clock_.monotonic() + kShortestPause);
     } catch (const Poco::Exception& error) {
-        Poco::Logger::get("worker").error(name_ + ": " + error.message());
+        Log("worker").error(name_ + ": " + error.message());
     } catch (const std::exception& error) {
-        Poco::Logger::get("worker").error(name_ + ": " + error.what());
+        Log("worker").error(name_ + ": " + error.what());
     }
     return next;
 }

@@ -14,49 +14,49 @@
 
 namespace drover {
 
-/// A thread that comes by each queue when it is due, for what looks after all queues of a process.
+/// Runs periodic maintenance of many queues on one thread.
 ///
-/// A visit that Redis refuses or does not answer is repeated as soon as the client may, other queues meanwhile; any other
-/// error is logged, and the next visit is an interval later.
-/// Threads: one of its own, on which the visits run; the public methods from any.
+/// A task that Redis refuses or does not answer runs again as soon as the client may try, other tasks meanwhile. Any other
+/// error is logged, and the task runs again an interval later.
+/// Threads: one of its own, on which the tasks run; the public methods from any.
 class PeriodicThread {
 public:
     using Time = Clock::Monotonic;
-    /// Returns when it is due again.
-    using Visit = std::function<Time(RedisClient&)>;
+    /// Does the work once; returns when it is due again.
+    using Work = std::function<Time(RedisClient&)>;
 
-    /// `name` is the thread's, and stands in front of what is logged.
+    /// `name` is the thread's, and begins its log lines.
     PeriodicThread(std::string name, std::unique_ptr<RedisClient> redis, const Clock& clock);
     ~PeriodicThread();
     PeriodicThread(const PeriodicThread&) = delete;
     PeriodicThread& operator=(const PeriodicThread&) = delete;
 
-    /// What `visit` refers to must live until stop(). Returns a number for visitNow().
-    std::size_t add(Visit visit, std::chrono::milliseconds interval, Time due);
-    /// Makes a visit due; if it runs just now, once more after that.
-    void visitNow(std::size_t number);
+    /// Adds a task. All that `work` refers to must live until stop(). Returns a number for runNow().
+    std::size_t add(Work work, std::chrono::milliseconds interval, Time due);
+    /// Makes a task due; a task that runs at the moment runs once more after that.
+    void runNow(std::size_t number);
     void start();
     void stop();
     [[nodiscard]] bool stopping() const;
 
 private:
-    struct Stop {
-        Visit visit;
+    struct Task {
+        Work work;
         std::chrono::milliseconds interval;
         Time due;
     };
 
     void loop();
-    /// Returns when the next one is due.
-    Time visit(const Stop& stop);
+    /// Runs the task once; returns when it is due again.
+    Time run(const Task& task);
 
     const std::string name_;
     const std::unique_ptr<RedisClient> redis_;
     const Clock& clock_;
     mutable std::mutex mutex_;
     std::condition_variable changed_;
-    std::deque<Stop> stops_;  ///< Only ever added to: references stay valid.
-    bool woken_ = false;      ///< Something is due sooner than it was.
+    std::deque<Task> tasks_;  ///< Only ever added to: references stay valid.
+    bool woken_ = false;      ///< A task is due sooner than it was.
     bool stopping_ = false;
     std::thread thread_;
 };

@@ -16,10 +16,11 @@
 
 namespace drover {
 
-/// Looks for active jobs whose lock expired, in every queue that this process works, at the moment when the queue's last
-/// check (anybody's) expires. In chunks: one sweep over thousands of jobs would hold up Redis for everybody.
-/// Looks also for jobs that are in no state (LostJobsSearch), one process of Drover at a time: in each queue once in
-/// `lostInterval`; in one that 5.x clients share, who lose jobs, once in `interval` and when the queue is seen resumed.
+/// Puts active jobs whose lock expired back to wait, in every queue that this process works, at the moment when the queue's
+/// last check (of any worker) expires. In chunks: one sweep over thousands of jobs would hold up every client of Redis.
+///
+/// Searches also for jobs that are in no state (LostJobsSearch), one process of Drover at a time: each queue once in
+/// `lostInterval`. A queue that 5.x clients share, who lose jobs, is searched once in `interval` and when it is resumed.
 /// Threads: one of its own; the public methods from any.
 class StalledSweeper {
 public:
@@ -30,10 +31,10 @@ public:
                std::chrono::milliseconds interval,
                int maxStalledCount,
                std::chrono::milliseconds lostInterval = std::chrono::minutes(10));
-    /// Somebody has resumed a queue that 5.x clients share: what they lost of it is looked for now.
-    void resumed(const QueueBackend& backend);
-    void start() { rounds_.start(); }
-    void stop() { rounds_.stop(); }
+    /// Searches a queue that 5.x clients share, and that a client has resumed, for jobs that they lost: now.
+    void onResumed(const QueueBackend& backend);
+    void start() { thread_.start(); }
+    void stop() { thread_.stop(); }
 
 private:
     struct Watched {
@@ -48,20 +49,20 @@ private:
         const int maxStalledCount;
         const std::chrono::milliseconds lostInterval;
         std::optional<LostJobsSearch> search;  ///< Under way.
-        std::size_t round = 0;
-        std::atomic<bool> lookForLost{false};  ///< Before the interval is over.
+        std::size_t task = 0;
+        std::atomic<bool> searchNow{false};  ///< Before the interval is over.
     };
 
     /// Returns when this queue's next check is due.
     PeriodicThread::Time sweep(RedisClient& redis, Watched& watched);
-    /// Goes on with the search for lost jobs, or begins one that is due. Returns whether it is under way.
-    bool lookForLost(RedisClient& redis, Watched& watched, bool shared);
+    /// Goes on with the search for lost jobs, or begins a search that is due. Returns whether it is still under way.
+    bool searchLost(RedisClient& redis, Watched& watched, bool shared);
 
     const RedisClock clock_;
-    ProblemLog problems_;  ///< Of the thread.
+    ProblemLog problems_;  ///< The thread's only.
     std::mutex mutex_;
     std::deque<Watched> watched_;  ///< Only ever added to: references stay valid.
-    PeriodicThread rounds_;        ///< Ends before what its thread looks at.
+    PeriodicThread thread_;        ///< Ends before the members that its tasks use.
 };
 
 }  // namespace drover
