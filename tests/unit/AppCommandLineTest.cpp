@@ -74,8 +74,8 @@ std::string proposals(const std::string& words) {
 /// Command lines are parsed by the table of commands, which also makes help, man page and completion.
 class AppCommandLineTest : public CppUnit::TestFixture {
     CPPUNIT_TEST_SUITE(AppCommandLineTest);
-    CPPUNIT_TEST(optionsAreTakenInBothForms);
-    CPPUNIT_TEST(whatIsWrongIsNamedWithTheNearest);
+    CPPUNIT_TEST(optionsAreParsedInBothForms);
+    CPPUNIT_TEST(mistakesNameTheNearestWord);
     CPPUNIT_TEST(aSecretInAnUnknownOptionIsNotRepeated);
     CPPUNIT_TEST(everyCommandHasHelp);
     CPPUNIT_TEST(everyFileOfACommandHasARow);
@@ -85,7 +85,7 @@ class AppCommandLineTest : public CppUnit::TestFixture {
     CPPUNIT_TEST_SUITE_END();
 
 public:
-    void optionsAreTakenInBothForms() {
+    void optionsAreParsedInBothForms() {
         const CommandLine line = parse({"config",
                                         "show",
                                         "--config",
@@ -111,7 +111,7 @@ public:
         CPPUNIT_ASSERT_EQUAL(std::string("src"), made.value(optionOf("plugin new", "dir")));
     }
 
-    void whatIsWrongIsNamedWithTheNearest() {
+    void mistakesNameTheNearestWord() {
         const std::vector<std::pair<Args, std::string>> cases = {
             {{}, "a command is missing"},
             {{"rnu"}, "unknown command rnu; did you mean run?"},

@@ -8,7 +8,7 @@ namespace drover::cli {
 
 namespace options {
 
-inline constexpr Option kSocket{"socket", "PATH", "asks the process that listens there"};
+inline constexpr Option kSocket{"socket", "PATH", "the control socket of the process"};
 
 }  // namespace options
 

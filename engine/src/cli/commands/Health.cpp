@@ -40,7 +40,7 @@ class Health : public Command {
 public:
     Health()
         : Command({"health",
-                   "asks a running process whether it is fit for work",
+                   "reports whether a running process is fit for work",
                    configOptions({options::kSocket, options::kJson})}) {}
 
     [[nodiscard]] ExitCode run(const Invocation& call) const override {

@@ -65,7 +65,7 @@ class PluginList : public Command {
 public:
     PluginList()
         : Command({"plugin list",
-                   "asks a running process for its handler plugins",
+                   "lists the handler plugins of a running process",
                    configOptions({options::kSocket, options::kJson})}) {}
 
     [[nodiscard]] ExitCode run(const Invocation& call) const override {
