@@ -54,7 +54,7 @@ std::string networkPromise(Kind kind, Way way, bool redis) {
                    "looked up.";
         case Kind::Duplicate:
             if (way == Way::ToServer && redis) {
-                return "A request that a middlebox says twice may make a second job: it gets an "
+                return "A request that a middlebox sends twice may make a second job: it gets an "
                        "outcome of its own, "
                        "and never a second seat.";
             }
@@ -69,7 +69,7 @@ std::string networkPromise(Kind kind, Way way, bool redis) {
             return "100 kB/s in small portions: the deadline counts from the last progress, and "
                    "work goes on.";
         case Kind::BlackHole:
-            return server + " that " + (way == Way::ToServer ? "hears" : "says") +
+            return server + " that " + (way == Way::ToServer ? "receives" : "sends") +
                    " nothing: 503 instead of hanging; what arrives late takes effect once.";
     }
     return "";

@@ -24,7 +24,7 @@ public:
     void set(const std::string& name, ConfigValue value) { variables_[name] = std::move(value); }
 
     /// Returns the value of a key. The address of a service, which a scheduler sets under the same name
-    /// (REDIS_PORT=tcp://...), is not a value.
+    /// (REDIS_PORT=tcp://..., docs/pitfalls.md#r10), is not a value.
     [[nodiscard]] std::optional<ConfigValue> find(const std::string& key,
                                                   const ConfigSchema& schema) const;
 

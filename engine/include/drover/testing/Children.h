@@ -17,7 +17,7 @@ inline bool isOptions(const JsonView& json) {
     return json.isObject() || (json.isArray() && json.elements().empty());
 }
 
-/// Reads what a handler gave to add_children; std::nullopt: the engine takes none of it.
+/// Reads the children that a handler gave to add_children; std::nullopt: the engine refuses them all.
 inline std::optional<std::vector<Child>> parseChildren(std::string_view json,
                                                        const std::string& parentQueue) {
     const auto all = JsonView::tryParse(json, std::numeric_limits<std::size_t>::max());

@@ -14,7 +14,7 @@
 #include "drover/testing/Host.h"
 #include "drover/testing/Instance.h"
 
-/// What the plugin that is linked into this program exports. Needed only by a test that names it.
+/// The export of the plugin that is linked into this program. Needed only by a test that names it.
 extern "C" DROVER_EXPORT const drover_plugin_descriptor* drover_plugin(void) noexcept;
 
 namespace drover::testing {
@@ -22,7 +22,7 @@ namespace drover::testing {
 /// A plugin, set up as the engine does it at its start. Outlives its instances.
 class Plugin {
 public:
-    /// `config`: values of the plugin's keys, by the names that it declares; the others have their defaults.
+    /// `config`: values of the plugin's keys, by the names that it declares; other keys have their defaults.
     /// Throws std::invalid_argument for a value that does not fit, std::runtime_error if the plugin is of another ABI or
     /// its init refuses. `drover plugin check` looks at the rest of a descriptor.
     explicit Plugin(const drover_plugin_descriptor* descriptor,
