@@ -36,9 +36,6 @@ class SchedulerSlotsTest : public CppUnit::TestFixture {
     CPPUNIT_TEST(cronGoesOnFromTheLaterOfNowAndThePreviousRun);
     CPPUNIT_TEST(immediatelyIsTheFirstRunAlone);
     CPPUNIT_TEST(aBadPatternOrZoneIsNamed);
-    CPPUNIT_TEST(everyFollowsItsPreviousRun);
-    CPPUNIT_TEST(everyLeavesOutWhatIsPastAndKeepsItsOffset);
-    CPPUNIT_TEST(everyBeginsAtItsStartOrItsOffsetOrNow);
     CPPUNIT_TEST(limitAndEndAreOver);
     CPPUNIT_TEST(repeatOptionsAreReadAsTheyAreStored);
     CPPUNIT_TEST(repeatOptionsOfBullmq5AreRead);
@@ -78,30 +75,6 @@ public:
         schedule.tz = "Mars/Olympus";
         CPPUNIT_ASSERT_THROW(static_cast<void>(nextCron(schedule, "", 0, kNow)),
                              Poco::InvalidArgumentException);
-    }
-
-    void everyFollowsItsPreviousRun() {
-        CPPUNIT_ASSERT_EQUAL(std::int64_t{12000}, nextEvery(every(2000), 10000, 10050));
-        CPPUNIT_ASSERT_EQUAL(std::int64_t{12000}, nextEvery(every(2000), 10000, 12000));
-        CPPUNIT_ASSERT_EQUAL(std::int64_t{12345}, nextEvery(every(2000, 345), 10345, 10350));
-    }
-
-    void everyLeavesOutWhatIsPastAndKeepsItsOffset() {
-        CPPUNIT_ASSERT_EQUAL(std::int64_t{23000}, nextEvery(every(10000, 3000), 3000, 20001));
-        CPPUNIT_ASSERT_EQUAL(std::int64_t{33000}, nextEvery(every(10000, 3000), 3000, 23000));
-        CPPUNIT_ASSERT_EQUAL(std::int64_t{33000}, nextEvery(every(10000, 3000), 3000, 29999));
-        CPPUNIT_ASSERT_EQUAL(std::int64_t{30000}, nextEvery(every(10000), 3000, 20001));
-    }
-
-    void everyBeginsAtItsStartOrItsOffsetOrNow() {
-        CPPUNIT_ASSERT_EQUAL(std::int64_t{20500}, firstEvery(every(10000), 20500));
-        CPPUNIT_ASSERT_EQUAL(std::int64_t{23000}, firstEvery(every(10000, 3000), 20500));
-        CPPUNIT_ASSERT_EQUAL(std::int64_t{33000}, firstEvery(every(10000, 3000), 23000));
-        Schedule later = every(10000, 3000);
-        later.startMs = 41000;
-        CPPUNIT_ASSERT_EQUAL(std::int64_t{41000}, firstEvery(later, 20500));
-        CPPUNIT_ASSERT_EQUAL(std::int64_t{50000}, firstEvery(later, 50000));
-        CPPUNIT_ASSERT_EQUAL(std::int64_t{1000}, offsetOf(41000, 10000));
     }
 
     void limitAndEndAreOver() {

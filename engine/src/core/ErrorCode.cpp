@@ -15,34 +15,6 @@ std::optional<ErrorCode> errorCodeOf(std::int64_t scriptNumber) {
     return static_cast<ErrorCode>(scriptNumber);
 }
 
-const char* toString(ErrorCode code) {
-    switch (code) {
-        case ErrorCode::JobNotExist:
-            return "JobNotExist";
-        case ErrorCode::JobLockNotExist:
-            return "JobLockNotExist";
-        case ErrorCode::JobNotInState:
-            return "JobNotInState";
-        case ErrorCode::JobPendingChildren:
-            return "JobPendingChildren";
-        case ErrorCode::ParentJobNotExist:
-            return "ParentJobNotExist";
-        case ErrorCode::JobLockMismatch:
-            return "JobLockMismatch";
-        case ErrorCode::ParentJobCannotBeReplaced:
-            return "ParentJobCannotBeReplaced";
-        case ErrorCode::JobBelongsToJobScheduler:
-            return "JobBelongsToJobScheduler";
-        case ErrorCode::JobHasFailedChildren:
-            return "JobHasFailedChildren";
-        case ErrorCode::SchedulerJobIdCollision:
-            return "SchedulerJobIdCollision";
-        case ErrorCode::SchedulerJobSlotsBusy:
-            return "SchedulerJobSlotsBusy";
-    }
-    return "Unknown";
-}
-
 std::string errorMessage(ErrorCode code, const ErrorContext& context) {
     const std::string job(context.jobId);
     const std::string parent(context.parentKey);

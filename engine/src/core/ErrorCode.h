@@ -35,9 +35,6 @@ struct ErrorContext {
 /// Throws ScriptException for a negative number that is not a code.
 [[nodiscard]] std::optional<ErrorCode> errorCodeOf(std::int64_t scriptNumber);
 
-/// "JobNotExist" and so on.
-[[nodiscard]] const char* toString(ErrorCode code);
-
 /// Returns the message as BullMQ words it, so that a search finds the same explanations:
 /// "Missing lock for job 42. moveToFinished".
 [[nodiscard]] std::string errorMessage(ErrorCode code, const ErrorContext& context);

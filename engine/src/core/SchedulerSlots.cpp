@@ -47,12 +47,6 @@ std::string fixedZone(std::int64_t minutes) {
                         static_cast<Poco::Int64>(distance % 60));
 }
 
-/// The moment after now that has the offset.
-std::int64_t slotAfter(const Schedule& schedule, std::int64_t nowMs) {
-    const std::int64_t slot = nowMs - offsetOf(nowMs, schedule.everyMs) + schedule.offsetMs;
-    return slot > nowMs ? slot : slot + schedule.everyMs;
-}
-
 }  // namespace
 
 std::optional<Schedule> parseSchedule(std::string_view json) {
@@ -102,22 +96,6 @@ std::optional<std::int64_t> nextCron(const Schedule& schedule,
     }
     const auto next = cron.next(std::max({nowMs, previousMs, schedule.startMs}), zone);
     return next && schedule.endMs > 0 && *next > schedule.endMs ? std::nullopt : next;
-}
-
-std::int64_t firstEvery(const Schedule& schedule, std::int64_t nowMs) {
-    if (schedule.startMs > 0) {
-        return std::max(schedule.startMs, nowMs);
-    }
-    return schedule.offsetMs > 0 ? slotAfter(schedule, nowMs) : nowMs;
-}
-
-std::int64_t nextEvery(const Schedule& schedule, std::int64_t previousMs, std::int64_t nowMs) {
-    const std::int64_t next = previousMs + schedule.everyMs;
-    return next < nowMs ? slotAfter(schedule, nowMs) : next;
-}
-
-std::int64_t offsetOf(std::int64_t dueMs, std::int64_t everyMs) {
-    return dueMs % everyMs;
 }
 
 }  // namespace drover

@@ -38,16 +38,4 @@ struct Schedule {
                                                    std::int64_t previousMs,
                                                    std::int64_t nowMs);
 
-/// Returns the first run of an `every` schedule: at its start, else at its offset, else now.
-[[nodiscard]] std::int64_t firstEvery(const Schedule& schedule, std::int64_t nowMs);
-
-/// Returns the run after the one at `previousMs`; if that is past, the next one with the same offset. Missed runs are not
-/// made up for. The iteration script computes the same.
-[[nodiscard]] std::int64_t nextEvery(const Schedule& schedule,
-                                     std::int64_t previousMs,
-                                     std::int64_t nowMs);
-
-/// Returns the offset that a run at `dueMs` gives to a schedule without one.
-[[nodiscard]] std::int64_t offsetOf(std::int64_t dueMs, std::int64_t everyMs);
-
 }  // namespace drover
