@@ -63,7 +63,7 @@ void skipBlanks(Reader& reader) {
     }
 }
 
-/// The four digits of \uXXXX; -1 if there are none.
+/// Returns the value of the four digits of \uXXXX; -1 if there are none.
 int readUnit(Reader& reader) {
     int unit = 0;
     for (int i = 0; i < 4; ++i) {
@@ -95,7 +95,7 @@ void appendUtf8(std::string& text, std::uint32_t code) {
     }
 }
 
-/// What follows "\u"; the problem, if there is one. A character beyond U+FFFF is two of them, as in Java.
+/// Parses the part after "\u"; returns the problem, if there is one. A character beyond U+FFFF is two of them, as in Java.
 std::string readUnicode(Reader& reader, std::string& value) {
     const int first = readUnit(reader);
     if (first < 0) {
@@ -171,7 +171,7 @@ std::string readValue(Reader& reader, std::string& problem) {
     return value;
 }
 
-/// The name of a character that looks like nothing or like a blank, at either end of a text: pasted along most likely.
+/// Returns the name of an invisible or blank character at either end of a text, which was pasted by mistake most likely.
 /// Empty if there is none.
 std::string invisibleEnd(const std::string& text) {
     static const std::pair<const char*, const char*> kInvisible[] = {
@@ -204,7 +204,7 @@ std::string place(const std::string& name, int line) {
     return name + ":" + std::to_string(line);
 }
 
-/// Reports what no text file of ours may hold; returns whether the text can be parsed.
+/// Reports bytes that a configuration file must not have. Returns true if the text can be parsed.
 bool checkText(const std::string& text,
                const std::string& name,
                std::vector<std::string>& problems) {
@@ -219,7 +219,7 @@ std::string withoutByteOrderMark(const std::string& text) {
     return text.compare(0, 3, "\xEF\xBB\xBF") == 0 ? text.substr(3) : text;
 }
 
-/// As dotenv has it: with dots and dashes, which no shell takes.
+/// Returns true for a name as dotenv has it: with dots and dashes, which a shell does not accept.
 bool isVariableName(const std::string& name) {
     if (name.empty() || (!Poco::Ascii::isAlpha(name[0]) && name[0] != '_')) {
         return false;
@@ -232,8 +232,8 @@ bool isVariableName(const std::string& name) {
     return true;
 }
 
-/// The value that begins here, of one line or, in quotes, of several; `problem` is set if it is malformed. Reads to the end
-/// of the line.
+/// Reads the value that begins here, of one line or, in quotes, of several, to the end of the line. Sets `problem` if it is
+/// malformed.
 std::string readEnvValue(Reader& reader, std::string& problem) {
     skipBlanks(reader);
     const char quote = reader.atEnd() ? '\0' : reader.peek();
@@ -278,7 +278,7 @@ std::string readEnvValue(Reader& reader, std::string& problem) {
     }
     if (reader.atEnd()) {
         problem = std::string("the closing ") + quote + " is missing";
-        // What follows this line is read as ever, so that its mistakes are told as well.
+        // The lines after this one are read as ever, so that their mistakes are reported as well.
         reader = begin;
         (void)restOfLine();
         return value;

@@ -20,7 +20,7 @@ bool endsWith(const std::string& text, const std::string& end) {
            text.compare(text.size() - end.size(), end.size(), end) == 0;
 }
 
-/// The unit that a key's name ends in; empty: it has none.
+/// Returns the unit that a key's name ends in; empty: none.
 std::string unitOf(const std::string& key) {
     static const std::vector<std::pair<std::string, std::string>> kUnits = {
         {"Ms", "milliseconds"}, {"Us", "microseconds"}, {"Bytes", "bytes"}, {"Mb", "megabytes"}};
@@ -32,7 +32,7 @@ std::string unitOf(const std::string& key) {
     return "";
 }
 
-/// "An integer in [1, 65535], milliseconds; reloaded by HUP."
+/// Returns "An integer in [1, 65535], milliseconds; HUP reloads it."
 std::string facts(const KeySpec& spec) {
     std::string line = spec.expectation();
     line[0] = static_cast<char>(std::toupper(static_cast<unsigned char>(line[0])));
@@ -48,7 +48,7 @@ std::string facts(const KeySpec& spec) {
     return line;
 }
 
-/// A long line as several comment lines.
+/// Returns a long line as several comment lines.
 std::string comment(const std::string& text) {
     constexpr std::size_t kWidth = 110;
     std::string lines;

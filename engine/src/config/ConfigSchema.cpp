@@ -76,7 +76,7 @@ KeySpec withoutDefault(KeySpec spec) {
     return spec;
 }
 
-/// Tells the type of a setting's key by that of the member.
+/// Returns the type of a setting's key by that of the member.
 struct TypeOf {
     KeyType operator()(std::string QueueSettings::* /*member*/) const { return KeyType::Text; }
     KeyType operator()(KeepJobs QueueSettings::* /*member*/) const { return KeyType::Text; }
@@ -103,15 +103,16 @@ std::vector<KeySpec> engineKeys() {
     std::vector<KeySpec> keys = {
         text("environment",
              "dev",
-             "What this installation is for; `prod` turns the Swagger page off."),
+             "The kind of this installation; `prod` turns the Swagger page off."),
         boolean("config.watch",
                 true,
-                "Whether a changed file of --config or --env-file, or one beside a plugin, is "
-                "reloaded when it has been left alone for a moment. HUP reloads as well."),
-        secret(text("redis.url",
-                    "",
-                    "redis://[[user]:password@]host[:port][/database], in place of redis.host and "
-                    "redis.port, and of the others that it names; empty: those count.")),
+                "Whether the process reloads a changed file of --config or --env-file, or one "
+                "beside a plugin, when it has been left alone for a moment. HUP reloads as well."),
+        secret(
+            text("redis.url",
+                 "",
+                 "redis://[[user]:password@]host[:port][/database], in place of redis.host and "
+                 "redis.port, and of each other redis.* key that it has a part for; empty: none.")),
         text("redis.host", "127.0.0.1", "Host name or address of the Redis server."),
         integer("redis.port", 6379, 1, 65535, "Port of the Redis server."),
         text("redis.user", "", "ACL user; empty: the default user."),
@@ -138,14 +139,14 @@ std::vector<KeySpec> engineKeys() {
              "handler plugin of the folder, also those that come later."),
         boolean("plugins.watch",
                 true,
-                "Whether handler plugins that come, change or go are taken up while the process "
-                "runs. HUP looks as well."),
+                "Whether the process loads handler plugins that come or change, and drops those "
+                "that go, while it runs. HUP looks as well."),
         choice(
             "plugins.trust",
             {"owner", "everybody"},
             "owner",
-            "Whose plugin files are loaded: those that only root and the user of the process can "
-            "write or replace, or everybody's, for a mount that nobody else reaches."),
+            "Which plugin files are loaded: those that only root and the user of the process can "
+            "write or replace, or those of every user, for a mount that no other user reaches."),
         list("plugins.allow",
              "SHA-256 sums, in hex, of the plugin files that may be loaded; empty: all."),
         integer("plugins.probeTimeoutMs",
@@ -200,7 +201,8 @@ std::vector<KeySpec> engineKeys() {
         text(
             "control.socket",
             "",
-            "Path of the Unix socket that `drover health` asks; empty: drover-<pid>.sock in the "
+            "Path of the Unix socket for `drover health` and its like; empty: drover-<pid>.sock in "
+            "the "
             "first "
             "of $XDG_RUNTIME_DIR, /run/drover, /tmp, /dev/shm and /var/tmp that can be written to; "
             "`off`: none."),
@@ -250,20 +252,20 @@ bool matches(const std::string& pattern, const std::string& key) {
                });
 }
 
-/// The pattern with the names that `key` has in place of its wildcards.
+/// Returns the pattern with the names that `key` has in place of its wildcards.
 std::string filledFrom(const std::string& pattern, const std::string& key) {
     std::vector<std::string> wanted = segments(pattern);
     const std::vector<std::string> given = segments(key);
     std::string filled;
     for (std::size_t i = 0; i < wanted.size(); ++i) {
-        const bool take = isWildcard(wanted[i]) && i < given.size() && isAlias(given[i]);
-        filled += (i == 0 ? "" : ".") + (take ? given[i] : wanted[i]);
+        const bool isFilled = isWildcard(wanted[i]) && i < given.size() && isAlias(given[i]);
+        filled += (i == 0 ? "" : ".") + (isFilled ? given[i] : wanted[i]);
     }
     return filled;
 }
 
 bool parseInteger(const std::string& text, std::int64_t& value) {
-    // Poco::NumberParser alone would take "1,000" for 1000 and " 5" for 5.
+    // Poco::NumberParser alone would read "1,000" as 1000 and " 5" as 5.
     const std::size_t digits = text.empty() || text[0] != '-' ? 0 : 1;
     if (text.size() == digits ||
         text.find_first_not_of("0123456789", digits) != std::string::npos) {

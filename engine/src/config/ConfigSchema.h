@@ -10,7 +10,7 @@ namespace drover {
 
 enum class KeyType { Text, Integer, Double, Boolean, Choice, List };
 
-/// One configuration key, or a family of them: everything that Drover knows about it.
+/// One configuration key, or a family of keys, with all that Drover knows of it.
 ///
 /// The only source for checking values, refusing unknown keys, `drover config show` and the reference in conf/.
 /// A segment in angle brackets stands for any name without dots: "queue.<alias>.concurrency".
@@ -18,9 +18,9 @@ struct KeySpec {
     std::string pattern;
     KeyType type = KeyType::Text;
     std::optional<std::string> defaultValue;  ///< As in a file; std::nullopt: no value.
-    std::int64_t minimum = 0;                 ///< Of an Integer or Double; both 0: no range.
+    std::int64_t minimum = 0;                 ///< For an Integer or Double; both 0: no range.
     std::int64_t maximum = 0;
-    std::vector<std::string> choices;  ///< Of a Choice.
+    std::vector<std::string> choices;  ///< For a Choice.
     /// Checks a Text further: returns a text that names the cure; empty: accepted. nullptr: any text.
     std::string (*rule)(std::string_view value) = nullptr;
     bool secret = false;      ///< Shown as *** everywhere.
@@ -29,7 +29,7 @@ struct KeySpec {
     std::string sentence;
     std::string owner;  ///< Name of the plugin that declares it; empty: the engine.
 
-    /// What a value must be: "an integer in [1, 65535]", "one of auto, json, text".
+    /// Returns the form of a value: "an integer in [1, 65535]", "one of auto, json, text".
     [[nodiscard]] std::string expectation() const;
     /// Returns what is wrong with `value`: "expected an integer in [1, 65535]"; empty: it is accepted.
     [[nodiscard]] std::string error(const std::string& value) const;
@@ -39,11 +39,11 @@ private:
     [[nodiscard]] bool isOfType(const std::string& value) const;
 };
 
-/// Every key that a process knows: the engine's, and those of plugins as they are declared.
+/// The keys that a process knows: the engine's, and those of plugins as they are declared.
 /// A value; const methods may be called from any thread.
 class ConfigSchema {
 public:
-    /// The engine's own keys.
+    /// Has the engine's own keys.
     ConfigSchema();
 
     /// Adds a plugin's key. A key that exists already (a shared one) stays, and becomes required if `spec` says so.
@@ -51,10 +51,10 @@ public:
     /// Opens a table: every key below "<prefix>." is known, and is Text.
     void addTable(const std::string& prefix);
 
-    /// nullptr: unknown. Keys of tables have no spec.
+    /// Returns nullptr for an unknown key. Keys of tables have no spec.
     [[nodiscard]] const KeySpec* find(const std::string& key) const;
     [[nodiscard]] bool inTable(const std::string& key) const;
-    /// The most similar known key, std::nullopt if nothing is similar.
+    /// Returns the most similar known key, std::nullopt if nothing is similar.
     [[nodiscard]] std::optional<std::string> nearest(const std::string& key) const;
     [[nodiscard]] const std::vector<KeySpec>& specs() const { return specs_; }
 
@@ -63,7 +63,7 @@ private:
     std::vector<std::string> tables_;
 };
 
-/// Splits at commas, trims, leaves out what is empty.
+/// Splits at commas, trims, leaves out empty items.
 [[nodiscard]] std::vector<std::string> splitList(const std::string& text);
 
 }  // namespace drover

@@ -6,7 +6,7 @@ namespace drover {
 
 namespace {
 
-/// Not a key of the service, but of every process: the HTTP front looks at it.
+/// A key of every process, which the HTTP front reads.
 const std::string kEnvironment = "environment";
 
 }  // namespace

@@ -11,8 +11,8 @@
 
 namespace drover {
 
-/// The configuration as one service sees it: its own keys by their short names, and the shared keys by their whole ones.
-/// Keys that it did not declare are not there. `config` must outlive it.
+/// The configuration of one service: its own keys by their short names, and the shared keys by their whole ones. Keys that
+/// it did not declare are not there. `config` must outlive it.
 class PluginConfig : public ServiceConfig {
 public:
     PluginConfig(const Configuration& config, const ServiceDescriptor& descriptor);
@@ -26,7 +26,7 @@ public:
     [[nodiscard]] std::string origin(const std::string& key) const override;
 
 private:
-    /// The whole key; throws Poco::NotFoundException if the service did not declare `key`.
+    /// Returns the whole key. Throws Poco::NotFoundException if the service did not declare `key`.
     [[nodiscard]] std::string whole(const std::string& key) const;
 
     const Configuration& config_;

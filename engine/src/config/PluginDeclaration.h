@@ -10,7 +10,7 @@
 
 namespace drover {
 
-/// What a plugin tells about its configuration, in the form that Configuration wants; copied out of the plugin.
+/// The configuration keys and suggestions of a plugin, copied out of its descriptor.
 struct PluginDeclaration {
     /// The queue settings that a handler suggests for its queue.
     struct Suggestion {
@@ -25,19 +25,19 @@ struct PluginDeclaration {
     std::vector<std::string> tables;  ///< Whole prefixes ("api.route").
     std::vector<Suggestion> suggestions;
 
-    /// The key as a whole: "<plugin>.<name>", or `name` if it is a shared one.
+    /// Returns the whole key: "<plugin>.<name>", or `name` if it is shared.
     [[nodiscard]] static std::string fullKey(const std::string& plugin,
                                              const drover_config_key& key);
-    /// A declared key of the ABI.
+    /// Returns the spec of a declared key of the ABI.
     [[nodiscard]] static KeySpec specOf(const std::string& plugin, const drover_config_key& key);
 
-    /// Of a handler plugin, without suggestions.
+    /// Returns the declaration of a handler plugin, without suggestions.
     [[nodiscard]] static PluginDeclaration of(const drover_plugin_descriptor& descriptor);
-    /// Of a service plugin.
+    /// Returns the declaration of a service plugin.
     [[nodiscard]] static PluginDeclaration of(const ServiceDescriptor& descriptor);
 };
 
-/// Where declarations come from: the plugin loader.
+/// The source of declarations: the plugin loader.
 class PluginCatalog {
 public:
     virtual ~PluginCatalog() = default;

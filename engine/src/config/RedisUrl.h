@@ -5,7 +5,7 @@
 
 namespace drover {
 
-/// Where Redis is, as one text: redis://[[user]:password@]host[:port][/database]. A value.
+/// The address of Redis as one text: redis://[[user]:password@]host[:port][/database]. A value.
 ///
 /// User and password are percent-encoded. An IPv6 address stands in brackets.
 struct RedisUrl {
@@ -15,7 +15,7 @@ struct RedisUrl {
     std::optional<std::string> password;
     std::optional<int> database;
 
-    /// Throws ConfigException with what would be right; never with the password.
+    /// Parses an address. Throws ConfigException, which names the cure and never the password.
     [[nodiscard]] static RedisUrl parse(const std::string& url);
 };
 

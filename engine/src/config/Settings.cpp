@@ -20,7 +20,7 @@ using std::chrono::milliseconds;
 /// The longest path that fits into sockaddr_un, its final NUL left out.
 constexpr std::size_t kMaxSocketPath = sizeof(sockaddr_un{}.sun_path) - 1;
 
-/// Says which key and value is wrong beyond type and range.
+/// Reports a key and its value for a problem beyond type and range.
 void report(std::vector<std::string>& problems,
             const Configuration& config,
             const std::string& key,
@@ -78,7 +78,7 @@ void checkSocket(const Configuration& config, std::vector<std::string>& problems
                "the path " + path + " has " + std::to_string(path.size()) +
                    " bytes, a Unix socket allows " + std::to_string(kMaxSocketPath));
     } else if (!path.empty() && path[0] != '/') {
-        // A relative one would be looked for in another folder by `drover health`.
+        // `drover health` would look for a relative path in another folder.
         report(problems, config, "control.socket", "expected an absolute path, or off");
     }
 }

@@ -13,7 +13,7 @@
 
 namespace drover {
 
-/// How Redis is reached. Keys: redis.*.
+/// The way to Redis. Keys: redis.*.
 struct RedisSettings {
     std::string host;
     int port = 0;
@@ -35,14 +35,14 @@ struct LogSettings {
 struct PluginSettings {
     std::string folder;
     std::vector<std::string> names;  ///< In the order of loading.
-    bool all = false;                ///< Every other handler plugin of the folder, too.
+    bool all = false;                ///< Also every other handler plugin of the folder.
     bool watch = true;
-    bool trustEverybody = false;     ///< Whoever could have written the file.
+    bool trustEverybody = false;     ///< Files that any user may write are loaded as well.
     std::vector<std::string> allow;  ///< SHA-256 in hex; empty: every file.
     std::chrono::milliseconds probeTimeout{0};
 };
 
-/// Everything that the engine itself reads, read once and checked.
+/// The values that the engine itself needs, read once and checked.
 struct Settings {
     std::string environment;
     RedisSettings redis;
@@ -53,9 +53,9 @@ struct Settings {
     std::chrono::milliseconds shutdownGrace{0};
     std::string controlSocket;  ///< Empty: none.
 
-    /// Throws ConfigException with every problem of the configuration, one per line.
+    /// Reads all. Throws ConfigException with every problem of the configuration, one per line.
     [[nodiscard]] static Settings read(const Configuration& config);
-    /// What read() would say, one problem each.
+    /// Returns the problems that read() would throw, one each.
     [[nodiscard]] static std::vector<std::string> check(const Configuration& config);
 
     [[nodiscard]] static RedisSettings redisServer(const Configuration& config);
@@ -63,17 +63,18 @@ struct Settings {
     [[nodiscard]] static QueueSettings queue(const Configuration& config, const std::string& alias);
     [[nodiscard]] static LogSettings logging(const Configuration& config);
     [[nodiscard]] static PluginSettings plugin(const Configuration& config);
-    /// std::nullopt: the plugin's handlers run in threads of the engine.
+    /// Returns std::nullopt if the plugin's handlers run in threads of the engine.
     [[nodiscard]] static std::optional<ProcessIsolation> isolation(const Configuration& config,
                                                                    const std::string& plugin);
 };
 
-/// The folders where sockets without a configured path may live, the first choice first: $XDG_RUNTIME_DIR, /run/drover, /tmp,
-/// /dev/shm, /var/tmp. A process takes the first one that it can write to: an arbitrary user in a container with a read-only
-/// root often has no other than /dev/shm. Who asks a process looks into the folders down to that one.
+/// Returns the folders of sockets without a configured path, the first choice first: $XDG_RUNTIME_DIR, /run/drover, /tmp,
+/// /dev/shm, /var/tmp. A process uses the first one that it can write to: in a container with a read-only root that is often
+/// /dev/shm alone. Clients look for the process in the same order.
 [[nodiscard]] std::vector<std::string> runtimeFolders(
     const std::map<std::string, std::string>& environment);
-/// Why the socket of `settings` is not in the folder of first choice, or not there at all; empty: it is, or it is configured.
+/// Returns why the socket of `settings` is not in the folder of first choice, or not there at all. Empty: it is there, or its
+/// path is configured.
 [[nodiscard]] std::string controlSocketNote(const Settings& settings,
                                             const Configuration& config,
                                             const std::map<std::string, std::string>& environment);

@@ -38,7 +38,7 @@ void requireTrustedNode(const std::string& path, const char* what) {
         throw PluginException(path + ": " + std::strerror(errno));
     }
     requireTrustedOwner(path, what, status);
-    // A group that is ours alone in most installations: who has a umask of 002 makes nothing else.
+    // In most installations the user is alone in its group, and a umask of 002 makes files that the group may write.
     const mode_t others = status.st_gid == ::getegid() ? S_IWOTH : S_IWGRP | S_IWOTH;
     struct statvfs mounted {};
     const bool readOnly =
@@ -58,7 +58,7 @@ void requireTrustedNode(const std::string& path, const char* what) {
 
 void requireTrusted(const std::string& path) {
     requireTrustedNode(path, "the file");
-    // In a sticky folder anybody may make a link, which then only he and the folder's owner may take away.
+    // In a sticky folder any user may make a link, which then only that user and the folder's owner may remove.
     struct stat link {};
     if (::lstat(path.c_str(), &link) == 0 && S_ISLNK(link.st_mode)) {
         requireTrustedOwner(path, "the link", link);

@@ -6,8 +6,7 @@
 
 namespace drover {
 
-/// Which servers, connections, workers and services this process consists of. The one place where everything is wired.
-/// All three must outlive the assembly; every plugin of plugins.load has been opened.
+/// Returns the servers, connections, workers and services that this process consists of, wired together. All three must outlive the assembly; every plugin of plugins.load has been opened.
 [[nodiscard]] Assembly assemble(const Configuration& config,
                                 const Settings& settings,
                                 PluginOpener& plugins);

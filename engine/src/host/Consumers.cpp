@@ -14,7 +14,7 @@ namespace drover {
 
 namespace {
 
-/// How often drain() looks whether the workers are done.
+/// Interval at which drain() checks if the workers have ended.
 constexpr std::chrono::milliseconds kDrainPoll{5};
 /// How long handlers may take to notice that their jobs were cancelled at the end.
 constexpr std::chrono::milliseconds kCancelMoment{250};

@@ -29,7 +29,7 @@ public:
     /// made yet. Throws PluginException.
     [[nodiscard]] Change prepareHandlers(const HandlerRegistry& registry,
                                          const Configuration& config);
-    /// The handlers in force.
+    /// Returns the handlers in force.
     [[nodiscard]] const HandlerRegistry& registry() const { return registry_; }
 
     [[nodiscard]] const std::string& name() const override { return name_; }
@@ -54,7 +54,7 @@ private:
     const RedisOptions redis_;
     const SystemClock clock_;
     const std::shared_ptr<const ScriptRegistry> scripts_;
-    mutable std::mutex mutex_;  ///< Of the list; a worker stays where it is until the end.
+    mutable std::mutex mutex_;  ///< For the list; a worker stays where it is until the end.
     std::vector<std::unique_ptr<Worker>> workers_;
     LockKeeper keeper_;
     CancelListener cancels_;

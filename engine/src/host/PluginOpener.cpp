@@ -17,7 +17,7 @@ PluginSettings settingsOf(const Configuration& config) {
     try {
         return Settings::plugin(config);
     } catch (const ConfigException&) {
-        // Reported with the other values, after the plugins have told theirs.
+        // The check reports it with the other values, when the keys of plugins are known.
         PluginSettings settings;
         settings.folder = config.pluginFolder();
         settings.probeTimeout = std::chrono::seconds(5);
@@ -25,7 +25,7 @@ PluginSettings settingsOf(const Configuration& config) {
     }
 }
 
-/// The options that make another process read the same.
+/// Returns the options that make another process read the same.
 std::vector<std::string> optionsOf(const ConfigSources& sources) {
     std::vector<std::string> options;
     for (const std::string& file : sources.files) {
@@ -71,7 +71,7 @@ PluginOpener::PluginOpener(const Configuration& config, const std::optional<Conf
 
 LoadedPlugin PluginOpener::open(const std::string& file,
                                 const std::optional<LoadedPlugin>& known) const {
-    // As the trial names it.
+    // The trial names the file by this path.
     const std::string path = std::filesystem::absolute(file);
     if (!probe_) {
         return loader_.load(path);

@@ -11,23 +11,23 @@
 
 namespace drover {
 
-/// What a loaded plugin tells about its configuration.
+/// Returns the configuration keys and suggestions of a loaded plugin.
 [[nodiscard]] PluginDeclaration declarationOf(const LoadedPlugin& plugin);
 
-/// How plugins come into this process: checked, tried out, opened; and those that it has from its start, which are asked
-/// for their keys before the configuration is checked. An opened plugin stays in the process.
+/// Checks plugin files, tries them out and opens them. Plugins of the start are opened before the configuration is checked,
+/// since their keys belong to it. An opened plugin stays in the process.
 class PluginOpener : public PluginCatalog {
 public:
-    /// With `trial` every file is first tried out in a child process that has those sources, too.
+    /// With `trial` every file is first tried out in a child process with the same sources.
     PluginOpener(const Configuration& config, const std::optional<ConfigSources>& trial);
 
     [[nodiscard]] PluginDeclaration declaration(const std::string& name) override;
-    /// The plugin as opened by declaration(). Throws std::out_of_range if that was not called.
+    /// Returns the plugin that declaration() has opened. Throws std::out_of_range if that was not called.
     [[nodiscard]] const LoadedPlugin& plugin(const std::string& name) const {
         return opened_.at(name);
     }
-    /// `known`, which has been opened before, if the file still holds the same: tried out anew, but not opened again.
-    /// Throws PluginException, naming the file and what is wrong with it.
+    /// Opens a file. If it still has the bytes of `known`, which was opened before, the file is tried out anew and `known` is
+    /// returned. Throws PluginException, naming the file and the reason.
     [[nodiscard]] LoadedPlugin open(const std::string& file,
                                     const std::optional<LoadedPlugin>& known = std::nullopt) const;
 

@@ -10,8 +10,7 @@ namespace drover {
 /// make one for a process, and copy it.
 [[nodiscard]] RedisOptions redisOptions(const RedisSettings& settings);
 
-/// Returns a probe that introduces itself to the server: an error tells whether it is loading, a replica, or refuses the
-/// password. A database number that does not exist is a ConfigException, since waiting cannot help.
+/// Returns a probe that introduces itself to the server. Its error names the state: loading, a replica, a refused password. A database number that does not exist is a ConfigException, since waiting cannot help.
 [[nodiscard]] ServerProbe redisProbe(const RedisOptions& options);
 
 }  // namespace drover

@@ -20,7 +20,7 @@ void requireThread(const Configuration& config, const std::string& service) {
 
 }  // namespace
 
-/// What one service sees of the process, with one configuration.
+/// The view that one service has of the process, with one configuration.
 class Services::Context : public ServiceContext {
 public:
     Context(Services& services,
@@ -69,7 +69,7 @@ struct Services::Producer {
     Queue queue;
 };
 
-/// What is ready to take over.
+/// The routes, queues and changes that are ready to take over.
 struct Services::Next {
     Routes routes;
     Queues queues;
@@ -119,26 +119,26 @@ Queue& Services::queue(const std::string& alias, const Configuration& config, Qu
         wanted.linger = settings.addLinger;
         wanted.bullmq5 = settings.bullmq5;
         // An alias that went with its plugin comes again with it.
-        const auto same = std::find_if(kept_.begin(), kept_.end(), [&wanted](const auto& one) {
+        const auto same = std::find_if(held_.begin(), held_.end(), [&wanted](const auto& one) {
             return one->settings == wanted;
         });
         found =
             queues
                 .emplace(alias,
-                         same != kept_.end() ? *same : std::make_shared<Producer>(redis_, wanted))
+                         same != held_.end() ? *same : std::make_shared<Producer>(redis_, wanted))
                 .first;
         if (&queues == &queues_) {
-            keep(found->second);
+            hold(found->second);
         }
     }
     return found->second->queue;
 }
 
-void Services::keep(const std::shared_ptr<Producer>& producer) {
-    if (std::find(kept_.begin(), kept_.end(), producer) != kept_.end()) {
+void Services::hold(const std::shared_ptr<Producer>& producer) {
+    if (std::find(held_.begin(), held_.end(), producer) != held_.end()) {
         return;
     }
-    kept_.push_back(producer);
+    held_.push_back(producer);
     checks_.add("producer " + producer->settings.name, [&queue = producer->queue] {
         const std::string problem = queue.problem();
         return HealthReport{problem.empty(), problem};
@@ -172,7 +172,7 @@ void Services::switchTo(Next& next) {
     {
         const std::lock_guard<std::mutex> lock(mutex_);
         for (const auto& [alias, producer] : next.queues) {
-            keep(producer);
+            hold(producer);
         }
         queues_ = std::move(next.queues);
     }
@@ -184,7 +184,7 @@ void Services::switchTo(Next& next) {
 
 void Services::start() {
     for (const Loaded& loaded : services_) {
-        // Counted first: one that failed half-way is stopped as well.
+        // Counted first: a service that failed half-way is stopped as well.
         ++started_;
         loaded.service->start();
     }

@@ -20,12 +20,12 @@
 
 namespace drover {
 
-/// The service plugins of a process, and what they share: route table, producer queues, health checks.
+/// The service plugins of a process, and the route table, producer queues and health checks that they share.
 /// All are constructed, then started in the order of plugins.load, and stopped in the reverse one. Each prepares for every
 /// configuration that follows; the routes of all change at once.
 class Services : public Component {
 public:
-    /// `others` adds what other components say to the readiness that services see; called from any thread.
+    /// `others` adds the health of other components to the readiness that services see; called from any thread.
     /// Throws what the services' constructors throw.
     Services(const Configuration& config,
              RedisOptions redis,
@@ -54,12 +54,12 @@ private:
         std::unique_ptr<Service> service;  ///< Goes before its context.
     };
 
-    /// The queue of an alias out of `queues`, or put there.
+    /// Returns the queue of an alias out of `queues`, and makes it first if it is not there.
     [[nodiscard]] Queue& queue(const std::string& alias,
                                const Configuration& config,
                                Queues& queues);
-    /// Keeps it until the end, since services hold references, and looks after its health.
-    void keep(const std::shared_ptr<Producer>& producer);
+    /// Holds a producer until the end, since services have references, and checks its health.
+    void hold(const std::shared_ptr<Producer>& producer);
     void switchTo(Next& next);
 
     const std::string name_ = "services";
@@ -70,7 +70,7 @@ private:
     HealthChecks checks_;
     std::mutex mutex_;
     Queues queues_;                                ///< Guarded by mutex_, as is
-    std::vector<std::shared_ptr<Producer>> kept_;  ///< each that was in use at some time.
+    std::vector<std::shared_ptr<Producer>> held_;  ///< each that was in use at some time.
     std::vector<Loaded> services_;
     std::size_t started_ = 0;
     std::atomic<bool> stopNow_{false};
