@@ -1,4 +1,6 @@
 #include <chrono>
+#include <mutex>
+#include <string>
 
 #include <cppunit/extensions/HelperMacros.h>
 
@@ -238,6 +240,7 @@ public:
         // 100 ms on a machine that has nothing else to do.
         CPPUNIT_ASSERT(clock_.wallMs() - began < 1000);
         eventually("told", [&] { return log_->count("cancels it (a typing error)") == 1; });
+        CPPUNIT_ASSERT_EQUAL(std::string("a typing error"), why());
         CPPUNIT_ASSERT(number({"PTTL", backend().cancelRequestsKey()}) > 0);
         hold_ = false;
         eventually("completed", [&] { return stateOf("1") == JobState::Completed; });
@@ -256,10 +259,12 @@ public:
             return text({"CLIENT", "LIST"}).find("cmd=xread") != std::string::npos;
         });
         listener_->watch(worker_->backend(), worker_->held());
-        backend().cancelJob(client(), "1");
+        backend().cancelJob(client(), "1", "caf\xE9");
         // Not after the five seconds for which the other queue alone is read.
         eventually(
             "cancelled", [&] { return cancelled_ == CancelReason::Remote; }, milliseconds(3500));
+        // A terminal in another encoding.
+        CPPUNIT_ASSERT_EQUAL(std::string("caf\xEF\xBF\xBD"), why());
         hold_ = false;
         eventually("completed", [&] { return stateOf("1") == JobState::Completed; });
         listener_.reset();
@@ -314,6 +319,10 @@ private:
     void holdThenComplete(std::span<RunningJob* const> jobs) {
         while (hold_) {
             jobs.front()->waitCancelled(milliseconds(2));
+            {
+                const std::lock_guard lock(whyMutex_);
+                why_ = jobs.front()->cancelledWhy();
+            }
             cancelled_ = jobs.front()->cancelled();
         }
         completeAll(jobs);
@@ -338,6 +347,12 @@ private:
         listener_->start();
     }
     std::unique_ptr<CancelListener> listener_;
+    std::string why() {
+        const std::lock_guard lock(whyMutex_);
+        return why_;
+    }
+    std::mutex whyMutex_;
+    std::string why_;
     std::atomic<CancelReason> cancelled_{CancelReason::None};
 };
 

@@ -78,7 +78,7 @@ public:
         const rapidjson::Value& plugin = plugins[0];
         CPPUNIT_ASSERT_EQUAL(std::string("same-a"), text(plugin, "name"));
         CPPUNIT_ASSERT_EQUAL(std::string("1"), text(plugin, "version"));
-        CPPUNIT_ASSERT_EQUAL(std::string("1.0"), text(plugin, "abi"));
+        CPPUNIT_ASSERT_EQUAL(std::string("1.1"), text(plugin, "abi"));
         CPPUNIT_ASSERT_EQUAL(std::string("same-a/same"),
                              std::string(plugin["handlers"][0].GetString()));
         CPPUNIT_ASSERT_EQUAL(1, plugin["generation"].GetInt());
@@ -187,8 +187,8 @@ public:
         const std::pair<const char*, const char*> corpus[] = {
             {"wrong-magic", "magic number"},
             {"short-struct", "24 bytes"},
-            {"newer-major", "built for plugin ABI 2.0, this engine has 1.0"},
-            {"newer-minor", "built for plugin ABI 1.1, this engine has 1.0"},
+            {"newer-major", "built for plugin ABI 2.1, this engine has 1.1"},
+            {"newer-minor", "built for plugin ABI 1.2, this engine has 1.1"},
             {"no-symbol", "exports neither drover_plugin nor drover_service"},
             {"undefined-symbol", "nobody_has_this"},
             {"duplicate-handler", "twice"},
@@ -205,6 +205,7 @@ public:
             {"static-tls", "GLIBC_TUNABLES=glibc.rtld.optional_static_tls=BYTES"},
         };
         std::set<std::string> names = {"plain",
+                                       "older-minor",
                                        "throwing",
                                        "crashing",
                                        "configured",

@@ -9,6 +9,7 @@
 #include "drover/Exceptions.h"
 #include "drover/Queue.h"
 #include "support/WorkerFixture.h"
+#include "worker/upkeep/CancelListener.h"
 
 namespace {
 
@@ -44,6 +45,7 @@ public:
     }
     void tearDown() override {
         queue_.reset();
+        cancels_.reset();
         if (worker_) {
             worker_->stop();
         }
@@ -256,6 +258,15 @@ private:
         run(std::make_shared<FakeHandler>(completeAll), shared);
         eventually("a job is added", [&] { return add(); });
         eventually("it is done", [&] { return queue_->counts().completed == 1; });
+        // Its reads are shorter than a refusal lasts here.
+        cancels_ = std::make_unique<CancelListener>(
+            std::make_unique<RedisClient>(shared, scripts(), "cancels"), milliseconds(100));
+        cancels_->watch(worker_->backend(), worker_->held());
+        cancels_->start();
+        eventually("the listener reads", [&] {
+            return admin_->call(Command{"CLIENT", "LIST"}).text().find("cmd=xread") !=
+                   std::string::npos;
+        });
     }
 
     void staysUnhealthy() {
@@ -299,6 +310,7 @@ private:
     std::unique_ptr<Connection> admin_;
     std::unique_ptr<Connection> blocker_;
     std::unique_ptr<Queue> queue_;
+    std::unique_ptr<CancelListener> cancels_;
 };
 
 CPPUNIT_TEST_SUITE_REGISTRATION(RefusalTest);

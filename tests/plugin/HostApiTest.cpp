@@ -1,3 +1,5 @@
+#include <atomic>
+#include <cstddef>
 #include <sstream>
 #include <stdexcept>
 #include <string_view>
@@ -7,6 +9,7 @@
 #include <Poco/StreamChannel.h>
 #include <cppunit/extensions/HelperMacros.h>
 
+#include "drover/ActiveJob.h"
 #include "plugin/abi/HostFunctions.h"
 #include "support/FakeRunningJob.h"
 
@@ -45,6 +48,9 @@ class HostApiTest : public CppUnit::TestFixture {
     CPPUNIT_TEST(reasonThatIsNotUtf8IsRepaired);
     CPPUNIT_TEST(answersOfTheRunningJobPassThrough);
     CPPUNIT_TEST(cancelTokenPassesThrough);
+    CPPUNIT_TEST(reasonOfACancelPassesThrough);
+    CPPUNIT_TEST(theTableOnlyGrowsAtItsEnd);
+    CPPUNIT_TEST(aHandlerOnAShorterTableSeesNoReason);
     CPPUNIT_TEST(nothingIsThrownAcrossTheBoundary);
     CPPUNIT_TEST(logLineGoesToThePluginsLogger);
     CPPUNIT_TEST(unknownRequestIsUnsupported);
@@ -103,6 +109,7 @@ public:
         CPPUNIT_ASSERT_EQUAL(+DROVER_E_ARGUMENT, api_.add_log(nullptr, 0, bytes("x")));
         CPPUNIT_ASSERT_EQUAL(+DROVER_CANCELLED_LOST, api_.cancelled(&call_, 1));
         CPPUNIT_ASSERT_EQUAL(+DROVER_CANCELLED_LOST, api_.wait_cancelled(&call_, 1, 5));
+        CPPUNIT_ASSERT_EQUAL(+DROVER_E_ARGUMENT, api_.cancel_reason(&call_, 1, &keep, &answer_));
         CPPUNIT_ASSERT(job.outcome.kind == Kind::Unset);
     }
 
@@ -161,6 +168,45 @@ public:
         CPPUNIT_ASSERT_EQUAL(+DROVER_CANCELLED_TIMEOUT, api_.wait_cancelled(&call_, 0, -5));
         CPPUNIT_ASSERT(job.waited ==
                        std::vector<std::chrono::milliseconds>{std::chrono::milliseconds{0}});
+    }
+
+    void reasonOfACancelPassesThrough() {
+        FakeRunningJob job;
+        use({&job});
+        answer_ = "untouched";
+        CPPUNIT_ASSERT_EQUAL(+DROVER_OK, api_.cancel_reason(&call_, 0, &keep, &answer_));
+        CPPUNIT_ASSERT_EQUAL(std::string(), answer_);
+        job.cancel = CancelReason::Remote;
+        job.why = "a typing error";
+        CPPUNIT_ASSERT_EQUAL(+DROVER_OK, api_.cancel_reason(&call_, 0, &keep, &answer_));
+        CPPUNIT_ASSERT_EQUAL(std::string("a typing error"), answer_);
+    }
+
+    /// Plugins of minor version 0 have the functions at these places.
+    void theTableOnlyGrowsAtItsEnd() {
+        CPPUNIT_ASSERT_EQUAL(sizeof(drover_host_api) - sizeof(void*),
+                             offsetof(drover_host_api, cancel_reason));
+        CPPUNIT_ASSERT_EQUAL(8 + 15 * sizeof(void*), offsetof(drover_host_api, request));
+    }
+
+    /// A plugin that is built against minor 1 and meets a table of minor 0.
+    void aHandlerOnAShorterTableSeesNoReason() {
+        FakeRunningJob job;
+        job.cancel = CancelReason::Remote;
+        job.why = "a typing error";
+        use({&job});
+        drover_job fields{};
+        fields.struct_size = sizeof(fields);
+        std::atomic<bool> decided{false};
+        drover_host_api older = api_;
+        older.struct_size = offsetof(drover_host_api, cancel_reason);
+        older.cancel_reason = nullptr;
+        CPPUNIT_ASSERT_EQUAL(
+            std::string(),
+            drover::ActiveJob(&older, &call_, "p", fields, 0, &decided).cancelReason());
+        CPPUNIT_ASSERT_EQUAL(
+            std::string("a typing error"),
+            drover::ActiveJob(&api_, &call_, "p", fields, 0, &decided).cancelReason());
     }
 
     void nothingIsThrownAcrossTheBoundary() {

@@ -20,6 +20,7 @@ class PluginHandlerTest : public PluginFixture {
     CPPUNIT_TEST(echoFailsSleepsAndReportsAsAsked);
     CPPUNIT_TEST(echoEndsEarlyWhenCancelled);
     CPPUNIT_TEST(plainCPluginWorks);
+    CPPUNIT_TEST(pluginOfAnOlderMinorVersionWorks);
     CPPUNIT_TEST(moreJobsThanBatchMaxComeInSeveralRuns);
     CPPUNIT_TEST(handlerTypeTellsWhatThePluginDeclared);
     CPPUNIT_TEST(initThatFailsRefusesThePlugin);
@@ -73,6 +74,11 @@ public:
         echo->process(jobs);
         assertOutcome(Kind::Failed, "cancelled", job.outcome);
         assertOutcome(Kind::Wait, "", ending.outcome);
+    }
+
+    void pluginOfAnOlderMinorVersionWorks() {
+        const auto older = instanceOf("older-minor");
+        assertOutcome(Kind::Completed, "[1]", outcomeOfRun(*older, "[1]", "plain"));
     }
 
     void plainCPluginWorks() {

@@ -116,10 +116,10 @@ public:
         assertRefused("wrong-magic", "magic number 305419896");
     }
     void newerMajorIsRefusedNamingBothSides() {
-        assertRefused("newer-major", "built for plugin ABI 2.0, this engine has 1.0");
+        assertRefused("newer-major", "built for plugin ABI 2.1, this engine has 1.1");
     }
     void newerMinorIsRefusedNamingBothSides() {
-        assertRefused("newer-minor", "built for plugin ABI 1.1, this engine has 1.0");
+        assertRefused("newer-minor", "built for plugin ABI 1.2, this engine has 1.1");
     }
     void shortStructIsRefused() {
         assertRefused("short-struct", "drover_plugin_descriptor has 24 bytes");

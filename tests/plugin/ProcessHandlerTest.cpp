@@ -53,6 +53,7 @@ class ProcessHandlerTest : public PluginFixture {
     CPPUNIT_TEST(matesThatAreNotOursAnyMoreDoNotRunAgain);
     CPPUNIT_TEST(aPassedTimeoutDoesNotCountForAMateThatRunsAgain);
     CPPUNIT_TEST(cancelTokenReachesTheHandler);
+    CPPUNIT_TEST(reasonOfACancelReachesTheHandler);
     CPPUNIT_TEST(outcomeOfAndBackoffGoThroughTheProcess);
     CPPUNIT_TEST(outcomeOfAndBackoffSurviveACrash);
     CPPUNIT_TEST(restartWaitsOnlyAfterDeathsInARow);
@@ -280,6 +281,15 @@ public:
             process(job);
             assertOutcome(Kind::Completed, std::to_string(static_cast<int>(reason)), job.outcome);
         }
+    }
+
+    void reasonOfACancelReachesTheHandler() {
+        run("crashing", 1);
+        FakeRunningJob job("\"reason\"");
+        job.cancel = CancelReason::Remote;
+        job.why = "a typing error";
+        process(job);
+        assertOutcome(Kind::Completed, "\"a typing error\"", job.outcome);
     }
 
     void outcomeOfAndBackoffGoThroughTheProcess() {

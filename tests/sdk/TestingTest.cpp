@@ -56,7 +56,8 @@ public:
             while (!job.waitCancelled(milliseconds(100))) {
             }
             return drover::failed("cancelled by " +
-                                  std::to_string(static_cast<int>(job.cancelCause())));
+                                  std::to_string(static_cast<int>(job.cancelCause())) +
+                                  job.cancelReason());
         }
         return drover::completed();
     }
@@ -115,6 +116,10 @@ std::vector<std::int32_t> answersOf(const drover_host_api& host, drover_call* ca
     answers.push_back(host.cancelled(call, 9));
     answers.push_back(host.wait_cancelled(call, 0, -1));
     answers.push_back(host.wait_cancelled(nullptr, 0, 1));
+    answers.push_back(host.cancel_reason(call, 0, &keep, &answer));
+    answers.push_back(host.cancel_reason(call, 0, nullptr, nullptr));
+    answers.push_back(host.cancel_reason(call, 9, &keep, &answer));
+    answers.push_back(host.cancel_reason(nullptr, 0, &keep, &answer));
     answers.push_back(host.request(call, 0, bytes("weather"), bytes(""), &keep, &answer));
     answers.push_back(host.complete(call, 0, bytes("{")));
     answers.push_back(host.unavailable(call, 0, bytes("x"), -1));
@@ -286,11 +291,17 @@ public:
             while (job.waited() == milliseconds(0)) {
                 std::this_thread::yield();
             }
-            job.cancel(CancelCause::Remote);
+            job.cancel(CancelCause::Remote, ": a typing error");
         });
         obey(job);
         other.join();
-        CPPUNIT_ASSERT_EQUAL(std::string("failed: cancelled by 3"), toString(job.outcome()));
+        CPPUNIT_ASSERT_EQUAL(std::string("failed: cancelled by 3: a typing error"),
+                             toString(job.outcome()));
+        Job later({.data = "wait"});
+        later.cancelAfter(milliseconds(50), CancelCause::Remote, ": too late");
+        obey(later);
+        CPPUNIT_ASSERT_EQUAL(std::string("failed: cancelled by 3: too late"),
+                             toString(later.outcome()));
     }
 
     void lostJobAndLostRedisAreAnswered() {

@@ -33,6 +33,7 @@ public:
         waited.push_back(timeout);
         return cancel;
     }
+    [[nodiscard]] std::string cancelledWhy() const override { return why; }
     HostStatus updateProgress(std::string_view json) override { return remember(progress, json); }
     HostStatus updateData(std::string_view json) override { return remember(written, json); }
     HostStatus addLog(std::string_view row) override { return remember(logs, row); }
@@ -48,6 +49,7 @@ public:
     ClaimedJob claimed;
     JobOutcome outcome;
     CancelReason cancel = CancelReason::None;
+    std::string why;                     ///< The words that came with the cancel.
     HostStatus answer = HostStatus::Ok;  ///< Of every call that would go to Redis.
     std::vector<std::chrono::milliseconds> waited;
     std::vector<std::string> progress;

@@ -2,6 +2,7 @@
 
 #include <atomic>
 #include <chrono>
+#include <cstddef>
 #include <cstdint>
 #include <new>
 #include <stdexcept>
@@ -204,6 +205,17 @@ public:
     /// Sleeps until the job is cancelled or the time is over; returns whether it is cancelled.
     bool waitCancelled(std::chrono::milliseconds timeout) const noexcept {
         return host_->wait_cancelled(call_, index_, timeout.count()) != DROVER_NOT_CANCELLED;
+    }
+    /// Returns the words that came with the request to cancel (`drover job cancel --reason`). Empty if the job is not
+    /// cancelled, if the request had none, and for every cause but CancelCause::Remote.
+    [[nodiscard]] std::string cancelReason() const {
+        // An engine of minor version 0 has a shorter table.
+        if (host_->struct_size <= offsetof(drover_host_api, cancel_reason)) {
+            return {};
+        }
+        Received reason;
+        check("cancelReason", host_->cancel_reason(call_, index_, &Received::take, &reason));
+        return reason.value();
     }
 
     /// The log of the process.

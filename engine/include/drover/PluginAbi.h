@@ -30,7 +30,7 @@ extern "C" {
 #define DROVER_ABI_MAGIC UINT32_C(0x44525652) /* "DRVR" */
 /* A loader accepts a plugin whose major is its own and whose minor is not newer than its own. */
 #define DROVER_ABI_MAJOR 1
-#define DROVER_ABI_MINOR 0
+#define DROVER_ABI_MINOR 1
 
 typedef struct drover_bytes {
     const char* data;
@@ -154,6 +154,12 @@ typedef struct drover_host_api {
                        drover_bytes body,
                        drover_sink,
                        void* context);
+
+    /* Since minor 1. */
+
+    /* Hands the words of the person or program that cancelled the job to the sink: UTF-8, empty if the job is not
+     * cancelled, or was cancelled without words. */
+    int32_t (*cancel_reason)(drover_call*, uint32_t job, drover_sink, void* context);
 } drover_host_api;
 
 enum drover_config_type {

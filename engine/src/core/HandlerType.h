@@ -41,6 +41,8 @@ public:
     [[nodiscard]] virtual CancelReason cancelled() const = 0;
     /// Sleeps until the token is set or the time is over.
     virtual CancelReason waitCancelled(std::chrono::milliseconds timeout) = 0;
+    /// Returns the words that came with the request to cancel, UTF-8; empty if there are none.
+    [[nodiscard]] virtual std::string cancelledWhy() const = 0;
 
     virtual HostStatus updateProgress(std::string_view json) = 0;
     virtual HostStatus updateData(std::string_view json) = 0;

@@ -45,17 +45,17 @@ public:
     bool setOutcome(JobOutcome outcome) override;
     [[nodiscard]] CancelReason cancelled() const override;
     CancelReason waitCancelled(std::chrono::milliseconds timeout) override;
+    [[nodiscard]] std::string cancelledWhy() const override { return cancel_.why(); }
     HostStatus updateProgress(std::string_view json) override;
     HostStatus updateData(std::string_view json) override;
     HostStatus addLog(std::string_view row) override;
     HostStatus addChildren(std::string_view childrenJson, std::string& ids) override;
     HostStatus childrenValues(std::string& values) override;
 
-    /// Sets the cancel token; see CancelToken::set(). `why`: words for people.
+    /// Sets the cancel token; see CancelToken::set(). `why`: words for people, UTF-8.
     bool cancel(CancelReason reason, const std::string& why = "") {
         return cancel_.set(reason, why);
     }
-    [[nodiscard]] std::string cancelledWhy() const { return cancel_.why(); }
     /// From `limit` on the cancel token reads as CancelReason::Timeout.
     void limitTo(Time limit) { cancel_.limitTo(limit); }
     /// Returns the outcome, which stands once the handler has returned.

@@ -5,6 +5,7 @@
 #include <cstdlib>
 #include <cstring>
 #include <drover/Handler.h>
+#include <drover/Json.h>
 #include <filesystem>
 #include <stdexcept>
 #include <string>
@@ -127,14 +128,19 @@ public:
     }
 };
 
-/// Decides its jobs one after the other; "token" completes with the cancel token that it sees, "wait" waits for it.
+/// Decides its jobs one after the other; "token" completes with the cancel token that it sees, "wait" waits for it, "reason"
+/// waits for it and completes with the words that came with it.
 class Batch : public drover::BatchHandler {
 public:
     void process(std::span<drover::ActiveJob> jobs) override {
         for (drover::ActiveJob& job : jobs) {
             maybeCrash(job.data());
-            if (job.data() == "\"wait\"") {
+            if (job.data() == "\"wait\"" || job.data() == "\"reason\"") {
                 job.waitCancelled(std::chrono::seconds(30));
+            }
+            if (job.data() == "\"reason\"") {
+                job.complete(drover::jsonString(job.cancelReason()));
+                continue;
             }
             job.complete(job.data() == "\"token\"" || job.data() == "\"wait\""
                              ? std::to_string(static_cast<int>(job.cancelCause()))

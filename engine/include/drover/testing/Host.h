@@ -50,6 +50,7 @@ public:
             .wait_cancelled = &waitCancelled,
             .write_log = &writeLog,
             .request = &request,
+            .cancel_reason = &cancelReason,
         };
         return kApi;
     }
@@ -219,11 +220,33 @@ private:
         if (job->cause == CancelCause::None) {
             const auto end = job->waited + std::chrono::milliseconds(std::clamp<std::int64_t>(
                                                timeoutMs, 0, kLongestWaitMs));
-            const bool reached = job->planned && end >= job->planned->first;
-            job->waited = reached ? std::max(job->waited, job->planned->first) : end;
-            job->cause = reached ? job->planned->second : CancelCause::None;
+            const bool reached = job->planned && end >= job->planned->waited;
+            job->waited = reached ? std::max(job->waited, job->planned->waited) : end;
+            if (reached) {
+                job->cause = job->planned->cause;
+                job->cancelReason = job->planned->reason;
+            }
         }
         return static_cast<std::int32_t>(job->cause);
+    }
+
+    static std::int32_t cancelReason(drover_call* call,
+                                     std::uint32_t index,
+                                     drover_sink sink,
+                                     void* context) noexcept {
+        JobState* const job = find(call, index);
+        if (job == nullptr) {
+            return DROVER_E_ARGUMENT;
+        }
+        std::string reason;
+        {
+            const std::lock_guard lock(job->mutex);
+            reason = job->cancelReason;
+        }
+        if (sink != nullptr) {
+            sink(context, abi::bytes(reason));
+        }
+        return DROVER_OK;
     }
 
     static void writeLog(const char* plugin, std::int32_t level, drover_bytes text) noexcept {

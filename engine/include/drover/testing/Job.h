@@ -71,7 +71,13 @@ struct JobState {
     std::mutex mutex;  // Of everything below: host functions may be called from any thread.
     std::optional<Outcome> outcome;
     CancelCause cause = CancelCause::None;
-    std::optional<std::pair<std::chrono::milliseconds, CancelCause>> planned;
+    std::string cancelReason;
+    struct PlannedCancel {
+        std::chrono::milliseconds waited;
+        CancelCause cause;
+        std::string reason;
+    };
+    std::optional<PlannedCancel> planned;
     std::chrono::milliseconds waited{0};
     bool redisAway = false;
     std::string childrenValues = "{}";
@@ -95,18 +101,20 @@ public:
 
     /// Sets the cancel token. The first cause stands, but for Lost, which overrides the others: then the engine takes
     /// nothing for this job any more.
-    Job& cancel(CancelCause cause) {
+    Job& cancel(CancelCause cause, std::string reason = {}) {
         const std::lock_guard lock(state_->mutex);
-        if (state_->cause == CancelCause::None || cause == CancelCause::Lost) {
+        if (state_->cause == CancelCause::None ||
+            (cause == CancelCause::Lost && state_->cause != CancelCause::Lost)) {
             state_->cause = cause;
+            state_->cancelReason = std::move(reason);
         }
         return *this;
     }
     /// Sets the cancel token when the handler has waited that long in waitCancelled(), all its waits added up. Nobody
     /// really waits: each wait returns at once, and counts as if it had lasted.
-    Job& cancelAfter(std::chrono::milliseconds waited, CancelCause cause) {
+    Job& cancelAfter(std::chrono::milliseconds waited, CancelCause cause, std::string reason = {}) {
         const std::lock_guard lock(state_->mutex);
-        state_->planned.emplace(waited, cause);
+        state_->planned = {waited, cause, std::move(reason)};
         return *this;
     }
     /// What childrenValues() answers: JSON object, child job key to result.

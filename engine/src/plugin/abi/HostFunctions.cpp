@@ -203,6 +203,19 @@ std::int32_t waitCancelled(drover_call* call,
     });
 }
 
+std::int32_t cancelReason(drover_call* call,
+                          std::uint32_t index,
+                          drover_sink sink,
+                          void* context) noexcept {
+    return guarded("cancel_reason", call, index, [&](RunningJob& job) {
+        const std::string why = job.cancelledWhy();
+        if (sink != nullptr) {
+            sink(context, {why.data(), why.size()});
+        }
+        return DROVER_OK;
+    });
+}
+
 Poco::Message::Priority priorityOf(std::int32_t level) {
     switch (level) {
         case DROVER_LOG_DEBUG:
@@ -255,6 +268,7 @@ const drover_host_api& hostApi() noexcept {
         .wait_cancelled = &waitCancelled,
         .write_log = &writeLog,
         .request = &request,
+        .cancel_reason = &cancelReason,
     };
     return kApi;
 }

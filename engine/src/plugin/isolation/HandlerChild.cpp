@@ -120,10 +120,15 @@ public:
         });
         return cancelReason_;
     }
-    void cancel(CancelReason reason) {
+    [[nodiscard]] std::string cancelledWhy() const override {
+        const std::lock_guard lock(mutex_);
+        return cancelWhy_;
+    }
+    void cancel(CancelReason reason, std::string why) {
         {
             const std::lock_guard lock(mutex_);
             cancelReason_ = reason;
+            cancelWhy_ = std::move(why);
         }
         cancelledSignal_.notify_all();
     }
@@ -161,8 +166,9 @@ private:
     const std::uint32_t index_;
     const ClaimedJob job_;
     std::atomic<bool> decided_{false};
-    std::mutex mutex_;
+    mutable std::mutex mutex_;
     std::condition_variable cancelledSignal_;
+    std::string cancelWhy_;
     std::atomic<CancelReason> cancelReason_{CancelReason::None};
 };
 
@@ -222,9 +228,9 @@ private:
             return true;
         }
         if (message == wire::Message::Cancel) {
-            const auto cancel = frame.as<wire::Cancel>();
+            auto cancel = frame.as<wire::Cancel>();
             if (const auto run = current_.lock(); run && cancel.job < run->jobs.size()) {
-                run->jobs[cancel.job]->cancel(cancel.reason);
+                run->jobs[cancel.job]->cancel(cancel.reason, std::move(cancel.why));
             }
             return true;
         }

@@ -33,7 +33,7 @@ namespace drover::wire {
 
 /// The version of the protocol. Hello and Ready begin with it, for ever: a library that was exchanged below a running
 /// engine is refused.
-constexpr std::uint32_t kVersion = 1;
+constexpr std::uint32_t kVersion = 2;
 /// The first argument that makes the program a handler process.
 constexpr const char* kOption = "--handler-host";
 /// A value of Redis has at most 512 MB: a longer frame is garbage.
@@ -129,9 +129,10 @@ struct Cancel {
     static constexpr Message kMessage = Message::Cancel;
     std::uint32_t job = 0;
     CancelReason reason = CancelReason::None;
+    std::string why;  ///< As RunningJob::cancelledWhy().
     template <typename Archive, typename Self>
     static void visit(Archive& archive, Self& self) {
-        archive(self.job, self.reason);
+        archive(self.job, self.reason, self.why);
     }
 };
 

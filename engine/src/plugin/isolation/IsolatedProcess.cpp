@@ -260,7 +260,8 @@ void IsolatedProcess::pushCancels(Conversation& with) {
             continue;
         }
         with.told[i] = reason;
-        (void)channel_.send(wire::encode(wire::Cancel{static_cast<std::uint32_t>(i), reason}));
+        (void)channel_.send(wire::encode(
+            wire::Cancel{static_cast<std::uint32_t>(i), reason, with.jobs[i]->cancelledWhy()}));
     }
 }
 

@@ -9,6 +9,7 @@
 #include <Poco/Logger.h>
 
 #include "core/Guarded.h"
+#include "core/JsonText.h"
 #include "drover/Exceptions.h"
 
 namespace drover {
@@ -17,7 +18,6 @@ namespace {
 
 using SteadyClock = std::chrono::steady_clock;
 
-constexpr std::chrono::milliseconds kBlock{5000};
 /// How much later than the block's own timeout a reply may come before the connection counts as dead.
 constexpr std::chrono::milliseconds kMargin{1000};
 /// How long nothing is read after an error that no repetition cures; the renewal of locks finds requests meanwhile.
@@ -31,7 +31,9 @@ void cancelRun(HeldJobs& held,
                const std::string& queue,
                const std::string& id,
                const std::string& token,
-               const std::string& why) {
+               const std::string& words) {
+    // A command line in another encoding must not reach the handler or the failed reason as it is.
+    const std::string why = repairedUtf8(words);
     if (held.cancel(id, token, CancelReason::Remote, why)) {
         Poco::Logger::get("worker").information(
             "job %s of %s: somebody cancels it%s; its cancel token is set",
@@ -41,7 +43,8 @@ void cancelRun(HeldJobs& held,
     }
 }
 
-CancelListener::CancelListener(std::unique_ptr<RedisClient> redis) : redis_(std::move(redis)) {}
+CancelListener::CancelListener(std::unique_ptr<RedisClient> redis, std::chrono::milliseconds block)
+    : redis_(std::move(redis)), block_(block) {}
 
 CancelListener::~CancelListener() {
     stop();
@@ -72,7 +75,12 @@ void CancelListener::stop() {
 }
 
 void CancelListener::loop() {
-    while (!stopping_) {
+    while (true) {
+        // Before the queues are looked for: a queue that is added from here on ends the read that does not know it.
+        wake_.clear();
+        if (stopping_) {
+            break;
+        }
         {
             const std::lock_guard lock(mutex_);
             watched_.insert(watched_.end(), added_.begin(), added_.end());
@@ -98,11 +106,11 @@ void CancelListener::loop() {
 
 void CancelListener::read() {
     if (watched_.empty()) {
-        pause(kBlock);
+        pause(block_);
         return;
     }
     Command command{"XREAD", "BLOCK"};
-    command.add(static_cast<std::int64_t>(kBlock.count())).add("STREAMS");
+    command.add(static_cast<std::int64_t>(block_.count())).add("STREAMS");
     for (const Watched& watched : watched_) {
         command.add(watched.key);
     }
@@ -113,9 +121,14 @@ void CancelListener::read() {
     try {
         Connection& link = redis_->connection();
         link.send(command, SteadyClock::now() + redis_->options().commandTimeout);
-        const auto deadline = SteadyClock::now() + kBlock + kMargin;
+        auto deadline = SteadyClock::now() + block_ + kMargin;
         while (!(reply = link.tryReceive())) {
             const auto left = deadline - SteadyClock::now();
+            if (left <= left.zero() && redis_->refusedAnywhere()) {
+                // Nothing ends a block while a script runs or data are loaded.
+                deadline = SteadyClock::now() + kMargin;
+                continue;
+            }
             if (left <= left.zero()) {
                 throw RedisTimeoutException("no answer to XREAD within its timeout");
             }
@@ -125,7 +138,6 @@ void CancelListener::read() {
                  static_cast<int>(std::chrono::ceil<std::chrono::milliseconds>(left).count()));
             if (fds[1].revents != 0) {
                 // Another queue, or the end. The read is given up with its connection; it has taken nothing.
-                wake_.clear();
                 redis_->drop();
                 return;
             }
@@ -169,7 +181,6 @@ void CancelListener::take(const ReplyView& streams) {
 void CancelListener::pause(std::chrono::milliseconds duration) {
     pollfd fd{wake_.fd(), POLLIN, 0};
     poll(&fd, 1, static_cast<int>(duration.count()));
-    wake_.clear();
 }
 
 }  // namespace drover

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <atomic>
+#include <chrono>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -20,7 +21,9 @@ namespace drover {
 /// Threads: one of its own; the public methods from any.
 class CancelListener {
 public:
-    explicit CancelListener(std::unique_ptr<RedisClient> redis);
+    /// `block`: how long one read waits in Redis before the next one.
+    explicit CancelListener(std::unique_ptr<RedisClient> redis,
+                            std::chrono::milliseconds block = std::chrono::seconds(5));
     ~CancelListener();
     CancelListener(const CancelListener&) = delete;
     CancelListener& operator=(const CancelListener&) = delete;
@@ -45,6 +48,7 @@ private:
     void pause(std::chrono::milliseconds duration);
 
     const std::unique_ptr<RedisClient> redis_;
+    const std::chrono::milliseconds block_;
     WakeSignal wake_;
     std::mutex mutex_;
     std::vector<Watched> added_;    ///< Not read yet; under mutex_.
@@ -54,10 +58,11 @@ private:
 };
 
 /// Sets the cancel token of a job that is held, and logs it. Does nothing if the job is not held or is cancelled already.
+/// `words` are for the handler and for people; broken UTF-8 in them is repaired.
 void cancelRun(HeldJobs& held,
                const std::string& queue,
                const std::string& id,
                const std::string& token,
-               const std::string& why);
+               const std::string& words);
 
 }  // namespace drover
