@@ -12,6 +12,7 @@
 
 #include "core/ClaimedJob.h"
 #include "core/JsonText.h"
+#include "plugin/abi/AbiJob.h"
 #include "plugin/abi/HostFunctions.h"
 #include "plugin/loading/PluginGeneration.h"
 #include "plugin/loading/PluginLoader.h"
@@ -191,6 +192,7 @@ DROVER_PLUGIN(drover::plugin("obedient", "1.0.0").handler<Obedient>("obey", {.qu
 class TestingTest : public CppUnit::TestFixture {
     CPPUNIT_TEST_SUITE(TestingTest);
     CPPUNIT_TEST(handlerSeesTheFieldsOfItsJob);
+    CPPUNIT_TEST(attemptsAreReadAsTheEngineReadsThem);
     CPPUNIT_TEST(whatAHandlerDoesCanBeLookedAt);
     CPPUNIT_TEST(outcomesAreToldInWords);
     CPPUNIT_TEST(tokenIsSetAfterTheWaitsOfTheHandler);
@@ -235,6 +237,32 @@ public:
             std::string(R"(7 obey p:q {"x":{"attempts":1},"attempts":5.0} 9 p:q:6 nightly once)"),
             job.logs().at(0));
         CPPUNIT_ASSERT_EQUAL(std::string("11 22 33 5 2 3 4"), job.logs().at(1));
+    }
+
+    void attemptsAreReadAsTheEngineReadsThem() {
+        const std::pair<const char*, int> cases[] = {{R"("3")", 3},
+                                                     {R"(" 0x10 ")", 16},
+                                                     {"2.5", 3},
+                                                     {"[4]", 4},
+                                                     {R"(["5"])", 5},
+                                                     {"true", 1},
+                                                     {"null", 0},
+                                                     {"-2", 0},
+                                                     {R"("many")", 0},
+                                                     {"{}", 0},
+                                                     {"[1,2]", 0},
+                                                     {"1e400", 2147483647},
+                                                     {R"("1e9")", 1000000000},
+                                                     {"2147483648", 2147483647}};
+        for (const auto& [value, attempts] : cases) {
+            drover::ClaimedJob claimed;
+            claimed.opts = std::string("{\"attempts\":") + value + "}";
+            CPPUNIT_ASSERT_EQUAL_MESSAGE(value, attempts, drover::abiJob(claimed).attempts);
+            Job job({.data = "fields", .opts = claimed.opts});
+            obey(job);
+            CPPUNIT_ASSERT_EQUAL("1700000000000 0 0 " + std::to_string(attempts) + " 0 1 0",
+                                 job.logs().at(1));
+        }
     }
 
     void whatAHandlerDoesCanBeLookedAt() {

@@ -147,6 +147,7 @@ public:
                                            "Unavailable.h",
                                            "Json.h",
                                            "JsonWriter.h",
+                                           "NodeNumber.h",
                                            "Testing.h"};
         forEachInclude(
             [&sdk](const std::string& file, const std::string& included, const std::string& where) {

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cmath>
 #include <cstddef>
 #include <cstdint>
 #include <limits>
@@ -18,6 +19,7 @@
 
 #include "drover/AbiText.h"
 #include "drover/Json.h"
+#include "drover/NodeNumber.h"
 #include "drover/PluginAbi.h"
 #include "drover/testing/Config.h"
 #include "drover/testing/Host.h"
@@ -149,13 +151,15 @@ private:
         }
     }
 
-    /// opts.attempts; 0 if it is not there or no number that makes sense.
+    /// Returns opts.attempts as the engine goes by it: "3" is 3, 2.5 is 3, and what is not a number is 0.
     static std::int32_t attemptsOf(std::string_view opts) {
         const JsonView options = JsonView::tryParse(opts).value_or(JsonView());
-        const double attempts = options["attempts"].number().value_or(0);
-        return attempts >= 0 && attempts <= std::numeric_limits<std::int32_t>::max()
-                   ? static_cast<std::int32_t>(attempts)
-                   : 0;
+        const double attempts = std::ceil(nodeNumber(options["attempts"].text()));
+        if (!(attempts > 0)) {
+            return 0;
+        }
+        constexpr std::int32_t kMost = std::numeric_limits<std::int32_t>::max();
+        return attempts < kMost ? static_cast<std::int32_t>(attempts) : kMost;
     }
 
     static drover_job viewOf(const JobFields& fields) {

@@ -100,7 +100,7 @@ public:
     // Before it runs, or meanwhile from another thread.
 
     /// Sets the cancel token. The first cause stands, but for Lost, which overrides the others: then the engine takes
-    /// nothing for this job any more.
+    /// nothing for this job any more. `reason`: the words of whoever cancels, for ActiveJob::cancelReason().
     Job& cancel(CancelCause cause, std::string reason = {}) {
         const std::lock_guard lock(state_->mutex);
         if (state_->cause == CancelCause::None ||
