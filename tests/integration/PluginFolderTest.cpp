@@ -327,11 +327,11 @@ public:
     }
 
     void uniqueSymbolsAreWarnedAboutAtLoad() {
-        if (!std::filesystem::exists(kModules + "/unique.so")) {
+        if (!std::filesystem::exists(kModules + "unique.so")) {
             return;  // Made by g++ only.
         }
         run();
-        drop("unique");
+        drop(kModules + "unique.so");
         app_->waitForLog("plugin unique 1.0, generation 1: runs");
         CPPUNIT_ASSERT_MESSAGE(
             app_->err(), app_->err().find("unique symbols (STB_GNU_UNIQUE") != std::string::npos);
