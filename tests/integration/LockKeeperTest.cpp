@@ -223,7 +223,7 @@ public:
         eventually("cancelled", [&] { return cancelled_ == CancelReason::Remote; });
         // Told once, however many renewals read it; and the lock is kept, since the handler goes on.
         eventually("forgotten", [&] { return number({"EXISTS", keys().cancel}) == 0; });
-        CPPUNIT_ASSERT_EQUAL(std::size_t{1}, log_->count("somebody cancels it"));
+        CPPUNIT_ASSERT_EQUAL(std::size_t{1}, log_->count("a request cancels the job"));
         CPPUNIT_ASSERT_EQUAL(std::int64_t{1}, number({"EXISTS", lockOf("1")}));
         hold_ = false;
         eventually("completed", [&] { return stateOf("1") == JobState::Completed; });

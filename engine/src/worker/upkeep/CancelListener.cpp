@@ -6,9 +6,8 @@
 #include <poll.h>
 #include <utility>
 
-#include <Poco/Logger.h>
-
 #include "core/Guarded.h"
+#include "core/JobFields.h"
 #include "core/JsonText.h"
 #include "drover/Exceptions.h"
 
@@ -35,11 +34,10 @@ void cancelRun(HeldJobs& held,
     // A command line in another encoding must not reach the handler or the failed reason as it is.
     const std::string why = repairedUtf8(words);
     if (held.cancel(id, token, CancelReason::Remote, why)) {
-        Poco::Logger::get("worker").information(
-            "job %s of %s: somebody cancels it%s; its cancel token is set",
-            id,
-            queue,
-            why.empty() ? why : " (" + why + ")");
+        Log("worker").information("a request cancels the job" +
+                                      (why.empty() ? why : " (" + why + ")") +
+                                      "; its cancel token is set",
+                                  {.queue = queueNameOf(queue), .job = id});
     }
 }
 
@@ -94,8 +92,8 @@ void CancelListener::loop() {
                                redis_->nextAttempt() - SteadyClock::now()),
                            kShortestPause));
         } catch (const Exception& error) {
-            Poco::Logger::get("worker").warning(
-                "requests to cancel jobs are heard with the next renewal of their locks only: %s",
+            Log("worker").warning(
+                "only the renewal of locks reads requests to cancel jobs for a while: " +
                 error.message());
             redis_->drop();
             pause(kQuarantine);

@@ -14,10 +14,11 @@
 
 namespace drover {
 
-/// Hears of requests to cancel jobs that this process holds as soon as they are made: one blocking read of the streams that
+/// Receives requests to cancel jobs that this process holds as soon as they are made: one blocking read of the streams that
 /// cancelJob writes, for all queues.
 ///
-/// What it misses while Redis is away, or where one read of several queues is not possible, the renewal of the locks finds.
+/// The renewal of the locks finds requests that are made while Redis is away, or where one read of several queues is not
+/// possible.
 /// Threads: one of its own; the public methods from any.
 class CancelListener {
 public:
