@@ -61,7 +61,7 @@ void putOff(const std::vector<ActiveJob*>& jobs, const std::string& reason) {
         const int before = std::clamp(job->attemptsStarted() - 1, 0, 4);
         const auto pause = std::min(kLongestPutOff, kFirstPutOff * (1 << before));
         longest = std::max(longest, pause);
-        settle(*job, delayed(std::chrono::system_clock::now() + pause));
+        settle(*job, drover::putOff(std::chrono::system_clock::now() + pause, reason));
     }
     const ActiveJob& first = *jobs.front();
     first.log().error("the database refuses " + std::to_string(jobs.size()) + " of the jobs of " +

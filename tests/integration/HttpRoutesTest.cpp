@@ -388,7 +388,7 @@ public:
         bool ok = true;
         api::HealthPages pages([&ok] {
             return api::HealthChecks{{"redis", {ok, ok ? "connected" : "away for 3 s"}},
-                                     {"disk", {true, ""}}};
+                                     {"disk", {true, "", {{"free", 7}}}}};
         });
         api::HttpServer health(api::HealthPages::serverSettings("127.0.0.1", 0),
                                [&pages](const api::HttpRequest& r) { return pages.answer(r); });
@@ -401,7 +401,7 @@ public:
         CPPUNIT_ASSERT_EQUAL(
             std::string(
                 R"({"status":"unavailable","checks":{"redis":{"ok":false,"detail":"away for 3 s"},)"
-                R"("disk":{"ok":true,"detail":""}}})"),
+                R"("disk":{"ok":true,"detail":"","counts":{"free":7}}}})"),
             answer.body);
         CPPUNIT_ASSERT_EQUAL(200, client.ask(request("GET /livez")).status);
         CPPUNIT_ASSERT_EQUAL(404, client.ask(request("GET /constant")).status);

@@ -188,6 +188,10 @@ public:
         }
         eventuallyStored("the others are decided", [&] { return stored("RESERVED") == 36; });
         eventuallyStored("four are put off", [&] { return queue_.putOff().size() == 4; });
+        const Worker::Stats stats = queue_.stats();
+        CPPUNIT_ASSERT(stats.putOff >= 4);
+        CPPUNIT_ASSERT_MESSAGE(stats.putOffReason,
+                               stats.putOffReason.find("picky") != std::string::npos);
         CPPUNIT_ASSERT(pluginLog_->count("constraint picky") > 0);
         session_->execute("ALTER TABLE reservation_outcomes DROP CONSTRAINT picky");
         queue_.promote();

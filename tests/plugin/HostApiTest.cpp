@@ -50,7 +50,7 @@ class HostApiTest : public CppUnit::TestFixture {
     CPPUNIT_TEST(cancelTokenPassesThrough);
     CPPUNIT_TEST(reasonOfACancelPassesThrough);
     CPPUNIT_TEST(theTableOnlyGrowsAtItsEnd);
-    CPPUNIT_TEST(aHandlerOnAShorterTableSeesNoReason);
+    CPPUNIT_TEST(aHandlerOnAShorterTableHasWhatThatOffers);
     CPPUNIT_TEST(nothingIsThrownAcrossTheBoundary);
     CPPUNIT_TEST(logLineGoesToThePluginsLogger);
     CPPUNIT_TEST(unknownRequestIsUnsupported);
@@ -71,7 +71,17 @@ public:
 
     void eachOutcomeReachesItsJob() {
         FakeRunningJob completed, empty, failed, hopeless, away, delayed, wait, children, limited;
-        use({&completed, &empty, &failed, &hopeless, &away, &delayed, &wait, &children, &limited});
+        FakeRunningJob refused;
+        use({&completed,
+             &empty,
+             &failed,
+             &hopeless,
+             &away,
+             &delayed,
+             &wait,
+             &children,
+             &limited,
+             &refused});
         CPPUNIT_ASSERT_EQUAL(0, api_.complete(&call_, 0, bytes("{\"a\":1}")));
         CPPUNIT_ASSERT_EQUAL(0, api_.complete(&call_, 1, {nullptr, 0}));
         CPPUNIT_ASSERT_EQUAL(0, api_.fail(&call_, 2, bytes("reason"), bytes("trace"), 0));
@@ -90,6 +100,8 @@ public:
         assertOutcome(Kind::Wait, "", "", 0, wait);
         assertOutcome(Kind::WaitingChildren, "", "", 0, children);
         assertOutcome(Kind::RateLimited, "", "", 30, limited);
+        CPPUNIT_ASSERT_EQUAL(0, api_.put_off(&call_, 9, 1700000000000, bytes("caf\xE9")));
+        assertOutcome(Kind::Delayed, "caf\xEF\xBF\xBD", "", 1700000000000, refused);
     }
 
     void secondOutcomeIsRefused() {
@@ -132,6 +144,7 @@ public:
         use({&job});
         CPPUNIT_ASSERT_EQUAL(+DROVER_E_ARGUMENT, api_.unavailable(&call_, 0, bytes("x"), -1));
         CPPUNIT_ASSERT_EQUAL(+DROVER_E_ARGUMENT, api_.move_to_delayed(&call_, 0, -1));
+        CPPUNIT_ASSERT_EQUAL(+DROVER_E_ARGUMENT, api_.put_off(&call_, 0, -1, bytes("x")));
         CPPUNIT_ASSERT_EQUAL(+DROVER_E_ARGUMENT, api_.rate_limit(&call_, 0, -1));
         CPPUNIT_ASSERT(job.outcome.kind == Kind::Unset);
     }
@@ -184,13 +197,13 @@ public:
 
     /// Plugins of minor version 0 have the functions at these places.
     void theTableOnlyGrowsAtItsEnd() {
-        CPPUNIT_ASSERT_EQUAL(sizeof(drover_host_api) - sizeof(void*),
+        CPPUNIT_ASSERT_EQUAL(sizeof(drover_host_api) - 2 * sizeof(void*),
                              offsetof(drover_host_api, cancel_reason));
         CPPUNIT_ASSERT_EQUAL(8 + 15 * sizeof(void*), offsetof(drover_host_api, request));
     }
 
     /// A plugin that is built against minor 1 and meets a table of minor 0.
-    void aHandlerOnAShorterTableSeesNoReason() {
+    void aHandlerOnAShorterTableHasWhatThatOffers() {
         FakeRunningJob job;
         job.cancel = CancelReason::Remote;
         job.why = "a typing error";
@@ -201,12 +214,20 @@ public:
         drover_host_api older = api_;
         older.struct_size = offsetof(drover_host_api, cancel_reason);
         older.cancel_reason = nullptr;
+        older.put_off = nullptr;
         CPPUNIT_ASSERT_EQUAL(
             std::string(),
             drover::ActiveJob(&older, &call_, "p", fields, 0, &decided).cancelReason());
         CPPUNIT_ASSERT_EQUAL(
             std::string("a typing error"),
             drover::ActiveJob(&api_, &call_, "p", fields, 0, &decided).cancelReason());
+        const std::chrono::system_clock::time_point until{std::chrono::seconds(7)};
+        drover::ActiveJob(&older, &call_, "p", fields, 0, &decided).putOff(until, "refused");
+        assertOutcome(Kind::Delayed, "", "", 7000, job);
+        FakeRunningJob newer;
+        use({&newer});
+        drover::ActiveJob(&api_, &call_, "p", fields, 0, &decided).putOff(until, "refused");
+        assertOutcome(Kind::Delayed, "refused", "", 7000, newer);
     }
 
     void nothingIsThrownAcrossTheBoundary() {

@@ -126,6 +126,8 @@ std::vector<std::int32_t> answersOf(const drover_host_api& host, drover_call* ca
     answers.push_back(host.unavailable(call, 0, bytes("x"), -1));
     answers.push_back(host.move_to_delayed(call, 0, -1));
     answers.push_back(host.rate_limit(call, 0, -1));
+    answers.push_back(host.put_off(call, 0, -1, bytes("x")));
+    answers.push_back(host.put_off(call, 9, 1, bytes("x")));
     answers.push_back(host.complete(call, 9, bytes("1")));
     answers.push_back(host.complete(call, 0, {nullptr, 0}));
     answers.push_back(host.complete(call, 0, bytes("1")));
@@ -137,10 +139,11 @@ std::vector<std::int32_t> answersOf(const drover_host_api& host, drover_call* ca
     answers.push_back(host.move_to_waiting_children(call, 5));
     answers.push_back(host.rate_limit(call, 6, 30));
     answers.push_back(host.fail(call, 7, bytes("no"), bytes("line"), 0));
+    answers.push_back(host.put_off(call, 8, 1700000000000, bytes("caf\xE9")));
     return answers;
 }
 
-constexpr std::size_t kCallJobs = 8;
+constexpr std::size_t kCallJobs = 9;
 
 std::vector<std::int32_t> gAnswers;  ///< Of the handler below.
 const drover_host_api* gHost = nullptr;

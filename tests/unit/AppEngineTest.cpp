@@ -109,7 +109,9 @@ public:
         stopped_ = true;
         changed_.notify_all();
     }
-    [[nodiscard]] HealthReports health() const override { return {{name_, {healthy, "fine"}}}; }
+    [[nodiscard]] HealthReports health() const override {
+        return {{name_, {healthy, "fine", {{"done", 3}}}}};
+    }
 
     std::atomic<bool> refuses{false};
     std::function<void(const Configuration&)> onRescan;
@@ -399,6 +401,7 @@ public:
         CPPUNIT_ASSERT_EQUAL(std::string("b"),
                              std::string(report["checks"][1]["name"].GetString()));
         CPPUNIT_ASSERT(!report["checks"][1]["ok"].GetBool());
+        CPPUNIT_ASSERT_EQUAL(3, report["checks"][1]["counts"]["done"].GetInt());
         engine_->onDrain(15);
     }
 

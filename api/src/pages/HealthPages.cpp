@@ -36,6 +36,13 @@ Response HealthPages::readiness() const {
         json.key(name).beginObject();
         json.key("ok").boolean(report.ok);
         json.key("detail").text(report.detail);
+        if (!report.counts.empty()) {
+            json.key("counts").beginObject();
+            for (const auto& [counted, value] : report.counts) {
+                json.key(counted).number(value);
+            }
+            json.endObject();
+        }
         json.endObject();
     }
     json.endObject();

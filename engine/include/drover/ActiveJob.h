@@ -131,6 +131,10 @@ public:
         decide("unavailable", host_->unavailable(call_, index_, bytes(reason), retryAfter.count()));
     }
     void delayUntil(std::chrono::system_clock::time_point until) { set(delayed(until)); }
+    /// As drover::putOff().
+    void putOff(std::chrono::system_clock::time_point until, std::string_view reason) {
+        set(drover::putOff(until, reason));
+    }
     void moveToWait() { decide("moveToWait", host_->move_to_wait(call_, index_)); }
     void waitForChildren() {
         decide("waitForChildren", host_->move_to_waiting_children(call_, index_));
@@ -150,7 +154,7 @@ public:
             case Outcome::Kind::Unavailable:
                 return unavailable(outcome.text, std::chrono::milliseconds{outcome.ms});
             case Outcome::Kind::Delayed:
-                return decide("delayUntil", host_->move_to_delayed(call_, index_, outcome.ms));
+                return delay(outcome);
             case Outcome::Kind::Wait:
                 return moveToWait();
             case Outcome::Kind::WaitingChildren:
@@ -252,6 +256,14 @@ private:
             check(operation, status);
         }
         decided_->store(true, std::memory_order_release);
+    }
+
+    void delay(const Outcome& outcome) {
+        // An engine of minor version 0 has a shorter table, and counts nothing.
+        if (outcome.text.empty() || host_->struct_size <= offsetof(drover_host_api, put_off)) {
+            return decide("delayUntil", host_->move_to_delayed(call_, index_, outcome.ms));
+        }
+        decide("putOff", host_->put_off(call_, index_, outcome.ms, bytes(outcome.text)));
     }
 
     void check(const char* operation, std::int32_t status) const {

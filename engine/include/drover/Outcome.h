@@ -14,8 +14,8 @@ struct Outcome {
         Failed,  ///< `text` is the reason; the attempt counts, a retry follows by the job's backoff.
         Unrecoverable,  ///< `text` is the reason; no attempt will help.
         Unavailable,  ///< `text` is the reason; `ms` how long to wait at least, 0: the engine decides.
-        Delayed,      ///< `ms` is the epoch time until which it waits.
-        Wait,         ///< Back to the head of the queue.
+        Delayed,  ///< `ms` is the epoch time until which it waits; `text` is the reason of putOff().
+        Wait,     ///< Back to the head of the queue.
         WaitingChildren,  ///< Sleeps until its children are done.
         RateLimited  ///< `ms` is how long the queue's limiter closes; so far only this job waits.
     };
@@ -58,6 +58,15 @@ struct Outcome {
     using std::chrono::milliseconds;
     return {.kind = Outcome::Kind::Delayed,
             .ms = duration_cast<milliseconds>(until.time_since_epoch()).count()};
+}
+
+/// As delayed(), for a job that infrastructure refuses through no fault of the job while it serves others, such as a row that a
+/// constraint of the database forbids. `drover health` counts such jobs and shows the last reason.
+[[nodiscard]] inline Outcome putOff(std::chrono::system_clock::time_point until,
+                                    std::string_view reason) {
+    Outcome outcome = delayed(until);
+    outcome.text = reason;
+    return outcome;
 }
 
 /// Back to the head of the queue; no attempt is counted.

@@ -160,6 +160,9 @@ typedef struct drover_host_api {
     /* Hands the words of the person or program that cancelled the job to the sink: UTF-8, empty if the job is not
      * cancelled, or was cancelled without words. */
     int32_t (*cancel_reason)(drover_call*, uint32_t job, drover_sink, void* context);
+    /* As move_to_delayed, for a job that infrastructure refuses through no fault of the job while it serves others.
+     * Health counts such jobs and shows the last reason; without a reason it is move_to_delayed. */
+    int32_t (*put_off)(drover_call*, uint32_t job, int64_t until_ms, drover_bytes reason);
 } drover_host_api;
 
 enum drover_config_type {

@@ -5,6 +5,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "drover/BuildStamp.h"
@@ -39,6 +40,8 @@ public:
 struct HealthReport {
     bool ok = true;
     std::string detail;  ///< Shown; no secrets.
+    /// Numbers for programs, name to value; members of "counts" in the JSON of health.
+    std::vector<std::pair<std::string, std::int64_t>> counts = {};
 };
 
 /// The engine for a service: one configuration, and all that belongs to it. The context of its constructor outlives it.

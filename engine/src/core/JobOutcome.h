@@ -10,12 +10,12 @@ namespace drover {
 /// A handler's decision about a job.
 struct JobOutcome {
     enum class Kind {
-        Unset,            ///< Nothing: the job is handed back.
-        Completed,        ///< `text` is the result as JSON.
-        Failed,           ///< `text` is the reason; a retry follows by the job's backoff.
-        Unrecoverable,    ///< `text` is the reason; no attempt will help.
-        Unavailable,      ///< `text` is the reason; `ms` how long to wait, 0: the engine decides.
-        Delayed,          ///< `ms` is the epoch time until which it waits.
+        Unset,          ///< Nothing: the job is handed back.
+        Completed,      ///< `text` is the result as JSON.
+        Failed,         ///< `text` is the reason; a retry follows by the job's backoff.
+        Unrecoverable,  ///< `text` is the reason; no attempt will help.
+        Unavailable,    ///< `text` is the reason; `ms` how long to wait, 0: the engine decides.
+        Delayed,  ///< `ms` is the epoch time until which it waits; `text` why it was put off, or empty.
         Wait,             ///< Back to the head of the queue.
         WaitingChildren,  ///< Sleeps until its children are done.
         RateLimited       ///< `ms` is how long the queue's limiter closes.

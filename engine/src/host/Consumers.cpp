@@ -212,6 +212,14 @@ HealthReports Consumers::health() const {
         report.detail = "held " + std::to_string(stats.held) + ", completed " +
                         std::to_string(stats.completed) + ", failed " +
                         std::to_string(stats.failed);
+        if (stats.putOff > 0) {
+            report.detail += ", put off " + std::to_string(stats.putOff) +
+                             " because infrastructure refused them, last: " + stats.putOffReason;
+        }
+        report.counts = {{"held", static_cast<std::int64_t>(stats.held)},
+                         {"completed", static_cast<std::int64_t>(stats.completed)},
+                         {"failed", static_cast<std::int64_t>(stats.failed)},
+                         {"putOff", static_cast<std::int64_t>(stats.putOff)}};
         report.detail += stats.redisHealthy ? "" : "; redis is away";
         report.detail += stats.trouble.empty() ? "" : "; " + stats.trouble;
         report.detail +=

@@ -359,6 +359,13 @@ std::string Process::healthJson() const {
         json.key("name").text(name);
         json.key("ok").boolean(report.ok);
         json.key("detail").text(report.detail);
+        if (!report.counts.empty()) {
+            json.key("counts").beginObject();
+            for (const auto& [counted, value] : report.counts) {
+                json.key(counted).number(value);
+            }
+            json.endObject();
+        }
         json.endObject();
     }
     json.endArray();

@@ -52,6 +52,11 @@ std::string HandlerSet::trouble() const {
     return trouble_;
 }
 
+HandlerSet::PutOff HandlerSet::putOff() const {
+    const std::lock_guard lock(mutex_);
+    return putOff_;
+}
+
 std::optional<HandlerSet::Adopted> HandlerSet::adopt(Time now) {
     std::vector<std::shared_ptr<Route>> gone;
     Adopted adopted;
@@ -154,6 +159,11 @@ HandlerSet::Reaction HandlerSet::onOutcome(const JobRun& run, Time now) {
                outcome.kind == JobOutcome::Kind::Delayed) {
         // A delayed job shows nothing about the infrastructure: the handler may have delayed it because of an outage.
         route->breaker.onProbeReturned();
+        if (!outcome.text.empty()) {
+            const std::lock_guard lock(mutex_);
+            ++putOff_.jobs;
+            putOff_.reason = outcome.text;
+        }
     } else if (!route->breaker.closed()) {
         const auto outage = route->breaker.onSuccess(now);
         log_.information("handler " + type.name() + " works again after " +

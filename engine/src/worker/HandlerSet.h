@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -17,7 +18,7 @@ namespace drover {
 /// Holds the handlers of one queue, and exchanges them while they run.
 ///
 /// A replaced handler is retired: its threads end after their present batch, and its last outcomes still come.
-/// Threads: prepare() and replace() from one, busy() and trouble() from any, the rest from the claim loop.
+/// Threads: prepare() and replace() from one, busy(), trouble() and putOff() from any, the rest from the claim loop.
 class HandlerSet {
 public:
     using Time = Clock::Monotonic;
@@ -47,6 +48,12 @@ public:
     [[nodiscard]] bool busy() const;
     /// Returns the reasons of unavailable handlers in one line; empty: all are available.
     [[nodiscard]] std::string trouble() const;
+    /// Jobs that infrastructure refused through no fault of theirs, so that a handler delayed them.
+    struct PutOff {
+        std::uint64_t jobs = 0;  ///< Since the start.
+        std::string reason;      ///< Of the last one.
+    };
+    [[nodiscard]] PutOff putOff() const;
 
     /// The result of a change.
     struct Adopted {
@@ -92,6 +99,7 @@ private:
     std::vector<std::shared_ptr<Route>> retired_;
     std::optional<Change> next_;
     std::string trouble_;
+    PutOff putOff_;
     std::vector<std::shared_ptr<Route>> ended_;  ///< For forgetEnded().
 };
 

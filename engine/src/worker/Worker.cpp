@@ -106,6 +106,9 @@ Worker::Stats Worker::stats() const {
     stats.held = held_.size();
     stats.redisHealthy = loop_.redisHealthy();
     stats.trouble = handlers_.trouble();
+    const HandlerSet::PutOff putOff = handlers_.putOff();
+    stats.putOff = putOff.jobs;
+    stats.putOffReason = putOff.reason;
     stats.sinceProgress = loop_.sinceProgress();
     return stats;
 }

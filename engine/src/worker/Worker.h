@@ -31,10 +31,11 @@ public:
     /// The counts since the worker started, and whether it makes progress.
     struct Stats {
         std::uint64_t claimed = 0, completed = 0, failed = 0, retried = 0, handedBack = 0, lost = 0,
-                      unserved = 0, setAside = 0;
+                      unserved = 0, setAside = 0, putOff = 0;
         std::size_t held = 0;
         bool redisHealthy = false;
-        std::string trouble;  ///< Why handlers are unavailable; empty: all are available.
+        std::string trouble;       ///< Why handlers are unavailable; empty: all are available.
+        std::string putOffReason;  ///< Of the job that was put off last; empty: none was.
         /// Since a reply of Redis, blocking ones included, or since none was needed.
         std::chrono::milliseconds sinceProgress{0};
     };

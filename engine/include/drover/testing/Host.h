@@ -51,6 +51,7 @@ public:
             .write_log = &writeLog,
             .request = &request,
             .cancel_reason = &cancelReason,
+            .put_off = &putOff,
         };
         return kApi;
     }
@@ -228,6 +229,17 @@ private:
             }
         }
         return static_cast<std::int32_t>(job->cause);
+    }
+
+    static std::int32_t putOff(drover_call* call,
+                               std::uint32_t index,
+                               std::int64_t ms,
+                               drover_bytes reason) noexcept {
+        return decide(
+            call,
+            index,
+            ms >= 0,
+            {.kind = Outcome::Kind::Delayed, .text = repairedUtf8(abi::view(reason)), .ms = ms});
     }
 
     static std::int32_t cancelReason(drover_call* call,

@@ -182,7 +182,7 @@ private:
         case Outcome::Kind::Unavailable:
             return "unavailable for " + ms + " ms: " + outcome->text;
         case Outcome::Kind::Delayed:
-            return "delayed until " + ms;
+            return "delayed until " + ms + (outcome->text.empty() ? "" : ": " + outcome->text);
         case Outcome::Kind::Wait:
             return "moved to wait";
         case Outcome::Kind::WaitingChildren:

@@ -108,6 +108,22 @@ std::int32_t moveToDelayed(drover_call* call, std::uint32_t index, std::int64_t 
     });
 }
 
+std::int32_t putOff(drover_call* call,
+                    std::uint32_t index,
+                    std::int64_t untilMs,
+                    drover_bytes reason) noexcept {
+    return guarded("put_off", call, index, [&](RunningJob& job) -> std::int32_t {
+        if (untilMs < 0) {
+            return DROVER_E_ARGUMENT;
+        }
+        JobOutcome outcome;
+        outcome.kind = JobOutcome::Kind::Delayed;
+        outcome.text = repairedUtf8(view(reason));
+        outcome.ms = untilMs;
+        return set(job, std::move(outcome));
+    });
+}
+
 std::int32_t moveToWait(drover_call* call, std::uint32_t index) noexcept {
     return guarded("move_to_wait", call, index, [](RunningJob& job) {
         return set(job, JobOutcome::Kind::Wait);
@@ -269,6 +285,7 @@ const drover_host_api& hostApi() noexcept {
         .write_log = &writeLog,
         .request = &request,
         .cancel_reason = &cancelReason,
+        .put_off = &putOff,
     };
     return kApi;
 }
