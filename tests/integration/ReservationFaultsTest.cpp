@@ -188,7 +188,7 @@ public:
         }
         eventuallyStored("the others are decided", [&] { return stored("RESERVED") == 36; });
         eventuallyStored("four are put off", [&] { return queue_.putOff().size() == 4; });
-        const Worker::Stats stats = queue_.stats();
+        const drover::Worker::Stats stats = queue_.stats();
         CPPUNIT_ASSERT(stats.putOff >= 4);
         CPPUNIT_ASSERT_MESSAGE(stats.putOffReason,
                                stats.putOffReason.find("picky") != std::string::npos);

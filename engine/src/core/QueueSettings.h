@@ -172,12 +172,15 @@ inline constexpr QueueSetting kQueueSettings[] = {
      .scope = QueueSetting::Scope::Queue,
      .sentence =
          "Whether BullMQ 5 clients share the queue. `on` loses nothing next to them. `auto` acts "
-         "when it sees one; it sees neither 5.x workers that are alone, nor 5.x clients whose "
-         "version a 6.x client has overwritten. No setting prevents these: a 5.48 worker runs a "
-         "job that is to be failed unrun, frees a deduplication id that another job holds, or "
-         "starts more than a global limit allows; 5.x drops jobs which 6.x clients add while it "
-         "pauses (a worker finds them and runs them, out of order); jobs which an obliterate of "
-         "5.x left behind come back: obliterate with 6.x."},
+         "once it sees one, by the list `paused`, the version in meta, or the children that 5.48 "
+         "stored; it sees neither 5.x workers that are alone, nor 5.x clients whose version a 6.x "
+         "client has overwritten. Then a job that is to be failed unrun (its child failed, or it "
+         "stalled too often) is failed at once, since 5.48 would run it; if `auto` reads a version "
+         "from 5.81 on, the next worker fails it, as with 6.x. No setting prevents these: a 5.48 "
+         "worker runs a job that another client left to be failed unrun, frees a deduplication id "
+         "that another job holds, or starts more than a global limit allows; 5.x drops jobs which "
+         "6.x clients add while it pauses (a worker finds them and runs them, out of order); jobs "
+         "which an obliterate of 5.x left behind come back: obliterate with 6.x."},
     {.name = "limiterMax",
      .member = &QueueSettings::limiterMax,
      .scope = QueueSetting::Scope::Queue,
