@@ -541,7 +541,7 @@ public:
         waitUntil([&] { return queue.state(id) == drover::JobState::Failed; });
         CPPUNIT_ASSERT_EQUAL(std::string("cancelled (cancelled: a typing error)"),
                              *queue.job(id)->failedReason);
-        assertContains(app_->err(), "somebody cancels it (a typing error)");
+        assertContains(app_->err(), "a request cancels the job (a typing error)");
     }
 
     void aJobThatCannotBeCancelledExitsWith66() {
