@@ -239,7 +239,7 @@ public:
         eventually("cancelled", [&] { return cancelled_ == CancelReason::Remote; });
         // 100 ms on a machine that has nothing else to do.
         CPPUNIT_ASSERT(clock_.wallMs() - began < 1000);
-        eventually("told", [&] { return log_->count("cancels it (a typing error)") == 1; });
+        eventually("told", [&] { return log_->count("cancels the job (a typing error)") == 1; });
         CPPUNIT_ASSERT_EQUAL(std::string("a typing error"), why());
         CPPUNIT_ASSERT(number({"PTTL", backend().cancelRequestsKey()}) > 0);
         hold_ = false;
