@@ -1,8 +1,8 @@
 # Run as a script: cmake -DOUT=file.cpp -DDIR=engine/lua -P EmbedLua.cmake
 # Writes one C++ source that holds every engine/lua/<name>-<keys>.lua with its includes put in place.
 #
-# A line `--- @include "file"` is replaced by engine/lua/includes/<file>.lua, once per script. The number of keys in the
-# file name goes along, so that ScriptRegistry can refuse a call with another count.
+# A line `--- @include "file"` is replaced by engine/lua/includes/<file>.lua, once per script. The names of KEYS in the
+# script's header go along, so that their order stands in the script alone: queue/ScriptCall fills them by name.
 
 cmake_minimum_required(VERSION 3.22)
 
@@ -27,6 +27,25 @@ foreach(path IN LISTS scripts)
   set(name ${CMAKE_MATCH_1})
   set(keys ${CMAKE_MATCH_2})
   protect_read(${path} text)
+
+  # The lines `  KEYS[n]  name  type  …` of the header, numbered as they follow, as many as the file name says.
+  string(FIND "${text}" "<:SQ_CLOSE:><:SQ_CLOSE:>" at)
+  string(SUBSTRING "${text}" 0 ${at} header)
+  string(REGEX MATCHALL "\n  KEYS<:SQ_OPEN:>[0-9]+<:SQ_CLOSE:> +[a-z-]+ " lines "${header}")
+  set(key_names "")
+  set(number 0)
+  foreach(line IN LISTS lines)
+    math(EXPR number "${number} + 1")
+    if(NOT line MATCHES "OPEN:>${number}<:SQ_CLOSE:> +([a-z-]+) ")
+      message(FATAL_ERROR "${path}: the header lists another key than KEYS[${number}] at its place")
+    endif()
+    list(APPEND key_names ${CMAKE_MATCH_1})
+  endforeach()
+  if(NOT number EQUAL keys)
+    message(FATAL_ERROR "${path}: the header names ${number} keys, the file name says ${keys}")
+  endif()
+  list(JOIN key_names " " key_names)
+
   set(seen "")
   while(text MATCHES "--- @include \"([A-Za-z]+)\"")
     set(include ${CMAKE_MATCH_1})
@@ -47,8 +66,8 @@ foreach(path IN LISTS scripts)
   string(REPLACE "<:SQ_OPEN:>" "[" text "${text}")
   string(REPLACE "<:SQ_CLOSE:>" "]" text "${text}")
   string(REPLACE "<:SEMI:>" ";" text "${text}")
-  # A string literal is limited to 64 KiB by some compilers; ours are far below.
-  string(APPEND entries "    {\"${name}\", ${keys}, R\"lua(${text})lua\"},\n")
+  # A string literal is limited to 64 KiB by some compilers; these are far below.
+  string(APPEND entries "    {\"${name}\", ${keys}, \"${key_names}\", R\"lua(${text})lua\"},\n")
 endforeach()
 
 file(WRITE ${OUT} "// Generated from engine/lua by EmbedLua.cmake.

@@ -2,10 +2,10 @@
   Asks the worker that holds a job to set its cancel token. It reads the stream of requests at once, and the hash when it
   renews the lock, should it have missed the stream.
 
-  KEYS[1]  job       hash    <prefix>:<queue>:<id>
-  KEYS[2]  lock      string  …:<id>:lock
-  KEYS[3]  cancel    hash    <prefix>:<queue>:drover:cancel, job id to the lock token that is meant, a newline, the reason
-  KEYS[4]  requests  stream  …:drover:cancels, fields id, token, reason
+  KEYS[1]  job      hash    <prefix>:<queue>:<id>
+  KEYS[2]  lock     string  …:<id>:lock
+  KEYS[3]  cancel   hash    <prefix>:<queue>:drover:cancel, job id to the lock token that is meant, a newline, the reason
+  KEYS[4]  cancels  stream  …:drover:cancels, fields id, token, reason
   ARGV[1]  job key prefix    ARGV[2]  job id    ARGV[3]  reason or ""
 
   Returns  0 requested, -1 no such job, -2 nobody holds it

@@ -1,8 +1,15 @@
 --[[
   Returns the state of a job, by the order of checks of docs/wire-format.md#states.
 
-  KEYS[1…8]  completed, failed, delayed, prioritized (zsets), active, wait, paused (lists), waiting-children (zset)
-  ARGV[1]    job id
+  KEYS[1]  completed         zset  <prefix>:<queue>:completed
+  KEYS[2]  failed            zset  …:failed
+  KEYS[3]  delayed           zset  …:delayed
+  KEYS[4]  prioritized       zset  …:prioritized
+  KEYS[5]  active            list  …:active
+  KEYS[6]  wait              list  …:wait
+  KEYS[7]  paused            list  …:paused
+  KEYS[8]  waiting-children  zset  …:waiting-children
+  ARGV[1]  job id
 
   Returns  the index of the key that holds it, 0 if none does
   Events   none

@@ -14,6 +14,8 @@
 
 #include "compat/CompatFixture.h"
 #include "core/JsonText.h"
+#include "queue/QueueContext.h"
+#include "queue/ops/Read.h"
 #include "support/NodePeer.h"
 
 using namespace drover;
@@ -245,7 +247,7 @@ private:
             while (idle <= 5) {
                 left.clear();
                 for (const auto& worker : workers) {
-                    left += isWorked(worker->backend()) ? "" : remains(worker->backend().keys());
+                    left += isWorked(worker->queue()) ? "" : remains(worker->queue().keys());
                 }
                 idle = left.empty() ? idle + 1 : 0;
                 CPPUNIT_ASSERT_MESSAGE("not worked in time:\n" + left,
@@ -272,13 +274,13 @@ private:
     }
 
     /// What schedulers make for a time that is far away stays.
-    bool isWorked(const QueueBackend& backend) {
-        const JobCounts left = backend.counts(client());
+    bool isWorked(const QueueContext& context) {
+        const JobCounts left = ops::counts(context, client());
         const std::int64_t tomorrow = clock_.wallMs() + 24 * 3600000LL;
         return left.waiting + left.active + left.prioritized == 0 &&
                (left.delayed == 0 ||
                 number(
-                    {"ZCOUNT", backend.keys().delayed, "-inf", std::to_string(tomorrow * 4096)}) ==
+                    {"ZCOUNT", context.keys().delayed, "-inf", std::to_string(tomorrow * 4096)}) ==
                     0);
     }
 

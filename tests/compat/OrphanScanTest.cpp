@@ -1,5 +1,6 @@
 #include <cppunit/extensions/HelperMacros.h>
 
+#include "queue/ops/JobUpdates.h"
 #include "support/OrphanScan.h"
 #include "support/RedisFixture.h"
 
@@ -27,7 +28,7 @@ public:
         const std::string held = addJob();
         claim(1);
         const std::string waiting = addJob();
-        backend().addLog(client(), waiting, "a row", 0);
+        ops::addLog(context(), client(), waiting, "a row", 0);
         redis({"SADD", key("stalled"), held});
         redis({"SET", key("de:once"), waiting});
         redis({"HSET", key("dn:once"), "name", "next"});

@@ -6,6 +6,9 @@
 
 #include "conformance/Conformance.h"
 #include "core/Cron.h"
+#include "queue/ops/Advance.h"
+#include "queue/ops/Settle.h"
+#include "queue/ops/Stalled.h"
 #include "support/Assert.h"
 #include "worker/SchedulerIterator.h"
 #include "worker/upkeep/LostJobs.h"
@@ -197,18 +200,20 @@ public:
         retry.id = retried;
         retry.token = "retried";
         retry.stacktrace = "[]";
-        CPPUNIT_ASSERT_EQUAL(0, ours().retryJobs(client(), {retry}, clock_.wallMs()).codes.at(0));
+        CPPUNIT_ASSERT_EQUAL(
+            0, ops::retryJobs(ours(), client(), {retry}, clock_.wallMs()).codes.at(0));
         expectPaused(retried, false);
 
         HandBackItem back;
         back.id = givenBack;
         back.token = "givenBack";
-        CPPUNIT_ASSERT_EQUAL(0, ours().handBackJobs(client(), {back}, clock_.wallMs()).codes.at(0));
+        CPPUNIT_ASSERT_EQUAL(
+            0, ops::handBackJobs(ours(), client(), {back}, clock_.wallMs()).codes.at(0));
         expectPaused(givenBack, true);
 
         redis({"DEL", key(stalled + ":lock")});
         redis({"SADD", key("stalled"), stalled});
-        ours().checkStalled(client(), clock_.wallMs(), milliseconds(1), 5, 100, false);
+        ops::checkStalled(ours(), client(), clock_.wallMs(), milliseconds(1), 5, 100, false);
         expectPaused(stalled, true);
 
         CPPUNIT_ASSERT_EQUAL(0, finish("c", "child"));
@@ -684,7 +689,7 @@ private:
                    target() + (sixAdds ? "" : R"(, "opts": {"skipMetasUpdate": true})"));
         if (sixAdds) {
             // As in a process: what the worker has seen of 5.x clients counts for its check. The check alone might never see it.
-            weCheck(worker_->backend(), 300);
+            weCheck(worker_->queue(), 300);
         }
         std::minstd_rand random(7);
         std::int64_t added = 0;
@@ -763,7 +768,7 @@ private:
         request.claim = 1;
         request.token = token;
         request.lockDuration = std::chrono::seconds(10);
-        const auto jobs = ours().advance(client(), request, nowMs).jobs();
+        const auto jobs = ops::advance(ours(), client(), request, nowMs).jobs();
         CPPUNIT_ASSERT_EQUAL_MESSAGE("jobs to take", std::size_t{1}, jobs.size());
         return jobs[0];
     }
@@ -774,7 +779,7 @@ private:
         request.claim = 1;
         request.token = token;
         request.lockDuration = std::chrono::seconds(10);
-        const auto jobs = ours().advance(client(), request, clock_.wallMs()).jobs();
+        const auto jobs = ops::advance(ours(), client(), request, clock_.wallMs()).jobs();
         return jobs.empty() ? "" : jobs[0].id;
     }
 
@@ -823,8 +828,8 @@ private:
     void stall(const std::string& id, int maxStalledCount) {
         redis({"DEL", key(id + ":lock"), key("stalled-check")});
         redis({"SADD", key("stalled"), id});
-        ours().checkStalled(
-            client(), clock_.wallMs(), milliseconds(1), maxStalledCount, 100, false);
+        ops::checkStalled(
+            ours(), client(), clock_.wallMs(), milliseconds(1), maxStalledCount, 100, false);
     }
 
     std::int64_t dueOf(const std::string& id) {

@@ -4,6 +4,9 @@
 
 #include <cppunit/TestAssert.h>
 
+#include "queue/QueueContext.h"
+#include "queue/ops/Advance.h"
+
 namespace drover::test {
 
 void Conformance::share(Bullmq5 mode) {
@@ -11,19 +14,19 @@ void Conformance::share(Bullmq5 mode) {
     useQueue(queueName());
 }
 
-QueueBackend& Conformance::ours() {
+QueueContext& Conformance::ours() {
     if (ours_ == nullptr || ours_->bullmq5Mode() != bullmq5_ ||
         ours_->keys().qualifiedName() != "bull:" + queueName()) {
         sweeper_.reset();  // It may look at the old one.
-        ours_ = std::make_unique<QueueBackend>(QueueKeys("bull", queueName()), bullmq5_);
+        ours_ = std::make_unique<QueueContext>(QueueKeys("bull", queueName()), bullmq5_);
     }
     return *ours_;
 }
 
-void Conformance::weCheck(const QueueBackend& backend, int intervalMs, int maxStalledCount) {
+void Conformance::weCheck(const QueueContext& context, int intervalMs, int maxStalledCount) {
     sweeper_ = std::make_unique<StalledSweeper>(
         std::make_unique<RedisClient>(options(), scripts(), "stalled"), clock_);
-    sweeper_->watch(backend, std::chrono::milliseconds(intervalMs), maxStalledCount);
+    sweeper_->watch(context, std::chrono::milliseconds(intervalMs), maxStalledCount);
     sweeper_->start();
 }
 
@@ -158,7 +161,7 @@ int Conformance::finish(const std::string& id,
     request.claim = claim;
     request.token = "next";
     request.lockDuration = std::chrono::seconds(10);
-    return ours().advance(client(), request, clock_.wallMs()).codes.at(0);
+    return ops::advance(ours(), client(), request, clock_.wallMs()).codes.at(0);
 }
 
 void Conformance::nodeChecks(int intervalMs, int maxStalledCount) {

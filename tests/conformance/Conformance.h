@@ -9,6 +9,7 @@
 
 #include "compat/CompatFixture.h"
 #include "conformance/Statements.h"
+#include "queue/QueueContext.h"
 
 namespace drover::test {
 
@@ -27,12 +28,12 @@ protected:
     /// From now on our side, whole, knows of 5.x clients or does not.
     void share(Bullmq5 mode);
     /// Our operations on the queue of now.
-    QueueBackend& ours();
+    QueueContext& ours();
     /// Our stalled checks.
     void weCheck(int intervalMs, int maxStalledCount = 1) {
         weCheck(ours(), intervalMs, maxStalledCount);
     }
-    void weCheck(const QueueBackend& backend, int intervalMs, int maxStalledCount = 1);
+    void weCheck(const QueueContext& context, int intervalMs, int maxStalledCount = 1);
     /// The job's fields in the queue of now.
     std::map<std::string, std::string> fieldsOf(const std::string& id);
     /// The members of a zset, lowest score first.
@@ -74,7 +75,7 @@ protected:
     void nodeChecks(int intervalMs, int maxStalledCount = 1);
 
 private:
-    std::unique_ptr<QueueBackend> ours_;
+    std::unique_ptr<QueueContext> ours_;
 };
 
 }  // namespace drover::test

@@ -4,6 +4,7 @@
 #include <cppunit/TestAssert.h>
 
 #include "conformance/Conformance.h"
+#include "queue/ops/Locks.h"
 
 namespace {
 
@@ -31,7 +32,7 @@ public:
         CPPUNIT_ASSERT_EQUAL(second + "\n" + first, joined(list(key("active"))));
         for (const std::string& id : {first, second}) {
             const std::string token = text({"GET", key(id + ":lock")});
-            CPPUNIT_ASSERT_EQUAL(id, joined(ours().activeWithToken(client(), token)));
+            CPPUNIT_ASSERT_EQUAL(id, joined(ops::activeWithToken(ours(), client(), token)));
             const std::int64_t ttl = number({"PTTL", key(id + ":lock")});
             CPPUNIT_ASSERT(ttl > 0 && ttl <= 5000);
             CPPUNIT_ASSERT_EQUAL(std::string("1"), field(id, "ats"));

@@ -4,6 +4,7 @@
 
 #include "conformance/Conformance.h"
 #include "plugin/abi/HostFunctions.h"
+#include "queue/ops/Settle.h"
 #include "support/Assert.h"
 
 namespace {
@@ -286,7 +287,8 @@ public:
         CPPUNIT_ASSERT_EQUAL(id, claim(1).at(0).id);
         CPPUNIT_ASSERT_EQUAL(
             1,
-            ours().moveToWaitingChildren(client(), {{id, "token"}}, clock_.wallMs()).codes.at(0));
+            ops::moveToWaitingChildren(ours(), client(), {{id, "token"}}, clock_.wallMs())
+                .codes.at(0));
         CPPUNIT_ASSERT_EQUAL(std::string("active"), nodeState(id));
         CPPUNIT_ASSERT_EQUAL(std::string("token"), text({"GET", key(id + ":lock")}));
         CPPUNIT_ASSERT_EQUAL(std::int64_t{0}, existing({"waiting-children"}));

@@ -3,6 +3,8 @@
 #include <cppunit/TestAssert.h>
 
 #include "conformance/Conformance.h"
+#include "queue/ops/JobUpdates.h"
+#include "queue/ops/Locks.h"
 
 namespace {
 
@@ -28,7 +30,7 @@ public:
         rapidjson::Document job;
         job.Parse(jobJson(id).c_str());
         CPPUNIT_ASSERT_EQUAL(std::string(R"({"n":2,"seats":[1000]})"), textOf(job["data"]));
-        CPPUNIT_ASSERT_EQUAL(-1, ours().updateData(client(), "none", "{}"));
+        CPPUNIT_ASSERT_EQUAL(-1, ops::updateData(ours(), client(), "none", "{}"));
         CPPUNIT_ASSERT_EQUAL(std::int64_t{0}, existing({"none"}));
     }
 
@@ -89,7 +91,7 @@ public:
         untilState(ids.back(), "active");
         untilBegun(ids.back());
         worker_->quiet(true);
-        CPPUNIT_ASSERT(ours().cancelJob(client(), ids[0]) == CancelRequest::NotHeld);
+        CPPUNIT_ASSERT(ops::cancelJob(ours(), client(), ids[0]) == CancelRequest::NotHeld);
         ids.push_back(add(Side::Ours, "mail"));
         ids.push_back(add(Side::Ours, "mail", "{}", R"({"priority":2})"));
         ids.push_back(add(Side::Ours, "mail", "{}", R"({"delay":60000})"));

@@ -60,7 +60,7 @@ public:
         redis({"SADD", key("stalled"), lost});
         StalledSweeper sweeper(std::make_unique<RedisClient>(options(), scripts(), "stalled"),
                                clock_);
-        sweeper.watch(worker_->backend(), milliseconds(100), 5);
+        sweeper.watch(worker_->queue(), milliseconds(100), 5);
         sweeper.start();
         eventually("stalled", [&] { return counted(Type::Stalled) == 1; });
         sweeper.stop();

@@ -4,6 +4,7 @@
 #include <cppunit/TestAssert.h>
 
 #include "conformance/Conformance.h"
+#include "queue/ops/Settle.h"
 
 namespace {
 
@@ -88,7 +89,7 @@ public:
         items[1].lifo = true;
         items[2].id = prioritized;
         items[2].token = "prioritized";
-        for (const int code : ours().retryJobs(client(), items, clock_.wallMs()).codes) {
+        for (const int code : ops::retryJobs(ours(), client(), items, clock_.wallMs()).codes) {
             CPPUNIT_ASSERT_EQUAL(0, code);
         }
         CPPUNIT_ASSERT_EQUAL(joined({plain, waiting, lifo}), joined(list(key("wait"))));
@@ -268,7 +269,7 @@ private:
         item.id = id;
         item.token = "token";
         item.uncountStart = false;
-        return ours().handBackJobs(client(), {item}, clock_.wallMs()).codes.at(0);
+        return ops::handBackJobs(ours(), client(), {item}, clock_.wallMs()).codes.at(0);
     }
 
     std::atomic<int> failures_{0};

@@ -3,6 +3,7 @@
 #include <cppunit/TestAssert.h>
 
 #include "conformance/Conformance.h"
+#include "queue/ops/Stalled.h"
 
 namespace {
 
@@ -52,8 +53,7 @@ public:
         redis({"SADD", key("stalled"), id});
         redis({"SET", key("stalled-check"), "1", "PX", "1500"});
         CPPUNIT_ASSERT(
-            ours()
-                .checkStalled(client(), clock_.wallMs(), milliseconds(100), 1, 100, false)
+            ops::checkStalled(ours(), client(), clock_.wallMs(), milliseconds(100), 1, 100, false)
                 .state == StalledResult::State::NotDue);
         node("monitor.start");
         nodeChecks(100);
@@ -110,8 +110,8 @@ public:
         for (int stalls = 1; stalls <= 3; ++stalls) {
             redis({"DEL", key(id + ":lock"), key("stalled-check")});
             redis({"SADD", key("stalled"), id});
-            const StalledResult result =
-                ours().checkStalled(client(), clock_.wallMs(), milliseconds(100), 0, 100, false);
+            const StalledResult result = ops::checkStalled(
+                ours(), client(), clock_.wallMs(), milliseconds(100), 0, 100, false);
             CPPUNIT_ASSERT_EQUAL(id, joined(result.recovered));
             CPPUNIT_ASSERT_EQUAL(std::to_string(stalls), field(id, "stc"));
             CPPUNIT_ASSERT_EQUAL(std::string("(none)"), fieldOrNone(id, "defa"));
@@ -142,9 +142,9 @@ public:
         const std::string id = add(Side::Node, "mail");
         claim(1, "token", std::chrono::seconds(60));
         redis({"SADD", key("stalled"), id});
-        CPPUNIT_ASSERT(ours()
-                           .checkStalled(client(), clock_.wallMs(), milliseconds(1), 0, 100, false)
-                           .recovered.empty());
+        CPPUNIT_ASSERT(
+            ops::checkStalled(ours(), client(), clock_.wallMs(), milliseconds(1), 0, 100, false)
+                .recovered.empty());
         CPPUNIT_ASSERT_EQUAL(std::string("active"), nodeState(id));
         CPPUNIT_ASSERT_EQUAL(std::int64_t{1}, number({"SISMEMBER", key("stalled"), id}));
         CPPUNIT_ASSERT_EQUAL(std::string("(none)"), fieldOrNone(id, "stc"));

@@ -5,7 +5,8 @@
 #include <hiredis/read.h>
 
 #include "Fuzz.h"
-#include "queue/QueueBackend.h"
+#include "queue/QueueContext.h"
+#include "queue/ops/Advance.h"
 #include "redis/Reply.h"
 
 using namespace drover;

@@ -10,6 +10,7 @@
 #include <cppunit/extensions/HelperMacros.h>
 
 #include "drover/Exceptions.h"
+#include "queue/ops/Advance.h"
 #include "support/RedisFixture.h"
 #include "worker/AdvanceCalls.h"
 #include "worker/JobCalls.h"
@@ -285,9 +286,9 @@ private:
         clients_ = std::make_unique<ClientPool>(
             [this] { return std::make_unique<RedisClient>(options(), scripts(), "host"); }, 1);
         settlement_ = std::make_unique<Settlement>(settings_);
-        jobCalls_ = std::make_unique<JobCalls>(backend(), *clients_);
-        lost_ = std::make_unique<LostClaims>(backend(), clock_);
-        calls_ = std::make_unique<AdvanceCalls>(backend(), *redis_, *settlement_, *lost_, clock_);
+        jobCalls_ = std::make_unique<JobCalls>(context(), *clients_);
+        lost_ = std::make_unique<LostClaims>(context(), clock_);
+        calls_ = std::make_unique<AdvanceCalls>(context(), *redis_, *settlement_, *lost_, clock_);
     }
     void onOwnServer() {
         useOwnServer();

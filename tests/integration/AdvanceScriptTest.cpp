@@ -3,6 +3,8 @@
 #include <cppunit/extensions/HelperMacros.h>
 
 #include "drover/Exceptions.h"
+#include "queue/ops/Add.h"
+#include "queue/ops/Advance.h"
 #include "support/Assert.h"
 #include "support/RedisFixture.h"
 
@@ -197,7 +199,7 @@ public:
 
     void promotionTakesAThousandAtATime() {
         std::vector<AddItem> items(1500, delayedItem(1));
-        backend().addJobs(client(), items, clock_.wallMs());
+        ops::addJobs(context(), client(), items, clock_.wallMs());
         CPPUNIT_ASSERT_EQUAL(std::size_t{1}, advance(claimOf(1), later(100)).claimed());
         CPPUNIT_ASSERT_EQUAL(std::int64_t{500}, number({"ZCARD", keys().delayed}));
         CPPUNIT_ASSERT_EQUAL(std::string("1"), list(keys().active).front());
@@ -211,7 +213,7 @@ public:
     void aPromotedPriorityGoesToPrioritized() {
         AddItem item = delayedItem(1);
         item.priority = 3;
-        backend().addJobs(client(), {item}, clock_.wallMs());
+        ops::addJobs(context(), client(), {item}, clock_.wallMs());
         redis({"HSET", keys().meta, "paused", "1"});
         advance(claimOf(1), later(100));
         CPPUNIT_ASSERT(stateOf("1") == JobState::Prioritized);
@@ -577,7 +579,7 @@ public:
         AddItem child;
         child.name = child.customId = "child";
         child.data = child.opts = "{}";
-        backend().addJobs(client(), {child}, clock_.wallMs());
+        ops::addJobs(context(), client(), {child}, clock_.wallMs());
         addJob("parent");
         const ClaimedJob job = claim(1).front();
         claim(1);
@@ -585,7 +587,7 @@ public:
         redis({"LREM", keys().active, "0", "2"});
         child.parentKey = keys().job("2");
         child.parent = R"({"id":"2","queueKey":")" + keys().qualifiedName() + "\"}";
-        backend().addJobs(client(), {child}, clock_.wallMs());
+        ops::addJobs(context(), client(), {child}, clock_.wallMs());
         FinishItem item = completed("child");
         item.idCounter = job.idCounter;
         CPPUNIT_ASSERT_EQUAL(0, finish(item));
@@ -604,7 +606,7 @@ public:
         child.data = child.opts = "{}";
         child.parentKey = keys().job("1");
         child.parent = R"({"id":"1","queueKey":")" + keys().qualifiedName() + "\"}";
-        backend().addJobs(client(), {child}, clock_.wallMs());
+        ops::addJobs(context(), client(), {child}, clock_.wallMs());
         claim(1);
         redis({"SET", keys().job("1") + ":processed", "no hash"});
         CPPUNIT_ASSERT_EQUAL(0, finish(completed("child")));
@@ -715,7 +717,7 @@ private:
     }
     AdvanceResult advance(const AdvanceRequest& request) { return advance(request, later(0)); }
     AdvanceResult advance(const AdvanceRequest& request, std::int64_t nowMs) {
-        return backend().advance(client(), request, nowMs);
+        return ops::advance(context(), client(), request, nowMs);
     }
     static FinishItem completed(const std::string& id) {
         FinishItem item;
@@ -764,7 +766,7 @@ private:
     void addPrioritized(int priority) {
         AddItem item = delayedItem(0);
         item.priority = priority;
-        backend().addJobs(client(), {item}, clock_.wallMs());
+        ops::addJobs(context(), client(), {item}, clock_.wallMs());
     }
     AddItem delayedItem(std::int64_t delayMs) {
         AddItem item;
@@ -778,7 +780,7 @@ private:
     /// Returns when it is due.
     std::int64_t addDelayed(std::int64_t delayMs) {
         const AddItem item = delayedItem(delayMs);
-        backend().addJobs(client(), {item}, clock_.wallMs());
+        ops::addJobs(context(), client(), {item}, clock_.wallMs());
         return item.timestampMs + delayMs;
     }
 };

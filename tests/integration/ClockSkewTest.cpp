@@ -7,6 +7,8 @@
 #include <cppunit/extensions/HelperMacros.h>
 
 #include "drover/Queue.h"
+#include "queue/QueueContext.h"
+#include "queue/ops/Add.h"
 #include "support/ManualClock.h"
 #include "support/WorkerFixture.h"
 
@@ -104,7 +106,7 @@ public:
         StalledSweeper sweeper(std::make_unique<RedisClient>(skewed(hours(1)), scripts(), "sweep"),
                                ahead);
         // Beside 5.48.1 such a job is failed by the check itself.
-        const QueueBackend shared(keys(), Bullmq5::On);
+        const QueueContext shared(keys(), Bullmq5::On);
         sweeper.watch(shared, seconds(60), 0);
         sweeper.start();
         eventually("failed", [&] { return stateOf(id) == JobState::Failed; });
@@ -186,7 +188,7 @@ private:
         item.timestampMs = clock_.wallMs();
         item.delayMs = 700;
         const std::int64_t due = item.timestampMs + item.delayMs;
-        backend().addJobs(client(), {item}, item.timestampMs);
+        ops::addJobs(context(), client(), {item}, item.timestampMs);
         eventually("it ran", [&] {
             const std::lock_guard lock(mutex);
             return ranAt.size() == 1;

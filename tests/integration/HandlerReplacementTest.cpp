@@ -4,6 +4,7 @@
 #include <cppunit/extensions/HelperMacros.h>
 
 #include "drover/Exceptions.h"
+#include "queue/ops/Add.h"
 #include "support/WorkerFixture.h"
 
 namespace {
@@ -228,9 +229,10 @@ private:
         item.name = "test";
         item.data = item.opts = "{}";
         for (int added = 0; added < count; added += 500) {
-            backend().addJobs(client(),
-                              std::vector<AddItem>(static_cast<std::size_t>(500), item),
-                              clock_.wallMs());
+            ops::addJobs(context(),
+                         client(),
+                         std::vector<AddItem>(static_cast<std::size_t>(500), item),
+                         clock_.wallMs());
         }
     }
 

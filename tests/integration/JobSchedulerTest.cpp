@@ -176,7 +176,7 @@ public:
 
     void c223_manyAtOnceMakeOne() {
         record({"every", "2000", "ic", "4"}, kNow);
-        SchedulerIterator scheduler(backend());
+        SchedulerIterator scheduler(context());
         std::atomic<int> done{0}, nothing{0};
         std::vector<std::thread> threads;
         for (int i = 0; i < 8; ++i) {
@@ -229,7 +229,7 @@ public:
     void aPatternThatIsNoneIsLoggedOnceAndChangesNothing() {
         LogCapture log("worker");
         record({"pattern", "x", "ic", "1"}, kNow);
-        SchedulerIterator scheduler(backend());
+        SchedulerIterator scheduler(context());
         const ClaimedJob job = taken(R"({"repeat":{"pattern":"61 * * * *"}})");
         for (int i = 0; i < 3; ++i) {
             const Iteration made = scheduler.iterate(client(), job, kNow);
@@ -260,7 +260,7 @@ public:
     void aRepeatableOf5IsLeftAlone() {
         LogCapture log("worker");
         redis({"ZADD", keys().repeat, std::to_string(kNow), "beat"});
-        SchedulerIterator scheduler(backend());
+        SchedulerIterator scheduler(context());
         expect(State::Legacy, scheduler.iterate(client(), taken(kEveryOpts), kNow));
         redis({"HSET", keys().job("repeat:beat"), "name", "beat", "every", "2000"});
         expect(State::Legacy, scheduler.iterate(client(), taken(kEveryOpts), kNow));
@@ -338,7 +338,7 @@ private:
     }
 
     Iteration iterate(const ClaimedJob& job, std::int64_t nowMs) {
-        return SchedulerIterator(backend()).iterate(client(), job, nowMs);
+        return SchedulerIterator(context()).iterate(client(), job, nowMs);
     }
 
     /// Iterates at the very moment that is due next. Returns the id.

@@ -5,6 +5,8 @@
 #include <cppunit/extensions/HelperMacros.h>
 
 #include "drover/Exceptions.h"
+#include "queue/QueueContext.h"
+#include "queue/ops/Locks.h"
 #include "support/TcpProxy.h"
 #include "support/WorkerFixture.h"
 #include "worker/upkeep/CancelListener.h"
@@ -219,7 +221,7 @@ public:
 
     void aCancelFromOutsideSetsTheToken() {
         startHolding(milliseconds(200));
-        CPPUNIT_ASSERT(backend().cancelJob(client(), "1") == CancelRequest::Requested);
+        CPPUNIT_ASSERT(ops::cancelJob(context(), client(), "1") == CancelRequest::Requested);
         eventually("cancelled", [&] { return cancelled_ == CancelReason::Remote; });
         // Told once, however many renewals read it; and the lock is kept, since the handler goes on.
         eventually("forgotten", [&] { return number({"EXISTS", keys().cancel}) == 0; });
@@ -234,14 +236,14 @@ public:
         startHolding(seconds(60));
         listen();
         const std::int64_t began = clock_.wallMs();
-        CPPUNIT_ASSERT(backend().cancelJob(client(), "1", "a typing error") ==
+        CPPUNIT_ASSERT(ops::cancelJob(context(), client(), "1", "a typing error") ==
                        CancelRequest::Requested);
         eventually("cancelled", [&] { return cancelled_ == CancelReason::Remote; });
         // 100 ms on a machine that has nothing else to do.
         CPPUNIT_ASSERT(clock_.wallMs() - began < 1000);
         eventually("told", [&] { return log_->count("cancels the job (a typing error)") == 1; });
         CPPUNIT_ASSERT_EQUAL(std::string("a typing error"), why());
-        CPPUNIT_ASSERT(number({"PTTL", backend().cancelRequestsKey()}) > 0);
+        CPPUNIT_ASSERT(number({"PTTL", context().keys().cancels}) > 0);
         hold_ = false;
         eventually("completed", [&] { return stateOf("1") == JobState::Completed; });
         listener_.reset();
@@ -249,7 +251,7 @@ public:
 
     void aQueueThatIsWatchedLaterIsHeardToo() {
         startHolding(seconds(60));
-        const QueueBackend other(QueueKeys("bull", "other"), Bullmq5::Off);
+        const QueueContext other(QueueKeys("bull", "other"), Bullmq5::Off);
         HeldJobs none;
         listener_ = std::make_unique<CancelListener>(
             std::make_unique<RedisClient>(options(), scripts(), "cancels"));
@@ -258,8 +260,8 @@ public:
         eventually("it reads", [&] {
             return text({"CLIENT", "LIST"}).find("cmd=xread") != std::string::npos;
         });
-        listener_->watch(worker_->backend(), worker_->held());
-        backend().cancelJob(client(), "1", "caf\xE9");
+        listener_->watch(worker_->queue(), worker_->held());
+        ops::cancelJob(context(), client(), "1", "caf\xE9");
         // Not after the five seconds for which the other queue alone is read.
         eventually(
             "cancelled", [&] { return cancelled_ == CancelReason::Remote; }, milliseconds(3500));
@@ -280,9 +282,9 @@ public:
         addJob();
         run(handler_);
         eventually("running", [&] { return handler_->seen() > 0; });
-        CPPUNIT_ASSERT(backend().cancelJob(client(), "1") == CancelRequest::Requested);
+        CPPUNIT_ASSERT(ops::cancelJob(context(), client(), "1") == CancelRequest::Requested);
         // The script is known then: what is lost is the answer that tells of the cancel.
-        backend().extendLocks(client(), {}, seconds(1));
+        ops::extendLocks(context(), client(), {}, seconds(1));
         proxy.loseReply("EVALSHA");
         keepLocks(through);
         eventually("the first answer is lost", [&] { return proxy.lost() == 1; });
@@ -291,7 +293,7 @@ public:
 
     void aLockLostAfterACancelIsLost() {
         startHolding(milliseconds(200));
-        backend().cancelJob(client(), "1");
+        ops::cancelJob(context(), client(), "1");
         eventually("cancelled", [&] { return cancelled_ == CancelReason::Remote; });
         redis({"SET", lockOf("1"), "thief"});
         eventually("lost", [&] { return cancelled_ == CancelReason::Lost; });
@@ -343,7 +345,7 @@ private:
     void listen() {
         listener_ = std::make_unique<CancelListener>(
             std::make_unique<RedisClient>(options(), scripts(), "cancels"));
-        listener_->watch(worker_->backend(), worker_->held());
+        listener_->watch(worker_->queue(), worker_->held());
         listener_->start();
     }
     std::unique_ptr<CancelListener> listener_;

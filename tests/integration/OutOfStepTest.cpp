@@ -11,6 +11,7 @@
 #include "drover/Exceptions.h"
 #include "drover/Queue.h"
 #include "drover/QueueEvents.h"
+#include "queue/ops/Read.h"
 #include "support/CopyingProxy.h"
 #include "support/WorkerFixture.h"
 
@@ -246,7 +247,7 @@ private:
             through());
         eventually(
             "all are done",
-            [&] { return backend().counts(client()).completed == kJobs; },
+            [&] { return ops::counts(context(), client()).completed == kJobs; },
             seconds(60));
         CPPUNIT_ASSERT(proxy_->duplicated() > 1);
         for (int i = 0; i < kJobs; ++i) {

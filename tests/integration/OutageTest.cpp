@@ -8,6 +8,8 @@
 #include <cppunit/extensions/HelperMacros.h>
 
 #include "drover/Exceptions.h"
+#include "queue/ops/Add.h"
+#include "queue/ops/Settle.h"
 #include "support/TcpProxy.h"
 #include "support/WorkerFixture.h"
 
@@ -304,7 +306,7 @@ public:
             item.data = "{}";
             item.opts = "{\"attempts\":0}";
             item.timestampMs = clock_.wallMs();
-            backend().addJobs(client(), std::vector<AddItem>(500, item), 0);
+            ops::addJobs(context(), client(), std::vector<AddItem>(500, item), 0);
         }
         settings_.lockDuration = milliseconds(1000);
         run(handler);
@@ -382,7 +384,7 @@ private:
         item.data = "\"" + std::string(bytes, 'x') + "\"";
         item.opts = "{\"attempts\":0}";
         for (int i = 0; i < count; ++i) {
-            backend().addJobs(client(), {item}, clock_.wallMs());
+            ops::addJobs(context(), client(), {item}, clock_.wallMs());
         }
     }
     RedisOptions through(milliseconds commandTimeout) {
@@ -464,8 +466,8 @@ private:
         });
         // Known to the server before: an unknown script's first reply would be the one that gets lost.
         claim(1);
-        backend().retryJobs(client(), {}, clock_.wallMs());
-        backend().handBackJobs(client(), {}, clock_.wallMs());
+        ops::retryJobs(context(), client(), {}, clock_.wallMs());
+        ops::handBackJobs(context(), client(), {}, clock_.wallMs());
         addJob("test", "{}", opts);
         run(handler_, through);
         eventually("running", [&] { return handler_->seen() == 1; });

@@ -5,6 +5,7 @@
 #include <cppunit/extensions/HelperMacros.h>
 
 #include "drover/Queue.h"
+#include "queue/ops/Advance.h"
 #include "support/WorkerFixture.h"
 
 namespace {
@@ -402,7 +403,7 @@ public:
             request.claim = 10;
             request.token = "t";
             request.lockDuration = seconds(10);
-            const AdvanceResult first = backend().advance(client(), request, clock_.wallMs());
+            const AdvanceResult first = ops::advance(context(), client(), request, clock_.wallMs());
             CPPUNIT_ASSERT_EQUAL_MESSAGE(about, one.claimed, first.claimed());
             CPPUNIT_ASSERT_EQUAL_MESSAGE(
                 about, static_cast<std::int64_t>(one.claimed), number({"LLEN", keys().active}));
@@ -414,7 +415,7 @@ public:
                 item.value = "1";
                 request.finish.push_back(item);
             }
-            backend().advance(client(), request, clock_.wallMs());
+            ops::advance(context(), client(), request, clock_.wallMs());
             CPPUNIT_ASSERT_EQUAL_MESSAGE(
                 about, static_cast<std::int64_t>(one.claimed), number({"ZCARD", keys().completed}));
             (void)makeQueue().rateLimitTtl();

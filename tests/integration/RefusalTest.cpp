@@ -261,7 +261,7 @@ private:
         // Its reads are shorter than a refusal lasts here.
         cancels_ = std::make_unique<CancelListener>(
             std::make_unique<RedisClient>(shared, scripts(), "cancels"), milliseconds(100));
-        cancels_->watch(worker_->backend(), worker_->held());
+        cancels_->watch(worker_->queue(), worker_->held());
         cancels_->start();
         eventually("the listener reads", [&] {
             return admin_->call(Command{"CLIENT", "LIST"}).text().find("cmd=xread") !=

@@ -9,6 +9,8 @@
 #include "integration/ReservationFixture.h"
 #include "plugin/loading/PluginGeneration.h"
 #include "plugin/loading/PluginLoader.h"
+#include "queue/ops/Add.h"
+#include "queue/ops/Read.h"
 #include "routes/ConfiguredRoutes.h"
 #include "support/Assert.h"
 #include "support/LogCapture.h"
@@ -46,10 +48,13 @@ public:
         item.data = job.data;
         item.opts = job.opts.toStoredJson();
         item.timestampMs = clock_.wallMs();
-        const std::string id = backend().addJobs(client(), {item}, item.timestampMs).front().id;
+        const std::string id =
+            drover::ops::addJobs(context(), client(), {item}, item.timestampMs).front().id;
         return {drover::AddResult::Status::Added, id, 0, "", item.timestampMs};
     }
-    std::optional<drover::Job> find(const std::string& id) { return backend().job(client(), id); }
+    std::optional<drover::Job> find(const std::string& id) {
+        return drover::ops::job(context(), client(), id);
+    }
     /// As after a restore from a copy that is older than every job.
     void rewind() { redis({"DEL", keys().idCounter}); }
     void giveUp(const std::string& id) {

@@ -9,6 +9,14 @@
 #include <cppunit/extensions/HelperMacros.h>
 
 #include "drover/Exceptions.h"
+#include "queue/QueueContext.h"
+#include "queue/ops/Add.h"
+#include "queue/ops/Advance.h"
+#include "queue/ops/Control.h"
+#include "queue/ops/Locks.h"
+#include "queue/ops/Schedulers.h"
+#include "queue/ops/Settle.h"
+#include "queue/ops/Stalled.h"
 #include "support/RedisFixture.h"
 
 namespace {
@@ -87,21 +95,23 @@ public:
     void anyFailedCommandOfARetry() {
         failEach([this] { prepareSettling(); },
                  [this] {
-                     backend().retryJobs(*faulty_,
-                                         {{"1", "token", 5000, false, "boom", "[]"},
-                                          {"2", "token", 0, false, "boom", "[]"},
-                                          {"3", "token", 0, true, "boom", "[]"}},
-                                         clock_.wallMs() + 100);
+                     ops::retryJobs(context(),
+                                    *faulty_,
+                                    {{"1", "token", 5000, false, "boom", "[]"},
+                                     {"2", "token", 0, false, "boom", "[]"},
+                                     {"3", "token", 0, true, "boom", "[]"}},
+                                    clock_.wallMs() + 100);
                  });
     }
     void anyFailedCommandOfAHandBack() {
         failEach([this] { prepareSettling(); },
                  [this] {
-                     backend().handBackJobs(*faulty_,
-                                            {{"3", "token", 0, true},
-                                             {"2", "token", clock_.wallMs() + 60000, true},
-                                             {"1", "token", 0, true}},
-                                            clock_.wallMs());
+                     ops::handBackJobs(context(),
+                                       *faulty_,
+                                       {{"3", "token", 0, true},
+                                        {"2", "token", clock_.wallMs() + 60000, true},
+                                        {"1", "token", 0, true}},
+                                       clock_.wallMs());
                  });
     }
     void anyFailedCommandOfAWaitForChildren() {
@@ -112,8 +122,10 @@ public:
                 redis({"SADD", keys().job("2:dependencies"), "bull:other:2"});
             },
             [this] {
-                backend().moveToWaitingChildren(
-                    *faulty_, {{"1", "token"}, {"2", "token"}, {"3", "token"}}, clock_.wallMs());
+                ops::moveToWaitingChildren(context(),
+                                           *faulty_,
+                                           {{"1", "token"}, {"2", "token"}, {"3", "token"}},
+                                           clock_.wallMs());
             });
     }
     void anyFailedCommandOfAStalledCheck() {
@@ -129,7 +141,7 @@ public:
                 addJob();
                 AddItem known = item();
                 known.customId = "known";
-                backend().addJobs(client(), {known}, clock_.wallMs());
+                ops::addJobs(context(), client(), {known}, clock_.wallMs());
             },
             [this] {
                 std::vector<AddItem> items(6, item());
@@ -141,7 +153,7 @@ public:
                 items[4].parentKey = items[3].parentKey;
                 items[4].parent = items[3].parent;
                 items[5].lifo = true;
-                backend().addJobs(*faulty_, items, clock_.wallMs());
+                ops::addJobs(context(), *faulty_, items, clock_.wallMs());
             });
     }
     void anyFailedCommandOfAScheduler() {
@@ -163,10 +175,10 @@ public:
                 redis({"ZADD", keys().repeat, id.substr(9), "s"});
                 AddItem first = item();
                 first.customId = id;
-                backend().addJobs(client(), {first}, clock_.wallMs());
+                ops::addJobs(context(), client(), {first}, clock_.wallMs());
                 claim(1);
             },
-            [&] { backend().iterateScheduler(*faulty_, next, clock_.wallMs()); },
+            [&] { ops::iterateScheduler(context(), *faulty_, next, clock_.wallMs()); },
             [&] {
                 // Whatever failed, the scheduler goes on: this time or the next.
                 CPPUNIT_ASSERT_EQUAL(std::int64_t{1}, number({"ZCARD", keys().delayed}));
@@ -183,8 +195,8 @@ public:
                 redis({"HSET", keys().job("dn:d"), "name", "next", "data", "{}", "opts", "{}"});
             },
             [this] {
-                backend().rescueLost(
-                    *faulty_, {"1", "2", "3"}, {"d"}, clock_.wallMs(), clock_.wallMs());
+                ops::rescueLost(
+                    context(), *faulty_, {"1", "2", "3"}, {"d"}, clock_.wallMs(), clock_.wallMs());
             },
             [this] {
                 CPPUNIT_ASSERT_EQUAL(std::int64_t{4}, number({"LLEN", keys().wait}));
@@ -198,15 +210,15 @@ public:
             }
             redis({"RPOPLPUSH", keys().wait, keys().paused});
         };
-        const QueueBackend shared(keys(), Bullmq5::On);
-        failEach(prepare, [&] { shared.pause(*faulty_); });
+        const QueueContext shared(keys(), Bullmq5::On);
+        failEach(prepare, [&] { ops::pause(shared, *faulty_); });
         failEach(
             [&] {
                 prepare();
-                shared.pause(client());
+                ops::pause(shared, client());
                 redis({"RPOPLPUSH", keys().paused, keys().wait});
             },
-            [&] { shared.resume(*faulty_); });
+            [&] { ops::resume(shared, *faulty_); });
     }
 
     void anyKeyOfAnotherType() {
@@ -291,7 +303,7 @@ public:
         request.finish[30].keep.count = std::numeric_limits<std::int64_t>::max();
         request.finish[31].keep.limit = std::numeric_limits<std::int64_t>::max();
         request.finish[31].keep.ageSeconds = std::numeric_limits<std::int64_t>::max();
-        backend().advance(client(), request, clock_.wallMs());
+        ops::advance(context(), client(), request, clock_.wallMs());
         CPPUNIT_ASSERT_EQUAL(std::int64_t{60}, number({"ZCARD", keys().completed}));
         CPPUNIT_ASSERT_EQUAL(std::int64_t{0}, number({"LLEN", keys().active}));
     }
@@ -302,7 +314,8 @@ public:
         }
         redis({"HSET", keys().job("7"), "parentKey", "nonsense", "parent", "[1,"});
         claim(60);
-        const AdvanceResult result = backend().advance(client(), finishing(60), clock_.wallMs());
+        const AdvanceResult result =
+            ops::advance(context(), client(), finishing(60), clock_.wallMs());
         CPPUNIT_ASSERT_EQUAL(std::size_t{1}, result.problems().size());
         CPPUNIT_ASSERT_EQUAL(std::string("7"), result.problems()[0].id);
         CPPUNIT_ASSERT_EQUAL(std::int64_t{60}, number({"ZCARD", keys().completed}));
@@ -325,7 +338,8 @@ public:
             request.claim = 100;
             request.token = "token";
             request.lockDuration = seconds(10);
-            const AdvanceResult result = backend().advance(client(), request, clock_.wallMs());
+            const AdvanceResult result =
+                ops::advance(context(), client(), request, clock_.wallMs());
             claimed += result.claimed();
             told += result.problems().size();
         }
@@ -346,8 +360,8 @@ public:
         claim(3);
         redis({"DEL", keys().job("2:lock")});
         redis({"RPUSH", keys().job("2:lock"), "x"});
-        const RenewResult renewed = backend().extendLocks(
-            client(), {{"1", "token"}, {"2", "token"}, {"3", "token"}}, seconds(10));
+        const RenewResult renewed = ops::extendLocks(
+            context(), client(), {{"1", "token"}, {"2", "token"}, {"3", "token"}}, seconds(10));
         CPPUNIT_ASSERT((std::vector<std::size_t>{1} == renewed.lost));
     }
 
@@ -358,7 +372,7 @@ public:
         redis({"DEL", keys().wait});
         redis({"HSET", keys().job("1"), "finishedOn", "1000", "returnvalue", "7"});
         redis({"HSET", keys().job("2"), "finishedOn", "2000", "failedReason", "boom"});
-        CPPUNIT_ASSERT_EQUAL(std::size_t{3}, rescueLost(backend()));
+        CPPUNIT_ASSERT_EQUAL(std::size_t{3}, rescueLost(context()));
         CPPUNIT_ASSERT_EQUAL(std::string("1000"), text({"ZSCORE", keys().completed, "1"}));
         CPPUNIT_ASSERT_EQUAL(std::string("2000"), text({"ZSCORE", keys().failed, "2"}));
         CPPUNIT_ASSERT((Strings{"3"} == list(keys().wait)));
@@ -547,7 +561,7 @@ private:
         AddItem child = item();
         child.parentKey = std::string(kParents) + ":" + parent;
         child.parent = R"({"id":")" + parent + R"(","queueKey":"bull:parents")" + flag + "}";
-        backend().addJobs(client(), {child}, clock_.wallMs());
+        ops::addJobs(context(), client(), {child}, clock_.wallMs());
     }
 
     AdvanceRequest finishing(int count) {
@@ -595,7 +609,7 @@ private:
         due.delayMs = 1;
         AddItem dueUrgent = due;
         dueUrgent.priority = 4;
-        backend().addJobs(client(), {urgent, due, dueUrgent, item()}, clock_.wallMs());
+        ops::addJobs(context(), client(), {urgent, due, dueUrgent, item()}, clock_.wallMs());
         redis({"LREM", keys().wait, "1", "13"});
         redis({"HSET", keys().job("13"), "finishedOn", "1"});
         redis({"ZADD", keys().completed, "1", "13"});
@@ -619,8 +633,8 @@ private:
         request.lockDuration = seconds(10);
         request.workerName = "w";
         request.metricsPoints = 10;
-        const QueueBackend backend(keys(), mode);
-        backend.advance(*faulty_, request, clock_.wallMs() + 100);
+        const QueueContext context(keys(), mode);
+        ops::advance(context, *faulty_, request, clock_.wallMs() + 100);
     }
 
     /// Active: 1 to 3, the third with a priority. Waiting: 4, 5. Due: 6.
@@ -629,13 +643,13 @@ private:
         addJob();
         AddItem urgent = item();
         urgent.priority = 5;
-        backend().addJobs(client(), {urgent}, clock_.wallMs());
+        ops::addJobs(context(), client(), {urgent}, clock_.wallMs());
         claim(3);
         addJob();
         addJob();
         AddItem due = item();
         due.delayMs = 1;
-        backend().addJobs(client(), {due}, clock_.wallMs());
+        ops::addJobs(context(), client(), {due}, clock_.wallMs());
     }
 
     /// Active and stalled: 1, 2 for the second time, 3 the child of q for the second time. Waiting: 4.
@@ -654,8 +668,8 @@ private:
 
     void runStalled(Bullmq5 mode) {
         redis({"DEL", keys().stalledCheck});
-        const QueueBackend backend(keys(), mode);
-        backend.checkStalled(*faulty_, clock_.wallMs(), seconds(5), 1, 100, false);
+        const QueueContext context(keys(), mode);
+        ops::checkStalled(context, *faulty_, clock_.wallMs(), seconds(5), 1, 100, false);
     }
 
     std::unique_ptr<RedisClient> faulty_;

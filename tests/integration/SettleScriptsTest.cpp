@@ -1,6 +1,13 @@
 #include <cppunit/extensions/HelperMacros.h>
 
 #include "drover/Exceptions.h"
+#include "queue/QueueContext.h"
+#include "queue/ops/Add.h"
+#include "queue/ops/Advance.h"
+#include "queue/ops/JobUpdates.h"
+#include "queue/ops/Locks.h"
+#include "queue/ops/Settle.h"
+#include "queue/ops/Stalled.h"
 #include "support/RedisFixture.h"
 
 namespace {
@@ -99,7 +106,7 @@ public:
         activate();
         AddItem item = plain();
         item.delayMs = 1;
-        backend().addJobs(client(), {item}, clock_.wallMs());
+        ops::addJobs(context(), client(), {item}, clock_.wallMs());
         CPPUNIT_ASSERT_EQUAL(0,
                              retry({"1", "token", 0, false, "boom", "[]"}, clock_.wallMs() + 1000));
         CPPUNIT_ASSERT((Strings{"1", "2"} == list(keys().wait)));
@@ -123,7 +130,7 @@ public:
             items.push_back({id, "token", 0, false, "boom", "[]"});
         }
         CPPUNIT_ASSERT((std::vector<int>{-1, -2, -6, -3, 0} ==
-                        backend().retryJobs(client(), items, clock_.wallMs()).codes));
+                        ops::retryJobs(context(), client(), items, clock_.wallMs()).codes));
         CPPUNIT_ASSERT((Strings{"5"} == list(keys().wait)));
         CPPUNIT_ASSERT_EQUAL(std::size_t{0}, hash("2").count("failedReason"));
         CPPUNIT_ASSERT_EQUAL(std::size_t{0}, hash("3").count("failedReason"));
@@ -152,8 +159,9 @@ public:
             redis({"FLUSHDB"});
             activate();
             redis({"HSET", keys().meta, "version", "bullmq:" + version});
-            const QueueBackend shared(keys(), Bullmq5::Auto);
-            shared.retryJobs(client(), {{"1", "token", 0, false, "boom", "[]"}}, clock_.wallMs());
+            const QueueContext shared(keys(), Bullmq5::Auto);
+            ops::retryJobs(
+                shared, client(), {{"1", "token", 0, false, "boom", "[]"}}, clock_.wallMs());
             CPPUNIT_ASSERT_EQUAL("waiting 1 prev=" + previous, events().back());
         }
     }
@@ -176,10 +184,10 @@ public:
             redis({"HSET", keys().meta, "version", "bullmq:" + std::string(one.version)});
             redis({"DEL", lockOf("1")});
             redis({"SADD", keys().stalled, "1"});
-            const QueueBackend shared(keys(), one.mode);
+            const QueueContext shared(keys(), one.mode);
             // Twice: what a process saw once counts for it.
-            shared.checkStalled(
-                client(), clock_.wallMs(), std::chrono::milliseconds(1), 0, 100, true);
+            ops::checkStalled(
+                shared, client(), clock_.wallMs(), std::chrono::milliseconds(1), 0, 100, true);
             CPPUNIT_ASSERT_EQUAL_MESSAGE(
                 one.version, one.failsAtOnce, stateOf("1") == JobState::Failed);
             CPPUNIT_ASSERT_EQUAL_MESSAGE(
@@ -210,8 +218,8 @@ public:
             item.value = "boom";
             item.stacktrace = "[]";
             request.finish = {item};
-            const QueueBackend shared(keys(), Bullmq5::Auto);
-            shared.advance(client(), request, clock_.wallMs());
+            const QueueContext shared(keys(), Bullmq5::Auto);
+            ops::advance(shared, client(), request, clock_.wallMs());
             CPPUNIT_ASSERT_EQUAL(of548, stateOf("p") == JobState::Failed);
             CPPUNIT_ASSERT_EQUAL(std::size_t{of548 ? 0U : 1U}, hash("p").count("defa"));
         }
@@ -223,8 +231,8 @@ public:
         }
         claim(3);
         redis({"DEL", keys().marker});
-        CPPUNIT_ASSERT((std::vector<int>{0, 0, 0} == backend()
-                                                         .handBackJobs(client(),
+        CPPUNIT_ASSERT((std::vector<int>{0, 0, 0} == ops::handBackJobs(context(),
+                                                                       client(),
                                                                        {{"3", "token", 0, true},
                                                                         {"2", "token", 0, true},
                                                                         {"1", "token", 0, true}},
@@ -242,12 +250,12 @@ public:
     void aHandBackCountsNoAttempt() {
         activate();
         activate();
-        CPPUNIT_ASSERT(
-            (std::vector<int>{0, 0} ==
-             backend()
-                 .handBackJobs(
-                     client(), {{"2", "token", 0, true}, {"1", "token", 0, false}}, clock_.wallMs())
-                 .codes));
+        CPPUNIT_ASSERT((std::vector<int>{0, 0} ==
+                        ops::handBackJobs(context(),
+                                          client(),
+                                          {{"2", "token", 0, true}, {"1", "token", 0, false}},
+                                          clock_.wallMs())
+                            .codes));
         CPPUNIT_ASSERT_EQUAL(std::string("1"), hash("1")["ats"]);
         CPPUNIT_ASSERT_EQUAL(std::string("0"), hash("2")["ats"]);
         CPPUNIT_ASSERT_EQUAL(std::size_t{0}, hash("1").count("atm"));
@@ -290,7 +298,7 @@ public:
             items.push_back({id, "token", 0, true});
         }
         CPPUNIT_ASSERT((std::vector<int>{-1, -2, -6, -3, 0} ==
-                        backend().handBackJobs(client(), items, clock_.wallMs()).codes));
+                        ops::handBackJobs(context(), client(), items, clock_.wallMs()).codes));
         CPPUNIT_ASSERT((Strings{"5"} == list(keys().wait)));
         CPPUNIT_ASSERT_EQUAL(std::int64_t{0}, number({"EXISTS", keys().job("1")}));
     }
@@ -328,7 +336,8 @@ public:
         addJob();
         addJob();
         claim(2, "t");
-        CPPUNIT_ASSERT(backend().cancelJob(client(), "2", "why\nnot") == CancelRequest::Requested);
+        CPPUNIT_ASSERT(ops::cancelJob(context(), client(), "2", "why\nnot") ==
+                       CancelRequest::Requested);
         const RenewResult told = renewal({{"1", "t"}, {"2", "t"}});
         CPPUNIT_ASSERT((told.reasons == Strings{"why\nnot"}));
         CPPUNIT_ASSERT(told.lost.empty());
@@ -341,7 +350,7 @@ public:
     void aCancelIsMeantForOneClaim() {
         addJob();
         claim(1, "first");
-        CPPUNIT_ASSERT(backend().cancelJob(client(), "1") == CancelRequest::Requested);
+        CPPUNIT_ASSERT(ops::cancelJob(context(), client(), "1") == CancelRequest::Requested);
         CPPUNIT_ASSERT_EQUAL(0, handBack({"1", "first", 0, false}));
         claim(1, "second");
         const RenewResult told = renewal({{"1", "second"}});
@@ -351,11 +360,11 @@ public:
 
     void onlyAHeldJobCanBeCancelled() {
         addJob();
-        CPPUNIT_ASSERT(backend().cancelJob(client(), "1") == CancelRequest::NotHeld);
-        CPPUNIT_ASSERT(backend().cancelJob(client(), "2") == CancelRequest::Unknown);
+        CPPUNIT_ASSERT(ops::cancelJob(context(), client(), "1") == CancelRequest::NotHeld);
+        CPPUNIT_ASSERT(ops::cancelJob(context(), client(), "2") == CancelRequest::Unknown);
         claim(1, "t");
         redis({"DEL", keys().job("1") + ":lock"});
-        CPPUNIT_ASSERT(backend().cancelJob(client(), "1") == CancelRequest::NotHeld);
+        CPPUNIT_ASSERT(ops::cancelJob(context(), client(), "1") == CancelRequest::NotHeld);
         CPPUNIT_ASSERT_EQUAL(std::int64_t{0}, number({"EXISTS", keys().cancel}));
     }
 
@@ -364,9 +373,9 @@ public:
         addJob();
         claim(1, "gone", seconds(30));
         claim(1, "held", seconds(20));
-        backend().cancelJob(client(), "1");
+        ops::cancelJob(context(), client(), "1");
         CPPUNIT_ASSERT_EQUAL(0, handBack({"1", "gone", clock_.wallMs() + 60000, false}));
-        backend().cancelJob(client(), "2");
+        ops::cancelJob(context(), client(), "2");
         // The request for the claim that ended went with the next one.
         CPPUNIT_ASSERT_EQUAL(std::int64_t{1}, number({"HLEN", keys().cancel}));
         const std::int64_t left = number({"PTTL", keys().cancel});
@@ -375,38 +384,39 @@ public:
         redis({"DEL", keys().cancel});
         addJob();
         claim(1, "brief", milliseconds(50));
-        CPPUNIT_ASSERT(backend().cancelJob(client(), "3") == CancelRequest::Requested);
+        CPPUNIT_ASSERT(ops::cancelJob(context(), client(), "3") == CancelRequest::Requested);
         eventually("expired", [&] { return number({"EXISTS", keys().cancel}) == 0; });
     }
 
     void progressIsStoredAndTold() {
         activate();
-        CPPUNIT_ASSERT_EQUAL(0, backend().updateProgress(client(), "1", "{\"done\":5}"));
+        CPPUNIT_ASSERT_EQUAL(0, ops::updateProgress(context(), client(), "1", "{\"done\":5}"));
         CPPUNIT_ASSERT_EQUAL(std::string("{\"done\":5}"), hash("1")["progress"]);
         CPPUNIT_ASSERT_EQUAL(std::string("progress 1 data={\"done\":5}"), events().back());
-        CPPUNIT_ASSERT_EQUAL(-1, backend().updateProgress(client(), "99", "5"));
+        CPPUNIT_ASSERT_EQUAL(-1, ops::updateProgress(context(), client(), "99", "5"));
         CPPUNIT_ASSERT_EQUAL(std::int64_t{0}, number({"EXISTS", keys().job("99")}));
     }
 
     void dataIsReplacedWithoutAnEvent() {
         activate();
         const Strings before = events();
-        CPPUNIT_ASSERT_EQUAL(0, backend().updateData(client(), "1", "[1]"));
+        CPPUNIT_ASSERT_EQUAL(0, ops::updateData(context(), client(), "1", "[1]"));
         CPPUNIT_ASSERT_EQUAL(std::string("[1]"), hash("1")["data"]);
         CPPUNIT_ASSERT(before == events());
-        CPPUNIT_ASSERT_EQUAL(-1, backend().updateData(client(), "99", "[1]"));
+        CPPUNIT_ASSERT_EQUAL(-1, ops::updateData(context(), client(), "99", "[1]"));
     }
 
     void logsKeepTheirNewestRows() {
         activate();
         const std::string logs = keys().job("1") + ":logs";
         for (int i = 1; i <= 3; ++i) {
-            CPPUNIT_ASSERT_EQUAL(std::int64_t{i},
-                                 backend().addLog(client(), "1", "row " + std::to_string(i), 0));
+            CPPUNIT_ASSERT_EQUAL(
+                std::int64_t{i},
+                ops::addLog(context(), client(), "1", "row " + std::to_string(i), 0));
         }
-        CPPUNIT_ASSERT_EQUAL(std::int64_t{2}, backend().addLog(client(), "1", "row 4", 2));
+        CPPUNIT_ASSERT_EQUAL(std::int64_t{2}, ops::addLog(context(), client(), "1", "row 4", 2));
         CPPUNIT_ASSERT((Strings{"row 3", "row 4"} == list(logs)));
-        CPPUNIT_ASSERT_EQUAL(std::int64_t{-1}, backend().addLog(client(), "99", "row", 0));
+        CPPUNIT_ASSERT_EQUAL(std::int64_t{-1}, ops::addLog(context(), client(), "99", "row", 0));
     }
 
 private:
@@ -437,21 +447,21 @@ private:
     void addPrioritized(int priority) {
         AddItem item = plain();
         item.priority = priority;
-        backend().addJobs(client(), {item}, clock_.wallMs());
+        ops::addJobs(context(), client(), {item}, clock_.wallMs());
     }
     int retry(const RetryItem& item) { return retry(item, clock_.wallMs()); }
     int retry(const RetryItem& item, std::int64_t nowMs) {
-        return backend().retryJobs(client(), {item}, nowMs).codes.front();
+        return ops::retryJobs(context(), client(), {item}, nowMs).codes.front();
     }
     int handBack(const HandBackItem& item) { return handBack(item, clock_.wallMs()); }
     int handBack(const HandBackItem& item, std::int64_t nowMs) {
-        return backend().handBackJobs(client(), {item}, nowMs).codes.front();
+        return ops::handBackJobs(context(), client(), {item}, nowMs).codes.front();
     }
     std::vector<std::size_t> renew(const std::vector<std::pair<std::string, std::string>>& locks) {
         return renewal(locks).lost;
     }
     RenewResult renewal(const std::vector<std::pair<std::string, std::string>>& locks) {
-        return backend().extendLocks(client(), locks, milliseconds(5000));
+        return ops::extendLocks(context(), client(), locks, milliseconds(5000));
     }
     std::int64_t score(const std::string& key, const std::string& member) {
         return static_cast<std::int64_t>(std::stod(text({"ZSCORE", key, member})));

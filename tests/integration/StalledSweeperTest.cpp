@@ -5,6 +5,10 @@
 #include <cppunit/extensions/HelperMacros.h>
 
 #include "drover/Exceptions.h"
+#include "queue/QueueContext.h"
+#include "queue/ops/Add.h"
+#include "queue/ops/Advance.h"
+#include "queue/ops/Stalled.h"
 #include "support/WorkerFixture.h"
 #include "worker/upkeep/LostJobs.h"
 #include "worker/upkeep/PeriodicThread.h"
@@ -124,7 +128,7 @@ public:
         item.opts = "{}";
         item.timestampMs = clock_.wallMs();
         item.priority = 4;
-        backend().addJobs(client(), {item}, clock_.wallMs());
+        ops::addJobs(context(), client(), {item}, clock_.wallMs());
         claim(1);
         redis({"DEL", keys().job("1") + ":lock"});
         check();
@@ -239,7 +243,7 @@ public:
     }
 
     void whatFiveXLostComesBackOnce() {
-        const QueueBackend shared(keys(), Bullmq5::On);
+        const QueueContext shared(keys(), Bullmq5::On);
         const std::string completed = addJob();
         claim(1);
         AdvanceRequest request;
@@ -247,7 +251,7 @@ public:
         item.id = completed;
         item.token = "token";
         request.finish = {item};
-        backend().advance(client(), request, clock_.wallMs());
+        ops::advance(context(), client(), request, clock_.wallMs());
         const std::string active = addJob();
         claim(1);
         const std::string waiting = addJob();
@@ -258,7 +262,7 @@ public:
         delayed.opts = "{}";
         delayed.timestampMs = clock_.wallMs();
         delayed.delayMs = 60000;
-        backend().addJobs(client(), {delayed}, clock_.wallMs());
+        ops::addJobs(context(), client(), {delayed}, clock_.wallMs());
         redis({"LREM", keys().wait, "1", lost});
         redis({"HSET",
                keys().job("dn:x"),
@@ -294,10 +298,10 @@ public:
         const std::string lost = addJob();
         {
             redis({"DEL", keys().wait});
-            const QueueBackend backend(keys(), Bullmq5::Off);
+            const QueueContext context(keys(), Bullmq5::Off);
             StalledSweeper sweeper(std::make_unique<RedisClient>(options(), scripts(), "sweep"),
                                    clock_);
-            sweeper.watch(backend, milliseconds(50), 1, seconds(2));
+            sweeper.watch(context, milliseconds(50), 1, seconds(2));
             sweeper.start();
             eventually("rescued", [&] { return (Strings{lost} == list(keys().wait)); });
             redis({"DEL", keys().wait});
@@ -305,7 +309,7 @@ public:
         }
         redis({"DEL", keys().wait, keys().rescue});
         // Although BullMQ's workers make all checks.
-        const QueueBackend shared(keys(), Bullmq5::On);
+        const QueueContext shared(keys(), Bullmq5::On);
         redis({"SET", keys().stalledCheck, "1", "PX", "600000"});
         StalledSweeper sweeper(std::make_unique<RedisClient>(options(), scripts(), "sweep"),
                                clock_);
@@ -315,10 +319,10 @@ public:
     }
 
     void aQueueThatTurnsOutToBeSharedIsSearchedByItsInterval() {
-        const QueueBackend backend(keys(), Bullmq5::Auto);
+        const QueueContext context(keys(), Bullmq5::Auto);
         StalledSweeper sweeper(std::make_unique<RedisClient>(options(), scripts(), "sweep"),
                                clock_);
-        sweeper.watch(backend, milliseconds(50), 1, std::chrono::minutes(10));
+        sweeper.watch(context, milliseconds(50), 1, std::chrono::minutes(10));
         sweeper.start();
         eventually("searched", [this] { return number({"EXISTS", keys().rescue}) == 1; });
         const std::string lost = addJob();
@@ -339,8 +343,8 @@ public:
         worker_ = makeWorker(std::make_shared<FakeHandler>(completeAll), options());
         sweeper_ = std::make_unique<StalledSweeper>(
             std::make_unique<RedisClient>(options(), scripts(), "stalled"), clock_);
-        sweeper_->watch(worker_->backend(), std::chrono::minutes(10), 1);
-        worker_->onResumed([this] { sweeper_->onResumed(worker_->backend()); });
+        sweeper_->watch(worker_->queue(), std::chrono::minutes(10), 1);
+        worker_->onResumed([this] { sweeper_->onResumed(worker_->queue()); });
         sweeper_->start();
         worker_->start();
         untilBlocked();
@@ -369,13 +373,13 @@ public:
 
     void anotherQueueIsSweptAlthoughOneIsBroken() {
         abandon(1);
-        const QueueBackend broken(QueueKeys("bull", "broken"));
+        const QueueContext broken(QueueKeys("bull", "broken"));
         redis({"SET", broken.keys().stalled, "a string"});
         redis({"DEL", broken.keys().stalledCheck});
         sweeper_ = std::make_unique<StalledSweeper>(
             std::make_unique<RedisClient>(options(), scripts(), "stalled"), clock_);
         sweeper_->watch(broken, milliseconds(50), 1);
-        sweeper_->watch(backend(), milliseconds(100), 1);
+        sweeper_->watch(context(), milliseconds(100), 1);
         redis({"CONFIG", "RESETSTAT"});
         sweeper_->start();
         eventually("recovered", [&] { return stateOf("1") == JobState::Waiting; });
@@ -421,11 +425,12 @@ private:
         if (expired) {
             redis({"DEL", keys().stalledCheck});
         }
-        return backend().checkStalled(
-            client(), clock_.wallMs(), milliseconds(30000), 1, 100, false);
+        return ops::checkStalled(
+            context(), client(), clock_.wallMs(), milliseconds(30000), 1, 100, false);
     }
     StalledResult goOn() {
-        return backend().checkStalled(client(), clock_.wallMs(), milliseconds(30000), 1, 100, true);
+        return ops::checkStalled(
+            context(), client(), clock_.wallMs(), milliseconds(30000), 1, 100, true);
     }
     void stallAgain(const std::string& expectedDeferredFailure) {
         if (number({"EXISTS", keys().job("1")}) == 0) {

@@ -3,6 +3,7 @@
 
 #include <cppunit/extensions/HelperMacros.h>
 
+#include "queue/ops/Add.h"
 #include "support/Assert.h"
 #include "support/FakeHandler.h"
 #include "support/LogCapture.h"
@@ -111,7 +112,8 @@ public:
         item.opts = "{\"attempts\":0,\"delay\":300}";
         item.timestampMs = clock_.wallMs();
         item.delayMs = 300;
-        const std::string id = backend().addJobs(client(), {item}, clock_.wallMs()).front().id;
+        const std::string id =
+            ops::addJobs(context(), client(), {item}, clock_.wallMs()).front().id;
         CPPUNIT_ASSERT_EQUAL(std::to_string((item.timestampMs + 300) * 4096),
                              scoreText(keys().delayed, id));
         eventually(
@@ -178,7 +180,7 @@ public:
         unknown.data = "{}";
         unknown.opts = "{\"attempts\":0}";
         for (int i = 0; i < 20; ++i) {
-            backend().addJobs(client(), std::vector<AddItem>(500, unknown), clock_.wallMs());
+            ops::addJobs(context(), client(), std::vector<AddItem>(500, unknown), clock_.wallMs());
         }
         const std::string real = addJob("somebody");
         run(std::make_shared<FakeHandler>(completeAll, std::vector<std::string>{"somebody"}));
@@ -327,7 +329,7 @@ public:
         // Jobs are short, as far as this one tells: others are held ahead.
         eventually("completed", [&] { return stateOf(first) == JobState::Completed; });
         hold = true;
-        backend().addJobs(client(), std::vector<AddItem>(6, item()), clock_.wallMs());
+        ops::addJobs(context(), client(), std::vector<AddItem>(6, item()), clock_.wallMs());
         eventually("handed back", [&] { return worker_->stats().handedBack == 5; });
         eventually("in wait", [&] { return number({"LLEN", keys().active}) == 1; });
         CPPUNIT_ASSERT((std::vector<std::string>{"7", "6", "5", "4", "3"} == list(keys().wait)));
@@ -346,7 +348,7 @@ public:
             std::vector<std::string>{},
             1);
         run(handler);
-        backend().addJobs(client(), std::vector<AddItem>(14, item()), clock_.wallMs());
+        ops::addJobs(context(), client(), std::vector<AddItem>(14, item()), clock_.wallMs());
         std::int64_t mostActive = 0;
         eventually("completed", [&] {
             mostActive = std::max(mostActive, number({"LLEN", keys().active}));
@@ -403,7 +405,7 @@ public:
         const std::string first = addJob();
         eventually("completed", [&] { return stateOf(first) == JobState::Completed; });
         hold = true;
-        backend().addJobs(client(), std::vector<AddItem>(5, item()), clock_.wallMs());
+        ops::addJobs(context(), client(), std::vector<AddItem>(5, item()), clock_.wallMs());
         eventually("held ahead", [&] { return number({"LLEN", keys().active}) == 5; });
         eventually("one has begun", [&] { return held.load(); });
         worker_->quiet(true);
@@ -431,7 +433,7 @@ public:
         const std::string first = addJob();
         eventually("completed", [&] { return stateOf(first) == JobState::Completed; });
         hold = true;
-        backend().addJobs(client(), std::vector<AddItem>(5, item()), clock_.wallMs());
+        ops::addJobs(context(), client(), std::vector<AddItem>(5, item()), clock_.wallMs());
         eventually("running", [&] { return handler->seen() == 2; });
         worker_->drain();
         eventually("one left", [&] { return number({"LLEN", keys().active}) == 1; });
@@ -471,7 +473,7 @@ public:
                     ""};
         }
         for (int i = 0; i < 10; ++i) {
-            backend().addJobs(client(), items, clock_.wallMs());
+            ops::addJobs(context(), client(), items, clock_.wallMs());
         }
         auto handler = std::make_shared<FakeHandler>(completeAll);
         settings_.threads = 2;

@@ -5,6 +5,10 @@
 
 #include <cppunit/TestAssert.h>
 
+#include "queue/QueueContext.h"
+#include "queue/ops/Add.h"
+#include "queue/ops/Advance.h"
+#include "queue/ops/Read.h"
 #include "worker/upkeep/LostJobs.h"
 
 namespace drover::test {
@@ -21,7 +25,7 @@ void RedisFixture::useOwnServer() {
 void RedisFixture::use(RedisServer& server) {
     static int number = 0;
     server_ = &server;
-    backend_ = std::make_unique<QueueBackend>(QueueKeys("bull", "q" + std::to_string(++number)));
+    context_ = std::make_unique<QueueContext>(QueueKeys("bull", "q" + std::to_string(++number)));
     client_ = std::make_unique<RedisClient>(options(), scripts_, "test");
 }
 
@@ -101,7 +105,7 @@ std::string RedisFixture::addJob(const std::string& name,
     item.data = data;
     item.opts = opts;
     item.timestampMs = clock_.wallMs();
-    return backend_->addJobs(*client_, {item}, clock_.wallMs()).front().id;
+    return ops::addJobs(*context_, *client_, {item}, clock_.wallMs()).front().id;
 }
 
 std::vector<ClaimedJob> RedisFixture::claim(int count,
@@ -111,15 +115,15 @@ std::vector<ClaimedJob> RedisFixture::claim(int count,
     request.claim = count;
     request.token = token;
     request.lockDuration = lockDuration;
-    return backend_->advance(*client_, request, clock_.wallMs()).jobs();
+    return ops::advance(*context_, *client_, request, clock_.wallMs()).jobs();
 }
 
 JobState RedisFixture::stateOf(const std::string& id) {
-    return backend_->state(*client_, id);
+    return ops::state(*context_, *client_, id);
 }
 
-std::size_t RedisFixture::rescueLost(const QueueBackend& backend) {
-    LostJobsSearch search(backend, clock_.wallMs());
+std::size_t RedisFixture::rescueLost(const QueueContext& context) {
+    LostJobsSearch search(context, clock_.wallMs());
     while (!search.step(client(), 100, clock_.wallMs())) {
     }
     return search.rescued();

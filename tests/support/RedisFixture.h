@@ -9,8 +9,10 @@
 
 #include <cppunit/TestFixture.h>
 
+#include "core/ClaimedJob.h"
 #include "core/Clock.h"
-#include "queue/QueueBackend.h"
+#include "drover/Queue.h"
+#include "queue/QueueContext.h"
 #include "redis/RedisClient.h"
 #include "support/RedisServer.h"
 
@@ -37,7 +39,7 @@ protected:
     /// "added 1 name=x", … : event, jobId, then the other fields in the order of the stream.
     [[nodiscard]] std::vector<std::string> events();
 
-    /// Adds a plain job through the backend; `opts` is the stored JSON.
+    /// Adds a plain job through the script; `opts` is the stored JSON.
     std::string addJob(const std::string& name = "test",
                        const std::string& data = "{}",
                        const std::string& opts = "{\"attempts\":0}");
@@ -48,7 +50,7 @@ protected:
         std::chrono::milliseconds lockDuration = std::chrono::seconds(10));
     [[nodiscard]] JobState stateOf(const std::string& id);
     /// A whole search for lost jobs; returns how many it found.
-    std::size_t rescueLost(const QueueBackend& backend);
+    std::size_t rescueLost(const QueueContext& context);
 
     /// Polls until `condition` holds; fails the test with `what` after `timeout`.
     static void eventually(const std::string& what,
@@ -62,8 +64,8 @@ protected:
         at.port = port;
         return at;
     }
-    [[nodiscard]] const QueueKeys& keys() const { return backend_->keys(); }
-    [[nodiscard]] QueueBackend& backend() { return *backend_; }
+    [[nodiscard]] const QueueKeys& keys() const { return context_->keys(); }
+    [[nodiscard]] QueueContext& context() { return *context_; }
     [[nodiscard]] RedisClient& client() { return *client_; }
     [[nodiscard]] const std::shared_ptr<const ScriptRegistry>& scripts() const { return scripts_; }
 
@@ -75,7 +77,7 @@ private:
     void use(RedisServer& server);
 
     std::shared_ptr<const ScriptRegistry> scripts_ = std::make_shared<const ScriptRegistry>();
-    std::unique_ptr<QueueBackend> backend_;
+    std::unique_ptr<QueueContext> context_;
     std::unique_ptr<RedisClient> client_;
 };
 

@@ -6,7 +6,7 @@
 #include <utility>
 #include <vector>
 
-#include "queue/QueueBackend.h"
+#include "queue/QueueContext.h"
 #include "redis/ClientPool.h"
 #include "worker/JobCalls.h"
 #include "worker/JobRun.h"
@@ -43,9 +43,9 @@ public:
         return made;
     }
 
-    const QueueBackend backend{QueueKeys("bull", "mail")};
+    const QueueContext queue{QueueKeys("bull", "mail")};
     ClientPool clients{[]() -> std::unique_ptr<RedisClient> { return nullptr; }, 1};
-    const JobCalls calls{backend, clients};
+    const JobCalls calls{queue, clients};
 
 private:
     std::uint64_t claimed_ = 0;

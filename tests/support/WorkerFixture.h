@@ -76,7 +76,7 @@ protected:
     void keepLocks(const RedisOptions& through) {
         keeper_ = std::make_unique<LockKeeper>(
             std::make_unique<RedisClient>(through, scripts(), "locks"), clock_);
-        keeper_->watch(worker_->backend(), worker_->held(), settings_.lockDuration);
+        keeper_->watch(worker_->queue(), worker_->held(), settings_.lockDuration);
         keeper_->start();
     }
     /// Returns a producer on the test's queue that finds Redis at `through`.
@@ -89,7 +89,7 @@ protected:
     void sweep(std::chrono::milliseconds interval, int maxStalledCount) {
         sweeper_ = std::make_unique<StalledSweeper>(
             std::make_unique<RedisClient>(options(), scripts(), "stalled"), clock_);
-        sweeper_->watch(backend(), interval, maxStalledCount);
+        sweeper_->watch(context(), interval, maxStalledCount);
         sweeper_->start();
     }
     /// Waits until a worker's BZPOPMIN is armed on the server.

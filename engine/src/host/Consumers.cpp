@@ -129,13 +129,13 @@ Worker* Consumers::workerOf(const std::string& queue) const {
 void Consumers::startOne(Worker& worker) {
     const QueueSettings settings = worker.settings();
     // Before the first claim: a lock may need a renewal soon after.
-    keeper_.watch(worker.backend(), worker.held(), settings.lockDuration);
-    cancels_.watch(worker.backend(), worker.held());
-    sweeper_.watch(worker.backend(),
+    keeper_.watch(worker.queue(), worker.held(), settings.lockDuration);
+    cancels_.watch(worker.queue(), worker.held());
+    sweeper_.watch(worker.queue(),
                    settings.stalledInterval,
                    settings.maxStalledCount,
                    settings.lostJobsInterval);
-    worker.onResumed([this, &worker] { sweeper_.onResumed(worker.backend()); });
+    worker.onResumed([this, &worker] { sweeper_.onResumed(worker.queue()); });
     worker.start();
 }
 

@@ -6,6 +6,9 @@
 
 #include "core/Guarded.h"
 #include "drover/Exceptions.h"
+#include "queue/QueueContext.h"
+#include "queue/ops/Add.h"
+#include "queue/ops/Control.h"
 
 namespace drover {
 
@@ -25,11 +28,11 @@ std::vector<AddResult> all(std::size_t count,
 
 }  // namespace
 
-AddCoalescer::AddCoalescer(QueueBackend backend,
+AddCoalescer::AddCoalescer(QueueContext queue,
                            std::unique_ptr<RedisClient> redis,
                            const Queue::Settings& settings,
                            std::chrono::milliseconds stuckAfter)
-    : backend_(std::move(backend)),
+    : queue_(std::move(queue)),
       redis_(std::move(redis)),
       maxWaiting_(settings.maxWaiting),
       maxBatch_(settings.maxBatch),
@@ -127,7 +130,7 @@ void AddCoalescer::probe() {
         if (introduced_) {
             redis_->call(Command{"PING"});
         } else {
-            backend_.writeMeta(*redis_);
+            ops::writeMeta(queue_, *redis_);
             introduced_ = true;
         }
         metaRefused_ = false;
@@ -137,7 +140,7 @@ void AddCoalescer::probe() {
         // A key of the queue has another type, say. Adds meet it too and tell; here it must not end the thread's work.
         if (!metaRefused_) {
             Poco::Logger::get("queue").error(
-                "%s: %s", backend_.keys().qualifiedName(), error.message());
+                "%s: %s", queue_.keys().qualifiedName(), error.message());
         }
         metaRefused_ = true;
     }
@@ -201,8 +204,11 @@ void AddCoalescer::send(Waiters waiters) {
         for (AddItem& item : items) {
             item.timestampMs = item.timestampMs == AddItem::kWhenAdded ? nowMs : item.timestampMs;
         }
-        finish(
-            waiters, AddResult::Status::Added, "", backend_.addJobs(*redis_, items, nowMs), items);
+        finish(waiters,
+               AddResult::Status::Added,
+               "",
+               ops::addJobs(queue_, *redis_, items, nowMs),
+               items);
     } catch (const RedisBusyException& error) {
         finish(waiters, AddResult::Status::Unavailable, error.message(), {});
     } catch (const RedisAuthException& error) {
@@ -210,7 +216,7 @@ void AddCoalescer::send(Waiters waiters) {
     } catch (const Exception& error) {
         // Sent, and the reply is lost or an error from the middle of the script: it may have been written.
         Poco::Logger::get("queue").error(
-            "add to %s: %s", backend_.keys().qualifiedName(), error.message());
+            "add to %s: %s", queue_.keys().qualifiedName(), error.message());
         finish(waiters, AddResult::Status::Unknown, error.message(), {});
     }
 }

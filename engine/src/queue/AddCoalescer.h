@@ -11,7 +11,8 @@
 #include <vector>
 
 #include "drover/Queue.h"
-#include "queue/QueueBackend.h"
+#include "queue/QueueContext.h"
+#include "queue/ops/Add.h"
 
 namespace drover {
 
@@ -25,7 +26,7 @@ class AddCoalescer {
 public:
     using Clock = Queue::Clock;
 
-    AddCoalescer(QueueBackend backend,
+    AddCoalescer(QueueContext queue,
                  std::unique_ptr<RedisClient> redis,
                  const Queue::Settings& settings,
                  std::chrono::milliseconds stuckAfter);
@@ -65,7 +66,7 @@ private:
                 const std::vector<AddItem>& items = {});
     void refuseQueued(const std::string& message);
 
-    const QueueBackend backend_;
+    const QueueContext queue_;
     const std::unique_ptr<RedisClient> redis_;
     const std::size_t maxWaiting_;
     const std::size_t maxBatch_;

@@ -5,10 +5,13 @@
 
 #include <Poco/Exception.h>
 
-#include "core/OptionsCheck.h"
 #include "core/JsonText.h"
+#include "core/OptionsCheck.h"
 #include "queue/AddCoalescer.h"
-#include "queue/QueueBackend.h"
+#include "queue/QueueContext.h"
+#include "queue/ops/Add.h"
+#include "queue/ops/Control.h"
+#include "queue/ops/Read.h"
 #include "redis/ClientPool.h"
 
 namespace drover {
@@ -63,14 +66,14 @@ class Queue::Impl {
 public:
     Impl(const RedisOptions& redis, Settings settings)
         : settings_(std::move(settings)),
-          backend_(QueueKeys(settings_.prefix, settings_.name), settings_.bullmq5),
+          queue_(QueueKeys(settings_.prefix, settings_.name), settings_.bullmq5),
           scripts_(std::make_shared<const ScriptRegistry>()),
           readers_(
               [this, redis] {
                   return std::make_unique<RedisClient>(redis, scripts_, "read " + settings_.name);
               },
               kReaders),
-          coalescer_(backend_,
+          coalescer_(queue_,
                      std::make_unique<RedisClient>(redis, scripts_, "add " + settings_.name),
                      settings_,
                      // A probe and a call, each with a connection to make before.
@@ -105,7 +108,7 @@ public:
     }
 
     const Settings settings_;
-    const QueueBackend backend_;
+    const QueueContext queue_;
     const std::shared_ptr<const ScriptRegistry> scripts_;
     ClientPool readers_;
     AddCoalescer coalescer_;
@@ -119,7 +122,7 @@ const std::string& Queue::name() const {
     return impl_->settings_.name;
 }
 const std::string& Queue::qualifiedName() const {
-    return impl_->backend_.keys().qualifiedName();
+    return impl_->queue_.keys().qualifiedName();
 }
 
 AddResult Queue::add(NewJob job) {
@@ -137,50 +140,50 @@ std::vector<AddResult> Queue::addBulk(std::vector<NewJob> jobs, Clock::time_poin
 }
 
 JobCounts Queue::counts() {
-    return impl_->backend_.counts(*impl_->readers_.lease());
+    return ops::counts(impl_->queue_, *impl_->readers_.lease());
 }
 std::optional<Job> Queue::job(const std::string& id) {
-    return impl_->backend_.job(*impl_->readers_.lease(), id);
+    return ops::job(impl_->queue_, *impl_->readers_.lease(), id);
 }
 JobState Queue::state(const std::string& id) {
-    return impl_->backend_.state(*impl_->readers_.lease(), id);
+    return ops::state(impl_->queue_, *impl_->readers_.lease(), id);
 }
 
 void Queue::pause() {
-    impl_->backend_.pause(*impl_->readers_.lease());
+    ops::pause(impl_->queue_, *impl_->readers_.lease());
 }
 void Queue::resume() {
-    impl_->backend_.resume(*impl_->readers_.lease());
+    ops::resume(impl_->queue_, *impl_->readers_.lease());
 }
 bool Queue::isPaused() {
-    return impl_->backend_.isPaused(*impl_->readers_.lease());
+    return ops::isPaused(impl_->queue_, *impl_->readers_.lease());
 }
 
 void Queue::setGlobalConcurrency(int jobs) {
     requireAtLeastOne("the concurrency", jobs);
-    impl_->backend_.setConcurrency(*impl_->readers_.lease(), jobs);
+    ops::setConcurrency(impl_->queue_, *impl_->readers_.lease(), jobs);
 }
 void Queue::removeGlobalConcurrency() {
-    impl_->backend_.setConcurrency(*impl_->readers_.lease(), std::nullopt);
+    ops::setConcurrency(impl_->queue_, *impl_->readers_.lease(), std::nullopt);
 }
 
 void Queue::setGlobalRateLimit(const RateLimit& limit) {
     requireAtLeastOne("max", limit.max);
     requireAtLeastOne("the duration", limit.duration.count());
-    impl_->backend_.setRateLimit(*impl_->readers_.lease(), limit);
+    ops::setRateLimit(impl_->queue_, *impl_->readers_.lease(), limit);
 }
 void Queue::removeGlobalRateLimit() {
-    impl_->backend_.setRateLimit(*impl_->readers_.lease(), std::nullopt);
+    ops::setRateLimit(impl_->queue_, *impl_->readers_.lease(), std::nullopt);
 }
 void Queue::rateLimit(std::chrono::milliseconds duration) {
     requireAtLeastOne("the duration", duration.count());
-    impl_->backend_.rateLimit(*impl_->readers_.lease(), duration);
+    ops::rateLimit(impl_->queue_, *impl_->readers_.lease(), duration);
 }
 std::int64_t Queue::rateLimitTtl(std::optional<int> max) {
-    return impl_->backend_.rateLimitTtl(*impl_->readers_.lease(), max);
+    return ops::rateLimitTtl(impl_->queue_, *impl_->readers_.lease(), max);
 }
 void Queue::removeRateLimitKey() {
-    impl_->backend_.removeRateLimitKey(*impl_->readers_.lease());
+    ops::removeRateLimitKey(impl_->queue_, *impl_->readers_.lease());
 }
 
 bool Queue::healthy() const {

@@ -43,6 +43,7 @@ QueueKeys::QueueKeys(const std::string& qualifiedName, std::string prefix, std::
       stalledCheck(qualifiedName + ":stalled-check"),
       repeat(qualifiedName + ":repeat"),
       cancel(qualifiedName + ":drover:cancel"),
+      cancels(qualifiedName + ":drover:cancels"),
       rescue(qualifiedName + ":drover:rescue"),
       qualifiedName_(qualifiedName),
       jobPrefix_(qualifiedName + ":"),

@@ -23,8 +23,9 @@ public:
     const std::string wait, paused, active, prioritized, delayed, waitingChildren, completed,
         failed;
     const std::string idCounter, meta, events, marker, pc, limiter, stalled, stalledCheck, repeat;
-    /// Ours alone: two segments below the queue, which no BullMQ call touches (docs/wire-format.md#own).
-    const std::string cancel, rescue;
+    /// Keys of Drover alone: two segments below the queue, which no BullMQ call touches (docs/wire-format.md#own).
+    /// `cancels` is the stream of requests to cancel, with fields id, token and reason.
+    const std::string cancel, cancels, rescue;
 
     /// What CLIENT LIST shows for a worker's blocking connection: `<prefix>:<base64(queue)>[:w:<name>]`.
     [[nodiscard]] std::string workerClientName(std::string_view workerName) const;

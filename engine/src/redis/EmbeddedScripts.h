@@ -8,6 +8,7 @@ namespace drover {
 struct EmbeddedScript {
     const char* name;  ///< The operation: "addJobs".
     int keyCount;      ///< The number in the file name.
+    const char* keys;  ///< The names of KEYS in the script's header, in their order: "wait active".
     const char* text;
 };
 

@@ -5,6 +5,8 @@
 #include <utility>
 
 #include "drover/Exceptions.h"
+#include "queue/QueueContext.h"
+#include "queue/ops/Advance.h"
 
 namespace drover {
 
@@ -14,12 +16,12 @@ constexpr std::size_t kMostUnderWay = 2;
 
 }  // namespace
 
-AdvanceCalls::AdvanceCalls(const QueueBackend& backend,
+AdvanceCalls::AdvanceCalls(const QueueContext& queue,
                            RedisClient& redis,
                            Settlement& settlement,
                            LostClaims& lostClaims,
                            const Clock& clock)
-    : backend_(backend),
+    : queue_(queue),
       redis_(redis),
       settlement_(settlement),
       lostClaims_(lostClaims),
@@ -91,7 +93,7 @@ void AdvanceCalls::send(AdvanceRequest request) {
         call.alone = refused_;
         call.nowMs = clock_.wallMs();
         call.sentAt = clock_.monotonic();
-        call.command = backend_.advanceCall(redis_, call.request, call.nowMs);
+        call.command = ops::advanceCall(queue_, redis_, call.request, call.nowMs);
         redis_.send(call.command);
         call.deadline = clock_.monotonic() + redis_.options().commandTimeout;
     } catch (...) {
@@ -132,7 +134,7 @@ std::optional<AdvanceCalls::Answer> AdvanceCalls::receive() {
     try {
         redis_.require(answered->reply, "advance");
         Answer answer{
-            backend_.advanceResult(std::move(answered->reply), call->request, call->nowMs),
+            ops::advanceResult(queue_, std::move(answered->reply), call->request, call->nowMs),
             {},
             call->request.claim,
             call->request.enoughBytes,

@@ -10,7 +10,9 @@
 #include <vector>
 
 #include "core/Clock.h"
-#include "queue/QueueBackend.h"
+#include "queue/QueueContext.h"
+#include "queue/ops/Advance.h"
+#include "redis/RedisClient.h"
 #include "worker/LostClaims.h"
 #include "worker/SettledRun.h"
 #include "worker/Settlement.h"
@@ -46,7 +48,7 @@ public:
     };
 
     /// All of them must outlive this object.
-    AdvanceCalls(const QueueBackend& backend,
+    AdvanceCalls(const QueueContext& queue,
                  RedisClient& redis,
                  Settlement& settlement,
                  LostClaims& lostClaims,
@@ -101,7 +103,7 @@ private:
     /// Gives up the connection, and with it all calls under way: no reply will come to them.
     void loseAll();
 
-    const QueueBackend& backend_;
+    const QueueContext& queue_;
     RedisClient& redis_;
     Settlement& settlement_;
     LostClaims& lostClaims_;

@@ -6,7 +6,8 @@
 #include <vector>
 
 #include "core/ClaimedJob.h"
-#include "queue/QueueBackend.h"
+#include "queue/QueueContext.h"
+#include "queue/ops/Add.h"
 
 namespace drover {
 

@@ -10,6 +10,9 @@
 #include "core/JobFields.h"
 #include "drover/Exceptions.h"
 #include "drover/Failpoint.h"
+#include "queue/ops/Advance.h"
+#include "queue/ops/Marker.h"
+#include "queue/ops/Replies.h"
 
 namespace drover {
 
@@ -56,26 +59,26 @@ ClaimLoop::ClaimLoop(WorkerSettings settings,
                      const Shared& shared)
     : settings_(std::move(settings)),
       clock_(shared.clock),
-      backend_(shared.backend),
+      queue_(shared.queue),
       inbox_(shared.inbox),
       handlers_(shared.handlers),
       held_(shared.held),
       redis_(redis, scripts, "claim " + settings_.name),
-      marker_(backend_,
+      marker_(queue_,
               std::make_unique<RedisClient>(redis,
                                             scripts,
                                             "wait " + settings_.name,
-                                            backend_.keys().workerClientName(settings_.workerName)),
+                                            queue_.keys().workerClientName(settings_.workerName)),
               clock_),
-      scheduler_(backend_),
+      scheduler_(queue_),
       intake_(shared.jobCalls,
               [this, &clients = shared.hostClients](const ClaimedJob& job) {
                   return iterate(scheduler_, clients, clock_, job);
               }),
       settlement_(settings_),
-      lostClaims_(backend_, clock_),
-      calls_(backend_, redis_, settlement_, lostClaims_, clock_),
-      sender_(backend_, redis_, settlement_, clock_),
+      lostClaims_(queue_, clock_),
+      calls_(queue_, redis_, settlement_, lostClaims_, clock_),
+      sender_(queue_, redis_, settlement_, clock_),
       policy_(limitsOf(settings_)),
       servedNames_(handlers_.router().servedNames()),
       tokenPrefix_(Poco::UUIDGenerator::defaultGenerator().createRandom().toString() + ":"),
@@ -446,7 +449,7 @@ void ClaimLoop::wait() {
             outlook_.onDelayedMarker(marker_.nextDelayedMs());
             markProgress();
             if (capacity(load(0), clock_.monotonic()) == 0) {
-                backend_.restoreMarker(redis_, "1", std::to_string(outlook_.nextDelayedMs()));
+                ops::restoreMarker(queue_, redis_, "1", std::to_string(outlook_.nextDelayedMs()));
             }
             break;
         case MarkerWait::Woken::Look:
@@ -454,7 +457,7 @@ void ClaimLoop::wait() {
             outlook_.expectJobs();
             if (capacity(load(0), clock_.monotonic()) == 0) {
                 // It was armed while there was room, and there is none now: another worker needs the wake-up.
-                backend_.restoreMarker(redis_, "0", "0");
+                ops::restoreMarker(queue_, redis_, "0", "0");
             }
             break;
     }

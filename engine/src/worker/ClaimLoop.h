@@ -12,7 +12,8 @@
 
 #include "core/Clock.h"
 #include "core/Log.h"
-#include "queue/QueueBackend.h"
+#include "queue/QueueContext.h"
+#include "queue/ops/Replies.h"
 #include "redis/ClientPool.h"
 #include "worker/AdvanceCalls.h"
 #include "worker/ClaimPolicy.h"
@@ -55,7 +56,7 @@ public:
     /// The parts of a worker that other threads use, too. All of them must outlive the loop.
     struct Shared {
         const Clock& clock;  ///< Redis's time.
-        const QueueBackend& backend;
+        const QueueContext& queue;
         ClientPool& hostClients;
         const JobCalls& jobCalls;
         OutcomeInbox& inbox;
@@ -135,7 +136,7 @@ private:
     mutable std::mutex settingsMutex_;  ///< The loop holds it to change settings_.
     WorkerSettings settings_;
     const Clock& clock_;
-    const QueueBackend& backend_;
+    const QueueContext& queue_;
     OutcomeInbox& inbox_;
     HandlerSet& handlers_;
     HeldJobs& held_;

@@ -5,6 +5,10 @@
 #include "core/JobFields.h"
 #include "core/JsonText.h"
 #include "drover/Exceptions.h"
+#include "queue/QueueContext.h"
+#include "queue/ops/Add.h"
+#include "queue/ops/JobUpdates.h"
+#include "queue/ops/Read.h"
 #include "worker/ChildJobs.h"
 
 namespace drover {
@@ -27,19 +31,21 @@ HostStatus JobCalls::updateProgress(const ClaimedJob& job, std::string_view json
     if (!isJson(json)) {
         return HostStatus::Argument;
     }
-    return call(job,
-                [&](RedisClient& redis) { return backend_.updateProgress(redis, job.id, json); });
+    return call(
+        job, [&](RedisClient& redis) { return ops::updateProgress(queue_, redis, job.id, json); });
 }
 
 HostStatus JobCalls::updateData(const ClaimedJob& job, std::string_view json) const {
     if (!isJson(json)) {
         return HostStatus::Argument;
     }
-    return call(job, [&](RedisClient& redis) { return backend_.updateData(redis, job.id, json); });
+    return call(job,
+                [&](RedisClient& redis) { return ops::updateData(queue_, redis, job.id, json); });
 }
 
 HostStatus JobCalls::addLog(const ClaimedJob& job, std::string_view row, std::int64_t keep) const {
-    return call(job, [&](RedisClient& redis) { return backend_.addLog(redis, job.id, row, keep); });
+    return call(job,
+                [&](RedisClient& redis) { return ops::addLog(queue_, redis, job.id, row, keep); });
 }
 
 HostStatus JobCalls::addChildren(const ClaimedJob& job,
@@ -69,8 +75,9 @@ HostStatus JobCalls::addChildren(const ClaimedJob& job,
                    (*children)[from].queue == first.queue) {
                 items.push_back((*children)[from++].item);
             }
-            const QueueBackend queue(QueueKeys(first.prefix, first.queue), backend_.bullmq5Mode());
-            for (const AddedId& added : queue.addJobs(redis, items, nowMs)) {
+            const QueueContext childQueue(QueueKeys(first.prefix, first.queue),
+                                          queue_.bullmq5Mode());
+            for (const AddedId& added : ops::addJobs(childQueue, redis, items, nowMs)) {
                 if (added.code < 0) {
                     return added.code;
                 }
@@ -89,7 +96,7 @@ HostStatus JobCalls::addChildren(const ClaimedJob& job,
 HostStatus JobCalls::childrenValues(const ClaimedJob& job, std::string& values) const {
     return call(job, [&](RedisClient& redis) {
         values = "{";
-        for (const auto& [child, value] : backend_.childrenValues(redis, job.id)) {
+        for (const auto& [child, value] : ops::childrenValues(queue_, redis, job.id)) {
             values += values.size() > 1 ? "," : "";
             appendJsonString(values, child);
             values += ":" + value;

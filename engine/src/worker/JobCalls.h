@@ -5,7 +5,7 @@
 #include <string_view>
 
 #include "core/HandlerType.h"
-#include "queue/QueueBackend.h"
+#include "queue/QueueContext.h"
 #include "redis/ClientPool.h"
 
 namespace drover {
@@ -17,8 +17,7 @@ namespace drover {
 class JobCalls {
 public:
     /// Both must outlive this object.
-    JobCalls(const QueueBackend& backend, ClientPool& clients)
-        : backend_(backend), clients_(clients) {}
+    JobCalls(const QueueContext& queue, ClientPool& clients) : queue_(queue), clients_(clients) {}
 
     HostStatus updateProgress(const ClaimedJob& job, std::string_view json) const;
     HostStatus updateData(const ClaimedJob& job, std::string_view json) const;
@@ -35,7 +34,7 @@ private:
     template <typename Call>
     HostStatus call(const ClaimedJob& job, Call call) const;
 
-    const QueueBackend& backend_;
+    const QueueContext& queue_;
     ClientPool& clients_;
 };
 

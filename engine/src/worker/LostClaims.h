@@ -6,7 +6,9 @@
 #include <vector>
 
 #include "core/Clock.h"
-#include "queue/QueueBackend.h"
+#include "queue/QueueContext.h"
+#include "queue/ops/Replies.h"
+#include "redis/RedisClient.h"
 
 namespace drover {
 
@@ -27,8 +29,7 @@ public:
     };
 
     /// Both must outlive this object.
-    LostClaims(const QueueBackend& backend, const Clock& clock)
-        : backend_(backend), clock_(clock) {}
+    LostClaims(const QueueContext& queue, const Clock& clock) : queue_(queue), clock_(clock) {}
 
     void add(Claim claim) { claims_.push_back(std::move(claim)); }
     [[nodiscard]] bool empty() const { return claims_.empty(); }
@@ -38,7 +39,7 @@ public:
     Recovered recoverNext(RedisClient& redis);
 
 private:
-    const QueueBackend& backend_;
+    const QueueContext& queue_;
     const Clock& clock_;
     std::vector<Claim> claims_;
 };

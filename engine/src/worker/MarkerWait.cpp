@@ -5,6 +5,8 @@
 
 #include "core/Strtod.h"
 #include "drover/Exceptions.h"
+#include "queue/QueueContext.h"
+#include "queue/ops/Marker.h"
 
 namespace drover {
 
@@ -16,10 +18,10 @@ constexpr std::chrono::milliseconds kMargin{1000};
 
 }  // namespace
 
-MarkerWait::MarkerWait(const QueueBackend& backend,
+MarkerWait::MarkerWait(const QueueContext& queue,
                        std::unique_ptr<RedisClient> redis,
                        const Clock& clock)
-    : backend_(backend), redis_(std::move(redis)), clock_(clock) {}
+    : queue_(queue), redis_(std::move(redis)), clock_(clock) {}
 
 void MarkerWait::connect() {
     try {
@@ -42,7 +44,7 @@ void MarkerWait::arm(std::int64_t nextDelayedMs, std::chrono::milliseconds drain
     }
     try {
         Connection& link = redis_->connection();
-        link.send(backend_.blockOnMarker(timeout),
+        link.send(ops::blockOnMarker(queue_, timeout),
                   clock_.monotonic() + redis_->options().commandTimeout);
         armed_ = true;
         watchdog_ = clock_.monotonic() + timeout + kMargin;
@@ -87,7 +89,7 @@ MarkerWait::Woken MarkerWait::check() {
         armed_ = false;
         if (reply->isError()) {
             try {
-                redis_->require(*reply, "BZPOPMIN", backend_.keys().marker);
+                redis_->require(*reply, "BZPOPMIN", queue_.keys().marker);
             } catch (const RedisIoException&) {
                 // Logged when the outage began.
             } catch (const Exception& error) {
@@ -125,7 +127,7 @@ void MarkerWait::disarm(RedisClient& commands) {
         Connection& link = redis_->connection();
         // Reads a reply that is on its way; without one, dropping the connection ends the block in Redis.
         if (const std::optional<Reply> reply = link.tryReceive(); reply && reply->size() >= 3) {
-            backend_.restoreMarker(commands, reply->at(1).text(), reply->at(2).text());
+            ops::restoreMarker(queue_, commands, reply->at(1).text(), reply->at(2).text());
         }
     } catch (const Exception&) {
         // Nothing to restore then: other workers look by themselves after their own timeout. This is the end of the worker's

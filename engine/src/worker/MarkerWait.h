@@ -6,7 +6,8 @@
 #include <string>
 
 #include "core/Clock.h"
-#include "queue/QueueBackend.h"
+#include "queue/QueueContext.h"
+#include "redis/RedisClient.h"
 
 namespace drover {
 
@@ -19,7 +20,7 @@ class MarkerWait {
 public:
     using Time = Clock::Monotonic;
 
-    MarkerWait(const QueueBackend& backend, std::unique_ptr<RedisClient> redis, const Clock& clock);
+    MarkerWait(const QueueContext& queue, std::unique_ptr<RedisClient> redis, const Clock& clock);
 
     /// Opens the connection, whose name dashboards list as the worker's. Does nothing while Redis is away.
     void connect();
@@ -47,7 +48,7 @@ public:
 private:
     void lost(const std::string& why);
 
-    const QueueBackend& backend_;
+    const QueueContext& queue_;
     const std::unique_ptr<RedisClient> redis_;
     const Clock& clock_;
     bool armed_ = false;

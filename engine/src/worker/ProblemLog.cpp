@@ -1,6 +1,7 @@
 #include "worker/ProblemLog.h"
 
 #include "core/Log.h"
+#include "queue/ops/Replies.h"
 
 namespace drover {
 

@@ -5,7 +5,8 @@
 #include <string>
 #include <vector>
 
-#include "queue/QueueBackend.h"
+#include "queue/QueueContext.h"
+#include "queue/ops/Replies.h"
 #include "worker/LineLimit.h"
 
 namespace drover {

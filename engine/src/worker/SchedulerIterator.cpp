@@ -9,6 +9,7 @@
 #include "core/JsonText.h"
 #include "core/NodeNumber.h"
 #include "core/SchedulerSlots.h"
+#include "queue/ops/Schedulers.h"
 
 namespace drover {
 
@@ -98,7 +99,7 @@ Iteration SchedulerIterator::tryToIterate(RedisClient& redis,
     } catch (const Poco::InvalidArgumentException& error) {
         return {Iteration::State::Unreadable, error.message()};
     }
-    const SchedulerResult result = backend_.iterateScheduler(redis, item, nowMs);
+    const SchedulerResult result = ops::iterateScheduler(queue_, redis, item, nowMs);
     switch (result.code) {
         case SchedulerResult::Code::Made:
             return {Iteration::State::Done, result.nextId};

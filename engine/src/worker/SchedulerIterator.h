@@ -5,7 +5,8 @@
 #include <string>
 
 #include "core/ClaimedJob.h"
-#include "queue/QueueBackend.h"
+#include "queue/QueueContext.h"
+#include "redis/RedisClient.h"
 
 namespace drover {
 
@@ -27,18 +28,18 @@ struct Iteration {
 /// Threads: any, each with its own client.
 class SchedulerIterator {
 public:
-    /// `backend` must outlive this object.
-    explicit SchedulerIterator(const QueueBackend& backend) : backend_(backend) {}
+    /// `queue` must outlive this object.
+    explicit SchedulerIterator(const QueueContext& queue) : queue_(queue) {}
 
     /// Makes the next job of the claimed job's scheduler. Logs, once per scheduler, that it stands still or is not repeated.
-    /// Throws as QueueBackend does when Redis is away; it is safe to call again.
+    /// Throws as QueueContext does when Redis is away; it is safe to call again.
     Iteration iterate(RedisClient& redis, const ClaimedJob& job, std::int64_t nowMs);
 
 private:
     Iteration tryToIterate(RedisClient& redis, const ClaimedJob& job, std::int64_t nowMs) const;
     bool isNews(const std::string& scheduler);
 
-    const QueueBackend& backend_;
+    const QueueContext& queue_;
     std::mutex mutex_;
     std::set<std::string> logged_;  ///< Schedulers.
 };

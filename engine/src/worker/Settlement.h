@@ -7,7 +7,9 @@
 #include <string>
 #include <vector>
 
-#include "queue/QueueBackend.h"
+#include "queue/QueueContext.h"
+#include "queue/ops/Advance.h"
+#include "queue/ops/Settle.h"
 #include "worker/JobRun.h"
 #include "worker/WorkerSettings.h"
 

@@ -5,6 +5,8 @@
 #include <utility>
 
 #include "drover/Exceptions.h"
+#include "queue/ops/Control.h"
+#include "queue/ops/Settle.h"
 
 namespace drover {
 
@@ -23,19 +25,19 @@ std::size_t bytesOf(const Item& /*item*/) {
 
 std::optional<SettlementSender::Sent> SettlementSender::sendNext() {
     if (settlement_.rateLimit.count() > 0) {
-        backend_.rateLimit(redis_, settlement_.rateLimit);
+        ops::rateLimit(queue_, redis_, settlement_.rateLimit);
         Sent sent;
         sent.closed = std::exchange(settlement_.rateLimit, {});
         return sent;
     }
     if (!settlement_.retry.empty()) {
         return send(settlement_.retry, Ending::Retried, [this](const auto& items) {
-            return backend_.retryJobs(redis_, items, clock_.wallMs());
+            return ops::retryJobs(queue_, redis_, items, clock_.wallMs());
         });
     }
     if (!settlement_.childrenWait.empty()) {
         return send(settlement_.childrenWait, Ending::WaitingChildren, [this](const auto& items) {
-            return backend_.moveToWaitingChildren(redis_, items, clock_.wallMs());
+            return ops::moveToWaitingChildren(queue_, redis_, items, clock_.wallMs());
         });
     }
     if (!settlement_.handBack.empty()) {
@@ -47,7 +49,7 @@ std::optional<SettlementSender::Sent> SettlementSender::sendNext() {
             std::stable_sort(settlement_.handBack.begin(), settlement_.handBack.end(), newer);
         }
         return send(settlement_.handBack, Ending::HandedBack, [this](const auto& items) {
-            return backend_.handBackJobs(redis_, items, clock_.wallMs());
+            return ops::handBackJobs(queue_, redis_, items, clock_.wallMs());
         });
     }
     return std::nullopt;

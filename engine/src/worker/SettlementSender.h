@@ -5,7 +5,9 @@
 #include <vector>
 
 #include "core/Clock.h"
-#include "queue/QueueBackend.h"
+#include "queue/QueueContext.h"
+#include "queue/ops/Replies.h"
+#include "redis/RedisClient.h"
 #include "worker/SettledRun.h"
 #include "worker/Settlement.h"
 
@@ -17,11 +19,11 @@ namespace drover {
 class SettlementSender {
 public:
     /// All of them must outlive this object.
-    SettlementSender(const QueueBackend& backend,
+    SettlementSender(const QueueContext& queue,
                      RedisClient& redis,
                      Settlement& settlement,
                      const Clock& clock)
-        : backend_(backend), redis_(redis), settlement_(settlement), clock_(clock) {}
+        : queue_(queue), redis_(redis), settlement_(settlement), clock_(clock) {}
 
     /// The reply to one call.
     struct Sent {
@@ -39,7 +41,7 @@ private:
     template <typename Item, typename Call>
     Sent send(std::vector<Pending<Item>>& pending, Ending ending, Call call);
 
-    const QueueBackend& backend_;
+    const QueueContext& queue_;
     RedisClient& redis_;
     Settlement& settlement_;
     const Clock& clock_;

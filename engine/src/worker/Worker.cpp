@@ -21,13 +21,13 @@ Worker::Worker(const WorkerSettings& settings,
                const Clock& clock,
                std::vector<std::shared_ptr<HandlerType>> handlers)
     : clock_(clock, redis.time),
-      backend_(QueueKeys(settings.prefix, settings.name), settings.bullmq5),
+      queue_(QueueKeys(settings.prefix, settings.name), settings.bullmq5),
       hostClients_(
           [redis, scripts, label = "host " + settings.name] {
               return std::make_unique<RedisClient>(redis, scripts, label);
           },
           kHostClients),
-      jobCalls_(backend_, hostClients_),
+      jobCalls_(queue_, hostClients_),
       handlers_(std::move(handlers),
                 handlerLimitsOf(settings),
                 inbox_,
@@ -35,7 +35,7 @@ Worker::Worker(const WorkerSettings& settings,
       loop_(settings,
             redis,
             scripts,
-            {clock_, backend_, hostClients_, jobCalls_, inbox_, handlers_, held_}) {}
+            {clock_, queue_, hostClients_, jobCalls_, inbox_, handlers_, held_}) {}
 
 Worker::~Worker() {
     stop();

@@ -11,7 +11,7 @@
 #include <vector>
 
 #include "core/HandlerType.h"
-#include "queue/QueueBackend.h"
+#include "queue/QueueContext.h"
 #include "redis/ClientPool.h"
 #include "redis/ServerTime.h"
 #include "worker/ClaimLoop.h"
@@ -83,7 +83,7 @@ public:
     [[nodiscard]] bool handlersBusy() const { return handlers_.busy(); }
 
     [[nodiscard]] WorkerSettings settings() const { return loop_.settings(); }
-    [[nodiscard]] const QueueBackend& backend() const { return backend_; }
+    [[nodiscard]] const QueueContext& queue() const { return queue_; }
     [[nodiscard]] HeldJobs& held() { return held_; }
     [[nodiscard]] Stats stats() const;
 
@@ -93,7 +93,7 @@ private:
     void release();
 
     const RedisClock clock_;
-    const QueueBackend backend_;
+    const QueueContext queue_;
     ClientPool hostClients_;  ///< For calls that handlers make while they run.
     const JobCalls jobCalls_;
     OutcomeInbox inbox_;

@@ -6,7 +6,9 @@
 #include "config/Settings.h"
 #include "core/Names.h"
 #include "host/RedisAccess.h"
-#include "queue/QueueBackend.h"
+#include "queue/QueueContext.h"
+#include "queue/ops/Locks.h"
+#include "queue/ops/Read.h"
 
 namespace drover::cli {
 
@@ -44,11 +46,11 @@ struct Result {
     std::string state, sentence;
 };
 
-Result cancel(const QueueBackend& backend,
+Result cancel(const QueueContext& queue,
               RedisClient& redis,
               const std::string& id,
               const std::string& reason) {
-    switch (backend.cancelJob(redis, id, reason)) {
+    switch (ops::cancelJob(queue, redis, id, reason)) {
         case CancelRequest::Requested:
             return {true,
                     "active",
@@ -56,7 +58,7 @@ Result cancel(const QueueBackend& backend,
                     "renews the lock, after half of lockDurationMs; what its handler then returns "
                     "counts"};
         case CancelRequest::NotHeld: {
-            const std::string state = toString(backend.state(redis, id));
+            const std::string state = toString(ops::state(queue, redis, id));
             return {
                 false,
                 state,
@@ -89,23 +91,23 @@ public:
     [[nodiscard]] ExitCode run(const Invocation& call) const override {
         const Configuration config(configSources(call));
         const RedisSettings server = Settings::redisServer(config);
-        const QueueBackend backend(QueueKeys(server.prefix, queueOf(call, config)));
-        const std::string& queue = backend.keys().qualifiedName();
+        const QueueContext queue(QueueKeys(server.prefix, queueOf(call, config)));
+        const std::string& name = queue.keys().qualifiedName();
         const std::string& id = call.line.arguments()[0];
         RedisClient redis(redisOptions(server), std::make_shared<ScriptRegistry>(), "job");
-        const Result result = cancel(backend, redis, id, call.line.value(kReason));
+        const Result result = cancel(queue, redis, id, call.line.value(kReason));
         call.output.print(
             [&](JsonWriter& json) {
                 json.beginObject();
                 json.key("requested").boolean(result.requested);
-                json.key("queue").text(queue);
+                json.key("queue").text(name);
                 json.key("id").text(id);
                 json.key("state").text(result.state);
                 json.key("message").text(result.sentence);
                 json.endObject();
             },
             [&](std::ostream& text) {
-                text << "job " << id << " of " << queue << ": " << result.sentence << '\n';
+                text << "job " << id << " of " << name << ": " << result.sentence << '\n';
             });
         return result.requested ? ExitCode::Ok : ExitCode::NotThere;
     }

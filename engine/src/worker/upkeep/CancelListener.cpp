@@ -10,6 +10,7 @@
 #include "core/JobFields.h"
 #include "core/JsonText.h"
 #include "drover/Exceptions.h"
+#include "queue/QueueContext.h"
 
 namespace drover {
 
@@ -48,10 +49,10 @@ CancelListener::~CancelListener() {
     stop();
 }
 
-void CancelListener::watch(const QueueBackend& backend, HeldJobs& held) {
+void CancelListener::watch(const QueueContext& queue, HeldJobs& held) {
     {
         const std::lock_guard lock(mutex_);
-        added_.push_back({&backend, &held, backend.cancelRequestsKey(), kBeginning});
+        added_.push_back({&queue, &held, queue.keys().cancels, kBeginning});
     }
     wake_.raise();
 }
@@ -171,7 +172,7 @@ void CancelListener::take(const ReplyView& streams) {
                 std::string& value = name == "id" ? id : name == "token" ? token : why;
                 value = fields.at(f + 1).text();
             }
-            cancelRun(*watched->held, watched->backend->keys().qualifiedName(), id, token, why);
+            cancelRun(*watched->held, watched->queue->keys().qualifiedName(), id, token, why);
         }
     }
 }

@@ -9,7 +9,8 @@
 #include <vector>
 
 #include "core/WakeSignal.h"
-#include "queue/QueueBackend.h"
+#include "queue/QueueContext.h"
+#include "redis/RedisClient.h"
 #include "worker/HeldJobs.h"
 
 namespace drover {
@@ -30,13 +31,13 @@ public:
     CancelListener& operator=(const CancelListener&) = delete;
 
     /// Both references must live until stop().
-    void watch(const QueueBackend& backend, HeldJobs& held);
+    void watch(const QueueContext& queue, HeldJobs& held);
     void start();
     void stop();
 
 private:
     struct Watched {
-        const QueueBackend* backend;
+        const QueueContext* queue;
         HeldJobs* held;
         std::string key;
         std::string after;  ///< Id of the last entry that was read.

@@ -4,6 +4,8 @@
 #include <utility>
 
 #include "core/JobFields.h"
+#include "queue/QueueContext.h"
+#include "queue/ops/Locks.h"
 #include "worker/upkeep/CancelListener.h"
 
 namespace drover {
@@ -13,7 +15,7 @@ namespace {
 constexpr std::size_t kLocksPerCall = 500;
 
 void renew(RedisClient& redis,
-           const QueueBackend& backend,
+           const QueueContext& queue,
            HeldJobs& held,
            std::chrono::milliseconds lockDuration) {
     const auto locks = held.locks();
@@ -21,18 +23,18 @@ void renew(RedisClient& redis,
         const auto begin = locks.begin() + static_cast<std::ptrdiff_t>(from);
         const auto end = locks.begin() +
                          static_cast<std::ptrdiff_t>(std::min(from + kLocksPerCall, locks.size()));
-        const std::string& queue = backend.keys().qualifiedName();
-        const RenewResult result = backend.extendLocks(redis, {begin, end}, lockDuration);
+        const std::string& name = queue.keys().qualifiedName();
+        const RenewResult result = ops::extendLocks(queue, redis, {begin, end}, lockDuration);
         for (std::size_t i = 0; i < result.cancelled.size(); ++i) {
             const auto& [id, token] = locks[from + result.cancelled[i]];
-            cancelRun(held, queue, id, token, result.reasons[i]);
+            cancelRun(held, name, id, token, result.reasons[i]);
         }
         for (const std::size_t position : result.lost) {
             const auto& [id, token] = locks[from + position];
             // A job that ended between the list and the call has no lock any more either: cancel() does not find it.
             if (held.cancel(id, token, CancelReason::Lost)) {
                 Log("worker").warning("the job's lock is lost; its cancel token is set",
-                                      {.queue = queueNameOf(queue), .job = id});
+                                      {.queue = queueNameOf(name), .job = id});
             }
         }
     }
@@ -43,14 +45,14 @@ void renew(RedisClient& redis,
 LockKeeper::LockKeeper(std::unique_ptr<RedisClient> redis, const Clock& clock)
     : clock_(clock), thread_("lock-keeper", std::move(redis), clock) {}
 
-void LockKeeper::watch(const QueueBackend& backend,
+void LockKeeper::watch(const QueueContext& queue,
                        HeldJobs& held,
                        std::chrono::milliseconds lockDuration) {
     const auto interval = lockDuration / 2;
     thread_.add(
-        [this, &backend, &held, lockDuration, interval](RedisClient& redis) {
+        [this, &queue, &held, lockDuration, interval](RedisClient& redis) {
             const auto next = clock_.monotonic() + interval;
-            renew(redis, backend, held, lockDuration);
+            renew(redis, queue, held, lockDuration);
             return next;
         },
         interval,

@@ -4,7 +4,8 @@
 #include <memory>
 
 #include "core/Clock.h"
-#include "queue/QueueBackend.h"
+#include "queue/QueueContext.h"
+#include "redis/RedisClient.h"
 #include "worker/HeldJobs.h"
 #include "worker/upkeep/PeriodicThread.h"
 
@@ -22,7 +23,7 @@ public:
     LockKeeper(std::unique_ptr<RedisClient> redis, const Clock& clock);
 
     /// Both references must live until stop().
-    void watch(const QueueBackend& backend, HeldJobs& held, std::chrono::milliseconds lockDuration);
+    void watch(const QueueContext& queue, HeldJobs& held, std::chrono::milliseconds lockDuration);
     void start() { thread_.start(); }
     void stop() { thread_.stop(); }
 

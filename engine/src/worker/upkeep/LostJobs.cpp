@@ -3,6 +3,9 @@
 #include <utility>
 
 #include "drover/Exceptions.h"
+#include "queue/QueueContext.h"
+#include "queue/ops/Replies.h"
+#include "queue/ops/Stalled.h"
 
 namespace drover {
 
@@ -25,11 +28,11 @@ std::string startingWith(const std::string& text) {
 
 }  // namespace
 
-LostJobsSearch::LostJobsSearch(const QueueBackend& backend, std::int64_t nowMs)
-    : backend_(backend), beganMs_(nowMs), pattern_(startingWith(backend.keys().jobPrefix())) {}
+LostJobsSearch::LostJobsSearch(const QueueContext& queue, std::int64_t nowMs)
+    : queue_(queue), beganMs_(nowMs), pattern_(startingWith(queue.keys().jobPrefix())) {}
 
 void LostJobsSearch::readStates(RedisClient& redis) {
-    const QueueKeys& keys = backend_.keys();
+    const QueueKeys& keys = queue_.keys();
     known_.clear();
     const auto read = [&](const char* command, const std::string& key) {
         for (std::int64_t from = 0;; from += kIdsPerRead) {
@@ -58,12 +61,13 @@ bool LostJobsSearch::step(RedisClient& redis, int pages, std::int64_t nowMs) {
     if (!statesRead_) {
         readStates(redis);
     }
-    const std::string& prefix = backend_.keys().jobPrefix();
+    const std::string& prefix = queue_.keys().jobPrefix();
     std::vector<std::string> jobs;
     std::vector<std::string> deduplications;
     const auto send = [&] {
         if (!jobs.empty() || !deduplications.empty()) {
-            RescueResult result = backend_.rescueLost(redis, jobs, deduplications, beganMs_, nowMs);
+            RescueResult result =
+                ops::rescueLost(queue_, redis, jobs, deduplications, beganMs_, nowMs);
             rescued_ += result.rescued.size();
             problems_.insert(problems_.end(),
                              std::make_move_iterator(result.problems.begin()),

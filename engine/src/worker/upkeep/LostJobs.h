@@ -6,7 +6,8 @@
 #include <unordered_set>
 #include <vector>
 
-#include "queue/QueueBackend.h"
+#include "queue/QueueContext.h"
+#include "queue/ops/Replies.h"
 #include "redis/RedisClient.h"
 
 namespace drover {
@@ -18,8 +19,8 @@ namespace drover {
 /// Every method throws RedisIoException when Redis is away; the search can go on afterwards. Threads: one.
 class LostJobsSearch {
 public:
-    /// `backend` must outlive it. The search begins at `nowMs`.
-    LostJobsSearch(const QueueBackend& backend, std::int64_t nowMs);
+    /// `queue` must outlive it. The search begins at `nowMs`.
+    LostJobsSearch(const QueueContext& queue, std::int64_t nowMs);
 
     /// Reads up to `pages` pages of a thousand keys. Returns whether the search is complete.
     bool step(RedisClient& redis, int pages, std::int64_t nowMs);
@@ -31,7 +32,7 @@ public:
 private:
     void readStates(RedisClient& redis);
 
-    const QueueBackend& backend_;
+    const QueueContext& queue_;
     const std::int64_t beganMs_;
     const std::string pattern_;
     bool statesRead_ = false;

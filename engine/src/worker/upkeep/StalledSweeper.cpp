@@ -4,6 +4,8 @@
 #include <limits>
 
 #include "core/JobFields.h"
+#include "queue/QueueContext.h"
+#include "queue/ops/Stalled.h"
 
 namespace drover {
 
@@ -22,22 +24,22 @@ StalledSweeper::StalledSweeper(std::unique_ptr<RedisClient> redis, const Clock& 
       problems_(clock_),
       thread_("stalled-sweeper", std::move(redis), clock) {}
 
-void StalledSweeper::watch(const QueueBackend& backend,
+void StalledSweeper::watch(const QueueContext& queue,
                            std::chrono::milliseconds interval,
                            int maxStalledCount,
                            std::chrono::milliseconds lostInterval) {
     const std::lock_guard lock(mutex_);
-    Watched& watched = watched_.emplace_back(backend, interval, maxStalledCount, lostInterval);
+    Watched& watched = watched_.emplace_back(queue, interval, maxStalledCount, lostInterval);
     watched.task =
         thread_.add([this, &watched](RedisClient& redis) { return sweep(redis, watched); },
                     interval,
                     clock_.monotonic());
 }
 
-void StalledSweeper::onResumed(const QueueBackend& backend) {
+void StalledSweeper::onResumed(const QueueContext& queue) {
     const std::lock_guard lock(mutex_);
     for (Watched& watched : watched_) {
-        if (&watched.backend == &backend) {
+        if (&watched.queue == &queue) {
             watched.searchNow = true;
             thread_.runNow(watched.task);
         }
@@ -45,20 +47,25 @@ void StalledSweeper::onResumed(const QueueBackend& backend) {
 }
 
 PeriodicThread::Time StalledSweeper::sweep(RedisClient& redis, Watched& watched) {
-    const QueueBackend& backend = watched.backend;
-    const std::string queue = queueNameOf(backend.keys().qualifiedName());
+    const QueueContext& queue = watched.queue;
+    const std::string name = queueNameOf(queue.keys().qualifiedName());
     bool continuing = false;
     bool shared = false;
     redis.connection();  // Measures Redis's time before the first use.
     while (true) {
-        const StalledResult result = backend.checkStalled(
-            redis, clock_.wallMs(), watched.interval, watched.maxStalledCount, kChunk, continuing);
+        const StalledResult result = ops::checkStalled(queue,
+                                                       redis,
+                                                       clock_.wallMs(),
+                                                       watched.interval,
+                                                       watched.maxStalledCount,
+                                                       kChunk,
+                                                       continuing);
         if (!result.recovered.empty()) {
             Log("worker").warning(std::to_string(result.recovered.size()) +
                                       " stalled jobs went back to wait, this one first",
-                                  {.queue = queue, .job = result.recovered.front()});
+                                  {.queue = name, .job = result.recovered.front()});
         }
-        problems_.report(queue, result.problems);
+        problems_.report(name, result.problems);
         shared = result.bullmq5;
         if (result.state != StalledResult::State::More) {
             break;
@@ -71,21 +78,22 @@ PeriodicThread::Time StalledSweeper::sweep(RedisClient& redis, Watched& watched)
     // Not part of the check: BullMQ's workers, which do not search for lost jobs, may be the ones that make it.
     const bool searching = searchLost(redis, watched, shared);
     // The next check is due when the last one expires, whichever worker made it, not an interval after this sweep.
-    std::chrono::milliseconds left = backend.stalledCheckExpiresIn(redis);
+    std::chrono::milliseconds left = ops::stalledCheckExpiresIn(queue, redis);
     if (searching) {
         left = std::min(left, kBetweenPages);
     } else if (shared) {
-        left = std::min(left, backend.rescueExpiresIn(redis));
+        left = std::min(left, ops::rescueExpiresIn(queue, redis));
     }
     return clock_.monotonic() + std::clamp(left, std::chrono::milliseconds(1), watched.interval);
 }
 
 bool StalledSweeper::searchLost(RedisClient& redis, Watched& watched, bool shared) {
-    const QueueBackend& backend = watched.backend;
+    const QueueContext& queue = watched.queue;
     // Two reasons: the interval is over, or a shared queue was resumed.
-    const bool due = backend.beginRescue(redis, shared ? watched.interval : watched.lostInterval);
+    const bool due =
+        ops::beginRescue(queue, redis, shared ? watched.interval : watched.lostInterval);
     if ((watched.searchNow.exchange(false) && shared) || due) {
-        watched.search.emplace(backend, clock_.wallMs());
+        watched.search.emplace(queue, clock_.wallMs());
     }
     if (!watched.search) {
         return false;
@@ -93,7 +101,7 @@ bool StalledSweeper::searchLost(RedisClient& redis, Watched& watched, bool share
     // A shared queue is searched to the end: clients wait for the jobs of a pause.
     const bool complete = watched.search->step(
         redis, shared ? std::numeric_limits<int>::max() : kPages, clock_.wallMs());
-    const std::string name = queueNameOf(backend.keys().qualifiedName());
+    const std::string name = queueNameOf(queue.keys().qualifiedName());
     problems_.report(name, watched.search->popProblems());
     if (!complete) {
         return true;

@@ -8,7 +8,8 @@
 #include <optional>
 
 #include "core/Clock.h"
-#include "queue/QueueBackend.h"
+#include "queue/QueueContext.h"
+#include "redis/RedisClient.h"
 #include "redis/ServerTime.h"
 #include "worker/ProblemLog.h"
 #include "worker/upkeep/LostJobs.h"
@@ -26,25 +27,25 @@ class StalledSweeper {
 public:
     StalledSweeper(std::unique_ptr<RedisClient> redis, const Clock& clock);
 
-    /// `backend` must live until stop().
-    void watch(const QueueBackend& backend,
+    /// `queue` must live until stop().
+    void watch(const QueueContext& queue,
                std::chrono::milliseconds interval,
                int maxStalledCount,
                std::chrono::milliseconds lostInterval = std::chrono::minutes(10));
     /// Searches a queue that 5.x clients share, and that a client has resumed, for jobs that they lost: now.
-    void onResumed(const QueueBackend& backend);
+    void onResumed(const QueueContext& queue);
     void start() { thread_.start(); }
     void stop() { thread_.stop(); }
 
 private:
     struct Watched {
-        Watched(const QueueBackend& queue,
+        Watched(const QueueContext& ofQueue,
                 std::chrono::milliseconds every,
                 int most,
                 std::chrono::milliseconds lostEvery)
-            : backend(queue), interval(every), maxStalledCount(most), lostInterval(lostEvery) {}
+            : queue(ofQueue), interval(every), maxStalledCount(most), lostInterval(lostEvery) {}
 
-        const QueueBackend& backend;
+        const QueueContext& queue;
         const std::chrono::milliseconds interval;
         const int maxStalledCount;
         const std::chrono::milliseconds lostInterval;

@@ -1,0 +1,24 @@
+#include "queue/QueueContext.h"
+
+#include <utility>
+
+namespace drover {
+
+QueueContext::QueueContext(QueueKeys keys, Bullmq5 bullmq5)
+    : keys_(std::move(keys)),
+      bullmq5_(bullmq5),
+      sawBullmq5_(std::make_shared<std::atomic<bool>>(false)) {}
+
+const char* QueueContext::bullmq5Argument() const {
+    switch (bullmq5_) {
+        case Bullmq5::Off:
+            return "off";
+        case Bullmq5::On:
+            return "on";
+        case Bullmq5::Auto:
+            break;
+    }
+    return *sawBullmq5_ ? "seen" : "auto";
+}
+
+}  // namespace drover

@@ -1,0 +1,59 @@
+#include "queue/ops/Read.h"
+
+#include "core/JobHash.h"
+#include "queue/ScriptCall.h"
+#include "queue/ops/Replies.h"
+
+namespace drover::ops {
+
+JobCounts counts(const QueueContext& queue, RedisClient& redis) {
+    static const ScriptCall kScript("getCounts");
+    Command command = kScript.begin(redis, queue, 0);
+    const Reply reply = redis.run(command);
+    JobCounts counts;
+    counts.completed = reply.at(0).integer();
+    counts.failed = reply.at(1).integer();
+    counts.delayed = reply.at(2).integer();
+    counts.prioritized = reply.at(3).integer();
+    counts.active = reply.at(4).integer();
+    counts.waiting = reply.at(5).integer();
+    counts.paused = reply.at(6).integer();
+    counts.waitingChildren = reply.at(7).integer();
+    return counts;
+}
+
+std::optional<Job> job(const QueueContext& queue, RedisClient& redis, const std::string& id) {
+    const std::string key = queue.keys().job(id);
+    const Reply reply = redis.call(Command{"HGETALL", key});
+    if (reply.size() == 0) {
+        return std::nullopt;
+    }
+    return parseJobHash(id, queue.keys().qualifiedName(), pairsOf(reply));
+}
+
+JobState state(const QueueContext& queue, RedisClient& redis, const std::string& id) {
+    static const ScriptCall kScript("getState");
+    static constexpr JobState kStates[] = {JobState::Unknown,
+                                           JobState::Completed,
+                                           JobState::Failed,
+                                           JobState::Delayed,
+                                           JobState::Prioritized,
+                                           JobState::Active,
+                                           JobState::Waiting,
+                                           JobState::Waiting,
+                                           JobState::WaitingChildren};
+    Command command = kScript.begin(redis, queue, 1);
+    command.add(id);
+    const std::int64_t index = redis.run(command).integer();
+    return index >= 0 && index <= 8 ? kStates[index] : JobState::Unknown;
+}
+
+std::vector<std::pair<std::string, std::string>> childrenValues(const QueueContext& queue,
+                                                                RedisClient& redis,
+                                                                const std::string& id) {
+    const std::string key = queue.keys().job(id) + ":processed";
+    const Reply reply = redis.call(Command{"HGETALL", key});
+    return pairsOf(reply);
+}
+
+}  // namespace drover::ops
