@@ -2,7 +2,8 @@
 # Writes one C++ source that holds every engine/lua/<name>-<keys>.lua with its includes put in place.
 #
 # A line `--- @include "file"` is replaced by engine/lua/includes/<file>.lua, once per script. The names of KEYS in the
-# script's header go along, so that their order stands in the script alone: queue/ScriptCall fills them by name.
+# script's header go along, so that their order stands in the header alone: queue/ScriptCall fills them by name, and a
+# line `--- @keys` is replaced by a table `keys`, in which "stalled-check" is keys.stalledCheck.
 
 cmake_minimum_required(VERSION 3.22)
 
@@ -44,6 +45,19 @@ foreach(path IN LISTS scripts)
   if(NOT number EQUAL keys)
     message(FATAL_ERROR "${path}: the header names ${number} keys, the file name says ${keys}")
   endif()
+  # `--- @keys` becomes a table of them. Brackets and quotes: `repeat` is a word of Lua's own.
+  set(table "")
+  set(number 0)
+  foreach(key IN LISTS key_names)
+    math(EXPR number "${number} + 1")
+    while(key MATCHES "^(.*)-([a-z])(.*)$")
+      string(TOUPPER "${CMAKE_MATCH_2}" capital)
+      set(key "${CMAKE_MATCH_1}${capital}${CMAKE_MATCH_3}")
+    endwhile()
+    list(APPEND table "<:SQ_OPEN:>'${key}'<:SQ_CLOSE:> = KEYS<:SQ_OPEN:>${number}<:SQ_CLOSE:>")
+  endforeach()
+  list(JOIN table ", " table)
+  string(REPLACE "--- @keys" "local keys = { ${table} }" text "${text}")
   list(JOIN key_names " " key_names)
 
   set(seen "")

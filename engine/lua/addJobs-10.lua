@@ -22,10 +22,8 @@
            else 0.
   Events   per job: added, then waiting or delayed; or duplicated
 ]]
-local keys = {
-  meta = KEYS[1], id = KEYS[2], wait = KEYS[3], delayed = KEYS[4], prioritized = KEYS[5], marker = KEYS[6],
-  events = KEYS[7], pc = KEYS[8], active = KEYS[9], paused = KEYS[10], prefix = ARGV[1],
-}
+--- @keys
+keys.prefix = ARGV[1]
 local prefix, bullmq5, now = ARGV[1], ARGV[2], tonumber(ARGV[3])
 local first, width = 4, 10
 

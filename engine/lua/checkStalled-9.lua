@@ -21,12 +21,15 @@
            problems: id, text, id, text, … of jobs that failed for it or were set aside (includes/safely)
   Events   per job: waiting with prev active, stalled; or failed
 ]]
-local keys = {
-  stalled = KEYS[1], wait = KEYS[2], active = KEYS[3], meta = KEYS[5], marker = KEYS[6], events = KEYS[7],
-  paused = KEYS[9], prefix = ARGV[1], pc = ARGV[1] .. 'pc', id = ARGV[1] .. 'id', failed = ARGV[1] .. 'failed',
-  completed = ARGV[1] .. 'completed', delayed = ARGV[1] .. 'delayed', prioritized = ARGV[1] .. 'prioritized',
-}
-local checkKey, repeatKey = KEYS[4], KEYS[8]
+--- @keys
+keys.prefix = ARGV[1]
+keys.pc = ARGV[1] .. 'pc'
+keys.id = ARGV[1] .. 'id'
+keys.failed = ARGV[1] .. 'failed'
+keys.completed = ARGV[1] .. 'completed'
+keys.delayed = ARGV[1] .. 'delayed'
+keys.prioritized = ARGV[1] .. 'prioritized'
+local checkKey, repeatKey = keys.stalledCheck, keys['repeat']
 local prefix, now, interval = ARGV[1], tonumber(ARGV[2]), ARGV[3]
 local maxStalled, chunk, bullmq5 = tonumber(ARGV[4]), tonumber(ARGV[5]), ARGV[7]
 

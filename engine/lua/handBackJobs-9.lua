@@ -18,10 +18,8 @@
            if there are any: id, text, id, text, … of jobs that failed for it or were set aside (includes/safely)
   Events   per job: waiting with prev active, or delayed
 ]]
-local keys = {
-  active = KEYS[1], wait = KEYS[2], prioritized = KEYS[3], delayed = KEYS[4], events = KEYS[5], meta = KEYS[6],
-  marker = KEYS[7], stalled = KEYS[8], paused = KEYS[9], prefix = ARGV[1],
-}
+--- @keys
+keys.prefix = ARGV[1]
 local prefix, now, bullmq5 = ARGV[1], tonumber(ARGV[2]), ARGV[3]
 
 --- @include "safely"

@@ -30,11 +30,9 @@
            without a scheduler's record
   Events   added, then waiting or delayed; or duplicated
 ]]
-local keys = {
-  wait = KEYS[1], paused = KEYS[2], active = KEYS[3], prioritized = KEYS[4], delayed = KEYS[5], events = KEYS[6],
-  meta = KEYS[7], marker = KEYS[8], pc = KEYS[9], prefix = ARGV[1],
-}
-local idKey, repeatKey = KEYS[10], KEYS[11]
+--- @keys
+keys.prefix = ARGV[1]
+local idKey, repeatKey = keys.id, keys['repeat']
 local now, scheduler, takenId, jobKind = tonumber(ARGV[3]), ARGV[4], ARGV[5], ARGV[6]
 local jobEvery, jobOffset, prevMillis, nextByPattern = tonumber(ARGV[7]), ARGV[8], ARGV[9], tonumber(ARGV[10])
 

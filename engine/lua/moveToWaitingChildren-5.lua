@@ -14,9 +14,8 @@
            of jobs that failed for it or were set aside (includes/safely)
   Events   per job: waiting-children with prev active
 ]]
-local keys = {
-  active = KEYS[1], waitingChildren = KEYS[2], events = KEYS[3], stalled = KEYS[4], meta = KEYS[5], prefix = ARGV[1],
-}
+--- @keys
+keys.prefix = ARGV[1]
 local prefix, now = ARGV[1], ARGV[2]
 
 --- @include "safely"

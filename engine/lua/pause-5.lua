@@ -11,7 +11,7 @@
   Returns  1 if it was paused in the way of 5.x, as one list under `paused`; else 0
   Events   paused, each time
 ]]
-local keys = { wait = KEYS[1], paused = KEYS[2], meta = KEYS[3], marker = KEYS[4], events = KEYS[5] }
+--- @keys
 
 --- @include "safely"
 --- @include "queueState"

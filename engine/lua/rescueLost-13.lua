@@ -24,11 +24,8 @@
            could not be brought back
   Events   per job: waiting, unless it ended; per deduplication id those of an add
 ]]
-local keys = {
-  wait = KEYS[1], paused = KEYS[2], active = KEYS[3], prioritized = KEYS[4], delayed = KEYS[5], completed = KEYS[6],
-  failed = KEYS[7], waitingChildren = KEYS[8], events = KEYS[9], meta = KEYS[10], marker = KEYS[11], pc = KEYS[12],
-  id = KEYS[13], prefix = ARGV[1],
-}
+--- @keys
+keys.prefix = ARGV[1]
 local now, bullmq5, latest, count = tonumber(ARGV[2]), ARGV[3], tonumber(ARGV[4]), tonumber(ARGV[5])
 
 --- @include "safely"

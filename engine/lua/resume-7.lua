@@ -13,7 +13,7 @@
   Returns  1 if there was a `paused` list, so that 5.x clients share the queue; else 0
   Events   resumed
 ]]
-local keys = { wait = KEYS[1], paused = KEYS[2], meta = KEYS[3], marker = KEYS[4], events = KEYS[5] }
+--- @keys
 
 --- @include "safely"
 --- @include "queueState"
@@ -22,15 +22,15 @@ local keys = { wait = KEYS[1], paused = KEYS[2], meta = KEYS[3], marker = KEYS[4
 -- A key of another type ends the script here.
 redis.call('XLEN', keys.events)
 redis.call('ZCARD', keys.marker)
-redis.call('ZCARD', KEYS[7])
+redis.call('ZCARD', keys.delayed)
 local shared = redis.call('EXISTS', keys.paused)
 joinInWait(keys)
 redis.call('HDEL', keys.meta, 'paused')
 -- Also when the queue is full: who finishes a job then finds the rest.
-if redis.call('EXISTS', keys.wait, KEYS[6]) > 0 then
+if redis.call('EXISTS', keys.wait, keys.prioritized) > 0 then
   markJob(keys.marker)
 else
-  markDelayed(keys.marker, KEYS[7])
+  markDelayed(keys.marker, keys.delayed)
 end
 redis.call('XADD', keys.events, '*', 'event', 'resumed')
 return shared

@@ -19,10 +19,8 @@
            if there are any: id, text, id, text, … of jobs that failed for it or were set aside (includes/safely)
   Events   per job: delayed, or waiting with prev active, or failed beside 5.48.1; before them the promotions that were due
 ]]
-local keys = {
-  active = KEYS[1], wait = KEYS[2], prioritized = KEYS[3], delayed = KEYS[4], events = KEYS[5], meta = KEYS[6],
-  marker = KEYS[7], stalled = KEYS[8], pc = KEYS[9], paused = KEYS[10], prefix = ARGV[1],
-}
+--- @keys
+keys.prefix = ARGV[1]
 local prefix, now, bullmq5 = ARGV[1], tonumber(ARGV[2]), ARGV[3]
 
 --- @include "safely"

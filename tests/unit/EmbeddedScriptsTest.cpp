@@ -60,6 +60,7 @@ class EmbeddedScriptsTest : public CppUnit::TestFixture {
     CPPUNIT_TEST(theNamesOfTheKeysAreThoseOfTheHeader);
     CPPUNIT_TEST(theHeaderTellsWhatIsReturnedAndWhichEventsFollow);
     CPPUNIT_TEST(includesAreInPlaceOnceEach);
+    CPPUNIT_TEST(theTableOfKeysIsMadeOfTheHeader);
     CPPUNIT_TEST(everyIncludeIsUsed);
     CPPUNIT_TEST(noScriptAsksRedisForTheTime);
     CPPUNIT_TEST(theRegistryKnowsThemByNameAndByHash);
@@ -122,6 +123,24 @@ public:
                 CPPUNIT_ASSERT_EQUAL_MESSAGE((*it)[1], std::string::npos, text.find(body, at + 1));
             }
         }
+    }
+
+    void theTableOfKeysIsMadeOfTheHeader() {
+        int tables = 0;
+        for (std::size_t i = 0; i < kEmbeddedScriptCount; ++i) {
+            const EmbeddedScript& script = kEmbeddedScripts[i];
+            const std::string text = script.text;
+            CPPUNIT_ASSERT_EQUAL_MESSAGE(script.name, std::string::npos, text.find("--- @keys"));
+            tables += text.find("local keys = { [") != std::string::npos ? 1 : 0;
+            if (std::string(script.name) == "checkStalled") {
+                CPPUNIT_ASSERT(
+                    text.find("local keys = { ['stalled'] = KEYS[1], ['wait'] = KEYS[2], "
+                              "['active'] = KEYS[3], ['stalledCheck'] = KEYS[4], ['meta'] = "
+                              "KEYS[5], ['marker'] = KEYS[6], ['events'] = KEYS[7], ['repeat'] = "
+                              "KEYS[8], ['paused'] = KEYS[9] }\n") != std::string::npos);
+            }
+        }
+        CPPUNIT_ASSERT_EQUAL(10, tables);
     }
 
     void everyIncludeIsUsed() {
