@@ -108,9 +108,7 @@ private:
                 config.below("route"),
                 [&context](const std::string& alias) {
                     Queue& queue = context.queue(alias);
-                    return Producer{[&queue](NewJob job, Queue::Clock::time_point deadline) {
-                                        return queue.add(std::move(job), deadline);
-                                    },
+                    return Producer{[&queue](NewJob job) { return queue.add(std::move(job)); },
                                     queue.qualifiedName()};
                 },
                 [&config](const std::string& key) { return config.origin("route." + key); }));

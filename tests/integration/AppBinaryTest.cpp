@@ -1,5 +1,7 @@
+#include <chrono>
 #include <fcntl.h>
 #include <filesystem>
+#include <future>
 #include <rapidjson/document.h>
 #include <signal.h>
 #include <string>
@@ -86,6 +88,7 @@ class AppBinaryTest : public CppUnit::TestFixture {
     CPPUNIT_TEST(databaseCommandsWithoutUrlExitWith78);
     CPPUNIT_TEST(aLoadedPluginWorksItsQueueUntilTerm);
     CPPUNIT_TEST(aHandlerThatDoesNotEndIsLeftBehind);
+    CPPUNIT_TEST(aRouteWaitsAsLongAsItsQueueAllows);
     CPPUNIT_TEST(aLogThatNobodyReadsStopsNothing);
     CPPUNIT_TEST(anErrorThatNobodyReadsDoesNotKeepTheProcess);
     CPPUNIT_TEST(theLastWordsOfACrashArePrinted);
@@ -604,6 +607,40 @@ public:
         CPPUNIT_ASSERT_EQUAL(0, app_->run(args));
         args[1] = "check";
         CPPUNIT_ASSERT_EQUAL(78, app_->run(args));
+    }
+
+    void aRouteWaitsAsLongAsItsQueueAllows() {
+        RedisServer redis;
+        const auto port = static_cast<std::uint16_t>(freePort());
+        std::vector<std::string> args = {"run"};
+        const std::string route = "api.route.add.";
+        for (const std::string& setting :
+             std::vector<std::string>{"redis.port=" + std::to_string(redis.port()),
+                                      "redis.commandTimeoutMs=20000",
+                                      "plugins.load=api",
+                                      "plugins.dir=" + kPlugins,
+                                      "queue.slow.name=slow",
+                                      "queue.slow.addTimeoutMs=20000",
+                                      "api.port=" + std::to_string(port),
+                                      "api.healthPort=0",
+                                      route + "path=/add",
+                                      route + "queue=slow",
+                                      route + "job=echo"}) {
+            args.emplace_back("--set");
+            args.push_back(setting);
+        }
+        app_->start(args);
+        app_->waitForLog("is running");
+        const auto post = [port] { return RawClient(port).ask(request("POST /add")).status; };
+        waitUntil([&] { return post() == 201; });
+
+        redis.freeze();
+        auto answer = std::async(std::launch::async, post);
+        // The default would answer 503 after 800 ms.
+        CPPUNIT_ASSERT(answer.wait_for(std::chrono::milliseconds(1500)) ==
+                       std::future_status::timeout);
+        redis.thaw();
+        CPPUNIT_ASSERT_EQUAL(201, answer.get());
     }
 
     void aLogThatNobodyReadsStopsNothing() {

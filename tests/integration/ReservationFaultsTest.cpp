@@ -259,9 +259,7 @@ public:
     void anIdThatARewoundRedisIssuedAgainStaysTwoRequests() {
         const std::int64_t event = addEvent(1);
         const drover::api::Producer producer{
-            [this](drover::NewJob job, drover::Queue::Clock::time_point) {
-                return queue_.add(job);
-            },
+            [this](const drover::NewJob& job) { return queue_.add(job); },
             queue_.keys().qualifiedName()};
         const drover::Route post =
             drover::api::configuredRoutes(

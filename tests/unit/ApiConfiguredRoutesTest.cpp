@@ -36,7 +36,6 @@ class ApiConfiguredRoutesTest : public CppUnit::TestFixture {
     CPPUNIT_TEST(optionsReachTheQueue);
     CPPUNIT_TEST(locationNamesTheJobForGood);
     CPPUNIT_TEST(rejectedIs400AndAnAbsentQueueIs503);
-    CPPUNIT_TEST(deadlineIsUnderASecond);
     CPPUNIT_TEST(mistakesNameKeyValueAndWhatWouldBeRight);
     CPPUNIT_TEST(documentDescribesParametersBodyAndAnswers);
     CPPUNIT_TEST(shippedRoutesTakeIdsFromOneAndHaveALocation);
@@ -109,12 +108,6 @@ public:
                     503,
                     "The queue did not answer in time; whether the job was added is unknown",
                     true);
-    }
-
-    void deadlineIsUnderASecond() {
-        call(make(kReserve));
-        const auto left = deadline_ - Queue::Clock::now();
-        CPPUNIT_ASSERT(left > std::chrono::milliseconds(100) && left < std::chrono::seconds(1));
     }
 
     void mistakesNameKeyValueAndWhatWouldBeRight() {
@@ -246,9 +239,8 @@ private:
                 if (alias != "reservation") {
                     throw ConfigException("queue." + alias + " is not configured");
                 }
-                return Producer{[this](NewJob job, Queue::Clock::time_point deadline) {
+                return Producer{[this](NewJob job) {
                                     added_ = std::move(job);
-                                    deadline_ = deadline;
                                     return result_;
                                 },
                                 "bull:reservation-queue"};
@@ -303,7 +295,6 @@ private:
     };
     AddResult result_ = {AddResult::Status::Added, "42", 0, "", 1700000000000};
     NewJob added_;
-    Queue::Clock::time_point deadline_;
 };
 
 CPPUNIT_TEST_SUITE_REGISTRATION(ApiConfiguredRoutesTest);

@@ -21,8 +21,6 @@ namespace drover::api {
 
 namespace {
 
-/// An answer must be there in under a second, whatever Redis does.
-constexpr std::chrono::milliseconds kAddDeadline{800};
 constexpr int kRetryAfterSeconds = 1;
 
 constexpr const char* kJobSchema =
@@ -280,8 +278,7 @@ Response run(const Recipe& recipe, const Request& request) {
     job.delayMs = recipe.options.delayMs;
     job.priority = recipe.options.priority;
 
-    const AddResult result =
-        recipe.producer.add(std::move(added), Queue::Clock::now() + kAddDeadline);
+    const AddResult result = recipe.producer.add(std::move(added));
     switch (result.status) {
         case AddResult::Status::Added:
             break;

@@ -1,6 +1,5 @@
 #pragma once
 
-#include <chrono>
 #include <functional>
 #include <string>
 #include <utility>
@@ -13,7 +12,8 @@ namespace drover::api {
 
 /// The producer side of a queue, as far as a configured route needs it.
 struct Producer {
-    std::function<AddResult(NewJob, Queue::Clock::time_point)> add;
+    std::function<AddResult(NewJob)>
+        add;  ///< Waits as long as `queue.<alias>.addTimeoutMs` allows.
     std::string qualifiedName;
 };
 
@@ -37,7 +37,7 @@ inline constexpr const char* kConfiguredSource = "configuration api.route.";
 ///     summary, tag
 ///
 /// Success answers with the job as JSON. A job that is refused is 400; a queue that cannot be reached, or whose answer is
-/// lost, is 503 with Retry-After, in under a second.
+/// lost, is 503 with Retry-After, after `queue.<alias>.addTimeoutMs` at the latest.
 ///
 /// `keys` are the pairs below `api.route`. `producerOf` is called once per route and throws ConfigException for an alias
 /// that is not configured. `originOf` returns the place of a key ("greet.path"). Throws ConfigException naming the place,
