@@ -109,6 +109,7 @@ class SdkTest : public CppUnit::TestFixture {
     CPPUNIT_TEST(pluginBuiltByGccWorks);
     CPPUNIT_TEST(pluginBuiltByClangWorks);
     CPPUNIT_TEST(pluginBuiltByPkgConfigAloneWorks);
+    CPPUNIT_TEST(aProgramOutsideAddsAJobAndHearsOfItsEnd);
     CPPUNIT_TEST(newPluginPassesAsGenerated);
     CPPUNIT_TEST(newPluginRefusesWhatWouldNotWork);
     CPPUNIT_TEST_SUITE_END();
@@ -159,6 +160,35 @@ public:
                    work_.path("echo-c.so"),
                    source("plugins/echo-c/EchoC.c")});
         assertEchoes(work_.path("echo-c.so"));
+    }
+
+    void aProgramOutsideAddsAJobAndHearsOfItsEnd() {
+        build(source("docs/examples/producer"), {"-DCMAKE_BUILD_TYPE=Debug"});
+        const std::string port = std::to_string(test::RedisServer::shared().port());
+        const std::string queue = "producer-" + std::to_string(getpid());
+        test::AppProcess engine;
+        engine.start({"run",
+                      "--set",
+                      "plugins.load=echo",
+                      "--set",
+                      "plugins.dir=" DROVER_BINARY_DIR "/plugins",
+                      "--set",
+                      "queue.echo.name=" + queue,
+                      "--set",
+                      "redis.port=" + port,
+                      "--set",
+                      "control.socket=" + engine.path("c.sock")});
+        engine.waitForLog("is running");
+        const std::string program = work_.path("build/producer");
+        CPPUNIT_ASSERT_EQUAL(
+            std::string("1 completed {\"from\":\"outside\"}\n"),
+            work_.run({program, "127.0.0.1", port, queue, "echo", "{\"from\":\"outside\"}"}));
+        const std::string refused =
+            work_.run({program, "127.0.0.1", port, queue, "echo", "no JSON"}, 1);
+        CPPUNIT_ASSERT_MESSAGE(
+            refused, refused.find("not added: the data of job \"echo\"") != std::string::npos);
+        const std::string wrong = work_.run({program, "", port, queue, "echo", "1"}, 1);
+        CPPUNIT_ASSERT_MESSAGE(wrong, wrong.find("nvalid argument") != std::string::npos);
     }
 
     void newPluginPassesAsGenerated() {

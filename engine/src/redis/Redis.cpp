@@ -1,0 +1,38 @@
+#include "drover/Redis.h"
+
+#include <Poco/Exception.h>
+
+#include "redis/RedisOptions.h"
+
+namespace drover {
+
+namespace {
+
+void require(bool right, const std::string& what) {
+    if (!right) {
+        throw Poco::InvalidArgumentException("redis: " + what);
+    }
+}
+
+}  // namespace
+
+Redis::Redis(const Settings& settings) {
+    require(!settings.host.empty(), "the host must not be empty");
+    require(settings.port >= 1 && settings.port <= 65535,
+            "the port must be in [1, 65535], not " + std::to_string(settings.port));
+    require(settings.database >= 0,
+            "the database must not be negative, and is " + std::to_string(settings.database));
+    require(settings.connectTimeout.count() >= 1 && settings.commandTimeout.count() >= 1,
+            "a timeout must be at least 1 ms");
+    RedisOptions options;
+    options.host = settings.host;
+    options.port = settings.port;
+    options.user = settings.user;
+    options.password = settings.password;
+    options.database = settings.database;
+    options.connectTimeout = settings.connectTimeout;
+    options.commandTimeout = settings.commandTimeout;
+    options_ = std::make_shared<const RedisOptions>(std::move(options));
+}
+
+}  // namespace drover
