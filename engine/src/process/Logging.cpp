@@ -124,4 +124,9 @@ std::string Logging::masked(const std::string& text) {
     return channel != nullptr ? channel->withoutSecrets(text) : text;
 }
 
+std::string messageOf(const std::exception& error) {
+    const auto* poco = dynamic_cast<const Poco::Exception*>(&error);
+    return poco != nullptr ? poco->displayText() : error.what();
+}
+
 }  // namespace drover

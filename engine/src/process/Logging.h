@@ -2,6 +2,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <exception>
 #include <string>
 
 #include <Poco/AutoPtr.h>
@@ -46,5 +47,8 @@ private:
     ThreadErrors errors_;
     Poco::ErrorHandler* before_;
 };
+
+/// Returns the text of an exception for the log: of Poco's with its name.
+[[nodiscard]] std::string messageOf(const std::exception& error);
 
 }  // namespace drover

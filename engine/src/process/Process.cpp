@@ -6,7 +6,6 @@
 
 #include <Poco/Logger.h>
 
-#include "config/KeyNames.h"
 #include "control/ControlSocket.h"
 #include "core/Version.h"
 #include "drover/Exceptions.h"
@@ -29,11 +28,6 @@ Poco::Logger& logger() {
     return Poco::Logger::get("engine");
 }
 
-std::string messageOf(const std::exception& error) {
-    const auto* poco = dynamic_cast<const Poco::Exception*>(&error);
-    return poco != nullptr ? poco->displayText() : error.what();
-}
-
 std::string seconds(milliseconds time) {
     const auto tenths = time.count() / 100;
     return std::to_string(tenths / 10) + "." + std::to_string(tenths % 10) + " s";
@@ -44,7 +38,7 @@ std::string seconds(milliseconds time) {
 Process::Process(Configuration config,
                  Settings settings,
                  std::function<void(const Configuration&)> onReload)
-    : config_(std::move(config)), settings_(std::move(settings)), onReload_(std::move(onReload)) {
+    : settings_(std::move(settings)), reloader_(std::move(config), std::move(onReload)) {
     commands_.add("health", [this](const JsonView&) { return healthJson(); });
 }
 
@@ -150,14 +144,14 @@ void Process::serve(Request request) {
         case Request::Drain:
             break;
         case Request::Reload:
-            reload(config_.reread());
+            reloader_.reload(started());
             break;
         case Request::Rescan:
         case Request::Look:
             for (Component* component : started()) {
                 for (const auto& proposal :
-                     component->rescan(config_, request == Request::Rescan)) {
-                    consider(*proposal);
+                     component->rescan(reloader_.inForce(), request == Request::Rescan)) {
+                    reloader_.consider(*proposal, started());
                 }
             }
             break;
@@ -179,112 +173,16 @@ void Process::serve(Request request) {
 }
 
 bool Process::reload(const FileTexts& texts) {
-    Configuration fresh = config_.reread();
-    if (fresh.filesRead() != texts) {
+    if (!reloader_.reload(texts, started())) {
         return false;
     }
-    reload(std::move(fresh));
     rescan();
     return true;
 }
 
-void Process::reload(Configuration fresh) {
-    Logging::hide(fresh);
-    std::vector<std::string> problems = emptiedFiles(fresh.filesRead(), config_.filesRead());
-    if (problems.empty()) {
-        problems = Settings::check(fresh);
-    }
-    if (problems.empty()) {
-        fresh.deferToRestart(config_);
-        try {
-            adopt(std::move(fresh));
-            logger().information("configuration reloaded");
-        } catch (const Exception& error) {
-            problems.push_back(error.message());
-        } catch (const std::exception& error) {
-            problems.push_back(messageOf(error));
-        }
-    }
-    for (const std::string& problem : problems) {
-        logger().error("not reloaded: " + problem);
-    }
-}
-
-void Process::consider(Proposal& proposal) {
-    try {
-        if (auto fresh = proposal.configuration(config_)) {
-            adopt(std::move(*fresh));
-        }
-    } catch (const std::exception& error) {
-        proposal.onRefused(error);
-        return;
-    }
-    proposal.onAdopted();
-}
-
-void Process::adopt(Configuration fresh) {
-    std::vector<Component::Change> changes;
-    for (Component* component : started()) {
-        if (Component::Change change = component->prepare(fresh)) {
-            changes.push_back(std::move(change));
-        }
-    }
-    // Nothing below refuses the change.
-    tellChanges(fresh);
-    config_ = std::move(fresh);
-    settings_.shutdownGrace = milliseconds(config_.integer("shutdown.graceMs"));
-    onReload_(config_);
-    for (const Component::Change& change : changes) {
-        change();
-    }
-}
-
-void Process::tellChanges(const Configuration& fresh) const {
-    auto before = config_.effective();
-    const auto after = fresh.effective();
-    for (const auto& [key, value] : after) {
-        // A default that no file has to name: plugin.<name>.isolation.
-        if (aliasOf(key).empty() && config_.schema().find(key) != nullptr) {
-            if (const auto old = config_.find(key)) {
-                before.emplace(key, *old);
-            }
-        }
-    }
-    for (const auto& [key, value] : after) {
-        const auto old = before.find(key);
-        if (old == before.end() ? value.origin == "default" : old->second.text == value.text) {
-            continue;
-        }
-        const KeySpec* spec = fresh.schema().find(key);
-        if (spec != nullptr && spec->secret) {
-            logger().information(value.origin + ": " + key + " has changed");
-        } else {
-            logger().information(value.origin + ": " + key + " is " + value.text + " now" +
-                                 (old == before.end() ? "" : ", it was " + old->second.text));
-        }
-    }
-    for (const auto& [key, value] : before) {
-        const bool known = fresh.schema().find(key) != nullptr || fresh.schema().inTable(key);
-        if (!known || after.count(key) != 0 || value.origin == "default") {
-            continue;
-        }
-        logger().information(key + " is not set any more");
-    }
-    for (const auto& [key, value] : fresh.deferred()) {
-        const auto told = config_.deferred().find(key);
-        const auto& now = value.said;
-        if (told != config_.deferred().end() && now.has_value() == told->second.said.has_value() &&
-            (!now || now->text == told->second.said->text)) {
-            continue;
-        }
-        logger().warning(now ? now->origin + ": " + key + " has changed and needs a restart"
-                             : key + " is not set any more, which needs a restart");
-    }
-}
-
 void Process::drain() {
     const auto began = Clock::now();
-    const auto deadline = began + settings_.shutdownGrace;
+    const auto deadline = began + milliseconds(reloader_.inForce().integer("shutdown.graceMs"));
     setState(State::Draining);
     std::vector<Component*> components = started();
     std::reverse(components.begin(), components.end());

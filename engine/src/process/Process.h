@@ -14,6 +14,7 @@
 #include "control/ControlCommands.h"
 #include "process/Component.h"
 #include "process/ExitCode.h"
+#include "process/Reloader.h"
 #include "process/SignalThread.h"
 
 namespace drover {
@@ -76,21 +77,13 @@ private:
     void start(const Assembly& assembly);
     void serveRequests();
     void serve(Request request);
-    void reload(Configuration fresh);
-    /// Adopts a proposed change, or reports the refusal to it.
-    void consider(Proposal& proposal);
-    /// Makes a checked configuration the one in force in every component. If one of them refuses, it throws the refusal and
-    /// changes nothing. Each key that has changed is one line of the log.
-    void adopt(Configuration fresh);
-    void tellChanges(const Configuration& fresh) const;
     void drain();
     void setState(State state);
     [[nodiscard]] static const char* nameOf(State state);
     [[nodiscard]] std::vector<Component*> started() const;
 
-    Configuration config_;
-    Settings settings_;
-    std::function<void(const Configuration&)> onReload_;
+    const Settings settings_;  ///< As at the start.
+    Reloader reloader_;
     ControlCommands commands_;
     const Clock::time_point began_ = Clock::now();
 
