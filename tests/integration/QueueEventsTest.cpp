@@ -415,7 +415,7 @@ public:
     void aKeyOfAnotherTypeIsSurvived() {
         redis({"SET", keys().events, "no stream"});
         begin("0", milliseconds(50), server_->port());
-        eventually("logged", [&] { return eventsLog_->count("left alone") == 1; });
+        eventually("logged", [&] { return eventsLog_->count("is read again in") == 1; });
         reader_->stop();
     }
 

@@ -2,9 +2,8 @@
 
 #include <algorithm>
 
-#include <Poco/Logger.h>
-
 #include "core/Guarded.h"
+#include "core/JobFields.h"
 #include "drover/Exceptions.h"
 #include "queue/QueueContext.h"
 #include "queue/ops/Add.h"
@@ -33,6 +32,7 @@ AddCoalescer::AddCoalescer(QueueContext queue,
                            const Queue::Settings& settings,
                            std::chrono::milliseconds stuckAfter)
     : queue_(std::move(queue)),
+      log_("queue", {.queue = queueNameOf(queue_.keys().qualifiedName())}),
       redis_(std::move(redis)),
       maxWaiting_(settings.maxWaiting),
       maxBatch_(settings.maxBatch),
@@ -77,7 +77,7 @@ std::vector<AddResult> AddCoalescer::add(std::vector<AddItem> items, Clock::time
             queued_.erase(std::find(queued_.begin(), queued_.end(), waiter));
             queuedItems_ -= count;
             [[fallthrough]];
-        case Waiter::Phase::Taken:
+        case Waiter::Phase::Gathered:
             waiter->phase = Waiter::Phase::Done;  // The sender leaves it out.
             return all(count,
                        AddResult::Status::Unavailable,
@@ -104,7 +104,7 @@ void AddCoalescer::run() {
             probe();
             while (true) {
                 progressed_ = Clock::now();
-                Waiters waiters = take();
+                Waiters waiters = popBatch();
                 progressed_ = Clock::now();
                 if (!waiters.empty()) {
                     send(std::move(waiters));
@@ -135,37 +135,36 @@ void AddCoalescer::probe() {
         }
         metaRefused_ = false;
     } catch (const RedisIoException&) {
-        // Logged by the client when the outage began; healthy() tells.
+        // Logged by the client when the outage began; problem() returns it.
     } catch (const Exception& error) {
-        // A key of the queue has another type, say. Adds meet it too and tell; here it must not end the thread's work.
+        // A key of the queue has another type, say. Adds fail for it as well; it must not end the thread.
         if (!metaRefused_) {
-            Poco::Logger::get("queue").error(
-                "%s: %s", queue_.keys().qualifiedName(), error.message());
+            log_.error(error.message());
         }
         metaRefused_ = true;
     }
 }
 
-AddCoalescer::Waiters AddCoalescer::take() {
+AddCoalescer::Waiters AddCoalescer::popBatch() {
     std::unique_lock lock(mutex_);
     arrived_.wait_for(lock, kIdleProbe, [this] { return stopping_ || !queued_.empty(); });
     if (busy_ && linger_.count() > 0 && !queued_.empty() && queuedItems_ < maxBatch_ &&
         !stopping_) {
         arrived_.wait_for(lock, linger_, [this] { return stopping_ || queuedItems_ >= maxBatch_; });
     }
-    Waiters taken;
+    Waiters batch;
     std::size_t items = 0;
     while (!queued_.empty() &&
-           (taken.empty() || items + queued_.front()->items.size() <= maxBatch_)) {
+           (batch.empty() || items + queued_.front()->items.size() <= maxBatch_)) {
         std::shared_ptr<Waiter> waiter = std::move(queued_.front());
         queued_.pop_front();
         items += waiter->items.size();
-        waiter->phase = Waiter::Phase::Taken;
-        taken.push_back(std::move(waiter));
+        waiter->phase = Waiter::Phase::Gathered;
+        batch.push_back(std::move(waiter));
     }
     queuedItems_ -= items;
-    busy_ = taken.size() > 1;
-    return taken;
+    busy_ = batch.size() > 1;
+    return batch;
 }
 
 void AddCoalescer::send(Waiters waiters) {
@@ -215,8 +214,7 @@ void AddCoalescer::send(Waiters waiters) {
         finish(waiters, AddResult::Status::Unavailable, error.message(), {});
     } catch (const Exception& error) {
         // Sent, and the reply is lost or an error from the middle of the script: it may have been written.
-        Poco::Logger::get("queue").error(
-            "add to %s: %s", queue_.keys().qualifiedName(), error.message());
+        log_.error("an add has an unknown result: " + error.message());
         finish(waiters, AddResult::Status::Unknown, error.message(), {});
     }
 }

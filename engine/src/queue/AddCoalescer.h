@@ -10,6 +10,7 @@
 #include <thread>
 #include <vector>
 
+#include "core/Log.h"
 #include "drover/Queue.h"
 #include "queue/QueueContext.h"
 #include "queue/ops/Add.h"
@@ -38,26 +39,26 @@ public:
     /// At most settings.maxBatch items; one result each, by the deadline.
     std::vector<AddResult> add(std::vector<AddItem> items, Clock::time_point deadline);
 
-    /// Why adds get nowhere: Redis did not answer the last time, or the sender has not come by for `stuckAfter`, which is
-    /// longer than everything that it waits for. Empty: they do. Any thread.
+    /// Returns the reason why adds make no progress; empty: they do. Redis did not answer the last time, or the thread that
+    /// sends stands still for `stuckAfter`, which is longer than each of its waits. Any thread.
     [[nodiscard]] std::string problem() const;
 
 private:
-    /// One add() call. Queued until the sender takes it, taken until a connection stands, in flight until it is done. Who
-    /// gives up before it is in flight is Done without having been sent.
+    /// One add() call. Queued until it is part of a batch, gathered until a connection stands, in flight until the reply. A
+    /// caller that gives up earlier makes it Done, and it is not sent.
     struct Waiter {
         std::vector<AddItem> items;
         std::vector<AddResult> results;
-        enum class Phase { Queued, Taken, InFlight, Done } phase = Phase::Queued;
+        enum class Phase { Queued, Gathered, InFlight, Done } phase = Phase::Queued;
         std::condition_variable done;
     };
     using Waiters = std::vector<std::shared_ptr<Waiter>>;
 
     void run();
-    /// Asks Redis something small, so that readiness is known without an add; the first time it makes the queue known.
+    /// Sends a small command, so that readiness is known without an add; the first one stores the queue's version.
     void probe();
-    /// Waits for work, at most a second; empty if there is none.
-    Waiters take();
+    /// Waits for work, at most a second. Returns nothing if none came.
+    Waiters popBatch();
     void send(Waiters waiters);
     void finish(const Waiters& waiters,
                 AddResult::Status status,
@@ -67,6 +68,7 @@ private:
     void refuseQueued(const std::string& message);
 
     const QueueContext queue_;
+    const Log log_;
     const std::unique_ptr<RedisClient> redis_;
     const std::size_t maxWaiting_;
     const std::size_t maxBatch_;
@@ -77,12 +79,13 @@ private:
     std::deque<std::shared_ptr<Waiter>> queued_;
     std::size_t queuedItems_ = 0;
     bool stopping_ = false;
-    bool busy_ = false;  ///< The last call carried more than one add: a linger pays.
-    bool introduced_ =
-        false;  ///< The queue's meta was written; only the sender's thread looks at it.
-    bool metaRefused_ = false;  ///< Said once that it cannot be written; the sender's thread's too.
+    bool busy_ = false;        ///< The last call carried more than one add: a linger pays.
+    bool introduced_ = false;  ///< The queue's meta was written. Used by the thread that sends.
+    bool metaRefused_ =
+        false;  ///< Logged that it cannot be written. Used by the thread that sends.
     const std::chrono::milliseconds stuckAfter_;
-    std::atomic<Clock::time_point> progressed_{Clock::now()};  ///< When the sender last came by.
+    std::atomic<Clock::time_point> progressed_{
+        Clock::now()};  ///< The last step of the thread that sends.
     std::thread thread_;
 };
 

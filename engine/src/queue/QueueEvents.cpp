@@ -11,9 +11,9 @@
 #include <thread>
 
 #include <Poco/Exception.h>
-#include <Poco/Logger.h>
 
 #include "core/Guarded.h"
+#include "core/Log.h"
 #include "core/Strtod.h"
 #include "core/WakeSignal.h"
 #include "drover/Exceptions.h"
@@ -61,10 +61,6 @@ Type typeOf(std::string_view name) {
     const auto known = std::find_if(
         kTypes.begin(), kTypes.end(), [name](const auto& one) { return one.first == name; });
     return known == kTypes.end() ? Type::Other : known->second;
-}
-
-Poco::Logger& logger() {
-    return Poco::Logger::get("events");
 }
 
 /// An id of the stream as numbers, so that two can be compared; std::nullopt: it is none.
@@ -166,6 +162,7 @@ public:
         : settings_(std::move(settings)),
           listener_(std::move(listener)),
           keys_(settings_.prefix, settings_.name),
+          log_("events", {.queue = settings_.name}),
           redis_(redis,
                  std::make_shared<ScriptRegistry>(),
                  "events " + settings_.name,
@@ -228,10 +225,8 @@ private:
                                    redis_.nextAttempt() - SteadyClock::now()),
                                kShortestPause));
             } catch (const Exception& error) {
-                logger().error("events of %s: %s; left alone for %Ld s",
-                               keys_.qualifiedName(),
-                               error.message(),
-                               static_cast<Poco::Int64>(kQuarantine.count() / 1000));
+                log_.error(error.message() + "; the stream is read again in " +
+                           std::to_string(kQuarantine.count() / 1000) + " s");
                 pause(kQuarantine);
             }
         }
@@ -268,7 +263,7 @@ private:
             for (const auto& [name, value] : event.fields) {
                 bytes += value.size();
             }
-            tell(event);
+            deliver(event);
         }
         entriesPerRead_ = bytes > kBytesPerRead ? std::max(entriesPerRead_ / 2, 1)
                                                 : std::min(entriesPerRead_ * 2, kEntriesPerRead);
@@ -314,17 +309,15 @@ private:
         for (std::size_t i = 0; !info.isError() && i + 1 < info.size(); i += 2) {
             if (info.at(i).text() == "last-generated-id" &&
                 parsedId(info.at(i + 1).text()) < parsedId(lastId())) {
-                logger().warning("events of %s: the stream begins anew, at %s after %s",
-                                 keys_.qualifiedName(),
-                                 std::string(info.at(i + 1).text()),
-                                 lastId());
+                log_.warning("the stream begins anew, at " + std::string(info.at(i + 1).text()) +
+                             " after " + lastId());
                 moveTo(kBeginning);
                 return;
             }
         }
     }
 
-    void tell(const QueueEvent& event) {
+    void deliver(const QueueEvent& event) {
         try {
             listener_(event);
         } catch (const Poco::Exception& error) {
@@ -332,14 +325,13 @@ private:
         } catch (const std::exception& error) {
             listenerFailed(event, error.what());
         } catch (...) {
-            listenerFailed(event, "an exception that is no std::exception");
+            listenerFailed(event, "an exception that is not a std::exception");
         }
         moveTo(event.id);
     }
 
     void listenerFailed(const QueueEvent& event, const std::string& why) {
-        logger().error(
-            "events of %s: the listener threw for %s: %s", keys_.qualifiedName(), event.id, why);
+        log_.error("the listener threw for the event " + event.id + ": " + why);
     }
 
     void moveTo(std::string id) {
@@ -362,6 +354,7 @@ private:
     const Settings settings_;
     const Listener listener_;
     const QueueKeys keys_;
+    const Log log_;
     RedisClient redis_;  // The thread's, but for healthy().
     WakeSignal wake_;
     std::atomic<bool> stopping_{false};
