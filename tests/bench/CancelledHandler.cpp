@@ -14,9 +14,9 @@ public:
             return drover::failed("not cancelled within 30 s");
         }
         const auto now = system_clock::now().time_since_epoch();
-        return drover::completed("{\"atUs\":" +
-                                 std::to_string(duration_cast<microseconds>(now).count()) +
-                                 ",\"reason\":" + drover::jsonString(job.cancelReason()) + "}");
+        return drover::completed(
+            "{\"atUs\":" + std::to_string(duration_cast<microseconds>(now).count()) +
+            ",\"reason\":" + drover::jsonString(job.cancelReason()) + "}");
     }
 };
 

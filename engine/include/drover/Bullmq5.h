@@ -7,7 +7,7 @@ namespace drover {
 /// Source: docs/wire-format.md#five.
 ///
 /// No mode prevents this:
-/// - In Auto, jobs that wait may drop out of all lists when nothing in Redis tells of 5.x clients in time: after a 6.x
+/// - In Auto, jobs that wait may drop out of all lists while Redis shows no trace of 5.x clients: after a 6.x
 ///   Queue object wrote its own version over theirs while no `paused` list existed; in a queue that was paused in the way
 ///   of 6.x before the first 5.x client came; where there are 5.x workers and no 5.x Queue object.
 /// - In every mode, jobs drop out of all lists while 6.x clients add to, pause or work a queue that 5.x clients pause and

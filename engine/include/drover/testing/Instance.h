@@ -61,8 +61,8 @@ public:
         }
     }
 
-    /// What the engine asks before it fails a job for stalling too often. The job's outcome afterwards is the handler's
-    /// answer; none: it knows nothing, or does not offer this.
+    /// Calls the handler's outcomeOf(), as the engine does before it fails a job for stalling too often. The job has the
+    /// returned outcome afterwards; none if the handler returned none, or has no outcomeOf().
     void outcomeOf(Job& job) {
         prepare(*job.state_);
         if (handler_.outcome_of != nullptr) {

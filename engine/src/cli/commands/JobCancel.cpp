@@ -82,8 +82,8 @@ public:
                    "sets the cancel token of an active job, whichever process works on it",
                    configOptions({kQueue, kReason, options::kJson}),
                    "ID",
-                   "The job's worker hears of it when it renews the job's lock: after half of "
-                   "lockDurationMs at the latest.\nThe outcome of the job stays what its handler "
+                   "The job's worker receives it at once, or else when it renews the job's lock, "
+                   "after half of lockDurationMs.\nThe outcome of the job stays what its handler "
                    "returns; a handler that never looks at its token is not stopped.\nWorkers of "
                    "BullMQ do not listen. Exit code 66: there is no such job, or it is not "
                    "active.\n"}) {}
