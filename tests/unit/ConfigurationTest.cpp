@@ -612,6 +612,7 @@ public:
             {"redis.host=", "expected a host name"},
             {"redis.host=redis:6379", "its port is redis.port"},
             {"redis.prefix=", "not empty"},
+            {"redis.prefix=my app", "redis.prefix = \"my app\": expected printable ASCII"},
             {"redis.user=app", "needs redis.password"},
             {"queue.a.name=a:b", "queue.a.name = \"a:b\": Queue name cannot contain :"},
             {"queue.a.name=", "Queue name must be provided"},

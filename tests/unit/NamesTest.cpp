@@ -20,6 +20,7 @@ class NamesTest : public CppUnit::TestFixture {
     CPPUNIT_TEST(idsThatAreNotUtf8AreRefused);
     CPPUNIT_TEST(queueNamesAreNotEmptyAndHaveNoColon);
     CPPUNIT_TEST(workerNamesFitIntoAClientName);
+    CPPUNIT_TEST(prefixesFitIntoAClientName);
     CPPUNIT_TEST(pluginsAndHandlersBeginWithALetter);
     CPPUNIT_TEST(keysOfPluginsMayHaveDots);
     CPPUNIT_TEST(aliasesMayBeginWithADigit);
@@ -107,6 +108,14 @@ public:
         for (const char* name : {"a b", "a\n", "\xED\x95\x9C", "\x7F"}) {
             expectPart(drover::workerNameError(name), "printable ASCII without spaces");
         }
+    }
+
+    void prefixesFitIntoAClientName() {
+        for (const char* prefix : {"bull", "{bull}", "a:b"}) {
+            CPPUNIT_ASSERT_EQUAL_MESSAGE(prefix, ""s, drover::prefixError(prefix));
+        }
+        expectPart(drover::prefixError(""), "not empty");
+        expectPart(drover::prefixError("my app"), "printable ASCII without spaces");
     }
 
     void pluginsAndHandlersBeginWithALetter() {

@@ -66,6 +66,11 @@ KeySpec secret(KeySpec spec) {
     return spec;
 }
 
+KeySpec ruled(KeySpec spec, std::string (*rule)(std::string_view)) {
+    spec.rule = rule;
+    return spec;
+}
+
 KeySpec reloadable(KeySpec spec) {
     spec.reloadable = true;
     return spec;
@@ -118,9 +123,10 @@ std::vector<KeySpec> engineKeys() {
         text("redis.user", "", "ACL user; empty: the default user."),
         secret(text("redis.password", "", "Password; empty: none.")),
         integer("redis.db", 0, 0, kMaxInt, "Number of the database (SELECT)."),
-        text("redis.prefix",
-             "bull",
-             "First part of every key; all clients of a queue must agree on it."),
+        ruled(text("redis.prefix",
+                   "bull",
+                   "First part of every key; all clients of a queue must agree on it."),
+              prefixError),
         integer("redis.connectTimeoutMs", 1000, 1, kMaxMs, "How long connecting may take."),
         integer("redis.commandTimeoutMs",
                 2000,

@@ -61,9 +61,6 @@ void checkRedis(const Configuration& config, std::vector<std::string>& problems)
         // More than one colon is an IPv6 address.
         report(problems, config, "redis.host", "expected a host alone; its port is redis.port");
     }
-    if (redis.prefix.empty()) {
-        report(problems, config, "redis.prefix", "expected text that is not empty");
-    }
     if (!redis.user.empty() && redis.password.empty()) {
         report(problems, config, "redis.user", "a user needs redis.password");
     }

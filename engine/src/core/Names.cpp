@@ -62,6 +62,11 @@ std::string quoted(std::string_view text) {
     return jsonString(text.substr(0, 140));
 }
 
+/// Returns true for text that CLIENT SETNAME accepts.
+bool fitsClientName(std::string_view text) {
+    return std::all_of(text.begin(), text.end(), [](char c) { return c >= '!' && c <= '~'; });
+}
+
 }  // namespace
 
 bool isPluginName(std::string_view name) {
@@ -119,12 +124,19 @@ std::string queueNameError(std::string_view name) {
 }
 
 std::string workerNameError(std::string_view name) {
-    const bool printable =
-        std::all_of(name.begin(), name.end(), [](char c) { return c >= '!' && c <= '~'; });
-    return printable ? ""
-                     : "Worker name must be printable ASCII without spaces, as Redis demands of "
-                       "client names, got " +
-                           quoted(name);
+    return fitsClientName(name) ? ""
+                                : "Worker name must be printable ASCII without spaces, as Redis "
+                                  "demands of client names, got " +
+                                      quoted(name);
+}
+
+std::string prefixError(std::string_view prefix) {
+    if (prefix.empty()) {
+        return "expected text that is not empty";
+    }
+    return fitsClientName(prefix) ? ""
+                                  : "expected printable ASCII without spaces, as Redis demands of "
+                                    "client names, which begin with the prefix";
 }
 
 }  // namespace drover

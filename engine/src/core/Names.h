@@ -32,4 +32,7 @@ inline constexpr const char* kPluginNameForm = "[A-Za-z][A-Za-z0-9_-]{0,63}";
 /// Checks a worker's name, which becomes part of a Redis client name: printable ASCII without spaces. Empty: no name.
 [[nodiscard]] std::string workerNameError(std::string_view name);
 
+/// Checks the first part of every key, which begins the client names of workers: printable ASCII without spaces, not empty.
+[[nodiscard]] std::string prefixError(std::string_view prefix);
+
 }  // namespace drover
