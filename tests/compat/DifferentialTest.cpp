@@ -27,7 +27,7 @@ namespace {
 struct Play {
     int seed = 0;
     bool ordered = false;
-    WorkerSettings settings;
+    QueueSettings settings;
 };
 
 int fromEnvironment(const char* name, int fallback) {
@@ -231,7 +231,7 @@ private:
                 handler->backoff = [](int attemptsMade) -> std::optional<std::int64_t> {
                     return attemptsMade > 2 ? -1 : attemptsMade * 4;
                 };
-                WorkerSettings settings = script.settings;
+                QueueSettings settings = script.settings;
                 settings.concurrency = 1;
                 workers.push_back(startWorker(
                     settings, "d" + std::to_string(script.seed) + suffix, std::move(handler)));

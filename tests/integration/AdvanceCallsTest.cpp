@@ -334,7 +334,7 @@ private:
         return std::move(*answered);
     }
 
-    WorkerSettings settings_;
+    QueueSettings settings_;
     int sent_ = 0;
     std::uint64_t ended_ = 0;
     std::unique_ptr<RedisClient> redis_;

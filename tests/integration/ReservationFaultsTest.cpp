@@ -67,7 +67,7 @@ public:
         };
         const auto plugin = drover::PluginGeneration::start(
             drover::PluginLoader().load(DROVER_BINARY_DIR "/plugins/reservation.so"), lookup);
-        drover::WorkerSettings settings;
+        drover::QueueSettings settings;
         settings.prefix = "bull";
         settings.name = keys().qualifiedName().substr(5);
         settings.threads = 2;

@@ -677,7 +677,7 @@ private:
         return std::to_string(static_cast<std::int64_t>(std::stod(text({"ZSCORE", key, member}))));
     }
 
-    WorkerSettings settings_;
+    QueueSettings settings_;
     std::unique_ptr<Worker> worker_;
 };
 

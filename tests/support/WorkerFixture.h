@@ -36,7 +36,7 @@ public:
         sweeper_.reset();
         worker_.reset();
         log_.reset();
-        settings_ = WorkerSettings();
+        settings_ = QueueSettings();
         RedisFixture::tearDown();
     }
 
@@ -59,7 +59,7 @@ protected:
             std::vector<std::shared_ptr<HandlerType>>{std::move(handler)});
     }
     /// Starts a worker on the queue of that name.
-    std::unique_ptr<Worker> startWorker(WorkerSettings settings,
+    std::unique_ptr<Worker> startWorker(QueueSettings settings,
                                         const std::string& queue,
                                         std::shared_ptr<HandlerType> handler) {
         settings.prefix = "bull";
@@ -100,7 +100,7 @@ protected:
     }
 
     std::unique_ptr<LogCapture> log_;  ///< What the logger "worker" says.
-    WorkerSettings settings_;
+    QueueSettings settings_;
     std::unique_ptr<Worker> worker_;
     std::unique_ptr<LockKeeper> keeper_;
     std::unique_ptr<StalledSweeper> sweeper_;

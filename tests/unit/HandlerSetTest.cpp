@@ -52,7 +52,7 @@ public:
 
     void unstartedJobsMoveToTheNewHandlers() {
         submit({RunMaker::job("1", "send"), RunMaker::job("2", "print")});
-        WorkerSettings settings;
+        QueueSettings settings;
         settings.concurrency = 17;
         handlers_.replace({router({handlerOf("send")}), settings});
         const auto adopted = handlers_.adopt(now());
@@ -141,7 +141,7 @@ private:
             handlers_.router(), std::move(handlers), HandlerLimits{});
     }
     void replaceBy(Handlers handlers) {
-        handlers_.replace({router(std::move(handlers)), WorkerSettings()});
+        handlers_.replace({router(std::move(handlers)), QueueSettings()});
     }
     HandlerSet::Runs submit(const std::vector<ClaimedJob>& jobs) {
         HandlerSet::Runs runs;

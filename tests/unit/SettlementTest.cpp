@@ -166,7 +166,7 @@ private:
     std::unique_ptr<LogCapture> log_;
     RunMaker runs_;
     ClaimedJob job_ = RunMaker::job("7");
-    WorkerSettings settings_;
+    QueueSettings settings_;
     Settlement settlement_{settings_};
 };
 

@@ -31,7 +31,7 @@ std::int64_t ms(std::chrono::steady_clock::duration duration) {
     return std::chrono::duration_cast<std::chrono::milliseconds>(duration).count();
 }
 
-ClaimPolicy::Limits limitsOf(const WorkerSettings& settings) {
+ClaimPolicy::Limits limitsOf(const QueueSettings& settings) {
     return {std::max(settings.concurrency, 1), settings.unstartedMax, settings.maxBytes};
 }
 
@@ -53,7 +53,7 @@ bool iterate(SchedulerIterator& scheduler,
 
 }  // namespace
 
-ClaimLoop::ClaimLoop(WorkerSettings settings,
+ClaimLoop::ClaimLoop(QueueSettings settings,
                      const RedisOptions& redis,
                      const std::shared_ptr<const ScriptRegistry>& scripts,
                      const Shared& shared)
@@ -103,7 +103,7 @@ void ClaimLoop::stop() {
     inbox_.wake();
 }
 
-WorkerSettings ClaimLoop::settings() const {
+QueueSettings ClaimLoop::settings() const {
     const std::lock_guard lock(settingsMutex_);
     return settings_;
 }

@@ -12,6 +12,7 @@
 
 #include "core/Clock.h"
 #include "core/Log.h"
+#include "core/QueueSettings.h"
 #include "queue/QueueContext.h"
 #include "queue/ops/Replies.h"
 #include "redis/ClientPool.h"
@@ -33,7 +34,6 @@
 #include "worker/SettlementSender.h"
 #include "worker/UnservedNames.h"
 #include "worker/WorkerCounters.h"
-#include "worker/WorkerSettings.h"
 
 namespace drover {
 
@@ -64,7 +64,7 @@ public:
         HeldJobs& held;
     };
 
-    ClaimLoop(WorkerSettings settings,
+    ClaimLoop(QueueSettings settings,
               const RedisOptions& redis,
               const std::shared_ptr<const ScriptRegistry>& scripts,
               const Shared& shared);
@@ -88,7 +88,7 @@ public:
     /// Returns true once Redis has every outcome, or close() was called.
     [[nodiscard]] bool finished() const { return finished_; }
 
-    [[nodiscard]] WorkerSettings settings() const;
+    [[nodiscard]] QueueSettings settings() const;
     [[nodiscard]] const WorkerCounters& counters() const { return counters_; }
     [[nodiscard]] bool redisHealthy() const { return redis_.healthy(); }
     /// Returns the time since a reply of Redis, blocking ones included, or since none was needed.
@@ -134,7 +134,7 @@ private:
     void markProgress() { lastProgress_ = clock_.monotonic(); }
 
     mutable std::mutex settingsMutex_;  ///< The loop holds it to change settings_.
-    WorkerSettings settings_;
+    QueueSettings settings_;
     const Clock& clock_;
     const QueueContext& queue_;
     OutcomeInbox& inbox_;

@@ -9,9 +9,9 @@
 
 #include "core/Clock.h"
 #include "core/Log.h"
+#include "core/QueueSettings.h"
 #include "worker/HandlerRouter.h"
 #include "worker/OutcomeInbox.h"
-#include "worker/WorkerSettings.h"
 
 namespace drover {
 
@@ -27,7 +27,7 @@ public:
     /// Handlers that are ready to run, and the settings that go with them.
     struct Change {
         std::shared_ptr<HandlerRouter> router;
-        WorkerSettings settings;
+        QueueSettings settings;
     };
 
     /// `inbox` must outlive this object. `log` names the queue.
@@ -57,7 +57,7 @@ public:
 
     /// The result of a change.
     struct Adopted {
-        WorkerSettings settings;
+        QueueSettings settings;
         Runs homeless;  ///< Jobs that had not begun and that no present handler can run now.
     };
     /// Changes over to what replace() left, if anything. Jobs that have not begun go to the new handlers.

@@ -7,11 +7,11 @@
 #include <string>
 #include <vector>
 
+#include "core/QueueSettings.h"
 #include "queue/QueueContext.h"
 #include "queue/ops/Advance.h"
 #include "queue/ops/Settle.h"
 #include "worker/JobRun.h"
-#include "worker/WorkerSettings.h"
 
 namespace drover {
 
@@ -41,7 +41,7 @@ public:
     std::chrono::milliseconds rateLimit{0};
 
     /// `settings` must outlive this object.
-    explicit Settlement(const WorkerSettings& settings) : settings_(settings) {}
+    explicit Settlement(const QueueSettings& settings) : settings_(settings) {}
 
     /// Adds the entry that the run's outcome calls for. `pluginVersion` goes into stack traces.
     void add(const std::shared_ptr<JobRun>& run,
@@ -63,7 +63,7 @@ private:
     void fail(const std::shared_ptr<JobRun>& run, const std::string& pluginVersion);
     [[nodiscard]] static std::string reasonOf(const JobRun& run);
 
-    const WorkerSettings& settings_;
+    const QueueSettings& settings_;
 };
 
 /// A failed attempt: repeated after its backoff, or failed for good.

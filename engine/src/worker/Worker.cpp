@@ -9,13 +9,13 @@ namespace {
 /// Connections for calls of handlers.
 constexpr std::size_t kHostClients = 4;
 
-HandlerLimits handlerLimitsOf(const WorkerSettings& settings) {
+HandlerLimits handlerLimitsOf(const QueueSettings& settings) {
     return {settings.threads, settings.batchSize, settings.timeout};
 }
 
 }  // namespace
 
-Worker::Worker(const WorkerSettings& settings,
+Worker::Worker(const QueueSettings& settings,
                const RedisOptions& redis,
                const std::shared_ptr<const ScriptRegistry>& scripts,
                const Clock& clock,
@@ -82,7 +82,7 @@ void Worker::stop() {
 }
 
 Worker::Change Worker::prepare(std::vector<std::shared_ptr<HandlerType>> handlers,
-                               const WorkerSettings& settings) const {
+                               const QueueSettings& settings) const {
     return {handlers_.prepare(std::move(handlers), handlerLimitsOf(settings)),
             reloaded(loop_.settings(), settings)};
 }

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "core/HandlerType.h"
+#include "core/QueueSettings.h"
 #include "queue/QueueContext.h"
 #include "redis/ClientPool.h"
 #include "redis/ServerTime.h"
@@ -19,7 +20,6 @@
 #include "worker/HeldJobs.h"
 #include "worker/JobCalls.h"
 #include "worker/OutcomeInbox.h"
-#include "worker/WorkerSettings.h"
 
 namespace drover {
 
@@ -41,7 +41,7 @@ public:
     };
 
     /// `handlers` is not empty. Throws Poco::InvalidArgumentException for a bad queue name.
-    Worker(const WorkerSettings& settings,
+    Worker(const QueueSettings& settings,
            const RedisOptions& redis,
            const std::shared_ptr<const ScriptRegistry>& scripts,
            const Clock& clock,
@@ -74,7 +74,7 @@ public:
     /// `handlers` may be empty. See reloaded() for the settings that count.
     /// Throws PluginException if a plugin refuses; then nothing has changed.
     [[nodiscard]] Change prepare(std::vector<std::shared_ptr<HandlerType>> handlers,
-                                 const WorkerSettings& settings) const;
+                                 const QueueSettings& settings) const;
     /// Replaces the handlers from the loop's next step on: jobs that have not begun go to the new ones, running jobs end where
     /// they are. Without any handler the queue is left to other workers.
     void replaceHandlers(Change change);
@@ -82,7 +82,7 @@ public:
     /// Returns true if a handler is inside process() or outcomeOf() on one of the worker's threads.
     [[nodiscard]] bool handlersBusy() const { return handlers_.busy(); }
 
-    [[nodiscard]] WorkerSettings settings() const { return loop_.settings(); }
+    [[nodiscard]] QueueSettings settings() const { return loop_.settings(); }
     [[nodiscard]] const QueueContext& queue() const { return queue_; }
     [[nodiscard]] HeldJobs& held() { return held_; }
     [[nodiscard]] Stats stats() const;

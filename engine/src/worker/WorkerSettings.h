@@ -1,9 +1,0 @@
-#pragma once
-
-#include "core/QueueSettings.h"
-
-namespace drover {
-
-using WorkerSettings = QueueSettings;
-
-}  // namespace drover
