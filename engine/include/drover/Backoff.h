@@ -5,6 +5,8 @@
 #include <utility>
 #include <vector>
 
+#include "drover/Export.h"
+
 namespace drover {
 
 /// How long a failed job waits before its next attempt.
@@ -12,7 +14,7 @@ namespace drover {
 /// A value: copyable, no I/O. Stored in the job's `opts` JSON: the names of `type` are wire format.
 /// Source: BullMQ `opts.backoff`: {"type": string, "delay": ms, "jitter": 0..1}, or a number for a fixed delay.
 /// Threads: const methods may be called from any thread.
-struct Backoff {
+struct DROVER_API Backoff {
     std::string type =
         "fixed";  ///< "fixed", "exponential", or a name for the handler's own backoff.
     std::chrono::milliseconds delay{0};  ///< Base delay; 0 retries at once.

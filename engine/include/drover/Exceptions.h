@@ -4,11 +4,13 @@
 
 #include <Poco/Exception.h>
 
+#include "drover/Export.h"
+
 namespace drover {
 
 /// The root of every fault that Drover throws, split below by what the caller can do next.
 /// Header-only, so that a static library may throw them without linking the engine.
-class Exception : public Poco::Exception {
+class DROVER_API Exception : public Poco::Exception {
 public:
     explicit Exception(const std::string& message, int code = 0) : Poco::Exception(message, code) {}
     [[nodiscard]] const char* name() const noexcept override { return "drover::Exception"; }
@@ -22,7 +24,7 @@ public:
 // Poco needs name, className, clone and rethrow of every class; its own macro would need a source file.
 // NOLINTBEGIN(bugprone-macro-parentheses): a class name cannot stand in parentheses.
 #define DROVER_DECLARE_EXCEPTION(Class, Base)                                                  \
-    class Class : public Base {                                                                \
+    class DROVER_API Class : public Base {                                                     \
     public:                                                                                    \
         explicit Class(const std::string& message, int code = 0) : Base(message, code) {}      \
         [[nodiscard]] const char* name() const noexcept override { return "drover::" #Class; } \

@@ -4,6 +4,7 @@
 #include <optional>
 #include <string>
 
+#include "drover/Export.h"
 #include "drover/JobOptions.h"
 
 namespace drover {
@@ -21,13 +22,13 @@ enum class JobState {
 };
 
 /// "waiting", "active", "delayed", "prioritized", "waiting-children", "completed", "failed", "unknown".
-[[nodiscard]] const char* toString(JobState state);
+[[nodiscard]] DROVER_API const char* toString(JobState state);
 
 /// Which version's `JSON.stringify(job)` a view imitates: 5.48.1 has no `stalledCounter` and no `deferredFailure`.
 enum class JobView { Bullmq6, Bullmq548 };
 
 /// A job as its hash holds it. A value; `data` and `returnValue` stay the raw JSON that a client wrote.
-struct Job {
+struct DROVER_API Job {
     std::string id;
     std::string name;
     std::string data = "{}";

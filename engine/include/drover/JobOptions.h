@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "drover/Backoff.h"
+#include "drover/Export.h"
 
 namespace drover {
 
@@ -27,7 +28,7 @@ struct KeepJobs {
 ///
 /// Two JSON forms: public names, as Node's API and its JSON views have them, and the stored form in the job's hash, in
 /// which some names are short (`kl` for keepLogs). Unknown members are carried through.
-struct JobOptions {
+struct DROVER_API JobOptions {
     int attempts =
         0;  ///< Attempts allowed; 0 counts as 1. More than an int holds is read as its maximum.
     std::optional<Backoff> backoff;

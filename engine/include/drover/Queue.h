@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "drover/Bullmq5.h"
+#include "drover/Export.h"
 #include "drover/Job.h"
 #include "drover/JobOptions.h"
 
@@ -55,7 +56,7 @@ struct RateLimit {
 ///
 /// Adds from many threads travel together: while one call to Redis is in flight, what arrives joins the next one.
 /// Threads: every method may be called from any thread. Blocks until the answer or the deadline.
-class Queue {
+class DROVER_API Queue {
 public:
     using Clock = std::chrono::steady_clock;
 

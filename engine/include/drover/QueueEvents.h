@@ -10,6 +10,8 @@
 #include <utility>
 #include <vector>
 
+#include "drover/Export.h"
+
 namespace drover {
 
 struct RedisOptions;
@@ -17,7 +19,7 @@ struct RedisOptions;
 /// One entry of a queue's event stream: raw, with a typed view of what is known.
 ///
 /// A value. Source: BullMQ, stream `<prefix>:<queue>:events`; the first field is `event`, all values are text.
-struct QueueEvent {
+struct DROVER_API QueueEvent {
     enum class Type {
         Added,
         Waiting,
@@ -71,7 +73,7 @@ struct QueueEvent {
 /// Threads: the listener is called from one thread that belongs to this object, never from two at once and never after
 /// stop() has returned. Every method may be called from any thread, stop() also from the listener.
 /// Wire: a connection of its own that CLIENT LIST shows as `<prefix>:<base64(queue)>:qe`; XREAD BLOCK.
-class QueueEvents {
+class DROVER_API QueueEvents {
 public:
     /// What it throws is logged, and reading goes on. What it does takes time from reading: entries wait in Redis.
     using Listener = std::function<void(const QueueEvent&)>;

@@ -4,6 +4,8 @@
 #include <memory>
 #include <string>
 
+#include "drover/Export.h"
+
 namespace drover {
 
 struct RedisOptions;
@@ -13,7 +15,7 @@ struct RedisOptions;
 /// A handle: copies share what their connections learn of the server, such as its clock and that it refuses writes. Make
 /// one for each server and pass it wherever a constructor takes `const RedisOptions&`. Opens no connection by itself.
 /// Threads: immutable, from any thread.
-class Redis {
+class DROVER_API Redis {
 public:
     struct Settings {
         std::string host = "127.0.0.1";

@@ -13,6 +13,8 @@
 #include <variant>
 #include <vector>
 
+#include "drover/Export.h"
+
 namespace drover {
 
 /// The type of a path or query parameter, or of a member of a JSON body. Integer is an int64; DateTime is text in the
@@ -114,7 +116,7 @@ struct Route {
 
 /// The route table of a process. Owned by the engine, filled by services and by configuration, served by the front.
 /// Threads: every method may be called from any thread; a snapshot never changes.
-class Routes {
+class DROVER_API Routes {
 public:
     using Table = std::vector<std::shared_ptr<const Route>>;
 

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "drover/BuildStamp.h"
+#include "drover/Export.h"
 #include "drover/PluginAbi.h"
 #include "drover/Queue.h"
 #include "drover/Routes.h"
@@ -20,7 +21,7 @@ class Logger;
 namespace drover {
 
 /// The values of the keys that a service declared, checked by the engine.
-class ServiceConfig {
+class DROVER_API ServiceConfig {
 public:
     virtual ~ServiceConfig() = default;
     /// Throw Poco::NotFoundException for a key that was not declared or has neither value nor default.
@@ -45,7 +46,7 @@ struct HealthReport {
 };
 
 /// The engine for a service: one configuration, and all that belongs to it. The context of its constructor outlives it.
-class ServiceContext {
+class DROVER_API ServiceContext {
 public:
     virtual ~ServiceContext() = default;
     [[nodiscard]] virtual const ServiceConfig& config() const = 0;
@@ -64,7 +65,7 @@ public:
 ///
 /// Life: constructed with its context (adds its routes there), start() once every service is constructed, stop() when
 /// the process ends, in the reverse order. Loaded at the start of a process only.
-class Service {
+class DROVER_API Service {
 public:
     virtual ~Service() = default;
     virtual void start() {}

@@ -13,7 +13,10 @@ class Command;
 class CommandTable;
 
 /// The command line is wrong; the message says how and names the nearest command or option. Exit 64.
-DROVER_DECLARE_EXCEPTION(UsageException, Exception);
+class UsageException : public Exception {
+public:
+    using Exception::Exception;
+};
 
 /// A parsed command line: a command, the values of its options, and its words.
 class CommandLine {
