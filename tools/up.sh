@@ -119,14 +119,17 @@ follow_logs() {
 }
 # Prints new lines of the watch, and those of the consumers about plugins and configuration.
 print_followed() {
-  local i line
+  local i line plugin
   for i in "${!followed[@]}"; do
     while IFS= read -r line <&"${followed_logs[i]}" || { unfinished[i]+=$line && false; }; do
       line=${unfinished[i]}$line
       unfinished[i]=''
       if [[ ${followed[i]} != watch ]]; then
         [[ $line == *'"logger":"plugins"'* || $line == *'"logger":"engine"'* ]] || continue
+        plugin=
+        [[ $line == *'"plugin":"'* ]] && plugin=" plugin=${line##*'"plugin":"'}"
         line=${line#*'"message":"'}
+        line=${line%%'","plugin":"'*}${plugin%%'"'*}
         line=${line%'"}'}
       fi
       note "${followed[i]}: ${line//'\"'/'"'}"

@@ -2,6 +2,7 @@
 
 #include <fstream>
 #include <iterator>
+#include <sstream>
 #include <stdexcept>
 #include <sys/wait.h>
 #include <thread>
@@ -85,6 +86,24 @@ std::string AppProcess::err() const {
 
 void AppProcess::waitForLog(const std::string& text) const {
     process_.waitUntil([&] { return err().find(text) != std::string::npos; },
+                       std::chrono::seconds(20));
+}
+
+std::vector<std::string> AppProcess::pluginLines(const std::string& plugin,
+                                                 const std::string& text) const {
+    std::istringstream log(err());
+    std::vector<std::string> lines;
+    for (std::string line; std::getline(log, line);) {
+        if (line.find(text) != std::string::npos &&
+            line.find(R"("plugin":")" + plugin + '"') != std::string::npos) {
+            lines.push_back(line);
+        }
+    }
+    return lines;
+}
+
+void AppProcess::waitForPlugin(const std::string& plugin, const std::string& text) const {
+    process_.waitUntil([&] { return !pluginLines(plugin, text).empty(); },
                        std::chrono::seconds(20));
 }
 

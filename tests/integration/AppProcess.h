@@ -48,6 +48,11 @@ public:
     [[nodiscard]] std::string err() const;
     /// Waits until the standard error holds `text`.
     void waitForLog(const std::string& text) const;
+    /// Waits for a line of the log with `text` whose field `plugin` is `plugin`.
+    void waitForPlugin(const std::string& plugin, const std::string& text) const;
+    /// Returns every line so far, in JSON, with `text` and the field `plugin`.
+    [[nodiscard]] std::vector<std::string> pluginLines(const std::string& plugin,
+                                                       const std::string& text) const;
 
 private:
     std::string folder_;

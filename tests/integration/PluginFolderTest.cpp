@@ -158,13 +158,13 @@ public:
         add(10, "same");
         waitUntil([&] { return counts().completed == 10; });
         std::filesystem::remove(folder_ + "/same-a.so");
-        app_->waitForLog("same-a 1, generation 1: its file is gone");
+        app_->waitForPlugin("same-a", "version 1, generation 1: its file is gone");
         app_->waitForLog("has ended after 10 jobs");
         add(10, "same");
         CPPUNIT_ASSERT_EQUAL(std::int64_t{10}, counts().waiting);
         drop(kModules + "same-a.so");
         waitUntil([&] { return counts().completed == 20; });
-        app_->waitForLog("same-a 1, generation 2: runs");
+        app_->waitForPlugin("same-a", "version 1, generation 2: runs");
     }
 
     void aQueueThatComesBackTellsWhatItKeeps() {
@@ -173,11 +173,13 @@ public:
         drop(kModules + "same-a.so");
         run();
         std::filesystem::remove(folder_ + "/same-a.so");
-        app_->waitForLog("same-a 1, generation 1: its file is gone");
+        app_->waitForPlugin("same-a", "version 1, generation 1: its file is gone");
         std::ofstream(beside) << "queue.same-a.lockDurationMs = 25000\n";
         drop(kModules + "same-a.so");
-        app_->waitForLog("queue " + queueName_ +
-                         " comes back: its lockDurationMs stays 20000 until a restart, not 25000");
+        app_->waitForLog(
+            "the queue comes back: its lockDurationMs stays 20000 until a restart, not 25000\","
+            "\"queue\":\"" +
+            queueName_ + '"');
         assertLacks(app_->err(), "drainDelayMs stays");
     }
 
@@ -255,7 +257,7 @@ public:
         run({"--set", "plugins.dir=" + std::filesystem::relative(folder_).string()}, "same-a");
         std::filesystem::copy_file(kModules + "next/same-a.so", app_->path("next"));
         std::filesystem::rename(app_->path("next"), folder_ + "/same-a.so");
-        app_->waitForLog("same-a 1, generation 2: runs");
+        app_->waitForPlugin("same-a", "version 1, generation 2: runs");
     }
 
     void aFileIsOpenedOnceItIsWhole() {
@@ -267,7 +269,7 @@ public:
             std::filesystem::remove(folder_ + "/same-a.so");
             before = app_->err().size();
         } while (!copiedSteadily(folder_ + "/same-a.so", bytes));
-        app_->waitForLog("same-a 1, generation 1: runs");
+        app_->waitForPlugin("same-a", "version 1, generation 1: runs");
         assertLacks(app_->err().substr(before), "refused");
     }
 
@@ -284,7 +286,7 @@ public:
         app_->waitForLog("configured.sise: unknown key; did you mean configured.size?");
         std::ofstream(folder_ + "/configured.properties") << own;
         app_->signal(SIGHUP);
-        app_->waitForLog("plugin configured 1.0, generation 1: runs");
+        app_->waitForPlugin("configured", "version 1.0, generation 1: runs");
         assertStartsWith(resultOf(add(1, "configured").front()), "\"hello 7 ");
         std::ofstream(folder_ + "/configured.properties") << own << "configured.greeting = hi\n";
         app_->signal(SIGHUP);
@@ -307,7 +309,7 @@ public:
         app_->waitForLog("same-a.properties: the file can be written by others (mode 0666)");
         std::filesystem::permissions(beside, std::filesystem::perms(0644));
         app_->signal(SIGHUP);
-        app_->waitForLog("plugin same-a 1, generation 1: runs");
+        app_->waitForPlugin("same-a", "version 1, generation 1: runs");
     }
 
     void whatAStickyFolderOrTrustAllowsIsLoaded() {
@@ -323,7 +325,7 @@ public:
         std::ofstream(folder_ + "/same-b.properties") << "# as it is\n";
         std::filesystem::permissions(folder_ + "/same-b.properties", std::filesystem::perms(0666));
         run({"--set", "plugins.trust=everybody"});
-        app_->waitForLog("plugin same-b 1, generation 1: runs");
+        app_->waitForPlugin("same-b", "version 1, generation 1: runs");
     }
 
     void uniqueSymbolsAreWarnedAboutAtLoad() {
@@ -332,7 +334,7 @@ public:
         }
         run();
         drop(kModules + "unique.so");
-        app_->waitForLog("plugin unique 1.0, generation 1: runs");
+        app_->waitForPlugin("unique", "version 1.0, generation 1: runs");
         CPPUNIT_ASSERT_MESSAGE(
             app_->err(), app_->err().find("unique symbols (STB_GNU_UNIQUE") != std::string::npos);
     }
@@ -346,17 +348,17 @@ public:
         run();
         fs::copy_file(kModules + "next/same-a.so", build + "/next.so");
         fs::rename(build + "/next.so", build + "/same-a.so");
-        app_->waitForLog("plugin same-a 1, generation 2: runs");
+        app_->waitForPlugin("same-a", "version 1, generation 2: runs");
         // Another folder in its place, by mv.
         fs::create_directory(app_->path("plugins-next"));
         fs::copy_file(kModules + "same-b.so", app_->path("plugins-next/same-b.so"));
         fs::rename(folder_, app_->path("plugins-old"));
         fs::rename(app_->path("plugins-next"), folder_);
-        app_->waitForLog("plugin same-b 1, generation 1: runs");
-        app_->waitForLog("plugin same-a 1, generation 2: its file is gone");
+        app_->waitForPlugin("same-b", "version 1, generation 1: runs");
+        app_->waitForPlugin("same-a", "version 1, generation 2: its file is gone");
         // That folder is looked at from now on.
         drop(kModules + "same-a.so");
-        app_->waitForLog("plugin same-a 1, generation 3: runs");
+        app_->waitForPlugin("same-a", "version 1, generation 3: runs");
     }
 
     void aFolderThatCannotBeReadRetiresNothing() {
@@ -366,10 +368,10 @@ public:
         app_->waitForLog("circle.so: Too many levels of symbolic links: no plugin counts as gone");
         std::filesystem::remove(folder_ + "/same-a.so");
         drop(kModules + "same-b.so");
-        app_->waitForLog("plugin same-b 1, generation 1: runs");
+        app_->waitForPlugin("same-b", "version 1, generation 1: runs");
         assertLacks(app_->err(), "its file is gone");
         std::filesystem::remove(folder_ + "/circle.so");
-        app_->waitForLog("same-a 1, generation 1: its file is gone");
+        app_->waitForPlugin("same-a", "version 1, generation 1: its file is gone");
     }
 
     void onlyAllowedSumsAreLoaded() {
@@ -385,16 +387,11 @@ public:
         run();
         drop(kModules + "good-service.so");
         assertRefused("good-service", "a service plugin; it is loaded at the start only");
-        for (int refusals = 2; refusals <= 3; ++refusals) {
+        for (std::size_t refusals = 2; refusals <= 3; ++refusals) {
             app_->signal(SIGHUP);
             waitUntil([&] {
-                int told = 0;
-                const std::string log = app_->err(), line = "good-service is refused: ";
-                for (std::size_t at = log.find(line); at != std::string::npos;
-                     at = log.find(line, at + 1)) {
-                    ++told;
-                }
-                return told == refusals;
+                return app_->pluginLines("good-service", "the file is refused: ").size() ==
+                       refusals;
             });
         }
         CPPUNIT_ASSERT_EQUAL(1, list()[0]["loaded"]["files"].GetInt());
@@ -403,14 +400,14 @@ public:
     void withoutWatchingHangupLooks() {
         drop(kModules + "same-b.so");
         run({"--set", "plugins.watch=false"});
-        app_->waitForLog("plugin same-b 1, generation 1: runs");  // Found at the start.
+        app_->waitForPlugin("same-b", "version 1, generation 1: runs");  // Found at the start.
         drop(kModules + "same-a.so");
         // The configuration is watched all the same.
         std::ofstream(folder_ + "/same-a.properties") << "queue.same.threads = 2\n";
         std::this_thread::sleep_for(std::chrono::seconds(1));  // What must not happen has no event.
-        assertLacks(app_->err(), "plugin same-a");
+        CPPUNIT_ASSERT(app_->pluginLines("same-a", "").empty());
         app_->signal(SIGHUP);
-        app_->waitForLog("plugin same-a 1, generation 1: runs");
+        app_->waitForPlugin("same-a", "version 1, generation 1: runs");
     }
 
     void namedPluginsAreReplacedAndOthersLeftAlone() {
@@ -419,7 +416,7 @@ public:
         drop(kModules + "same-b.so");
         std::filesystem::copy_file(kModules + "next/same-a.so", app_->path("next"));
         std::filesystem::rename(app_->path("next"), folder_ + "/same-a.so");
-        app_->waitForLog("same-a 1, generation 2: runs");
+        app_->waitForPlugin("same-a", "version 1, generation 2: runs");
         waitUntil([&] { return list().Size() == 1; });
     }
 
@@ -441,7 +438,7 @@ private:
         app_->start(args);
         app_->waitForLog("is running");
         if (std::filesystem::exists(folder_ + "/" + plugin_ + ".so")) {
-            app_->waitForLog("plugin " + plugin_ + " 1, generation 1: runs");
+            app_->waitForPlugin(plugin_, "version 1, generation 1: runs");
         }
     }
 
@@ -523,23 +520,20 @@ private:
     /// Has jobs done, a few at a time, until the plugin is refused; how often.
     int workUntilRefused(const std::string& name, const std::string& words) {
         int rounds = 0;
-        const std::string line = "plugin " + name + " is refused: ";
         do {
             const std::int64_t before = counts().completed;
             add(5, "same");
             waitUntil([&] { return counts().completed == before + 5; });
             ++rounds;
-        } while (app_->err().find(line) == std::string::npos);
+        } while (app_->pluginLines(name, "the file is refused: ").empty());
         assertRefused(name, words);
         return rounds;
     }
 
     void assertRefused(const std::string& name, const std::string& words) {
-        app_->waitForLog("plugin " + name + " is refused: ");
-        const std::string log = app_->err();
-        const std::size_t at = log.find("plugin " + name + " is refused: ");
-        const std::string line = log.substr(at, log.find('\n', at) - at);
-        assertContains(line, words);
+        const std::string refused = "the file is refused: ";
+        app_->waitForPlugin(name, refused);
+        assertContains(app_->pluginLines(name, refused).front(), words);
     }
 
     static std::string text(const rapidjson::Value& object, const char* name) {

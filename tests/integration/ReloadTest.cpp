@@ -265,7 +265,7 @@ public:
         // A file that is refused has been quiet for as long as one that is reloaded; the second one comes after all of it.
         for (const char* name : {"broken", "worse"}) {
             std::ofstream(folder_ + "/" + name + ".so") << "broken";
-            app_->waitForLog(std::string("plugin ") + name + " is refused");
+            app_->waitForPlugin(name, "the file is refused");
         }
         assertLacks(app_->err(), "reloaded");
         save(route("one") + route("three"));
@@ -277,18 +277,18 @@ public:
         run("");
         beside("echo", "queue.echo.name = " + queueName_ + "\n" + route("greet"));
         drop(kPlugins + "echo.so");
-        app_->waitForLog("plugin echo 1.0.0, generation 1: runs");
+        app_->waitForPlugin("echo", "version 1.0.0, generation 1: runs");
         assertLogged(folder_ + "/echo.properties:2: api.route.greet.path is /greet now");
         const std::string id = addedBy("/greet");
         Queue queue = makeQueue();
         waitUntil([&] { return jobOf(queue, id).finishedOnMs.has_value(); });
         std::filesystem::remove(folder_ + "/echo.so");
-        app_->waitForLog("generation 1: its file is gone");
+        app_->waitForPlugin("echo", "generation 1: its file is gone");
         CPPUNIT_ASSERT_EQUAL(404, post("/greet"));
         // Its alias may be another queue when it comes again.
         beside("echo", "queue.echo.name = " + queueName_ + "-2\n" + route("greet"));
         drop(kPlugins + "echo.so");
-        app_->waitForLog("plugin echo 1.0.0, generation 2: runs");
+        app_->waitForPlugin("echo", "version 1.0.0, generation 2: runs");
         assertContains(posted("/greet").body, "\"bull:" + queueName_ + "-2\"");
         end();
     }
@@ -299,11 +299,13 @@ public:
         const std::string queue = "queue.echo.name = " + queueName_ + "\n";
         beside("echo", queue + route("greet") + "api.route.greet.status = 500\n");
         drop(kPlugins + "echo.so");
-        app_->waitForLog("plugin echo is refused: " + folder_ +
-                         "/echo.properties:5: api.route.greet.status = 500: a status of success");
+        app_->waitForPlugin(
+            "echo",
+            "the file is refused: " + folder_ +
+                "/echo.properties:5: api.route.greet.status = 500: a status of success");
         CPPUNIT_ASSERT_EQUAL(404, post("/greet"));
         beside("echo", queue + route("greet"));
-        app_->waitForLog("plugin echo 1.0.0, generation 1: runs");
+        app_->waitForPlugin("echo", "version 1.0.0, generation 1: runs");
         CPPUNIT_ASSERT_EQUAL(201, post("/greet"));
     }
 
@@ -353,9 +355,9 @@ public:
         drop(kModules + "configured.so");
         base_ = "plugins.load = api,*\nqueue.c.name = " + queueName_ + "\n";
         run("configured.size = 7\n");  // It is required.
-        app_->waitForLog("plugin configured 1.0, generation 1: runs");
+        app_->waitForPlugin("configured", "version 1.0, generation 1: runs");
         std::filesystem::remove(folder_ + "/configured.so");
-        app_->waitForLog("plugin configured 1.0, generation 1: its file is gone");
+        app_->waitForPlugin("configured", "version 1.0, generation 1: its file is gone");
         save("");
         app_->waitForLog("configuration reloaded");
     }
@@ -366,7 +368,7 @@ public:
         run(route("one"));
         save(route("one") + "plugin.echo.isolation = process\n");
         app_->waitForLog("plugin.echo.isolation is process now, it was thread");
-        app_->waitForLog("plugin echo 1.0.0, generation 2: runs");
+        app_->waitForPlugin("echo", "version 1.0.0, generation 2: runs");
         const std::string id = addedBy("/one");
         Queue queue = makeQueue();
         waitUntil([&] { return jobOf(queue, id).finishedOnMs.has_value(); });

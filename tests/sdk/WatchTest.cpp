@@ -80,7 +80,7 @@ public:
               "drover_add_plugin(greet SOURCES Greet.cpp)\n");
         save(R"("1")");
         startWatch();
-        waitForEngine("plugin greet 1, generation 1: runs");
+        waitForPlugin("greet", "version 1, generation 1: runs");
         CPPUNIT_ASSERT_EQUAL(std::string("1"), resultOfAJob());
 
         save("nobodyHasThis");
@@ -89,7 +89,7 @@ public:
         CPPUNIT_ASSERT_EQUAL(std::string("1"), resultOfAJob());
 
         save(R"("2")");
-        waitForEngine("plugin greet 1, generation 2: runs");
+        waitForPlugin("greet", "version 1, generation 2: runs");
         CPPUNIT_ASSERT_EQUAL(std::string("2"), resultOfAJob());
 
         // Started again it takes nothing away for what it cannot build.
@@ -97,11 +97,11 @@ public:
         restartWatch();
         waitForWatch("plugins/dev/greet: not built; what runs goes on");
         save(R"("3")");
-        waitForEngine("plugin greet 1, generation 3: runs");
+        waitForPlugin("greet", "version 1, generation 3: runs");
         assertLacks(engine_->err(), "its file is gone");
 
         fs::remove_all(root_ / "plugins/dev/greet");
-        waitForEngine("plugin greet 1, generation 3: its file is gone");
+        waitForPlugin("greet", "version 1, generation 3: its file is gone");
     }
 
     void aBuiltPluginComesAndGoes() {
@@ -111,7 +111,7 @@ public:
         fs::copy_file(DROVER_BINARY_DIR "/plugins/echo.so", echo);
         // Mode and owner of the source are the developer's own affair.
         fs::permissions(echo, fs::perms::all);
-        waitForEngine("plugin echo 1.0.0, generation 1: runs");
+        waitForPlugin("echo", "version 1.0.0, generation 1: runs");
         CPPUNIT_ASSERT(!fs::exists(root_ / "live/stale.so"));
         write(root_ / "plugins/dev/echo.properties", "queue.echo.threads = 3\n");
         waitForEngine("queue.echo.threads is 3 now");
@@ -120,7 +120,7 @@ public:
         fs::copy_file(DROVER_BINARY_DIR "/plugins/api.so", root_ / "plugins/dev/api.so");
         waitForWatch("api.so: a service; only handlers are given to running engines");
         fs::remove(echo);
-        waitForEngine("plugin echo 1.0.0, generation 1: its file is gone");
+        waitForPlugin("echo", "version 1.0.0, generation 1: its file is gone");
         CPPUNIT_ASSERT(!fs::exists(root_ / "live/api.so"));
     }
 
@@ -153,6 +153,9 @@ private:
     void waitForEngine(const std::string& text) const {
         watch_->waitUntil([&] { return engine_->err().find(text) != std::string::npos; },
                           kPatience);
+    }
+    void waitForPlugin(const std::string& plugin, const std::string& text) const {
+        watch_->waitUntil([&] { return !engine_->pluginLines(plugin, text).empty(); }, kPatience);
     }
     void waitForWatch(const std::string& text) const {
         watch_->waitUntil(

@@ -4,8 +4,7 @@
 #include <thread>
 #include <utility>
 
-#include <Poco/Logger.h>
-
+#include "core/Log.h"
 #include "drover/Exceptions.h"
 #include "redis/RedisClient.h"
 #include "redis/ScriptRegistry.h"
@@ -21,19 +20,18 @@ constexpr std::chrono::milliseconds kCancelMoment{250};
 /// A worker whose blocking read has neither returned nor timed out for this much longer than it may last is stuck.
 constexpr std::chrono::milliseconds kProgressMargin{10000};
 
-/// Adds a sentence for each setting that a queue that comes back does not change, since its worker has not ended.
-void addKept(const QueueSettings& kept,
-             const QueueSettings& wanted,
-             std::vector<std::string>& sentences) {
+/// Warns of each setting that a queue that comes back does not change, since its worker has not ended.
+void warnOfUnchanged(const QueueSettings& present, const QueueSettings& wanted) {
     for (const QueueSetting& setting : kQueueSettings) {
         if (setting.reloadable || setting.scope == QueueSetting::Scope::Producer) {
             continue;
         }
-        const std::string has = setting.text(kept);
+        const std::string has = setting.text(present);
         const std::string wants = setting.text(wanted);
         if (has != wants) {
-            sentences.push_back("queue " + kept.name + " comes back: its " + setting.name +
-                                " stays " + has + " until a restart, not " + wants);
+            Log("worker").warning("the queue comes back: its " + std::string(setting.name) +
+                                      " stays " + has + " until a restart, not " + wants,
+                                  {.queue = present.name});
         }
     }
 }
@@ -66,7 +64,8 @@ struct Consumers::Next {
     HandlerRegistry registry;
     std::vector<std::pair<Worker*, Worker::Change>> changes;
     std::vector<std::unique_ptr<Worker>> added;
-    std::vector<std::string> warnings;
+    std::vector<std::pair<QueueSettings, QueueSettings>>
+        returned;  ///< Present and wanted ones of queues that come back.
 };
 
 Component::Change Consumers::prepareHandlers(const HandlerRegistry& registry,
@@ -78,7 +77,7 @@ Component::Change Consumers::prepareHandlers(const HandlerRegistry& registry,
         const QueueSettings wanted = settingsOf(config, queue);
         if (Worker* const worker = workerOf(queue)) {
             if (std::find(before.begin(), before.end(), queue) == before.end()) {
-                addKept(worker->settings(), wanted, next->warnings);
+                next->returned.emplace_back(worker->settings(), wanted);
             }
             next->changes.emplace_back(worker, worker->prepare(registry.handlersOf(queue), wanted));
             continue;
@@ -100,8 +99,8 @@ Component::Change Consumers::prepareHandlers(const HandlerRegistry& registry,
 
 void Consumers::switchTo(Next& next) {
     registry_ = std::move(next.registry);
-    for (const std::string& warning : next.warnings) {
-        Poco::Logger::get("worker").warning(warning);
+    for (const auto& [present, wanted] : next.returned) {
+        warnOfUnchanged(present, wanted);
     }
     for (auto& [worker, change] : next.changes) {
         worker->replaceHandlers(std::move(change));

@@ -3,9 +3,8 @@
 #include <utility>
 #include <vector>
 
-#include <Poco/Logger.h>
-
 #include "config/Settings.h"
+#include "core/Log.h"
 #include "drover/Exceptions.h"
 #include "plugin/loading/SharedObject.h"
 #include "process/Logging.h"
@@ -77,7 +76,7 @@ LoadedPlugin GenerationStarter::open(const PluginFile& file, const std::string& 
         records_.addLoaded(file.name, opened);
     }
     for (const std::string& warning : opened.warnings) {
-        Poco::Logger::get("plugins").warning("plugin " + file.name + ": " + warning);
+        Log("plugins").warning(warning, {.plugin = file.name});
     }
     opened_.insert_or_assign(file.name, opened);
     return opened;

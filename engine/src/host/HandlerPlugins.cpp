@@ -3,17 +3,16 @@
 #include <algorithm>
 #include <vector>
 
-#include <Poco/Logger.h>
-
 #include "config/Settings.h"
+#include "core/Log.h"
 #include "process/Logging.h"
 
 namespace drover {
 
 namespace {
 
-Poco::Logger& logger() {
-    return Poco::Logger::get("plugins");
+Log log() {
+    return Log("plugins");
 }
 
 /// Returns a predicate for the names that plugins.load gives, `*` among them.
@@ -68,17 +67,19 @@ public:
         const LoadedPlugin plugin = next_->generation->plugin();
         plugins_.starter_.onTakeover(name_);
         plugins_.switchTo(name_, std::move(next_->generation), std::move(next_->types));
-        logger().information(titleOf(plugin, plugins_.records_.of(name_).generation) +
-                             ": runs, sha256 " + plugin.sha256);
+        log().information(titleOf(plugin, plugins_.records_.of(name_).generation) +
+                              ": runs, sha256 " + plugin.sha256,
+                          {.plugin = name_});
     }
 
     void onRefused(const std::exception& error) override {
         next_.reset();
         const PluginRecord& record = plugins_.records_.of(name_);
-        logger().error("plugin " + name_ + " is refused: " + error.what() +
-                       (record.running != nullptr
-                            ? "; generation " + std::to_string(record.generation) + " goes on"
-                            : ""));
+        log().error(std::string("the file is refused: ") + error.what() +
+                        (record.running != nullptr
+                             ? "; generation " + std::to_string(record.generation) + " goes on"
+                             : ""),
+                    {.plugin = name_});
         end(Logging::masked(error.what()));
     }
 
@@ -101,15 +102,17 @@ public:
     void onAdopted() override {
         end("");
         const PluginRecord& record = plugins_.records_.of(name_);
-        logger().information(titleOf(record.running->plugin(), record.generation) +
-                             ": its file is gone; its jobs are left to other workers");
+        log().information(titleOf(record.running->plugin(), record.generation) +
+                              ": its file is gone; its jobs stay in the queue for other workers",
+                          {.plugin = name_});
         plugins_.switchTo(name_, nullptr, {});
     }
 
     void onRefused(const std::exception& error) override {
         const std::string reason = Logging::masked(error.what());
         if (plugins_.records_.of(name_).refused != reason) {
-            logger().error("plugin " + name_ + " goes on without its file: " + error.what());
+            log().error(std::string("the plugin goes on without its file: ") + error.what(),
+                        {.plugin = name_});
         }
         end(reason);
     }
@@ -147,7 +150,8 @@ HandlerPlugins::HandlerPlugins(const Configuration& config,
 void HandlerPlugins::start() {
     for (const auto& [name, record] : records_.all()) {
         if (record.running != nullptr) {
-            logger().information(titleOf(record.running->plugin(), record.generation) + ": runs");
+            log().information(titleOf(record.running->plugin(), record.generation) + ": runs",
+                              {.plugin = name});
         }
     }
     std::vector<std::string> folders;
@@ -178,9 +182,10 @@ Component::Proposals HandlerPlugins::rescan(const Configuration& /*config*/, boo
         due_ = found.unfinished;
         for (const PluginFile& file : found.changed) {
             if (records_.of(file.name).service) {
-                logger().warning("plugin " + file.name +
-                                 ": its file has changed; it is a service, which is loaded at the "
-                                 "start only: restart to load it");
+                log().warning(
+                    "the file of a service has changed; services are loaded at the start only: "
+                    "restart to load it",
+                    {.plugin = file.name});
             } else {
                 proposals.push_back(std::make_unique<Replacement>(*this, file));
             }

@@ -4,8 +4,7 @@
 #include <cstdint>
 #include <utility>
 
-#include <Poco/Logger.h>
-
+#include "core/Log.h"
 #include "plugin/loading/PluginMemory.h"
 
 namespace drover {
@@ -23,17 +22,17 @@ bool hasEnded(const PluginRecord::Draining& old) {
 
 void logEnd(const PluginRecord::Draining& old) {
     const LoadedPlugin& plugin = old.plugin->plugin();
-    Poco::Logger::get("plugins").information(
-        titleOf(plugin, old.generation) + ": has ended after " +
-        std::to_string(old.plugin->jobsRun()) + " jobs; " +
-        kilobytes(plugin.bytes + MemoryMap().of(plugin.copy).ownPages) + " stay in memory");
+    Log("plugins").information(titleOf(plugin, old.generation) + ": has ended after " +
+                                   std::to_string(old.plugin->jobsRun()) + " jobs; " +
+                                   kilobytes(plugin.bytes + MemoryMap().of(plugin.copy).ownPages) +
+                                   " stay in memory",
+                               {.plugin = plugin.name});
 }
 
 }  // namespace
 
 std::string titleOf(const LoadedPlugin& plugin, int generation) {
-    return "plugin " + plugin.name + " " + plugin.version + ", generation " +
-           std::to_string(generation);
+    return "version " + plugin.version + ", generation " + std::to_string(generation);
 }
 
 const PluginRecord& PluginRecords::of(const std::string& name) {

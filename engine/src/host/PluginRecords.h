@@ -71,7 +71,7 @@ private:
     Map records_;
 };
 
-/// Returns "plugin echo 1.0, generation 2", for the log.
+/// Returns "version 1.0, generation 2", which begins the log lines of a generation; their field `plugin` has the name.
 [[nodiscard]] std::string titleOf(const LoadedPlugin& plugin, int generation);
 
 }  // namespace drover

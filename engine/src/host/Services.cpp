@@ -4,6 +4,7 @@
 
 #include <Poco/Logger.h>
 
+#include "core/Log.h"
 #include "drover/Exceptions.h"
 #include "host/Consumers.h"
 
@@ -205,8 +206,8 @@ void Services::drain(Clock::time_point deadline) {
         try {
             services_[started_ - 1].service->stop(grace);
         } catch (const std::exception& error) {
-            Poco::Logger::get("engine").error(std::string("a service did not stop well: ") +
-                                              error.what());
+            Log("engine").error(std::string("the service's stop failed: ") + error.what(),
+                                {.plugin = services_[started_ - 1].descriptor->name});
         }
     }
 }

@@ -8,6 +8,7 @@
 #include "cli/ConfigOptions.h"
 #include "config/ConfigurationCheck.h"
 #include "config/Settings.h"
+#include "core/Log.h"
 #include "host/Assemble.h"
 #include "plugin/isolation/ChildProcess.h"
 #include "process/Logging.h"
@@ -26,7 +27,7 @@ void logWarnings(const Configuration& config,
     }
     for (const std::string& name : settings.plugins.names) {
         for (const std::string& warning : plugins.plugin(name).warnings) {
-            Poco::Logger::get("plugins").warning("plugin " + name + ": " + warning);
+            Log("plugins").warning(warning, {.plugin = name});
         }
     }
     if (const std::string note =

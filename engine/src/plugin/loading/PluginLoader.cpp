@@ -75,7 +75,7 @@ LoadedPlugin described(const SharedObject& file) {
     plugin.bytes = file.size();
     plugin.copy = file.copy();
     if (const auto& unique = file.uniqueSymbolNames(); !unique.empty()) {
-        plugin.warnings.push_back("it has " + std::to_string(unique.size()) +
+        plugin.warnings.push_back("the file has " + std::to_string(unique.size()) +
                                   " unique symbols (STB_GNU_UNIQUE, " + demangled(unique.front()) +
                                   " for one): these static variables are shared with every other "
                                   "plugin, and with the next generations of "
