@@ -33,6 +33,7 @@ local first, width = 4, 10
 --- @include "scores"
 --- @include "queueState"
 --- @include "parents"
+--- @include "writeRecord"
 
 -- Asked first: a key of another type ends the script here, before anything is written. The adds do not change the answer.
 local queue = readQueue(keys, bullmq5)
@@ -91,21 +92,17 @@ each(count, function(n)
     ids[n] = adopt(id, parentKey, ARGV[at + 9])
     return
   end
-  if parentKey ~= '' then
-    redis.call('HSET', jobKey, 'name', ARGV[at], 'data', ARGV[at + 1], 'opts', ARGV[at + 2], 'timestamp', timestamp,
-      'delay', delay, 'priority', priority, 'parentKey', parentKey, 'parent', ARGV[at + 9])
-    stored = id
-    redis.call('SADD', parentKey .. ':dependencies', jobKey)
+  local name, data, opts, parentJson = ARGV[at], ARGV[at + 1], ARGV[at + 2], ARGV[at + 9]
+  if parentKey == '' then
+    writeRecord(jobKey, name, data, opts, timestamp, delay, priority)
   else
-    redis.call('HSET', jobKey, 'name', ARGV[at], 'data', ARGV[at + 1], 'opts', ARGV[at + 2], 'timestamp', timestamp,
-      'delay', delay, 'priority', priority)
-    stored = id
+    writeRecord(jobKey, name, data, opts, timestamp, delay, priority, 'parentKey', parentKey, 'parent', parentJson)
   end
-  redis.call('XADD', keys.events, '*', 'event', 'added', 'jobId', id, 'name', ARGV[at])
+  stored = id
+  if parentKey ~= '' then redis.call('SADD', parentKey .. ':dependencies', jobKey) end
+  redis.call('XADD', keys.events, '*', 'event', 'added', 'jobId', id, 'name', name)
   if tonumber(delay) > 0 then
-    local due = tonumber(timestamp) + tonumber(delay)
-    redis.call('ZADD', keys.delayed, delayedScore(keys.delayed, due), id)
-    redis.call('XADD', keys.events, '*', 'event', 'delayed', 'jobId', id, 'delay', string.format('%.0f', due))
+    delayJob(keys, id, tonumber(timestamp) + tonumber(delay))
     delayedAny = true
   else
     if tonumber(priority) > 0 then

@@ -1,6 +1,6 @@
 --[[
-  Makes the next job of a scheduler, for a worker that has just taken the present one. Asked twice for the same job, it
-  makes one.
+  Makes the next job of a scheduler, for a worker that has just claimed the present one. Two calls for the same job make
+  one next job.
 
   KEYS[1]  wait         list    <prefix>:<queue>:wait
   KEYS[2]  paused       list    …:paused
@@ -14,16 +14,14 @@
   KEYS[10] id           string  …:id
   KEYS[11] repeat       zset    …:repeat
   ARGV[1]  job key prefix    ARGV[2]  "on", "auto" or "off": whether 5.x clients share the queue    ARGV[3]  now, ms
-  ARGV[4]  scheduler id    ARGV[5]  id of the job that was taken
+  ARGV[4]  scheduler id    ARGV[5]  id of the job that was claimed
   ARGV[6]  its kind: "every" or "pattern"
   ARGV[7]  its opts.repeat.every, ms, or ""    ARGV[8]  its opts.repeat.offset, ms, or ""
   ARGV[9]  its opts.prevMillis or ""    ARGV[10]  the pattern's next run, ms, or "": there is none
-  ARGV[11] priority    ARGV[12] "1" for lifo
-  ARGV[13] members of its opts for the next job, each with a comma behind it; without jobId, delay, timestamp, prevMillis,
-           repeat
-  ARGV[14] members of opts.repeat, likewise, without offset
-  ARGV[15] 'repeat:<scheduler id>:' in JSON, with the opening quote alone
-  ARGV[16] its data, JSON
+  ARGV[11] opts.repeat of the next job, without offset, with a member or more
+  ARGV[12] 'repeat:<scheduler id>:' in JSON, with the opening quote alone
+  ARGV[13…22] the next job as for addJobs, its opts with a member or more and without jobId, delay, timestamp, prevMillis,
+           repeat. Its name, delay and custom id are not used, and its data only if the record has none
 
   Returns  { code, id of the next job or "" }: 1 made; 0 nothing to do: the scheduler is gone, has another next run, or the
            pattern has none; 2 a job of that id exists already: the scheduler does not go on; -1 a repeatable job of 5.x
@@ -33,8 +31,9 @@
 --- @keys
 keys.prefix = ARGV[1]
 local idKey, repeatKey = keys.id, keys['repeat']
-local now, scheduler, takenId, jobKind = tonumber(ARGV[3]), ARGV[4], ARGV[5], ARGV[6]
+local now, scheduler, claimedId, jobKind = tonumber(ARGV[3]), ARGV[4], ARGV[5], ARGV[6]
 local jobEvery, jobOffset, prevMillis, nextByPattern = tonumber(ARGV[7]), ARGV[8], ARGV[9], tonumber(ARGV[10])
+local data, timestamp = ARGV[14], ARGV[16]
 
 --- @include "safely"
 --- @include "events"
@@ -49,7 +48,7 @@ local recordKey = keys.prefix .. 'repeat:' .. scheduler
 local record = redis.call('HMGET', recordKey, 'ic', 'name', 'data', 'every', 'pattern', 'offset')
 if not record[1] then return { -1, '' } end
 local idStart = 'repeat:' .. scheduler .. ':'
-if takenId ~= idStart .. string.format('%.0f', previous) then return { 0, '' } end
+if claimedId ~= idStart .. string.format('%.0f', previous) then return { 0, '' } end
 
 -- A record of 5.48 keeps the members of an earlier kind: the job tells which one it is.
 local every = tonumber(record[4]) or jobEvery
@@ -92,22 +91,23 @@ end
 local shared = every and queue.five
 if shared then jobOffset = string.format('%.0f', (offset > 0 and offset or due) % every) end
 local delay = string.format('%.0f', math.max(due - now, 0))
-local opts = '{' .. ARGV[13] .. '"jobId":' .. ARGV[15] .. dueText .. '","delay":' .. delay .. ',"timestamp":' .. ARGV[3]
+local opts = string.sub(ARGV[15], 1, -2) .. ',"jobId":' .. ARGV[12] .. dueText .. '","delay":' .. delay .. ',"timestamp":' ..
+  timestamp
 if shared or not every then opts = opts .. ',"prevMillis":' .. dueText end
-opts = opts .. ',"repeat":{' .. ARGV[14]
-if jobOffset ~= '' then opts = opts .. '"offset":' .. jobOffset .. ',' end
-opts = string.sub(opts, 1, -2) .. '}}'
+opts = opts .. ',"repeat":' .. string.sub(ARGV[11], 1, -2)
+if jobOffset ~= '' then opts = opts .. ',"offset":' .. jobOffset end
+opts = opts .. '}}'
 
 redis.call('INCR', idKey)
 -- The job first: should that fail, the scheduler stays where it is, and the next try finds it there.
 local runnable = storeJob(keys, queue, {
-  id = id, name = record[2] or scheduler, data = record[3] or ARGV[16], opts = opts, timestamp = ARGV[3], delay = delay,
-  priority = ARGV[11], lifo = ARGV[12] == '1', scheduler = scheduler,
+  id = id, name = record[2] or scheduler, data = record[3] or data, opts = opts, timestamp = timestamp, delay = delay,
+  priority = ARGV[18], lifo = ARGV[20] == '1', scheduler = scheduler,
 })
 surely('ZADD', repeatKey, dueText, scheduler)
 redis.pcall('HSET', recordKey, 'ic', string.format('%.0f', (tonumber(record[1]) or 0) + 1))
 -- Clients up to about 5.30 stored no data with the scheduler, and 5.81.5 leaves out {}: the job has it.
-if not record[3] then redis.pcall('HSET', recordKey, 'data', ARGV[16]) end
+if not record[3] then redis.pcall('HSET', recordKey, 'data', data) end
 if not runnable then
   pcall(markDelayed, keys.marker, keys.delayed)
 elseif not queue.closed then

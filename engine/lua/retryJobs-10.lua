@@ -29,7 +29,6 @@ local prefix, now, bullmq5 = ARGV[1], tonumber(ARGV[2]), ARGV[3]
 --- @include "scores"
 --- @include "queueState"
 --- @include "locks"
---- @include "storeJob"
 --- @include "promoteDelayed"
 
 redis.call('XLEN', keys.events)

@@ -198,7 +198,7 @@ public:
     }
 
     void promotionTakesAThousandAtATime() {
-        std::vector<AddItem> items(1500, delayedItem(1));
+        std::vector<JobRecord> items(1500, delayedItem(1));
         ops::addJobs(context(), client(), items, clock_.wallMs());
         CPPUNIT_ASSERT_EQUAL(std::size_t{1}, advance(claimOf(1), later(100)).claimed());
         CPPUNIT_ASSERT_EQUAL(std::int64_t{500}, number({"ZCARD", keys().delayed}));
@@ -211,7 +211,7 @@ public:
     }
 
     void aPromotedPriorityGoesToPrioritized() {
-        AddItem item = delayedItem(1);
+        JobRecord item = delayedItem(1);
         item.priority = 3;
         ops::addJobs(context(), client(), {item}, clock_.wallMs());
         redis({"HSET", keys().meta, "paused", "1"});
@@ -576,7 +576,7 @@ public:
     }
 
     void aParentThatCameWhileItWasActiveIsReleased() {
-        AddItem child;
+        JobRecord child;
         child.name = child.customId = "child";
         child.data = child.opts = "{}";
         ops::addJobs(context(), client(), {child}, clock_.wallMs());
@@ -601,7 +601,7 @@ public:
         claim(1);
         redis({"LREM", keys().active, "0", "1"});
         redis({"ZADD", keys().waitingChildren, "1", "1"});
-        AddItem child;
+        JobRecord child;
         child.name = child.customId = "child";
         child.data = child.opts = "{}";
         child.parentKey = keys().job("1");
@@ -764,12 +764,12 @@ private:
         });
     }
     void addPrioritized(int priority) {
-        AddItem item = delayedItem(0);
+        JobRecord item = delayedItem(0);
         item.priority = priority;
         ops::addJobs(context(), client(), {item}, clock_.wallMs());
     }
-    AddItem delayedItem(std::int64_t delayMs) {
-        AddItem item;
+    JobRecord delayedItem(std::int64_t delayMs) {
+        JobRecord item;
         item.name = "test";
         item.data = "{}";
         item.opts = "{\"attempts\":0}";
@@ -779,7 +779,7 @@ private:
     }
     /// Returns when it is due.
     std::int64_t addDelayed(std::int64_t delayMs) {
-        const AddItem item = delayedItem(delayMs);
+        const JobRecord item = delayedItem(delayMs);
         ops::addJobs(context(), client(), {item}, clock_.wallMs());
         return item.timestampMs + delayMs;
     }

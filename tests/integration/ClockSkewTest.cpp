@@ -181,7 +181,7 @@ private:
             }
             completeAll(jobs);
         });
-        AddItem item;
+        JobRecord item;
         item.name = "delayed";
         item.data = "{}";
         item.opts = R"({"attempts":0,"delay":700})";

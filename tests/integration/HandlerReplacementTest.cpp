@@ -225,13 +225,13 @@ private:
     }
 
     void addMany(int count) {
-        AddItem item;
+        JobRecord item;
         item.name = "test";
         item.data = item.opts = "{}";
         for (int added = 0; added < count; added += 500) {
             ops::addJobs(context(),
                          client(),
-                         std::vector<AddItem>(static_cast<std::size_t>(500), item),
+                         std::vector<JobRecord>(static_cast<std::size_t>(500), item),
                          clock_.wallMs());
         }
     }

@@ -301,12 +301,12 @@ public:
             completeAll(jobs);
         });
         for (int added = 0; added < kJobs; added += 500) {
-            AddItem item;
+            JobRecord item;
             item.name = "test";
             item.data = "{}";
             item.opts = "{\"attempts\":0}";
             item.timestampMs = clock_.wallMs();
-            ops::addJobs(context(), client(), std::vector<AddItem>(500, item), 0);
+            ops::addJobs(context(), client(), std::vector<JobRecord>(500, item), 0);
         }
         settings_.lockDuration = milliseconds(1000);
         run(handler);
@@ -379,7 +379,7 @@ public:
 
 private:
     void addLarge(int count, std::size_t bytes) {
-        AddItem item;
+        JobRecord item;
         item.name = "test";
         item.data = "\"" + std::string(bytes, 'x') + "\"";
         item.opts = "{\"attempts\":0}";

@@ -43,7 +43,7 @@ public:
             R"({"attempts":0,"removeOnComplete":true,"removeOnFail":true})");
     }
     drover::AddResult add(const drover::NewJob& job) {
-        drover::AddItem item;
+        drover::JobRecord item;
         item.name = job.name;
         item.data = job.data;
         item.opts = job.opts.toStoredJson();

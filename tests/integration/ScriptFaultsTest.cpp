@@ -139,12 +139,12 @@ public:
             [this] {
                 addParent("p");
                 addJob();
-                AddItem known = item();
+                JobRecord known = item();
                 known.customId = "known";
                 ops::addJobs(context(), client(), {known}, clock_.wallMs());
             },
             [this] {
-                std::vector<AddItem> items(6, item());
+                std::vector<JobRecord> items(6, item());
                 items[1].delayMs = 60000;
                 items[2].priority = 3;
                 items[3].parentKey = std::string(kParents) + ":p";
@@ -162,9 +162,10 @@ public:
             const std::string id = "repeat:s:" + std::to_string(due);
             SchedulerItem next;
             next.scheduler = "s";
-            next.takenId = id;
+            next.claimedId = id;
             next.everyMs = 1000;
-            next.repeatMembers = R"("every":1000,)";
+            next.repeat = R"({"every":1000})";
+            next.next.opts = R"({"attempts":0})";
             return std::make_pair(id, next);
         };
         auto [id, next] = state();
@@ -173,7 +174,7 @@ public:
                 std::tie(id, next) = state();
                 redis({"HSET", keys().job("repeat:s"), "ic", "1", "every", "1000", "name", "x"});
                 redis({"ZADD", keys().repeat, id.substr(9), "s"});
-                AddItem first = item();
+                JobRecord first = item();
                 first.customId = id;
                 ops::addJobs(context(), client(), {first}, clock_.wallMs());
                 claim(1);
@@ -529,8 +530,8 @@ private:
         return all;
     }
 
-    AddItem item() const {
-        AddItem item;
+    JobRecord item() const {
+        JobRecord item;
         item.name = "test";
         item.data = "{}";
         item.opts = "{}";
@@ -558,7 +559,7 @@ private:
     }
 
     void addChild(const std::string& parent, const std::string& flag) {
-        AddItem child = item();
+        JobRecord child = item();
         child.parentKey = std::string(kParents) + ":" + parent;
         child.parent = R"({"id":")" + parent + R"(","queueKey":"bull:parents")" + flag + "}";
         ops::addJobs(context(), client(), {child}, clock_.wallMs());
@@ -603,11 +604,11 @@ private:
         claim(7);
         addJob();
         addJob();
-        AddItem urgent = item();
+        JobRecord urgent = item();
         urgent.priority = 5;
-        AddItem due = item();
+        JobRecord due = item();
         due.delayMs = 1;
-        AddItem dueUrgent = due;
+        JobRecord dueUrgent = due;
         dueUrgent.priority = 4;
         ops::addJobs(context(), client(), {urgent, due, dueUrgent, item()}, clock_.wallMs());
         redis({"LREM", keys().wait, "1", "13"});
@@ -641,13 +642,13 @@ private:
     void prepareSettling() {
         addJob();
         addJob();
-        AddItem urgent = item();
+        JobRecord urgent = item();
         urgent.priority = 5;
         ops::addJobs(context(), client(), {urgent}, clock_.wallMs());
         claim(3);
         addJob();
         addJob();
-        AddItem due = item();
+        JobRecord due = item();
         due.delayMs = 1;
         ops::addJobs(context(), client(), {due}, clock_.wallMs());
     }

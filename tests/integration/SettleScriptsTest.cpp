@@ -104,7 +104,7 @@ public:
 
     void aRetryPromotesWhatIsDue() {
         activate();
-        AddItem item = plain();
+        JobRecord item = plain();
         item.delayMs = 1;
         ops::addJobs(context(), client(), {item}, clock_.wallMs());
         CPPUNIT_ASSERT_EQUAL(0,
@@ -436,8 +436,8 @@ private:
         redis({"SET", lockOf("3"), "somebody else"});
         redis({"LREM", keys().active, "0", "4"});
     }
-    AddItem plain() {
-        AddItem item;
+    JobRecord plain() {
+        JobRecord item;
         item.name = "test";
         item.data = "{}";
         item.opts = "{\"attempts\":0}";
@@ -445,7 +445,7 @@ private:
         return item;
     }
     void addPrioritized(int priority) {
-        AddItem item = plain();
+        JobRecord item = plain();
         item.priority = priority;
         ops::addJobs(context(), client(), {item}, clock_.wallMs());
     }

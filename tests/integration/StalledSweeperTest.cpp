@@ -122,7 +122,7 @@ public:
     }
 
     void aPrioritizedJobReturnsToWait() {
-        AddItem item;
+        JobRecord item;
         item.name = "test";
         item.data = "{}";
         item.opts = "{}";
@@ -256,7 +256,7 @@ public:
         claim(1);
         const std::string waiting = addJob();
         const std::string lost = addJob();
-        AddItem delayed;
+        JobRecord delayed;
         delayed.name = "later";
         delayed.data = "{}";
         delayed.opts = "{}";

@@ -106,7 +106,7 @@ public:
 
     void delayedJobRunsOnTime() {
         run(std::make_shared<FakeHandler>(completeAll));
-        AddItem item;
+        JobRecord item;
         item.name = "later";
         item.data = "{}";
         item.opts = "{\"attempts\":0,\"delay\":300}";
@@ -175,12 +175,13 @@ public:
 
     void unservedJobsDoNotStarveTheOthersNorFloodTheLog() {
         LogCapture log("worker");
-        AddItem unknown;
+        JobRecord unknown;
         unknown.name = "nobody";
         unknown.data = "{}";
         unknown.opts = "{\"attempts\":0}";
         for (int i = 0; i < 20; ++i) {
-            ops::addJobs(context(), client(), std::vector<AddItem>(500, unknown), clock_.wallMs());
+            ops::addJobs(
+                context(), client(), std::vector<JobRecord>(500, unknown), clock_.wallMs());
         }
         const std::string real = addJob("somebody");
         run(std::make_shared<FakeHandler>(completeAll, std::vector<std::string>{"somebody"}));
@@ -329,7 +330,7 @@ public:
         // Jobs are short, as far as this one tells: others are held ahead.
         eventually("completed", [&] { return stateOf(first) == JobState::Completed; });
         hold = true;
-        ops::addJobs(context(), client(), std::vector<AddItem>(6, item()), clock_.wallMs());
+        ops::addJobs(context(), client(), std::vector<JobRecord>(6, item()), clock_.wallMs());
         eventually("handed back", [&] { return worker_->stats().handedBack == 5; });
         eventually("in wait", [&] { return number({"LLEN", keys().active}) == 1; });
         CPPUNIT_ASSERT((std::vector<std::string>{"7", "6", "5", "4", "3"} == list(keys().wait)));
@@ -348,7 +349,7 @@ public:
             std::vector<std::string>{},
             1);
         run(handler);
-        ops::addJobs(context(), client(), std::vector<AddItem>(14, item()), clock_.wallMs());
+        ops::addJobs(context(), client(), std::vector<JobRecord>(14, item()), clock_.wallMs());
         std::int64_t mostActive = 0;
         eventually("completed", [&] {
             mostActive = std::max(mostActive, number({"LLEN", keys().active}));
@@ -405,7 +406,7 @@ public:
         const std::string first = addJob();
         eventually("completed", [&] { return stateOf(first) == JobState::Completed; });
         hold = true;
-        ops::addJobs(context(), client(), std::vector<AddItem>(5, item()), clock_.wallMs());
+        ops::addJobs(context(), client(), std::vector<JobRecord>(5, item()), clock_.wallMs());
         eventually("held ahead", [&] { return number({"LLEN", keys().active}) == 5; });
         eventually("one has begun", [&] { return held.load(); });
         worker_->quiet(true);
@@ -433,7 +434,7 @@ public:
         const std::string first = addJob();
         eventually("completed", [&] { return stateOf(first) == JobState::Completed; });
         hold = true;
-        ops::addJobs(context(), client(), std::vector<AddItem>(5, item()), clock_.wallMs());
+        ops::addJobs(context(), client(), std::vector<JobRecord>(5, item()), clock_.wallMs());
         eventually("running", [&] { return handler->seen() == 2; });
         worker_->drain();
         eventually("one left", [&] { return number({"LLEN", keys().active}) == 1; });
@@ -459,8 +460,8 @@ public:
     }
 
     void thousandsOfJobsAreEachRunOnce() {
-        std::vector<AddItem> items(500);
-        for (AddItem& item : items) {
+        std::vector<JobRecord> items(500);
+        for (JobRecord& item : items) {
             item = {"test",
                     "{}",
                     "{\"attempts\":0,\"removeOnComplete\":true}",
@@ -651,8 +652,8 @@ public:
     }
 
 private:
-    static AddItem item() {
-        AddItem item;
+    static JobRecord item() {
+        JobRecord item;
         item.name = "test";
         item.data = "{}";
         item.opts = "{\"attempts\":0}";

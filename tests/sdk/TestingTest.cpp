@@ -541,14 +541,14 @@ public:
               R"([{"name":"a"},{"queue":"x:y"}])",
               R"([{"name":"a"})"}) {
             std::string problem;
-            const auto wanted = drover::parseChildren(text, parent, 0, problem);
+            const auto wanted = drover::parseChildren(text, parent, problem);
             const auto found = drover::testing::detail::parseChildren(text, parent.queue);
             CPPUNIT_ASSERT_EQUAL_MESSAGE(text, wanted.has_value(), found.has_value());
             for (std::size_t i = 0; wanted && i < wanted->size(); ++i) {
                 const drover::ChildJob& child = (*wanted)[i];
                 CPPUNIT_ASSERT_EQUAL(child.prefix + ":" + child.queue, found->at(i).queue);
-                CPPUNIT_ASSERT_EQUAL(child.item.name, found->at(i).name);
-                CPPUNIT_ASSERT_EQUAL(child.item.data, found->at(i).data);
+                CPPUNIT_ASSERT_EQUAL(child.record.name, found->at(i).name);
+                CPPUNIT_ASSERT_EQUAL(child.record.data, found->at(i).data);
             }
         }
     }

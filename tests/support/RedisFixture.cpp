@@ -100,7 +100,7 @@ std::vector<std::string> RedisFixture::events() {
 std::string RedisFixture::addJob(const std::string& name,
                                  const std::string& data,
                                  const std::string& opts) {
-    AddItem item;
+    JobRecord item;
     item.name = name;
     item.data = data;
     item.opts = opts;

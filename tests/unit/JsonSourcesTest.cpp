@@ -96,9 +96,9 @@ const std::vector<Source>& sources() {
              drover::ClaimedJob parent;
              parent.queue = "bull:q";
              std::string problem;
-             static_cast<void>(drover::parseChildren(text, parent, 0, problem));
+             static_cast<void>(drover::parseChildren(text, parent, problem));
              static_cast<void>(drover::parseChildren(
-                 "[{\"name\":\"a\",\"opts\":" + text + "}]", parent, 0, problem));
+                 "[{\"name\":\"a\",\"opts\":" + text + "}]", parent, problem));
          }},
         {"seat request", [](const std::string& text) {
              static_cast<void>(drover::reservation::reservationIdOf(text));
@@ -205,8 +205,8 @@ public:
         drover::ClaimedJob parent;
         parent.queue = "bull:q";
         std::string problem;
-        CPPUNIT_ASSERT(drover::parseChildren("[]", parent, 0, problem));
-        CPPUNIT_ASSERT(!drover::parseChildren("[]\0"s, parent, 0, problem));
+        CPPUNIT_ASSERT(drover::parseChildren("[]", parent, problem));
+        CPPUNIT_ASSERT(!drover::parseChildren("[]\0"s, parent, problem));
         parent.opts = "{\"attempts\":3}";
         CPPUNIT_ASSERT_EQUAL(3, drover::abiJob(parent).attempts);
         parent.opts += '\0';

@@ -11,6 +11,12 @@ local function delayedScore(delayedKey, due)
   return string.format('%.0f', score)
 end
 
+-- Puts a job that may not run before `due` (ms) into delayed, and adds the event.
+local function delayJob(keys, id, due)
+  redis.call('ZADD', keys.delayed, delayedScore(keys.delayed, due), id)
+  redis.call('XADD', keys.events, '*', 'event', 'delayed', 'jobId', id, 'delay', string.format('%.0f', due))
+end
+
 -- The score of a prioritized job: priority first, then the order of arrival.
 local function priorityScore(counterKey, priority)
   local count = redis.pcall('INCR', counterKey)

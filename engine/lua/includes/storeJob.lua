@@ -1,19 +1,14 @@
--- Puts a job that may not run yet into delayed. Says so with its due time, ms.
-local function delayJob(keys, id, due)
-  redis.call('ZADD', keys.delayed, delayedScore(keys.delayed, due), id)
-  redis.call('XADD', keys.events, '*', 'event', 'delayed', 'jobId', id, 'delay', string.format('%.0f', due))
-end
+--- @include "writeRecord"
 
 -- Stores a new job and puts it where it belongs. `job`: id, name, data, opts (JSON), timestamp, delay (ms, text), priority,
--- lifo, and what it has of parentKey, parent (JSON), scheduler, deduplication. Returns whether it may run now. An error leaves
--- nothing of it behind.
+-- lifo, and what it has of parentKey, parent (JSON), scheduler, deduplication. Returns true if the job may run now. An error
+-- leaves nothing of the job behind.
 local function storeJob(keys, queue, job)
-  local fields = { 'name', job.name, 'data', job.data, 'opts', job.opts, 'timestamp', job.timestamp, 'delay', job.delay,
-    'priority', job.priority }
+  local more = {}
   local function add(field, value)
     if value and value ~= '' then
-      fields[#fields + 1] = field
-      fields[#fields + 1] = value
+      more[#more + 1] = field
+      more[#more + 1] = value
     end
   end
   add('parentKey', job.parentKey)
@@ -24,7 +19,7 @@ local function storeJob(keys, queue, job)
   local isNew = redis.call('EXISTS', jobKey) == 0
   local ready
   local done, why = pcall(function()
-    redis.call('HSET', jobKey, unpack(fields))
+    writeRecord(jobKey, job.name, job.data, job.opts, job.timestamp, job.delay, job.priority, unpack(more))
     redis.call('XADD', keys.events, '*', 'event', 'added', 'jobId', job.id, 'name', job.name)
     local delay = tonumber(job.delay)
     ready = delay <= 0

@@ -50,7 +50,7 @@ AddCoalescer::~AddCoalescer() {
     refuseQueued("the queue is closing");
 }
 
-std::vector<AddResult> AddCoalescer::add(std::vector<AddItem> items, Clock::time_point deadline) {
+std::vector<AddResult> AddCoalescer::add(std::vector<JobRecord> items, Clock::time_point deadline) {
     const std::size_t count = items.size();
     if (count == 0) {
         return {};
@@ -176,7 +176,7 @@ void AddCoalescer::send(Waiters waiters) {
         refuseQueued(error.message());
         return;
     }
-    std::vector<AddItem> items;
+    std::vector<JobRecord> items;
     {
         // Connecting took its time: who gave up meanwhile was told that nothing was sent.
         const std::lock_guard lock(mutex_);
@@ -200,8 +200,8 @@ void AddCoalescer::send(Waiters waiters) {
     }
     try {
         const std::int64_t nowMs = redis_->nowMs();
-        for (AddItem& item : items) {
-            item.timestampMs = item.timestampMs == AddItem::kWhenAdded ? nowMs : item.timestampMs;
+        for (JobRecord& item : items) {
+            item.timestampMs = item.timestampMs == JobRecord::kWhenAdded ? nowMs : item.timestampMs;
         }
         finish(waiters,
                AddResult::Status::Added,
@@ -223,7 +223,7 @@ void AddCoalescer::finish(const Waiters& waiters,
                           AddResult::Status status,
                           const std::string& message,
                           const std::vector<AddedId>& added,
-                          const std::vector<AddItem>& items) {
+                          const std::vector<JobRecord>& items) {
     std::size_t next = 0;
     const std::lock_guard lock(mutex_);
     for (const auto& waiter : waiters) {

@@ -37,7 +37,7 @@ public:
     AddCoalescer& operator=(const AddCoalescer&) = delete;
 
     /// At most settings.maxBatch items; one result each, by the deadline.
-    std::vector<AddResult> add(std::vector<AddItem> items, Clock::time_point deadline);
+    std::vector<AddResult> add(std::vector<JobRecord> items, Clock::time_point deadline);
 
     /// Returns the reason why adds make no progress; empty: they do. Redis did not answer the last time, or the thread that
     /// sends stands still for `stuckAfter`, which is longer than each of its waits. Any thread.
@@ -47,7 +47,7 @@ private:
     /// One add() call. Queued until it is part of a batch, gathered until a connection stands, in flight until the reply. A
     /// caller that gives up earlier makes it Done, and it is not sent.
     struct Waiter {
-        std::vector<AddItem> items;
+        std::vector<JobRecord> items;
         std::vector<AddResult> results;
         enum class Phase { Queued, Gathered, InFlight, Done } phase = Phase::Queued;
         std::condition_variable done;
@@ -64,7 +64,7 @@ private:
                 AddResult::Status status,
                 const std::string& message,
                 const std::vector<AddedId>& added,
-                const std::vector<AddItem>& items = {});
+                const std::vector<JobRecord>& items = {});
     void refuseQueued(const std::string& message);
 
     const QueueContext queue_;

@@ -5,11 +5,9 @@
 
 #include <Poco/Exception.h>
 
-#include "core/JsonText.h"
-#include "core/OptionsCheck.h"
 #include "queue/AddCoalescer.h"
+#include "queue/JobRecord.h"
 #include "queue/QueueContext.h"
-#include "queue/ops/Add.h"
 #include "queue/ops/Control.h"
 #include "queue/ops/Read.h"
 #include "redis/ClientPool.h"
@@ -22,42 +20,11 @@ constexpr std::size_t kReaders = 4;
 /// How much longer than everything that it waits for the adding thread may be away before it counts as stuck.
 constexpr std::chrono::milliseconds kProgressMargin{3000};
 
-/// Why the job cannot be added; empty if it can.
-std::string problemOf(const NewJob& job) {
-    if (!isJson(job.data)) {
-        return "the data of job \"" + job.name + "\" is not valid JSON";
-    }
-    if (job.opts.sizeLimit && static_cast<std::int64_t>(job.data.size()) > *job.opts.sizeLimit) {
-        return "the data of job \"" + job.name + "\" has " + std::to_string(job.data.size()) +
-               " bytes, sizeLimit allows " + std::to_string(*job.opts.sizeLimit);
-    }
-    for (const auto& [name, value] : job.opts.extra) {
-        // Stored without their effect they would mislead every other client of the queue.
-        if (name == "parent" || name == "deduplication" || name == "repeat") {
-            return "the option \"" + name + "\" is not supported by this version";
-        }
-    }
-    return optionsError(job.opts);
-}
-
 void requireAtLeastOne(const std::string& what, std::int64_t value) {
     if (value < 1) {
         throw Poco::InvalidArgumentException(what + " must be at least 1, not " +
                                              std::to_string(value));
     }
-}
-
-AddItem itemOf(NewJob job) {
-    AddItem item;
-    item.timestampMs = job.opts.timestampMs.value_or(AddItem::kWhenAdded);
-    item.delayMs = job.opts.delayMs.value_or(0);
-    item.priority = job.opts.priority;
-    item.customId = job.opts.jobId.value_or("");
-    item.lifo = job.opts.lifo;
-    item.opts = job.opts.toStoredJson();
-    item.name = std::move(job.name);
-    item.data = std::move(job.data);
-    return item;
 }
 
 }  // namespace
@@ -82,24 +49,24 @@ public:
     std::vector<AddResult> add(std::vector<NewJob> jobs, Clock::time_point deadline) {
         std::vector<AddResult> results(jobs.size());
         std::vector<std::size_t> positions;
-        std::vector<AddItem> items;
+        std::vector<JobRecord> records;
         const auto flush = [&] {
-            std::vector<AddResult> added = coalescer_.add(std::move(items), deadline);
+            std::vector<AddResult> added = coalescer_.add(std::move(records), deadline);
             for (std::size_t i = 0; i < added.size(); ++i) {
                 results[positions[i]] = std::move(added[i]);
             }
-            items.clear();
+            records.clear();
             positions.clear();
         };
         for (std::size_t i = 0; i < jobs.size(); ++i) {
-            if (std::string problem = problemOf(jobs[i]); !problem.empty()) {
+            if (std::string problem = newJobError(jobs[i]); !problem.empty()) {
                 results[i].status = AddResult::Status::Rejected;
                 results[i].message = std::move(problem);
                 continue;
             }
-            items.push_back(itemOf(std::move(jobs[i])));
+            records.push_back(recordOf(std::move(jobs[i])));
             positions.push_back(i);
-            if (items.size() == settings_.maxBatch) {
+            if (records.size() == settings_.maxBatch) {
                 flush();
             }
         }

@@ -1,47 +1,22 @@
 #include "worker/ChildJobs.h"
 
-#include <array>
+#include <utility>
 
 #include <Poco/Exception.h>
 
 #include "core/JsonText.h"
-#include "core/OptionsCheck.h"
 
 namespace drover {
 
 namespace {
 
-/// The effect of a child's failure on its parent: the option, and its short name inside the hash field `parent`.
-constexpr std::array<std::pair<std::string_view, std::string_view>, 4> kFailureFlags{
-    {{"failParentOnFailure", "fpof"},
-     {"continueParentOnFailure", "cpof"},
-     {"ignoreDependencyOnFailure", "idof"},
-     {"removeDependencyOnFailure", "rdof"}}};
-
-std::string parentField(const ClaimedJob& parent, const JobOptions& options) {
-    std::string json =
-        "{\"id\":" + jsonString(parent.id) + ",\"queueKey\":" + jsonString(parent.queue);
-    for (const auto& [option, flag] : kFailureFlags) {
-        for (const auto& [name, value] : options.extra) {
-            if (name == option && value == "true") {
-                json += ",\"" + std::string(flag) + "\":true";
-            }
-        }
-    }
-    return json + "}";
-}
-
-std::string readChild(std::string_view json,
-                      const ClaimedJob& parent,
-                      std::int64_t nowMs,
-                      ChildJob& child) {
+std::string readChild(std::string_view json, const ClaimedJob& parent, ChildJob& child) {
     const auto members = splitJsonObject(json);
     if (!members) {
         return "is not an object";
     }
     std::string queue = parent.queue;
-    JobOptions options;
-    child.item.data = "{}";
+    NewJob job;
     bool named = false;
     for (const auto& [member, value] : *members) {
         if (member == "queue" || member == "name") {
@@ -49,13 +24,13 @@ std::string readChild(std::string_view json,
             if (!text) {
                 return "has a \"" + member + "\" that is not a string";
             }
-            (member == "queue" ? queue : child.item.name) = *text;
+            (member == "queue" ? queue : job.name) = *text;
             named = named || member == "name";
         } else if (member == "data") {
-            child.item.data = value;
+            job.data = value;
         } else if (member == "opts") {
             try {
-                options = JobOptions::parse(value);
+                job.opts = JobOptions::parse(value);
             } catch (const Poco::Exception& error) {
                 return "has wrong opts: " + error.message();
             }
@@ -68,22 +43,12 @@ std::string readChild(std::string_view json,
         return named ? "has the queue \"" + queue + "\"; <prefix>:<queue> was expected"
                      : "has no name";
     }
-    options.extra.emplace_back(
-        "parent",
-        "{\"id\":" + jsonString(parent.id) + ",\"queue\":" + jsonString(parent.queue) + "}");
-    if (std::string problem = optionsError(options); !problem.empty()) {
-        return "has wrong opts: " + problem;
+    if (std::string problem = newJobError(job); !problem.empty()) {
+        return "cannot be added: " + problem;
     }
     child.prefix = queue.substr(0, colon);
     child.queue = queue.substr(colon + 1);
-    child.item.timestampMs = options.timestampMs.value_or(nowMs);
-    child.item.delayMs = options.delayMs.value_or(0);
-    child.item.priority = options.priority;
-    child.item.customId = options.jobId.value_or("");
-    child.item.lifo = options.lifo;
-    child.item.opts = options.toStoredJson();
-    child.item.parentKey = parent.queue + ":" + parent.id;
-    child.item.parent = parentField(parent, options);
+    child.record = recordOf(std::move(job), ParentJob{parent.id, parent.queue});
     return "";
 }
 
@@ -91,7 +56,6 @@ std::string readChild(std::string_view json,
 
 std::optional<std::vector<ChildJob>> parseChildren(std::string_view json,
                                                    const ClaimedJob& parent,
-                                                   std::int64_t nowMs,
                                                    std::string& problem) {
     const auto elements = splitJsonArray(json);
     if (!elements) {
@@ -100,7 +64,7 @@ std::optional<std::vector<ChildJob>> parseChildren(std::string_view json,
     }
     std::vector<ChildJob> children(elements->size());
     for (std::size_t i = 0; i < children.size(); ++i) {
-        const std::string wrong = readChild((*elements)[i], parent, nowMs, children[i]);
+        const std::string wrong = readChild((*elements)[i], parent, children[i]);
         if (!wrong.empty()) {
             problem = "child " + std::to_string(i) + " " + wrong;
             return std::nullopt;

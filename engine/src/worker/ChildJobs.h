@@ -6,8 +6,7 @@
 #include <vector>
 
 #include "core/ClaimedJob.h"
-#include "queue/QueueContext.h"
-#include "queue/ops/Add.h"
+#include "queue/JobRecord.h"
 
 namespace drover {
 
@@ -15,15 +14,14 @@ namespace drover {
 struct ChildJob {
     std::string prefix;
     std::string queue;
-    AddItem item;
+    JobRecord record;
 };
 
 /// Parses the argument of add_children: a JSON array of {"queue": qualified name, "name": string, "data": any,
 /// "opts": object}. Without "queue" a child goes to its parent's queue.
-/// Returns std::nullopt, with the reason in `problem`, for any other text or an option out of range.
+/// Returns std::nullopt, with the reason in `problem`, for any other text and for a job that newJobError() refuses.
 [[nodiscard]] std::optional<std::vector<ChildJob>> parseChildren(std::string_view json,
                                                                  const ClaimedJob& parent,
-                                                                 std::int64_t nowMs,
                                                                  std::string& problem);
 
 }  // namespace drover

@@ -51,33 +51,26 @@ HostStatus JobCalls::addLog(const ClaimedJob& job, std::string_view row, std::in
 HostStatus JobCalls::addChildren(const ClaimedJob& job,
                                  std::string_view childrenJson,
                                  std::string& ids) const {
-    std::int64_t nowMs = 0;
-    const HostStatus status = call(job, [&](RedisClient& redis) {
-        nowMs = redis.nowMs();
-        return 0;
-    });
-    if (status != HostStatus::Ok) {
-        return status;
-    }
     std::string problem;
-    const auto children = parseChildren(childrenJson, job, nowMs, problem);
+    const auto children = parseChildren(childrenJson, job, problem);
     if (!children) {
         Log("worker").error("add_children: " + problem, fieldsOf(job));
         return HostStatus::Argument;
     }
     ids = "[";
     return call(job, [&](RedisClient& redis) {
+        const std::int64_t nowMs = redis.nowMs();
         // Neighbours for the same queue travel together.
         for (std::size_t from = 0; from < children->size();) {
             const ChildJob& first = (*children)[from];
-            std::vector<AddItem> items;
+            std::vector<JobRecord> records;
             while (from < children->size() && (*children)[from].prefix == first.prefix &&
                    (*children)[from].queue == first.queue) {
-                items.push_back((*children)[from++].item);
+                records.push_back((*children)[from++].record);
             }
             const QueueContext childQueue(QueueKeys(first.prefix, first.queue),
                                           queue_.bullmq5Mode());
-            for (const AddedId& added : ops::addJobs(childQueue, redis, items, nowMs)) {
+            for (const AddedId& added : ops::addJobs(childQueue, redis, records, nowMs)) {
                 if (added.code < 0) {
                     return added.code;
                 }

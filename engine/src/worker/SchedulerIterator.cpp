@@ -1,7 +1,6 @@
 #include "worker/SchedulerIterator.h"
 
-#include <algorithm>
-#include <cctype>
+#include <utility>
 
 #include <Poco/Exception.h>
 
@@ -9,44 +8,29 @@
 #include "core/JsonText.h"
 #include "core/NodeNumber.h"
 #include "core/SchedulerSlots.h"
+#include "drover/JsonWriter.h"
+#include "queue/JobRecord.h"
 #include "queue/ops/Schedulers.h"
 
 namespace drover {
 
 namespace {
 
-/// The lowest priority of 5.48.1.
-constexpr std::int64_t kLowestPriority = 2097152;
-
-void appendMember(std::string& out, std::string_view name, std::string_view value) {
-    appendJsonString(out, name);
-    out.append(":").append(value).append(",");
-}
-
-/// Adds an option as BullMQ writes it, which fills in options as it reads a job.
-void addOption(std::string_view name, std::string_view value, SchedulerItem& item) {
-    const bool isNumber = !value.empty() && (value[0] == '-' || std::isdigit(value[0]) != 0);
-    if (name == "backoff" && isNumber) {
-        appendMember(
-            item.optsMembers, name, R"({"type":"fixed","delay":)" + std::string(value) + "}");
-    } else {
-        appendMember(item.optsMembers, name, value);
-    }
-}
-
-/// Adds the job's opts.repeat for the script: the members that the next job inherits, with the count raised.
-void addRepeat(std::string_view json, const Schedule& schedule, SchedulerItem& item) {
+/// Sets what the next job's opts.repeat depends on: its members are the job's, with the count raised.
+void setRepeat(SchedulerItem& item, std::string_view repeat, const Schedule& schedule) {
     item.pattern = schedule.everyMs == 0 && !schedule.pattern.empty();
     item.everyMs = schedule.everyMs;
-    const auto members = splitJsonObject(json);
+    JsonWriter out;
+    out.beginObject();
+    const auto members = splitJsonObject(repeat);
     for (const auto& [name, value] : *members) {
         if (name == "offset") {
             item.offsetMs = schedule.offsetMs;
         } else if (name != "count") {
-            appendMember(item.repeatMembers, name, value);
+            out.key(name).raw(value);
         }
     }
-    appendMember(item.repeatMembers, "count", std::to_string(schedule.count + 1));
+    item.repeat = std::move(out.key("count").number(schedule.count + 1).endObject()).str();
 }
 
 }  // namespace
@@ -60,31 +44,18 @@ Iteration SchedulerIterator::tryToIterate(RedisClient& redis,
     }
     SchedulerItem item;
     item.scheduler = job.scheduler;
-    item.takenId = job.id;
-    item.data = job.data;
+    item.claimedId = job.id;
+    item.next = nextRecordOf(job);
     std::optional<Schedule> schedule;
-    bool hasAttempts = false;
     for (const auto& [name, value] : *members) {
-        if (name == "repeat") {
+        if (name == "prevMillis") {
+            item.prevMillis = wholePart(nodeNumber(value));
+        } else if (name == "repeat") {
             schedule = parseSchedule(value);
             if (schedule) {
-                addRepeat(value, *schedule, item);
-            }
-        } else if (name == "prevMillis") {
-            item.prevMillis = wholePart(nodeNumber(value));
-        } else if (name != "jobId" && name != "delay" && name != "timestamp") {
-            addOption(name, value, item);
-            hasAttempts = hasAttempts || name == "attempts";
-            if (name == "priority") {
-                item.priority = static_cast<int>(
-                    std::clamp<std::int64_t>(wholePart(nodeNumber(value)), 0, kLowestPriority));
-            } else if (name == "lifo") {
-                item.lifo = nodeTruth(value);
+                setRepeat(item, value, *schedule);
             }
         }
-    }
-    if (!hasAttempts) {
-        addOption("attempts", "0", item);
     }
     if (!schedule) {
         return {Iteration::State::Failed, "its job's opts have no repeat"};

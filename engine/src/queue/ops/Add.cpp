@@ -9,30 +9,24 @@ namespace drover::ops {
 
 std::vector<AddedId> addJobs(const QueueContext& queue,
                              RedisClient& redis,
-                             const std::vector<AddItem>& items,
+                             const std::vector<JobRecord>& jobs,
                              std::int64_t nowMs) {
     static const ScriptCall kScript("addJobs");
-    Command command = kScript.begin(redis, queue, 3 + items.size() * 10);
+    Command command = kScript.begin(redis, queue, 3 + jobs.size() * JobRecord::kArguments);
     command.add(queue.keys().jobPrefix()).add(queue.bullmq5Argument()).add(nowMs);
-    for (const AddItem& item : items) {
-        command.add(item.name)
-            .add(item.data)
-            .add(item.opts)
-            .add(item.timestampMs)
-            .add(item.delayMs);
-        command.add(item.priority).add(item.customId).add(item.lifo ? "1" : "");
-        command.add(item.parentKey).add(item.parent);
+    for (const JobRecord& job : jobs) {
+        job.appendTo(command, nowMs);
     }
     const Reply reply = redis.run(command);
-    if (reply.size() != items.size() + 1) {
+    if (reply.size() != jobs.size() + 1) {
         throw ScriptException(Poco::format("addJobs %s: %z ids for %z jobs",
                                            queue.keys().qualifiedName(),
                                            reply.size(),
-                                           items.size()));
+                                           jobs.size()));
     }
     std::vector<AddedId> added;
-    added.reserve(items.size());
-    for (std::size_t i = 0; i < items.size(); ++i) {
+    added.reserve(jobs.size());
+    for (std::size_t i = 0; i < jobs.size(); ++i) {
         const ReplyView one = reply.at(i);
         if (one.isError()) {
             added.push_back({"", 0, std::string(one.text())});
@@ -42,7 +36,7 @@ std::vector<AddedId> addJobs(const QueueContext& queue,
             added.push_back({std::string(one.text()), 0, ""});
         }
     }
-    if (reply.at(items.size()).integer() == 1) {
+    if (reply.at(jobs.size()).integer() == 1) {
         queue.noteBullmq5();
     }
     return added;

@@ -24,16 +24,15 @@ SchedulerResult iterateScheduler(const QueueContext& queue,
                                  const SchedulerItem& item,
                                  std::int64_t nowMs) {
     static const ScriptCall kScript("iterateScheduler");
-    Command command = kScript.begin(redis, queue, 16);
+    Command command = kScript.begin(redis, queue, 12 + JobRecord::kArguments);
     command.add(queue.keys().jobPrefix()).add(queue.bullmq5Argument()).add(nowMs);
-    command.add(item.scheduler).add(item.takenId).add(item.pattern ? "pattern" : "every");
+    command.add(item.scheduler).add(item.claimedId).add(item.pattern ? "pattern" : "every");
     command.own(positiveOrEmpty(item.everyMs)).own(orEmpty(item.offsetMs));
     command.own(positiveOrEmpty(item.prevMillis)).own(orEmpty(item.nextByPatternMs));
-    command.add(item.priority).add(item.lifo ? "1" : "");
-    command.add(item.optsMembers).add(item.repeatMembers);
     std::string idStart = jsonString("repeat:" + item.scheduler + ":");
     idStart.pop_back();
-    command.own(std::move(idStart)).add(item.data);
+    command.add(item.repeat).own(std::move(idStart));
+    item.next.appendTo(command, nowMs);
     const Reply reply = redis.run(command);
     return {static_cast<SchedulerResult::Code>(reply.at(0).integer()),
             std::string(reply.at(1).text())};

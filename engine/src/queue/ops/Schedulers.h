@@ -4,6 +4,7 @@
 #include <optional>
 #include <string>
 
+#include "queue/JobRecord.h"
 #include "queue/QueueContext.h"
 #include "redis/RedisClient.h"
 
@@ -12,16 +13,16 @@ namespace drover {
 /// A scheduler's job that was claimed, and what the next one gets of it.
 struct SchedulerItem {
     std::string scheduler;  ///< Id.
-    std::string takenId;
+    std::string claimedId;
     bool pattern = false;  ///< Its kind by its own opts.
     std::int64_t everyMs = 0;
     std::optional<std::int64_t> offsetMs;
     std::int64_t prevMillis = 0;
     std::optional<std::int64_t> nextByPatternMs;
-    int priority = 0;
-    bool lifo = false;
-    std::string optsMembers, repeatMembers;  ///< JSON members, each with a comma behind it.
-    std::string data;  ///< JSON; the next job's, if the scheduler's record has none.
+    std::string
+        repeat;  ///< JSON object with a member or more: opts.repeat of the next job, without offset.
+    /// The next job. The script gives it an id and times; name and data of the scheduler's record go before its own.
+    JobRecord next;
 };
 
 struct SchedulerResult {
