@@ -123,6 +123,7 @@ public:
             {{"job", "cancel"}, "job cancel needs ID"},
             {{"job", "cancel", "1", "2"}, "job cancel takes no 2"},
             {{"plugin", "new"}, "plugin new needs NAME"},
+            {{"token", "new"}, "token new needs NAME"},
             {{"job", "cancl", "1"}, "unknown command job cancl; did you mean job cancel?"},
             {{"run", "--confg", "x"}, "run: unknown option --confg; did you mean --config?"},
             {{"run", "--json"}, "run: unknown option --json"},

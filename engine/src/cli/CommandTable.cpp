@@ -12,6 +12,7 @@
     ROW(DbStatus)            \
     ROW(JobCancel)           \
     ROW(PluginNew)           \
+    ROW(TokenNew)            \
     ROW(Version)             \
     ROW(Help)
 
