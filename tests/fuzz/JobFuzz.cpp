@@ -15,17 +15,17 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
         static_cast<void>(JobOptions::parse(text));
     } catch (const Poco::Exception&) {
     }
-    HashFields fields;
+    JobHash hash;
     for (std::size_t from = 0; from < text.size();) {
         const std::size_t middle = std::min(text.find('\0', from), text.size());
         const std::size_t end =
             middle == text.size() ? middle : std::min(text.find('\0', middle + 1), text.size());
-        fields.emplace_back(text.substr(from, middle - from),
-                            middle == end ? "" : text.substr(middle + 1, end - middle - 1));
+        hash.set(text.substr(from, middle - from),
+                 middle == end ? "" : text.substr(middle + 1, end - middle - 1));
         from = end + 1;
     }
     try {
-        const Job job = parseJobHash("1", "bull:q", fields);
+        const Job job = parseJobHash("1", "bull:q", hash);
         FUZZ_REQUIRE(job.id == "1");
     } catch (const Poco::Exception&) {
     }

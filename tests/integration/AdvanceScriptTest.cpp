@@ -1,10 +1,12 @@
 #include <algorithm>
+#include <tuple>
 
 #include <cppunit/extensions/HelperMacros.h>
 
 #include "drover/Exceptions.h"
 #include "queue/ops/Add.h"
 #include "queue/ops/Advance.h"
+#include "queue/ops/Read.h"
 #include "support/Assert.h"
 #include "support/RedisFixture.h"
 
@@ -21,6 +23,7 @@ using Strings = std::vector<std::string>;
 class AdvanceScriptTest : public RedisFixture {
     CPPUNIT_TEST_SUITE(AdvanceScriptTest);
     CPPUNIT_TEST(aClaimLocksAndCounts);
+    CPPUNIT_TEST(aClaimCountsAsAReadOfTheJobDoes);
     CPPUNIT_TEST(aNamedWorkerIsStored);
     CPPUNIT_TEST(waitGoesBeforePrioritizedAndOldBeforeNew);
     CPPUNIT_TEST(theCounterOfPrioritizedEndsWithThem);
@@ -85,6 +88,23 @@ public:
         CPPUNIT_ASSERT_EQUAL(std::to_string(job.processedOnMs), hash(id)["processedOn"]);
         CPPUNIT_ASSERT_EQUAL(std::size_t{0}, hash(id).count("pb"));
         CPPUNIT_ASSERT_EQUAL(std::string("active 1 prev=waiting"), events().back());
+    }
+
+    void aClaimCountsAsAReadOfTheJobDoes() {
+        const std::tuple<const char*, const char*, int> cases[] = {
+            {"", "2", 2}, {"5", "2", 5}, {"x", "2", 0}, {"3", "", 3}, {"", "", 0}};
+        for (const auto& [oldest, newer, made] : cases) {
+            const std::string id = addJob();
+            redis({"HSET", keys().job(id), "attemptsMade", oldest, "atm", newer, "stc", ""});
+            redis({"HSET", keys().job(id), "ats", "1", "stalledCounter", "4"});
+            const Job read = ops::job(context(), client(), id).value();
+            const ClaimedJob job = claim(1).front();
+            CPPUNIT_ASSERT_EQUAL(made, read.attemptsMade);
+            CPPUNIT_ASSERT_EQUAL(made, job.attemptsMade);
+            CPPUNIT_ASSERT_EQUAL(read.attemptsStarted + 1, job.attemptsStarted);
+            CPPUNIT_ASSERT_EQUAL(4, read.stalledCounter);
+            CPPUNIT_ASSERT_EQUAL(4, job.stalledCount);
+        }
     }
 
     void aNamedWorkerIsStored() {

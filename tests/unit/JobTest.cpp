@@ -10,8 +10,8 @@
 
 using drover::test::assertContains;
 
-using drover::HashFields;
 using drover::Job;
+using drover::JobHash;
 using drover::JobOptions;
 using drover::JobView;
 using namespace std::string_literals;
@@ -226,7 +226,7 @@ private:
         return job;
     }
 
-    static HashFields storedFields() {
+    static JobHash storedFields() {
         return {{"name", "reserveEvent"},
                 {"data", "{\"userId\":\"u1\",\"eventId\":\"e1\"}"},
                 {"opts", "{\"removeOnFail\":true,\"attempts\":0,\"removeOnComplete\":true}"},
@@ -235,7 +235,7 @@ private:
                 {"priority", "0"}};
     }
 
-    static HashFields fullFields() {
+    static JobHash fullFields() {
         return {{"name", "n"},
                 {"data", "null"},
                 {"opts", "{}"},
@@ -261,9 +261,7 @@ private:
                 {"igdp", "1"}};
     }
 
-    static Job read(const HashFields& fields) {
-        return drover::parseJobHash("9", "bull:q", fields);
-    }
+    static Job read(const JobHash& hash) { return drover::parseJobHash("9", "bull:q", hash); }
 
     static void expectState(const char* name, drover::JobState state) {
         CPPUNIT_ASSERT_EQUAL(std::string(name), std::string(drover::toString(state)));

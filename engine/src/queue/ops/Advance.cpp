@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <limits>
 
-#include "core/NodeNumber.h"
+#include "core/JobHash.h"
 #include "drover/Exceptions.h"
 #include "queue/ScriptCall.h"
 
@@ -11,52 +11,13 @@ namespace drover {
 
 namespace {
 
-/// A counter of a job's hash as Node reads it. One more must still fit.
-int counterOf(std::string_view text) {
-    constexpr std::int64_t kMost = std::numeric_limits<int>::max() - 1;
-    return static_cast<int>(std::clamp(nodeLeadingInteger(text), -kMost, kMost));
+/// Bounds a counter so that one more fits.
+int countable(int count) {
+    return std::min(count, std::numeric_limits<int>::max() - 1);
 }
 
 /// Elements of the reply per claimed job.
 constexpr std::size_t kClaimWidth = 6;
-
-/// Fills in what a job has besides name, data, opts and timestamp.
-void readRest(ClaimedJob& job, const ReplyView& pairs) {
-    bool veryOldName = false;
-    for (std::size_t i = 0; i + 1 < pairs.size(); i += 2) {
-        const std::string_view field = pairs.at(i).text();
-        const std::string_view value = pairs.at(i + 1).text();
-        const auto integer = [value] { return counterOf(value); };
-        if (field == "delay") {
-            job.delayMs = nodeLeadingInteger(value);
-        } else if (field == "priority") {
-            job.priority = integer();
-        } else if (field == "ats") {
-            // The reply shows what stood before the script's own increment.
-            job.attemptsStarted = integer() + 1;
-        } else if (field == "atm") {
-            job.attemptsMade = veryOldName ? job.attemptsMade : integer();
-        } else if (field == "attemptsMade") {
-            // A very old field name, which readers prefer over `atm`.
-            job.attemptsMade = integer();
-            veryOldName = true;
-        } else if (field == "stc" || field == "stalledCounter") {
-            job.stalledCount = std::max(job.stalledCount, integer());
-        } else if (field == "defa") {
-            job.deferredFailure = std::string(value);
-        } else if (field == "parentKey") {
-            job.parentKey = value;
-        } else if (field == "rjk") {
-            job.scheduler = value;
-        } else if (field == "deid") {
-            job.deduplicationId = value;
-        } else if (field == "stacktrace") {
-            job.stacktrace = value;
-        } else if (field == "progress") {
-            job.progress = value;
-        }
-    }
-}
 
 /// Reads the job at that place of the reply. A name and options that are left out are those of `before`.
 ClaimedJob claimedJob(const ReplyView& jobs,
@@ -66,8 +27,12 @@ ClaimedJob claimedJob(const ReplyView& jobs,
                       const std::string& queue,
                       std::string_view idCounter,
                       std::int64_t nowMs) {
-    const auto textOr = [&jobs](std::size_t index, std::string_view absent) {
-        const std::string_view text = jobs.at(index).text();
+    JobHash hash;
+    ops::setFields(hash, jobs.at(at + 5));
+    const auto isAsBefore = [&](std::size_t index) {
+        return before != nullptr && jobs.at(index).isNil();
+    };
+    const auto textOr = [](std::string_view text, std::string_view absent) {
         return std::string(text.empty() ? absent : text);
     };
     ClaimedJob job;
@@ -75,14 +40,24 @@ ClaimedJob claimedJob(const ReplyView& jobs,
     job.queue = queue;
     job.token = token;
     job.idCounter = idCounter;
-    job.name = jobs.at(at + 1).isNil() && before != nullptr ? before->name
-                                                            : std::string(jobs.at(at + 1).text());
-    job.data = textOr(at + 2, "{}");
-    job.opts = jobs.at(at + 3).isNil() && before != nullptr ? before->opts : textOr(at + 3, "{}");
-    job.timestampMs = nodeLeadingInteger(jobs.at(at + 4).text());
+    job.name = isAsBefore(at + 1) ? before->name : std::string(jobs.at(at + 1).text());
+    job.data = textOr(jobs.at(at + 2).text(), "{}");
+    job.opts = isAsBefore(at + 3) ? before->opts : textOr(jobs.at(at + 3).text(), "{}");
+    hash.timestamp = jobs.at(at + 4).text();
+    job.timestampMs = hash.timestampMs();
     job.processedOnMs = nowMs;
-    job.attemptsStarted = 1;
-    readRest(job, jobs.at(at + 5));
+    job.delayMs = hash.delayMs();
+    job.priority = hash.priorityCount();
+    // The reply shows what stood before the script's own increment.
+    job.attemptsStarted = countable(hash.attemptsStarted()) + 1;
+    job.attemptsMade = countable(hash.attemptsMade());
+    job.stalledCount = hash.stalledCount();
+    job.progress = hash.progress;
+    job.stacktrace = hash.stacktrace;
+    job.parentKey = hash.parentKey;
+    job.scheduler = hash.scheduler;
+    job.deduplicationId = hash.deduplicationId;
+    job.deferredFailure = hash.deferredFailure;
     return job;
 }
 

@@ -28,7 +28,9 @@ std::optional<Job> job(const QueueContext& queue, RedisClient& redis, const std:
     if (reply.size() == 0) {
         return std::nullopt;
     }
-    return parseJobHash(id, queue.keys().qualifiedName(), pairsOf(reply));
+    JobHash hash;
+    setFields(hash, reply);
+    return parseJobHash(id, queue.keys().qualifiedName(), hash);
 }
 
 JobState state(const QueueContext& queue, RedisClient& redis, const std::string& id) {

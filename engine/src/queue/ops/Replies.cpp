@@ -46,4 +46,10 @@ std::vector<std::pair<std::string, std::string>> pairsOf(const ReplyView& reply)
     return pairs;
 }
 
+void setFields(JobHash& hash, const ReplyView& pairs) {
+    for (std::size_t i = 0; i + 1 < pairs.size(); i += 2) {
+        hash.set(pairs.at(i).text(), pairs.at(i + 1).text());
+    }
+}
+
 }  // namespace drover::ops

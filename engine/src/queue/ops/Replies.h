@@ -2,8 +2,10 @@
 
 #include <cstddef>
 #include <string>
+#include <utility>
 #include <vector>
 
+#include "core/JobHash.h"
 #include "redis/Reply.h"
 
 namespace drover {
@@ -30,6 +32,9 @@ namespace ops {
 
 /// Reads what HGETALL answers.
 [[nodiscard]] std::vector<std::pair<std::string, std::string>> pairsOf(const ReplyView& reply);
+
+/// Sets the fields of field, value, field, value, … The hash refers to the reply.
+void setFields(JobHash& hash, const ReplyView& pairs);
 
 }  // namespace ops
 
