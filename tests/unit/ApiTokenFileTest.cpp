@@ -54,6 +54,7 @@ class ApiTokenFileTest : public CppUnit::TestFixture {
     CPPUNIT_TEST(severalTokensAreValidAtOnce);
     CPPUNIT_TEST(anotherTextIsNotFound);
     CPPUNIT_TEST(aTokenThatPeopleCouldGuessIsNeverFound);
+    CPPUNIT_TEST(aTextLongerThanATokenIsNotHashed);
     CPPUNIT_TEST(remarksAndLineEndsDoNotCount);
     CPPUNIT_TEST(aMistakeIsReportedWithItsLine);
     CPPUNIT_TEST(aNameStandsOnce);
@@ -99,6 +100,14 @@ public:
             parseTokenFile(lineOf("a", tooShort) + "\n" + lineOf("b", longEnough), "tokens");
         CPPUNIT_ASSERT_EQUAL(std::string("(none)"), nameOf(table, tooShort));
         CPPUNIT_ASSERT_EQUAL(std::string("b"), nameOf(table, longEnough));
+    }
+
+    void aTextLongerThanATokenIsNotHashed() {
+        const std::string longest(TokenTable::kMostBytes, 'x');
+        const TokenTable table =
+            parseTokenFile(lineOf("a", longest) + "\n" + lineOf("b", longest + "x"), "tokens");
+        CPPUNIT_ASSERT_EQUAL(std::string("a"), nameOf(table, longest));
+        CPPUNIT_ASSERT_EQUAL(std::string("(none)"), nameOf(table, longest + "x"));
     }
 
     void remarksAndLineEndsDoNotCount() {

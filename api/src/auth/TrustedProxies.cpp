@@ -57,8 +57,7 @@ TrustedProxies::Network TrustedProxies::parseNetwork(std::string_view entry) {
 
 bool TrustedProxies::trusts(const Address& address) const {
     return std::any_of(networks_.begin(), networks_.end(), [&address](const Network& network) {
-        return network.address.isV4() == address.isV4() &&
-               address.network(network.bits) == network.address;
+        return address.network(network.bits) == network.address;
     });
 }
 
