@@ -50,7 +50,7 @@ COPY conf /etc/drover
 COPY schema /opt/drover/share/schema
 ENV PATH=/opt/drover/bin:/usr/local/bin:/usr/bin:/bin
 ENV DROVER_PLUGINS_DIR=/opt/drover/lib/drover/plugins
-# A fixed name, so that the health check below finds the process without asking.
+# A fixed name, so that the health check below finds the process by itself.
 ENV DROVER_CONTROL_SOCKET=/run/drover/control.sock
 USER drover
 WORKDIR /opt/drover/share

@@ -51,7 +51,7 @@ rows() {
   done
 }
 # Prints the commands that the application's processes sent to Redis since the last call of this function; those of scripts
-# are indented. Left out: connecting, and the text of a script that the server did not know yet (NOSCRIPT, then EVAL).
+# are indented. Left out: connecting, and the text of a script that the server did not have yet (NOSCRIPT, then EVAL).
 # Shortened: "bull:reservation-queue:" to "…:", hashes of scripts, the random part of lock tokens.
 seen=0
 commands() {

@@ -23,13 +23,13 @@ cmd_faults() {
       --rewinds) rewinds=${2:?--rewinds needs a number} && shift 2 ;;
       --rounds) rounds=${2:?--rounds needs a number} && shift 2 ;;
       --seed) seed=(--seed "${2:?--seed needs a number}") && shift 2 ;;
-      -*) die "./dev faults knows --kills, --rewinds, --rounds, --seed and names of faults, not '$1'" ;;
+      -*) die "./dev faults has --kills, --rewinds, --rounds, --seed and names of faults, not '$1'" ;;
       *) names+=("$1") && shift ;;
     esac
   done
   install "${build_packages[@]}" "${server_packages[@]}" "${test_packages[@]}"
   build dev
-  # A round ends with the checker: about a hundred kills each, unless told otherwise.
+  # A round ends with the checker: about a hundred kills each by default.
   local storm=(storm --results "$results" --kills "$kills" --rewinds "$rewinds" --rounds "${rounds:-$((kills / 100 + 1))}" "${seed[@]}")
   # The command that the document names, with its counts.
   local whole=(--command "./dev faults --kills $kills --rewinds $rewinds")

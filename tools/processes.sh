@@ -59,7 +59,7 @@ stop() {
   for name in "$@"; do
     if ! gone_by "$deadline" "$name" && pid=$(pid_of "$name"); then
       note "$name (pid $pid) did not stop in time; ending it"
-      # QUIT is PostgreSQL's immediate shutdown, which takes its children along.
+      # QUIT is PostgreSQL's immediate shutdown, which ends its children as well.
       if [[ $name == postgres ]]; then kill -s QUIT "$pid"; else kill -s KILL "$pid"; fi
       gone_by $((SECONDS + 5)) "$name" || note "$name (pid $pid) is still there"
     fi

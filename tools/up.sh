@@ -26,7 +26,7 @@ cmd_up() {
       --port) wanted_port=${2:?--port needs a number} && shift 2 ;;
       --consumers) consumers=${2:?--consumers needs a number} && shift 2 ;;
       --watch) watch=1 && shift ;;
-      *) die "./dev up knows --port, --consumers and --watch, not '$1'" ;;
+      *) die "./dev up has --port, --consumers and --watch, not '$1'" ;;
     esac
   done
   [[ $wanted_port =~ ^[1-9][0-9]{0,4}$ && $wanted_port -le 65535 ]] || die "--port $wanted_port: a port is 1 to 65535"

@@ -38,7 +38,7 @@ endfunction()
 function(drover_add_plugin name)
   _drover_add_module(${name} ${ARGN})
   target_link_libraries(${name} PRIVATE drover::sdk)
-  # Hidden visibility leaves the templates of the standard library exported: the linker keeps them in as well.
+  # Hidden visibility leaves the templates of the standard library exported: the linker makes them local as well.
   set(map ${CMAKE_CURRENT_BINARY_DIR}/${name}.map)
   file(CONFIGURE OUTPUT ${map} CONTENT "{ global: drover_plugin; local: *; };\n")
   target_link_options(${name} PRIVATE -Wl,--version-script=${map})

@@ -1,4 +1,4 @@
-# What `cmake --install` gives: the binary, the engine's library, headers for authors of plugins, the CMake package, the
+# `cmake --install` gives the binary, the engine's library, headers for authors of plugins, the CMake package, the
 # pkg-config file and examples of configuration; drover_add_plugin() installs the shipped plugins. No path in it is
 # absolute: the tree works wherever it is moved to.
 include(CMakePackageConfigHelpers)

@@ -1,4 +1,5 @@
-# What every target of this project is compiled with, as functions on a target: no directory-wide settings.
+# Sets the options that every target of this project is compiled with, by functions on a target: no directory-wide
+# settings.
 
 # drover_target(TARGET): warnings, language level, sanitizers.
 function(drover_target target)

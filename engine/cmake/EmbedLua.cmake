@@ -10,7 +10,7 @@ cmake_minimum_required(VERSION 3.22)
 file(GLOB scripts ${DIR}/*.lua)
 list(SORT scripts)
 
-# A bracket or semicolon in the text would be taken for CMake list syntax: they travel under other characters.
+# CMake would read a bracket or semicolon in the text as list syntax: they travel under other characters.
 function(protect_read path result)
   file(READ ${path} text)
   string(REPLACE "[" "<:SQ_OPEN:>" text "${text}")

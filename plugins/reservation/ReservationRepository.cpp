@@ -42,8 +42,8 @@ const Statement kOtherOutcomes{"reservation_other_outcomes",
                                "SELECT count(*) FROM reservation_outcomes"
                                " WHERE queue = $1 AND job_id = $2 AND job_timestamp_ms <> $3"};
 
-// Times leave as milliseconds (docs/pitfalls.md#p11): microseconds do not fit a bigint for every year that PostgreSQL knows.
-// extract() is exact, a numeric.
+// Times leave as milliseconds (docs/pitfalls.md#p11): microseconds do not fit a bigint for every year that PostgreSQL
+// has. extract() is exact, a numeric.
 const Statement kReservation{
     "reservation_live",
     "SELECT id, user_id, status, CASE WHEN isfinite(reserved_at)"
@@ -84,7 +84,7 @@ bool isRepeatable(const store::SqlError& error) {
            error.constraint() == "reservation_outcomes_pkey";
 }
 
-/// Returns the cure for a complaint of the server, where it is known.
+/// Returns the cure for an error of the server; empty: none is known.
 std::string cureOf(const store::SqlError& error) {
     if (error.errorClass() == store::ErrorClass::Schema) {
         return "; is the schema there (drover db migrate)?";

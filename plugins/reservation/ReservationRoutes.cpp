@@ -183,7 +183,7 @@ const char* const kRequestSchema =
     R"("timestamp":{"type":"integer","format":"int64","nullable":true,"description":"When it was added, epoch ms"},)"
     R"("newestOf":{"type":"integer","format":"int64","nullable":true,"description":)"
     R"("How many requests have had this id; more than 1 after Redis was restored from an older copy. )"
-    R"(This is the newest. null: asked for by its timestamp, or not known"}},)"
+    R"(This is the newest. null: the request has a timestamp, or the number is unknown"}},)"
     R"("required":["jobId","state","reason","reservationId","timestamp","newestOf"]})";
 const char* const kErrorSchema =
     R"({"type":"object","properties":{"message":{},"error":{"type":"string"},"statusCode":{"type":"integer"}},)"
@@ -407,7 +407,7 @@ std::vector<Route> ReservationRoutes::routes() {
         route.source = settings_.source;
         route.parameters = std::move(parameters);
         route.responses = std::move(responses);
-        route.responses.push_back(failure(400, "A value is not of the form asked for"));
+        route.responses.push_back(failure(400, "A value has not the form of its parameter"));
         route.responses.push_back(
             failure(503, "The database is away; try again after Retry-After"));
         route.handler = [this, member](const Request& request) { return (this->*member)(request); };

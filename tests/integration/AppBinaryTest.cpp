@@ -540,7 +540,7 @@ public:
                                                     "--set",
                                                     name})));
         assertContains(client_.out(),
-                       "job " + id + " of bull:" + queue.name() + ": is asked to be");
+                       "job " + id + " of bull:" + queue.name() + ": is requested to end");
         waitUntil([&] { return queue.state(id) == drover::JobState::Failed; });
         CPPUNIT_ASSERT_EQUAL(std::string("cancelled (cancelled: a typing error)"),
                              *queue.job(id)->failedReason);

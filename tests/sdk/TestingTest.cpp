@@ -450,7 +450,7 @@ public:
         CPPUNIT_ASSERT_EQUAL(std::string("the plugin obedient has no handler oeby"),
                              refusalOf([&] { static_cast<void>(plugin.create("oeby")); }));
         CPPUNIT_ASSERT_EQUAL(
-            std::string("this is no descriptor of the plugin ABI that Testing.h knows"),
+            std::string("this is not a descriptor of the plugin ABI of this Testing.h"),
             refusalOf([] { const Plugin none(nullptr); }));
     }
 

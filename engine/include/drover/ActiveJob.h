@@ -16,18 +16,18 @@
 
 namespace drover {
 
-/// The engine does not hold this job any more (its lock was lost, or it was removed): whatever is returned for it is
-/// discarded. Let it fly.
+/// The engine does not hold this job any more (its lock was lost, or it was removed): its outcome is discarded.
+/// Handlers need not catch it.
 class JobLost : public std::runtime_error {
 public:
     using std::runtime_error::runtime_error;
 };
 
-/// Why a job should stop. The numbers are the ABI's.
+/// The reason why a job should stop. The numbers are the ABI's.
 enum class CancelCause { None = 0, Lost = 1, Timeout = 2, Remote = 3, Shutdown = 4 };
 
 /// The log of the process, one line per call, under the plugin's name.
-/// Threads: may be used from any thread at any time. No line is an error; nothing is thrown.
+/// Threads: may be used from any thread at any time. Never throws: a line that cannot be written is lost.
 class EngineLog {
 public:
     EngineLog(const drover_host_api* host, const char* plugin) noexcept
@@ -226,7 +226,7 @@ public:
     [[nodiscard]] EngineLog log() const noexcept { return {host_, plugin_}; }
 
 private:
-    /// Takes the answer of a host call; an allocation failure waits here until the call is back in C++.
+    /// Receives the answer of a host call; an allocation failure waits here until the call is back in C++.
     class Received {
     public:
         static void take(void* context, drover_bytes bytes) noexcept {

@@ -60,8 +60,8 @@ public:
 class BatchHandler : public HandlerBase {
 public:
     /// A job left without an outcome is handed back to its queue. Throwing drover::Unavailable hands back all that have
-    /// none. Anything else thrown is the fault of one of those that have none: they are run again in halves until it is
-    /// found, so an effect must be undone (or not yet done) when process() throws.
+    /// none. Any other exception is the fault of one job without outcome: those jobs are run again in halves until it
+    /// is found. So an effect must be undone (or not yet done) when process() throws.
     virtual void process(std::span<ActiveJob> jobs) = 0;
 };
 

@@ -54,7 +54,7 @@ struct DROVER_API JobOptions {
 
     /// Reads stored options, in which BullMQ's workers accept any type of JSON: a member of another type counts as they count
     /// it (`attempts` "3" as 3, `removeOnComplete` "false" as true), and one without a meaning for them counts as
-    /// absent. `extra` keeps the text of such a member, and both forms show it. docs/job-options.md has the table.
+    /// absent. `extra` has the text of such a member, and both forms show it. docs/job-options.md has the table.
     /// Throws Poco::InvalidArgumentException only if `json` is not JSON.
     static JobOptions parseStored(std::string_view json);
 

@@ -23,7 +23,7 @@
 ///     }
 ///
 /// No text harms the process (docs/pitfalls.md#j1, docs/pitfalls.md#j2): nesting costs a bit of heap per level and no
-/// stack, the whole length is checked (a NUL byte ends nothing), and numbers stay the text that they are until their
+/// stack. The whole length is checked (a NUL byte ends nothing). Numbers stay the text that they are until their
 /// value is read.
 /// Threads: everything here may be called from any thread.
 namespace drover {
@@ -609,7 +609,7 @@ public:
         });
         return found;
     }
-    /// The same, null if there is no such member.
+    /// As member(), with null in place of a missing member.
     [[nodiscard]] JsonView operator[](std::string_view wanted) const {
         return member(wanted).value_or(JsonView());
     }
@@ -659,7 +659,7 @@ private:
         }
     }
 
-    /// The value at `at`, which is left behind it. The text was checked, so nothing is checked here.
+    /// The value at `at`, which is left behind it. The text has been checked already.
     [[nodiscard]] std::string_view valueAt(std::size_t& at) const {
         const std::size_t begin = at;
         std::size_t depth = 0;

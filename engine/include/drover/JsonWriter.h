@@ -14,7 +14,7 @@ namespace drover {
 /// Writes one JSON value, member by member.
 ///
 /// Commas are placed by the writer. Text that is not UTF-8 is repaired, so that the result is JSON whatever the input was.
-/// The caller keeps the grammar: a key() before each member's value, an end for each begin.
+/// The caller follows the grammar: a key() before each member's value, an end for each begin.
 /// Threads: one at a time.
 class JsonWriter {
 public:

@@ -9,9 +9,9 @@
 
 #include "drover/Json.h"
 
-/// Numbers of other clients, read as JavaScript reads them. Options from environment variables are text, others come from forms
-/// and configuration files: BullMQ's worker compares and calculates with whatever is there, so the engine does the same.
-/// Threads: everything here may be called from any thread.
+/// Numbers of other clients, read as JavaScript reads them. Options from environment variables, forms and
+/// configuration files are often text. BullMQ's worker compares and calculates with the stored value, whatever its
+/// type, and so does the engine. Threads: everything here may be called from any thread.
 namespace drover {
 
 namespace detail {
@@ -20,7 +20,7 @@ inline bool isNodeDigit(char c) {
     return c >= '0' && c <= '9';
 }
 
-/// What String.prototype.trim takes off: ASCII blanks and the Unicode ones.
+/// The characters that String.prototype.trim removes: ASCII blanks and the Unicode ones.
 inline std::string_view nodeTrimmed(std::string_view text) {
     constexpr std::array<std::string_view, 25> kBlanks = {" ",
                                                           "\t",

@@ -60,8 +60,8 @@ struct Outcome {
             .ms = duration_cast<milliseconds>(until.time_since_epoch()).count()};
 }
 
-/// As delayed(), for a job that infrastructure refuses through no fault of the job while it serves others, such as a row that a
-/// constraint of the database forbids. `drover health` counts such jobs and shows the last reason.
+/// As delayed(), for a job that infrastructure refuses, through no fault of the job, while it serves other jobs, such
+/// as a row that a constraint of the database forbids. `drover health` counts such jobs and shows the last reason.
 [[nodiscard]] inline Outcome putOff(std::chrono::system_clock::time_point until,
                                     std::string_view reason) {
     Outcome outcome = delayed(until);

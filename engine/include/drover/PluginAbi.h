@@ -1,6 +1,7 @@
 /*
- * The binary interface between the drover engine and a handler plugin. Plain C: a plugin built by another compiler, or
- * against an older minor version, keeps working. C++ authors use Handler.h, which is made of nothing but this file.
+ * The binary interface between the drover engine and a handler plugin. Plain C: a plugin built by another compiler,
+ * or against an older minor version, works as well. C++ authors use Handler.h, which is made of nothing but this
+ * file.
  *
  * A plugin is a shared object that exports one function, `drover_plugin`. It returns a descriptor that lives as long as
  * the process: a plugin is never unloaded.
@@ -109,7 +110,7 @@ typedef struct drover_host_api {
      * `trace`: one line per nested exception, may be empty. `unrecoverable` != 0: no attempt will help. */
     int32_t (*fail)(
         drover_call*, uint32_t job, drover_bytes reason, drover_bytes trace, int32_t unrecoverable);
-    /* Infrastructure's fault: handed back, costs no attempt; the handler's breaker opens for at least retry_after_ms
+    /* The fault of infrastructure: handed back, costs no attempt; the handler's breaker opens for at least retry_after_ms
      * (0: the engine's own backoff). */
     int32_t (*unavailable)(drover_call*, uint32_t job, drover_bytes reason, int64_t retry_after_ms);
     /* Back to the delayed set until an epoch time in ms; no attempt is counted. */
@@ -160,7 +161,7 @@ typedef struct drover_host_api {
     /* Hands the words of the person or program that cancelled the job to the sink: UTF-8, empty if the job is not
      * cancelled, or was cancelled without words. */
     int32_t (*cancel_reason)(drover_call*, uint32_t job, drover_sink, void* context);
-    /* As move_to_delayed, for a job that infrastructure refuses through no fault of the job while it serves others.
+    /* As move_to_delayed, for a job that infrastructure refuses, through no fault of the job, while it serves other jobs.
      * Health counts such jobs and shows the last reason; without a reason it is move_to_delayed. */
     int32_t (*put_off)(drover_call*, uint32_t job, int64_t until_ms, drover_bytes reason);
 } drover_host_api;
@@ -219,8 +220,8 @@ typedef struct drover_handler {
     void (*destroy)(void* instance);
     /* Runs n >= 1 jobs, n <= batch_max; every job gets an outcome by a host function before it returns. */
     void (*process)(void* instance, drover_call*, const drover_job* const* jobs, uint32_t n);
-    /* Optional (NULL: none). Asked before a job is failed for stalling too often: its effect may be there already. Sets
-     * an outcome if it knows one and leaves the job alone if not. */
+    /* Optional (NULL: none). Called before a job is failed for stalling too often: its effect may be there already. Sets
+     * an outcome, or leaves the job alone if the effect is unknown. */
     void (*outcome_of)(void* instance, drover_call*, const drover_job*);
     /* Optional. The handler's own backoff, for jobs whose backoff type is not built in: ms to wait after
      * `attempts_made` failed attempts (counted from 1), 0 retries at once, -1 fails for good. */

@@ -193,7 +193,7 @@ private:
     drover_plugin_descriptor descriptor_{};
 };
 
-/// Tells the engine why it was refused: the exception being handled.
+/// Reports the exception being handled to the engine, as the reason of a refusal.
 inline void refuseWithCurrent(drover_sink error, void* context) noexcept {
     try {
         const std::string trace = describeCurrent().trace;
@@ -275,7 +275,7 @@ public:
             // The job's outcome cannot be looked up now: it is handed back and decided again.
             makeUnavailable(self.jobs_, error);
         } catch (...) {
-            self.complain("outcomeOf");  // Then nothing is known.
+            self.complain("outcomeOf");  // The effect stays unknown.
         }
     }
 
@@ -322,7 +322,7 @@ private:
         }
     }
 
-    /// Fills jobs_; the memory is kept, so that a batch allocates only when it is the largest so far.
+    /// Fills jobs_, whose memory stays: a batch allocates only when it is the largest so far.
     void wrap(drover_call* call, const drover_job* const* jobs, std::uint32_t n) {
         if (n > capacity_) {
             decided_ = std::make_unique<std::atomic<bool>[]>(n);
@@ -372,7 +372,7 @@ drover_handler functionsOf() noexcept {
     return out;
 }
 
-/// Builds the descriptor on the first call; NULL if there is no memory for it.
+/// Builds the descriptor on the first call; NULL without memory for it.
 template <typename Make>
 const drover_plugin_descriptor* describePlugin(Make make) noexcept {
     try {

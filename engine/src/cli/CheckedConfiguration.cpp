@@ -11,7 +11,7 @@ std::vector<std::string> declareLoaded(Configuration& config, PluginCatalog& plu
     try {
         names = config.list("plugins.load");
     } catch (const ConfigException&) {
-        // Settings::check() reports it with the other values.
+        // Settings::check() reports it with all other values.
         return problems;
     }
     for (const std::string& name : names) {

@@ -45,7 +45,7 @@ public:
     [[nodiscard]] const CommandWords& words() const { return words_; }
     [[nodiscard]] const std::string& name() const { return words_.name; }
 
-    /// Runs the command and returns how the process ends. Whatever it throws becomes one message and an exit code, see
+    /// Runs the command and returns how the process ends. An exception becomes one message and an exit code, see
     /// runCommand().
     [[nodiscard]] virtual ExitCode run(const Invocation& call) const = 0;
 

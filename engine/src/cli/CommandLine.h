@@ -12,7 +12,7 @@ namespace drover::cli {
 class Command;
 class CommandTable;
 
-/// The command line is wrong; the message says how and names the nearest command or option. Exit 64.
+/// The command line is wrong. The message has the mistake and the nearest command or option. Exit 64.
 class UsageException : public Exception {
 public:
     using Exception::Exception;
@@ -27,7 +27,7 @@ public:
 
     /// Returns the command; nullptr: none was given, only --help.
     [[nodiscard]] const Command* command() const { return command_; }
-    /// Returns true if the command's help is wanted in place of the command.
+    /// Returns true if the command's help takes the place of the command: --help was given.
     [[nodiscard]] bool wantsHelp() const { return has(options::kHelp); }
     /// Returns the words after the command: `42` of `job cancel 42`.
     [[nodiscard]] const std::vector<std::string>& arguments() const { return arguments_; }

@@ -12,7 +12,7 @@ class Output {
 public:
     Output(std::ostream& stream, bool json) : stream_(stream), json_(json) {}
 
-    /// Calls `json` with a JsonWriter, or `text` with the stream; the other one is not called.
+    /// Calls `json` with a JsonWriter, or `text` with the stream, never both.
     template <typename Json, typename Text>
     void print(Json&& json, Text&& text) {
         if (json_) {

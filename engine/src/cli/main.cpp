@@ -56,7 +56,7 @@ int main(int argc, char** argv) {
     const auto code = drover::cli::runCommand(
         {argv + 1, argv + argc}, drover::ConfigSources::processEnvironment(), std::cout, errors);
     if (const std::string text = errors.str(); !text.empty()) {
-        // Its destructor waits a second at most: a reader that does not read must not keep a process from ending.
+        // Its destructor waits a second at most: a reader that does not read must not prevent the end of a process.
         drover::LogWriter(STDERR_FILENO, {}).push(text);
     }
     return static_cast<int>(code);

@@ -135,8 +135,8 @@ std::vector<std::string> ConfigEnvironment::misspelt(const std::vector<std::stri
         if (variable.compare(0, kOwnPrefix.size(), kOwnPrefix) != 0 || names.count(variable) != 0) {
             continue;
         }
-        // Not an error: schedulers set such variables too (DROVER_SERVICE_HOST), and other roles have keys that this one
-        // does not know. Only a probable typing error is worth a line.
+        // Not an error: schedulers set such variables too (DROVER_SERVICE_HOST), and other roles have keys that this
+        // one does not have. Only a probable typing error is worth a line.
         const auto like = mostSimilar(variable, candidates);
         if (like && editDistance(variable, *like) <= 2) {
             sentences.push_back(value.origin + ": is not a key; did you mean " + *like + "?");

@@ -13,8 +13,8 @@ namespace drover {
 /// The variables of a process, as values of configuration keys. A value: copyable, no I/O.
 ///
 /// A key's variable is DROVER_ and the key in upper case, other characters as `_`; it wins over the names of older
-/// deployments (REDIS_HOST ...). Keys of tables (api.route.*) have no variables. Variables of keys that this process does
-/// not know are ignored, since one environment often serves several roles.
+/// deployments (REDIS_HOST ...). Keys of tables (api.route.*) have no variables. Variables of keys that this process
+/// does not have are ignored, since one environment often serves several roles.
 class ConfigEnvironment {
 public:
     /// Returns DROVER_REDIS_HOST for redis.host.

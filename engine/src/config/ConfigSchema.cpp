@@ -173,7 +173,7 @@ std::vector<KeySpec> engineKeys() {
             0,
             1048576,
             "With isolation = process: how much a handler's process may allocate; 0: no limit. "
-            "An empty one takes 9.")),
+            "An empty process uses 9.")),
         reloadable(integer(
             "plugin.<name>.hardTimeoutMs",
             0,

@@ -10,7 +10,7 @@ namespace drover {
 
 enum class KeyType { Text, Integer, Double, Boolean, Choice, List };
 
-/// One configuration key, or a family of keys, with all that Drover knows of it.
+/// One configuration key, or a family of keys, with everything about it.
 ///
 /// The only source for checking values, refusing unknown keys, `drover config show` and the reference in conf/.
 /// A segment in angle brackets stands for any name without dots: "queue.<alias>.concurrency".
@@ -39,16 +39,16 @@ private:
     [[nodiscard]] bool isOfType(const std::string& value) const;
 };
 
-/// The keys that a process knows: the engine's, and those of plugins as they are declared.
+/// The keys of a process: the engine's, and those of plugins as they are declared.
 /// A value; const methods may be called from any thread.
 class ConfigSchema {
 public:
     /// Has the engine's own keys.
     ConfigSchema();
 
-    /// Adds a plugin's key. A key that exists already (a shared one) stays, and becomes required if `spec` says so.
+    /// Adds a plugin's key. A key that exists already (a shared one) stays, and becomes required if `spec` is.
     void add(const KeySpec& spec);
-    /// Opens a table: every key below "<prefix>." is known, and is Text.
+    /// Opens a table: every key below "<prefix>." is accepted, and is Text.
     void addTable(const std::string& prefix);
 
     /// Returns nullptr for an unknown key. Keys of tables have no spec.

@@ -28,8 +28,9 @@ struct ConfigSources {
 
 /// The values that the sources give, each with its origin, and the texts that they were read from.
 ///
-/// A value that knows nothing of keys, but for those that a file beside a plugin may set. A file that cannot be read is a
-/// problem like others, never an exception. A file that can be read only once, such as a pipe, keeps its first text.
+/// A value without rules about keys, but for those that a file beside a plugin may set. A file that cannot be read is
+/// one of the problems, never an exception. A file that can be read only once, such as a pipe, retains its first
+/// text.
 class ConfigLayers {
 public:
     explicit ConfigLayers(ConfigSources sources) : ConfigLayers(std::move(sources), {}) {}
@@ -37,7 +38,7 @@ public:
     [[nodiscard]] ConfigLayers reread() const;
 
     /// Reads the file beside a plugin, if there is one. It may set what belongs to the plugin (its own keys, queues,
-    /// routes). Unless `trustEverybody`, others than root and the user of the process must not be able to write it.
+    /// routes). Unless `trustEverybody`, only root and the user of the process may be able to write it.
     void readBeside(const std::string& plugin, const std::string& path, bool trustEverybody);
     /// Applies the text that the file had when it was read, if it was.
     void repeatBeside(const std::string& plugin, const std::string& path);

@@ -20,7 +20,7 @@ namespace drover {
 /// The strongest first: values that wait for a restart, --set, environment, files, files beside plugins, defaults. The
 /// suggestions of a loaded plugin for its queues lie between `queue.<alias>.*` and `worker.defaults.*`.
 ///
-/// Life: constructed from its sources (never throws: a file that cannot be read is a problem like others), completed by
+/// Life: constructed from its sources (never throws: a file that cannot be read is one of the problems), completed by
 /// declare() for each plugin, checked by ConfigurationCheck, and read from then on.
 /// Threads: const methods may be called from any thread once every plugin is declared.
 class Configuration {
@@ -33,7 +33,7 @@ public:
 
     explicit Configuration(const ConfigSources& sources);
 
-    /// Makes a plugin's keys known. If it is loaded, its required keys must be there, its suggestions count, and
+    /// Adds a plugin's keys. If it is loaded, its required keys must be there, its suggestions count, and
     /// `<plugin>.properties` beside its file is read.
     void declare(const PluginDeclaration& plugin, bool loaded = true);
     /// Returns the same values with this declaration in place of the plugin's earlier one, and its file read anew; no other
@@ -41,16 +41,16 @@ public:
     [[nodiscard]] Configuration with(const PluginDeclaration& plugin) const;
     /// Returns the same values without what a plugin brought. No file is read.
     [[nodiscard]] Configuration without(const std::string& plugin) const;
-    /// Reads all sources again, with the same declarations, and returns what they say, whether or not it needs a restart.
-    /// Only plugins.dir stays, since plugins do.
+    /// Reads all sources again, with the same declarations, and returns the values there, whether or not they need a
+    /// restart. Only plugins.dir stays, since plugins do.
     [[nodiscard]] Configuration reread() const;
     /// Leaves the values of `inForce` in place for keys that need a restart. See RestartKeys.
     void deferToRestart(const Configuration& inForce, const std::string& loaded = "");
     /// Returns the keys whose values wait for a restart.
     [[nodiscard]] const DeferredValues& deferred() const { return deferred_; }
 
-    /// Returns the value in force; std::nullopt if no source gives one and there is no default. Throws
-    /// Poco::NotFoundException for a key that is not known.
+    /// Returns the value in force; std::nullopt without a source and a default. Throws Poco::NotFoundException for an
+    /// unknown key.
     [[nodiscard]] std::optional<ConfigValue> find(const std::string& key) const;
     /// Throw Poco::NotFoundException for an unknown key or one without value, ConfigException for a value of another type.
     [[nodiscard]] std::string text(const std::string& key) const;

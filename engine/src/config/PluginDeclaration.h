@@ -41,7 +41,7 @@ struct PluginDeclaration {
 class PluginCatalog {
 public:
     virtual ~PluginCatalog() = default;
-    /// Throws PluginException if there is no such plugin or it is refused.
+    /// Throws PluginException if the plugin is missing or refused.
     [[nodiscard]] virtual PluginDeclaration declaration(const std::string& name) = 0;
 };
 

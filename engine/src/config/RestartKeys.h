@@ -18,8 +18,8 @@ using DeferredValues = std::map<std::string, DeferredValue>;
 
 /// The rule for changes that wait for a restart: which keys of a fresh configuration stay at the values in force.
 ///
-/// Those are the keys that HUP does not reload and that both configurations know, of queues whose alias both have. The
-/// references must outlive it.
+/// Those are the keys that HUP does not reload and that both configurations have, of queues whose alias both have.
+/// The references must outlive it.
 class RestartKeys {
 public:
     /// `loaded`: a plugin that comes with `fresh`; empty: none. Its own keys do not wait, and neither do suggestions and

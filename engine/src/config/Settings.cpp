@@ -101,7 +101,7 @@ std::string controlSocketNote(const Settings& settings,
     std::string passed;
     for (const std::string& folder : runtimeFolders(environment)) {
         if (settings.controlSocket.rfind(folder + "/", 0) == 0) {
-            // Most machines have no /run/drover, and nothing is amiss then.
+            // Most machines have no /run/drover; that is in order.
             return passed.empty() ? ""
                                   : "the control socket is in " + folder + ": " + passed +
                                         " cannot be written to";
@@ -110,8 +110,8 @@ std::string controlSocketNote(const Settings& settings,
             passed += (passed.empty() ? "" : ", ") + folder;
         }
     }
-    return "there is no control socket, so that drover health and others cannot ask this "
-           "process: " +
+    return "there is no control socket, so that drover health and other commands do not reach "
+           "this process: " +
            passed + " cannot be written to; set control.socket to a path in a folder that user " +
            std::to_string(geteuid()) + " may write to, or to off";
 }

@@ -12,8 +12,8 @@ namespace drover {
 /// Answers requests on the control socket of a process: commands by name.
 ///
 /// Request: {"command": string, …}. Answer: {"ok": true, "result": any} or {"ok": false, "error": string}.
-/// Threads: add() and answer() may be called from any thread. A command runs on the thread of the socket and keeps other
-/// clients waiting: it must answer within milliseconds.
+/// Threads: add() and answer() may be called from any thread. A command runs on the thread of the socket, for which
+/// other clients wait: it must answer within milliseconds.
 class ControlCommands {
 public:
     /// Gets the whole request and returns its result as JSON text. An exception becomes the error of the answer.

@@ -10,7 +10,7 @@ namespace drover {
 /// Listens on a Unix socket at a path, for its owner alone (mode 0600). The destructor removes the socket, unless another
 /// one has taken its place.
 ///
-/// Replaces a socket that a dead process left. A lock on the folder keeps two processes from replacing it at once.
+/// Replaces a socket that a dead process left. A lock on the folder prevents that two processes replace it at once.
 class ListeningUnixSocket {
 public:
     /// Throws ConfigException if the path has more than 107 bytes (docs/pitfalls.md#u6), the path is not a socket of

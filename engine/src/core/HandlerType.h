@@ -15,7 +15,7 @@
 
 namespace drover {
 
-/// Why a job's cancel token is set; the numbers are the plugin ABI's.
+/// The reason why a job's cancel token is set; the numbers are the plugin ABI's.
 enum class CancelReason { None = 0, Lost = 1, Timeout = 2, Remote = 3, Shutdown = 4 };
 
 /// The answer of a host call; the numbers are the plugin ABI's (DROVER_OK, DROVER_E_*).

@@ -143,7 +143,7 @@ std::string keyOf(const Route& route) {
         refuse(route, "has no handler");
     }
     if (route.auth != Route::Auth::None) {
-        // A service that was built with newer headers may ask for it. Without a check it would be open to all.
+        // A service that was built with newer headers may set it. Without a check it would be open to all.
         refuse(route,
                "asks for auth " + std::to_string(static_cast<int>(route.auth)) +
                    ", which no HTTP front of this version can check");

@@ -29,7 +29,7 @@ private:
     explicit TimeZone(std::int64_t fixedOffset) : fixedOffset_(fixedOffset) {}
 
     const date::time_zone* zone_ = nullptr;  ///< The database's, for as long as the process lives.
-    std::int64_t fixedOffset_ = 0;           ///< Seconds; counts if there is no zone.
+    std::int64_t fixedOffset_ = 0;           ///< Seconds; counts without a zone.
 };
 
 }  // namespace drover

@@ -65,7 +65,7 @@ struct Consumers::Next {
     std::vector<std::pair<Worker*, Worker::Change>> changes;
     std::vector<std::unique_ptr<Worker>> added;
     std::vector<std::pair<QueueSettings, QueueSettings>>
-        returned;  ///< Present and wanted ones of queues that come back.
+        returned;  ///< The present and the wanted ones, for each queue that comes back.
 };
 
 Component::Change Consumers::prepareHandlers(const HandlerRegistry& registry,

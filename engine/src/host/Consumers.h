@@ -25,8 +25,8 @@ public:
     explicit Consumers(RedisOptions redis);
 
     /// Makes ready for the handlers of `registry`, with the settings of `config`: all of them, or none if one refuses.
-    /// Called by HandlerPlugins, which knows the handlers; prepare() alone changes nothing. Before start() no instances are
-    /// made yet. Throws PluginException.
+    /// Called by HandlerPlugins, which has the handlers; prepare() alone changes nothing. Before start() no instances
+    /// are made yet. Throws PluginException.
     [[nodiscard]] Change prepareHandlers(const HandlerRegistry& registry,
                                          const Configuration& config);
     /// Returns the handlers in force.

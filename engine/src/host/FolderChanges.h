@@ -35,14 +35,14 @@ public:
 
 private:
     struct Known {
-        FileIdentity identity;    ///< Of the file at the last look,
+        FileIdentity identity;    ///< The file at the last look,
         FileIdentity properties;  ///< and of the .properties beside it.
         bool refused = false;
     };
 
     PluginFolder folder_;
     const std::function<bool(const std::string& name)> wanted_;
-    std::string error_;  ///< Of the last look.
+    std::string error_;  ///< From the last look; empty: none.
     std::map<std::string, Known> known_;
 };
 

@@ -12,7 +12,7 @@
 
 namespace drover {
 
-/// Opens changed plugin files and starts the next generation of the plugin, which takes no jobs yet.
+/// Opens changed plugin files and starts the next generation of the plugin, which gets no jobs yet.
 /// A file that was opened and refused before anything of it ran is not opened again while it stays the same.
 class GenerationStarter {
 public:

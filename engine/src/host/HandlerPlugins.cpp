@@ -208,7 +208,7 @@ Component::Change HandlerPlugins::prepare(const Configuration& config) {
     std::vector<Change> changes;
     std::vector<std::string> again;
     for (const auto& [name, record] : records_.all()) {
-        // A plugin that is replaced keeps its values; some of its keys may not be there any more.
+        // A plugin that is replaced retains its values; some of its keys may not be there any more.
         if (record.running != nullptr && !(coming_ && coming_->name == name)) {
             changes.push_back(record.running->prepare(lookupOf(config)));
             if (record.running->isolation() != Settings::isolation(config, name)) {

@@ -51,7 +51,7 @@ private:
 
     /// The handlers of all consumers once the proposed change is adopted.
     struct Coming {
-        std::string name;  ///< Of the plugin whose handlers change.
+        std::string name;  ///< The plugin whose handlers change.
         HandlerRegistry registry;
     };
 
@@ -71,7 +71,7 @@ private:
     PluginRecords records_;
     FolderChanges folder_;
     GenerationStarter starter_;
-    bool due_;                      ///< To be looked at although no watcher says so.
+    bool due_;  ///< The folder is to be looked at, although no watcher has reported a change.
     std::optional<Coming> coming_;  ///< While a proposal is adopted.
     std::unique_ptr<FolderWatch> watch_;
 };

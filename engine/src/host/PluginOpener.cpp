@@ -17,7 +17,7 @@ PluginSettings settingsOf(const Configuration& config) {
     try {
         return Settings::plugin(config);
     } catch (const ConfigException&) {
-        // The check reports it with the other values, when the keys of plugins are known.
+        // The check reports it with all other values, when the keys of plugins are declared.
         PluginSettings settings;
         settings.folder = config.pluginFolder();
         settings.probeTimeout = std::chrono::seconds(5);

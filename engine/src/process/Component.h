@@ -60,7 +60,7 @@ public:
         return {};
     }
     /// Looks for files that came, changed or went, and returns the changes that follow; the process adopts them one by one.
-    /// `asked`: HUP asked for it, not a watcher.
+    /// `asked`: by HUP, not by a watcher.
     [[nodiscard]] virtual Proposals rescan(const Configuration& config, bool asked) {
         (void)config;
         (void)asked;

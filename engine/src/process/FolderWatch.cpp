@@ -47,7 +47,7 @@ FolderWatch::FolderWatch(const std::vector<std::string>& folders,
 
 FolderWatch::~FolderWatch() {
     {
-        // Each waits for its own thread: all of them at once, or one by one where there is no thread for that.
+        // Each waits for its own thread: all of them at once, or one by one without a thread for that.
         std::vector<std::future<void>> ends;
         for (auto& watcher : watchers_) {
             ends.push_back(std::async(std::launch::async | std::launch::deferred,

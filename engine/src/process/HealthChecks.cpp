@@ -10,7 +10,7 @@ void HealthChecks::add(const std::string& name, std::function<HealthReport()> ch
 }
 
 HealthReports HealthChecks::run() const {
-    // Copied, so that a slow check does not delay the adding of others.
+    // Copied, so that a slow check does not delay add().
     const auto checks = [this] {
         const std::lock_guard<std::mutex> lock(mutex_);
         return checks_;

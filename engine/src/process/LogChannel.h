@@ -15,8 +15,8 @@ namespace drover {
 /// Writes the log messages of the whole process: one line each on a file descriptor, as JSON or as text.
 ///
 /// Json: {"time": ISO 8601 UTC with ms, "level", "logger", "thread", "message", and the LogFields that are set}, always valid
-/// JSON in UTF-8. Text: the same for eyes, fields as key=value, coloured if asked; further lines of a message are indented, control characters shown as \xNN,
-/// so that no message can pass for another one.
+/// JSON in UTF-8. Text: the same for eyes, fields as key=value, coloured on a terminal; further lines of a message
+/// are indented, control characters shown as \xNN, so that no message can pass for another one.
 /// Secrets: texts named to hide() are written as ***.
 /// Threads: log() and hide() may be called from any thread. log() never waits for the descriptor: lines are written by
 /// LogWriter's thread, whole and in order; without a reader they are dropped and counted. After a fatal or critical message

@@ -85,7 +85,7 @@ struct LogWriter::State {
     std::condition_variable arrived;
     std::condition_variable written;
     std::deque<std::string> lines;
-    std::size_t bytes = 0;                ///< Of lines that wait or are being written,
+    std::size_t bytes = 0;                ///< The bytes of lines that wait or are being written,
     std::atomic<std::size_t> waiting{0};  ///< and how many these are.
     std::uint64_t dropped = 0;
     std::uint64_t untold = 0;  ///< Dropped since the last notice.

@@ -30,7 +30,7 @@ public:
     static void hide(const Configuration& config);
     /// Waits until all lines are written, for at most `timeout`. Any thread.
     static void flush(std::chrono::milliseconds timeout);
-    /// Returns how many lines were dropped for want of a reader. Any thread.
+    /// Returns how many lines were dropped since no reader read them. Any thread.
     [[nodiscard]] static std::uint64_t dropped();
     /// Returns a text as the log would show it, for other places. Any thread.
     [[nodiscard]] static std::string masked(const std::string& text);

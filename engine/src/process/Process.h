@@ -32,7 +32,7 @@ struct Assembly {
 ///
 /// Control command: "health", {"ok": bool, "state": string, "version": string, "pid": int, "uptimeMs": int,
 /// "logLinesDropped": int, "checks": [{"name": string, "ok": bool, "detail": string}]}.
-/// Threads: run() on one thread; signals and control commands arrive on theirs.
+/// Threads: run() on one thread; signals and control commands arrive on threads of their own.
 class Process : public SignalListener {
 public:
     /// `onReload` gets every configuration that a reload has accepted, before the components do.

@@ -21,7 +21,7 @@ public:
         Pending,  ///< A file that was not applied.
         Applied,
         Edited,  ///< Applied, but the file has another text now.
-        Missing  ///< Applied, but there is no file.
+        Missing  ///< Applied, but the file is missing.
     };
 
     struct Entry {

@@ -7,7 +7,7 @@
 
 namespace drover::store {
 
-/// Says how to handle an error of the server (docs/pitfalls.md#sqlstate).
+/// Names the handling of an error of the server (docs/pitfalls.md#sqlstate).
 enum class ErrorClass {
     Retry,  ///< Serialization failure, deadlock, lock timeout: repeat the whole transaction, with jitter.
     Infrastructure,  ///< Server away, shutting down, full, read-only, or too slow: becomes drover::Unavailable.

@@ -14,8 +14,8 @@ public:
 };
 
 /// A transaction for as long as it lives; rolled back unless commit() returned.
-/// Uses BEGIN and COMMIT of its own: the connector's keep their state in a flag that survives a broken link
-/// (docs/pitfalls.md#p5), and its commit() is content with a ROLLBACK (docs/pitfalls.md#p2).
+/// Uses BEGIN and COMMIT of its own: the connector has the state in a flag that survives a broken link
+/// (docs/pitfalls.md#p5), and its commit() accepts a ROLLBACK (docs/pitfalls.md#p2).
 class Transaction {
 public:
     explicit Transaction(Session& session);

@@ -35,7 +35,8 @@ std::string readChild(std::string_view json, const ClaimedJob& parent, ChildJob&
                 return "has wrong opts: " + error.message();
             }
         } else {
-            return "has an unknown member \"" + member + "\"; queue, name, data and opts are known";
+            return "has an unknown member \"" + member +
+                   "\"; its members are queue, name, data and opts";
         }
     }
     const auto colon = queue.rfind(':');

@@ -192,7 +192,7 @@ void ClaimLoop::gather() {
             try {
                 settle(run, now);
             } catch (const std::exception& error) {
-                // One outcome without an entry must not cost its neighbours theirs, nor hold its job for ever.
+                // One outcome without an entry must not cost its neighbours their entries, nor hold its job for ever.
                 log_.error(std::string(error.what()) + "; the job is tried again in " +
                                std::to_string(kPutOffMs) + " ms",
                            fieldsOf(run->job()));
@@ -339,7 +339,7 @@ void ClaimLoop::awaitAnswer(bool orOutcomes) {
     if (!calls_.underWay()) {
         return;  // Redis refused its outcomes.
     }
-    // Outcomes that are worth another call do not wait for this one; fewer do, to go together.
+    // With enough outcomes another call is sent before this reply comes; fewer outcomes wait for it, to go together.
     inbox_.wakeFrom(calls_.missing());
     pollfd fds[2] = {{calls_.fd(), POLLIN, 0}, {orOutcomes ? inbox_.fd() : -1, POLLIN, 0}};
     const auto left = ms(calls_.deadline() - clock_.monotonic()) + 1;
@@ -477,7 +477,7 @@ void ClaimLoop::waitForRedis(Time until) {
 }
 
 int ClaimLoop::holding() const {
-    // An answer that is not processed yet has jobs to hold, and others to let go.
+    // An answer that is not processed yet has jobs to hold and jobs to let go.
     const auto unread = answer_ ? static_cast<int>(answer_->result.claimed()) -
                                       static_cast<int>(answer_->ended.size())
                                 : 0;

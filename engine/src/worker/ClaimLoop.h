@@ -39,9 +39,9 @@ namespace drover {
 
 /// Passes the jobs of one queue from Redis to the handlers and their outcomes back, until stop() or drain().
 ///
-/// While nothing is to do the loop waits at once for the queue's marker and for outcomes of its handlers. One call of
-/// `advance` then finishes, promotes and claims; under load the next call is on its way before the loop goes through the
-/// last reply. Every step moves values one way:
+/// An idle loop waits for the queue's marker and for outcomes of its handlers at the same time. One call of `advance`
+/// then finishes, promotes and claims; under load the next call is on its way before the loop goes through the last
+/// reply. Every step moves values one way:
 ///
 ///     HandlerPool -> OutcomeInbox -> Settlement -> AdvanceCalls, SettlementSender -> Redis
 ///     Redis -> AdvanceCalls::Answer -> Intake -> HandlerSet -> HandlerPool
@@ -109,7 +109,7 @@ private:
     void awaitAnswer(bool orOutcomes);
     /// Waits until no call is under way, which other calls need; false: the loop is to end.
     [[nodiscard]] bool allAnswered();
-    /// Learns from an answer for the next claim; goes through the rest of it once Redis has its next call.
+    /// Applies an answer to the policy of the next claim; goes through the rest of it once Redis has its next call.
     void onAnswer(AdvanceCalls::Answer answer);
     /// Goes through the last answer: lets finished jobs go, and passes claimed ones to their handlers.
     void processAnswer();

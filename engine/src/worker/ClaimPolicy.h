@@ -10,7 +10,7 @@ namespace drover {
 /// Decides how many jobs, and how many bytes of them, a worker claims.
 ///
 /// A worker holds only as many jobs ahead as begin within half of `unstartedMax`, by the time that the last batches took:
-/// many short jobs, no long ones. Of long jobs a claim has as many as idle threads begin at once.
+/// many short jobs, no long ones. A claim has only as many long jobs as idle threads begin at once.
 /// Jobs may miss that time all the same: they run alone, or belong to another handler than the idle one. They bound the
 /// jobs held to the number that was at work; the bound is lifted step by step, more slowly each time.
 /// A claim whose reply is lost or slow makes the next one smaller; quick replies make it larger again.
@@ -37,10 +37,10 @@ public:
     /// The jobs that a worker has, and has under way: a claim counts as if it had all jobs that it may have.
     struct Load {
         int slots;           ///< How many jobs all threads run at once.
-        int ready;           ///< Of them, those of idle threads.
+        int ready;           ///< The part of them that idle threads run.
         int unstarted;       ///< Jobs that wait for a thread.
         int held;            ///< All jobs, those at work included.
-        std::int64_t bytes;  ///< Of the jobs held.
+        std::int64_t bytes;  ///< The bytes of the jobs held.
     };
 
     explicit ClaimPolicy(const Limits& limits) : limits_(limits), bound_(limits.concurrency) {}
@@ -58,7 +58,7 @@ public:
 
     /// A thread has run a batch of `jobs`, of `most` that it may have.
     void onBatch(int jobs, int most, std::chrono::nanoseconds took);
-    /// Jobs were handed back that had not begun in time, while `atWork` others were held.
+    /// Jobs were handed back that had not begun in time, while `atWork` further jobs were held.
     void onHandedBack(int atWork, Time now);
     /// A claim of so many jobs was answered.
     void onAnswer(std::int64_t enoughBytes, std::chrono::nanoseconds took);

@@ -57,7 +57,8 @@ public:
     [[nodiscard]] std::vector<std::shared_ptr<JobRun>> submit(
         std::vector<std::shared_ptr<JobRun>> runs, Time now);
 
-    /// Returns how many of `wanted` jobs the breakers let through, if all are for the handler that gets on best.
+    /// Returns how many of `wanted` jobs the breakers let through, if all are for the handler whose breaker lets the
+    /// most through.
     [[nodiscard]] int allowed(int wanted, Time now) const;
     /// Returns "handler <name>: <reason>" of each handler whose breaker is open, in one line; empty: every breaker is
     /// closed.

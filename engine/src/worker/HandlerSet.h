@@ -38,8 +38,8 @@ public:
 
     /// Makes the handlers' instances. Before the claim loop runs. Throws PluginException if a plugin refuses.
     void start() { router_->start(); }
-    /// Makes the instances of handlers that are to take the place of the present ones; handlers that stay have theirs already.
-    /// Throws PluginException if a plugin refuses; then nothing has changed.
+    /// Makes the instances of handlers that are to take the place of the present ones; handlers that stay have their
+    /// instances already. Throws PluginException if a plugin refuses; then nothing has changed.
     [[nodiscard]] std::shared_ptr<HandlerRouter> prepare(
         std::vector<std::shared_ptr<HandlerType>> handlers, const HandlerLimits& limits) const;
     /// Leaves a change for adopt(); a change that is not adopted yet is dropped.
@@ -48,10 +48,10 @@ public:
     [[nodiscard]] bool busy() const;
     /// Returns the reasons of unavailable handlers in one line; empty: all are available.
     [[nodiscard]] std::string trouble() const;
-    /// Jobs that infrastructure refused through no fault of theirs, so that a handler delayed them.
+    /// Jobs that a handler delayed, since infrastructure refused them through no fault of the jobs.
     struct PutOff {
         std::uint64_t jobs = 0;  ///< Since the start.
-        std::string reason;      ///< Of the last one.
+        std::string reason;      ///< The reason of the last one.
     };
     [[nodiscard]] PutOff putOff() const;
 

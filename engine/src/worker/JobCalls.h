@@ -12,8 +12,8 @@ namespace drover {
 
 /// Carries out the calls by which a handler changes or reads its job in Redis while it runs.
 ///
-/// Every call returns HostStatus::Unavailable if Redis is away or refuses it: nothing is thrown into a plugin.
-/// Threads: every method may be called from any thread; each call takes a connection from the pool.
+/// Every call returns HostStatus::Unavailable if Redis is away or refuses it: no exception reaches a plugin. Threads:
+/// every method may be called from any thread; each call takes a connection from the pool.
 class JobCalls {
 public:
     /// Both must outlive this object.

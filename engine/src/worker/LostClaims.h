@@ -19,7 +19,7 @@ namespace drover {
 class LostClaims {
 public:
     struct Claim {
-        std::string token;  ///< Of the jobs that it may have claimed.
+        std::string token;  ///< The token of the jobs that it may have claimed.
         int asked;          ///< How many jobs it was to claim.
     };
     struct Recovered {
@@ -34,8 +34,8 @@ public:
     void add(Claim claim) { claims_.push_back(std::move(claim)); }
     [[nodiscard]] bool empty() const { return claims_.empty(); }
     [[nodiscard]] const std::vector<Claim>& claims() const { return claims_; }
-    /// Gives the jobs of one claim back, and forgets the claim. There is one. Throws as RedisClient::call() does; the claim
-    /// stays then.
+    /// Gives the jobs of one claim back, and forgets the claim. Requires that there is one. Throws as
+    /// RedisClient::call() does; the claim stays then.
     Recovered recoverNext(RedisClient& redis);
 
 private:

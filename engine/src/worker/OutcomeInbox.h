@@ -25,7 +25,7 @@ public:
     void push(FinishedBatch batch);
     /// Makes the descriptor readable without an outcome: something else changed.
     void wake() { signal_.raise(); }
-    /// Returns all batches; clears the signal first, so that nothing is missed.
+    /// Returns all batches; clears the signal first, so that no batch is missed.
     std::vector<FinishedBatch> popAll();
     /// From now on the descriptor becomes readable with `count` finished jobs; at first with one.
     void wakeFrom(std::size_t count);

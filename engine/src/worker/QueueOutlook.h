@@ -26,7 +26,7 @@ public:
     };
     /// Returns true if the queue was paused beside 5.x clients at the last claim, and is not any more.
     bool onClaim(const Claim& claim, std::int64_t nowMs, Time now);
-    /// A marker says when the earliest delayed job is due (epoch).
+    /// Notes the due time of the earliest delayed job, which a marker had (epoch).
     void onDelayedMarker(std::int64_t nextDelayedMs) { nextDelayedMs_ = nextDelayedMs; }
     /// Jobs may have come: a marker was popped, jobs went back, or handlers changed.
     void expectJobs() { mayFindJobs_ = true; }

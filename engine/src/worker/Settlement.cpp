@@ -126,7 +126,7 @@ FailureDecision decideFailure(const JobRun& run, double random, int maxStartedAt
     }
     if (!run.customBackoffMs()) {
         Log("worker").warning("the job's backoff type \"" + options.backoff->type +
-                                  "\" is neither built in nor known to the handler; the job is "
+                                  "\" is neither built in nor offered by the handler; the job is "
                                   "not retried",
                               fieldsOf(job));
         return {};

@@ -74,7 +74,7 @@ SettlementSender::Sent SettlementSender::send(std::vector<Pending<Item>>& pendin
     } catch (const RedisBusyException&) {
         throw;  // Redis refused the whole call: nothing was done.
     } catch (...) {
-        // The script may have run; the entries say so when they are sent again.
+        // The script may have run; the entries carry that when they are sent again.
         for (std::size_t i = 0; i < count; ++i) {
             pending[i].sentBefore = true;
         }

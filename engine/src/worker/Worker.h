@@ -34,8 +34,9 @@ public:
                       unserved = 0, setAside = 0, putOff = 0;
         std::size_t held = 0;
         bool redisHealthy = false;
-        std::string trouble;       ///< Why handlers are unavailable; empty: all are available.
-        std::string putOffReason;  ///< Of the job that was put off last; empty: none was.
+        std::string trouble;  ///< The reasons of unavailable handlers; empty: all are available.
+        std::string
+            putOffReason;  ///< The reason of the job that was put off last; empty: none was.
         /// Since a reply of Redis, blocking ones included, or since none was needed.
         std::chrono::milliseconds sinceProgress{0};
     };
@@ -70,8 +71,8 @@ public:
     void stop();
 
     using Change = HandlerSet::Change;
-    /// Makes the instances of handlers that are to take the place of the present ones; handlers that stay have theirs.
-    /// `handlers` may be empty. See reloaded() for the settings that count.
+    /// Makes the instances of handlers that are to take the place of the present ones; handlers that stay have their
+    /// instances. `handlers` may be empty. See reloaded() for the settings that count.
     /// Throws PluginException if a plugin refuses; then nothing has changed.
     [[nodiscard]] Change prepare(std::vector<std::shared_ptr<HandlerType>> handlers,
                                  const QueueSettings& settings) const;

@@ -23,7 +23,7 @@ namespace drover::testing::detail {
 /// The host table of the engine, on jobs of a test.
 class Host {
 public:
-    /// One run of process() or outcome_of(). Handlers know it as drover_call.
+    /// One run of process() or outcome_of(). Handlers get it as a drover_call.
     struct Call {
         std::vector<JobState*> jobs;
         drover_call* opaque() noexcept { return reinterpret_cast<drover_call*>(this); }
@@ -123,7 +123,7 @@ private:
         return decide(call, index, ms >= 0, {.kind = Outcome::Kind::RateLimited, .ms = ms});
     }
 
-    /// A call that the engine would take to Redis: `act(job)` if Redis is there and the job still ours.
+    /// A call that the engine would take to Redis: `act(job)` if Redis is there and no other worker has the job.
     template <typename Act>
     static std::int32_t reachRedis(drover_call* call,
                                    std::uint32_t index,

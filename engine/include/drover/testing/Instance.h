@@ -38,7 +38,7 @@ public:
     /// Runs one job. Throws std::logic_error if the handler does not serve its name, or if it has an outcome already:
     /// another attempt is another Job.
     void run(Job& job) { run(std::span<Job>(&job, 1)); }
-    /// Runs several jobs, as many at once as the handler takes.
+    /// Runs several jobs, as many at once as the handler accepts.
     void run(std::span<Job> jobs) {
         for (Job& job : jobs) {
             prepare(*job.state_);
@@ -89,8 +89,8 @@ public:
         return ms < 0 ? std::nullopt : std::optional(std::chrono::milliseconds(ms));
     }
 
-    /// A reload: these keys have new values, the others keep theirs. Throws std::invalid_argument for a value that does not
-    /// fit and for a key that is not reloadable.
+    /// Reloads: these keys get new values, all other keys retain their values. Throws std::invalid_argument for a
+    /// value that does not fit and for a key that is not reloadable.
     void configure(const std::map<std::string, std::string>& changed) {
         auto values = config_->given();
         for (std::uint32_t i = 0; i < plugin_.config_key_count; ++i) {

@@ -15,13 +15,13 @@
 
 namespace drover::testing {
 
-/// What a handler sees of a job. Members that are not set are those of a fresh job.
+/// The fields of a job that its handler sees. Members that are not set are those of a fresh job.
 struct JobFields {
-    std::string data = "{}";  ///< JSON, though nobody checks it: a handler may meet anything.
+    std::string data = "{}";  ///< JSON, but not checked: a handler may meet any text.
     std::string name = {};    ///< Empty: the first name that the handler serves.
     std::string queue = {};   ///< "<prefix>:<queue>"; empty: "bull:" and the handler's own queue.
     std::string id = "1";
-    std::string opts = "{}";     ///< JSON; its "attempts" is what ActiveJob::attempts() tells.
+    std::string opts = "{}";     ///< JSON; ActiveJob::attempts() returns its "attempts".
     std::string progress = {};   ///< JSON; empty: never set.
     std::string parentKey = {};  ///< "<prefix>:<queue>:<id>"; empty: no parent.
     std::string scheduler = {};  ///< Empty: none.
@@ -68,7 +68,7 @@ inline Log& processLog() {
 /// A job with all that its handler did to it.
 struct JobState {
     JobFields fields;
-    std::mutex mutex;  // Of everything below: host functions may be called from any thread.
+    std::mutex mutex;  // Guards everything below: host functions may be called from any thread.
     std::optional<Outcome> outcome;
     CancelCause cause = CancelCause::None;
     std::string cancelReason;
@@ -99,8 +99,8 @@ public:
 
     // Before it runs, or meanwhile from another thread.
 
-    /// Sets the cancel token. The first cause stands, but for Lost, which overrides the others: then the engine takes
-    /// nothing for this job any more. `reason`: the words of whoever cancels, for ActiveJob::cancelReason().
+    /// Sets the cancel token. The first cause stands, but Lost overrides every other cause: the engine then accepts
+    /// nothing for this job any more. `reason`: the words of the request to cancel, for ActiveJob::cancelReason().
     Job& cancel(CancelCause cause, std::string reason = {}) {
         const std::lock_guard lock(state_->mutex);
         if (state_->cause == CancelCause::None ||
@@ -110,20 +110,20 @@ public:
         }
         return *this;
     }
-    /// Sets the cancel token when the handler has waited that long in waitCancelled(), all its waits added up. Nobody
-    /// really waits: each wait returns at once, and counts as if it had lasted.
+    /// Sets the cancel token when the handler has waited that long in waitCancelled(), all its waits added up. Each
+    /// wait returns at once, and counts as if it had lasted.
     Job& cancelAfter(std::chrono::milliseconds waited, CancelCause cause, std::string reason = {}) {
         const std::lock_guard lock(state_->mutex);
         state_->planned = {waited, cause, std::move(reason)};
         return *this;
     }
-    /// What childrenValues() answers: JSON object, child job key to result.
+    /// Sets the result of childrenValues(): JSON object, child job key to result.
     Job& setChildrenValues(std::string json) {
         const std::lock_guard lock(state_->mutex);
         state_->childrenValues = std::move(json);
         return *this;
     }
-    /// From now on whatever needs Redis answers that it cannot be reached. Outcomes need no Redis.
+    /// Makes every call that needs Redis report from now on that Redis cannot be reached. Outcomes need no Redis.
     Job& loseRedis() {
         const std::lock_guard lock(state_->mutex);
         state_->redisAway = true;
@@ -146,10 +146,10 @@ public:
     }
     /// The rows of the job's own log.
     [[nodiscard]] std::vector<std::string> logs() const { return read(&detail::JobState::logs); }
-    /// The jobs that addChildren() added. Their ids are counted from 1. Of their opts the engine checks more than is
+    /// The jobs that addChildren() added. Their ids are counted from 1. The engine checks more of their opts than is
     /// checked here.
     [[nodiscard]] std::vector<Child> children() const { return read(&detail::JobState::children); }
-    /// How long the handler wanted to wait in waitCancelled(), all its waits added up.
+    /// Returns how long the handler has waited in waitCancelled(), all its waits added up.
     [[nodiscard]] std::chrono::milliseconds waited() const {
         return read(&detail::JobState::waited);
     }

@@ -31,7 +31,7 @@ public:
         if (descriptor == nullptr || descriptor->magic != DROVER_ABI_MAGIC ||
             descriptor->abi_major != DROVER_ABI_MAJOR || descriptor->abi_minor > DROVER_ABI_MINOR) {
             throw std::runtime_error(
-                "this is no descriptor of the plugin ABI that Testing.h knows");
+                "this is not a descriptor of the plugin ABI of this Testing.h");
         }
         config_ = std::make_shared<const detail::Config>(*descriptor, std::move(config));
         abi::ErrorText reason;
@@ -50,8 +50,8 @@ public:
         }
     }
 
-    /// Makes an instance of the handler of that name; empty: of the plugin's first. Throws std::out_of_range if there is no
-    /// such handler, std::runtime_error if it refuses.
+    /// Makes an instance of the handler of that name; empty: of the plugin's first. Throws std::out_of_range for an
+    /// unknown name, std::runtime_error if the handler refuses.
     [[nodiscard]] Instance create(std::string_view handler = {}) const {
         for (std::uint32_t i = 0; i < descriptor_->handler_count; ++i) {
             if (handler.empty() || handler == descriptor_->handlers[i]->name) {

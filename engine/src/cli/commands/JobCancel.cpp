@@ -52,19 +52,20 @@ Result cancel(const QueueContext& queue,
               const std::string& reason) {
     switch (ops::cancelJob(queue, redis, id, reason)) {
         case CancelRequest::Requested:
-            return {true,
-                    "active",
-                    "is asked to be cancelled; a worker of drover hears of it at once, or when it "
-                    "renews the lock, after half of lockDurationMs; what its handler then returns "
-                    "counts"};
+            return {
+                true,
+                "active",
+                "is requested to end; a worker of Drover receives the request at once, or when it "
+                "renews the lock, after half of lockDurationMs; the outcome that its handler "
+                "then returns counts"};
         case CancelRequest::NotHeld: {
             const std::string state = toString(ops::state(queue, redis, id));
-            return {
-                false,
-                state,
-                "is " + state +
-                    (state == "active" ? ", but no worker holds its lock: there is no worker to ask"
-                                       : ": only an active job can be cancelled")};
+            return {false,
+                    state,
+                    "is " + state +
+                        (state == "active"
+                             ? ", but no worker holds its lock: none would receive the request"
+                             : ": only an active job can be cancelled")};
         }
         case CancelRequest::Unknown:
             break;
@@ -72,21 +73,22 @@ Result cancel(const QueueContext& queue,
     return {false, "unknown", "there is no such job"};
 }
 
-/// `drover job cancel ID`: asks whichever process works on the job to set its cancel token.
-/// Ok: requested. NotThere: there is no such job, or no worker has it. Throws UsageException, ConfigException and
+/// `drover job cancel ID`: requests that the process which works on the job sets its cancel token. Ok: requested.
+/// NotThere: the job does not exist, or no worker has it. Throws UsageException, ConfigException and
 /// RedisIoException.
 class JobCancel : public Command {
 public:
     JobCancel()
-        : Command({"job cancel",
-                   "sets the cancel token of an active job, whichever process works on it",
-                   configOptions({kQueue, kReason, options::kJson}),
-                   "ID",
-                   "The job's worker receives it at once, or else when it renews the job's lock, "
-                   "after half of lockDurationMs.\nThe outcome of the job stays what its handler "
-                   "returns; a handler that never looks at its token is not stopped.\nWorkers of "
-                   "BullMQ do not listen. Exit code 66: there is no such job, or it is not "
-                   "active.\n"}) {}
+        : Command(
+              {"job cancel",
+               "sets the cancel token of an active job, whichever process works on it",
+               configOptions({kQueue, kReason, options::kJson}),
+               "ID",
+               "The job's worker receives it at once, or else when it renews the job's lock, "
+               "after half of lockDurationMs.\nThe outcome of the job stays what its handler "
+               "returns; a handler that never reads its token is not stopped.\nWorkers of "
+               "BullMQ receive no such request. Exit code 66: there is no such job, or it is not "
+               "active.\n"}) {}
 
     [[nodiscard]] ExitCode run(const Invocation& call) const override {
         const Configuration config(configSources(call));

@@ -51,7 +51,7 @@ void write(std::ostream& out, const JsonView& plugin) {
     if (const auto reason = plugin["reason"].string()) {
         out << "  the last file was refused: " << *reason << '\n';
     }
-    // The lines above say it all if the running file is the only one.
+    // The lines above are complete if the running file is the only one.
     const JsonView loaded = plugin["loaded"];
     if (integerOf(loaded["files"]) > (runs ? 1 : 0)) {
         out << "  all " << integerOf(loaded["files"])
@@ -73,7 +73,7 @@ public:
         const std::string answer = process.ask("plugins");
         const JsonView plugins = JsonView::tryParse(answer).value_or(JsonView())["result"];
         if (!plugins.isArray()) {
-            // A process without handlers does not know the command.
+            // A process without handlers does not have the command.
             throw Poco::IOException(process.path() + ": this process has no handler plugins");
         }
         call.output.print([&](JsonWriter& json) { json.raw(plugins.text()); },

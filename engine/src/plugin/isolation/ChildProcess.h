@@ -10,9 +10,9 @@ namespace drover {
 
 /// A child process that inherits the environment and the given descriptors; never a fork (docs/pitfalls.md#u1).
 ///
-/// It has a process group of its own, so that a Ctrl-C on the terminal is for the engine alone, and TERM, INT and HUP
-/// blocked, so that an init system that signals the whole group of the service leaves the end to the engine.
-/// Threads: one at a time.
+/// It has a process group of its own, so that a Ctrl-C on the terminal is for the engine alone. TERM, INT and HUP are
+/// blocked: an init system that signals the whole group of the service leaves the end to the engine. Threads: one at
+/// a time.
 class ChildProcess {
 public:
     /// `args` begins with the program's name. `descriptors` become 3, 4, ... in the child, `output` its standard output and

@@ -27,8 +27,8 @@
 ///
 /// The course: Hello, answered by Ready or Refused. Then, one at a time, Run or Backoff, each answered by Done; before it
 /// the child sends an Outcome for each job as soon as it is decided and any number of Calls, each answered by Answer, while
-/// the engine sends Cancels. Configure comes between two of them, Stop at the end. A closed connection means that the other
-/// side is dead.
+/// the engine sends Cancels. Configure comes between two of them, Stop at the end. A closed connection means that the
+/// peer is dead.
 namespace drover::wire {
 
 /// The version of the protocol. Hello and Ready begin with it, for ever: a library that was exchanged below a running
@@ -307,13 +307,13 @@ class Channel {
 public:
     enum class Received { Frame, Nothing, Closed };
 
-    /// `tick`: how long receive() waits; 0: until something comes. `sendTimeout`: how long the other side may leave a
-    /// frame lying; 0: for ever.
+    /// `tick`: how long receive() waits; 0: until something comes. `sendTimeout`: how long the peer may leave a frame
+    /// unread; 0: for ever.
     Channel(Descriptor socket,
             std::chrono::milliseconds tick,
             std::chrono::milliseconds sendTimeout);
 
-    /// Returns false if the other side is gone, or reads nothing any more.
+    /// Returns false if the peer is gone, or reads nothing any more.
     bool send(std::string_view frame);
     /// Throws PluginException for a frame that is too long.
     Received receive(Frame& frame);

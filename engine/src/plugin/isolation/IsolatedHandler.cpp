@@ -63,7 +63,7 @@ wire::Config configOf(const LoadedPlugin& plugin, const drover_config& values) {
 
 }  // namespace
 
-/// One handler process after the other.
+/// Runs jobs in one handler process after another.
 class ProcessInstance : public HandlerInstance {
 public:
     explicit ProcessInstance(std::shared_ptr<const IsolatedHandler> type) : type_(std::move(type)) {

@@ -16,7 +16,7 @@
 
 namespace drover {
 
-/// One loaded handler plugin, set up with its configuration. Its handler types and their instances keep it alive; when the
+/// One loaded handler plugin, set up with its configuration. Its handler types and their instances own it; when the
 /// last of them is gone its shutdown() runs. The code is never unloaded (docs/pitfalls.md#d2).
 /// Threads: every method may be called from any thread.
 class PluginGeneration : public std::enable_shared_from_this<PluginGeneration> {

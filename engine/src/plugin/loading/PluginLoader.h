@@ -37,8 +37,8 @@ public:
     /// `allowed`: SHA-256 sums in hex; empty: every file.
     explicit PluginLoader(std::vector<std::string> allowed = {}) : allowed_(std::move(allowed)) {}
 
-    /// Throws PluginException, naming the file and both sides of the disagreement. `tried`: the SHA-256 of the bytes that
-    /// were tried; others are refused. Empty: none were.
+    /// Throws PluginException, naming the file and both sides of the disagreement. `tried`: the SHA-256 of the bytes
+    /// that were tried; a file with any other sum is refused. Empty: none were.
     [[nodiscard]] LoadedPlugin load(const std::string& path, const std::string& tried = "") const;
     /// The same for the private copy that another process of this engine has checked and loaded from `path`.
     [[nodiscard]] LoadedPlugin loadCopy(const std::string& path,

@@ -15,7 +15,7 @@ public:
     /// values that it will have.
     PluginProbe(std::vector<std::string> options, std::chrono::milliseconds timeout);
 
-    /// Throws PluginException with the child's complaint, or with how the child ended.
+    /// Throws PluginException with the child's reason, or with how the child ended.
     void check(const std::string& path) const;
 
 private:

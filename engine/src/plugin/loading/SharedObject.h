@@ -21,7 +21,7 @@ public:
     /// Throws PluginException, naming the file, if it is not a complete shared object of this machine or the dynamic
     /// linker refuses it. Static constructors of the plugin run here.
     /// `allowed`: the SHA-256 sums, in hex, of the files that may be loaded; empty: every one.
-    /// `tried`: the sum of the bytes that were tried out, and no others are loaded then; empty: none were.
+    /// `tried`: the sum of the bytes that were tried out, the only ones that are loaded then; empty: none were.
     explicit SharedObject(const std::string& path,
                           const std::vector<std::string>& allowed = {},
                           const std::string& tried = "");

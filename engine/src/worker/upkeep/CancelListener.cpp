@@ -20,7 +20,7 @@ using SteadyClock = std::chrono::steady_clock;
 
 /// How much later than the block's own timeout a reply may come before the connection counts as dead.
 constexpr std::chrono::milliseconds kMargin{1000};
-/// How long nothing is read after an error that no repetition cures; the renewal of locks finds requests meanwhile.
+/// The pause after an error that no repetition cures; the renewal of locks finds requests meanwhile.
 constexpr std::chrono::milliseconds kQuarantine{60000};
 constexpr std::chrono::milliseconds kShortestPause{10};
 constexpr const char* kBeginning = "0-0";
@@ -75,7 +75,7 @@ void CancelListener::stop() {
 
 void CancelListener::loop() {
     while (true) {
-        // Before the queues are looked for: a queue that is added from here on ends the read that does not know it.
+        // Before the queues are looked for: a queue that is added from here on ends the read, which does not have it.
         wake_.clear();
         if (stopping_) {
             break;
@@ -136,7 +136,7 @@ void CancelListener::read() {
                  2,
                  static_cast<int>(std::chrono::ceil<std::chrono::milliseconds>(left).count()));
             if (fds[1].revents != 0) {
-                // Another queue, or the end. The read is given up with its connection; it has taken nothing.
+                // Another queue, or the end. The read is given up with its connection; it has read nothing.
                 redis_->drop();
                 return;
             }
@@ -147,7 +147,7 @@ void CancelListener::read() {
     }
     redis_->require(*reply, "XREAD");
     if (reply->size() == 0) {
-        // Perhaps the streams are others now, of a Redis whose clock is behind.
+        // The streams may belong to another Redis now, whose clock is behind.
         for (Watched& watched : watched_) {
             watched.after = kBeginning;
         }

@@ -21,8 +21,8 @@ namespace drover {
 /// last check (of any worker) expires. In chunks: one sweep over thousands of jobs would hold up every client of Redis.
 ///
 /// Searches also for jobs that are in no state (LostJobsSearch), one process of Drover at a time: each queue once in
-/// `lostInterval`. A queue that 5.x clients share, who lose jobs, is searched once in `interval` and when it is resumed.
-/// Threads: one of its own; the public methods from any.
+/// `lostInterval`. A queue that 5.x clients share, which lose jobs, is searched once in `interval` and when it is
+/// resumed. Threads: one of its own; the public methods from any.
 class StalledSweeper {
 public:
     StalledSweeper(std::unique_ptr<RedisClient> redis, const Clock& clock);
