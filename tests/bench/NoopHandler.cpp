@@ -2,7 +2,7 @@
 
 namespace {
 
-/// What an empty function is to BullMQ.
+/// The counterpart of an empty function of BullMQ.
 class NoopHandler : public drover::Handler {
 public:
     drover::Outcome process(drover::ActiveJob&) override { return drover::completed(); }

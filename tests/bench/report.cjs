@@ -21,7 +21,7 @@ const medians = Object.fromEntries(Object.entries(values).map(([part, list]) => 
 const best = Math.max(medians.bullmq_noop_50 ?? 0, medians.bullmq_noop_200 ?? 0);
 if (best) medians.bullmq_noop_best = best;
 
-// What is measured, against what, and the ratio that the project holds itself to (none: for information).
+// The measurements, their reference, and the ratio that the project requires (none: for information).
 const ratios = [
   ['empty handler / BullMQ at its best concurrency', 'drover_noop', 'bullmq_noop_best', 2.5],
   ['empty handler / batched scripts', 'drover_noop', 'script_jobs', 0.6],

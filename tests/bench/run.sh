@@ -33,7 +33,7 @@ finish() {
   local status=$?
   trap '' INT TERM HUP
   stop_all
-  # A failed run keeps its logs.
+  # A failed run leaves its logs.
   if [[ $status == 0 ]]; then rm -rf "$run"; else note "logs are in $run"; fi
 }
 trap finish EXIT

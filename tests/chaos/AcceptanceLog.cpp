@@ -23,7 +23,7 @@ std::vector<std::string> fieldsOf(const std::string& line) {
     return fields;
 }
 
-/// The text without what separates fields and lines.
+/// Returns the text without the characters that separate fields and lines.
 std::string plain(std::string text) {
     for (char& c : text) {
         c = c == '\t' || c == '\n' || c == '\r' ? ' ' : c;

@@ -16,12 +16,12 @@ struct Ask {
     std::int64_t userId = 0;
 };
 
-/// What a client got for its request.
+/// The answer to a request.
 struct Answer {
     Ask ask;
     int status = 0;                ///< 0: no whole answer came.
-    std::string jobId;             ///< Of a 201.
-    std::int64_t timestampMs = 0;  ///< Of a 201.
+    std::string jobId;             ///< That of a 201.
+    std::int64_t timestampMs = 0;  ///< That of a 201.
     std::string says;              ///< The body of another answer, or why none came.
     std::int64_t askedMs = 0;      ///< When the request began, wall clock; filled by a log.
     std::int64_t answeredMs = 0;   ///< When its answer was there; filled by a log; 0: never.
@@ -33,14 +33,14 @@ struct Answer {
 /// A job by its id and its timestamp: ids are issued again after a rewind.
 using JobKey = std::pair<std::string, std::int64_t>;
 
-/// A time in which a server may have lost by itself what it had taken: it was killed with writes in memory.
+/// A time in which a server may have lost accepted requests by itself: it was killed with writes in memory.
 struct LossWindow {
     std::int64_t fromMs = 0;
     std::int64_t untilMs = 0;
     std::string why;
 };
 
-/// A load's own record: a file of lines, each written before the client goes on. It survives whoever writes it.
+/// A load's own record: a file of lines, each written before the client goes on. The file survives its writer.
 ///
 /// Lines, separated by tabs: `asked NUMBER MS EVENT USER` · `answered NUMBER MS STATUS ID TIMESTAMP TEXT` ·
 /// `lost-by-server FROM-MS UNTIL-MS WHY` · `job-lost-by-server ID TIMESTAMP`.
@@ -60,10 +60,10 @@ public:
     /// A job that the server had before it was rewound, and had not afterwards.
     void lostByServer(const JobKey& job);
 
-    /// What a log holds.
+    /// The content of a log.
     struct Contents {
         std::vector<Answer>
-            answers;  ///< Of every request, in the order of their numbers; status 0 without an answer.
+            answers;  ///< One for every request, in the order of their numbers; status 0 without an answer.
         std::vector<LossWindow> windows;
         std::set<JobKey> lostJobs;
     };

@@ -10,7 +10,7 @@ using drover::test::Answer;
 using drover::test::Ask;
 using drover::test::Fleet;
 
-/// Everybody at once, and nothing goes wrong: the figures that the other suites want too while everything goes wrong.
+/// All clients at once without a fault: the figures that the other suites require during faults as well.
 class ExactnessTest : public CppUnit::TestFixture {
     CPPUNIT_TEST_SUITE(ExactnessTest);
     CPPUNIT_TEST(tenThousandUsersForAHundredSeats);
@@ -58,7 +58,7 @@ public:
                 asks.push_back({event, user});
             }
         }
-        // All of it waits before anybody begins: then each consumer always has a full batch, of the same events.
+        // All jobs wait before the first consumer begins: then each has full batches, of the same events.
         for (std::size_t i = 0; i < 3; ++i) {
             fleet.killConsumer(i);
         }

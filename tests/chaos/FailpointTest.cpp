@@ -20,7 +20,7 @@ using drover::test::Ask;
 using drover::test::eventually;
 using drover::test::Fleet;
 
-/// A consumer ends at the worst moments: each phase in the life of a job, one after the other.
+/// A consumer ends at the worst moments: in each phase of the life of a job, in turn.
 class FailpointTest : public CppUnit::TestFixture {
     CPPUNIT_TEST_SUITE(FailpointTest);
     CPPUNIT_TEST(killedWithJobsClaimedAndUnread);
@@ -52,7 +52,7 @@ public:
     void stoppedAfterTheCommitItsLateFinishIsDiscarded() {
         restartWith("committed,stop");
         postUntil("stopped", [this] { return isStopped(); });
-        // Its jobs are its own until their locks expire; then the others do them, and find them done.
+        // Its jobs are its own until their locks expire; then other consumers run them, and find them done.
         fleet_->waitUntilSettled(fleet_->recoveryLimit());
         fleet_->consumer(0).signal(SIGCONT);
         eventually(
@@ -74,7 +74,7 @@ public:
         fleet_->startConsumer(1);
         fleet_->startConsumer(2);
         fleet_->waitUntilSettled(fleet_->recoveryLimit());
-        // Done by others while it slept, and not by itself when it woke.
+        // Other consumers ran it while this one slept; this one does not run it when it wakes.
         CPPUNIT_ASSERT(Clock::now() - asleep < kSleep);
         eventually(
             "the late finish is discarded", [this] { return discards() > 0; }, kSleep * 2);
@@ -85,7 +85,7 @@ private:
     using Clock = std::chrono::steady_clock;
 
     static constexpr std::chrono::milliseconds kTriggerLimit{15000};
-    static constexpr std::chrono::milliseconds kSleep{5000};  ///< Of a failpoint.
+    static constexpr std::chrono::milliseconds kSleep{5000};  ///< The phase of a failpoint.
     static constexpr int kBurst = 24;
 
     void dieAt(const std::string& phase) {
@@ -115,7 +115,7 @@ private:
         fleet_->waitUntilReady(0);
     }
 
-    /// New users ask in turns for a seat that is there and for one that soon is not.
+    /// New users request in turns a seat that is there and one that soon is not.
     void post(int count) {
         std::vector<Ask> asks;
         for (int i = 0; i < count; ++i, ++nextUser_) {

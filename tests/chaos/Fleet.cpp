@@ -135,7 +135,7 @@ std::vector<std::string> Fleet::commandLine(const std::string& name,
                                             const std::vector<std::string>& words,
                                             const std::string& failpoint) const {
     const char* path = std::getenv("PATH");
-    // The migration goes to the servers themselves: nothing is to be proved of it.
+    // The migration goes to the servers themselves: it is not under test.
     const bool direct = name == "migrate";
     const int redisPort =
         direct || settings_.redisPort == 0 ? RedisServer::shared().port() : settings_.redisPort;

@@ -17,8 +17,8 @@ namespace drover::test {
 /// One producer and its consumers as processes of their own, on the executable's Redis and PostgreSQL, which hold nothing
 /// but the demo data: 20,000 users, event 1 with 1,000,000 seats, event 2 with 100.
 ///
-/// Each process has its own port, socket and log. The logs stay, and are told of, unless assertExact() has passed.
-/// Threads: one, the main one; processes die with the thread that started them.
+/// Each process has its own port, socket and log. The logs stay, and their folder is printed, unless assertExact()
+/// has passed. Threads: one, the main one; processes die with the thread that started them.
 class Fleet {
 public:
     using Milliseconds = std::chrono::milliseconds;
@@ -27,7 +27,7 @@ public:
         int consumers = 3;
         Milliseconds lockDuration{2000};
         Milliseconds stalledInterval{1000};
-        std::string jobOptions;  ///< JSON for the jobs of requests; empty: what conf/ says.
+        std::string jobOptions;  ///< JSON for the jobs of requests; empty: the options in conf/.
         int redisPort =
             0;  ///< Where the processes find Redis, such as a proxy; 0: the server itself.
         int postgresPort = 0;  ///< The same for PostgreSQL.
@@ -74,7 +74,7 @@ public:
 
     /// Waits until no job is waiting, delayed or active; fails the test after `within`. Returns how long it took.
     Milliseconds waitUntilSettled(Milliseconds within);
-    /// The longest that a job of a killed consumer may take: lock, interval and a second.
+    /// The longest time for a job of a killed consumer: lock, interval and a second.
     [[nodiscard]] Milliseconds recoveryLimit() const {
         return settings_.lockDuration + settings_.stalledInterval + std::chrono::seconds(1);
     }
@@ -110,7 +110,7 @@ private:
     const Settings settings_;
     const std::string database_;
     const int port_;
-    bool exact_ = false;  ///< Whether assertExact() has passed.
+    bool exact_ = false;  ///< True if assertExact() has passed.
     QueueState queue_;
     Ledger ledger_;
     const std::string folder_;

@@ -35,7 +35,7 @@ public:
         const auto load = fleet.startLoad(asks, 8, kPerSecond);
         std::uniform_int_distribution<int> gapMs(20, 200);
         for (int i = 0; i < kills; ++i) {
-            // The pause between two kills is what is tested, not something that is waited for.
+            // The pause between two kills is the subject of the test, not a wait for an event.
             std::this_thread::sleep_for(std::chrono::milliseconds(gapMs(random)));
             fleet.killRandomConsumer(random);
         }
@@ -68,7 +68,7 @@ public:
     }
 
 private:
-    /// Twice 10,000 users within 300 kills; below what three consumers manage of which one is always starting.
+    /// Twice 10,000 users within 300 kills; less than the rate of three consumers of which one is always starting.
     static constexpr int kPerSecond = 700;
 };
 

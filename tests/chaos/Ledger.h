@@ -12,7 +12,8 @@
 
 namespace drover::test {
 
-/// What the database says became of requests, read by a session of the test's own, which survives a restarted server.
+/// Reads the outcomes of requests from the database by a session of the test's own, which survives a restarted
+/// server.
 class Ledger {
 public:
     explicit Ledger(store::SessionSettings settings) : settings_(std::move(settings)) {}
@@ -25,15 +26,16 @@ public:
     [[nodiscard]] std::int64_t rejections(std::int64_t eventId);
     /// Stored outcomes of all events: "RESERVED" or "REJECTED".
     [[nodiscard]] std::int64_t outcomes(const std::string& state);
-    /// Whether the request of a 201 has its outcome.
+    /// Returns true if the request of a 201 has its outcome.
     [[nodiscard]] bool decided(const Answer& answer);
 
     /// Asserts that each accepted request has exactly one outcome, for its own event and user; that beyond those there are
     /// no more than requests whose answer was lost; that each reservation belongs to one outcome and each reserved outcome
-    /// to one reservation; that nobody holds two seats of an event; that each event's counter is the number of its rows.
+    /// to one reservation; that no user holds two seats of an event; that each event's counter is the number of its
+    /// rows.
     void assertExact(const std::vector<Answer>& answers);
 
-    /// A session that works, for what the test wants to write.
+    /// A session that works, for writes of the test.
     store::Session& session();
 
 private:

@@ -15,13 +15,13 @@
 namespace drover::test {
 
 /// Clients that send each of a list of requests once, in its order, by POST /reservation/{eventId}/{userId}; each is a
-/// thread with one keep-alive connection. They start at once. What is refused is not sent again.
+/// thread with one keep-alive connection. They start at once. A refused request is not sent again.
 /// Threads: the caller's one.
 class Load {
 public:
-    /// `perSecond` is the pace of all clients together; 0: as fast as the answers come. A time in which nobody could send
-    /// is not made up for. `log`: each request is written there before it is sent, and each answer before the next request.
-    /// Not owned; null: no log.
+    /// `perSecond` is the pace of all clients together; 0: as fast as the answers come. A time in which no client
+    /// could send is not made up for. `log`: each request is written there before it is sent, and each answer before
+    /// the next request. Not owned; null: no log.
     Load(int port,
          std::vector<Ask> asks,
          int clients,

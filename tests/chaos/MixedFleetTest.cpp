@@ -16,8 +16,8 @@
 
 using namespace drover::test;
 
-/// Three workers of BullMQ's and three of ours on one queue, jobs of all kinds from a Node client, and every one of the
-/// six killed again and again: each job ends once, in the state that its kind asks for.
+/// Three workers of BullMQ and three of Drover on one queue, jobs of all kinds from a Node client, and each of the
+/// six workers killed again and again. Each job ends once, in the state that its kind requires.
 class MixedFleetTest : public CppUnit::TestFixture {
     CPPUNIT_TEST_SUITE(MixedFleetTest);
     CPPUNIT_TEST(everyJobEndsOnceWhoeverWorksIt);

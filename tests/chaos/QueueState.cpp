@@ -57,7 +57,7 @@ std::int64_t QueueState::active() {
 
 bool QueueState::idle() {
     try {
-        // One command: between two of them a job could walk from the one to the other.
+        // One command: between two commands a job could move from one list to another.
         return call({"EXISTS",
                      keys_.wait,
                      keys_.paused,

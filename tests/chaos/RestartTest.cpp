@@ -24,7 +24,7 @@ using drover::test::Fleet;
 using drover::test::PostgresServer;
 using drover::test::RedisServer;
 
-/// A server that goes away under load and comes back: an outage, not anybody's failure.
+/// A server that goes away under load and comes back: an outage, and not a failure of any job.
 class RestartTest : public CppUnit::TestFixture {
     CPPUNIT_TEST_SUITE(RestartTest);
     CPPUNIT_TEST(redisRestartsUnderLoad);
@@ -33,7 +33,7 @@ class RestartTest : public CppUnit::TestFixture {
 
 public:
     void redisRestartsUnderLoad() {
-        // TERM: a clean end, which writes the AOF. A killed server may lose its last second, as everysec says.
+        // TERM: a clean end, which writes the AOF. A killed server may lose its last second, by the rule of everysec.
         restartUnderLoad(
             "redis-server",
             [] { RedisServer::shared().stop(SIGTERM); },
@@ -75,7 +75,7 @@ private:
                 [&] { return load->acceptedCount() >= before + kPerSecond / 2; },
                 std::chrono::seconds(10));
             stop();
-            // How long the server is away is what is tested, not something that is waited for.
+            // The length of the outage is the subject of the test, not a wait for an event.
             std::this_thread::sleep_for(
                 std::chrono::milliseconds(std::uniform_int_distribution<int>(100, 1500)(random)));
             start();

@@ -1,7 +1,8 @@
 // The Node half of MixedFleetTest: node mixed.cjs REDIS_PORT QUEUE add N | work | check N
 //
 // Job n of N has the id j<n>; its kind, and with that how it must end, follows from n. The handlers on both sides do what
-// plugins/echo does: a member `fail` in the data fails the attempt, `sleepMs` takes time, anything else is the result.
+// plugins/echo does: a member `fail` in the data fails the attempt, `sleepMs` is a pause, any other member is the
+// result.
 'use strict';
 
 const { FlowProducer, Queue, Worker } = require('bullmq-6.7.0');
@@ -13,7 +14,7 @@ const every = 250;
 const rounds = 12;
 const schedulers = ['tick', 'tock', 'tack'];
 
-// What there is of each ten jobs, in turn; families have three children.
+// The kinds of each ten jobs, in turn; families have three children.
 function kindOf(n) {
   const kinds = ['plain', 'plain', 'delayed', 'prioritized', 'failing', 'retried', 'plain', 'lifo', 'slow', 'family'];
   return kinds[n % 10];
@@ -81,7 +82,7 @@ function work() {
   worker.on('error', () => {});
 }
 
-// Prints what is wrong, a line each; nothing if all is right.
+// Prints each mistake, a line each; nothing if all is right.
 async function check(count) {
   const client = new IORedis(connection);
   const ends = new Map();

@@ -17,7 +17,7 @@ namespace {
 using namespace drover;
 using namespace drover::test;
 
-/// A pattern, where the search begins, and what came of it: up to three moments, and what ended it earlier.
+/// A pattern, the begin of the search, and its result: up to three moments, and the error that ended it earlier.
 struct CronCase {
     std::string pattern, zone, seed;
     std::int64_t base = 0;
@@ -40,7 +40,7 @@ CronCase caseOf(const rapidjson::Value& value) {
     return one;
 }
 
-/// The same case with our answers.
+/// The same case with Drover's answers.
 CronCase ours(CronCase one) {
     one.answers.clear();
     one.error.clear();
@@ -69,7 +69,7 @@ std::string told(const CronCase& one) {
     return text + one.error;
 }
 
-/// Whether clocks go back by less than an hour between two moments.
+/// Returns true if clocks go back by less than an hour between two moments.
 bool clocksGoBackALittle(const TimeZone& zone, std::int64_t fromMs, std::int64_t toMs) {
     std::int64_t before = zone.offsetAt(fromMs / 1000);
     for (std::int64_t at = fromMs; at < toMs;) {
@@ -83,7 +83,8 @@ bool clocksGoBackALittle(const TimeZone& zone, std::int64_t fromMs, std::int64_t
     return false;
 }
 
-/// Where clocks go back by less than an hour cron-parser finds nothing, or what is past; we go on. Up to there we agree.
+/// Where clocks go back by less than an hour cron-parser finds no moment, or a past one; Drover goes on. Up to there
+/// both agree.
 bool givesUpWhereWeGoOn(const CronCase& theirs, const CronCase& mine) {
     std::size_t same = 0;
     std::int64_t from = theirs.base;
@@ -103,14 +104,14 @@ bool readsOverWhatWeRefuse(const CronCase& theirs, const CronCase& mine) {
            mine.error.find(" is none of ") != std::string::npos;
 }
 
-/// A value that a list names twice: cron-parser 5 refuses it, cron-parser 4 and we do not.
+/// A value that a list names twice: cron-parser 5 refuses it, cron-parser 4 and Drover do not.
 bool namesTwice(const CronCase& theirs) {
     return theirs.error.find("duplicate values found") != std::string::npos;
 }
 
 }  // namespace
 
-/// Our cron against the cron-parser that BullMQ 6.7.0 brings, on random patterns, moments and zones.
+/// Drover's Cron against the cron-parser that BullMQ 6.7.0 brings, on random patterns, moments and zones.
 class CompatCronTest : public CppUnit::TestFixture {
     CPPUNIT_TEST_SUITE(CompatCronTest);
     CPPUNIT_TEST(tenThousandPatternsGiveTheSameMomentsOrAreRefusedByBoth);

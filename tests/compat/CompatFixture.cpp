@@ -70,7 +70,7 @@ void CompatFixture::tearDown() {
         } catch (const std::exception&) {
             peer_.reset();  // The test has killed it, or it hangs on a server that is gone.
         }
-        // The server may still be at what the peer sent last.
+        // The server may still run the peer's last command.
         const auto deadline = clock_.monotonic() + std::chrono::seconds(1);
         do {
             left = orphans();
@@ -187,7 +187,7 @@ void CompatFixture::process(RunningJob& running) {
     if (job.name == "hold") {
         while (released_ == 0) {
             if (running.waitCancelled(std::chrono::milliseconds(2)) != CancelReason::None) {
-                return;  // As a process that died: nothing is said about the job.
+                return;  // As a process that died: no event about the job.
             }
         }
         --released_;
@@ -200,7 +200,7 @@ void CompatFixture::release(Side side) {
         ++released_;
         return;
     }
-    // The job is told to be active a little before its processor holds it.
+    // The event `active` comes a little before the processor holds the job.
     eventually("Node holds a job",
                [this] { return node("worker.release", "\"worker\": \"w\"").GetBool(); });
 }
@@ -251,8 +251,8 @@ std::string CompatFixture::field(const std::string& id, const std::string& name)
 
 void CompatFixture::untilIdle() {
     eventually("a worker sleeps", [this] {
-        // Our own connections and Node's carry the queue's name in base64; the command tells who sleeps. Other queues'
-        // workers are gone with their tests.
+        // Connections of Drover and of Node carry the queue's name in base64; the command shows which of them sleeps.
+        // Other queues' workers are gone with their tests.
         const std::string clients = text({"CLIENT", "LIST"});
         return clients.find("cmd=bzpopmin") != std::string::npos;
     });

@@ -16,27 +16,27 @@
 
 namespace drover::test {
 
-/// Who does something to the queue.
+/// The side that acts on the queue.
 enum class Side { Ours, Node };
 
 /// "ours" or "Node's", for messages.
 const char* nameOf(Side side);
 
-/// A job as our handler got it.
+/// A job as Drover's handler got it.
 struct SeenJob {
     std::string id, name, data;
     int attemptsMade = 0, attemptsStarted = 0;
     std::int64_t startedAtMs = 0;
 };
 
-/// Drover and real BullMQ of one version on one queue. Every verb takes the side that does it, so that a test reads the
-/// same in both directions.
+/// Drover and real BullMQ of one version on one queue. Every verb has the side that does it as its first argument, so
+/// that a test reads the same in both directions.
 ///
 /// The workers of both sides behave alike, by the name of the job: "fail" always fails, "flaky" fails its first attempt,
 /// "twice" its first two, "unrecoverable" throws for good, "progress" reports {"half":true}, "hold" waits for release();
-/// every other name returns its data. What fails says "told to fail".
+/// every other name returns its data. The reason of a failure is "told to fail".
 ///
-/// After each test nothing may be left over in Redis, see findOrphans.
+/// No test may leave anything over in Redis, see findOrphans.
 class CompatFixture : public WorkerFixture {
 public:
     void setUp() override;
@@ -49,7 +49,7 @@ protected:
     [[nodiscard]] bool is581() const { return version_ == "5.81.5"; }
     [[nodiscard]] bool is548() const { return version_ == "5.48.1"; }
 
-    /// Whether our side knows of 5.x clients. To be set before useQueue() and startWorker().
+    /// Sets whether Drover acts as with 5.x clients. To be set before useQueue() and startWorker().
     Bullmq5 bullmq5_ = Bullmq5::Auto;
     /// Everything below is about this queue from now on.
     void useQueue(const std::string& name);
@@ -67,24 +67,25 @@ protected:
                     const std::string& name,
                     const std::string& data = "{}",
                     const std::string& opts = "{}");
-    /// `opts` of Node's worker. Ours goes by settings_.
+    /// `opts` of Node's worker. Drover's worker has settings_.
     void startWorker(Side side, const std::string& opts = "{}");
-    /// Lets what runs end.
+    /// Lets the held jobs end.
     void stopWorker(Side side);
     /// Ends one held job.
     void release(Side side);
     /// Ids of the jobs that the side's worker began, in order.
     std::vector<std::string> begun(Side side);
     [[nodiscard]] std::vector<SeenJob> seenByOurs() const;
-    /// What our handler does with jobs of a name, in place of what the class says. To be set before the worker starts.
+    /// Sets the act of Drover's handler on jobs of a name, in place of the list above. To be set before the worker
+    /// starts.
     std::map<std::string, std::function<void(RunningJob&)>> behaviours_;
-    /// Our handler's own backoff.
+    /// Sets the own backoff of Drover's handler.
     std::function<std::optional<std::int64_t>(int attemptsMade)> backoff_;
 
-    /// The state as BullMQ tells it.
+    /// Returns the state by BullMQ's getState().
     std::string nodeState(const std::string& id);
     void untilState(const std::string& id, const std::string& state);
-    /// Waits until a handler of ours has the job: one that is active may not have begun.
+    /// Waits until Drover's handler has the job: an active job may not have begun.
     void untilBegun(const std::string& id);
     /// JSON.stringify(await getJob(id)).
     std::string jobJson(const std::string& id);
@@ -97,18 +98,19 @@ protected:
     /// Waits until no job is on its way to or from a worker.
     void untilNothingActive();
 
-    /// The test itself has made this orphan, as findOrphans words it without the queue's "bull:<queue>:".
+    /// Declares that the test itself has made this orphan, as findOrphans words it without the queue's
+    /// "bull:<queue>:".
     void leaves(const std::string& orphan) { left_.insert("bull:" + queueName_ + ":" + orphan); }
 
     /// The events that BullMQ's QueueEvents delivered; subscribe() comes first.
     void subscribe() { node("events.subscribe"); }
     std::vector<std::string> deliveredEvents();
-    /// How many of that name were delivered.
+    /// Returns how many of that name were delivered.
     std::size_t delivered(const std::string& event);
 
 private:
     void process(RunningJob& job);
-    /// All queues of this test, without what the test says it leaves.
+    /// Checks all queues of this test, without the orphans that the test has declared.
     std::string orphans();
 
     const std::string version_;

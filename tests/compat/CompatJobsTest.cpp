@@ -12,7 +12,7 @@ constexpr Side kBoth[] = {Side::Ours, Side::Node};
 
 }  // namespace
 
-/// Standard jobs in both directions: what the other side sees of them, in what order they run, and what is told about it.
+/// Standard jobs in both directions: the view of the other side, the order in which they run, and the events.
 class CompatJobs : public CompatFixture {
     CPPUNIT_TEST_SUITE(CompatJobs);
     CPPUNIT_TEST(nodeRunsOurJobsInOrder);
@@ -217,7 +217,7 @@ protected:
     using CompatFixture::CompatFixture;
 
 private:
-    /// One life of a queue, step by step; returns what QueueEvents delivered.
+    /// Runs one life of a queue, step by step; returns the events that QueueEvents delivered.
     std::vector<std::string> eventsOf(Side producer, Side consumer) {
         subscribe();
         startWorker(consumer);
@@ -245,8 +245,8 @@ private:
         stopWorker(consumer);
         std::vector<std::string> events = deliveredEvents();
         if (is548()) {
-            // The one difference of that version: an immediate retry says where the attempt would have gone. Ours says so too
-            // once such a client has shown itself, as SettleScriptsTest proves.
+            // The one difference of that version: the event of an immediate retry names the place where the attempt
+            // would have gone. Drover does the same once such a client has shown itself, as SettleScriptsTest proves.
             for (std::string& event : events) {
                 const std::string own = R"("prev":"failed","event":"waiting")";
                 const std::size_t at = event.find(own);

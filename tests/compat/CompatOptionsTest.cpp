@@ -14,7 +14,8 @@ using Strings = std::vector<std::string>;
 
 }  // namespace
 
-/// Jobs with options, counters and queue settings of other types than the usual: BullMQ's worker and ours end them alike.
+/// Jobs with options, counters and queue settings of other types than the usual: BullMQ's worker and Drover's end
+/// them alike.
 ///
 /// The table is option-cases.cjs; each case is worked once by each side and compared in Redis.
 class CompatOptionsTest : public WorkerFixture {
@@ -50,7 +51,7 @@ private:
         CPPUNIT_ASSERT_EQUAL(std::string(), all);
     }
 
-    /// Until nothing happens any more in any of them.
+    /// Until no job of any of them moves any more.
     void work(const Strings& queues) {
         std::vector<std::unique_ptr<Worker>> workers;
         for (const std::string& queue : queues) {

@@ -17,7 +17,7 @@ Side otherOf(Side side) {
 
 }  // namespace
 
-/// The queue as both sides ask about it: wake-ups, counts, states, workers, pause, and what is kept of finished jobs.
+/// The queue as both sides read it: wake-ups, counts, states, workers, pause, and the retention of finished jobs.
 class CompatQueue : public CompatFixture {
     CPPUNIT_TEST_SUITE(CompatQueue);
     CPPUNIT_TEST(aSleepingWorkerWakesAtOnce);
@@ -108,7 +108,7 @@ public:
         eventually("all done", [&] { return number({"ZCARD", key("completed")}) == 6; });
         CPPUNIT_ASSERT_EQUAL(std::string(), listed("waiting", true));
 
-        // What ended in one millisecond has no order: one at a time.
+        // Jobs that end in one millisecond have no order: one at a time.
         useQueue(queueName() + "-finished");
         worker_.reset();
         startWorker(Side::Ours);
@@ -154,7 +154,7 @@ public:
         CPPUNIT_ASSERT(node("queue.isPaused").GetBool());
         CPPUNIT_ASSERT_EQUAL(std::int64_t{0}, number({"EXISTS", key("marker")}));
         if (!is548()) {
-            // That version has moved the list away: an add of ours would not follow it.
+            // That version has moved the list away: an add of Drover would not follow it.
             ids.push_back(add(Side::Ours, "mail"));
             CPPUNIT_ASSERT_EQUAL(std::int64_t{0}, number({"EXISTS", key("marker")}));
         }
@@ -211,7 +211,7 @@ public:
     }
 
     void onlyTheNewestFinishedJobsAreKept() {
-        // Each side finishes some of one row: the count is the queue's.
+        // Each side finishes some jobs of one row: the count is the queue's.
         for (const char* name : {"mail", "fail"}) {
             std::vector<std::string> ids;
             for (const Side consumer : kBoth) {
@@ -253,7 +253,7 @@ protected:
     using CompatFixture::CompatFixture;
 
 private:
-    /// Both sides' counts, compared; returns ours.
+    /// Compares the counts of both sides; returns Drover's.
     JobCounts expectCounts() {
         const JobCounts ours = queue().counts();
         const auto nodes = node("queue.getJobCounts");

@@ -18,7 +18,7 @@ Side otherOf(Side side) {
 
 }  // namespace
 
-/// Jobs that wait: for their time, and for another attempt. Whoever added them, whoever failed them.
+/// Jobs that wait: for their time, and for another attempt. Either side adds them, either side fails them.
 class CompatRetry : public CompatFixture {
     CPPUNIT_TEST_SUITE(CompatRetry);
     CPPUNIT_TEST(aSleepingWorkerRunsADelayedJobOnTime);
@@ -107,7 +107,7 @@ public:
             const auto job = node("queue.getJob", "\"args\": [\"" + id + "\"]");
             CPPUNIT_ASSERT_EQUAL(3, job["attemptsMade"].GetInt());
             CPPUNIT_ASSERT_EQUAL(2u, job["stacktrace"].Size());
-            // What the failed attempts left stays.
+            // The traces of the failed attempts stay.
             CPPUNIT_ASSERT_EQUAL(std::string("told to fail"),
                                  std::string(job["failedReason"].GetString()));
             stopWorker(consumer);

@@ -37,7 +37,7 @@ public:
         startWorker(Side::Ours);
         startWorker(Side::Node, R"({"name": "clerk", "concurrency": 20})");
 
-        // Small bulks, by turns: so that neither side has all of them before the other one looks.
+        // Small bulks, by turns: so that neither side has all of them before the other side looks.
         std::map<std::string, int> begins;  // Id to how often its handler must begin.
         for (int from = 0; from < kPerSide; from += 20) {
             std::vector<NewJob> jobs;
@@ -161,7 +161,7 @@ public:
         startWorker(Side::Ours);
         const std::string id = add(Side::Node, "hold", R"({"seat":7})");
         untilState(id, "active");
-        worker_.reset();  // Nothing is said about the job: its lock stays.
+        worker_.reset();  // No outcome of the job is stored: its lock stays.
         CPPUNIT_ASSERT_EQUAL(std::int64_t{1}, number({"EXISTS", key(id + ":lock")}));
         CPPUNIT_ASSERT_EQUAL(std::string("active"), nodeState(id));
 
@@ -226,7 +226,7 @@ public:
             if (checker == Side::Ours) {
                 sweep(milliseconds(200), 0);
             } else {
-                // It checks and takes nothing: what it noticed ours has to end.
+                // It checks and claims no job: Drover's check has to end what it noticed.
                 node(
                     "worker.start",
                     R"("worker": "w", "opts": {"stalledInterval": 200, "maxStalledCount": 0, "autorun": false})");
@@ -244,7 +244,7 @@ public:
             worker_.reset();
             sweeper_.reset();
         }
-        // Begun once on each queue: nobody ran it again.
+        // Begun once on each queue: no worker ran it again.
         CPPUNIT_ASSERT_EQUAL(std::size_t{2}, seenByOurs().size());
     }
 
@@ -275,7 +275,7 @@ public:
         const std::string held = add(Side::Node, "hold");
         untilState(held, "active");
         const std::string next = add(Side::Ours, "mail");
-        untilState(next, "active");  // Claimed ahead by ours, behind the one that runs.
+        untilState(next, "active");  // Claimed ahead by Drover's worker, behind the running job.
         startWorker(Side::Node);
         untilIdle();
         const auto drainedAt = std::chrono::steady_clock::now();

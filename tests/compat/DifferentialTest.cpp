@@ -23,7 +23,7 @@ using namespace drover::test;
 
 namespace {
 
-/// What differential.cjs tells about one script.
+/// The output of differential.cjs for one script.
 struct Play {
     int seed = 0;
     bool ordered = false;
@@ -132,7 +132,7 @@ JobOutcome handle(RunningJob& job) {
     return {Kind::Completed, value, "", 0};
 }
 
-/// JSON with its members sorted: two clients agree on what it says, not on the order.
+/// JSON with its members sorted: two clients agree on the values, not on the order.
 std::string sorted(const rapidjson::Value& json) {
     if (json.IsObject()) {
         std::map<std::string, std::string> members;
@@ -150,8 +150,8 @@ std::string sorted(const rapidjson::Value& json) {
 
 }  // namespace
 
-/// Random scripts of adds by a Node client, worked once by BullMQ 6.7.0 and once by us: every key and every event must be
-/// the same but for ids, times and tokens.
+/// Random scripts of adds by a Node client, worked once by BullMQ 6.7.0 and once by Drover: every key and every event
+/// must be the same but for ids, times and tokens.
 ///
 /// DROVER_DIFFERENTIAL_SCRIPTS: how many (60). DROVER_DIFFERENTIAL_SEED: the first one's seed; printed, so that a script
 /// can be worked again.
@@ -223,7 +223,7 @@ private:
             for (const char* suffix : {"-ours", "-ours-b"}) {
                 auto handler = std::make_shared<FakeHandler>([](std::span<RunningJob* const> jobs) {
                     for (RunningJob* job : jobs) {
-                        // No two end in one millisecond: which is the newer one would be undecided.
+                        // No two end in one millisecond: their order would be undecided.
                         std::this_thread::sleep_for(std::chrono::milliseconds(2));
                         job->setOutcome(handle(*job));
                     }
@@ -257,7 +257,7 @@ private:
         }
     }
 
-    /// What is still to be done, for the message of a failure.
+    /// The unfinished jobs, for the message of a failure.
     std::string remains(const QueueKeys& keys) {
         std::string found;
         for (const std::string* list : {&keys.wait, &keys.active}) {
@@ -273,7 +273,7 @@ private:
                std::to_string(number({"PTTL", keys.limiter})) + " ms\n";
     }
 
-    /// What schedulers make for a time that is far away stays.
+    /// A scheduler's job for a time that is far away stays.
     bool isWorked(const QueueContext& context) {
         const JobCounts left = ops::counts(context, client());
         const std::int64_t tomorrow = clock_.wallMs() + 24 * 3600000LL;
@@ -293,7 +293,7 @@ private:
         return texts;
     }
 
-    /// Everything that stands under a script's queues, a line each, without what may differ.
+    /// Everything under a script's queues, a line each, without the parts that may differ.
     std::vector<std::string> dump(const std::string& queue, bool ordered) {
         std::vector<std::string> lines;
         for (const std::string& key : textsOf({"KEYS", "bull:" + queue + "*"})) {
@@ -302,7 +302,7 @@ private:
             const auto line = [&](const std::string& what) {
                 lines.push_back(name + " " + plain(what, queue));
             };
-            // What a worker happened to do last, who came first, and whether a minute or a window had just ended.
+            // The last act of a worker, the order of workers, and whether a minute or a window had just ended.
             static const std::regex kSkipped(
                 ".*:(stalled|stalled-check|marker|meta|limiter|metrics:[a-z]+:data)");
             if (std::regex_match(name, kSkipped) || (!ordered && name.ends_with(":pc"))) {
@@ -353,7 +353,7 @@ private:
                                                                              : sorted(json));
     }
 
-    /// Without what tells the time of day when a scheduler was made, or how far away its next run is.
+    /// Without the time of day at which a scheduler was made, and the distance of its next run.
     static std::string schedulerText(const std::string& key, const std::string& text) {
         if (key.find(":repeat:") == std::string::npos) {
             return text;

@@ -11,7 +11,7 @@ using namespace drover::test;
 
 }  // namespace
 
-/// The scanner that other tests end with: it names what is left over, and nothing else.
+/// The scanner that other tests end with: it names the leftovers, and nothing else.
 class OrphanScanTest : public RedisFixture {
     CPPUNIT_TEST_SUITE(OrphanScanTest);
     CPPUNIT_TEST(aQueueInUseHasNoOrphans);
@@ -93,7 +93,7 @@ public:
 private:
     std::string key(const std::string& suffix) { return keys().qualifiedName() + ":" + suffix; }
 
-    /// One orphan, told without the queue's name; "": none.
+    /// One orphan, without the queue's name; "": none.
     void expect(const std::string& orphan) {
         const std::vector<std::string> found = findOrphans(client(), keys().qualifiedName() + ":*");
         CPPUNIT_ASSERT_EQUAL(orphan.empty() ? std::string() : key(orphan),

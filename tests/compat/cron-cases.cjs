@@ -1,4 +1,4 @@
-// What cron-parser, as BullMQ brings it, makes of random patterns: cases(parser, seed, count).
+// The moments of random patterns by cron-parser, as BullMQ brings it: cases(parser, seed, count).
 //
 // Returns [{pattern, zone, base (ms), seed (of H), answers: [at most three ms], error?: message}]. Each answer is a fresh search
 // from the one before, as BullMQ makes them. The same seed gives the same cases. Half of the bases lie around clock changes.
@@ -102,12 +102,12 @@ function patterns({ between, chance, pick }) {
     const count = chance(0.03) ? between(1, 4) : chance(0.6) ? 5 : 6;
     const text = fields.slice(6 - count).join(' ');
     if (chance(0.01)) return `${text} *${' *'.repeat(6 - count)}`;
-    // Beside H(a-b) and H/n cron-parser does not look at characters: there we are stricter.
+    // Beside H(a-b) and H/n cron-parser does not look at characters: there Drover is stricter.
     return chance(0.08) && !text.includes('H') ? garble(text) : text;
   };
 }
 
-/** The next three moments, and what stopped the search if there are fewer. */
+/** The next three moments, and the error that stopped the search if there are fewer. */
 function answer(parser, pattern, zone, base, hashSeed) {
   const answers = [];
   let from = base;

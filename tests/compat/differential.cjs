@@ -9,7 +9,7 @@
 //   node differential.cjs REDIS_PORT show SEED              prints what script SEED adds
 //
 // A script is `ordered` if nothing in it depends on how long something takes: then everything must come out in one order.
-// What a job's handler does is in its data, see `handle`; DifferentialTest.cpp has the same behaviours.
+// A job's data has the act of its handler, see `handle`; DifferentialTest.cpp has the same behaviours.
 'use strict';
 
 const { DelayedError, FlowProducer, Queue, UnrecoverableError, WaitingChildrenError, WaitingError, Worker } =
@@ -44,7 +44,7 @@ function behaviour(random, ordered, { inFlow = false } = {}) {
   if (!ordered) kinds.push('delay', 'limit');
   const kind = random.pick(kinds);
   const data = { kind, times: 1 + random.below(3), value: random.pick(values) };
-  // Of two whose order time decides, each would get the other one's ids.
+  // Two of them whose order time decides would get each other's ids.
   if (kind === 'children' && !ordered) data.named = true;
   return data;
 }
@@ -91,7 +91,7 @@ function flow(random, ordered, name, depth) {
   return node(depth, true);
 }
 
-// Whatever the clock says: the first run is in the year 2100, or now and the next one far away.
+// At any time of the clock the first run is in the year 2100, or it is now and the next one far away.
 const start = Date.UTC(2100, 0, 1);
 const day = 24 * 3600 * 1000;
 
@@ -184,7 +184,7 @@ async function add() {
 async function handle(worker, job, token) {
   const { kind, times, value } = job.data;
   const first = job.attemptsStarted === 1;
-  // No two end in one millisecond: which is the newer one would be undecided.
+  // No two end in one millisecond: their order would be undecided.
   await new Promise((resolve) => setTimeout(resolve, 2));
   switch (kind) {
     case 'fail': throw new Error(`failed attempt ${job.attemptsMade + 1}`);
@@ -228,7 +228,7 @@ async function handle(worker, job, token) {
   }
 }
 
-// What is delayed once nothing else is left.
+// The jobs that are delayed once nothing else is left.
 async function promote() {
   for (const seed of seeds) {
     const queue = new Queue(queueName(seed), { connection, skipMetasUpdate: true });

@@ -26,7 +26,7 @@ class Echo {
   body(all) { return { is: all === undefined ? 'nothing' : Array.isArray(all) ? 'array' : all.x === Infinity ? 'infinity' : all }; }
   header(h) { return { h }; }
 }
-// What TypeScript makes of the decorators.
+// The code that TypeScript makes of the decorators.
 function route(name, verb, ...parameters) {
   const method = Object.getOwnPropertyDescriptor(Echo.prototype, name);
   parameters.forEach((parameter, index) => parameter(Echo.prototype, name, index));

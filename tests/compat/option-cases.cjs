@@ -6,8 +6,9 @@
 //   node option-cases.cjs REDIS_PORT compare VERSION ONE OTHER   prints {about, problem} for each case that came out otherwise
 //                                                           with OTHER, then how many were alike, and how many ONE broke
 //
-// Jobs are written past Queue.add, which looks at options: what counts is what a worker does with what is there. ONE is
-// BullMQ's worker. Where it breaks the job (left active, in no state, or a script that ended half way), OTHER must not.
+// Jobs are written past Queue.add, which checks options: the subject is a worker that meets the stored text. ONE is
+// BullMQ's worker. Where it breaks the job (left active, in no state, or a script that ended half way), OTHER must
+// not.
 'use strict';
 
 const IORedis = require('ioredis');
@@ -138,10 +139,10 @@ async function work() {
   }
 }
 
-/** What became of job 1 (and 2) of a case: states, fields, logs, events; and whether the worker broke it. */
+/** The end of job 1 (and 2) of a case: states, fields, logs, events; and whether the worker broke it. */
 async function outcome(n, of, { jittered, second }) {
   const key = (suffix) => keyOf(n, suffix, of);
-  // A delay is exact but for fractions, and for what no clock reaches; moments differ.
+  // A delay is exact but for fractions, and for times that no clock reaches; moments differ.
   const plain = (text) => text.replace(/1[789][0-9]{11}(\.[0-9]+)?/g, 'TIME')
     .replace(/\b(2147483646|2147483647|2147483648|2147483649|[0-9]{14,}|[0-9.]+e\+?[0-9]{2,}|inf|Infinity)\b/g, 'HUGE');
   const what = { states: [], fields: [], events: [] };
@@ -163,7 +164,7 @@ async function outcome(n, of, { jittered, second }) {
     for (let i = 0; i < fields.length; i += 2) {
       text += ` ${fields[i]}=${fields[i] === 'delay' ? 'some' : fields[i + 1]}`;
     }
-    // 5.48.1 tells of the same retry in other words.
+    // 5.48.1 has other words for the same retry.
     what.events.push(plain(text).replace('event=waiting jobId=1 prev=failed', 'event=waiting jobId=1 prev=active'));
   }
   const state = what.states.find((text) => text.endsWith(' 1'))?.split(' ')[0];
@@ -178,7 +179,7 @@ async function outcome(n, of, { jittered, second }) {
   return what;
 }
 
-/** Where the engine chose otherwise, see docs/job-options.md: what is compared all the same. */
+/** The parts that are compared where the engine chose otherwise, see docs/job-options.md. */
 function compared(about, { states, fields, events }) {
   // A delay in the past, or below a millisecond, is a retry at once.
   if (/backoff (of )?("-1"|-1|-2\.5|-1e300|5e-324)$/.test(about)) return { states, fields };
@@ -186,7 +187,7 @@ function compared(about, { states, fields, events }) {
   if (/^field attemptsMade/.test(about)) return {};
   // Ages are whole seconds, and a share above 1 counts as 1.
   if (/of age 5e-324$/.test(about) || about === 'jitter 2') return {};
-  // What 5.48.1 does not know: the limit of a keep rule, and a queue's own rate limit.
+  // 5.48.1 does not have the limit of a retention rule, nor a queue's own rate limit.
   if (version === '5.48.1' && /of limit|^meta max/.test(about)) return {};
   // Whether the queue was empty for a moment in between depends on time.
   return { states, fields, events: events.filter((text) => !text.startsWith(' event=drained')) };

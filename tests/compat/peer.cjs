@@ -63,7 +63,7 @@ async function jobOf(request) {
   return job;
 }
 
-/** Keeps what an emitter says. `take` makes a record of the arguments of one event. */
+/** Stores the events of an emitter as records. */
 class Journal {
   records = [];
   waiting = [];
@@ -148,8 +148,8 @@ function subscriptionOf({ queue }) {
 
 async function subscribe({ queue, opts }) {
   const journal = new Journal();
-  // '$' means "from now on" and would be resolved when the server reads the command: what happens between this answer and
-  // then would be lost. The id of the last entry of now is exact.
+  // '$' means "from now on" and would be resolved when the server reads the command: events between this answer and
+  // that moment would be lost. The id of the last entry of now is exact.
   const prefix = opts?.prefix ?? 'bull';
   const [last] = await redis.xrevrange(`${prefix}:${queue}:events`, '+', '-', 'COUNT', 1);
   const events = quiet(new QueueEvents(queue, { connection, lastEventId: last ? last[0] : '0-0', ...opts }));

@@ -609,7 +609,7 @@ public:
         redis({"HSET", key("meta"), "version", "bullmq:6.7.0"});
         const std::string more = add(Side::Ours, "mail");
         CPPUNIT_ASSERT_EQUAL(joined({more, paused, waits}), joined(list(key("paused"))));
-        // What was seen once counts on.
+        // A client that was seen once counts on.
         redis({"DEL", key("paused"), key(waits), key(paused), key(more)});
         const std::string last = add(Side::Ours, "mail");
         CPPUNIT_ASSERT_EQUAL(last, joined(list(key("paused"))));
@@ -684,7 +684,8 @@ private:
         }
         other.call("queue.open", target());
         node("queue.open");
-        // The 5.x Queue objects are what auto sees; one of 6.x that only resumes must not write its version over theirs.
+        // `auto` sees the 5.x Queue objects; a 6.x object that only resumes must not write its version over that of
+        // 5.x.
         six().call("queue.open",
                    target() + (sixAdds ? "" : R"(, "opts": {"skipMetasUpdate": true})"));
         if (sixAdds) {

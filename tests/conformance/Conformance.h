@@ -25,7 +25,7 @@ public:
     explicit Conformance(std::string version) : CompatFixture(std::move(version)) {}
 
 protected:
-    /// From now on our side, whole, knows of 5.x clients or does not.
+    /// Sets the mode of our whole side from now on.
     void share(Bullmq5 mode);
     /// Our operations on the queue of now.
     QueueContext& ours();
@@ -66,12 +66,12 @@ protected:
     /// "(none)" if the hash has no such field.
     std::string fieldOrNone(const std::string& id, const std::string& name);
 
-    /// One call of advance that finishes one job, and claims `claim` others under "next". Returns its code.
+    /// One call of advance that finishes one job, and claims `claim` further jobs under "next". Returns its code.
     int finish(const std::string& id,
                const std::string& token,
                bool completed = true,
                int claim = 0);
-    /// A worker of Node's that takes nothing, but whose stalled checks run.
+    /// A worker of Node's that claims nothing, but whose stalled checks run.
     void nodeChecks(int intervalMs, int maxStalledCount = 1);
 
 private:

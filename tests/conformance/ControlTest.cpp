@@ -17,7 +17,7 @@ constexpr const char* kPollsOften = R"({"drainDelay": 0.05})";
 
 }  // namespace
 
-/// Pause, concurrency and rate limit, set by one side and obeyed by the other.
+/// Pause, concurrency and rate limit, set by one side and obeyed by both.
 class ControlSection : public Conformance {
 public:
     using Conformance::Conformance;
@@ -237,7 +237,7 @@ public:
         }
         node("queue.pause");
         if (!isFive()) {
-            // What a 5.x client would have made of it.
+            // The state that a 5.x client would have left.
             redis({"RENAME", key("wait"), key("paused")});
         }
         ids.push_back(add(Side::Node, "mail"));
@@ -275,7 +275,7 @@ public:
             expected.push_back(add(Side::Node, "mail"));
         }
         node("queue.pause");
-        // Ids in the other list: those of a client that keeps them elsewhere.
+        // Ids in the other list: those of a client with a list of its own.
         const std::string other = key(isFive() ? "wait" : "paused");
         for (const char* id : {"first", "second"}) {
             redis({"HSET", key(id), "name", "mail", "data", "{}", "opts", "{}", "timestamp", "1"});
@@ -334,7 +334,7 @@ private:
         const std::size_t at = stats.find(mark);
         return at == std::string::npos ? 0 : std::stoll(stats.substr(at + mark.size()));
     }
-    /// Only a fetch that finds the limit reached asks for the rest of the window.
+    /// Only a fetch that finds the limit reached reads the rest of the window.
     std::int64_t limiterLooks() { return calls("pttl"); }
     /// Waits until the one worker that runs has waited for jobs again, and again.
     void untilPolled(const std::string& command) {

@@ -98,7 +98,7 @@ public:
     }
 
 private:
-    /// One job waits, with that data, owns the id, and was there before the first one's end was told.
+    /// One job waits, with that data, owns the id, and was there before the event of the first one's end.
     void expectFollower(const std::string& first, const std::string& data) {
         const std::vector<std::string> waiting = list(key("wait"));
         CPPUNIT_ASSERT_EQUAL(std::size_t{1}, waiting.size());

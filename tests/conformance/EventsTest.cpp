@@ -15,7 +15,7 @@ using std::chrono::seconds;
 
 }  // namespace
 
-/// Section O: events, and workers as others see them.
+/// Section O: events, and the lists of workers.
 class EventsSection : public Conformance {
 public:
     using Conformance::Conformance;
@@ -78,7 +78,7 @@ public:
         startWorker(Side::Node);
         untilState(next, "completed");
 
-        // The same with Node's worker asleep beside it: what ours gives up wakes it.
+        // The same with Node's worker asleep beside it: a job that ours gives up wakes it.
         worker_.reset();
         startWorker(Side::Ours);
         const std::string held = add(Side::Ours, "hold");

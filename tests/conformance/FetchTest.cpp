@@ -15,7 +15,7 @@ using std::chrono::seconds;
 
 }  // namespace
 
-/// Section E: what a fetch does, and what a lock is worth.
+/// Section E: fetches and locks.
 class FetchSection : public Conformance {
 public:
     using Conformance::Conformance;
@@ -23,7 +23,7 @@ public:
     void c077_whatOurFetchLeaves() {
         settings_.workerName = "cashier";
         settings_.lockDuration = milliseconds(5000);
-        settings_.threads = 2;  // What cannot begin is not claimed.
+        settings_.threads = 2;  // A job that cannot begin is not claimed.
         startWorker(Side::Ours);
         const std::string first = add(Side::Node, "hold");
         untilState(first, "active");

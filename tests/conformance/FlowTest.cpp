@@ -24,7 +24,7 @@ public:
 
     void setUp() override {
         Conformance::setUp();
-        // One child may be held while others end.
+        // One child may be held while its siblings end.
         settings_.threads = 2;
         settings_.batchSize = 1;
     }
@@ -114,7 +114,7 @@ public:
     }
 
     void c231_aFailedChildFailsItsParent() {
-        // Whoever takes the parent fails it, unrun.
+        // The worker that claims the parent fails it, unrun.
         for (const Side worker : kBoth) {
             const std::string base = queueName();
             flow(R"({"attempts":3})",
@@ -157,7 +157,7 @@ public:
         CPPUNIT_ASSERT_EQUAL("child " + key("leaf") + " failed", field("middle", "failedReason"));
         CPPUNIT_ASSERT_EQUAL("child " + key("middle") + " failed", field("top", "failedReason"));
         CPPUNIT_ASSERT_EQUAL(std::string("leaf"), joined(begun(Side::Ours)));
-        // Level by level: each was released, taken and failed before the next one.
+        // Level by level: each was released, claimed and failed before the next one.
         CPPUNIT_ASSERT_EQUAL(
             "added name=top | waiting-children | waiting prev=waiting-children | active "
             "prev=waiting | failed failedReason=child " +

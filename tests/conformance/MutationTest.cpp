@@ -14,7 +14,7 @@ using Strings = std::vector<std::string>;
 
 }  // namespace
 
-/// Section L: what a handler writes into its job while it runs, and what maintenance by Node leaves of ours.
+/// Section L: writes of a handler into its job while it runs, and our jobs after maintenance by Node.
 class MutationSection : public Conformance {
 public:
     using Conformance::Conformance;

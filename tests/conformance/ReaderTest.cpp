@@ -28,7 +28,7 @@ std::string lineOf(const std::string& event,
 
 }  // namespace
 
-/// Two readers of one stream, BullMQ's QueueEvents and ours, over what either side does.
+/// Two readers of one stream, BullMQ's QueueEvents and ours, over the acts of either side.
 class ReaderSection : public Conformance {
 public:
     using Conformance::Conformance;
@@ -53,7 +53,7 @@ public:
         startWorker(Side::Ours);
         eventually("six ended",
                    [&] { return queue().counts().completed + queue().counts().failed == 6; });
-        // One that nobody has a lock of any more.
+        // A job without a lock.
         const std::string lost = add(Side::Ours, "hold");
         untilState(lost, "active");
         redis({"DEL", key(lost + ":lock")});
@@ -115,7 +115,7 @@ public:
                             queueName() + "\"}]}]");
         untilState(parent.GetString(), "completed");
         node("queue.clean", "\"args\": [0, 100, \"completed\"]");
-        // Somebody's own, as BullMQ's QueueEventsProducer writes it.
+        // An event of an application, as BullMQ's QueueEventsProducer writes it.
         redis({"XADD", key("events"), "MAXLEN", "~", "1000", "*", "event", "sold", "seat", "12"});
         untilDrained();
         for (const Type type : {Type::Added,
@@ -178,7 +178,7 @@ public:
             CPPUNIT_ASSERT_EQUAL(due, *told().back().dueMs());
             const auto seen =
                 node("events.wait", "\"event\": \"delayed\", \"job\": \"" + id + "\"");
-            // 5.48.1 delivers the text, the others a number.
+            // 5.48.1 delivers the text, later versions a number.
             const auto& delay = seen["delay"];
             CPPUNIT_ASSERT_EQUAL(std::to_string(due),
                                  delay.IsString() ? std::string(delay.GetString()) : textOf(delay));

@@ -15,7 +15,7 @@ constexpr double kPriorityStep = 4294967296.0;  // 2^32
 
 }  // namespace
 
-/// Section G: further attempts, and jobs that wait because their handler says so.
+/// Section G: further attempts, and jobs that wait since their handler delayed them.
 class RetrySection : public Conformance {
 public:
     using Conformance::Conformance;
@@ -169,7 +169,7 @@ public:
                                          "waiting prev=active"),
                              eventsOf(id));
 
-        // And by a handler that says so, the first time.
+        // And by a handler that decides so, the first time.
         bool said = false;
         behaviours_["mail"] = [&](RunningJob& job) {
             job.setOutcome(
@@ -227,7 +227,7 @@ public:
     }
 
     void c128_reasonAndTraceAreThereWhenTheJobLeavesActive() {
-        // Whoever sees the job outside of active sees why it failed: looked at in one moment.
+        // A job seen outside of active has its failed reason: both are read in one moment.
         const std::string look =
             "if redis.call('EXISTS', KEYS[1]) == 1 then return 'active' end "
             "return redis.call('HGET', KEYS[2], 'failedReason') or 'nothing'";
@@ -236,7 +236,7 @@ public:
             const std::string id = add(Side::Node, "hold-and-fail", "{}", opts);
             untilState(id, "active");
             untilBegun(id);
-            worker_->quiet(true);  // It would take the job again at once.
+            worker_->quiet(true);  // It would claim the job again at once.
             ++failures_;
             std::string seen = "active";
             eventually("it left active", [&] {

@@ -11,7 +11,7 @@ using namespace drover::test;
 
 }  // namespace
 
-/// Section M: job schedulers. Node makes them; whoever takes one of their jobs plans the next one.
+/// Section M: job schedulers. Node makes them; the worker that claims one of their jobs plans the next one.
 class SchedulerSection : public Conformance {
 public:
     using Conformance::Conformance;
@@ -29,7 +29,7 @@ public:
         const std::vector<std::int64_t> slots = runs();
         for (std::size_t i = 0; i + 1 < slots.size(); ++i) {
             const std::int64_t step = slots[i + 1] - slots[i];
-            // Whoever takes a job so late that the next period has begun leaves that one out.
+            // A claim so late that the next period has begun leaves that period out.
             const std::int64_t taken =
                 std::stoll(field("repeat:tick:" + std::to_string(slots[i]), "processedOn"));
             CPPUNIT_ASSERT_EQUAL(std::int64_t{0}, step % 700);
@@ -174,7 +174,7 @@ public:
                              existing({"delayed", "wait", "repeat", "repeat:tick"}));
         stopWorker(Side::Ours);
 
-        // Removed before its waiting job is taken. In 5.48.1 that one can have the id of the first.
+        // Removed before its waiting job is claimed. In 5.48.1 that job can have the id of the first.
         node("queue.clean", R"("args": [0, 10, "completed"])");
         CPPUNIT_ASSERT_EQUAL(std::int64_t{0}, number({"ZCARD", key("completed")}));
         upsert(R"({"every": 3600000})");

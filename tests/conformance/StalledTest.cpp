@@ -160,7 +160,7 @@ public:
     }
 
 private:
-    /// A job that our worker began and said no more of.
+    /// A job that our worker began and never ended.
     std::string abandonedByOurs(const std::string& opts) {
         settings_.lockDuration = milliseconds(300);
         startWorker(Side::Ours);

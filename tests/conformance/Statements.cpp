@@ -21,7 +21,7 @@ struct Statement {
     std::string section;   ///< The letter.
     std::string versions;  ///< Empty: all.
     std::string
-        whyNot;  ///< Empty: tested; "[version] reason": not with that one; "in part: …": tested.
+        whyNot;  ///< Empty: tested; "[version] reason": not with that version; "in part: …": tested.
 };
 
 std::map<int, Statement> read() {

@@ -16,11 +16,11 @@ namespace drover::test {
 int statementOf(const std::string& test);
 
 /// Puts a test into the suites of its section, for each version that statements.tsv wants it tested with. With
-/// DROVER_CONFORMANCE_PENDING=1 the other way round: for those where it says why there is no result.
+/// DROVER_CONFORMANCE_PENDING=1 the other way round: for the versions without a result, which have a reason there.
 void addStatement(const std::string& test,
                   std::function<CppUnit::Test*(const std::string& version)> make);
 
-/// Writes what became of a statement below the build folder, for report.awk.
+/// Writes the result of a statement below the build folder, for report.awk.
 void record(int statement, const std::string& version, const std::string& result);
 
 /// One statement with one version of BullMQ: a fresh fixture around one method of it.

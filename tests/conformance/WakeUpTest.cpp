@@ -45,7 +45,7 @@ public:
         add(Side::Node, "hold");
         eventually("it runs", [&] { return begun(Side::Ours).size() == 1; });
         CPPUNIT_ASSERT_EQUAL(std::int64_t{0}, existing({"wait", "prioritized"}));
-        // By a fetch that no marker led to: nobody may have taken its own away yet.
+        // By a fetch that no marker led to: no worker may have popped its own yet.
         release(Side::Ours);
         stopWorker(Side::Ours);
         addJob();
@@ -178,7 +178,7 @@ public:
     }
 
 private:
-    /// One side adds, a sleeping worker of the other one has it at once, or when it is due.
+    /// One side adds, a sleeping worker of the second side has it at once, or when it is due.
     void wakes(Side producer, const std::string& opts, std::int64_t delayMs = 0) {
         startWorker(otherOf(producer));
         untilAsleep();

@@ -9,10 +9,10 @@ namespace drover::test {
 struct DockerInstruction {
     std::string name;       ///< "RUN", "COPY" …
     std::string arguments;  ///< All that follows, blanks between lines reduced to one.
-    std::string stage;      ///< Name of its stage; the last stage of ours has none: "".
+    std::string stage;      ///< Name of its stage; the last stage of Drover's has none: "".
 };
 
-/// Throws std::runtime_error for a line that is no instruction.
+/// Throws std::runtime_error for a line that is not an instruction.
 [[nodiscard]] std::vector<DockerInstruction> parseDockerfile(const std::string& path);
 
 /// The words of a text, split at blanks.

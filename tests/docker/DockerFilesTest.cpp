@@ -43,7 +43,7 @@ std::set<std::string> packagesOfDev(const std::string& name) {
     return {words.begin(), words.end()};
 }
 
-/// What the RUN lines of a stage install with apt-get.
+/// The packages that the RUN lines of a stage install with apt-get.
 std::set<std::string> packagesOfStage(const std::string& stage) {
     std::set<std::string> found;
     for (const DockerInstruction& instruction : parseDockerfile(kRoot + "Dockerfile")) {
@@ -190,7 +190,7 @@ public:
         CPPUNIT_ASSERT_EQUAL(3, services_["consumer"]["deploy"]["replicas"].as<int>());
         CPPUNIT_ASSERT_EQUAL("8080:" + environment_["SERVICE_PORT"],
                              services_["producer"]["ports"][0].as<std::string>());
-        // A published port in a replicated service would be taken by the first replica.
+        // The first replica of a replicated service would have its published port alone.
         CPPUNIT_ASSERT(!valueOf(services_["consumer"], "ports"));
         for (const char* name : {"redis", "db", "producer", "consumer"}) {
             CPPUNIT_ASSERT_MESSAGE(std::string(name) + " has no health check",
@@ -288,7 +288,8 @@ public:
         const Mount mount = mountOf(consumer["volumes"][0]);
         CPPUNIT_ASSERT_EQUAL(mounts[folder].source, mount.source);
         CPPUNIT_ASSERT(mount.readOnly);
-        // A folder of the machine would belong to the developer there: the engine refuses what others can write.
+        // A folder of the machine would belong to the developer there: the engine refuses files that other users can
+        // write.
         CPPUNIT_ASSERT(hasKey(development_["volumes"], mount.source));
         CPPUNIT_ASSERT_EQUAL(mount.target,
                              consumer["environment"]["DROVER_PLUGINS_DIR"].as<std::string>());
@@ -304,7 +305,7 @@ private:
         bool readOnly = false;
     };
 
-    /// Of "source:target" or "source:target:ro".
+    /// The target of "source:target" or "source:target:ro".
     static Mount mountOf(const YAML::Node& volume) {
         std::stringstream text(volume.as<std::string>());
         Mount mount;

@@ -234,7 +234,7 @@ void Checker::checkRequests(const AcceptanceLog::Contents& log,
                                                                            rows.bigint(row, 3)};
     }
     std::map<JobKey, const Answer*> givenTo;
-    std::map<Seat, int> undecided;  // Requests whose job is not known: each may have one outcome.
+    std::map<Seat, int> undecided;  // Requests with an unknown job: each may have one outcome.
     std::set<Seat> asked;
     for (const Answer& answer : log.answers) {
         const Seat seat{answer.ask.eventId, answer.ask.userId};

@@ -11,16 +11,16 @@
 
 namespace drover::test {
 
-/// What the checker can find.
+/// The kinds of mistakes that the checker finds.
 enum class Mistake {
     Lost,  ///< Accepted; no outcome, no job that is still to be done, and no server lost it.
     AnsweredTwice,      ///< Two requests were given one job.
     OtherRequest,       ///< The outcome of a job names another event or user than its request.
     UnaskedOutcome,     ///< An outcome that belongs to no request.
-    OutcomeWithoutRow,  ///< RESERVED, and there is no reservation.
+    OutcomeWithoutRow,  ///< RESERVED, without a reservation.
     RowWithoutOutcome,  ///< A reservation that no outcome names.
     RowOfTwoOutcomes,   ///< A reservation that several outcomes name.
-    RowDiffers,         ///< A reservation for another event or user than its outcome says.
+    RowDiffers,         ///< A reservation for another event or user than its outcome has.
     WrongStatus,        ///< A reservation is not RESERVED; no run cancels any.
     UserTwice,          ///< A user has two seats of one event.
     Oversold,           ///< An event has more reservations than tickets.
@@ -43,7 +43,7 @@ struct Finding {
     std::string text;  ///< One sentence with the job, row or key.
 };
 
-/// What became of a load's requests.
+/// The end of a load's requests.
 struct Verdict {
     std::int64_t accepted = 0;
     std::int64_t refused = 0;  ///< Answered, but not by 201.
@@ -51,10 +51,10 @@ struct Verdict {
     std::int64_t lostByServer =
         0;  ///< Accepted in a time that a server itself lost: counted, not found.
     std::int64_t repeated =
-        0;  ///< Outcomes of requests that the wire said twice, where that is allowed.
+        0;  ///< Outcomes of requests that the wire carried twice, where that is allowed.
     std::vector<Finding> findings;
 
-    /// Findings that mean an effect happened twice or beyond a limit.
+    /// Findings of an effect that happened twice or beyond a limit.
     [[nodiscard]] std::int64_t doubled() const;
     [[nodiscard]] std::int64_t lost() const;
     /// One line for each finding, at most `most` of them.
@@ -69,18 +69,18 @@ struct Verdict {
 [[nodiscard]] std::set<JobKey> decidedJobs(Ledger& ledger,
                                            const std::string& table = "reservation_outcomes");
 
-/// What a server lost by itself: it had it before, and has not afterwards. `elsewhere` is what another server still had to
-/// do at that time: such a job is to be done again, and is not lost.
+/// Returns the jobs that a server lost by itself: it had them before, and has not afterwards. `elsewhere`: the jobs
+/// that another server still had to do at that time, which are to be done again and are not lost.
 [[nodiscard]] std::set<JobKey> lostJobs(const std::set<JobKey>& before,
                                         const std::set<JobKey>& after,
                                         const std::set<JobKey>& elsewhere = {});
 
-/// Compares what a load was promised with what Redis and the database hold. Changes nothing. Call it when the queue is
-/// idle: a job under way counts as left to do.
+/// Compares the promises to a load with Redis and the database. Changes nothing. Call it when the queue is idle: a
+/// job under way counts as left to do.
 /// Threads: one.
 class Checker {
 public:
-    /// `wireRepeats`: something between the processes and Redis may have said a request twice.
+    /// `wireRepeats`: a middlebox between the processes and Redis may have sent a request twice.
     Checker(Ledger& ledger, QueueState& queue, bool wireRepeats = false)
         : ledger_(ledger), queue_(queue), wireRepeats_(wireRepeats) {}
 

@@ -36,7 +36,7 @@ std::vector<std::string> jobHash(const std::string& id) {
 
 }  // namespace
 
-/// The judge of all runs is judged itself: each mistake that it is to find is made, and it finds that one and no other.
+/// The judge of all runs is judged itself: each mistake that it is to find is made, and it finds just that mistake.
 class CheckerTest : public CppUnit::TestFixture {
     CPPUNIT_TEST_SUITE(CheckerTest);
     CPPUNIT_TEST(everyPlantedMistakeIsFound);
@@ -77,7 +77,7 @@ public:
         CPPUNIT_ASSERT(all.size() >= 15);
         std::cerr << "  " << all.size() << " planted mistakes found\n";
 
-        // What a server lost is counted; only in the time in which it lost it.
+        // A loss by a server is counted only in the time of that loss.
         const Planted lost = all.front();
         AcceptanceLog::Contents log = clean;
         log.windows.push_back({clean.answers.front().askedMs, clean.answers.back().answeredMs, ""});

@@ -45,12 +45,12 @@ std::string networkPromise(Kind kind, Way way, bool redis) {
         case Kind::Drop:
             return std::string(way == Way::ToServer ? "A request" : "A reply") +
                    " that never arrives ends by its "
-                   "deadline; the connection is replaced, and what is unknown is not repeated "
+                   "deadline; the connection is replaced, and an unknown call is not repeated "
                    "blindly.";
         case Kind::Delay:
             return "150 ms more for each message cost time only.";
         case Kind::Cut:
-            return "A connection reset in the middle of a message is replaced; what is unknown is "
+            return "A connection reset in the middle of a message is replaced; unknown effects are "
                    "looked up.";
         case Kind::Duplicate:
             if (way == Way::ToServer && redis) {
@@ -60,8 +60,8 @@ std::string networkPromise(Kind kind, Way way, bool redis) {
             }
             return way == Way::ToServer
                        ? "A statement that arrives twice decides each request once."
-                       : "A reply that arrives twice is not taken for the next one: the connection "
-                         "is replaced.";
+                       : "A reply that arrives twice does not count as the next one: the "
+                         "connection is replaced.";
         case Kind::Corrupt:
             return "Damaged framing ends the connection, not the process. Damaged payload is for "
                    "TLS to find.";
@@ -70,7 +70,7 @@ std::string networkPromise(Kind kind, Way way, bool redis) {
                    "work goes on.";
         case Kind::BlackHole:
             return server + " that " + (way == Way::ToServer ? "receives" : "sends") +
-                   " nothing: 503 instead of hanging; what arrives late takes effect once.";
+                   " nothing: 503 instead of hanging; late arrivals take effect once.";
     }
     return "";
 }
@@ -116,7 +116,7 @@ Fault redisSetting(const std::string& name,
     Fault made = fault(name, promise);
     made.begin = [=](Rig& rig) {
         rig.redis({"CONFIG", "SET", key, broken});
-        // Open connections keep what they were allowed.
+        // Open connections retain their rights.
         rig.redis({"CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes"});
     };
     made.end = [=](Rig& rig) { rig.redis({"CONFIG", "SET", key, sound}); };
@@ -142,11 +142,10 @@ Fault trigger(const std::string& name, const std::string& promise, const std::st
 
 void addRedisFaults(std::vector<Fault>& all) {
     for (const bool byAof : {false, true}) {
-        Fault rewound =
-            fault(byAof ? "redis-rewound-to-aof" : "redis-rewound-to-rdb",
-                  "Redis starts with an older copy and issues ids again: what it lost itself is "
-                  "lost; jobs that were done "
-                  "before are recognised; a new job with an old id is decided for itself.");
+        Fault rewound = fault(
+            byAof ? "redis-rewound-to-aof" : "redis-rewound-to-rdb",
+            "Redis starts with an older copy and issues ids again: its own losses stay; jobs that "
+            "were done before are recognised; a new job with an old id is decided for itself.");
         rewound.begin = [byAof](Rig& rig) { rig.rememberRedis(byAof); };
         rewound.end = [](Rig& rig) {
             rig.stopConsumersFor(30);
@@ -155,8 +154,8 @@ void addRedisFaults(std::vector<Fault>& all) {
         };
         all.push_back(rewound);
     }
-    Fault emptied = fault(
-        "redis-emptied", "FLUSHALL: what Redis lost itself is lost; work goes on with ids from 1.");
+    Fault emptied =
+        fault("redis-emptied", "FLUSHALL: Redis's own losses stay; work goes on with ids from 1.");
     emptied.end = [](Rig& rig) {
         rig.stopConsumersFor(30);
         rig.emptyRedis();
@@ -166,8 +165,7 @@ void addRedisFaults(std::vector<Fault>& all) {
 
     all.push_back(redisSetting(
         "redis-filled",
-        "Writes refused with OOM: 503, and consumers keep what they hold until it can be "
-        "finished.",
+        "Writes refused with OOM: 503, and consumers hold their outcomes until Redis accepts them.",
         "maxmemory",
         "1",
         "0"));
@@ -182,12 +180,12 @@ void addRedisFaults(std::vector<Fault>& all) {
         "requirepass",
         "secret",
         ""));
-    all.push_back(
-        redisSetting("redis-refused-connections",
-                     "More clients than Redis takes: 503, retries with jitter, and back by itself.",
-                     "maxclients",
-                     "1",
-                     "10000"));
+    all.push_back(redisSetting(
+        "redis-refused-connections",
+        "More clients than Redis accepts: 503, retries with jitter, and back by itself.",
+        "maxclients",
+        "1",
+        "10000"));
 
     Fault demoted = fault(
         "redis-demoted",
@@ -209,8 +207,7 @@ void addRedisFaults(std::vector<Fault>& all) {
     paused.begin = [](Rig& rig) { rig.redis({"CLIENT", "PAUSE", "2500", "ALL"}); };
     all.push_back(paused);
 
-    Fault slowed =
-        fault("redis-slowed", "Standstills of 400 ms, one after the other, cost time only.");
+    Fault slowed = fault("redis-slowed", "Standstills of 400 ms, in turn, cost time only.");
     slowed.repeat = [](Rig& rig) { rig.redis({"DEBUG", "SLEEP", "0.4"}); };
     slowed.every = milliseconds(50);
     all.push_back(slowed);
@@ -232,20 +229,20 @@ void addRedisFaults(std::vector<Fault>& all) {
     all.push_back(restarted);
 
     Fault killed =
-        fault("redis-killed", "SIGKILL: lost is at most what Redis had not yet written by itself.");
+        fault("redis-killed", "SIGKILL: Redis loses at most the data that it had not yet written.");
     killed.begin = [](Rig& rig) { rig.killRedis(); };
     killed.end = [](Rig& rig) { rig.redisServer().start(); };
     killed.lasts = milliseconds(1500);
     all.push_back(killed);
 
-    Fault failedOver = fault(
-        "redis-failed-over",
-        "A replica that lags takes the place of a master that died: what was not replicated is "
-        "lost by Redis itself; jobs that were done before are recognised; a new job with an old "
-        "id is decided for itself, whoever still holds the old one.");
+    Fault failedOver =
+        fault("redis-failed-over",
+              "A replica that lags takes the place of a master that died: Redis itself loses "
+              "unreplicated data; jobs that were done before are recognised; a new job with an old "
+              "id is decided for itself, even while a consumer holds the old one.");
     failedOver.begin = [](Rig& rig) { rig.startReplica(milliseconds(700)); };
     failedOver.end = [](Rig& rig) {
-        // Consumers live on, with jobs in their hands that the new master may not know; later jobs only Redis has.
+        // Consumers live on, and hold jobs that the new master may not have; only Redis has later jobs.
         rig.sql("BEGIN; SELECT 1 FROM events FOR UPDATE");
         rig.waitForAccepted(30, seconds(60));
         rig.signalConsumers(SIGSTOP);
@@ -258,8 +255,8 @@ void addRedisFaults(std::vector<Fault>& all) {
 
     Fault split =
         fault("redis-split",
-              "Two masters for a while, until the old one is demoted: what only the old one had is "
-              "lost by Redis itself; a job that both have, worked on at both, is decided once.");
+              "Two masters for a while, until the old one is demoted: Redis itself loses the data "
+              "of the old one alone; a job that both have, worked on at both, is decided once.");
     split.begin = failedOver.begin;
     split.end = [](Rig& rig) {
         rig.splitRedis();
@@ -319,7 +316,7 @@ void addPostgresFaults(std::vector<Fault>& all) {
     all.push_back(demoted);
 
     Fault refused = fault("postgres-refused-connections",
-                          "No session is let in: jobs wait, and nothing fails.");
+                          "The server refuses every session: jobs wait, and none fails.");
     refused.begin = [](Rig& rig) {
         rig.sql("UPDATE pg_database SET datallowconn = false WHERE datname = '" + rig.database() +
                 "'");
@@ -333,7 +330,7 @@ void addPostgresFaults(std::vector<Fault>& all) {
 
     Fault password =
         fault("postgres-refused-password",
-              "A password that the processes were not given: jobs wait, and nothing fails.");
+              "A password that the processes were not given: jobs wait, and none fails.");
     password.begin = [](Rig& rig) { rig.postgresServer().trustClients(false); };
     // Again and again: the server may read its new rules a moment later.
     password.repeat = [](Rig& rig) { rig.endSessions(); };
@@ -356,8 +353,7 @@ void addPostgresFaults(std::vector<Fault>& all) {
     paused.lasts = milliseconds(4000);
     all.push_back(paused);
 
-    Fault slowed =
-        fault("postgres-slowed", "Standstills of 400 ms, one after the other, cost time only.");
+    Fault slowed = fault("postgres-slowed", "Standstills of 400 ms, in turn, cost time only.");
     slowed.repeat = [](Rig& rig) {
         rig.postgresServer().freeze();
         std::this_thread::sleep_for(milliseconds(400));
@@ -368,7 +364,7 @@ void addPostgresFaults(std::vector<Fault>& all) {
 
     Fault ended =
         fault("postgres-sessions-ended",
-              "pg_terminate_backend, again and again: a new session looks up what became of it.");
+              "pg_terminate_backend, again and again: a new session looks up the outcome.");
     ended.repeat = [](Rig& rig) { rig.endSessions(); };
     all.push_back(ended);
 
@@ -390,17 +386,17 @@ void addPostgresFaults(std::vector<Fault>& all) {
     all.push_back(restarted);
 
     Fault killed = fault("postgres-killed",
-                         "An immediate shutdown, as a crash: what was committed is found again.");
+                         "An immediate shutdown, as a crash: committed outcomes are found again.");
     killed.begin = [](Rig& rig) { rig.postgresServer().stop(SIGQUIT); };
     killed.end = [](Rig& rig) { rig.postgresServer().start(); };
     killed.lasts = milliseconds(1500);
     all.push_back(killed);
 
-    Fault rewound = fault(
-        "postgres-rewound",
-        "PostgreSQL starts with an older copy of its files: the outcomes and seats since then "
-        "are lost by itself, and sold again once; a job that Redis still has is decided "
-        "again.");
+    Fault rewound =
+        fault("postgres-rewound",
+              "PostgreSQL starts with an older copy of its files: it loses the later outcomes and "
+              "seats itself, which are sold again once; a job that Redis still has is decided "
+              "again.");
     rewound.begin = [](Rig& rig) { rig.rememberPostgres(); };
     rewound.end = [](Rig& rig) { rig.rewindPostgres(); };
     all.push_back(rewound);
@@ -451,7 +447,7 @@ void addProcessFaults(std::vector<Fault>& all) {
     all.push_back(sleeping);
 
     Fault terminated =
-        fault("consumers-restarted", "TERM: what was claimed is finished or handed back.");
+        fault("consumers-restarted", "TERM: claimed jobs are finished or handed back.");
     terminated.repeat = [](Rig& rig) {
         const std::size_t index = rig.random()() % rig.fleet().consumers();
         rig.fleet().consumer(index).stop(SIGTERM);
@@ -465,8 +461,7 @@ void addProcessFaults(std::vector<Fault>& all) {
 
 std::string stormPromise() {
     return "Consumers and the producer killed by SIGKILL at random while Redis is rewound again "
-           "and again: lost is what "
-           "Redis itself lost; nothing doubled, nothing oversold.";
+           "and again: only Redis's own losses are lost; nothing doubled, nothing oversold.";
 }
 
 const std::vector<Fault>& everyFault() {

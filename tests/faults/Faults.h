@@ -9,7 +9,7 @@
 
 namespace drover::test {
 
-/// Something that breaks, and what is promised while it is broken and afterwards.
+/// A fault, and the promise for its time and afterwards.
 struct Fault {
     std::string name;
     std::string promise;               ///< A sentence or two for docs/faults.md.
@@ -18,7 +18,7 @@ struct Fault {
     std::function<void(Rig&)> end;     ///< Switches it off; may be empty.
     std::chrono::milliseconds lasts{2500};
     std::chrono::milliseconds every{200};
-    bool wireRepeats = false;  ///< It may say a request twice to Redis, which then has two jobs.
+    bool wireRepeats = false;  ///< It may send a request twice to Redis, which then has two jobs.
 };
 
 /// The name of the run of everything at once, which is not in everyFault().

@@ -18,7 +18,7 @@ using Clock = std::chrono::steady_clock;
 /// A server with appendfsync everysec may hold a write back for this long while its disk is busy.
 constexpr std::int64_t kUnwrittenMs = 2000;
 
-/// For a server to do what it always does.
+/// The time for an ordinary act of a server.
 constexpr std::chrono::seconds kServerLimit{20};
 
 Fleet::Settings settingsFor(int consumers, int redisPort, int postgresPort) {
@@ -38,7 +38,7 @@ Rig::Rig(int consumers, std::uint64_t seed)
       fleet_(std::make_unique<Fleet>(
           settingsFor(consumers, redisProxy_.port(), postgresProxy_.port()))),
       log_(std::make_unique<AcceptanceLog>(fleet_->folder() + "/acceptances.log")) {
-    // The checker reads no events: a long run need not keep them, nor need every copy of Redis.
+    // The checker reads no events: neither a long run nor every copy of Redis needs them.
     redis({"HSET", fleet_->queue().keys().meta, "opts.maxLenEvents", "1000"});
 }
 
@@ -139,7 +139,7 @@ void Rig::emptyRedis() {
 }
 
 void Rig::isolateRedis() {
-    // From here on the rig is the only client, which first does what was sent to it.
+    // From here on the rig is the only client, after the server has run the commands that it received.
     redisProxy_.refuse();
     redisProxy_.cutAll();
     eventually(
@@ -208,7 +208,7 @@ void Rig::startReplica(Milliseconds lag) {
 }
 
 void Rig::promoteReplica() {
-    // What is still on its way never arrives.
+    // Bytes that are still on their way never arrive.
     replication_->refuse();
     replication_->cutAll();
     replica_->promote();
@@ -232,7 +232,7 @@ void Rig::splitRedis() {
 void Rig::healSplit() {
     // Writes to the old master wait here until it is a replica, which refuses them.
     redis({"CLIENT", "PAUSE", "20000", "WRITE"});
-    // Not what is to be done, but what the new master has ever had: it may have finished that meanwhile.
+    // All jobs that the new master has ever had, not only unfinished ones: it may have finished some meanwhile.
     logLostSome(lostJobs(unfinishedJobs(fleet_->queue()), replicated_));
     redisServer().follow(replica_->port());
     redis({"CLIENT", "UNPAUSE"});
@@ -275,7 +275,7 @@ void Rig::rememberDump() {
 }
 
 void Rig::restorePostgres() {
-    // The tables are locked first: nothing is decided between the list of what was there and the restore.
+    // The tables are locked first: nothing is decided between the list of outcomes and the restore.
     sql("BEGIN; LOCK TABLE events, reservation_outcomes IN ACCESS EXCLUSIVE MODE;"
         "CREATE TABLE rig_lost AS SELECT job_id, job_timestamp_ms FROM reservation_outcomes");
     const std::set<JobKey> decided = decidedJobs(fleet_->ledger(), "rig_lost");

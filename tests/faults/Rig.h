@@ -18,7 +18,7 @@
 
 namespace drover::test {
 
-/// A fleet under load whose servers are behind proxies, and everything that can be done to it.
+/// A fleet under load whose servers are behind proxies, and every fault that can be made in it.
 /// Threads: one, the main one; processes die with the thread that started them.
 class Rig {
 public:
@@ -30,7 +30,7 @@ public:
     Rig(const Rig&) = delete;
     Rig& operator=(const Rig&) = delete;
 
-    /// Starts a load of its own asks for events that no earlier load asked for: half of them for 100 seats.
+    /// Starts a load for events of its own: half of the requests are for 100 seats.
     void startLoad(int perSecond);
     [[nodiscard]] Load& load() { return *load_; }
     /// Waits until `count` more requests are accepted.
@@ -55,23 +55,23 @@ public:
     /// A copy of Redis, for rewindRedis(). Every second one is made of the append-only files.
     void rememberRedis();
     void rememberRedis(bool byAof);
-    /// Puts the copy in place of what Redis has by now, and logs which jobs the server has lost thereby: those that it had
-    /// when its last client was cut off, and has not when it is back.
+    /// Puts the copy in place of the present data of Redis, and logs which jobs the server has lost thereby: those
+    /// that it had when its last client was cut off, and has not when it is back.
     void rewindRedis();
     /// FLUSHALL, logged likewise.
     void emptyRedis();
-    /// SIGKILL, by which the server may lose what it has not written yet.
+    /// SIGKILL, by which the server may lose data that it has not written yet.
     void killRedis();
 
     /// Starts a replica of Redis that gets everything `lag` late.
     void startReplica(Milliseconds lag);
-    /// Kills the master and promotes the replica, to which all clients come back. Logs what the master had and the
-    /// replica has not.
+    /// Kills the master and promotes the replica, to which all clients come back. Logs the jobs that the master had
+    /// and the replica has not.
     void failOver();
     /// Promotes the replica beside the master: new connections reach it, those that are open stay at the old one.
     void splitRedis();
-    /// Makes the old master a replica of the new one, as a sentinel that sees both again, and ends its connections. Logs
-    /// what only the old one had.
+    /// Makes the old master a replica of the new one, as a sentinel that sees both again, and ends its connections.
+    /// Logs the jobs that only the old one had.
     void healSplit();
 
     /// A copy of PostgreSQL's cluster, for rewindPostgres().
@@ -97,7 +97,7 @@ public:
 private:
     /// Isolates Redis, lets it lose something, and returns which jobs it has not any more.
     [[nodiscard]] std::set<JobKey> loseInRedis(const std::function<void()>& lose);
-    /// Cuts every client off, and waits until the server has done what they had sent.
+    /// Cuts every client off, and waits until the server has run their last commands.
     void isolateRedis();
     void logLost(const std::set<JobKey>& jobs);
     /// The same where a server that has lost nothing means that the fault did not take place.
@@ -107,7 +107,7 @@ private:
     std::mt19937_64 random_;
     std::unique_ptr<TcpProxy> replication_;
     std::unique_ptr<RedisServer> replica_;
-    std::set<JobKey> replicated_;  ///< What the replica had when it was promoted.
+    std::set<JobKey> replicated_;  ///< The jobs that the replica had when it was promoted.
     TcpProxy redisProxy_;
     TcpProxy postgresProxy_;
     std::unique_ptr<Fleet> fleet_;

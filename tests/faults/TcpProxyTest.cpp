@@ -172,7 +172,7 @@ public:
             another.receiveBytes(buffer_, sizeof(buffer_));
         };
         CPPUNIT_ASSERT_THROW(talk(), Poco::Net::ConnectionResetException);
-        // What is open stays open.
+        // Open connections stay open.
         send(Way::ToServer, "still");
         CPPUNIT_ASSERT_EQUAL(std::string("still"), receive(Way::ToServer, 5));
     }
@@ -188,7 +188,7 @@ public:
         reached.setReceiveTimeout(Poco::Timespan(5, 0));
         CPPUNIT_ASSERT_EQUAL(3, reached.receiveBytes(buffer_, 3));
         CPPUNIT_ASSERT_EQUAL(std::string("new"), std::string(buffer_, 3));
-        // What is open stays where it is.
+        // Open connections stay where they are.
         send(Way::ToServer, "still");
         CPPUNIT_ASSERT_EQUAL(std::string("still"), receive(Way::ToServer, 5));
     }

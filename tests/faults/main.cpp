@@ -2,7 +2,7 @@
 //   drover_faults list                                      names and promises
 //   drover_faults run [--results FOLDER] [--seed N] [--command TEXT] NAME... or --all
 //   drover_faults storm [--kills N] [--rewinds N] [--rounds N] [--results FOLDER] [--seed N] [--command TEXT]
-// --command is what the user typed, for the document.
+// --command is the user's command line, for the document.
 //   drover_faults report FOLDER                             docs/faults.md on stdout
 //   drover_faults check DOCUMENT
 // Exit: 0 as promised, 1 not, 2 wrong usage, 77 a server program is not installed.
@@ -31,7 +31,7 @@ using Clock = std::chrono::steady_clock;
 using std::chrono::milliseconds;
 using std::chrono::seconds;
 
-/// Far beyond what is promised: a busy machine is not a fault. What was measured is in the report.
+/// Far beyond the promise: a busy machine is not a fault. The measured time is in the report.
 constexpr seconds kLimit{60};
 
 struct Options {
@@ -122,7 +122,7 @@ void runFault(const Fault& fault, std::uint64_t seed, FaultResult& result) {
     if (fault.begin) {
         fault.begin(rig);
     }
-    // How long it lasts is what is tested, not something that is waited for.
+    // The length of the fault is the subject of the test, not a wait for an event.
     const auto until = Clock::now() + fault.lasts;
     while (Clock::now() < until) {
         if (fault.repeat) {

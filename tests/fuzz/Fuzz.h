@@ -6,7 +6,7 @@
 #include <cstdlib>
 #include <string_view>
 
-/// Ends the process, as a crash that libFuzzer keeps the input of, unless `condition` holds.
+/// Ends the process, as a crash whose input libFuzzer stores, unless `condition` holds.
 #define FUZZ_REQUIRE(condition)                                                          \
     do {                                                                                 \
         if (!(condition)) {                                                              \

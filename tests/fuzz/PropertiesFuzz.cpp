@@ -5,7 +5,7 @@
 
 using namespace drover;
 
-/// Any file: its assignments have a key, and what is wrong is told with the file's name.
+/// Any file: its assignments have a key, and an error has the file's name.
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
     const std::string text(textOf(data, size));
     for (const FileContents& contents : {parseProperties(text, "f"), parseEnvFile(text, "f")}) {

@@ -11,7 +11,7 @@ using namespace drover::api;
 
 namespace {
 
-/// What a reader made of the bytes: a line for each request and for a refusal.
+/// The requests that a reader found in the bytes: a line for each, and for a refusal.
 std::string readAll(std::string_view text, std::size_t step) {
     static const RequestLimits limits;
     RequestReader reader(limits);

@@ -25,7 +25,7 @@ constexpr int kEnough = static_cast<int>(AdvanceCalls::kWorthACall);
 
 }  // namespace
 
-/// Calls of advance that overlap: their order, and what becomes of them when no reply comes.
+/// Calls of advance that overlap: their order, and their outcomes when no reply comes.
 class AdvanceCallsTest : public RedisFixture {
     CPPUNIT_TEST_SUITE(AdvanceCallsTest);
     CPPUNIT_TEST(aSecondCallIsSentForManyOutcomesOnly);
@@ -164,7 +164,7 @@ public:
             CPPUNIT_ASSERT_EQUAL(jobs[i].id, settlement_->finish[i].run->job().id);
             CPPUNIT_ASSERT(settlement_->finish[i].sentBefore);
         }
-        // The second one asked for no job.
+        // The second call requests no job.
         CPPUNIT_ASSERT(std::vector<std::string>{"call 1"} == openClaims());
     }
 
@@ -202,7 +202,7 @@ public:
 
     void aJobThatCannotEndHoldsUpNobody() {
         const auto jobs = claimed(4);
-        // Of another type than a set: nothing can be asked of it.
+        // A key of another type than a set: it has no answer.
         redis({"SET", keys().job(jobs[2].id) + ":dependencies", "x"});
         end(jobs);
         send(0);

@@ -256,7 +256,7 @@ public:
         addJob();
         redis({"ZADD", keys().prioritized, "4294967296", "ghost-p"});
         addPrioritized(2);
-        // As many as asked for, although more ghosts than that come first.
+        // As many as requested, although more ghosts than that come first.
         const auto jobs = claim(2);
         CPPUNIT_ASSERT_EQUAL(std::size_t{2}, jobs.size());
         CPPUNIT_ASSERT_EQUAL(std::string("1"), jobs[0].id);
@@ -548,7 +548,8 @@ public:
     }
 
     void keepByAgeWithLimit() {
-        // Five finished a minute apart; the sixth, at minute 10, keeps what is at most 60 s old, and removes two a call.
+        // Five finished a minute apart; the sixth, at minute 10, leaves jobs that are at most 60 s old, and removes
+        // two a call.
         finishMany(5, [](FinishItem&) {});
         addJob();
         claim(1);
@@ -566,7 +567,7 @@ public:
         addJob();
         claim(1);
         FinishItem item = completed("6");
-        // At minute 6: 1 to 3 are older than 150 s, of the other three two may stay.
+        // At minute 6: 1 to 3 are older than 150 s, two of the remaining three may stay.
         item.keep.ageSeconds = 150;
         item.keep.count = 2;
         CPPUNIT_ASSERT_EQUAL(0, finish(item, later(360'000)));

@@ -28,7 +28,7 @@ using namespace drover::test;
 
 const std::string kPlugins = DROVER_BINARY_DIR "/plugins";
 
-/// A FIFO that nobody reads, and that is full.
+/// A FIFO without a reader, which is full.
 class FullPipe {
 public:
     explicit FullPipe(std::string path) : path_(std::move(path)) {
@@ -285,7 +285,7 @@ public:
         app_->write("a.properties", "log.level = error\nredis.db = 1\n");
         app_->signal(SIGHUP);
         app_->waitForLog("redis.db has changed and needs a restart");
-        // From now on only errors are written: the reload is the last line, and quiet is not told.
+        // From now on only errors are written: the reload is the last line, and quiet is not logged.
         app_->signal(SIGTSTP);
         app_->signal(SIGTERM);
         CPPUNIT_ASSERT_EQUAL(0, app_->wait());
@@ -341,7 +341,7 @@ public:
                    "queue.echo.unstartedMaxMs=600000",
                    "--set",
                    "shutdown.graceMs=300"});
-        // Jobs are short, as far as this one tells: others are held ahead.
+        // Jobs are short, as far as this one shows: further jobs are held ahead.
         const std::string first = addTo(queue, "{}");
         waitUntil([&] { return queue.state(first) == drover::JobState::Completed; });
         const std::string held = addTo(queue, R"({"sleepMs":600000})");
@@ -355,7 +355,7 @@ public:
     }
 
     void whoIsSaidToRunIsListed() {
-        // On the way to Redis each message takes its time: who did not wait for the connection would be seen.
+        // Each message to Redis is late: a start that did not wait for the connection would show.
         TcpProxy proxy(RedisServer::shared().port());
         proxy.inject(
             {NetworkFault::Kind::Delay, Way::ToServer, 1.0, std::chrono::milliseconds(50)});
@@ -394,7 +394,7 @@ public:
             addTo(queue, large);
         }
         waitUntil([&] { return queue.counts().completed == 4; });
-        // The script asks for the time that is left only where the limiter is closed.
+        // The script reads the time that is left only where the limiter is closed.
         waitUntil([&] {
             return std::string(redis().call(drover::Command{"INFO", "commandstats"}).text())
                        .find("cmdstat_pttl:") != std::string::npos;
@@ -435,7 +435,7 @@ public:
     }
 
     void theLogIsJsonLinesWithoutSecrets() {
-        // A host name that holds the password: whatever is said about the server must not show it.
+        // A host name that holds the password: no text about the server may show it.
         app_->start({"run", "--set", "startup.timeoutMs=1"},
                     {{"REDIS_HOST", "hunter2.invalid"}, {"REDIS_PASSWORD", "hunter2"}});
         CPPUNIT_ASSERT_EQUAL(69, app_->wait());
@@ -513,7 +513,7 @@ public:
             return queue.add({"echo", "{}", {}}).status == drover::AddResult::Status::Added;
         });
         waitUntil([&] { return queue.counts().active > 0; });
-        // Active is before begun, which shows nowhere; what has not begun would be handed back.
+        // A job is active before it has begun, which shows nowhere; a job that has not begun would be handed back.
         std::this_thread::sleep_for(std::chrono::milliseconds(500));
         const auto began = std::chrono::steady_clock::now();
         app_->signal(SIGTERM);
@@ -525,7 +525,7 @@ public:
     void aJobIsCancelledFromAnotherProcess() {
         drover::Queue queue(redisOptions(), queueSettings("cancel"));
         const std::string name = "queue.echo.name=" + queue.name();
-        // The renewal of its lock, which tells as well, is minutes away.
+        // The renewal of its lock, which reads the request as well, is minutes away.
         startEcho({"--set", name, "--set", "queue.echo.lockDurationMs=600000"});
         const std::string id = addTo(queue, R"({"sleepMs":600000})");
         waitUntil([&] { return queue.counts().active > 0; });

@@ -70,7 +70,7 @@ private:
 
 }  // namespace
 
-/// The control socket against clients that mean well, and against others.
+/// The control socket against clients that mean well, and against clients that do not.
 class AppControlSocketTest : public CppUnit::TestFixture {
     CPPUNIT_TEST_SUITE(AppControlSocketTest);
     CPPUNIT_TEST(aRequestGetsItsAnswer);
@@ -234,7 +234,7 @@ public:
         {
             ListeningUnixSocket living(path_);
             CPPUNIT_ASSERT_THROW(ListeningUnixSocket{path_}, ConfigException);
-            // A hard link keeps the name of the dead socket, as a killed process leaves it.
+            // A hard link preserves the name of the dead socket, as a killed process leaves it.
             std::filesystem::create_hard_link(path_, path_ + ".left");
         }
         std::filesystem::rename(path_ + ".left", path_);

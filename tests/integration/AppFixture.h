@@ -70,7 +70,7 @@ protected:
     }
 
     std::unique_ptr<AppProcess> app_;
-    std::string folder_;  ///< Of plugins.
+    std::string folder_;  ///< The folder of plugins.
     std::string queueName_;
 };
 

@@ -23,7 +23,8 @@ using namespace drover::test;
 
 }  // namespace
 
-/// What a launcher leaves behind, and what a handler changes for the whole process, does not matter.
+/// The process ignores the state that a launcher leaves behind, and repairs the changes of a handler to the whole
+/// process.
 class AppLaunchTest : public AppFixture {
     CPPUNIT_TEST_SUITE(AppLaunchTest);
     CPPUNIT_TEST(ignoredAndBlockedSignalsDoNotMatter);
@@ -41,7 +42,7 @@ public:
         app_->launchBy("true", "--ignore-signal=" + all + " --block-signal=" + all);
         drop(kPlugins + "echo.so");
         startConsumer("echo");
-        // Those that the process handles are blocked by it; nothing of the launcher's is left.
+        // The process blocks the signals that it handles; the launcher's mask and dispositions are gone.
         for (const char* field : {"SigIgn", "SigBlk"}) {
             CPPUNIT_ASSERT_EQUAL_MESSAGE(field, 0ULL, signals(field) & (1ULL << (SIGCHLD - 1)));
         }
@@ -95,7 +96,7 @@ public:
         CPPUNIT_ASSERT_EQUAL(std::to_string(answer.body.size()), answer.header("content-length"));
         CPPUNIT_ASSERT_EQUAL(404, RawClient(port).ask(request("GET /nothing")).status);
         CPPUNIT_ASSERT_EQUAL(400, RawClient(port).ask("what is this\r\n\r\n").status);
-        // Its trial is a child, whose end is not told while SIGCHLD is ignored.
+        // Its trial is a child, whose end is not reported while SIGCHLD is ignored.
         drop(kPlugins + "echo.so");
         app_->waitForLog("echo 1.0.0");
         completeOne("echo");
@@ -103,7 +104,8 @@ public:
     }
 
     void theControlSocketFallsBackAndSaysSo() {
-        // As an arbitrary user whose runtime folder is not there. Who may write everywhere is told so by what is not a folder.
+        // As an arbitrary user whose runtime folder is missing. For root, which may write everywhere, a path that is
+        // not a folder stands for it.
         const std::map<std::string, std::string> nowhere = {
             {"XDG_RUNTIME_DIR", app_->write("no-folder", "")}};
         app_->start({"run", "--set", "redis.port=" + redisPort()}, nowhere);

@@ -52,7 +52,7 @@ void AppProcess::start(const std::vector<std::string>& args,
     }
     command += printTo_.empty() ? " >" + quoted(path("out")) + " 2>" + quoted(path("err"))
                                 : " >" + quoted(printTo_) + " 2>&1";
-    // What an earlier run wrote must not pass for this one's.
+    // The output of an earlier run must not pass for that of this run.
     write("out", "");
     write("err", "");
     process_.start({"/bin/sh", "-c", command}, path("shell"));

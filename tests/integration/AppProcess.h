@@ -24,10 +24,10 @@ public:
     /// Starts `drover args…`.
     void start(const std::vector<std::string>& args,
                const std::map<std::string, std::string>& environment = {});
-    /// Standard output and error of what is started next go to `file`, a FIFO say; empty: to files of their own.
+    /// Sends standard output and error of the next start to `file`, a FIFO say; empty: to files of their own.
     void printTo(const std::string& file) { printTo_ = file; }
-    /// What is started next gets this shell text in front, "ulimit -n 64", these options of env, "--ignore-signal=CHLD", and is
-    /// started by a program that becomes it.
+    /// Gives the next start this shell text in front, "ulimit -n 64", these options of env, "--ignore-signal=CHLD",
+    /// and a program that becomes it.
     void launchBy(const std::string& shell,
                   const std::string& envOptions = "",
                   const std::string& program = "") {

@@ -35,7 +35,7 @@ private:
 
 }  // namespace
 
-/// A machine whose date is wrong stores Redis's times, and runs jobs when Redis's clock says so.
+/// A machine whose date is wrong stores Redis's times, and runs jobs by Redis's clock.
 class ClockSkewTest : public WorkerFixture {
     CPPUNIT_TEST_SUITE(ClockSkewTest);
     CPPUNIT_TEST(aConsumerAheadRunsDelayedJobsOnTime);

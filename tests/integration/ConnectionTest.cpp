@@ -31,7 +31,7 @@ std::string textOf(Work work) {
     return "";
 }
 
-/// A frozen server takes connections and bytes and answers nothing; thawed at the end of the test whatever happens.
+/// A frozen server accepts connections and bytes and answers nothing; thawed at the end of the test in any case.
 class Frozen {
 public:
     explicit Frozen(RedisServer& server) : server_(server) { server_.freeze(); }
@@ -45,7 +45,7 @@ private:
 
 }  // namespace
 
-/// One connection: its introduction, its deadlines, and what it lets through.
+/// One connection: its introduction, its deadlines, and the bytes that it lets through.
 class ConnectionTest : public RedisFixture {
     CPPUNIT_TEST_SUITE(ConnectionTest);
     CPPUNIT_TEST(aUserOfTheAccessListGetsIn);
@@ -110,7 +110,7 @@ public:
     }
 
     void aServerThatDoesNotKnowAuthDoesNotMakeUsTellThePassword() {
-        // Redis quotes the arguments of a command that it does not know.
+        // Redis quotes the arguments of an unknown command.
         RedisServer own({"--rename-command", "AUTH", "LOGIN"});
         const std::string text =
             textOf<Exception>([&] { Connection link(to(own, "sesame-opens-nothing"), ""); });
@@ -157,7 +157,7 @@ public:
         beyond.database = 999;
         const std::string text = textOf<Exception>([&] { Connection link(beyond, ""); });
         assertContains(text, "SELECT");
-        // As trouble with the server to whoever keeps a connection: it waits and tries again, and does not spin.
+        // Counts as trouble with the server: a client with a connection waits and tries again, and does not spin.
         RedisClient client(beyond, scripts(), "test");
         CPPUNIT_ASSERT_THROW(client.call(Command{"PING"}), RedisIoException);
         CPPUNIT_ASSERT(client.nextAttempt() - SteadyClock::now() > milliseconds(300));
@@ -204,7 +204,7 @@ public:
             CPPUNIT_ASSERT(SteadyClock::now() - began >= milliseconds(99));
             CPPUNIT_ASSERT(SteadyClock::now() - began < milliseconds(800));
         }
-        // The late answer must never be taken for that of the next command.
+        // The late answer must never count as that of the next command.
         CPPUNIT_ASSERT(link.broken());
     }
 
@@ -242,7 +242,7 @@ public:
         slow.port = proxy.port();
         slow.commandTimeout = milliseconds(400);
         Connection link(slow, "");
-        // The kernel takes it at once, and sends it for two seconds.
+        // The kernel accepts it at once, and sends it for two seconds.
         proxy.throttle(1'000'000);
         const std::string key = keys().job("large");
         link.send(Command{"SET", key, std::string(2'000'000, 'v')},
@@ -359,7 +359,7 @@ public:
         }
         CPPUNIT_ASSERT_EQUAL(std::size_t{1}, log.count("asks for no password"));
         CPPUNIT_ASSERT_EQUAL(std::size_t{0}, log.count("hush"));
-        // A user is another matter: who it is counts.
+        // A user is another matter: the name counts.
         as.user = "somebody";
         CPPUNIT_ASSERT_THROW(Connection(as, ""), RedisAuthException);
     }

@@ -17,7 +17,7 @@ using std::chrono::milliseconds;
 using SteadyClock = std::chrono::steady_clock;
 using Sizes = std::vector<std::size_t>;
 
-/// Refuses the instance that the n-th thread asks for.
+/// Refuses the instance of the n-th thread.
 class Refusing : public FakeHandler {
 public:
     explicit Refusing(int nth) : FakeHandler(completeAll), nth_(nth) {}
@@ -42,7 +42,7 @@ public:
 
 }  // namespace
 
-/// Threads of a handler: which jobs run together, and what happens to those that come back without an outcome.
+/// Threads of a handler: which jobs run together, and the fate of jobs that come back without an outcome.
 class HandlerPoolTest : public WorkerFixture {
     CPPUNIT_TEST_SUITE(HandlerPoolTest);
     CPPUNIT_TEST(aBatchHoldsWhatIsThereUpToItsSize);

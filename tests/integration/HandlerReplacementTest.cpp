@@ -63,7 +63,7 @@ public:
         settings_.concurrency = 64;
         std::mutex mutex;
         std::map<std::string, int> runs;
-        // Claims are numbered; a handler begins what it has in their order.
+        // Claims are numbered; a handler begins its jobs in their order.
         std::vector<std::pair<int, int>> claims;  // Lowest and highest of each handler.
         const auto counting = [&](std::size_t number) {
             return std::make_shared<FakeHandler>([&, number](std::span<RunningJob* const> jobs) {
@@ -166,7 +166,7 @@ public:
         change({std::make_shared<FakeHandler>(completeAll)});
         const std::string next = addJob();
         eventually("the new one works", [&] { return stateOf(next) == JobState::Completed; });
-        // Longer than its lock lives: the keeper renews what the old handler holds.
+        // Longer than its lock lives: the keeper renews the locks of the old handler's jobs.
         const auto begun = clock_.monotonic();
         eventually("time passed",
                    [&] { return clock_.monotonic() - begun > settings_.lockDuration * 2; });
@@ -201,7 +201,7 @@ public:
         settings_.threads = 3;
         settings_.concurrency = 10;
         change({handler});
-        // The one that runs ends where it is.
+        // The running job ends where it is.
         eventually("three more run", [&] { return handler->seen() == 4; });
         CPPUNIT_ASSERT_EQUAL(10, worker_->settings().concurrency);
         release_ = true;
@@ -214,7 +214,7 @@ private:
         worker_->replaceHandlers(worker_->prepare(handlers, settings_));
     }
 
-    /// Keeps its jobs until release_, then completes them.
+    /// Holds its jobs until release_, then completes them.
     std::shared_ptr<FakeHandler> holding() {
         return std::make_shared<FakeHandler>([this](std::span<RunningJob* const> jobs) {
             while (!release_) {

@@ -74,7 +74,7 @@ public:
                     Milliseconds(20));  // The pace of a watcher, not a wait for something.
             }
         }
-        // One in twenty may meet a pause of the machine; none may take as long as a watcher waits.
+        // One in twenty may meet a pause of the machine; none may last as long as a watcher waits.
         std::sort(times.begin(), times.end());
         const Milliseconds most = times[times.size() * 19 / 20];
         CPPUNIT_ASSERT_MESSAGE("livez took " + std::to_string(most.count()) + " ms, at worst " +
@@ -215,7 +215,7 @@ public:
                 CPPUNIT_ASSERT_EQUAL(200, idle.back().ask(request("GET /constant")).status);
             }
         }
-        // A thread keeps a connection for a moment after an answer; it is idle then.
+        // A thread holds a connection for a moment after an answer; the connection is idle then.
         const auto until = Clock::now() + RawClient::kPatience;
         int status = 0;
         while (status != 200 && Clock::now() < until) {

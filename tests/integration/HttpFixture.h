@@ -54,7 +54,7 @@ public:
             server_->stop(Milliseconds(2000));
             server_.reset();
         }
-        // A handler that a test left behind stands on what follows.
+        // A handler that a test left behind uses the members below.
         std::unique_lock lock(mutex_);
         changed_.wait(lock, [this] { return inside_ == 0; });
     }

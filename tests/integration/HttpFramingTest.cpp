@@ -9,7 +9,7 @@ using drover::test::RawAnswer;
 using drover::test::RawClient;
 using drover::test::request;
 
-/// What is a request and where it ends: everything ambiguous is refused at once and the connection closed.
+/// The end of a request is never ambiguous: the front refuses such bytes at once and closes the connection.
 class HttpFramingTest : public HttpFixture {
     CPPUNIT_TEST_SUITE(HttpFramingTest);
     CPPUNIT_TEST(hundredHeadersAreServedAndOneMoreIs431);

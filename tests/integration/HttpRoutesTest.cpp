@@ -444,7 +444,7 @@ private:
             answer.body);
     }
 
-    /// The page names an icon, since a browser asks for /favicon.ico otherwise, and all that it names is served.
+    /// The page names an icon, since a browser requests /favicon.ico otherwise, and all that it names is served.
     void assertBrowserFindsWhatItAsksFor(const std::string& page) {
         assertContains(page, "<link rel=\"icon\"");
         for (const std::string attribute : {"href=\"", "src=\""}) {

@@ -9,7 +9,7 @@ using drover::test::RawAnswer;
 using drover::test::RawClient;
 using drover::test::request;
 
-/// The end of the server, as after TERM: what is in flight may end, nothing may hold it up.
+/// The end of the server, as after TERM: requests in flight may end, and no client may delay it.
 class HttpStopTest : public HttpFixture {
     CPPUNIT_TEST_SUITE(HttpStopTest);
     CPPUNIT_TEST(requestsInFlightEndAndTheirConnectionsClose);
@@ -101,7 +101,7 @@ public:
         CPPUNIT_ASSERT_EQUAL(1, server_->stop(Milliseconds(500)));
         CPPUNIT_ASSERT(Clock::now() - begin < Milliseconds(800));
         CPPUNIT_ASSERT_EQUAL(0, client.read().status);
-        // It ends after all, and what it stands on is still there.
+        // It ends after all, and the objects that it uses are still there.
         open();
         server_.reset();
     }
@@ -121,7 +121,7 @@ private:
         return text;
     }
 
-    /// Whether the server still accepts; false once it has begun to stop.
+    /// Returns true if the server still accepts; false once it has begun to stop.
     bool stillAccepts() {
         try {
             RawClient probe(server_->port());

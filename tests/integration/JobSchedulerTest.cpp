@@ -30,7 +30,8 @@ const std::string kCronOpts =
 
 }  // namespace
 
-/// The next job of a scheduler, made when one of its jobs is taken: what the script stores, and when it stores nothing.
+/// The next job of a scheduler, made when one of its jobs is claimed: the fields that the script stores, and when it
+/// stores nothing.
 class JobSchedulerTest : public RedisFixture {
     CPPUNIT_TEST_SUITE(JobSchedulerTest);
     CPPUNIT_TEST(everyStoresTheNextJobAsBullMqDoes);
@@ -250,7 +251,7 @@ public:
         const Iteration made = iterate(job, kNow);
         CPPUNIT_ASSERT_EQUAL(job.data, hash(made.text).at("data"));
         CPPUNIT_ASSERT_EQUAL(job.data, hash("repeat:beat").at("data"));
-        // What a record has stays.
+        // The fields of a record stay.
         record({"every", "2000", "ic", "4", "data", "1"}, kNow + 2000);
         job.id = made.text;
         const Iteration second = iterate(job, kNow + 2000);

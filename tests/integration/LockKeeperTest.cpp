@@ -21,7 +21,7 @@ using SteadyClock = std::chrono::steady_clock;
 
 }  // namespace
 
-/// Locks are renewed from the claim until the outcome is told, and a lost one is noticed.
+/// Locks are renewed from the claim until Redis has the outcome, and a lost one is noticed.
 class LockKeeperTest : public WorkerFixture {
     CPPUNIT_TEST_SUITE(LockKeeperTest);
     CPPUNIT_TEST(aLongJobKeepsItsLock);
@@ -92,7 +92,7 @@ public:
         startHolding(milliseconds(200));
         redis({"SET", lockOf("1"), "thief"});
         eventually("cancelled", [&] { return cancelled_ == CancelReason::Lost; });
-        // The token is set first: a handler should stop before anybody reads about it.
+        // The token is set first: a handler should stop before the log has the line.
         eventually("logged", [&] { return log_->count("the job's lock is lost") == 1; });
     }
 
@@ -223,7 +223,7 @@ public:
         startHolding(milliseconds(200));
         CPPUNIT_ASSERT(ops::cancelJob(context(), client(), "1") == CancelRequest::Requested);
         eventually("cancelled", [&] { return cancelled_ == CancelReason::Remote; });
-        // Told once, however many renewals read it; and the lock is kept, since the handler goes on.
+        // Logged once, however many renewals read it; and the lock is renewed, since the handler goes on.
         eventually("forgotten", [&] { return number({"EXISTS", keys().cancel}) == 0; });
         CPPUNIT_ASSERT_EQUAL(std::size_t{1}, log_->count("a request cancels the job"));
         CPPUNIT_ASSERT_EQUAL(std::int64_t{1}, number({"EXISTS", lockOf("1")}));
@@ -262,7 +262,7 @@ public:
         });
         listener_->watch(worker_->queue(), worker_->held());
         ops::cancelJob(context(), client(), "1", "caf\xE9");
-        // Not after the five seconds for which the other queue alone is read.
+        // Not after the five seconds of the read that has the first queue alone.
         eventually(
             "cancelled", [&] { return cancelled_ == CancelReason::Remote; }, milliseconds(3500));
         // A terminal in another encoding.
@@ -283,7 +283,7 @@ public:
         run(handler_);
         eventually("running", [&] { return handler_->seen() > 0; });
         CPPUNIT_ASSERT(ops::cancelJob(context(), client(), "1") == CancelRequest::Requested);
-        // The script is known then: what is lost is the answer that tells of the cancel.
+        // Redis has the script then: the lost reply is the one with the request to cancel.
         ops::extendLocks(context(), client(), {}, seconds(1));
         proxy.loseReply("EVALSHA");
         keepLocks(through);
@@ -329,7 +329,7 @@ private:
         }
         completeAll(jobs);
     }
-    /// Adds a job and has a worker run it until hold_ is taken back.
+    /// Adds a job and has a worker run it until hold_ is cleared.
     void startHolding(milliseconds lockDuration) {
         settings_.lockDuration = lockDuration;
         handler_ = std::make_shared<FakeHandler>(

@@ -26,7 +26,7 @@ using Copy = CopyingProxy::Copy;
 
 }  // namespace
 
-/// A proxy that carries replies twice, or bytes of its own: nothing is answered with the reply to something else.
+/// A proxy that carries replies twice, or bytes of its own: no command gets the reply to another command.
 class OutOfStepTest : public WorkerFixture {
     CPPUNIT_TEST_SUITE(OutOfStepTest);
     CPPUNIT_TEST(aCopyRightBehindItsReplyIsNotTheNextAnswer);

@@ -176,7 +176,7 @@ public:
         holdOneThroughProxy(JobOutcome{JobOutcome::Kind::Completed, "1", "", 0}, "{}");
         const int port = proxy_->port();
         proxy_.reset();
-        // Once the worker knows it. What it sends into a dead connection may have arrived, for all it can tell.
+        // Once the worker has noticed it. For the worker, bytes sent into a dead connection may have arrived.
         eventually("noticed", [&] { return !worker_->stats().redisHealthy; });
         hold_ = false;
         pass(milliseconds(500));
@@ -215,7 +215,7 @@ public:
             }),
             through(milliseconds(500)));
         keepLocks(options());
-        // What the kernel has taken of them is on its way for longer than the deadline, too.
+        // The part in the kernel's buffers is on its way for longer than the deadline, too.
         proxy_->throttle(2'000'000);
         eventually(
             "all done", [&] { return worker_->stats().completed == 12; }, seconds(60));
@@ -401,12 +401,12 @@ private:
             end(jobs);
         });
     }
-    /// Time that has to go by; there is no event to wait for.
+    /// Time that has to go by, without an event to wait for.
     static void pass(milliseconds duration) {
         const auto until = SteadyClock::now() + duration;
         eventually("time", [&] { return SteadyClock::now() >= until; });
     }
-    /// Adds a job as soon as Redis answers us, and expects it done within 2 s.
+    /// Adds a job as soon as Redis answers the test, and expects it done within 2 s.
     void goesOnWithinTwoSeconds() {
         const auto began = SteadyClock::now();
         std::string id;
@@ -464,7 +464,7 @@ private:
                 job->setOutcome(outcome);
             }
         });
-        // Known to the server before: an unknown script's first reply would be the one that gets lost.
+        // The server has it before: otherwise the lost reply would be that to the unknown script.
         claim(1);
         ops::retryJobs(context(), client(), {}, clock_.wallMs());
         ops::handBackJobs(context(), client(), {}, clock_.wallMs());

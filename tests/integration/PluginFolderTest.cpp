@@ -230,7 +230,7 @@ public:
         }
         workUntilRefused("text", "not an ELF file");
         workUntilRefused("cut", "truncated");
-        // A trial that takes its time holds up nothing.
+        // A slow trial delays no job.
         drop(kModules + "hangs-at-load.so");
         CPPUNIT_ASSERT(workUntilRefused("hangs-at-load", "does not end within 1500 ms") > 1);
         for (const auto& file : std::filesystem::directory_iterator(kModules)) {
@@ -404,7 +404,8 @@ public:
         drop(kModules + "same-a.so");
         // The configuration is watched all the same.
         std::ofstream(folder_ + "/same-a.properties") << "queue.same.threads = 2\n";
-        std::this_thread::sleep_for(std::chrono::seconds(1));  // What must not happen has no event.
+        std::this_thread::sleep_for(
+            std::chrono::seconds(1));  // The absence of a load raises no event.
         CPPUNIT_ASSERT(app_->pluginLines("same-a", "").empty());
         app_->signal(SIGHUP);
         app_->waitForPlugin("same-a", "version 1, generation 1: runs");
@@ -421,7 +422,7 @@ public:
     }
 
 private:
-    /// Started, with what lies in the folder already.
+    /// Starts the process with the plugins that lie in the folder already.
     void run(const std::vector<std::string>& more = {}, const std::string& load = "*") {
         std::vector<std::string> args = {"run",
                                          "--set",
@@ -453,7 +454,7 @@ private:
         std::filesystem::rename(app_->path("next"), folder_ + "/ledger.so");
     }
 
-    /// When a generation had taken over, ms, by the line of the log that says so.
+    /// Returns when a generation had replaced the one before, ms, by the line of the log.
     [[nodiscard]] std::optional<std::int64_t> switchTime(int generation) const {
         const std::string log = app_->err();
         const std::size_t at = log.find(" generation " + std::to_string(generation) + ": runs");
@@ -470,7 +471,7 @@ private:
         return time.timestamp().epochMicroseconds() / 1000;
     }
 
-    /// What a plugin with so many generations takes, together and the last one alone.
+    /// Checks the memory of a plugin with so many generations: of all, and of the last one alone.
     void assertMemoryIsTold(const rapidjson::Value& plugin, int generations) {
         const std::int64_t bytes = plugin["bytes"].GetInt64();
         const std::int64_t rss = plugin["memory"]["rss"].GetInt64();
@@ -517,7 +518,7 @@ private:
         return document;
     }
 
-    /// Has jobs done, a few at a time, until the plugin is refused; how often.
+    /// Has jobs done, a few at a time, until the plugin is refused; returns how often.
     int workUntilRefused(const std::string& name, const std::string& words) {
         int rounds = 0;
         do {

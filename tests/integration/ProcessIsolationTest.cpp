@@ -20,7 +20,7 @@ namespace {
 using namespace drover::test;
 using drover::JobState;
 
-/// Whether the process runs: a zombie does not.
+/// Returns true if the process runs: a zombie does not.
 bool lives(pid_t pid) {
     std::ifstream file("/proc/" + std::to_string(pid) + "/stat");
     std::string number;
@@ -31,7 +31,7 @@ bool lives(pid_t pid) {
 
 }  // namespace
 
-/// The binary with plugin.crashing.isolation = process: what the handler does to its process does not reach the engine.
+/// The binary with plugin.crashing.isolation = process: no act of the handler on its process reaches the engine.
 class ProcessIsolationTest : public CppUnit::TestFixture {
     CPPUNIT_TEST_SUITE(ProcessIsolationTest);
     CPPUNIT_TEST(everyTenthJobCrashesAndTheOthersComplete);
@@ -45,7 +45,7 @@ public:
     void setUp() override {
         app_ = std::make_unique<AppProcess>();
         std::filesystem::create_directory(plugins());
-        // The engine takes none from a folder that everybody may write to.
+        // The engine loads none from a folder that every user may write to.
         std::filesystem::permissions(plugins(), std::filesystem::perms(0755));
         for (const char* file : {DROVER_TEST_MODULES "/crashing.so",
                                  DROVER_BINARY_DIR "/plugins/echo.so",

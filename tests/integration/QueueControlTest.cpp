@@ -18,7 +18,7 @@ using Strings = std::vector<std::string>;
 
 }  // namespace
 
-/// Pausing a queue, its concurrency and its rate limit: what they leave in Redis, and that our worker obeys.
+/// Pausing a queue, its concurrency and its rate limit: their keys in Redis, and a worker that obeys them.
 class QueueControlTest : public WorkerFixture {
     CPPUNIT_TEST_SUITE(QueueControlTest);
     CPPUNIT_TEST(c069_pauseDeletesTheMarker);
@@ -180,7 +180,7 @@ public:
         std::thread observer([&] {
             RedisClient own(options(), scripts(), "observer");
             while (more) {
-                // One script: what somebody sees at one moment.
+                // One script: the view of an observer at one moment.
                 const Reply seen =
                     own.call(Command{"EVAL",
                                      "return {redis.call('HEXISTS', KEYS[1], 'paused'),"
@@ -213,7 +213,7 @@ public:
             CPPUNIT_ASSERT_EQUAL(std::int64_t{1}, number({"LLEN", keys().wait}));
             queue.resume();
         }
-        // A 5.x client's version.
+        // The version of a 5.x client.
         redis({"HSET", keys().meta, "version", "bullmq:5.81.5"});
         {
             Queue queue = makeQueue(Bullmq5::Auto);
@@ -229,7 +229,7 @@ public:
             queue.pause();
             CPPUNIT_ASSERT((list(keys().paused) == Strings{"1", "p1"}));
         }
-        // Neither counts for who knows better.
+        // Neither counts where the mode is on or off.
         redis({"DEL", keys().paused});
         redis({"RPUSH", keys().wait, "1"});
         redis({"HSET", keys().meta, "version", "bullmq:5.81.5"});
@@ -297,7 +297,7 @@ public:
         settings_.drainDelay = milliseconds(20);
         queue.rateLimit(seconds(60));
         CPPUNIT_ASSERT_EQUAL(std::string("9007199254740991"), text({"GET", keys().limiter}));
-        // No limit that it could go by: the worker goes on.
+        // Not a limit that a worker could read: it goes on.
         run(std::make_shared<FakeHandler>(completeAll));
         const std::string first = addJob();
         eventually("done", [&] { return stateOf(first) == JobState::Completed; });
@@ -311,7 +311,7 @@ public:
         const std::int64_t ttl = queue.rateLimitTtl();
         CPPUNIT_ASSERT_MESSAGE(std::to_string(ttl), ttl > 30000 && ttl <= 60000);
         CPPUNIT_ASSERT(stateOf(second) == JobState::Waiting);
-        // A worker trusts the limiter for as long as it says; another one comes too late for it.
+        // A worker trusts the limiter for the time that it announces; a second worker comes too late for it.
         worker_.reset();
         queue.removeRateLimitKey();
         CPPUNIT_ASSERT_EQUAL(std::int64_t{0}, number({"EXISTS", keys().limiter}));
@@ -353,7 +353,7 @@ public:
     void settingsOfOtherClientsMayBeAnyText() {
         struct Case {
             Strings fields;
-            std::size_t claimed;  ///< Of five.
+            std::size_t claimed;  ///< How many of five.
         };
         const std::vector<Case> cases = {
             {{"concurrency", "2.25"}, 3},
@@ -407,7 +407,7 @@ public:
             CPPUNIT_ASSERT_EQUAL_MESSAGE(about, one.claimed, first.claimed());
             CPPUNIT_ASSERT_EQUAL_MESSAGE(
                 about, static_cast<std::int64_t>(one.claimed), number({"LLEN", keys().active}));
-            // What ends is stored, in the call that looks for more.
+            // A job's end is stored by the call that looks for more.
             for (const ClaimedJob& job : first.jobs()) {
                 FinishItem item;
                 item.id = job.id;

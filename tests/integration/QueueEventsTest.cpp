@@ -23,7 +23,7 @@ using Strings = std::vector<std::string>;
 
 }  // namespace
 
-/// Our reader of events: what it tells, from where, and what it survives.
+/// QueueEvents: the events that it delivers, from which entry on, and the outages that it survives.
 class QueueEventsTest : public WorkerFixture {
     CPPUNIT_TEST_SUITE(QueueEventsTest);
     CPPUNIT_TEST(everyEventOfTheEngineIsTold);
@@ -324,7 +324,7 @@ public:
         read("$", milliseconds(100));
         CPPUNIT_ASSERT(reader_->healthy());
         own_->freeze();
-        // It would wait for ever for an answer that never comes.
+        // It would wait for an answer that never comes.
         eventually("noticed", [&] { return !reader_->healthy(); });
         own_->thaw();
         emit({"event", "n", "jobId", "1"});
@@ -367,7 +367,7 @@ public:
         redis({"XTRIM", keys().events, "MAXLEN", "0"});
         emit({"event", "n", "jobId", "2"});
         eventually("told", [&] { return told().size() == 2; });
-        // And what a reader that comes back has missed is gone.
+        // And the events that a reader missed are gone when it comes back.
         emit({"event", "n", "jobId", "3"});
         redis({"XTRIM", keys().events, "MAXLEN", "1"});
         read(last);
@@ -531,7 +531,7 @@ private:
         reader_ = std::make_unique<QueueEvents>(
             through, settings, [this](const QueueEvent& event) { hear(event); });
     }
-    /// Starts the reader and waits until nothing can be missed.
+    /// Starts the reader and waits until it misses no event.
     void read(const std::string& after = "$",
               milliseconds block = milliseconds(500),
               int port = 0) {
@@ -579,7 +579,7 @@ private:
         }
         return ids;
     }
-    /// What was told, in the form of events().
+    /// The delivered events, in the form of events().
     Strings lines() {
         Strings all;
         for (const QueueEvent& event : told()) {
@@ -617,7 +617,7 @@ private:
         const std::size_t at = stats.find(mark);
         return at == std::string::npos ? 0 : std::stoll(stats.substr(at + mark.size()));
     }
-    /// Whether Redis was asked for that many entries; its slow log has every command that came to an end.
+    /// Returns true if a client requested that many entries; the slow log of Redis has every command that ended.
     bool asked(const std::string& count) {
         const Reply log = redis({"SLOWLOG", "GET", "-1"});
         for (std::size_t i = 0; i < log.size(); ++i) {

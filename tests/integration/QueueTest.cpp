@@ -24,7 +24,7 @@ using std::chrono::seconds;
 using Status = AddResult::Status;
 using SteadyClock = std::chrono::steady_clock;
 
-/// A log that keeps who logs waiting.
+/// A log that blocks its caller.
 class HeldUp : public Poco::Channel {
 public:
     void log(const Poco::Message&) override { go.wait(); }
@@ -39,7 +39,7 @@ NewJob named(const std::string& name) {
 
 }  // namespace
 
-/// The producer's side: adds from many threads, what became of each, and what an observer sees.
+/// The producer's side: adds from many threads, the result of each, and the view of an observer.
 class QueueTest : public RedisFixture {
     CPPUNIT_TEST_SUITE(QueueTest);
     CPPUNIT_TEST(anAddedJobLooksAsBullmqStoresIt);
@@ -144,7 +144,7 @@ public:
         CPPUNIT_ASSERT(before == hash("order-7"));
         CPPUNIT_ASSERT_EQUAL(std::int64_t{1}, number({"LLEN", keys().wait}));
         CPPUNIT_ASSERT_EQUAL(std::string("duplicated order-7"), events().back());
-        // Each attempt takes a number, as in BullMQ.
+        // Each attempt uses a number, as in BullMQ.
         CPPUNIT_ASSERT_EQUAL(std::string("3"), queue->add(named("plain")).id);
     }
 
@@ -254,7 +254,7 @@ public:
         own.freeze();
         CPPUNIT_ASSERT(queue->add(named("sent"), SteadyClock::now() + milliseconds(100)).status ==
                        Status::Unknown);
-        // The sender still waits for the answer to the first: this one never left.
+        // The sender still waits for the answer to the first: this job never left.
         const AddResult behind = queue->add(named("kept"), SteadyClock::now() + milliseconds(100));
         own.thaw();
         CPPUNIT_ASSERT(behind.status == Status::Unavailable);
@@ -273,11 +273,11 @@ public:
     }
 
     void whatNeverReachedAFrozenServerIsUnavailable() {
-        // A frozen server takes connections: the add waits for the introduction and is not sent.
+        // A frozen server accepts connections: the add waits for the introduction and is not sent.
         RedisServer own;
         own.freeze();
         const auto queue = open(to(own));
-        // Longer than a connection attempt takes: some are asked for before it begins, some while it lasts.
+        // Longer than an attempt to connect: some adds come before it begins, some while it lasts.
         std::vector<AddResult> results;
         const auto until = SteadyClock::now() + milliseconds(3500);
         while (SteadyClock::now() < until) {
@@ -463,7 +463,7 @@ public:
         const AddResult result = queue->add(named("refused"), SteadyClock::now() + seconds(5));
         CPPUNIT_ASSERT(result.status == Status::Unknown);
         assertContains(result.message, "WRONGTYPE");
-        // An idle sender asks once a second.
+        // An idle sender reads it once a second.
         const std::int64_t before = callsOf("evalsha");
         const auto until = SteadyClock::now() + milliseconds(300);
         eventually("a while", [&] { return SteadyClock::now() >= until; });
@@ -481,7 +481,7 @@ public:
     }
 
     void aSenderThatIsStuckIsNotHealthy() {
-        // The log holds the sender up, in the middle of what it says about a meta of another type.
+        // The log blocks the sender, within its line about a meta of another type.
         Poco::Logger& logger = Poco::Logger::get("queue");
         const Poco::AutoPtr<Poco::Channel> before = logger.getChannel();
         Poco::AutoPtr<HeldUp> held(new HeldUp);

@@ -17,8 +17,8 @@ struct RawAnswer {
     [[nodiscard]] std::string header(const std::string& name) const;
 };
 
-/// A client that sends exactly the bytes it is told to, over a socket to 127.0.0.1; what no HTTP library would do.
-/// Every wait has a deadline; missing it throws std::runtime_error.
+/// A client that sends exactly the given bytes over a socket to 127.0.0.1, which no HTTP library would do. Every wait
+/// has a deadline; missing it throws std::runtime_error.
 class RawClient {
 public:
     static constexpr std::chrono::milliseconds kPatience{10000};
@@ -30,9 +30,9 @@ public:
     RawClient(const RawClient&) = delete;
     RawClient& operator=(const RawClient&) = delete;
 
-    /// Sends all of it; a peer that closes meanwhile is no error. Returns whether everything was taken.
+    /// Sends all of it; a peer that closes meanwhile is not an error. Returns true if everything was sent.
     bool send(const std::string& bytes);
-    /// Shuts our side; the peer sees the end of what we send.
+    /// Shuts the sending side; the peer sees the end of the bytes.
     void finishSending();
     /// Reads one answer. `head`: of a HEAD request, which has no body whatever Content-Length says.
     RawAnswer read(bool head = false);
@@ -40,15 +40,15 @@ public:
         send(bytes);
         return read();
     }
-    /// Whether the peer ends the connection, without another byte and without a reset, in time.
+    /// Returns true if the peer ends the connection, without another byte and without a reset, in time.
     bool closedCleanly();
-    /// Whether the peer has ended the connection in whatever way, in time; what still comes is thrown away.
+    /// Returns true if the peer has ended the connection in any way, in time; further bytes are thrown away.
     bool closedSoon(std::chrono::milliseconds patience = kPatience);
-    /// Whether nothing comes and nothing ends for `time`.
+    /// Returns true if no byte and no end come for `time`.
     bool silentFor(std::chrono::milliseconds time);
 
 private:
-    /// Appends what comes next to input_; 0: end, -1: reset.
+    /// Appends the next bytes to input_; 0: end, -1: reset.
     int receive(std::chrono::milliseconds patience);
 
     int fd_;

@@ -23,8 +23,8 @@ constexpr milliseconds kLong{1500};
 
 }  // namespace
 
-/// A server that answers and refuses: one line when it begins, one when it ends, no storm of connections, and a health that
-/// says so all the time.
+/// A server that answers and refuses: one line when it begins, one when it ends, no storm of connections, and a
+/// health that reports it all the time.
 class RefusalTest : public WorkerFixture {
     CPPUNIT_TEST_SUITE(RefusalTest);
     CPPUNIT_TEST(outOfMemory);
@@ -102,7 +102,7 @@ public:
                 });
             },
             [&] {
-                // The script ends a moment after this was answered: what follows it may still be refused.
+                // The script ends a moment after this was answered: the commands behind it may still be refused.
                 try {
                     admin_->call(Command{"SCRIPT", "KILL"});
                 } catch (const RedisIoException&) {
@@ -234,7 +234,7 @@ private:
         const std::string label = "total_connections_received:";
         return std::stoll(info.substr(info.find(label) + label.size()));
     }
-    /// How often Redis has refused with that word.
+    /// Returns how often Redis has refused with that word.
     std::int64_t refusals(const std::string& kind) {
         const std::string info(admin_->call(Command{"INFO", "errorstats"}).text());
         const std::string label = "errorstat_" + kind + ":count=";
@@ -301,7 +301,7 @@ private:
         CPPUNIT_ASSERT_EQUAL(std::size_t{2}, redisLog_->count(""));
         // Those of readers and handlers, which are made when they are first needed.
         CPPUNIT_ASSERT(connections() - before < 6);
-        // Over 150 times an add was tried meanwhile: most of it was told at once, without asking Redis.
+        // Over 150 times an add was tried meanwhile: most of them failed at once, without a command to Redis.
         CPPUNIT_ASSERT(refusals(kind) < 60);
     }
 

@@ -137,7 +137,7 @@ public:
         drop(kPlugins + "echo.so");
         base_ = "plugins.load = api,echo\nqueue.echo.name = " + queueName_ + "\n";
         run(route("one"));
-        // Everything else in it is good, and none of it is taken.
+        // Everything else in it is good, and none of it is applied.
         const std::string rest =
             "queue.echo.removeOnComplete = true\nqueue.echo.threads = 3\nqueue.new.name = wrong\n" +
             route("two", "new");
@@ -477,7 +477,7 @@ private:
         return *job;
     }
 
-    /// Whether the process has an inotify descriptor.
+    /// Returns true if the process has an inotify descriptor.
     [[nodiscard]] bool watches() const {
         const std::filesystem::path descriptors = "/proc/" + std::to_string(app_->pid()) + "/fd";
         for (const auto& one : std::filesystem::directory_iterator(descriptors)) {

@@ -84,7 +84,7 @@ public:
         return number({"LLEN", keys().wait}) + number({"LLEN", keys().active}) +
                number({"ZCARD", keys().delayed});
     }
-    /// Time goes by for what was put off.
+    /// Makes the jobs that were put off due.
     void promote() {
         for (const std::string& id : putOff()) {
             redis({"ZADD", keys().delayed, "0", id});
@@ -106,7 +106,7 @@ private:
 
 }  // namespace
 
-/// A database that answers and will not decide loses no accepted request; the log and the health say what is wrong.
+/// A database that answers and will not decide loses no accepted request; the log and the health report the fault.
 class ReservationFaultsTest : public drover::test::ReservationFixture {
     CPPUNIT_TEST_SUITE(ReservationFaultsTest);
     CPPUNIT_TEST(aTriggerThatRaisesLosesNothing);
@@ -230,7 +230,7 @@ public:
     }
 
     void aJobThatWasGivenUpWaitsForTheDatabase() {
-        // Its effect may be there: it is not failed before the ledger was asked.
+        // Its effect may be there: it is not failed before the ledger was read.
         const std::int64_t event = addEvent(1);
         const std::string id = queue_.add(event, 1);
         queue_.giveUp(id);

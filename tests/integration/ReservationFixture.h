@@ -59,7 +59,7 @@ protected:
         return word(decide({request}).front());
     }
 
-    /// The counter of an event, after asserting that it counts its rows and that nobody is in twice.
+    /// The counter of an event, after asserting that it counts its rows and that no user is in twice.
     std::int64_t reserved(std::int64_t eventId) {
         const std::string where =
             " WHERE event_id = " + std::to_string(eventId) + " AND status = 'RESERVED'";

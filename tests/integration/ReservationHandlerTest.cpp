@@ -20,14 +20,15 @@ using drover::store::Session;
 
 namespace {
 
-/// Outcome of a job, by its index in the call: "completed {...}", "failed why", "unrecoverable why", "unavailable why".
+/// Outcome of a job, by its index in the call: "completed {...}", or "failed", "unrecoverable", "unavailable" with
+/// the reason.
 using Outcomes = std::map<std::uint32_t, std::string>;
 
 std::string text(drover_bytes bytes) {
     return {bytes.data, bytes.size};
 }
 
-/// The engine's side of the ABI, as far as this plugin asks for it; a call is a table of outcomes.
+/// The engine's side of the ABI, as far as this plugin uses it; a call is a table of outcomes.
 drover_host_api makeHost() {
     drover_host_api host{};
     host.struct_size = sizeof(host);
@@ -285,7 +286,7 @@ private:
             &refusal_);
     }
 
-    /// Runs the jobs as one batch; `outcomes`: those that the host knows already.
+    /// Runs the jobs as one batch; `outcomes`: those that the host has already.
     Outcomes run(const std::vector<TestJob>& jobs, Outcomes outcomes = {}) {
         std::vector<drover_job> described;
         std::vector<const drover_job*> pointers;

@@ -134,7 +134,7 @@ public:
         const std::int64_t event = addEvent(5);
         SeatRequest first = request(event, 1);
         SeatRequest again = first;
-        again.userId = 2;  // Even with other data: the key says that it is the same request.
+        again.userId = 2;  // Even with other data: the key identifies the request.
         const auto decisions = decide({first, again, first});
         CPPUNIT_ASSERT(decisions[0].reserved());
         CPPUNIT_ASSERT(decisions[1].reservationId == decisions[0].reservationId);
@@ -321,7 +321,7 @@ public:
     }
 
     void collisionAtTheLedgersKeyIsRunAgain() {
-        // Nobody locks an unknown event: both deliveries decide at once, and the second meets the key.
+        // No statement locks an unknown event: both deliveries decide at once, and the second meets the key.
         const SeatRequest one = request(999999, 1);
         const auto other = open();
         other->execute("BEGIN");
@@ -370,7 +370,7 @@ public:
             inThreads(4, [&](int thread) {
                 std::unique_ptr<Session> session;
                 for (int batch = 0; batch < 25;) {
-                    // As the engine does: hand back what was unavailable, deliver it again.
+                    // As the engine does: hand back unavailable jobs, deliver them again.
                     const Requests some = slice(requests, thread * 250 + batch * 10, 10);
                     try {
                         if (!session || !session->probe()) {

@@ -234,7 +234,7 @@ public:
     }
 
     void keysOfTheQueueAreNoRequests() {
-        job_ = Job{};  // What "<queue>:meta" looks like: a hash without a name.
+        job_ = Job{};  // Like "<queue>:meta": a hash without a name.
         job_->id = "meta";
         job_->timestampMs = 5;
         for (const std::string id : {"meta", "wait", "5:lock", "*", "a\nb", "\xff"}) {
@@ -294,7 +294,7 @@ public:
                              statusOf("GET",
                                       "/reservation/request/{jobId}",
                                       {{"jobId", first.jobId}, {"timestamp", std::int64_t{7}}}));
-        // A third request has the id now, and is not decided yet: the earlier ones are told all the same.
+        // A third request has the id now, and is not decided yet: the answer has the earlier ones all the same.
         job_ = Job{};
         job_->id = first.jobId;
         job_->name = "reserveEvent";

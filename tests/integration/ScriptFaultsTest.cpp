@@ -49,9 +49,9 @@ constexpr const char* kParents = "bull:parents";
 
 }  // namespace
 
-/// A script is not rolled back, and yet no error inside of one loses a job: whichever of its commands fails, and whatever is
-/// under the keys of one job or of the queue, each job is in one state afterwards, and no lock is left of a job that is not
-/// active.
+/// A script is not rolled back, and yet no error inside of one loses a job: each job is in one state afterwards, and
+/// no lock is left of a job that is not active. That holds for each command that fails, and for any type of key under
+/// one job or the queue.
 class ScriptFaultsTest : public RedisFixture {
     CPPUNIT_TEST_SUITE(ScriptFaultsTest);
     CPPUNIT_TEST(anyFailedCommandOfAFinishAndClaim);
@@ -181,7 +181,7 @@ public:
             },
             [&] { ops::iterateScheduler(context(), *faulty_, next, clock_.wallMs()); },
             [&] {
-                // Whatever failed, the scheduler goes on: this time or the next.
+                // The scheduler goes on after any failure: this time or the next.
                 CPPUNIT_ASSERT_EQUAL(std::int64_t{1}, number({"ZCARD", keys().delayed}));
                 CPPUNIT_ASSERT(text({"ZSCORE", keys().repeat, "s"}) != id.substr(9));
             });
@@ -383,7 +383,7 @@ private:
     using Places = std::map<std::string, Strings>;  ///< Key of a job to the states that it is in.
 
     /// Runs `call` once undisturbed, then once for each of its commands with that one failing; every time `prepare` first.
-    /// After a failure the caller repeats its call, as a worker does; `after` looks at what became of it.
+    /// After a failure the caller repeats its call, as a worker does; `after` looks at the result.
     void failEach(
         const std::function<void()>& prepare,
         const std::function<void()>& call,
@@ -425,7 +425,7 @@ private:
             CPPUNIT_ASSERT_MESSAGE(trial_ + ": " + key + " is locked in " + states[0],
                                    !locked || states[0] == "active");
         }
-        // Neighbours that still wait keep their order.
+        // Neighbours that still wait have their order.
         Strings still;
         const Strings now = list(keys().wait);
         std::copy_if(now.begin(), now.end(), std::back_inserter(still), [&](const auto& id) {
@@ -448,7 +448,7 @@ private:
             const std::string where = states.empty() ? "" : states[0];
             const std::string queue = key.substr(0, key.rfind(':'));
             if (key == planted || queue + ":" + where == planted) {
-                continue;  // Its hash, or the list that it was in, is what is planted.
+                continue;  // The planted key is its hash, or the list that it was in.
             }
             const auto found = now.find(key);
             if (found == now.end()) {

@@ -147,7 +147,7 @@ public:
                 item.attemptsMade = 3;
                 CPPUNIT_ASSERT_EQUAL(0, retry(item));
                 CPPUNIT_ASSERT_EQUAL(std::string("3"), hash("1").at("atm"));
-                // Readers would go by the oldest name, for ever.
+                // Readers would use the oldest name, for ever.
                 CPPUNIT_ASSERT_EQUAL(std::size_t{0}, hash("1").count("attemptsMade"));
             }
         }
@@ -185,7 +185,7 @@ public:
             redis({"DEL", lockOf("1")});
             redis({"SADD", keys().stalled, "1"});
             const QueueContext shared(keys(), one.mode);
-            // Twice: what a process saw once counts for it.
+            // Twice: a process that saw such a client once acts on it.
             ops::checkStalled(
                 shared, client(), clock_.wallMs(), std::chrono::milliseconds(1), 0, 100, true);
             CPPUNIT_ASSERT_EQUAL_MESSAGE(
@@ -380,7 +380,7 @@ public:
         CPPUNIT_ASSERT_EQUAL(std::int64_t{1}, number({"HLEN", keys().cancel}));
         const std::int64_t left = number({"PTTL", keys().cancel});
         CPPUNIT_ASSERT_MESSAGE(std::to_string(left), left > 0 && left <= 30000);
-        // At the longest until the lock expires: nobody asks for it later.
+        // At the longest until the lock expires: no renewal reads it later.
         redis({"DEL", keys().cancel});
         addJob();
         claim(1, "brief", milliseconds(50));

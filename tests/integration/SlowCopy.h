@@ -7,8 +7,8 @@
 
 namespace drover::test {
 
-/// Writes a file in ten steps, 60 ms apart. Returns whether no pause was so long (200 ms, on a busy machine) that the file
-/// could pass for complete in between.
+/// Writes a file in ten steps, 60 ms apart. Returns true if no pause was so long (200 ms, on a busy machine) that the
+/// file could pass for complete in between.
 inline bool copiedSteadily(const std::string& path, const std::string& bytes) {
     using Clock = std::chrono::steady_clock;
     std::ofstream target(path, std::ios::binary);

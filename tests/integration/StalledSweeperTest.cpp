@@ -110,7 +110,7 @@ public:
         abandon(250);
         check();
         CPPUNIT_ASSERT(check().state == StalledResult::State::More);
-        // Its caller died here. The next one, an interval later, takes the rest.
+        // Its caller died here. The next one, an interval later, recovers the rest.
         std::size_t recovered = 100;
         StalledResult result = check();
         recovered += result.recovered.size();
@@ -229,14 +229,14 @@ public:
         for (int i = 0; i < 10; ++i) {
             addJob();
         }
-        // Claimed by somebody who is never heard of again.
+        // Claimed by a worker that ends without a trace.
         CPPUNIT_ASSERT_EQUAL(std::size_t{10}, claim(10, "dead", kLock).size());
         const auto died = SteadyClock::now();
         run(handler);
         eventually("completed", [&] { return number({"ZCARD", keys().completed}) == 10; });
         CPPUNIT_ASSERT(SteadyClock::now() - died >= kLock);
         CPPUNIT_ASSERT(SteadyClock::now() - died < kLock + kInterval + seconds(1));
-        // Who stalled before runs alone.
+        // A job that stalled before runs alone.
         for (const std::size_t size : handler->batches()) {
             CPPUNIT_ASSERT_EQUAL(std::size_t{1}, size);
         }
@@ -335,7 +335,7 @@ public:
         const std::string lost = addJob();
         redis({"DEL", keys().wait});
         redis({"HSET", keys().meta, "paused", "1"});
-        // Without the resume nobody would look for ten minutes.
+        // Without the resume no worker would look for ten minutes.
         for (const std::string& key : {keys().stalledCheck, keys().rescue}) {
             redis({"SET", key, "1", "PX", "600000"});
         }

@@ -57,7 +57,7 @@ protected:
         }
     }
 
-    /// Waits until a statement of somebody else is blocked by a lock.
+    /// Waits until a statement of another session is blocked by a lock.
     void awaitBlockedStatement() const {
         store::Session session(settings());
         eventually("a statement waits for a lock", [&session] {

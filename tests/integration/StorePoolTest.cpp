@@ -37,7 +37,7 @@ public:
         CPPUNIT_ASSERT_EQUAL(pid, number(*again, "pg_backend_pid()"));
     }
 
-    /// docs/pitfalls.md#p15: the connector's pool looks at the status, which stays good until somebody reads.
+    /// docs/pitfalls.md#p15: the connector's pool looks at the status, which stays good until a read.
     void deadIdleSessionsAreNotHandedOut() {
         SessionPool pool(settings(), 1);
         const std::int64_t pid = number(*pool.checkout(5s), "pg_backend_pid()");

@@ -29,7 +29,7 @@ using drover::store::Statement;
 using drover::store::Transaction;
 using drover::test::PgBouncer;
 
-/// A pooler that gives each transaction another server connection is found out, and everything works through it.
+/// A session detects a pooler that gives each transaction another server connection, and everything works through it.
 class StorePoolerTest : public drover::test::ReservationFixture {
     CPPUNIT_TEST_SUITE(StorePoolerTest);
     CPPUNIT_TEST(settingsHoldForEveryStatement);
@@ -76,7 +76,7 @@ public:
     }
 
     void swallowedOptionsAreNoticed() {
-        // As many are set up: other clients send options that the pooler cannot keep.
+        // As many are set up: other clients send options that the pooler cannot hold.
         const PgBouncer pooler("ignore_startup_parameters = options");
         openServerConnections(pooler);
         Session session(through(pooler));

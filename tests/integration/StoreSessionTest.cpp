@@ -114,7 +114,7 @@ public:
                              number(*session, "SELECT count(*) FROM pg_prepared_statements"));
     }
 
-    /// docs/pitfalls.md#p6: each of these three keeps a descriptor, if it is left to the connector.
+    /// docs/pitfalls.md#p6: each of these three leaks a descriptor, if it is left to the connector.
     void failedAndDeadSessionsLeakNothing() {
         const SessionSettings good = settings();
         SessionSettings refused =

@@ -77,7 +77,7 @@ public:
         CPPUNIT_ASSERT_EQUAL(std::int64_t{0}, rows());
     }
 
-    /// docs/pitfalls.md#p3: the caller has to read back what became of it.
+    /// docs/pitfalls.md#p3: the caller has to read the effect back.
     void linkLostAtCommitIsUnknown() {
         Transaction transaction(*session_);
         const std::int64_t pid = number(*session_, "pg_backend_pid()");

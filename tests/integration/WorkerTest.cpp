@@ -275,7 +275,7 @@ public:
         for (int i = 0; i < 8; ++i) {
             addJob();
         }
-        // Ending job 3 means asking how many children it still has, and this key cannot tell.
+        // The end of job 3 needs the number of its children, which a key of this type does not have.
         redis({"SET", keys().job("3") + ":dependencies", "no set"});
         LogCapture log("worker");
         run(std::make_shared<FakeHandler>(completeAll));
@@ -327,7 +327,7 @@ public:
             },
             std::vector<std::string>{},
             1));
-        // Jobs are short, as far as this one tells: others are held ahead.
+        // Jobs are short, as far as this one shows: further jobs are held ahead.
         eventually("completed", [&] { return stateOf(first) == JobState::Completed; });
         hold = true;
         ops::addJobs(context(), client(), std::vector<JobRecord>(6, item()), clock_.wallMs());
@@ -368,7 +368,7 @@ public:
     }
 
     void aBatchAtWorkIsNotFilledUp() {
-        // One thread that may have 64 jobs has one of them: what comes later waits where a peer can take it.
+        // One thread that may have 64 jobs has one of them: later jobs wait where a peer can claim them.
         std::atomic<bool> hold{true};
         auto handler = std::make_shared<FakeHandler>([&hold](std::span<RunningJob* const> jobs) {
             while (hold && jobs.front()->waitCancelled(milliseconds(5)) == CancelReason::None) {
@@ -518,7 +518,7 @@ public:
 
     void startedItIsListed() {
         settings_.workerName = "listed";
-        // On the way to Redis each message takes its time: who did not wait for the connection would be seen.
+        // Each message to Redis is late: a start that did not wait for the connection would show.
         TcpProxy proxy(options().port);
         proxy.inject({NetworkFault::Kind::Delay, Way::ToServer, 1.0, milliseconds(50)});
         RedisOptions through = optionsAt(proxy.port());
@@ -530,7 +530,7 @@ public:
     }
 
     void optionsOfOtherTypesCountAsInNode() {
-        // As they come from environment variables; what "removeOnFail" should be nobody knows.
+        // As they come from environment variables; "removeOnFail" has no meaning here.
         const std::string id = addJob(
             "test",
             "{}",
@@ -582,7 +582,7 @@ public:
         addJob();
         addJob();
         run(std::make_shared<FakeHandler>(completeAll));
-        // The script asks for the time that is left only where the limiter is closed.
+        // The script reads the time that is left only where the limiter is closed.
         eventually("it was told to wait", [&] {
             return text({"INFO", "commandstats"}).find("cmdstat_pttl:") != std::string::npos;
         });

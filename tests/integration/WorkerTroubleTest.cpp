@@ -22,7 +22,7 @@ FakeHandler::Behaviour always(JobOutcome outcome) {
 
 }  // namespace
 
-/// Whoever reads the log or the health of a process learns which jobs were lost to a fault, and why none runs.
+/// The log and the health of a process name the jobs that were lost to a fault, and the reason why none runs.
 class WorkerTroubleTest : public WorkerFixture {
     CPPUNIT_TEST_SUITE(WorkerTroubleTest);
     CPPUNIT_TEST(aJobThatFailsForGoodIsLoggedOnceWithItsReason);

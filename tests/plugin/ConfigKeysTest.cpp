@@ -7,7 +7,7 @@
 
 using namespace drover;
 
-/// Declared keys are looked up, checked and told apart from what is merely missing.
+/// Declared keys are looked up and checked; a bad value differs from a missing one.
 class ConfigKeysTest : public CppUnit::TestFixture {
     CPPUNIT_TEST_SUITE(ConfigKeysTest);
     CPPUNIT_TEST(valuesComeInTheOrderOfTheKeys);

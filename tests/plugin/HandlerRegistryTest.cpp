@@ -12,7 +12,7 @@ using namespace drover;
 
 namespace {
 
-/// A handler type of which only names and queue matter.
+/// A handler type with nothing but names and a queue.
 class NamedType : public HandlerType {
 public:
     NamedType(std::string name, std::string queue, std::vector<std::string> jobNames)

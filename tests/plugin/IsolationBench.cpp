@@ -1,5 +1,5 @@
-// What a run costs with isolation = thread and with isolation = process: empty handlers, called as a worker's thread calls
-// them, without a worker and without Redis. Usage: drover_isolation_bench ECHO.so CRASHING.so [TURNS]
+// Measures a run with isolation = thread and with isolation = process: empty handlers, called as a worker's thread
+// calls them, without a worker and without Redis. Usage: drover_isolation_bench ECHO.so CRASHING.so [TURNS]
 #include <algorithm>
 #include <chrono>
 #include <csignal>

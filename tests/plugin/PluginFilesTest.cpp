@@ -17,7 +17,7 @@ using drover::test::assertContains;
 using namespace drover;
 using drover::test::PluginFixture;
 
-/// What a look into the folder sees, and whom its files may belong to.
+/// The files that a look into the folder finds, and the users to whom they may belong.
 class PluginFilesTest : public PluginFixture {
     CPPUNIT_TEST_SUITE(PluginFilesTest);
     CPPUNIT_TEST(aFolderThatIsMissingHasNone);
@@ -113,7 +113,7 @@ public:
         }
         int status = 0;
         CPPUNIT_ASSERT_EQUAL(child, ::waitpid(child, &status, 0));
-        // Not everybody may mount.
+        // Not every user may mount.
         CPPUNIT_ASSERT(WIFEXITED(status) && WEXITSTATUS(status) != 1);
     }
 

@@ -22,7 +22,7 @@ protected:
         return std::string(DROVER_TEST_MODULES) + "/" + name + ".so";
     }
 
-    /// The text of the refusal; fails if `path` is taken.
+    /// Returns the text of the refusal; fails if `path` is loaded.
     static std::string refusalOf(const std::string& path) {
         try {
             (void)PluginLoader().load(path);
@@ -54,7 +54,7 @@ protected:
         return start(modulePath(name), std::move(config))->handlerTypes().at(index)->create();
     }
 
-    /// Runs one job with this data and returns what became of it.
+    /// Runs one job with this data and returns its outcome.
     static JobOutcome outcomeOfRun(HandlerInstance& instance,
                                    const std::string& data,
                                    const std::string& name = "echo") {

@@ -13,7 +13,7 @@ using drover::test::FakeRunningJob;
 using drover::test::PluginFixture;
 using Kind = JobOutcome::Kind;
 
-/// Jobs run through loaded plugins: what handlers return and throw becomes outcomes.
+/// Jobs run through loaded plugins: values and exceptions of handlers become outcomes.
 class PluginHandlerTest : public PluginFixture {
     CPPUNIT_TEST_SUITE(PluginHandlerTest);
     CPPUNIT_TEST(echoCompletesWithItsData);
@@ -311,7 +311,7 @@ public:
         const auto instance = generation->handlerTypes().at(0)->create();
         generation->reconfigure(
             lookupIn({{"configured.size", "9"}, {"configured.greeting", "good day"}}));
-        // The size is not reloadable: it keeps its value.
+        // The size is not reloadable: its value stays.
         assertContains(outcomeOfRun(*instance, "{}").text, "good day 7");
         CPPUNIT_ASSERT_THROW(generation->reconfigure(lookupIn({})), ConfigException);
         assertContains(outcomeOfRun(*instance, "{}").text, "good day 7");

@@ -28,7 +28,7 @@ void writeFile(const std::string& path, const std::string& bytes) {
 
 }  // namespace
 
-/// Files are checked before, and descriptors after, they are opened; each refusal says its own reason.
+/// Files are checked before, and descriptors after, they are opened; each refusal has its own reason.
 class PluginLoaderTest : public PluginFixture {
     CPPUNIT_TEST_SUITE(PluginLoaderTest);
     CPPUNIT_TEST(handlerPluginIsDescribed);

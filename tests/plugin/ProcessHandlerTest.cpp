@@ -32,7 +32,7 @@ constexpr bool kAddressSanitizer = false;
 
 }  // namespace
 
-/// Handlers in processes of their own: what they do to their process costs one job one attempt.
+/// Handlers in processes of their own: the end of such a process costs one job one attempt.
 class ProcessHandlerTest : public PluginFixture {
     CPPUNIT_TEST_SUITE(ProcessHandlerTest);
     CPPUNIT_TEST(handlersAnswerAsInAThread);
@@ -299,7 +299,7 @@ public:
         assertOutcome(Kind::Completed, "\"known\"", job.outcome);
         CPPUNIT_ASSERT_EQUAL(std::int64_t{2305},
                              instance_->backoff(job.claimed, 2, "own", "12345").value_or(-7));
-        // A handler without these functions is not asked.
+        // A handler without these functions is not called.
         run("plain");
         FakeRunningJob other("1");
         instance_->outcomeOf(other);
@@ -331,7 +331,7 @@ public:
         outcome("\"abort\"");
         // The third death in a row: 200 ms, of which half may be drawn away.
         CPPUNIT_ASSERT(timeOf("1") >= milliseconds(100));
-        // Who is told to end during the wait does not wait on.
+        // A handler that is to end during the wait ends the wait.
         outcome("\"abort\"");
         outcome("\"abort\"");
         outcome("\"abort\"");

@@ -139,7 +139,7 @@ public:
         buildOutside("gcc", "g++", {"-DOUTSIDE_COMPONENTS=service"});
         assertEchoes(work_.path("build/plugins/outside.so"));
         assertWorksWhatWaits(work_.path("build/plugins/outside.so"));
-        // It was made by another run of the compiler than the engine was, and has its stamp all the same.
+        // Another run of the compiler made it, and it has the engine's stamp all the same.
         CPPUNIT_ASSERT(
             PluginLoader().load(work_.path("build/plugins/outside-service.so")).isService());
     }
@@ -274,7 +274,7 @@ private:
         build(source("tests/sdk/outside"), arguments);
     }
 
-    /// What pkg-config says about drover, without the end of the line.
+    /// Returns the output of pkg-config about drover, without the end of the line.
     [[nodiscard]] std::string pkgConfig(const std::string& option) const {
         std::string told = work_.run({"env",
                                       "PKG_CONFIG_PATH=" + prefix() + "/lib/pkgconfig",

@@ -30,7 +30,7 @@ using Strings = std::vector<std::string>;
 
 namespace {
 
-/// Does what its data says.
+/// Acts as its data says.
 class Obedient : public drover::Handler {
 public:
     drover::Outcome process(drover::ActiveJob& job) override {
@@ -98,7 +98,7 @@ void keep(void* context, drover_bytes answer) {
     static_cast<std::string*>(context)->assign(answer.data, answer.size);
 }
 
-/// Every host function with arguments that are right and wrong, in an order in which each answer says something.
+/// Every host function with arguments that are right and wrong, in an order in which each answer shows something.
 std::vector<std::int32_t> answersOf(const drover_host_api& host, drover_call* call) {
     std::string answer;
     std::vector<std::int32_t> answers;
@@ -145,7 +145,7 @@ std::vector<std::int32_t> answersOf(const drover_host_api& host, drover_call* ca
 
 constexpr std::size_t kCallJobs = 9;
 
-std::vector<std::int32_t> gAnswers;  ///< Of the handler below.
+std::vector<std::int32_t> gAnswers;  ///< Written by the handler below.
 const drover_host_api* gHost = nullptr;
 
 /// A handler in C functions that calls everything.
@@ -176,7 +176,7 @@ const drover_plugin_descriptor* callingPlugin() {
     return &plugin;
 }
 
-/// What `action` throws.
+/// Returns the text of the exception that `action` throws.
 template <typename Action>
 std::string refusalOf(Action action) {
     try {

@@ -30,7 +30,7 @@ void write(const fs::path& file, const std::string& text) {
 
 }  // namespace
 
-/// What is saved in plugins/dev/ runs a moment later, and nothing was restarted.
+/// Sources saved in plugins/dev/ run a moment later, without a restart.
 class WatchTest : public CppUnit::TestFixture {
     CPPUNIT_TEST_SUITE(WatchTest);
     CPPUNIT_TEST(whatIsSavedRunsWithoutARestart);
@@ -92,7 +92,7 @@ public:
         waitForPlugin("greet", "version 1, generation 2: runs");
         CPPUNIT_ASSERT_EQUAL(std::string("2"), resultOfAJob());
 
-        // Started again it takes nothing away for what it cannot build.
+        // Started again it removes no plugin whose source it cannot build.
         save("nobodyHasThis");
         restartWatch();
         waitForWatch("plugins/dev/greet: not built; what runs goes on");
@@ -127,7 +127,7 @@ public:
 private:
     void restartWatch() {
         watch_->stop();
-        std::ofstream(engine_->path("watch"));  // What was said before does not count.
+        std::ofstream(engine_->path("watch"));  // Earlier lines do not count.
         startWatch();
     }
     void startWatch() {

@@ -9,7 +9,7 @@
 
 namespace drover::test {
 
-/// A running job without a worker or Redis: remembers what a handler did with it, answers what a test wants.
+/// A running job without a worker or Redis: records the calls of a handler, answers as a test has set it.
 class FakeRunningJob : public RunningJob {
 public:
     explicit FakeRunningJob(std::string json = "{}", std::string name = "echo") {
@@ -50,7 +50,7 @@ public:
     JobOutcome outcome;
     CancelReason cancel = CancelReason::None;
     std::string why;                     ///< The words that came with the cancel.
-    HostStatus answer = HostStatus::Ok;  ///< Of every call that would go to Redis.
+    HostStatus answer = HostStatus::Ok;  ///< The answer to every call that would go to Redis.
     std::vector<std::chrono::milliseconds> waited;
     std::vector<std::string> progress;
     std::vector<std::string> written;  ///< By updateData.

@@ -14,9 +14,9 @@
 
 namespace drover::test {
 
-/// Collects what one logger says while it lives; the logger's own channel and level come back afterwards.
-/// Threads: lines arrive from any; count() from any. Poco swaps a logger's channel without a lock, so threads that log to
-/// it begin after the constructor and end before the destructor.
+/// Collects the lines of one logger while it lives; the logger's own channel and level come back afterwards. Threads:
+/// lines arrive from any; count() from any. Poco swaps a logger's channel without a lock, so threads that log to it
+/// begin after the constructor and end before the destructor.
 class LogCapture {
 public:
     explicit LogCapture(const std::string& logger)

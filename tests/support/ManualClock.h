@@ -23,14 +23,14 @@ public:
         return monotonic_;
     }
 
-    /// Time goes by: both clocks move on.
+    /// Lets time go by: both clocks move on.
     void advance(std::chrono::milliseconds by) {
         const std::lock_guard<std::mutex> lock(mutex_);
         wallMs_ += by.count();
         monotonic_ += by;
     }
 
-    /// Somebody sets the machine's date: only the wall clock jumps.
+    /// Sets the machine's date: only the wall clock jumps.
     void stepWall(std::chrono::milliseconds by) {
         const std::lock_guard<std::mutex> lock(mutex_);
         wallMs_ += by.count();

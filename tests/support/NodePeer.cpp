@@ -25,7 +25,7 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-/// The environment of the child: ours, with NODE_PATH put in.
+/// The environment of the child: that of the test, with NODE_PATH put in.
 std::vector<std::string> environmentWith(const std::string& modules) {
     std::vector<std::string> all;
     for (char** entry = environ; *entry != nullptr; ++entry) {
@@ -68,7 +68,7 @@ NodePeer::NodePeer(const std::string& version, int redisPort)
                              "; ./dev test installs it");
     }
     spawn(node, modules);
-    // The first line comes once every package is loaded. A peer that cannot start is told here, with its log.
+    // The first line comes once every package is loaded. A peer that cannot start is reported here, with its log.
     const rapidjson::Document hello = finish(0, Milliseconds(30000));
     version_ = hello["version"].GetString();
 }

@@ -9,7 +9,7 @@
 
 namespace drover::test {
 
-/// What BullMQ threw inside the peer; what() is its message.
+/// An error that BullMQ threw inside the peer; what() is its message.
 class PeerError : public std::runtime_error {
 public:
     PeerError(const std::string& message, std::string errorName, int errorCode)

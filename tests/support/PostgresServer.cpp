@@ -106,7 +106,7 @@ void PostgresServer::rewind(const Backup& backup) {
 
 std::string PostgresServer::dump(const std::string& database) {
     const std::string path = folder_ + "/dump.sql";
-    // INSERT instead of COPY, whose rows are no statements.
+    // INSERT instead of COPY, whose rows are not statements.
     runProgram({findProgram("pg_dump", {programs_}),
                 "-h",
                 "127.0.0.1",

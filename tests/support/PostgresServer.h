@@ -34,7 +34,7 @@ public:
     void rewind(const Backup& backup);
     /// The text of a database as statements, made by pg_dump: dropped if they exist, created, filled.
     [[nodiscard]] std::string dump(const std::string& database);
-    /// Lets clients in without a password (true, as initdb set it up), or wants one that no role has.
+    /// Lets clients in without a password (true, as initdb set it up), or requires one that no role has.
     void trustClients(bool trust);
     /// SIGSTOP and SIGCONT for the server and its backends: it accepts and never answers.
     void freeze() { signalAll(19); }

@@ -63,7 +63,7 @@ std::string RedisServer::command(const std::string& line) const {
 
 void RedisServer::require(const std::string& line) const {
     const std::string reply = command(line);
-    // REPLICAOF says "+OK Already connected to specified master" at times.
+    // REPLICAOF answers "+OK Already connected to specified master" at times.
     if (reply.rfind("+OK", 0) != 0) {
         throw std::runtime_error("redis-server " + line + ": " + reply);
     }
@@ -88,7 +88,7 @@ void RedisServer::start() {
 }
 
 void RedisServer::waitUntilReady() const {
-    // A value, or "-NOAUTH" when a password is set: both say that it is up; "-LOADING" says that it is not.
+    // A value, or "-NOAUTH" when a password is set: both mean that it is up; "-LOADING" means that it is not.
     process_.waitUntil(
         [this] {
             try {

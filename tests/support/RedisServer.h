@@ -8,7 +8,7 @@
 
 namespace drover::test {
 
-/// A private redis-server on a free loopback port. AOF on (everysec), so that a restart keeps its data.
+/// A private redis-server on a free loopback port. AOF on (everysec), so that its data survive a restart.
 class RedisServer {
 public:
     /// Throws MissingService if redis-server is not installed. `extra`: more arguments ("--requirepass", "x").
@@ -20,12 +20,12 @@ public:
     void start();
     /// SIGTERM by default; SIGKILL loses what was not yet in the AOF.
     void stop(int signal = 15);
-    /// A copy of what it holds now, made as RDB file.
+    /// A copy of its present data, made as RDB file.
     struct Backup {
         std::string file;
     };
     [[nodiscard]] Backup backUp();
-    /// A copy of its append-only files as they are on disk now: what a snapshot of the volume holds.
+    /// A copy of its append-only files as they are on disk now, as a snapshot of the volume has them.
     [[nodiscard]] Backup copyAof();
     /// Kills the server and starts it with an older copy: later writes are gone, and ids are issued again.
     void rewind(const Backup& backup);

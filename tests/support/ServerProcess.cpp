@@ -190,7 +190,7 @@ std::string makeTempFolder(const std::string& prefix) {
 }
 
 void removeTree(const std::string& path) {
-    std::error_code ignored;  // A leftover in /tmp is no reason to fail a test.
+    std::error_code ignored;  // A leftover in /tmp must not fail a test.
     std::filesystem::remove_all(path, ignored);
 }
 

@@ -8,7 +8,7 @@
 
 namespace drover::test {
 
-/// A server of a test: a child process on loopback that dies with us, found by process id only.
+/// A server of a test: a child process on loopback that dies with the test, found by process id only.
 class ServerProcess {
 public:
     ServerProcess() = default;
@@ -16,7 +16,7 @@ public:
     ServerProcess& operator=(const ServerProcess&) = delete;
     ~ServerProcess();
 
-    /// Starts `args` (args[0] is looked up in PATH); output goes to `logFile`. `user` empty: as ourselves.
+    /// Starts `args` (args[0] is looked up in PATH); output goes to `logFile`. `user` empty: that of the test.
     void start(const std::vector<std::string>& args,
                const std::string& logFile,
                const std::string& user = "");

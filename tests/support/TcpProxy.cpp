@@ -111,7 +111,7 @@ struct TcpProxy::Stream {
     bool midMessage =
         false;  ///< The last read filled the buffer: the next one does not begin a message.
     bool ended = false;    ///< The sender is done.
-    bool endTold = false;  ///< The receiver knows.
+    bool endTold = false;  ///< The receiver has the end.
     bool blocked = false;  ///< The receiver's buffer is full.
 };
 
@@ -246,7 +246,7 @@ void TcpProxy::run() {
             };
             prepare(link.up, holdUp, client, server);
             prepare(link.down, holdDown, server, client);
-            // A socket that is over reports POLLHUP for ever: -1 takes out what nothing is expected of.
+            // A socket that is over reports POLLHUP for ever: -1 takes it out of the poll.
             fds.push_back({client == 0 ? -1 : link.client, client, 0});
             fds.push_back({server == 0 ? -1 : link.server, server, 0});
         }
@@ -379,7 +379,7 @@ bool TcpProxy::pass(Stream& stream, std::string piece, bool whole) {
             case Kind::Drop:
                 return true;
             case Kind::Cut: {
-                // Half a message may have gone out: as far as the receiver's buffer takes it.
+                // Half a message may have gone out: as far as the receiver's buffer has room.
                 const std::size_t half =
                     std::uniform_int_distribution<std::size_t>(0, piece.size() - 1)(stream.random);
                 [[maybe_unused]] const ssize_t sent =

@@ -41,7 +41,7 @@ struct NetworkFault {
 /// Every kind, in the order of the enumeration.
 [[nodiscard]] const std::vector<NetworkFault::Kind>& everyNetworkFault();
 
-/// A TCP proxy on loopback that misbehaves when a test asks for it; for any protocol.
+/// A TCP proxy on loopback that misbehaves at the wish of a test; for any protocol.
 ///
 /// inject() and heal() work on open and on new connections. Each direction of each connection draws from its own
 /// generator, which is seeded by the proxy's seed and the number of the connection: a piece is what one read returned.
@@ -71,12 +71,12 @@ public:
     void cutAll();
 
     /// Arms the proxy: the next request that contains the text reaches the server; its reply is thrown away once it has
-    /// begun to arrive, and both sockets of that connection are closed. What a crash between a server's write and the
-    /// client's read looks like.
+    /// begun to arrive, and both sockets of that connection are closed. That is the effect of a crash between a
+    /// server's write and the client's read.
     void loseReply(const std::string& toRequestWith);
     /// How many replies were lost so far.
     [[nodiscard]] int lost() const { return lost_; }
-    /// How many pieces the faults have changed, kept back or thrown away so far.
+    /// Returns how many pieces the faults have changed, delayed or thrown away so far.
     [[nodiscard]] std::uint64_t touched() const { return touched_; }
 
 private:
@@ -88,8 +88,8 @@ private:
     void acceptClients();
     /// Reads the bytes that have arrived and passes them to the faults. Returns false when the link is over.
     bool forward(Link& link, Stream& stream);
-    /// Applies the faults to one piece; false when the link is to be cut. `whole`: it is whole messages, as far as can be
-    /// told; others are neither dropped nor duplicated nor cut.
+    /// Applies the faults to one piece; false when the link is to be cut. `whole`: the piece is whole messages, as
+    /// far as the proxy can see; any other piece is neither dropped nor duplicated nor cut.
     bool pass(Stream& stream, std::string piece, bool whole);
     /// Sends what is due; false when the receiver is gone.
     bool deliver(Stream& stream, std::chrono::steady_clock::time_point now);

@@ -18,7 +18,7 @@
 
 namespace {
 
-/// Counts what MissingService reported; CppUnit knows passed and failed only.
+/// Counts what MissingService reported; CppUnit has passed and failed only.
 class SkipListener : public CppUnit::TestListener {
 public:
     void addFailure(const CppUnit::TestFailure& failure) override {

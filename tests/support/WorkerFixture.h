@@ -99,7 +99,7 @@ protected:
         });
     }
 
-    std::unique_ptr<LogCapture> log_;  ///< What the logger "worker" says.
+    std::unique_ptr<LogCapture> log_;  ///< The lines of the logger "worker".
     QueueSettings settings_;
     std::unique_ptr<Worker> worker_;
     std::unique_ptr<LockKeeper> keeper_;

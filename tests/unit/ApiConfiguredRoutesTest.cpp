@@ -29,7 +29,7 @@ using drover::Routes;
 using drover::api::configuredRoutes;
 using drover::api::Producer;
 
-/// A route made of configuration adds a job; a mistake in it is told with key, value and what would be right.
+/// A route made of configuration adds a job; the error of a mistake has key, value and the cure.
 class ApiConfiguredRoutesTest : public CppUnit::TestFixture {
     CPPUNIT_TEST_SUITE(ApiConfiguredRoutesTest);
     CPPUNIT_TEST(routeAddsTheJobAndAnswersWithIt);

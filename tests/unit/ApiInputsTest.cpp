@@ -141,7 +141,7 @@ public:
             (target.query == std::vector<std::pair<std::string, std::string>>{
                                  {"x", "1"}, {"y", "&"}, {"x", "2"}, {"z", ""}, {"", "e"}}));
         CPPUNIT_ASSERT(Target::parse("/").segments.empty());
-        // What is encoded is a part of its value, as in Express.
+        // Encoded characters are a part of the value, as in Express.
         const Target odd = Target::parse("/a%2F..%5Cb/c%0Ad?x=1%0D%0A2%7F");
         CPPUNIT_ASSERT((odd.segments == std::vector<std::string>{"a/..\\b", "c\nd"}));
         CPPUNIT_ASSERT_EQUAL(std::string("1\r\n2\x7f"), odd.query.at(0).second);
@@ -222,7 +222,7 @@ public:
         CPPUNIT_ASSERT_EQUAL(whole, mistake(integer, "1.5"));
         CPPUNIT_ASSERT_EQUAL(whole, mistake(integer, "1.234567890123456789e-331"));
         CPPUNIT_ASSERT_EQUAL(whole, mistake(integer, "null"));
-        // Of an optional member null is the same as none.
+        // For an optional member null is the same as none.
         Values none;
         number.required = false;
         CPPUNIT_ASSERT(readBody({&number}, R"({"p":null})", none).empty() && none.empty());

@@ -21,7 +21,7 @@ namespace {
 
 using namespace drover;
 
-/// What happened, in order, and a way to wait for it.
+/// The events, in order, and a way to wait for them.
 class Diary {
 public:
     void add(const std::string& entry) {
@@ -66,7 +66,7 @@ private:
     Diary& diary_;
 };
 
-/// Writes into the diary; can be told to fail, and to drain until it is stopped.
+/// Writes into the diary; fails, or drains until it is stopped, if the test sets it so.
 class FakeComponent : public Component {
 public:
     FakeComponent(std::string name, Diary& diary) : name_(std::move(name)), diary_(diary) {}
@@ -115,7 +115,7 @@ public:
 
     std::atomic<bool> refuses{false};
     std::function<void(const Configuration&)> onRescan;
-    Proposals proposals;  ///< Of the next rescan.
+    Proposals proposals;  ///< The proposals of the next rescan.
     bool failsToStart = false;
     bool drainsUntilStopped = false;
     bool healthy = true;
@@ -130,7 +130,7 @@ private:
 
 }  // namespace
 
-/// The life of a process, with parts that only keep a diary.
+/// The life of a process, with parts that only write a diary.
 class AppEngineTest : public CppUnit::TestFixture {
     CPPUNIT_TEST_SUITE(AppEngineTest);
     CPPUNIT_TEST(partsStartInOrderAndEndInTheReverse);

@@ -126,7 +126,7 @@ public:
                              hidden("drover 0.1 is running in /opt/drover/plugins"));
         CPPUNIT_ASSERT_EQUAL(std::string("cannot reach ***: refused"),
                              hidden("cannot reach postgresql://drover:drover@h/drover: refused"));
-        // A URL that is not the configured one, of whatever password.
+        // A URL that is not the configured one, with any password.
         CPPUNIT_ASSERT_EQUAL(std::string("redis://drover:***@drover:6379/0"),
                              hidden("redis://drover:drover@drover:6379/0"));
         CPPUNIT_ASSERT_EQUAL(std::string("\"redis://:***@h\""), hidden("\"redis://:p@ss@h\""));
@@ -161,7 +161,7 @@ public:
         std::vector<std::thread> writers;
         for (int i = 0; i < 4; ++i) {
             writers.emplace_back([&log, i] {
-                // Longer than what a pipe takes in one piece.
+                // Longer than a pipe accepts in one piece.
                 const Message message("t" + std::to_string(i),
                                       std::string(10000, static_cast<char>('a' + i)),
                                       Message::PRIO_ERROR);

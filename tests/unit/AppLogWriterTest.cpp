@@ -21,7 +21,7 @@ std::string notice(std::uint64_t dropped) {
     return std::to_string(dropped) + " dropped\n";
 }
 
-/// A pipe that takes `room` more bytes.
+/// A pipe with room for `room` more bytes.
 class Pipe {
 public:
     Pipe() {
@@ -47,7 +47,7 @@ public:
         }
         ends_[0] = -1;
     }
-    /// Reads until `text` has come; what came, without the junk.
+    /// Reads until `text` has come; returns the input, without the junk.
     std::string readUntil(const std::string& text) const {
         std::string all;
         const auto deadline = Clock::now() + seconds(20);
@@ -109,7 +109,7 @@ public:
             log.push(std::to_string(i) + "\n");
         }
         CPPUNIT_ASSERT_EQUAL(std::uint64_t{15}, log.dropped());
-        // Told although no other line follows.
+        // Reported although no further line follows.
         const std::string text = pipe.readUntil("15 dropped\n");
         CPPUNIT_ASSERT_EQUAL(std::string("0\n1\n2\n3\n4\n5\n6\n7\n8\n9\n15 dropped\n"), text);
         CPPUNIT_ASSERT(log.flush(seconds(20)));

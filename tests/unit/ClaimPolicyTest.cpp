@@ -18,7 +18,7 @@ constexpr std::int64_t kMaxBytes = 64 << 20;
 
 }  // namespace
 
-/// A claim takes what can begin soon, as many bytes as may be held, and less after one that was lost.
+/// A claim has jobs that can begin soon, as many bytes as may be held, and less after one that was lost.
 class ClaimPolicyTest : public CppUnit::TestFixture {
     CPPUNIT_TEST_SUITE(ClaimPolicyTest);
     CPPUNIT_TEST(atFirstAClaimIsWhatIdleThreadsBegin);
@@ -217,7 +217,7 @@ public:
 private:
     [[nodiscard]] ClaimPolicy::Time now() const { return clock_.monotonic(); }
     int jobs(const ClaimPolicy::Load& load) { return policy_.jobs(load, now()); }
-    /// A thread that takes 64 at once has nothing to do.
+    /// A thread that runs 64 at once is idle.
     static ClaimPolicy::Load idle() { return {kBatch, kBatch, 0, 0, 0}; }
     static ClaimPolicy::Load atWork(int slots, int held) {
         return {slots, slots - held, 0, held, held * 100};

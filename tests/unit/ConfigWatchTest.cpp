@@ -28,7 +28,7 @@ PluginDeclaration plugin(const std::string& name) {
 
 }  // namespace
 
-/// When a reload is asked for. rescan() is called by the test alone.
+/// The moments at which a reload is requested. The test alone calls rescan().
 class ConfigWatchTest : public CppUnit::TestFixture {
     CPPUNIT_TEST_SUITE(ConfigWatchTest);
     CPPUNIT_TEST(whatStaysSoIsAskedForOnce);
@@ -113,7 +113,7 @@ public:
         ConfigWatch watch(
             config, [&changes] { ++changes; }, [](const FileTexts&) { return true; });
         watch.start();
-        // What may have changed while the process started.
+        // A change that came while the process started.
         until([&changes] { return changes == 1; });
         fs::create_directory_symlink("releases/2", folder_ + "/next");
         fs::rename(folder_ + "/next", folder_ + "/current");

@@ -97,7 +97,7 @@ public:
             }
             CPPUNIT_ASSERT_EQUAL(std::size_t{1},
                                  parseEnvFile("A=x" + invisible + "\n", "f").problems.size());
-            // In the middle it is somebody's text.
+            // In the middle it is text.
             CPPUNIT_ASSERT(parseProperties("a = x" + invisible + "y\n", "f").problems.empty());
         }
         CPPUNIT_ASSERT_EQUAL(std::size_t{1},

@@ -37,7 +37,7 @@ std::vector<std::string> problemsOf(const Configuration& config) {
     return ConfigurationCheck(config).problems();
 }
 
-/// What a HTTP front and a handler would declare.
+/// The declarations of an HTTP front and of a handler.
 PluginDeclaration apiPlugin() {
     PluginDeclaration api;
     api.name = "api";
@@ -67,7 +67,7 @@ PluginDeclaration plugin(const std::string& name) {
 
 }  // namespace
 
-/// Who wins, what is refused, and what the refusal says.
+/// The strength of sources, refused values, and the texts of the refusals.
 class ConfigurationTest : public CppUnit::TestFixture {
     CPPUNIT_TEST_SUITE(ConfigurationTest);
     CPPUNIT_TEST(theStrongerSourceWins);
@@ -323,7 +323,7 @@ public:
         // The next source's value: an older name behind the own one.
         sources_.environment["REDIS_QUEUE_PORT"] = "6381";
         CPPUNIT_ASSERT_EQUAL(std::int64_t{6381}, Configuration(sources_).integer("redis.port"));
-        // Anything else that is no port is still refused.
+        // Any other value that is not a port is still refused.
         sources_.environment = {{"REDIS_PORT", "6379x"}};
         assertContains(joined(problemsOf(Configuration(sources_))),
                        "expected an integer in [1, 65535]");
@@ -476,7 +476,7 @@ public:
         CPPUNIT_ASSERT_EQUAL(std::string(), joined(problemsOf(with)));
         CPPUNIT_ASSERT_EQUAL(std::string("2"), with.queueSetting("a", "threads").text);
         CPPUNIT_ASSERT_EQUAL(std::string("1"), with.queueSetting("b", "threads").text);
-        // What has changed is still to be found.
+        // The change is still to be found.
         CPPUNIT_ASSERT(with.filesRead() != with.filesNow());
         assertContains(joined(problemsOf(config.reread())), "b.properties:1");
     }
@@ -601,7 +601,7 @@ public:
         sources_.files = {path};
         const Configuration config(sources_);
         writer.join();
-        // Nobody writes any more: reading would wait for ever.
+        // The pipe has no writer any more: reading would wait for ever.
         const Configuration fresh = config.reread();
         CPPUNIT_ASSERT_EQUAL(std::string("debug"), fresh.text("log.level"));
         CPPUNIT_ASSERT(fresh.filesRead() == config.filesNow());

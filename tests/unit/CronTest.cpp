@@ -84,7 +84,8 @@ const std::string kSaturday = "2026-03-28T23:30Z";
 
 }  // namespace
 
-/// The moments that cron patterns name: BullMQ's vectors, clock changes, and what is said about patterns that are none.
+/// The moments that cron patterns name: BullMQ's vectors, clock changes, and the errors of texts that are not
+/// patterns.
 class CronTest : public CppUnit::TestFixture {
     CPPUNIT_TEST_SUITE(CronTest);
     CPPUNIT_TEST(c129_everyMinute);
@@ -274,7 +275,7 @@ public:
     }
 
     void drawsAreThoseOfTheSameHashSeed() {
-        // What cron-parser answers with these as its hashSeed: minute 23 on Sundays, minute 35 on Mondays.
+        // The moments of cron-parser with these as its hashSeed: minute 23 on Sundays, minute 35 on Mondays.
         const TimeZone utc = TimeZone::named("UTC");
         CPPUNIT_ASSERT_EQUAL(
             std::string("2026-03-29T00:23:00Z"),

@@ -53,7 +53,7 @@ std::string headerOf(const std::string& name, const std::string& text) {
 
 }  // namespace
 
-/// What the library carries is what engine/lua says, and each script says what it does.
+/// The library carries the scripts of engine/lua, and the header of each script describes it.
 class EmbeddedScriptsTest : public CppUnit::TestFixture {
     CPPUNIT_TEST_SUITE(EmbeddedScriptsTest);
     CPPUNIT_TEST(everyFileIsEmbeddedOnce);

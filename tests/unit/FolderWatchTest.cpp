@@ -14,7 +14,7 @@
 
 using namespace drover;
 
-/// What watches folders.
+/// Folders are watched for changes.
 class FolderWatchTest : public CppUnit::TestFixture {
     CPPUNIT_TEST_SUITE(FolderWatchTest);
     CPPUNIT_TEST(theEndsOfManyFoldersDoNotAddUp);
@@ -32,7 +32,7 @@ public:
             std::filesystem::create_directory(folders.back());
         }
         auto watch = std::make_unique<FolderWatch>(folders, [] {});
-        // What happened last is waited for longest: the worst order to end them in, one by one.
+        // The last event has the longest wait: the worst order to end them in, one by one.
         for (auto folder = folders.rbegin(); folder != folders.rend(); ++folder) {
             std::filesystem::create_directory(*folder + "/new");
         }

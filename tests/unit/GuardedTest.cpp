@@ -18,7 +18,7 @@ using drover::test::assertContains;
 
 namespace {
 
-/// Keeps the last message.
+/// Holds the last message.
 class LastMessage : public Poco::Channel {
 public:
     void log(const Poco::Message& message) override {
@@ -92,7 +92,7 @@ public:
 private:
     static constexpr const char* kName = "stalled-sweeper-of-mail";
 
-    /// Runs the body guarded on a thread of its own, so that the test's thread keeps its name.
+    /// Runs the body guarded on a thread of its own, so that the test's thread retains its name.
     template <typename F>
     static bool onThread(F body) {
         bool normal = false;

@@ -93,7 +93,7 @@ public:
         clock_.advance(milliseconds(399));
         CPPUNIT_ASSERT(handlers_.popUnstarted(milliseconds(500), now()).empty());
         clock_.advance(milliseconds(1));
-        // Of the handler whose oldest job waits too long, all jobs go back.
+        // All jobs of a handler whose oldest job waits too long go back.
         CPPUNIT_ASSERT_EQUAL(std::string("1 2 "),
                              idsOf(handlers_.popUnstarted(milliseconds(500), now())));
         CPPUNIT_ASSERT_EQUAL(std::string("3 "), idsOf(handlers_.popUnstarted({}, now())));
@@ -123,7 +123,7 @@ public:
         static_cast<void>(onOutcome({Kind::Unavailable, "disk full", "", 0}));
         auto refused = handlers_.router().submit(
             {runs_.run(RunMaker::job("1", "send")), runs_.run(RunMaker::job("2", "other"))}, now());
-        // Of the other one no handler serves the name.
+        // No handler serves the name of the other job.
         CPPUNIT_ASSERT_EQUAL(std::size_t{2}, refused.size());
         clock_.advance(milliseconds(100));
         refused = handlers_.router().submit(
@@ -151,7 +151,7 @@ private:
         CPPUNIT_ASSERT(handlers_.router().submit(runs, now()).empty());
         return runs;
     }
-    /// Of a job that the first handler has run.
+    /// Returns the batch of a job that the first handler has run.
     HandlerSet::Reaction onOutcome(JobOutcome outcome) {
         const auto run = runs_.ended(RunMaker::job("9", "send"), std::move(outcome));
         run->assignTo(pool_);

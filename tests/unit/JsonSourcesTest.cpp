@@ -111,7 +111,7 @@ bool accepts(const Source& source, const std::string& text) {
     try {
         source.read(text);
         return true;
-    } catch (const Poco::Exception&) {  // Of drover, or a wrong argument.
+    } catch (const Poco::Exception&) {  // An exception of drover, or a wrong argument.
     } catch (const std::invalid_argument&) {
     }
     return false;
@@ -233,7 +233,7 @@ public:
     }
 
     void jobDataOfAnyClientIsKept() {
-        // JSON.stringify writes half an emoji so, Python's json a large integer; depth is whatever a client stored.
+        // JSON.stringify writes half an emoji so, Python's json a large integer; clients store any depth.
         for (const std::string& data : {R"({"cut":"\ud83d"})"s,
                                         "1" + std::string(400, '0'),
                                         "{\"x\":1e400}"s,

@@ -7,7 +7,7 @@
 
 using drover::JsonWriter;
 
-/// Whatever goes in, JSON comes out.
+/// Every input becomes JSON.
 class JsonWriterTest : public CppUnit::TestFixture {
     CPPUNIT_TEST_SUITE(JsonWriterTest);
     CPPUNIT_TEST(commasStandBetweenValuesAtEveryDepth);

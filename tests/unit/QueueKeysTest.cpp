@@ -78,7 +78,8 @@ public:
     }
 
     void aNonAsciiQueueIsEncodedAsUtf8() {
-        // A Korean word of two syllables and an emoji, four bytes in UTF-8: what Buffer.from(name).toString("base64") gives.
+        // A Korean word of two syllables and an emoji, four bytes in UTF-8: the results of
+        // Buffer.from(name).toString("base64").
         const QueueKeys keys("bull", "\xEC\x98\x88\xEC\x95\xBD\xF0\x9F\x8E\x9F");
         CPPUNIT_ASSERT_EQUAL(std::string("bull:7JiI7JW98J+Onw=="), keys.workerClientName(""));
         CPPUNIT_ASSERT_EQUAL(std::string("bull:\xEC\x98\x88\xEC\x95\xBD\xF0\x9F\x8E\x9F:wait"),

@@ -14,7 +14,7 @@ using std::chrono::seconds;
 
 }  // namespace
 
-/// After each claim it is known whether another one may find jobs, and when.
+/// After each claim the outlook has whether another one may find jobs, and when.
 class QueueOutlookTest : public CppUnit::TestFixture {
     CPPUNIT_TEST_SUITE(QueueOutlookTest);
     CPPUNIT_TEST(atFirstJobsMayBeThere);

@@ -12,7 +12,7 @@
 
 using namespace drover;
 
-/// Orphans are reaped, and nobody's child is stolen.
+/// Orphans are reaped, and a child of other code is not.
 class ReaperTest : public CppUnit::TestFixture {
     CPPUNIT_TEST_SUITE(ReaperTest);
     CPPUNIT_TEST(anOrphanIsReaped);
@@ -25,7 +25,7 @@ public:
 
     void anOrphanIsReaped() {
         CPPUNIT_ASSERT(Reaper::isNeeded());
-        // The child makes a grandchild, tells its id, and ends when it is told to.
+        // The child makes a grandchild, prints its id, and ends on request.
         int told[2];
         int go[2];
         CPPUNIT_ASSERT(::pipe(told) == 0 && ::pipe(go) == 0);
@@ -69,7 +69,7 @@ public:
         int status = 0;
         CPPUNIT_ASSERT_EQUAL(popened, ::waitpid(popened, &status, WNOHANG));
         CPPUNIT_ASSERT_EQUAL(3, WEXITSTATUS(status));
-        // Left behind by whoever started it; the engine's own never is.
+        // An orphan's parent left it behind; the engine never leaves its own children.
         const pid_t forgotten = endedChild(5);
         CPPUNIT_ASSERT_EQUAL(0, reaper.look(now));
         CPPUNIT_ASSERT_EQUAL(1, reaper.look(now + std::chrono::seconds(31)));

@@ -15,7 +15,7 @@ constexpr milliseconds kMost{1000};
 
 }  // namespace
 
-/// When a lost connection is tried again: soon at first, then ever more slowly, never in step with others.
+/// When a lost connection is tried again: soon at first, then ever more slowly, never in step with other clients.
 class ReconnectTest : public CppUnit::TestFixture {
     CPPUNIT_TEST_SUITE(ReconnectTest);
     CPPUNIT_TEST(aFreshOneIsDueAtOnce);

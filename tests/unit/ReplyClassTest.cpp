@@ -67,7 +67,7 @@ std::pair<std::string, std::string> thrownFor(const std::string& reply) {
 
 }  // namespace
 
-/// Each class of error replies has its action, and the exception says which.
+/// Each class of error replies has its action, and the exception has its type.
 class ReplyClassTest : public CppUnit::TestFixture {
     CPPUNIT_TEST_SUITE(ReplyClassTest);
     CPPUNIT_TEST(everyPrefixHasItsClass);

@@ -13,7 +13,7 @@ using drover::reservation::parseSeatRequest;
 using drover::reservation::reservationIdOf;
 using drover::reservation::reservedResult;
 
-/// What stands in a job's data, and in its result.
+/// The data of a job, and its result.
 class ReservationJsonTest : public CppUnit::TestFixture {
     CPPUNIT_TEST_SUITE(ReservationJsonTest);
     CPPUNIT_TEST(idsAreReadExactly);

@@ -16,7 +16,7 @@ using drover::Route;
 using drover::Routes;
 using namespace std::string_literals;
 
-/// The route table takes what it can serve, refuses the rest by name, and never changes under a reader.
+/// The route table accepts routes that it can serve, refuses any other by name, and never changes under a reader.
 class RoutesTest : public CppUnit::TestFixture {
     CPPUNIT_TEST_SUITE(RoutesTest);
     CPPUNIT_TEST(aRouteIsInTheNextSnapshotAndNotInTheLast);
@@ -164,7 +164,7 @@ public:
     void anAuthThatNoFrontChecksIsRefused() {
         Routes routes;
         Route guarded = route("GET", "/event/{id}");
-        guarded.auth = static_cast<Route::Auth>(1);  // Of a newer header.
+        guarded.auth = static_cast<Route::Auth>(1);  // A value of a newer header.
         expectRefused(routes, guarded, "asks for auth 1, which no HTTP front");
         CPPUNIT_ASSERT(routes.snapshot()->empty());
     }

@@ -29,7 +29,7 @@ Schedule every(std::int64_t period, std::int64_t offset = 0) {
 
 }  // namespace
 
-/// The runs of a scheduler, from what its record says.
+/// The runs of a scheduler, by its record.
 class SchedulerSlotsTest : public CppUnit::TestFixture {
     CPPUNIT_TEST_SUITE(SchedulerSlotsTest);
     CPPUNIT_TEST(c143_cronKeepsBetweenItsStartAndItsEnd);

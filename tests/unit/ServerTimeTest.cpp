@@ -19,7 +19,7 @@ constexpr std::int64_t kServerMs = 1'795'382'406'903;
 
 }  // namespace
 
-/// The time of a server is measured, kept over steps of the machine's date, and compared with it.
+/// The time of a server is measured, unmoved by steps of the machine's date, and compared with it.
 class ServerTimeTest : public CppUnit::TestFixture {
     CPPUNIT_TEST_SUITE(ServerTimeTest);
     CPPUNIT_TEST(beforeAMeasurementTheMachinesClockStandsIn);

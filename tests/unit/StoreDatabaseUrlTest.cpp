@@ -13,7 +13,7 @@ using drover::test::assertContains;
 using drover::ConfigException;
 using drover::store::DatabaseUrl;
 
-/// What stands in DATABASE_URL becomes libpq keywords, and nothing of it leaks.
+/// DATABASE_URL becomes libpq keywords, and none of its secrets leaks.
 class StoreDatabaseUrlTest : public CppUnit::TestFixture {
     CPPUNIT_TEST_SUITE(StoreDatabaseUrlTest);
     CPPUNIT_TEST(everyPartIsDecoded);

@@ -16,7 +16,7 @@ using drover::store::endsSession;
 using drover::store::ErrorClass;
 using drover::store::Params;
 
-/// What each SQLSTATE means for a job, and what may be bound at all.
+/// The class of each SQLSTATE, and the values that may be bound.
 class StoreSqlStateTest : public CppUnit::TestFixture {
     CPPUNIT_TEST_SUITE(StoreSqlStateTest);
     CPPUNIT_TEST(statesHaveTheClassesOfTheTable);

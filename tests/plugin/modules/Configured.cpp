@@ -1,4 +1,4 @@
-// Says what configuration it got; takes reloads.
+// Returns its configuration as the result; accepts reloads.
 #include <drover/Handler.h>
 #include <stdexcept>
 #include <string>

@@ -1,4 +1,4 @@
-// Handlers that end their process in every way, as the job's data asks: "segv", "abort", "exit", "leak", "hang" ...
+// Handlers that end their process in the way that the job's data names: "segv", "abort", "exit", "leak", "hang" ...
 #include <chrono>
 #include <csignal>
 #include <cstdio>
@@ -32,10 +32,10 @@ std::size_t openDescriptors() {
     for (const auto& entry : std::filesystem::directory_iterator("/proc/self/fd")) {
         count += entry.path().empty() ? 0 : 1;
     }
-    return count - 1;  // Without the one that reads the folder.
+    return count - 1;  // Without the descriptor that reads the folder.
 }
 
-/// What `what` asks for, if it is something that ends the process; returns otherwise.
+/// Ends the process as `what` names it; returns for any other word.
 void maybeCrash(std::string_view what) {
     if (what == "\"segv\"") {
         auto* nobodys = static_cast<volatile char*>(

@@ -8,7 +8,8 @@
 
 namespace {
 
-/// Tests write another number over it in the file, and so have another build. Volatile: nobody has read it before.
+/// Tests write another number over it in the file, and so have another build. Volatile: the compiler must not assume
+/// its value.
 volatile const char kBuild[] = "build 00000";
 
 class Ledger : public drover::Handler {

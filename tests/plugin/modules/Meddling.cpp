@@ -1,4 +1,4 @@
-// A handler that changes what belongs to the whole process: the locale, and what becomes of children.
+// A handler that changes the whole process: its locale, and the handling of children.
 #include <clocale>
 #include <csignal>
 #include <drover/Handler.h>

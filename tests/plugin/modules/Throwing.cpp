@@ -1,4 +1,4 @@
-// Handlers that end in every way an exception can take.
+// Handlers that end by every kind of exception.
 #include <drover/Handler.h>
 #include <exception>
 #include <new>
@@ -62,8 +62,8 @@ public:
     }
 };
 
-/// Counts its runs in each job's log; a run with a job "bad" throws, one with "away" is Unavailable. A job "early" gets
-/// its outcome before the others are looked at.
+/// Counts its runs in each job's log; a run with a job "bad" throws, one with "away" is Unavailable. A job "early"
+/// gets its outcome before every other job.
 class Batch : public drover::BatchHandler {
 public:
     void process(std::span<drover::ActiveJob> jobs) override {

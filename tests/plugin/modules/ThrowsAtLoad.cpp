@@ -1,8 +1,8 @@
-// Its static constructor throws: nothing can catch that inside of dlopen.
+// Its static constructor throws: no code can catch that inside of dlopen.
 namespace {
 
 struct Refusal {
-    Refusal() { throw 1; }  // NOLINT: what it is for.
+    Refusal() { throw 1; }  // NOLINT: on purpose.
 };
 
 const Refusal refusal;
