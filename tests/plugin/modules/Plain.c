@@ -1,14 +1,17 @@
 /* A plugin in plain C, of the C header alone. It works as it stands; each DEFECT_ macro breaks one thing about it. */
 #include <drover/PluginAbi.h>
-
 #include <stdlib.h>
 #include <string.h>
 
 #ifdef DEFECT_HANGS
-#define DEFECT_AT_LOAD for (;;) {}
+#define DEFECT_AT_LOAD \
+    for (;;) {         \
+    }
 #endif
 #ifdef DEFECT_AT_LOAD
-__attribute__((constructor)) static void at_load(void) { DEFECT_AT_LOAD; }
+__attribute__((constructor)) static void at_load(void) {
+    DEFECT_AT_LOAD;
+}
 #endif
 #ifdef DEFECT_UNDEFINED
 void nobody_has_this(void);
@@ -29,7 +32,10 @@ typedef struct instance {
     int runs;
 } instance;
 
-static void* create(const drover_host_api* host, const drover_config* config, drover_sink error, void* context) {
+static void* create(const drover_host_api* host,
+                    const drover_config* config,
+                    drover_sink error,
+                    void* context) {
     instance* made = NULL;
     (void)config;
 #ifdef DEFECT_UNDEFINED
@@ -52,7 +58,9 @@ static void* create(const drover_host_api* host, const drover_config* config, dr
     return made;
 }
 
-static void destroy(void* self) { free(self); }
+static void destroy(void* self) {
+    free(self);
+}
 
 static void process(void* self, drover_call* call, const drover_job* const* jobs, uint32_t n) {
     instance* const me = (instance*)self;
@@ -72,7 +80,10 @@ static void process(void* self, drover_call* call, const drover_job* const* jobs
 }
 
 #ifdef DEFECT_INIT
-static int32_t init(const drover_host_api* host, const drover_config* config, drover_sink error, void* context) {
+static int32_t init(const drover_host_api* host,
+                    const drover_config* config,
+                    drover_sink error,
+                    void* context) {
     (void)host, (void)config;
     error(context, text("the licence expired"));
     return 7;
@@ -90,19 +101,30 @@ static const char* const kJobNames[] = {"plain", "skip", "fail"};
 #define OPTIONS "{\"maxStalledCount\": 10, \"workerName\": \"p\", \"flag\": true}"
 #endif
 
-static const drover_handler kHandler = {
-    sizeof(drover_handler), 2, "plain", kJobNames, 3, 0, "plain-queue", OPTIONS, create, destroy, process, NULL, NULL, NULL};
+static const drover_handler kHandler = {sizeof(drover_handler),
+                                        2,
+                                        "plain",
+                                        kJobNames,
+                                        3,
+                                        0,
+                                        "plain-queue",
+                                        OPTIONS,
+                                        create,
+                                        destroy,
+                                        process,
+                                        NULL,
+                                        NULL,
+                                        NULL};
 
 static const drover_handler* const kHandlers[] = {&kHandler, &kHandler};
 
-static const drover_config_key kKey = {
-    sizeof(drover_config_key), DROVER_CONFIG_INT, 0, 0, 1, 9, "level",
 #ifdef DEFECT_KEY
-    "ten",
+#define LEVEL "ten"
 #else
-    "5",
+#define LEVEL "5"
 #endif
-    "How loud."};
+static const drover_config_key kKey = {
+    sizeof(drover_config_key), DROVER_CONFIG_INT, 0, 0, 1, 9, "level", LEVEL, "How loud."};
 static const drover_config_key* const kKeys[] = {&kKey};
 
 #ifndef DEFECT_MAGIC
@@ -123,9 +145,20 @@ static const drover_config_key* const kKeys[] = {&kKey};
 #define HANDLER_COUNT 1
 #endif
 
-static const drover_plugin_descriptor kDescriptor = {
-    DEFECT_MAGIC, DEFECT_MAJOR, DEFECT_MINOR, DEFECT_SIZE, HANDLER_COUNT, kHandlers, kKeys, 1, 0,
-    PLUGIN_NAME, "0.9", "Works in plain C.", INIT, NULL};
+static const drover_plugin_descriptor kDescriptor = {DEFECT_MAGIC,
+                                                     DEFECT_MAJOR,
+                                                     DEFECT_MINOR,
+                                                     DEFECT_SIZE,
+                                                     HANDLER_COUNT,
+                                                     kHandlers,
+                                                     kKeys,
+                                                     1,
+                                                     0,
+                                                     PLUGIN_NAME,
+                                                     "0.9",
+                                                     "Works in plain C.",
+                                                     INIT,
+                                                     NULL};
 
 #ifndef DEFECT_SYMBOL
 DROVER_EXPORT const drover_plugin_descriptor* drover_plugin(void);
@@ -138,5 +171,7 @@ DROVER_EXPORT const drover_plugin_descriptor* drover_plugin(void) {
 }
 #else
 DROVER_EXPORT const void* somebody_elses_symbol(void);
-DROVER_EXPORT const void* somebody_elses_symbol(void) { return &kDescriptor; }
+DROVER_EXPORT const void* somebody_elses_symbol(void) {
+    return &kDescriptor;
+}
 #endif
