@@ -86,6 +86,7 @@ class AppBinaryTest : public CppUnit::TestFixture {
     CPPUNIT_TEST(aTooLongSocketPathExitsWith78);
     CPPUNIT_TEST(theLogIsJsonLinesWithoutSecrets);
     CPPUNIT_TEST(databaseCommandsWithoutUrlExitWith78);
+    CPPUNIT_TEST(databaseCommandsWithoutDatabaseExitWith69);
     CPPUNIT_TEST(aLoadedPluginWorksItsQueueUntilTerm);
     CPPUNIT_TEST(aHandlerThatDoesNotEndIsLeftBehind);
     CPPUNIT_TEST(aRouteWaitsAsLongAsItsQueueAllows);
@@ -457,6 +458,17 @@ public:
         assertContains(app_->err(), "DATABASE_URL");
         CPPUNIT_ASSERT_EQUAL(
             78, app_->run({"db", "status"}, {{"DATABASE_URL", "mysql://u:topsecret@h/d"}}));
+        assertLacks(app_->err(), "topsecret");
+    }
+
+    /// The store throws in the binary, and libdrover.so catches.
+    void databaseCommandsWithoutDatabaseExitWith69() {
+        const std::string schema = DROVER_SOURCE_DIR "/schema";
+        CPPUNIT_ASSERT_EQUAL(
+            69,
+            app_->run({"db", "status", "--schema", schema},
+                      {{"DATABASE_URL", "postgresql://u:topsecret@127.0.0.1:1/d"}}));
+        assertContains(app_->err(), "database 127.0.0.1:1/d does not answer");
         assertLacks(app_->err(), "topsecret");
     }
 

@@ -11,6 +11,7 @@
 #include "cli/RunCommand.h"
 #include "drover/Json.h"
 #include "support/Assert.h"
+#include "support/FakeSchema.h"
 
 using drover::AccessToken;
 using drover::ExitCode;
@@ -30,7 +31,7 @@ Printed tokenNew(std::vector<std::string> args) {
     args.insert(args.begin(), {"token", "new"});
     std::ostringstream out;
     std::ostringstream err;
-    const ExitCode code = drover::cli::runCommand(args, {}, out, err);
+    const ExitCode code = drover::cli::runCommand(args, {}, drover::test::FakeSchema(), out, err);
     return {code, out.str(), err.str()};
 }
 

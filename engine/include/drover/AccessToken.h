@@ -5,6 +5,7 @@
 #include <string_view>
 #include <vector>
 
+#include "drover/Export.h"
 #include "drover/Scope.h"
 
 namespace drover {
@@ -12,7 +13,7 @@ namespace drover {
 /// One entry of the token file: what is known of a token, without the token itself.
 ///
 /// A line is `NAME SHA256 SCOPE...`, parted by blanks or tabs. A value: copyable, no I/O.
-struct AccessToken {
+struct DROVER_API AccessToken {
     /// SHA-256, plain: a token is a random text of 128 bits or more, so no list of likely ones is worth hashing, and a
     /// slow hash with a salt, as passwords need it, would only make requests slow.
     using Digest = std::array<unsigned char, 32>;

@@ -3,6 +3,8 @@
 #include <string>
 #include <string_view>
 
+#include "drover/Export.h"
+
 namespace drover {
 
 /// A right: a token grants some, a route demands one.
@@ -11,7 +13,7 @@ namespace drover {
 /// `destroy` removes jobs and queues. None implies another: who pauses queues need not see the data of jobs, and who
 /// removes jobs need not stop a queue. A line of the token file lists every scope that the token has.
 /// A value: copyable, no I/O.
-struct Scope {
+struct DROVER_API Scope {
     enum class Kind { Add, Read, Operate, Destroy };
 
     Kind kind = Kind::Read;
@@ -31,6 +33,6 @@ struct Scope {
 };
 
 /// Returns true if the whole of `name` matches `glob`. A character is one of UTF-8.
-[[nodiscard]] bool matchesGlob(std::string_view glob, std::string_view name);
+[[nodiscard]] DROVER_API bool matchesGlob(std::string_view glob, std::string_view name);
 
 }  // namespace drover

@@ -13,12 +13,14 @@
 namespace drover::cli {
 
 class CommandTable;
+class DatabaseSchema;
 
 /// The surroundings of a running command.
 struct Invocation {
     const CommandTable& commands;
     const CommandLine& line;
     const std::map<std::string, std::string>& environment;
+    const DatabaseSchema& schema;
     Output& output;
 };
 

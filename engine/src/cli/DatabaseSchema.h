@@ -1,17 +1,36 @@
 #pragma once
 
+#include <optional>
+#include <string>
 #include <vector>
-
-#include "cli/Command.h"
-#include "store/Migrations.h"
 
 namespace drover::cli {
 
-/// Returns the options of the commands on the database's schema.
-[[nodiscard]] std::vector<Option> databaseOptions();
+/// The numbered changes of a database's schema, for `drover db`.
+///
+/// The binary implements them with drover::store. libdrover.so does not contain the store, so that a client program needs no
+/// PostgreSQL.
+class DatabaseSchema {
+public:
+    struct Source {
+        std::string url;     ///< Of database.url; has a password.
+        std::string folder;  ///< Of the numbered .sql files.
+    };
 
-/// Returns the changes in the folder of --schema, for the database of database.url.
-/// Throws ConfigException if the URL is missing or the folder has an error.
-[[nodiscard]] store::Migrations migrationsOf(const Invocation& call);
+    struct Change {
+        int version = 0;
+        std::string name;                      ///< "0001_reservation".
+        std::string state;                     ///< "pending", "applied", "edited" or "missing".
+        std::optional<std::string> appliedAt;  ///< ISO 8601, UTC.
+    };
+
+    virtual ~DatabaseSchema() = default;
+
+    /// Applies pending changes and returns their names, in order. Throws ConfigException if the URL or the folder has an
+    /// error, StoreException if the database refuses, Unavailable if it is away.
+    [[nodiscard]] virtual std::vector<std::string> migrate(const Source& source) const = 0;
+    /// Returns every change of the folder or of the database, by number. Throws as migrate().
+    [[nodiscard]] virtual std::vector<Change> status(const Source& source) const = 0;
+};
 
 }  // namespace drover::cli

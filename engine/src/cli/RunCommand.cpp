@@ -13,6 +13,7 @@ namespace drover::cli {
 
 ExitCode runCommand(const std::vector<std::string>& args,
                     const std::map<std::string, std::string>& environment,
+                    const DatabaseSchema& schema,
                     std::ostream& out,
                     std::ostream& err) {
     const auto fail = [&err](const std::string& message, ExitCode code) {
@@ -28,7 +29,7 @@ ExitCode runCommand(const std::vector<std::string>& args,
                                               : helpText(*line.command()));
         } else {
             Output output(out, line.has(options::kJson));
-            code = line.command()->run({commands, line, environment, output});
+            code = line.command()->run({commands, line, environment, schema, output});
         }
         out.flush();
         return code;

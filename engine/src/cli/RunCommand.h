@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "cli/DatabaseSchema.h"
 #include "process/ExitCode.h"
 
 namespace drover::cli {
@@ -15,6 +16,7 @@ namespace drover::cli {
 /// there must be no other thread yet.
 [[nodiscard]] ExitCode runCommand(const std::vector<std::string>& args,
                                   const std::map<std::string, std::string>& environment,
+                                  const DatabaseSchema& schema,
                                   std::ostream& out,
                                   std::ostream& err);
 

@@ -1,7 +1,7 @@
 #include <memory>
 
 #include "cli/Command.h"
-#include "cli/DatabaseSchema.h"
+#include "cli/DatabaseOptions.h"
 
 namespace drover::cli {
 
@@ -14,7 +14,7 @@ public:
         : Command({"db migrate", "brings the database's schema up to date", databaseOptions()}) {}
 
     [[nodiscard]] ExitCode run(const Invocation& call) const override {
-        const std::vector<std::string> names = migrationsOf(call).migrate();
+        const std::vector<std::string> names = call.schema.migrate(databaseSource(call));
         call.output.print(
             [&](JsonWriter& json) {
                 json.beginObject();

@@ -1,35 +1,21 @@
 #include <memory>
 
 #include "cli/Command.h"
-#include "cli/DatabaseSchema.h"
+#include "cli/DatabaseOptions.h"
 
 namespace drover::cli {
 
 namespace {
 
-using Migrations = store::Migrations;
+using Change = DatabaseSchema::Change;
 
-const char* nameOf(Migrations::State state) {
-    switch (state) {
-        case Migrations::State::Pending:
-            return "pending";
-        case Migrations::State::Applied:
-            return "applied";
-        case Migrations::State::Edited:
-            return "edited";
-        case Migrations::State::Missing:
-            break;
-    }
-    return "missing";
-}
-
-void write(JsonWriter& json, const Migrations::Entry& entry) {
+void write(JsonWriter& json, const Change& change) {
     json.beginObject();
-    json.key("version").number(entry.version);
-    json.key("name").text(entry.name);
-    json.key("state").text(nameOf(entry.state));
-    if (entry.appliedAt) {
-        json.key("appliedAt").text(*entry.appliedAt);
+    json.key("version").number(change.version);
+    json.key("name").text(change.name);
+    json.key("state").text(change.state);
+    if (change.appliedAt) {
+        json.key("appliedAt").text(*change.appliedAt);
     }
     json.endObject();
 }
@@ -40,19 +26,19 @@ public:
     DbStatus() : Command({"db status", "lists the changes of the schema", databaseOptions()}) {}
 
     [[nodiscard]] ExitCode run(const Invocation& call) const override {
-        const std::vector<Migrations::Entry> entries = migrationsOf(call).status();
+        const std::vector<Change> changes = call.schema.status(databaseSource(call));
         call.output.print(
             [&](JsonWriter& json) {
                 json.beginArray();
-                for (const Migrations::Entry& entry : entries) {
-                    write(json, entry);
+                for (const Change& change : changes) {
+                    write(json, change);
                 }
                 json.endArray();
             },
             [&](std::ostream& text) {
-                for (const Migrations::Entry& entry : entries) {
-                    text << nameOf(entry.state) << "  " << entry.name
-                         << (entry.appliedAt ? "  " + *entry.appliedAt : "") << '\n';
+                for (const Change& change : changes) {
+                    text << change.state << "  " << change.name
+                         << (change.appliedAt ? "  " + *change.appliedAt : "") << '\n';
                 }
             });
         return ExitCode::Ok;

@@ -1,4 +1,4 @@
-#include "cli/DatabaseSchema.h"
+#include "cli/DatabaseOptions.h"
 
 #include "cli/ConfigOptions.h"
 #include "drover/Exceptions.h"
@@ -15,7 +15,7 @@ std::vector<Option> databaseOptions() {
     return configOptions({kSchema, options::kJson});
 }
 
-store::Migrations migrationsOf(const Invocation& call) {
+DatabaseSchema::Source databaseSource(const Invocation& call) {
     const Configuration config(configSources(call));
     const auto url = config.find("database.url");
     if (!url || url->text.empty()) {
@@ -23,13 +23,8 @@ store::Migrations migrationsOf(const Invocation& call) {
             "database.url (environment DATABASE_URL): is required; "
             "postgresql://user:password@host:port/database");
     }
-    store::SessionSettings settings;
-    settings.url = store::DatabaseUrl::parse(url->text);
-    settings.applicationName = "drover db";
-    // A change of the schema may rewrite a table, and a person watches this command.
-    settings.statementTimeout = std::chrono::milliseconds(0);
     const std::string folder = call.line.value(kSchema);
-    return {settings, folder.empty() ? "schema" : folder};
+    return {url->text, folder.empty() ? "schema" : folder};
 }
 
 }  // namespace drover::cli

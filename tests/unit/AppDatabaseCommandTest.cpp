@@ -1,0 +1,61 @@
+#include <sstream>
+#include <string>
+#include <vector>
+
+#include <cppunit/extensions/HelperMacros.h>
+
+#include "cli/RunCommand.h"
+#include "support/FakeSchema.h"
+
+using drover::ExitCode;
+
+/// `drover db` prints the changes of a schema.
+class AppDatabaseCommandTest : public CppUnit::TestFixture {
+    CPPUNIT_TEST_SUITE(AppDatabaseCommandTest);
+    CPPUNIT_TEST(statusListsEachChangeWithItsState);
+    CPPUNIT_TEST(migrateNamesTheAppliedChanges);
+    CPPUNIT_TEST(urlAndFolderReachTheSchema);
+    CPPUNIT_TEST_SUITE_END();
+
+public:
+    void statusListsEachChangeWithItsState() {
+        CPPUNIT_ASSERT_EQUAL(
+            std::string("applied  0001_first  2026-01-02T03:04:05Z\npending  0002_second\n"),
+            printed({"db", "status"}));
+        CPPUNIT_ASSERT_EQUAL(std::string(R"([{"version":1,"name":"0001_first","state":"applied",)"
+                                         R"("appliedAt":"2026-01-02T03:04:05Z"},)"
+                                         R"({"version":2,"name":"0002_second","state":"pending"}])"
+                                         "\n"),
+                             printed({"db", "status", "--json"}));
+    }
+
+    void migrateNamesTheAppliedChanges() {
+        CPPUNIT_ASSERT_EQUAL(std::string("applied 0002_second\n"), printed({"db", "migrate"}));
+        CPPUNIT_ASSERT_EQUAL(std::string("{\"applied\":[\"0002_second\"]}\n"),
+                             printed({"db", "migrate", "--json"}));
+    }
+
+    void urlAndFolderReachTheSchema() {
+        printed({"db", "migrate"});
+        CPPUNIT_ASSERT_EQUAL(std::string("schema"), schema_.source().folder);
+        printed({"db", "status", "--schema", "elsewhere"});
+        CPPUNIT_ASSERT_EQUAL(std::string("elsewhere"), schema_.source().folder);
+        CPPUNIT_ASSERT_EQUAL(kUrl, schema_.source().url);
+    }
+
+private:
+    inline static const std::string kUrl = "postgresql://u:p@h/d";
+
+    std::string printed(const std::vector<std::string>& args) {
+        std::ostringstream out;
+        std::ostringstream err;
+        const ExitCode code =
+            drover::cli::runCommand(args, {{"DATABASE_URL", kUrl}}, schema_, out, err);
+        CPPUNIT_ASSERT_MESSAGE(err.str(), code == ExitCode::Ok);
+        return out.str();
+    }
+
+    drover::test::FakeSchema schema_;
+};
+
+CPPUNIT_TEST_SUITE_REGISTRATION(AppDatabaseCommandTest);

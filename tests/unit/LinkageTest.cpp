@@ -1,0 +1,97 @@
+#include <array>
+#include <cstdio>
+#include <fstream>
+#include <memory>
+#include <set>
+#include <sstream>
+#include <string>
+#include <utility>
+
+#include <Poco/String.h>
+#include <cppunit/extensions/HelperMacros.h>
+
+#include "support/Assert.h"
+
+using drover::test::assertLacks;
+
+namespace {
+
+const std::string kLibrary = DROVER_BINARY_DIR "/engine/libdrover.so";
+
+std::string outputOf(const std::string& command) {
+    const std::unique_ptr<FILE, int (*)(FILE*)> pipe(popen(command.c_str(), "r"), pclose);
+    std::string out;
+    std::array<char, 4096> buffer{};
+    while (fgets(buffer.data(), buffer.size(), pipe.get()) != nullptr) {
+        out += buffer.data();
+    }
+    CPPUNIT_ASSERT_MESSAGE("no output: " + command, !out.empty());
+    return out;
+}
+
+std::set<std::string> linesOf(std::istream&& in) {
+    std::set<std::string> lines;
+    for (std::string line; std::getline(in, line);) {
+        lines.insert(line);
+    }
+    return lines;
+}
+
+/// Returns the names that libdrover.so exports, as they stand in a header. The two or three symbols of a constructor or a
+/// destructor have one name.
+std::set<std::string> exportedNames() {
+    std::string names = outputOf("nm -DC --defined-only " + kLibrary + " | cut -d' ' -f3-");
+    const std::pair<const char*, const char*> kShort[] = {
+        {"[abi:cxx11]", ""},
+        {"std::__cxx11::basic_string<char, std::char_traits<char>, std::allocator<char> >",
+         "std::string"},
+        {"std::basic_string_view<char, std::char_traits<char> >", "std::string_view"},
+        {"std::chrono::duration<long, std::ratio<1l, 1000l> >", "std::chrono::milliseconds"}};
+    for (const auto& [text, replacement] : kShort) {
+        names = Poco::replace(names, text, replacement);
+    }
+    return linesOf(std::istringstream(names));
+}
+
+}  // namespace
+
+/// The files of a build, as the linker made them.
+class LinkageTest : public CppUnit::TestFixture {
+    CPPUNIT_TEST_SUITE(LinkageTest);
+    CPPUNIT_TEST(libraryExportsTheNamesOfTheList);
+    CPPUNIT_TEST(libraryNeedsNoDatabase);
+    CPPUNIT_TEST_SUITE_END();
+
+public:
+    void libraryExportsTheNamesOfTheList() {
+        const std::string list = "tests/unit/exports.txt";
+        const std::set<std::string> exported = exportedNames();
+        const std::set<std::string> listed = linesOf(std::ifstream(DROVER_SOURCE_DIR "/" + list));
+        std::string differences;
+        for (const std::string& name : exported) {
+            if (listed.count(name) == 0) {
+                differences += "\nnew: " + name;
+            }
+        }
+        for (const std::string& name : listed) {
+            if (exported.count(name) == 0) {
+                differences += "\ngone: " + name;
+            }
+        }
+        CPPUNIT_ASSERT_MESSAGE(
+            "libdrover.so exports other names than " + list +
+                " has. Remove DROVER_API from a new name that no program needs, else "
+                "add its line. A program that uses a gone name no longer links: "
+                "restore DROVER_API, or remove the line." +
+                differences,
+            differences.empty());
+    }
+
+    void libraryNeedsNoDatabase() {
+        const std::string needed = outputOf("readelf -d " + kLibrary + " | grep NEEDED");
+        assertLacks(needed, "libpq");
+        assertLacks(needed, "PocoData");
+    }
+};
+
+CPPUNIT_TEST_SUITE_REGISTRATION(LinkageTest);
