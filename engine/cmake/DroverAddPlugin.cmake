@@ -16,7 +16,10 @@ function(_drover_add_module name)
   set_target_properties(${name} PROPERTIES
     PREFIX "" CXX_EXTENSIONS OFF
     CXX_VISIBILITY_PRESET hidden C_VISIBILITY_PRESET hidden VISIBILITY_INLINES_HIDDEN ON
-    LIBRARY_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/plugins)
+    LIBRARY_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/plugins
+    # A built file is dropped into a folder as it is. CMake would end its RUNPATH with an empty element, for which the dynamic
+    # loader reads the current folder, and remove the RUNPATH from an installed file.
+    BUILD_WITH_INSTALL_RPATH ON INSTALL_RPATH_USE_LINK_PATH ON)
   # Unique symbols would bind two plugins, or two generations of one, to the same object (docs/pitfalls.md#d6); clang refuses the flag.
   target_compile_options(${name} PRIVATE $<$<CXX_COMPILER_ID:GNU>:-fno-gnu-unique>)
   target_link_options(${name} PRIVATE -Wl,-z,defs -Wl,-z,now -Wl,--exclude-libs,ALL)

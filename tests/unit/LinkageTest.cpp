@@ -60,6 +60,7 @@ class LinkageTest : public CppUnit::TestFixture {
     CPPUNIT_TEST_SUITE(LinkageTest);
     CPPUNIT_TEST(libraryExportsTheNamesOfTheList);
     CPPUNIT_TEST(libraryNeedsNoDatabase);
+    CPPUNIT_TEST(noFileLooksForLibrariesInTheCurrentFolder);
     CPPUNIT_TEST_SUITE_END();
 
 public:
@@ -91,6 +92,27 @@ public:
         const std::string needed = outputOf("readelf -d " + kLibrary + " | grep NEEDED");
         assertLacks(needed, "libpq");
         assertLacks(needed, "PocoData");
+    }
+
+    void noFileLooksForLibrariesInTheCurrentFolder() {
+        for (const char* file : {"engine/drover",
+                                 "engine/libdrover.so",
+                                 "plugins/api.so",
+                                 "plugins/reservation-api.so",
+                                 "plugins/echo.so"}) {
+            const std::string path = std::string(DROVER_BINARY_DIR "/") + file;
+            // The dynamic loader reads an empty element as the current folder.
+            std::istringstream lines(outputOf("readelf -d " + path));
+            for (std::string line; std::getline(lines, line);) {
+                if (line.find("RUNPATH") != std::string::npos ||
+                    line.find("RPATH") != std::string::npos) {
+                    for (const char* empty : {"[:", "::", ":]", "[]"}) {
+                        CPPUNIT_ASSERT_MESSAGE(path + ": " + line,
+                                               line.find(empty) == std::string::npos);
+                    }
+                }
+            }
+        }
     }
 };
 
