@@ -31,7 +31,7 @@ namespace {
 
 const std::string kAdder = "drv_adder-of-the-unit-tests";
 const std::string kReader = "drv_reader-of-the-unit-tests";
-const std::string kWrong = "drv_nobodys-in-the-unit-tests";
+const std::string kWrong = "drv_wrong-in-the-unit-tests";
 const Scope kAddMail{Scope::Kind::Add, "mail"};
 
 TokenTable tableOf(const std::vector<std::pair<std::string, std::string>>& tokens) {
@@ -90,7 +90,7 @@ std::string messageOf(const Response& response) {
 /// A request is served, or refused with a status and a text that names the cure.
 class ApiGatekeeperTest : public CppUnit::TestFixture {
     CPPUNIT_TEST_SUITE(ApiGatekeeperTest);
-    CPPUNIT_TEST(aRouteWithoutAScopeServesEverybody);
+    CPPUNIT_TEST(aRouteWithoutAScopeServesEveryClient);
     CPPUNIT_TEST(aTokenWithTheScopeIsServed);
     CPPUNIT_TEST(aTokenIsServedAsAPasswordToo);
     CPPUNIT_TEST(withoutATokenTheAnswerOffersBothSchemes);
@@ -113,7 +113,7 @@ class ApiGatekeeperTest : public CppUnit::TestFixture {
     CPPUNIT_TEST_SUITE_END();
 
 public:
-    void aRouteWithoutAScopeServesEverybody() {
+    void aRouteWithoutAScopeServesEveryClient() {
         for (const std::string& header :
              {std::string(), "Bearer " + kWrong, std::string("Bearer ?")}) {
             RequestView request = post();

@@ -60,6 +60,7 @@ class ApiTokenFileTest : public CppUnit::TestFixture {
     CPPUNIT_TEST(aNameStandsOnce);
     CPPUNIT_TEST(aTokenStandsOnce);
     CPPUNIT_TEST(aFileWithoutTokensIsRefused);
+    CPPUNIT_TEST(theExampleOfTheDocumentIsRight);
     CPPUNIT_TEST(aFileIsRead);
     CPPUNIT_TEST(aMissingFileIsRefused);
     CPPUNIT_TEST(aFileThatOthersCanWriteIsRefused);
@@ -142,6 +143,23 @@ public:
                     "tokens: the file has no token; drover token new prints a line for one"),
                 refusalOf(text));
         }
+    }
+
+    void theExampleOfTheDocumentIsRight() {
+        std::ifstream in(std::string(DROVER_SOURCE_DIR) + "/docs/access.md");
+        std::string token;
+        std::string file;
+        for (std::string line; std::getline(in, line);) {
+            if (line.rfind("drv_", 0) == 0) {
+                token = line;
+            } else if (line.rfind("# The shop", 0) == 0) {
+                for (; line != "```" && in; std::getline(in, line)) {
+                    file += line + "\n";
+                }
+            }
+        }
+        const AccessToken* found = parseTokenFile(file, "docs/access.md").find(token);
+        CPPUNIT_ASSERT(found != nullptr);
     }
 
     void aFileIsRead() {

@@ -8,7 +8,7 @@ namespace drover::api {
 /// The token that a request brings in its header Authorization.
 ///
 /// `Bearer TOKEN` (RFC 6750), or `Basic` with the token as the password and any user name (RFC 7617), so that a browser can
-/// ask for it. A value: no I/O.
+/// prompt for it. A value: no I/O.
 struct Credentials {
     enum class Kind {
         None,  ///< No header, or a scheme that the front does not offer: the answer offers those that it does.

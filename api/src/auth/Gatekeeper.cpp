@@ -12,7 +12,7 @@ namespace {
 
 constexpr const char* kBearer = R"(Bearer realm="drover")";
 
-/// Returns a 401 that offers both schemes; with Basic a browser asks for the token.
+/// Returns a 401 that offers both schemes; with Basic a browser prompts for the token.
 Response unauthorized(std::string_view message, const std::string& bearer) {
     Response response = errorResponse(401, message);
     response.headers.emplace_back("WWW-Authenticate", bearer);

@@ -29,7 +29,7 @@ struct RequestView {
     std::string_view forwardedFor;  ///< X-Forwarded-For.
 };
 
-/// What became of a request at the gate.
+/// The outcome of a request at the gate.
 struct Decision {
     std::optional<Response>
         refusal;  ///< The whole answer, with all its headers; std::nullopt: the request is served.
@@ -42,8 +42,8 @@ struct Decision {
 ///
 /// In this order: the host must be one that the front answers for (421); a page of another site may change nothing (403);
 /// a route that demands a scope needs a token (401, or 400 for a header that is malformed), a valid one (401, and 429 once
-/// the client has brought too many wrong ones), with that scope (403). A route that demands none serves everybody and does
-/// not look at the token.
+/// the client has brought too many wrong ones), with that scope (403). A route that demands none serves every client,
+/// and the token is not looked at.
 /// Threads: any.
 class Gatekeeper {
 public:

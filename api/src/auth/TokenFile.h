@@ -14,7 +14,7 @@ namespace drover::api {
 
 /// Reads the file of `api.tokens.file`, at most 1 MiB.
 ///
-/// Whoever can write the file can let anybody in: it must be a regular file of root or of this process's user, which only
+/// A writer of the file can let every client in: it must be a regular file of root or of this process's user, which only
 /// they, and a group that is the process's own, may write. The opened file is checked, not its path: in a folder that
 /// others can write, another file would have another owner.
 /// Throws ConfigException, as parseTokenFile() and for a file that cannot be read or trusted.

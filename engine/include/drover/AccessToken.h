@@ -18,7 +18,7 @@ struct DROVER_API AccessToken {
     /// slow hash with a salt, as passwords need it, would only make requests slow.
     using Digest = std::array<unsigned char, 32>;
 
-    /// What every token of `drover token new` begins with, so that people and scanners of repositories notice one.
+    /// The beginning of every token that `drover token new` makes, by which people and scanners of repositories notice one.
     static constexpr std::string_view kPrefix = "drv_";
 
     std::string

@@ -10,8 +10,8 @@ namespace drover {
 /// A right: a token grants some, a route demands one.
 ///
 /// `add:QUEUE` adds jobs to queues, `read` shows queues and jobs, `operate` changes what runs (pause, retry, promote),
-/// `destroy` removes jobs and queues. None implies another: who pauses queues need not see the data of jobs, and who
-/// removes jobs need not stop a queue. A line of the token file lists every scope that the token has.
+/// `destroy` removes jobs and queues. None implies another: a person who pauses queues need not see the data of
+/// jobs. A line of the token file lists every scope that the token has.
 /// A value: copyable, no I/O.
 struct DROVER_API Scope {
     enum class Kind { Add, Read, Operate, Destroy };
