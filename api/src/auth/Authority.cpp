@@ -36,10 +36,11 @@ std::string parseHost(std::string_view text) {
             inner.find(':') == std::string_view::npos ? std::nullopt : Address::parse(inner);
         return address ? address->text() : "";
     }
-    if (!text.empty() && text.back() == '.') {
-        text.remove_suffix(1);
+    const bool emptyLabel = text.substr(0, 1) == "." || text.find("..") != std::string_view::npos;
+    if (emptyLabel || !consistsOf(text, "-._~")) {
+        return "";
     }
-    return consistsOf(text, "-._~") ? lowerCase(text) : "";
+    return lowerCase(text.substr(0, text.size() - (text.back() == '.' ? 1 : 0)));
 }
 
 std::optional<std::uint16_t> defaultPort(std::string_view scheme) {
