@@ -45,11 +45,12 @@ std::size_t roomForConnections(std::size_t wanted) {
 class ApiService : public Service {
 public:
     explicit ApiService(ServiceContext& context) : context_(context) {
-        takeRoutes(context);
+        applyRoutes(context);
         HttpFront::Settings front;
         front.version = DROVER_VERSION;
         front.docsPages = context.config().text("environment") != "prod";
         front.docsFolder = context.config().text("docsDir");
+        front.maxBodyBytes = static_cast<std::size_t>(context.config().integer("maxBodyBytes"));
         front_ = std::make_unique<HttpFront>(context.routes(), front);
     }
 
@@ -58,22 +59,19 @@ public:
         const std::string host = config.text("host");
         const auto healthPort = static_cast<std::uint16_t>(config.integer("healthPort"));
         if (healthPort != 0) {
-            health_ = std::make_unique<HttpServer>(
-                HealthPages::serverSettings(host, healthPort),
-                [pages = HealthPages([this] { return context_.health(); })](
-                    const HttpRequest& request) { return pages.answer(request); });
+            health_ = std::make_unique<HttpServer>(HealthPages::serverSettings(host, healthPort),
+                                                   healthPages_);
             health_->start();
             context_.logger().information(
                 "health on http://%s:%hu/livez and /readyz", host, health_->port());
         }
-        main_ = std::make_unique<HttpServer>(
-            mainSettings(), [this](const HttpRequest& request) { return front_->answer(request); });
+        main_ = std::make_unique<HttpServer>(mainSettings(), *front_);
         main_->start();
         context_.logger().information("listening on http://%s:%hu", host, main_->port());
     }
 
     [[nodiscard]] std::function<void()> prepareReload(ServiceContext& next) override {
-        takeRoutes(next);
+        applyRoutes(next);
         return {};
     }
 
@@ -100,7 +98,7 @@ public:
 
 private:
     /// Puts the configured routes into the table, in place of the present ones. A running request stays on its route.
-    static void takeRoutes(ServiceContext& context) {
+    static void applyRoutes(ServiceContext& context) {
         const ServiceConfig& config = context.config();
         context.routes().replace(
             kConfiguredSource,
@@ -108,7 +106,9 @@ private:
                 config.below("route"),
                 [&context](const std::string& alias) {
                     Queue& queue = context.queue(alias);
-                    return Producer{[&queue](NewJob job) { return queue.add(std::move(job)); },
+                    return Producer{[&queue](auto jobs, auto done) {
+                                        queue.addAsync(std::move(jobs), std::move(done));
+                                    },
                                     queue.qualifiedName()};
                 },
                 [&config](const std::string& key) { return config.origin("route." + key); }));
@@ -142,6 +142,7 @@ private:
     ServiceContext& context_;
     std::unique_ptr<HttpFront> front_;
     bool leftBehind_ = false;  ///< stop() abandoned a handler.
+    HealthPages healthPages_{[this] { return context_.health(); }};
     std::unique_ptr<HttpServer> health_;
     std::unique_ptr<HttpServer> main_;
 };

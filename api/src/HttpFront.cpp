@@ -1,31 +1,114 @@
 #include "HttpFront.h"
 
+#include <algorithm>
+
+#include "http/AnswerOf.h"
 #include "http/HttpText.h"
-#include "http/Target.h"
 #include "pages/OpenApi.h"
 
 namespace drover::api {
 
+namespace {
+
+/// A larger body is checked on the pool: a parser of 1 GB/s would hold up all connections for 64 us.
+constexpr std::size_t kSmallBody = 65536;
+
+}  // namespace
+
 HttpFront::HttpFront(const Routes& routes, const Settings& settings)
-    : routes_(routes), title_(settings.title), version_(settings.version), router_(routes) {
+    : routes_(routes),
+      title_(settings.title),
+      version_(settings.version),
+      router_(routes),
+      maxBodyBytes_(settings.maxBodyBytes),
+      logger_(Poco::Logger::get(settings.name)) {
     if (settings.docsPages) {
         pages_.emplace(settings.docsFolder, settings.title);
     }
 }
 
-Response HttpFront::answer(const HttpRequest& request) {
-    const Target target = Target::parse(request.target);
-    if (request.method == "GET" || request.method == "HEAD") {
+Handling HttpFront::accept(HttpRequest& request, Responder& responder) {
+    Target target = Target::parse(request.target());
+    if (request.method() == "GET" || request.method() == "HEAD") {
         if (target.segments == std::vector<std::string>{"api-json"}) {
-            return document();
+            return {.pooled = [this](HttpRequest&, Responder&) { return document(); }};
         }
-        if (pages_) {
-            if (std::optional<Response> page = pages_->answer(target.path)) {
-                return *std::move(page);
-            }
+        if (pages_ && pages_->has(target.path)) {
+            return {.pooled = [this, path = target.path](HttpRequest& page, Responder&) {
+                return pages_->answer(path, page);
+            }};
         }
     }
-    return router_.answer(request, target);
+    auto found = router_.find(request, target);
+    if (auto* const refusal = std::get_if<Response>(&found)) {
+        responder.respond(std::move(*refusal));
+        return {};
+    }
+    return acceptRoute(request, responder, std::move(target), std::get<Router::Match>(found));
+}
+
+Handling HttpFront::acceptRoute(HttpRequest& request,
+                                Responder& responder,
+                                Target target,
+                                const Router::Match& match) {
+    const std::shared_ptr<const Route>& route = match.route();
+    const bool small = request.contentEncoding().empty() && request.body().size() <= kSmallBody;
+    if (route->asyncHandler && small) {
+        auto checked = Router::check(match, request, target);
+        if (auto* const mistakes = std::get_if<Response>(&checked)) {
+            responder.respond(std::move(*mistakes));
+            return {};
+        }
+        auto mine = std::find_if(turn_.begin(), turn_.end(), [&route](const auto& entry) {
+            return entry.first == route;
+        });
+        if (mine == turn_.end()) {
+            mine = turn_.emplace(turn_.end(), route, Exchanges());
+        }
+        mine->second.push_back({std::move(std::get<Request>(checked)), std::move(responder)});
+        return {.pooled = {}, .answerTimeout = route->answerTimeout};
+    }
+    Handling handling;
+    handling.pooled = [this, match, target = std::move(target)](
+                          HttpRequest& whole, Responder& to) -> std::optional<Response> {
+        whole.decode(maxBodyBytes_);
+        auto checked = Router::check(match, whole, target);
+        if (auto* const mistakes = std::get_if<Response>(&checked)) {
+            return std::move(*mistakes);
+        }
+        if (match.route()->handler) {
+            return match.route()->handler(std::get<Request>(checked));
+        }
+        Exchanges exchanges;
+        exchanges.push_back({std::move(std::get<Request>(checked)), std::move(to)});
+        run(*match.route(), std::move(exchanges));
+        return std::nullopt;
+    };
+    if (route->asyncHandler) {
+        handling.answerTimeout = route->answerTimeout;
+    }
+    return handling;
+}
+
+void HttpFront::endOfTurn() {
+    for (auto& [route, exchanges] : std::exchange(turn_, {})) {
+        run(*route, std::move(exchanges));
+    }
+}
+
+void HttpFront::run(const Route& route, Exchanges exchanges) const {
+    std::string what;
+    try {
+        return route.asyncHandler(std::move(exchanges));
+    } catch (const Poco::Exception& error) {
+        what = error.displayText();
+    } catch (const std::exception& error) {
+        what = error.what();
+    } catch (...) {
+        what = "something that is not an exception class";
+    }
+    // The exchanges that it has not moved away answer 500.
+    logger_.error("%s %s threw: %s", route.method, route.path, what);
 }
 
 Response HttpFront::document() {

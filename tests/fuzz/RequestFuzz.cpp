@@ -18,15 +18,15 @@ std::string readAll(std::string_view text, std::size_t step) {
     std::string seen;
     const auto look = [&] {
         while (reader.advance() == RequestReader::State::Complete) {
-            const RequestHead& head = reader.head();
-            seen += std::string(head.method) + " " + std::string(head.target) + " " +
-                    std::to_string(reader.body().size()) + "\n";
+            const WholeRequest request = reader.pop();
+            seen += std::string(request.method()) + " " + std::string(request.target()) + " " +
+                    std::to_string(request.body().size()) + " " +
+                    request.header("X-Fuzz").value_or("") + "\n";
             try {
-                static_cast<void>(Target::parse(head.target));
+                static_cast<void>(Target::parse(request.target()));
             } catch (const std::exception&) {
                 seen += "bad target\n";
             }
-            reader.next();
         }
         return reader.state() != RequestReader::State::Refused;
     };

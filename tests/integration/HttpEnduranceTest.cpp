@@ -46,8 +46,7 @@ public:
         settings_.gate.maxConnections = 1100;
         start();
         api::HealthPages pages([] { return api::HealthChecks{{"test", {true, "fine"}}}; });
-        api::HttpServer health(api::HealthPages::serverSettings("127.0.0.1", 0),
-                               [&pages](const api::HttpRequest& r) { return pages.answer(r); });
+        api::HttpServer health(api::HealthPages::serverSettings("127.0.0.1", 0), pages);
         health.start();
 
         std::vector<RawClient> slow;
@@ -250,8 +249,7 @@ public:
     void aRequestThatHasArrivedDoesNotMakeRoom() {
         api::HealthPages pages([] { return api::HealthChecks{{"test", {true, "fine"}}}; });
         const auto settings = api::HealthPages::serverSettings("127.0.0.1", 0);
-        api::HttpServer health(settings,
-                               [&pages](const api::HttpRequest& r) { return pages.answer(r); });
+        api::HttpServer health(settings, pages);
         // All of them are there, with their requests, before the first one is looked at.
         std::vector<RawClient> clients;
         const std::size_t places = settings.gate.maxConnectionsPerAddress;
@@ -271,8 +269,7 @@ public:
 
     void probesAreAnsweredBesideConnectionsThatSendNothing() {
         api::HealthPages pages([] { return api::HealthChecks{{"test", {true, "fine"}}}; });
-        api::HttpServer health(api::HealthPages::serverSettings("127.0.0.1", 0),
-                               [&pages](const api::HttpRequest& r) { return pages.answer(r); });
+        api::HttpServer health(api::HealthPages::serverSettings("127.0.0.1", 0), pages);
         health.start();
         std::vector<RawClient> silent;
         const auto probe = [&health] {
@@ -349,7 +346,8 @@ public:
     }
 
     void listensOnLoopbackUnlessConfigured() {
-        const api::ConnectionGate gate{api::ConnectionGate::Settings{}};
+        const api::ConnectionGate gate{
+            api::ConnectionGate::Settings{}, *front_, Poco::Logger::root()};
         CPPUNIT_ASSERT_EQUAL(std::string("127.0.0.1"), gate.address().host().toString());
     }
 

@@ -62,8 +62,7 @@ public:
 protected:
     /// Starts with settings_ as they are.
     void start() {
-        server_ = std::make_unique<api::HttpServer>(
-            settings_, [this](const api::HttpRequest& request) { return front_->answer(request); });
+        server_ = std::make_unique<api::HttpServer>(settings_, *front_);
         server_->start();
     }
 

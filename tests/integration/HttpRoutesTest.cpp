@@ -43,6 +43,10 @@ class HttpRoutesTest : public HttpFixture {
     CPPUNIT_TEST(aLocaleThatGroupsDigitsChangesNoAnswer);
     CPPUNIT_TEST(unknownPathIs404AndWrongMethodIs405WithAllow);
     CPPUNIT_TEST(headIsServedByGetWithoutBody);
+    CPPUNIT_TEST(optionsNamesTheMethodsOfAPath);
+    CPPUNIT_TEST(handlerSeesTheHeadersThatItsRouteDeclares);
+    CPPUNIT_TEST(aRouteMayAcceptAnyJson);
+    CPPUNIT_TEST(aFileThatAClientHasIsNotSentAgain);
     CPPUNIT_TEST(documentDescribesTheTable);
     CPPUNIT_TEST(swaggerFilesAreServedFromTheFolderAndNowhereElse);
     CPPUNIT_TEST(missingFolderTellsHowToInstallIt);
@@ -203,7 +207,8 @@ public:
     }
 
     void compressedBodiesAreInflatedWithinTheLimit() {
-        settings_.gate.limits.maxBodyBytes = 5000;
+        settings_.gate.limits.maxBodyBytes = frontSettings_.maxBodyBytes = 5000;
+        front_ = std::make_unique<api::HttpFront>(*routes_, frontSettings_);
         const std::string body = R"({"userId":7,"note":")" + std::string(3000, 'x') + "\"}";
         const std::string seen = "{\"seen\":" + std::to_string(body.size()) + "}";
         const auto post = [this](const std::string& encoding, const std::string& bytes) {
@@ -296,7 +301,7 @@ public:
         CPPUNIT_ASSERT_EQUAL(404, ask(request("GET /item/")).status);
         const RawAnswer answer = ask(request("DELETE /constant"));
         CPPUNIT_ASSERT_EQUAL(405, answer.status);
-        CPPUNIT_ASSERT_EQUAL(std::string("GET, HEAD"), answer.header("allow"));
+        CPPUNIT_ASSERT_EQUAL(std::string("GET, HEAD, OPTIONS"), answer.header("allow"));
         CPPUNIT_ASSERT_EQUAL(405, ask(request("get /constant")).status);
     }
 
@@ -307,6 +312,65 @@ public:
         CPPUNIT_ASSERT_EQUAL(200, answer.status);
         CPPUNIT_ASSERT_EQUAL(std::string("11"), answer.header("content-length"));
         CPPUNIT_ASSERT_EQUAL(200, client.ask(request("GET /constant")).status);
+    }
+
+    void optionsNamesTheMethodsOfAPath() {
+        const RawAnswer answer = ask(request("OPTIONS /constant", "Connection: close"));
+        CPPUNIT_ASSERT_EQUAL(204, answer.status);
+        CPPUNIT_ASSERT_EQUAL(std::string("GET, HEAD, OPTIONS"), answer.header("allow"));
+        CPPUNIT_ASSERT_EQUAL(404, ask(request("OPTIONS /nowhere")).status);
+    }
+
+    void handlerSeesTheHeadersThatItsRouteDeclares() {
+        Route route;
+        route.method = "GET";
+        route.path = "/headers";
+        route.source = "test";
+        route.headers = {"Idempotency-Key", "X-Absent"};
+        route.handler = [](const Request& r) {
+            Response response;
+            response.body = std::to_string(r.headers.size()) + r.headers.at("Idempotency-Key");
+            return response;
+        };
+        routes_->add(route);
+        CPPUNIT_ASSERT_EQUAL(
+            std::string("1a7"),
+            ask(request("GET /headers", "idempotency-key: a7\r\nX-Other: no")).body);
+    }
+
+    void aRouteMayAcceptAnyJson() {
+        Route route;
+        route.method = "POST";
+        route.path = "/any";
+        route.source = "test";
+        route.anyJson = true;
+        route.handler = [](const Request& r) {
+            Response response;
+            response.body = r.body;
+            return response;
+        };
+        routes_->add(route);
+        const std::string json = "Content-Type: application/json";
+        CPPUNIT_ASSERT_EQUAL(std::string("[1,{}]"), ask(request("POST /any", json, "[1,{}]")).body);
+        CPPUNIT_ASSERT_EQUAL(400, ask(request("POST /any", json, "[1,")).status);
+        CPPUNIT_ASSERT_EQUAL(415, ask(request("POST /any", "", "[1]")).status);
+    }
+
+    void aFileThatAClientHasIsNotSentAgain() {
+        const std::string folder = makeTempFolder("drover-docs");
+        write(folder + "/swagger-ui.css", "body {}");
+        useDocs(folder);
+        const std::string etag = ask(request("GET /api/swagger-ui.css")).header("etag");
+        CPPUNIT_ASSERT(!etag.empty());
+        RawClient client = connect();
+        client.send(request("GET /api/swagger-ui.css", "If-None-Match: \"other\", W/" + etag));
+        const RawAnswer known = client.read(true);
+        CPPUNIT_ASSERT_EQUAL(304, known.status);
+        CPPUNIT_ASSERT_EQUAL(etag, known.header("etag"));
+        const RawAnswer changed =
+            client.ask(request("GET /api/swagger-ui.css", "If-None-Match: \"other\""));
+        CPPUNIT_ASSERT_EQUAL(std::string("body {}"), changed.body);
+        removeTree(folder);
     }
 
     void documentDescribesTheTable() {
@@ -390,8 +454,7 @@ public:
             return api::HealthChecks{{"redis", {ok, ok ? "connected" : "away for 3 s"}},
                                      {"disk", {true, "", {{"free", 7}}}}};
         });
-        api::HttpServer health(api::HealthPages::serverSettings("127.0.0.1", 0),
-                               [&pages](const api::HttpRequest& r) { return pages.answer(r); });
+        api::HttpServer health(api::HealthPages::serverSettings("127.0.0.1", 0), pages);
         health.start();
         RawClient client(health.port());
         CPPUNIT_ASSERT_EQUAL(200, client.ask(request("GET /readyz")).status);

@@ -96,7 +96,7 @@ RawAnswer RawClient::read(bool head) {
         answer.headers[name] = line.substr(colon + 2);
         at = next + 2;
     }
-    if (head || answer.status == 100) {
+    if (head || answer.status == 100 || answer.status == 204) {
         return answer;
     }
     const std::size_t length = std::stoul(answer.headers.at("content-length"));
@@ -108,6 +108,36 @@ RawAnswer RawClient::read(bool head) {
     answer.body = input_.substr(0, length);
     input_.erase(0, length);
     return answer;
+}
+
+std::string RawClient::readUntil(const std::string& text) {
+    std::size_t found = 0;
+    while ((found = input_.find(text)) == std::string::npos) {
+        if (receive(kPatience) <= 0) {
+            throw std::runtime_error("the connection ended before \"" + text + "\", after:\n" +
+                                     input_);
+        }
+    }
+    std::string read = input_.substr(0, found + text.size());
+    input_.erase(0, found + text.size());
+    return read;
+}
+
+void RawClient::discard(std::size_t bytes) {
+    while (input_.size() < bytes) {
+        bytes -= input_.size();
+        input_.clear();
+        if (receive(kPatience) <= 0) {
+            throw std::runtime_error("the connection ended");
+        }
+    }
+    input_.erase(0, bytes);
+}
+
+void RawClient::reset() {
+    const linger now{1, 0};
+    setsockopt(fd_, SOL_SOCKET, SO_LINGER, &now, sizeof(now));
+    ::close(std::exchange(fd_, -1));
 }
 
 bool RawClient::closedCleanly() {

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <chrono>
+#include <cstddef>
 #include <cstdint>
 #include <map>
 #include <string>
@@ -40,6 +41,12 @@ public:
         send(bytes);
         return read();
     }
+    /// Reads until the input ends in or holds `text`, and returns it with what stands before; what follows stays.
+    std::string readUntil(const std::string& text);
+    /// Reads `bytes` and throws them away.
+    void discard(std::size_t bytes);
+    /// Leaves with a reset, as a process that is killed with unread input.
+    void reset();
     /// Returns true if the peer ends the connection, without another byte and without a reset, in time.
     bool closedCleanly();
     /// Returns true if the peer has ended the connection in any way, in time; further bytes are thrown away.

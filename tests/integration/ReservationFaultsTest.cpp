@@ -13,6 +13,7 @@
 #include "queue/ops/Read.h"
 #include "routes/ConfiguredRoutes.h"
 #include "support/Assert.h"
+#include "support/CapturedAnswer.h"
 #include "support/LogCapture.h"
 #include "support/PgBouncer.h"
 #include "support/RedisFixture.h"
@@ -259,7 +260,9 @@ public:
     void anIdThatARewoundRedisIssuedAgainStaysTwoRequests() {
         const std::int64_t event = addEvent(1);
         const drover::api::Producer producer{
-            [this](const drover::NewJob& job) { return queue_.add(job); },
+            [this](const std::vector<drover::NewJob>& jobs, const auto& done) {
+                done({queue_.add(jobs.at(0))});
+            },
             queue_.keys().qualifiedName()};
         const drover::Route post =
             drover::api::configuredRoutes(
@@ -277,7 +280,11 @@ public:
         const auto reserve = [&](std::int64_t user) {
             drover::Request request;
             request.values = {{"eventId", event}, {"userId", user}};
-            return post.handler(request).headers.at(0).second;
+            const drover::test::CapturedAnswer answer;
+            std::vector<drover::Exchange> turn;
+            turn.push_back({std::move(request), answer.responder()});
+            post.asyncHandler(std::move(turn));
+            return answer.response().headers.at(0).second;
         };
         queue_.work(url_);
         const std::string first = reserve(1);

@@ -14,12 +14,14 @@
 #include "pages/OpenApi.h"
 #include "routes/ConfiguredRoutes.h"
 #include "support/Assert.h"
+#include "support/CapturedAnswer.h"
 
 using drover::test::assertContains;
+using drover::test::CapturedAnswer;
 
 using drover::AddResult;
 using drover::ConfigException;
-using drover::HttpError;
+using drover::Exchange;
 using drover::NewJob;
 using drover::Queue;
 using drover::Request;
@@ -224,7 +226,7 @@ public:
             std::string(
                 R"({"message":"a \"b\"\n","error":"Service Unavailable","statusCode":503})"),
             error.body);
-        const std::string answer = drover::api::closingAnswer(error);
+        const std::string answer = drover::api::answerBytes(error, {});
         assertContains(answer, "\r\nRetry-After: 3\r\n");
         assertContains(answer, "\r\nConnection: close\r\n");
     }
@@ -239,9 +241,9 @@ private:
                 if (alias != "reservation") {
                     throw ConfigException("queue." + alias + " is not configured");
                 }
-                return Producer{[this](NewJob job) {
-                                    added_ = std::move(job);
-                                    return result_;
+                return Producer{[this](std::vector<NewJob> jobs, auto done) {
+                                    added_ = jobs.back();
+                                    done(std::vector<AddResult>(jobs.size(), result_));
                                 },
                                 "bull:reservation-queue"};
             },
@@ -253,7 +255,11 @@ private:
     static Response call(const Route& route) {
         Request request;
         request.values = {{"eventId", std::int64_t{1}}, {"userId", std::int64_t{15001}}};
-        return route.handler(request);
+        const CapturedAnswer answer;
+        std::vector<Exchange> turn;
+        turn.push_back({std::move(request), answer.responder()});
+        route.asyncHandler(std::move(turn));
+        return answer.response();
     }
 
     std::string mistake(const Keys& keys) {
@@ -267,14 +273,12 @@ private:
     }
 
     void assertError(const Route& route, int status, const std::string& message, bool retry) {
-        try {
-            call(route);
-            CPPUNIT_FAIL("answered with success");
-        } catch (const HttpError& error) {
-            CPPUNIT_ASSERT_EQUAL(status, error.status());
-            CPPUNIT_ASSERT_EQUAL(message, std::string(error.what()));
-            CPPUNIT_ASSERT_EQUAL(retry, error.retryAfterSeconds().has_value());
-        }
+        const Response response = call(route);
+        CPPUNIT_ASSERT_EQUAL(status, response.status);
+        rapidjson::Document error;
+        error.Parse(response.body.c_str());
+        CPPUNIT_ASSERT_EQUAL(message, at(error, "/message"));
+        CPPUNIT_ASSERT_EQUAL(retry ? std::size_t{1} : std::size_t{0}, response.headers.size());
     }
 
     static std::string at(const rapidjson::Document& document, const std::string& pointer) {

@@ -1,45 +1,54 @@
 #pragma once
 
-#include <atomic>
 #include <chrono>
 #include <cstddef>
+#include <cstdint>
+#include <memory>
 #include <string>
+#include <string_view>
 
 #include <Poco/Net/SocketAddress.h>
 
+#include "http/ExchangeState.h"
 #include "http/RequestReader.h"
+#include "http/StreamState.h"
 
 namespace drover::api {
 
-/// One client. Owned by the ConnectionGate; used by one side at a time, by `phase`: in Serving by the
-/// GuardedSocket that serves its request, in every other phase by the gate's thread. Only the gate closes the descriptor.
+/// One client. Used by the thread of the ConnectionGate alone; other threads know it by a Ticket.
 struct Connection {
     using Clock = std::chrono::steady_clock;
 
     enum class Phase {
-        Waiting,  ///< No byte of a request is here.
-        Reading,  ///< A request has begun and is not whole.
-        Serving,  ///< A whole request waits for a thread, or has one.
-        Writing,  ///< The answer is written, and the client has not read it yet.
-        Lingering  ///< The server's side is shut; further bytes are dropped, so that the client can read the answer.
+        Waiting,    ///< No byte of a request is here.
+        Reading,    ///< A request has begun and is not whole.
+        Answering,  ///< A whole request has no answer yet.
+        Writing,    ///< The answer is here, and the kernel has not accepted all of it.
+        Streaming,  ///< Events are sent as they come.
+        Lingering,  ///< The server's side is shut; further bytes are dropped, so that the client can read the answer.
+        Closed  ///< Its descriptor is closed; it goes away at the end of the turn.
     };
 
     Connection(int descriptor, const Poco::Net::SocketAddress& from, const RequestLimits& limits)
-        : fd(descriptor), peer(from), reader(limits) {}
-
-    [[nodiscard]] bool hasOutput() const { return written < output.size(); }
+        : fd(descriptor), remoteAddress(from.host().toString()), reader(limits) {}
 
     const int fd;
-    const Poco::Net::SocketAddress peer;
+    const std::string remoteAddress;
     std::string group;  ///< The unit of the cap per address.
     RequestReader reader;
-    std::atomic<Phase> phase{Phase::Waiting};
-    Clock::time_point deadline;    ///< End of the phase, whatever happens; none in Serving.
-    Clock::time_point since;       ///< When Waiting, Reading or Lingering began.
-    Clock::time_point readySince;  ///< When its request was whole.
-    std::string output;  ///< The part of the answer that the kernel did not accept at once.
+    Phase phase = Phase::Waiting;
+    Clock::time_point deadline;  ///< End of the phase, whatever happens.
+    Clock::time_point since;     ///< When the phase began; in Streaming the last write.
+    std::uint64_t serial = 0;    ///< Of the present request's Ticket.
+    std::shared_ptr<ExchangeState> exchange;  ///< In Answering.
+    std::shared_ptr<StreamState> stream;      ///< In Streaming.
+    std::string output;                       ///< What is to be sent, from `written` on.
     std::size_t written = 0;
     bool closeAfterOutput = false;
+    // epoll reports each change once; these hold it until it is used.
+    bool readable = false;
+    bool peerShut = false;      ///< The client has shut its side.
+    bool lost = false;          ///< Reset, or both sides are shut.
     bool turnedAway = false;    ///< Beyond a cap: counted apart.
     std::size_t discarded = 0;  ///< Bytes thrown away while lingering.
 };

@@ -7,7 +7,6 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sys/epoll.h>
-#include <sys/eventfd.h>
 #include <sys/socket.h>
 #include <unistd.h>
 #include <utility>
@@ -15,8 +14,9 @@
 
 #include <Poco/Net/NetException.h>
 
-#include "http/GuardedSocket.h"
+#include "http/AnswerOf.h"
 #include "http/HttpText.h"
+#include "http/PendingAnswer.h"
 
 namespace drover::api {
 
@@ -52,23 +52,24 @@ std::string groupOf(const Poco::Net::SocketAddress& peer) {
 
 }  // namespace
 
-ConnectionGate::ConnectionGate(Settings settings)
+ConnectionGate::ConnectionGate(Settings settings, Front& front, Poco::Logger& logger)
     : settings_(std::move(settings)),
+      front_(front),
+      logger_(logger),
       address_(settings_.host, settings_.port),
-      nextSweep_(Clock::now() + kSweepInterval),
+      nextSweep_(now_ + kSweepInterval),
       listenAgain_(Clock::time_point::min()) {
     epoll_ = epoll_create1(EPOLL_CLOEXEC);
-    wakeup_ = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-    if (epoll_ < 0 || wakeup_ < 0) {
+    if (epoll_ < 0) {
         fail("epoll for", address_);
     }
     listen();
-    // A null pointer stands for the listener, the address of the member for the wake-up.
-    epoll_event event{};
-    event.events = EPOLLIN;
-    epoll_ctl(epoll_, EPOLL_CTL_ADD, listener_, &event);
-    event.data.ptr = &wakeup_;
-    epoll_ctl(epoll_, EPOLL_CTL_ADD, wakeup_, &event);
+    for (const int fd : {listener_, inbox_->fd()}) {
+        epoll_event event{};
+        event.events = EPOLLIN;
+        event.data.fd = fd;
+        epoll_ctl(epoll_, EPOLL_CTL_ADD, fd, &event);
+    }
 }
 
 void ConnectionGate::listen() {
@@ -80,7 +81,6 @@ void ConnectionGate::listen() {
         const int reason = errno;
         stopListening();
         ::close(epoll_);
-        ::close(wakeup_);
         errno = reason;
         fail("listen on", address_);
     }
@@ -91,11 +91,19 @@ void ConnectionGate::listen() {
 }
 
 ConnectionGate::~ConnectionGate() {
+    inbox_->close();
     stopListening();
-    for (const auto& [fd, connection] : connections_) {
-        ::close(fd);
+    for (const auto& connection : connections_) {
+        if (connection) {
+            ::close(connection->fd);
+            if (connection->exchange) {
+                connection->exchange->end();
+            }
+            if (connection->stream) {
+                connection->stream->close();
+            }
+        }
     }
-    ::close(wakeup_);
     ::close(epoll_);
 }
 
@@ -106,70 +114,81 @@ void ConnectionGate::stopListening() {
 }
 
 bool ConnectionGate::poll(milliseconds timeout) {
+    now_ = Clock::now();
     // At the end the caller wants its thread back soon.
-    const auto until =
-        Clock::now() + (draining() ? std::min(timeout, kDrainSweepInterval) : timeout);
+    const auto until = now_ + (draining() ? std::min(timeout, kDrainSweepInterval) : timeout);
     while (ready_.empty()) {
-        const auto now = Clock::now();
-        if (now >= nextSweep_) {
+        if (now_ >= nextSweep_) {
+            deliverAll();  // Events that were sent before the drain reach their clients.
             sweep();
-            nextSweep_ = now + (draining() ? kDrainSweepInterval : kSweepInterval);
+            nextSweep_ = now_ + (draining() ? kDrainSweepInterval : kSweepInterval);
         }
-        if (now >= until) {
+        if (now_ >= until) {
             break;
         }
-        const auto wait = std::chrono::ceil<milliseconds>(std::min(until, nextSweep_) - now);
-        std::array<epoll_event, kEventsPerTurn> events{};
-        const int count = epoll_wait(epoll_,
-                                     events.data(),
-                                     kEventsPerTurn,
-                                     static_cast<int>(std::max(wait, milliseconds(0)).count()));
-        if (count > 0) {
-            // Writes of a thread before it armed a connection must be visible here; the kernel's order is not the language's.
-            const std::lock_guard lock(handOver_);
-        }
-        bool clientsWait = false;
-        for (int i = 0; i < count; ++i) {
-            void* const source = events[static_cast<std::size_t>(i)].data.ptr;
-            if (source == nullptr) {
-                clientsWait = true;
-            } else if (source == &wakeup_) {
-                std::uint64_t ignored = 0;
-                (void)!::read(wakeup_, &ignored, sizeof(ignored));
-                nextSweep_ = Clock::now();
-            } else {
-                handle(*static_cast<Connection*>(source));
-            }
-        }
-        // Last, since making room closes connections, which may be among these events.
-        if (clientsWait) {
-            acceptAll();
-        }
+        waitForEvents(std::chrono::ceil<milliseconds>(std::min(until, nextSweep_) - now_));
+        deliverAll();
+        front_.endOfTurn();
+        deliverAll();
+        closed_.clear();
     }
     return !ready_.empty();
 }
 
-Connection* ConnectionGate::take() {
+void ConnectionGate::waitForEvents(milliseconds wait) {
+    std::array<epoll_event, kEventsPerTurn> events;  // NOLINT: filled by epoll_wait
+    const int count =
+        epoll_wait(epoll_,
+                   events.data(),
+                   kEventsPerTurn,
+                   inbox_->rest() ? static_cast<int>(std::max(wait, milliseconds(0)).count()) : 0);
+    now_ = Clock::now();
+    bool signalled = false;
+    bool clientsWait = false;
+    for (int i = 0; i < count; ++i) {
+        const epoll_event& event = events[static_cast<std::size_t>(i)];
+        signalled = signalled || event.data.fd == inbox_->fd();
+    }
+    inbox_->rise(signalled);
+    if (signalled) {
+        nextSweep_ = draining() ? now_ : nextSweep_;
+    }
+    for (int i = 0; i < count; ++i) {
+        const epoll_event& event = events[static_cast<std::size_t>(i)];
+        const auto fd = static_cast<std::size_t>(event.data.fd);
+        if (event.data.fd == listener_) {
+            clientsWait = true;
+        } else if (fd < connections_.size() && connections_[fd]) {
+            handle(*connections_[fd], event.events);
+        }
+    }
+    // Last, since a connection closed above leaves its descriptor to a new one.
+    if (clientsWait) {
+        acceptAll();
+    }
+}
+
+std::unique_ptr<PoolRequest> ConnectionGate::popReady() {
     if (ready_.empty()) {
         return nullptr;
     }
-    Connection* const connection = ready_.front();
+    std::unique_ptr<PoolRequest> request = std::move(ready_.front());
     ready_.pop_front();
-    return connection;
+    return request;
 }
 
 void ConnectionGate::acceptAll() {
     for (int i = 0; i < kAcceptsPerTurn && listener_ >= 0; ++i) {
         sockaddr_storage from{};
         socklen_t length = sizeof(from);
-        // Blocking, since a serving thread waits in recv() for the next request; here every call has MSG_DONTWAIT.
-        const int fd =
-            accept4(listener_, reinterpret_cast<sockaddr*>(&from), &length, SOCK_CLOEXEC);
+        const int fd = accept4(
+            listener_, reinterpret_cast<sockaddr*>(&from), &length, SOCK_CLOEXEC | SOCK_NONBLOCK);
         if (fd >= 0) {
             admit(fd, Poco::Net::SocketAddress(reinterpret_cast<sockaddr*>(&from), length));
         } else if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
             // Out of descriptors: the listener would stay readable and spin. Look again when some may be free.
             epoll_event nothing{};
+            nothing.data.fd = listener_;
             epoll_ctl(epoll_, EPOLL_CTL_MOD, listener_, &nothing);
             listenAgain_ = Clock::now() + kSweepInterval;
             return;
@@ -183,11 +202,6 @@ void ConnectionGate::acceptAll() {
 void ConnectionGate::admit(int fd, const Poco::Net::SocketAddress& peer) {
     const int on = 1;
     setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
-    const auto micros =
-        std::chrono::duration_cast<std::chrono::microseconds>(GuardedSocket::kHotWait);
-    const timeval wait{0, static_cast<suseconds_t>(micros.count())};
-    setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &wait, sizeof(wait));
-
     auto owned = std::make_unique<Connection>(fd, peer, settings_.limits);
     Connection& connection = *owned;
     connection.group = groupOf(peer);
@@ -196,10 +210,10 @@ void ConnectionGate::admit(int fd, const Poco::Net::SocketAddress& peer) {
     if (fromThere.count > settings_.maxConnectionsPerAddress) {
         makeRoom(&connection.group, fromThere.roomAgain);
     }
-    if (connections_.size() - turnedAway_ >= settings_.maxConnections) {
+    if (open_ - turnedAway_ >= settings_.maxConnections) {
         makeRoom(nullptr, roomAgain_);
     }
-    const bool full = connections_.size() - turnedAway_ >= settings_.maxConnections;
+    const bool full = open_ - turnedAway_ >= settings_.maxConnections;
     connection.turnedAway = full || fromThere.count > settings_.maxConnectionsPerAddress;
     if (connection.turnedAway) {
         leaveGroup(connection);
@@ -209,9 +223,15 @@ void ConnectionGate::admit(int fd, const Poco::Net::SocketAddress& peer) {
         ::close(fd);
         return;
     }
-    connections_.emplace(fd, std::move(owned));
+    if (connections_.size() <= static_cast<std::size_t>(fd)) {
+        connections_.resize(static_cast<std::size_t>(fd) + 1);
+    }
+    connections_[static_cast<std::size_t>(fd)] = std::move(owned);
+    ++open_;
+    // Registered once, by edges: a change is reported although nobody waits for it, and Connection remembers it.
     epoll_event event{};
-    event.data.ptr = &connection;
+    event.events = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET;
+    event.data.fd = fd;
     epoll_ctl(epoll_, EPOLL_CTL_ADD, fd, &event);
 
     if (connection.turnedAway) {
@@ -222,39 +242,37 @@ void ConnectionGate::admit(int fd, const Poco::Net::SocketAddress& peer) {
         return;
     }
     // A client that never sends anything has no more time than one that sends slowly.
-    connection.since = Clock::now();
-    connection.deadline =
-        connection.since + std::min(settings_.requestTimeout, settings_.idleTimeout);
-    arm(connection, EPOLLIN);
+    enter(connection, Phase::Waiting, std::min(settings_.requestTimeout, settings_.idleTimeout));
 }
 
 /// Closes the connection that waits longest for its client, of those from `group` unless it is nullptr. Returns false if
 /// no connection may be closed, and stores in `notBefore` until when, so that a flood does not search for each new one.
 bool ConnectionGate::makeRoom(const std::string* group, Clock::time_point& notBefore) {
-    const std::lock_guard lock(handOver_);
-    const auto now = Clock::now();
-    while (now >= notBefore) {
+    while (now_ >= notBefore) {
         Connection* longest = nullptr;
-        for (const auto& [fd, connection] : connections_) {
-            const Phase phase = connection->phase.load(std::memory_order_acquire);
+        for (const auto& connection : connections_) {
+            if (!connection || connection->turnedAway ||
+                (group != nullptr && connection->group != *group)) {
+                continue;
+            }
+            const Phase phase = connection->phase;
             const bool waits = phase == Phase::Waiting || phase == Phase::Lingering ||
                                (phase == Phase::Reading && settings_.partialGivesWay);
-            if (waits && !connection->turnedAway &&
-                (group == nullptr || connection->group == *group) &&
-                (longest == nullptr || connection->since < longest->since)) {
+            if (waits && (longest == nullptr || connection->since < longest->since)) {
                 longest = connection.get();
             }
         }
-        const auto since = longest == nullptr ? now : longest->since;
-        if (longest == nullptr || now < since + settings_.idleGivesWayAfter) {
+        const auto since = longest == nullptr ? now_ : longest->since;
+        if (longest == nullptr || now_ < since + settings_.idleGivesWayAfter) {
             notBefore = since + settings_.idleGivesWayAfter;
             return false;
         }
-        char next = 0;
-        if (longest->phase.load(std::memory_order_relaxed) == Phase::Waiting &&
-            recv(longest->fd, &next, 1, MSG_PEEK | MSG_DONTWAIT) > 0) {
-            read(*longest);  // Its request has come meanwhile: it waits no more.
-            continue;
+        if (longest->phase == Phase::Waiting) {
+            longest->readable = true;
+            read(*longest);
+            if (longest->phase != Phase::Waiting) {
+                continue;  // Its request has come meanwhile: it waits no more.
+            }
         }
         close(*longest);
         return true;
@@ -262,169 +280,264 @@ bool ConnectionGate::makeRoom(const std::string* group, Clock::time_point& notBe
     return false;
 }
 
-void ConnectionGate::handle(Connection& connection) {
-    switch (connection.phase.load(std::memory_order_acquire)) {
+void ConnectionGate::enter(Connection& connection, Phase phase, milliseconds atMost) {
+    connection.phase = phase;
+    connection.since = now_;
+    connection.deadline = now_ + atMost;
+}
+
+void ConnectionGate::handle(Connection& connection, std::uint32_t events) {
+    connection.readable =
+        connection.readable || (events & (EPOLLIN | EPOLLRDHUP | EPOLLHUP | EPOLLERR)) != 0;
+    connection.peerShut = connection.peerShut || (events & EPOLLRDHUP) != 0;
+    connection.lost = connection.lost || (events & (EPOLLHUP | EPOLLERR)) != 0;
+    switch (connection.phase) {
         case Phase::Waiting:
         case Phase::Reading:
             return read(connection);
+        case Phase::Answering:
+            // A client that has only shut its side still reads.
+            return connection.lost ? close(connection) : void();
         case Phase::Writing:
             return flush(connection);
+        case Phase::Streaming:
+            return connection.lost || connection.peerShut ? close(connection) : flush(connection);
         case Phase::Lingering:
             return discard(connection);
-        case Phase::Serving:
-            return;  // Not armed; nothing to do with it.
+        case Phase::Closed:
+            return;
     }
 }
 
 void ConnectionGate::read(Connection& connection) {
     std::array<char, kReadBytes> bytes;  // NOLINT: filled by recv
-    const ssize_t count = recv(connection.fd, bytes.data(), bytes.size(), MSG_DONTWAIT);
-    if (count > 0) {
-        connection.reader.append(bytes.data(), static_cast<std::size_t>(count));
-        return examine(connection);
+    while (connection.readable &&
+           (connection.phase == Phase::Waiting || connection.phase == Phase::Reading)) {
+        const ssize_t count = recv(connection.fd, bytes.data(), bytes.size(), MSG_DONTWAIT);
+        if (count > 0) {
+            // A part of the buffer is all that the kernel has, unless its end comes behind it.
+            connection.readable = static_cast<std::size_t>(count) == bytes.size() ||
+                                  connection.peerShut || connection.lost;
+            connection.reader.append(bytes.data(), static_cast<std::size_t>(count));
+            examine(connection);
+        } else if (count < 0 && errno == EAGAIN) {
+            connection.readable = false;
+        } else if (count == 0 && connection.phase == Phase::Reading) {
+            // The client may have shut only its own side: it gets the reason why its request failed.
+            return refuse(connection,
+                          errorResponse(400, "The request ended before it was complete"));
+        } else if (count == 0 || errno != EINTR) {
+            return close(connection);
+        }
     }
-    if (count < 0 && (errno == EAGAIN || errno == EINTR)) {
-        return arm(connection, EPOLLIN);
-    }
-    if (count == 0 && connection.phase.load(std::memory_order_relaxed) == Phase::Reading) {
-        // The client may have shut only its own side: it gets the reason why its request failed.
-        return refuse(connection, errorResponse(400, "The request ended before it was complete"));
-    }
-    close(connection);
 }
 
 void ConnectionGate::examine(Connection& connection) {
     switch (connection.reader.advance()) {
         case RequestReader::State::Complete:
-            connection.phase.store(Phase::Serving, std::memory_order_relaxed);
-            connection.readySince = Clock::now();
-            serving_.fetch_add(1, std::memory_order_acq_rel);
-            queued_.fetch_add(1, std::memory_order_relaxed);
-            ready_.push_back(&connection);
-            return;
+            return dispatch(connection);
         case RequestReader::State::Refused:
             return refuse(connection,
                           errorResponse(connection.reader.refusalStatus(),
                                         connection.reader.refusalMessage()));
         case RequestReader::State::Partial:
-            if (connection.phase.load(std::memory_order_relaxed) != Phase::Reading) {
-                await(connection);
+            if (connection.phase != Phase::Reading) {
+                enter(connection, Phase::Reading, settings_.requestTimeout);
             }
-            if (connection.reader.takeExpectContinue()) {
+            if (connection.reader.popExpectContinue()) {
                 constexpr std::string_view kContinue = "HTTP/1.1 100 Continue\r\n\r\n";
                 // 25 bytes into an empty buffer; if they do not fit, the client is gone.
-                (void)!send(
+                (void)!::send(
                     connection.fd, kContinue.data(), kContinue.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
             }
-            break;
+            return;
         case RequestReader::State::Empty:
-            await(connection);
-            break;
+            return enter(connection, Phase::Waiting, settings_.idleTimeout);
     }
-    arm(connection, EPOLLIN);
 }
 
-void ConnectionGate::await(Connection& connection) {
-    const bool begun = connection.reader.state() == RequestReader::State::Partial;
-    connection.since = Clock::now();
-    connection.deadline =
-        connection.since + (begun ? settings_.requestTimeout : settings_.idleTimeout);
-    connection.phase.store(begun ? Phase::Reading : Phase::Waiting, std::memory_order_release);
+void ConnectionGate::dispatch(Connection& connection) {
+    HttpRequest request(connection.reader.pop(), connection.remoteAddress);
+    connection.serial = ++lastSerial_;
+    connection.exchange = std::make_shared<ExchangeState>();
+    Responder responder(
+        std::make_unique<PendingAnswer>(PendingAnswer::Target{inbox_,
+                                                              {connection.fd, connection.serial},
+                                                              connection.exchange,
+                                                              request.method() == "HEAD",
+                                                              request.whole().keepAlive(),
+                                                              settings_.streamBufferBytes,
+                                                              &logger_}));
+    Handling handling;
+    std::optional<Response> refused = answerOf(request, logger_, [&]() -> std::optional<Response> {
+        handling = front_.accept(request, responder);
+        return std::nullopt;
+    });
+    if (refused) {
+        responder.respond(*std::move(refused));
+    }
+    enter(connection, Phase::Answering, handling.answerTimeout.value_or(milliseconds(0)));
+    if (!handling.answerTimeout) {
+        connection.deadline = Clock::time_point::max();
+    }
+    if (handling.pooled) {
+        ready_.push_back(std::make_unique<PoolRequest>(
+            std::move(request), std::move(handling.pooled), std::move(responder), pooled_));
+    }
 }
 
-void ConnectionGate::giveBack(Connection& connection, bool keep) {
-    const std::lock_guard lock(handOver_);
-    serving_.fetch_sub(1, std::memory_order_acq_rel);
-    if (connection.hasOutput()) {
-        connection.closeAfterOutput = !keep;
-        connection.deadline = Clock::now() + settings_.sendTimeout;
-        connection.phase.store(Phase::Writing, std::memory_order_release);
-        arm(connection, EPOLLOUT);
-    } else if (keep) {
-        await(connection);
-        arm(connection, EPOLLIN);
+void ConnectionGate::deliverAll() {
+    for (LoopMessage& message : inbox_->popAll()) {
+        deliver(message);
+    }
+}
+
+void ConnectionGate::deliver(LoopMessage& message) {
+    const auto fd = static_cast<std::size_t>(message.ticket.fd);
+    if (fd >= connections_.size() || !connections_[fd] ||
+        connections_[fd]->serial != message.ticket.serial) {
+        return;  // The client has left, or the deadline has passed.
+    }
+    Connection& connection = *connections_[fd];
+    switch (message.kind) {
+        case LoopMessage::Kind::Answer:
+            connection.exchange.reset();
+            connection.closeAfterOutput = !message.keepAlive;
+            enter(connection, Phase::Writing, settings_.sendTimeout);
+            return send(connection, std::move(message.bytes));
+        case LoopMessage::Kind::StreamBegin:
+            connection.exchange.reset();
+            connection.closeAfterOutput = true;
+            connection.stream = std::move(message.stream);
+            enter(connection, Phase::Streaming, settings_.streamHeartbeat);
+            return sendCounted(connection, std::move(message.bytes));
+        case LoopMessage::Kind::StreamPiece:
+            return connection.phase == Phase::Streaming ? send(connection, std::move(message.bytes))
+                                                        : void();
+        case LoopMessage::Kind::StreamEnd:
+            return connection.phase == Phase::Streaming ? endStream(connection) : void();
+    }
+}
+
+void ConnectionGate::sendCounted(Connection& connection, std::string bytes) {
+    (void)connection.stream->admit(bytes.size());
+    send(connection, std::move(bytes));
+}
+
+void ConnectionGate::send(Connection& connection, std::string bytes) {
+    buffered_ += bytes.size();
+    if (connection.output.empty()) {
+        connection.output = std::move(bytes);
     } else {
-        linger(connection);
+        connection.output.append(bytes);
     }
-}
-
-bool ConnectionGate::mayBuffer(std::size_t bytes) {
-    if (buffered_.fetch_add(bytes, std::memory_order_relaxed) + bytes <=
-        settings_.maxBufferedBytes) {
-        return true;
-    }
-    buffered_.fetch_sub(bytes, std::memory_order_relaxed);
-    return false;
+    flush(connection);
 }
 
 void ConnectionGate::flush(Connection& connection) {
-    while (connection.hasOutput()) {
-        const ssize_t count = send(connection.fd,
-                                   connection.output.data() + connection.written,
-                                   connection.output.size() - connection.written,
-                                   MSG_DONTWAIT | MSG_NOSIGNAL);
-        if (count < 0) {
-            if (errno == EAGAIN || errno == EINTR) {
-                return arm(connection, EPOLLOUT);
-            }
+    const std::size_t before = connection.written;
+    while (connection.written < connection.output.size()) {
+        const ssize_t count = ::send(connection.fd,
+                                     connection.output.data() + connection.written,
+                                     connection.output.size() - connection.written,
+                                     MSG_DONTWAIT | MSG_NOSIGNAL);
+        if (count >= 0) {
+            connection.written += static_cast<std::size_t>(count);
+        } else if (errno == EAGAIN) {
+            break;
+        } else if (errno != EINTR) {
             return close(connection);
         }
-        connection.written += static_cast<std::size_t>(count);
     }
-    buffered_.fetch_sub(connection.output.size(), std::memory_order_relaxed);
+    if (connection.stream && connection.written > before) {
+        connection.stream->sent(connection.written - before);
+        connection.since = now_;
+        connection.deadline = now_ + settings_.streamHeartbeat;
+    }
+    if (connection.written == connection.output.size()) {
+        return outputSent(connection);
+    }
+    if (connection.stream) {
+        // What is written is dropped now and then, so that the rest does not grow behind it.
+        if (connection.written > settings_.streamBufferBytes) {
+            buffered_ -= connection.written;
+            connection.output.erase(0, std::exchange(connection.written, 0));
+        }
+        connection.deadline =
+            std::min(connection.deadline, connection.since + settings_.sendTimeout);
+    }
+    if (buffered_ > settings_.maxBufferedBytes) {
+        close(connection);
+    }
+}
+
+void ConnectionGate::outputSent(Connection& connection) {
+    buffered_ -= connection.output.size();
     connection.output = {};
     connection.written = 0;
+    if (connection.phase == Phase::Streaming) {
+        return;
+    }
     if (connection.closeAfterOutput || draining()) {
         return linger(connection);
     }
+    connection.phase = Phase::Waiting;
     examine(connection);
+    read(connection);
+}
+
+void ConnectionGate::endStream(Connection& connection) {
+    connection.stream->close();
+    connection.stream.reset();
+    enter(connection, Phase::Writing, settings_.sendTimeout);
+    flush(connection);
 }
 
 void ConnectionGate::refuse(Connection& connection, const Response& response) {
-    connection.output = closingAnswer(response);
-    connection.written = 0;
     connection.closeAfterOutput = true;
-    if (!mayBuffer(connection.output.size())) {
-        connection.output.clear();
-        return close(connection);
-    }
-    connection.deadline = Clock::now() + settings_.sendTimeout;
-    connection.phase.store(Phase::Writing, std::memory_order_relaxed);
-    flush(connection);
+    enter(connection, Phase::Writing, settings_.sendTimeout);
+    send(connection, answerBytes(response, {}));
 }
 
 void ConnectionGate::linger(Connection& connection) {
     // Closing with unread bytes in the kernel sends a reset, and the client may lose the answer before it reads it.
     shutdown(connection.fd, SHUT_WR);
-    connection.since = Clock::now();
-    connection.deadline = connection.since + kLinger;
-    connection.phase.store(Phase::Lingering, std::memory_order_release);
-    arm(connection, EPOLLIN);
+    enter(connection, Phase::Lingering, kLinger);
+    connection.readable = true;
+    discard(connection);
 }
 
 void ConnectionGate::discard(Connection& connection) {
     std::array<char, kReadBytes> bytes;  // NOLINT: filled by recv
-    const ssize_t count = recv(connection.fd, bytes.data(), bytes.size(), MSG_DONTWAIT);
-    if (count > 0) {
-        connection.discarded += static_cast<std::size_t>(count);
+    for (;;) {
+        const ssize_t count = recv(connection.fd, bytes.data(), bytes.size(), MSG_DONTWAIT);
+        if (count < 0 && errno == EAGAIN) {
+            return;
+        }
+        connection.discarded += count > 0 ? static_cast<std::size_t>(count) : 0;
+        if (count == 0 || (count < 0 && errno != EINTR) || connection.discarded > kLingerBytes) {
+            return close(connection);
+        }
     }
-    const bool again = count > 0 || (count < 0 && (errno == EAGAIN || errno == EINTR));
-    if (!again || connection.discarded > kLingerBytes) {
-        return close(connection);
-    }
-    arm(connection, EPOLLIN);
 }
 
 void ConnectionGate::close(Connection& connection) {
-    buffered_.fetch_sub(connection.output.size(), std::memory_order_relaxed);
+    buffered_ -= connection.output.size();
     if (connection.turnedAway) {
         --turnedAway_;
     } else {
         leaveGroup(connection);
     }
-    const int fd = connection.fd;
-    connections_.erase(fd);
-    ::close(fd);
+    connection.phase = Phase::Closed;
+    closed_.push_back(std::move(connections_[static_cast<std::size_t>(connection.fd)]));
+    --open_;
+    ::close(connection.fd);
+    if (connection.exchange) {
+        connection.exchange->end();
+    }
+    if (connection.stream) {
+        connection.stream->close();
+    }
 }
 
 void ConnectionGate::leaveGroup(const Connection& connection) {
@@ -434,19 +547,12 @@ void ConnectionGate::leaveGroup(const Connection& connection) {
     }
 }
 
-void ConnectionGate::arm(const Connection& connection, std::uint32_t events) {
-    epoll_event event{};
-    event.events = events | EPOLLONESHOT;
-    event.data.ptr = const_cast<Connection*>(&connection);
-    epoll_ctl(epoll_, EPOLL_CTL_MOD, connection.fd, &event);
-}
-
 void ConnectionGate::sweep() {
-    const auto now = Clock::now();
-    if (listenAgain_ != Clock::time_point::min() && now >= listenAgain_ && listener_ >= 0) {
+    if (listenAgain_ != Clock::time_point::min() && now_ >= listenAgain_ && listener_ >= 0) {
         listenAgain_ = Clock::time_point::min();
         epoll_event event{};
         event.events = EPOLLIN;
+        event.data.fd = listener_;
         epoll_ctl(epoll_, EPOLL_CTL_MOD, listener_, &event);
     }
     const bool ending = draining();
@@ -457,31 +563,25 @@ void ConnectionGate::sweep() {
         const std::lock_guard lock(drainMutex_);
         readingDeadline = readingDeadline_;
     }
-
-    const std::lock_guard handOver(handOver_);
     bool busy = false;
     std::vector<Connection*> late;
-    for (const auto& [fd, connection] : connections_) {
-        const Phase phase = connection->phase.load(std::memory_order_acquire);
-        if (cut) {
-            shutdown(fd, SHUT_RDWR);
-        }
-        if (phase == Phase::Serving) {
-            busy = true;
+    for (const auto& connection : connections_) {
+        if (!connection) {
             continue;
         }
-        const bool given = phase == Phase::Waiting && ending;
-        const bool toldToHurry = phase == Phase::Reading && now >= readingDeadline;
-        if (cut || given || toldToHurry || now >= connection->deadline) {
+        const Phase phase = connection->phase;
+        const bool given = ending && (phase == Phase::Waiting || phase == Phase::Streaming);
+        const bool mustHurry = phase == Phase::Reading && now_ >= readingDeadline;
+        if (cut || given || mustHurry || now_ >= connection->deadline) {
             late.push_back(connection.get());
-            busy = busy || (phase == Phase::Reading && !cut);  // Its answer is still to come.
-        } else if (phase != Phase::Lingering ||
-                   now < connection->deadline - kLinger + kDrainLinger) {
+        }
+        if (!cut && phase != Phase::Waiting &&
+            (phase != Phase::Lingering || now_ < connection->since + kDrainLinger)) {
             busy = true;
         }
     }
     for (Connection* const connection : late) {
-        expire(*connection);
+        expire(*connection, cut);
     }
     if (ending && !busy) {
         const std::lock_guard lock(drainMutex_);
@@ -490,14 +590,35 @@ void ConnectionGate::sweep() {
     }
 }
 
-void ConnectionGate::expire(Connection& connection) {
-    if (connection.phase.load(std::memory_order_relaxed) != Phase::Reading || aborted_.load()) {
+void ConnectionGate::expire(Connection& connection, bool cut) {
+    if (cut) {
         return close(connection);
     }
-    if (draining()) {
-        return refuse(connection, errorResponse(503, "The server is stopping", 1));
+    switch (connection.phase) {
+        case Phase::Reading:
+            return refuse(connection,
+                          draining() ? errorResponse(503, "The server is stopping", 1)
+                                     : errorResponse(408, "The request did not arrive in time"));
+        case Phase::Answering:
+            if (connection.exchange->end()) {
+                refuse(connection, errorResponse(503, "The request was not answered in time", 1));
+            }
+            return;  // Else its answer is on the way.
+        case Phase::Streaming:
+            if (draining()) {
+                return endStream(connection);
+            }
+            if (connection.written < connection.output.size()) {
+                return close(connection);  // Nothing was read for the whole sendTimeout.
+            }
+            return sendCounted(connection, ":\n\n");
+        case Phase::Waiting:
+        case Phase::Writing:
+        case Phase::Lingering:
+            return close(connection);
+        case Phase::Closed:
+            return;
     }
-    refuse(connection, errorResponse(408, "The request did not arrive in time"));
 }
 
 void ConnectionGate::drain(Clock::time_point readingDeadline) {
@@ -505,8 +626,8 @@ void ConnectionGate::drain(Clock::time_point readingDeadline) {
         const std::lock_guard lock(drainMutex_);
         readingDeadline_ = readingDeadline;
     }
-    draining_.store(true, std::memory_order_release);
-    wake();
+    inbox_->drain();
+    inbox_->wake();
 }
 
 bool ConnectionGate::waitUntilDrained(Clock::time_point deadline) {
@@ -516,12 +637,7 @@ bool ConnectionGate::waitUntilDrained(Clock::time_point deadline) {
 
 void ConnectionGate::abort() {
     aborted_.store(true, std::memory_order_release);
-    wake();
-}
-
-void ConnectionGate::wake() {
-    const std::uint64_t one = 1;
-    (void)!write(wakeup_, &one, sizeof(one));
+    inbox_->wake();
 }
 
 }  // namespace drover::api

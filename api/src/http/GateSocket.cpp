@@ -1,6 +1,8 @@
 #include "http/GateSocket.h"
 
 #include <chrono>
+#include <memory>
+#include <utility>
 
 #include <Poco/Exception.h>
 
@@ -13,13 +15,13 @@ bool GateSocket::poll(const Poco::Timespan& timeout, int /*mode*/) {
 }
 
 Poco::Net::SocketImpl* GateSocket::acceptConnection(Poco::Net::SocketAddress& clientAddress) {
-    Connection* const connection = gate_.take();
-    if (connection == nullptr) {
+    std::unique_ptr<PoolRequest> request = gate_.popReady();
+    if (!request) {
         throw Poco::IllegalStateException(
-            "acceptConnection without a ready connection: poll() comes first");
+            "acceptConnection without a ready request: poll() comes first");
     }
-    clientAddress = connection->peer;
-    return new GuardedSocket(gate_, *connection);
+    clientAddress = Poco::Net::SocketAddress(request->request.remoteAddress(), std::uint16_t{0});
+    return new GuardedSocket(std::move(request), gate_.fd(), gate_.address());
 }
 
 }  // namespace drover::api

@@ -6,8 +6,8 @@
 
 namespace drover::api {
 
-/// The gate as Poco's TCPServer sees it: a listening socket. Poco's thread runs the gate by polling it, and accepts only
-/// connections whose first request is complete.
+/// The gate as Poco's TCPServer sees it: a listening socket. Poco's thread runs the gate by polling it, and accepts a
+/// connection for each request that needs a thread.
 class GateSocket : public Poco::Net::ServerSocketImpl {
 public:
     explicit GateSocket(ConnectionGate& gate) : gate_(gate) {}

@@ -1,7 +1,6 @@
 #include "http/HttpServer.h"
 
 #include <algorithm>
-#include <locale>
 #include <thread>
 #include <utility>
 
@@ -15,7 +14,7 @@
 #include <Poco/Net/ServerSocket.h>
 #include <Poco/ThreadPool.h>
 
-#include "http/ContentEncoding.h"
+#include "http/AnswerOf.h"
 #include "http/GateSocket.h"
 #include "http/GuardedSocket.h"
 #include "http/HttpText.h"
@@ -40,84 +39,33 @@ public:
 
 /// The state that all requests of a server share.
 struct Shared {
-    Answerer answerer;
     milliseconds waitTimeout;
     Poco::Logger* logger;
 };
 
-/// The one handler of the server. Turns each exception of the Answerer into an answer (docs/pitfalls.md#n8).
+/// The one handler of the server: answers the request of its socket by the call that came with it.
 class GuardedHandler : public Poco::Net::HTTPRequestHandler {
 public:
-    GuardedHandler(const Shared& shared, const GuardedSocket& socket)
-        : shared_(shared), socket_(socket) {}
+    GuardedHandler(const Shared& shared, PoolRequest& request)
+        : shared_(shared), request_(request) {}
 
     void handleRequest(Poco::Net::HTTPServerRequest& /*request*/,
-                       Poco::Net::HTTPServerResponse& out) override {
-        const RequestReader& reader = socket_.request();
-        HttpRequest request{reader.head().method,
-                            reader.head().target,
-                            reader.head().contentType,
-                            reader.body(),
-                            reader.head().hasLength,
-                            socket_.peer().host().toString()};
-        Response response = answer(request);
-        const auto sendable = [](const auto& header) {
-            return isSendableHeader(header.first, header.second);
-        };
-        if (!isSendableHeader("Content-Type", response.contentType) ||
-            !std::all_of(response.headers.begin(), response.headers.end(), sendable)) {
-            shared_.logger->error(
-                "%s %s: a header of the answer has a control character or a bad name",
-                std::string(request.method),
-                std::string(request.target));
-            response = errorResponse(500, "Internal server error");
+                       Poco::Net::HTTPServerResponse& /*response*/) override {
+        if (PoolRequest::Clock::now() - request_.since > shared_.waitTimeout) {
+            request_.responder.respond(errorResponse(503, "The server is busy", 1));
+            return;
         }
-        // The library formats the status by the locale of new streams, which a handler may have changed.
-        if (std::locale() != std::locale::classic()) {
-            std::locale::global(std::locale::classic());
+        std::optional<Response> response = answerOf(request_.request, *shared_.logger, [this] {
+            return request_.call(request_.request, request_.responder);
+        });
+        if (response) {
+            request_.responder.respond(*std::move(response));
         }
-        out.setStatusAndReason(static_cast<Poco::Net::HTTPResponse::HTTPStatus>(response.status),
-                               reasonPhrase(response.status));
-        out.set("Content-Type", response.contentType);
-        out.set("X-Content-Type-Options", "nosniff");
-        for (const auto& [name, value] : response.headers) {
-            out.set(name, value);
-        }
-        out.setKeepAlive(reader.head().keepAlive && !socket_.draining());
-        out.sendBuffer(response.body.data(), response.body.size());
     }
 
 private:
-    [[nodiscard]] Response answer(HttpRequest& request) const {
-        if (socket_.waited() > shared_.waitTimeout) {
-            return errorResponse(503, "The server is busy", 1);
-        }
-        std::string what;
-        try {
-            const RequestReader& reader = socket_.request();
-            std::string decoded;
-            if (!reader.head().contentEncoding.empty() && !request.body.empty()) {
-                decoded = decodedBody(
-                    request.body, reader.head().contentEncoding, reader.limits().maxBodyBytes);
-                request.body = decoded;
-            }
-            return shared_.answerer(request);
-        } catch (const HttpError& error) {
-            return errorResponse(error.status(), error.what(), error.retryAfterSeconds());
-        } catch (const Poco::Exception& error) {
-            what = error.displayText();
-        } catch (const std::exception& error) {
-            what = error.what();
-        } catch (...) {
-            what = "something that is not an exception class";
-        }
-        shared_.logger->error(
-            "%s %s threw: %s", std::string(request.method), std::string(request.target), what);
-        return errorResponse(500, "Internal server error");
-    }
-
     const Shared& shared_;
-    const GuardedSocket& socket_;
+    PoolRequest& request_;
 };
 
 class GuardedHandlerFactory : public Poco::Net::HTTPRequestHandlerFactory {
@@ -130,7 +78,7 @@ public:
         auto& served = const_cast<Poco::Net::HTTPServerRequest&>(request);
         auto* const socket = static_cast<GuardedSocket*>(
             static_cast<Poco::Net::HTTPServerRequestImpl&>(served).socket().impl());
-        return new GuardedHandler(shared_, *socket);
+        return new GuardedHandler(shared_, socket->request());
     }
 
 private:
@@ -140,10 +88,9 @@ private:
 Poco::Net::HTTPServerParams::Ptr parametersFor(const HttpServer::Settings& settings) {
     Poco::Net::HTTPServerParams::Ptr parameters = new Poco::Net::HTTPServerParams;
     parameters->setMaxThreads(settings.threads);
-    // The gate bounds the connections; the dispatcher would drop further ones without an answer (docs/pitfalls.md#n1).
+    // The gate bounds the requests; the dispatcher would drop further ones without an answer (docs/pitfalls.md#n1).
     parameters->setMaxQueued(static_cast<int>(settings.gate.maxConnections) + 1);
-    parameters->setKeepAlive(true);
-    parameters->setMaxKeepAliveRequests(0);
+    parameters->setKeepAlive(false);
     return parameters;
 }
 
@@ -152,9 +99,9 @@ Poco::Net::HTTPServerParams::Ptr parametersFor(const HttpServer::Settings& setti
 /// Everything that a serving thread touches, in the order in which it must outlive the rest.
 class HttpServer::Running {
 public:
-    Running(const Settings& settings, Answerer answerer)
-        : gate(settings.gate),
-          shared{std::move(answerer), settings.waitTimeout, &Poco::Logger::get(settings.name)},
+    Running(const Settings& settings, Front& front)
+        : shared{settings.waitTimeout, &Poco::Logger::get(settings.name)},
+          gate(settings.gate, front, *shared.logger),
           // A private pool (docs/pitfalls.md#n11), with room to spare: a thread is busy for a moment after the dispatcher
           // has stopped counting it, and a connection that finds the pool full would wait for the end of another one.
           pool(settings.name, 2, 2 * settings.threads + 2),
@@ -163,15 +110,15 @@ public:
                  AdoptedServerSocket(new GateSocket(gate)),
                  parametersFor(settings)) {}
 
-    ConnectionGate gate;
     const Shared shared;
+    ConnectionGate gate;
     Poco::ThreadPool pool;
     Poco::Net::HTTPServer server;
     bool started = false;
 };
 
-HttpServer::HttpServer(const Settings& settings, Answerer answerer)
-    : running_(std::make_unique<Running>(settings, std::move(answerer))),
+HttpServer::HttpServer(const Settings& settings, Front& front)
+    : running_(std::make_unique<Running>(settings, front)),
       port_(running_->gate.address().port()) {}
 
 HttpServer::~HttpServer() {
@@ -200,10 +147,10 @@ int HttpServer::stop(milliseconds grace) {
     gate.abort();
     // The thread that polls the gate ends first: it empties the queue.
     running_->server.stop();
-    while (gate.serving() > 0 && Clock::now() < end) {
+    while (gate.pooled() > 0 && Clock::now() < end) {
         std::this_thread::sleep_for(milliseconds(1));
     }
-    const int left = gate.serving();
+    const int left = gate.pooled();
     if (left > 0) {
         // Destroying the pool would wait for them, and they use all of this. The process is about to end.
         running_->shared.logger->warning("%d handlers are still running after the grace time",

@@ -2,31 +2,14 @@
 
 #include <chrono>
 #include <cstdint>
-#include <functional>
 #include <memory>
 #include <string>
-#include <string_view>
 
-#include "drover/Routes.h"
 #include "http/ConnectionGate.h"
 
 namespace drover::api {
 
-/// A complete, checked request before routing. The texts are valid during the answer.
-struct HttpRequest {
-    std::string_view method;
-    std::string_view target;  ///< Path and query, percent-encoded.
-    std::string_view contentType;
-    std::string_view body;  ///< Behind its Content-Encoding, never larger than the limit of a body.
-    bool hasLength = false;  ///< Content-Length was given, be it 0.
-    std::string remoteAddress;
-};
-
-/// Answers a request. Runs on many threads at once; an exception becomes the answer 500.
-using Answerer = std::function<Response(const HttpRequest&)>;
-
-/// Poco's HTTPServer behind a ConnectionGate: the gate finds complete requests, Poco reads and writes HTTP, the Answerer
-/// makes the answer.
+/// A ConnectionGate with a Front, and Poco's HTTPServer as the pool for requests that block.
 ///
 /// Threads: start() and stop() by one thread.
 class HttpServer {
@@ -40,8 +23,8 @@ public:
         std::string name = "http";  ///< Names the threads and the logger.
     };
 
-    /// Binds, so that a taken port is known before anything starts. Throws Poco::Net::NetException.
-    HttpServer(const Settings& settings, Answerer answerer);
+    /// Binds, so that a taken port is known before anything starts. Throws Poco::Net::NetException. `front` outlives it.
+    HttpServer(const Settings& settings, Front& front);
     /// Stops without grace if it still runs.
     ~HttpServer();
     HttpServer(const HttpServer&) = delete;

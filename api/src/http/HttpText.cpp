@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <ctime>
 #include <utility>
 
 #include <Poco/DateTimeFormat.h>
@@ -41,6 +42,18 @@ constexpr std::array<bool, 256> tokenTable() {
 }
 
 constexpr std::array<bool, 256> kToken = tokenTable();
+
+/// Returns the time for the header Date, formatted once a second by each thread.
+const std::string& dateNow() {
+    thread_local std::time_t second = 0;
+    thread_local std::string text;
+    if (const std::time_t now = std::time(nullptr); now != second) {
+        second = now;
+        text = Poco::DateTimeFormatter::format(Poco::Timestamp::fromEpochTime(now),
+                                               Poco::DateTimeFormat::HTTP_FORMAT);
+    }
+    return text;
+}
 
 char lower(char c) {
     return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
@@ -84,6 +97,8 @@ const char* reasonPhrase(int status) {
             return "Unsupported Media Type";
         case 417:
             return "Expectation Failed";
+        case 421:
+            return "Misdirected Request";
         case 422:
             return "Unprocessable Entity";
         case 429:
@@ -119,22 +134,36 @@ Response validationResponse(const std::vector<std::string>& messages) {
     });
 }
 
-std::string closingAnswer(const Response& response) {
-    std::string text = "HTTP/1.1 " + std::to_string(response.status) + " " +
-                       reasonPhrase(response.status) + "\r\n";
+std::string answerBytes(const Response& response, AnswerForm form) {
+    const bool bodiless = response.status == 204 || response.status == 304;
+    std::string text;
+    text.reserve(256 + response.body.size());
+    text.append("HTTP/1.1 ").append(std::to_string(response.status)).append(" ");
+    text.append(reasonPhrase(response.status)).append("\r\n");
     const auto header = [&text](std::string_view name, std::string_view value) {
         text.append(name).append(": ").append(value).append("\r\n");
     };
-    header("Date",
-           Poco::DateTimeFormatter::format(Poco::Timestamp(), Poco::DateTimeFormat::HTTP_FORMAT));
-    header("Content-Type", response.contentType);
-    header("Content-Length", std::to_string(response.body.size()));
+    header("Date", dateNow());
+    if (!bodiless) {
+        header("Content-Type", response.contentType);
+        header("Content-Length", std::to_string(response.body.size()));
+    }
     header("X-Content-Type-Options", "nosniff");
     for (const auto& [name, value] : response.headers) {
         header(name, value);
     }
-    header("Connection", "close");
-    return text + "\r\n" + response.body;
+    header("Connection", form.keepAlive ? "keep-alive" : "close");
+    text.append("\r\n");
+    if (!bodiless && !form.headOnly) {
+        text.append(response.body);
+    }
+    return text;
+}
+
+std::string streamHead() {
+    return "HTTP/1.1 200 OK\r\nDate: " + dateNow() +
+           "\r\nContent-Type: text/event-stream\r\nX-Content-Type-Options: nosniff\r\n"
+           "Cache-Control: no-store\r\nConnection: close\r\n\r\n";
 }
 
 bool isSendableHeader(std::string_view name, std::string_view value) {

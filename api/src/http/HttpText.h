@@ -20,9 +20,17 @@ namespace drover::api {
 /// The same with a list, as a body with several mistakes gets it: {"message": [string], ...}. Always 400.
 [[nodiscard]] Response validationResponse(const std::vector<std::string>& messages);
 
-/// Returns a whole answer as bytes, for a connection that is closed after it: for a request that is refused before any
-/// HTTP machinery sees it.
-[[nodiscard]] std::string closingAnswer(const Response& response);
+/// How an answer leaves.
+struct AnswerForm {
+    bool keepAlive = false;  ///< The connection stays open after it.
+    bool headOnly = false;   ///< The body is left out, as HEAD wants it.
+};
+
+/// Returns a whole answer as bytes. Its headers must be sendable.
+[[nodiscard]] std::string answerBytes(const Response& response, AnswerForm form);
+
+/// Returns the head of a stream of server-sent events; the stream ends with its connection.
+[[nodiscard]] std::string streamHead();
 
 /// Returns true if a header may be sent: `name` is a token and `value` has no CR, LF, NUL or other control character.
 [[nodiscard]] bool isSendableHeader(std::string_view name, std::string_view value);

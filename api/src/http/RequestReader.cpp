@@ -11,8 +11,6 @@ namespace drover::api {
 namespace {
 
 constexpr std::string_view kBlank = " \t";
-/// A buffer that grew beyond this for one request is given back before the next one.
-constexpr std::size_t kKeptCapacity = 16384;
 /// The most empty lines before a request.
 constexpr std::size_t kMaxEmptyBytes = 1024;
 
@@ -100,6 +98,32 @@ bool sendsBody(std::string_view method) {
 
 }  // namespace
 
+std::optional<std::string> WholeRequest::header(std::string_view name) const {
+    std::optional<std::string> found;
+    const std::string_view head = std::string_view(bytes_).substr(0, parts_.bodyOffset);
+    for (std::size_t line = parts_.headersOffset; line < head.size();) {
+        const std::size_t end = head.find("\r\n", line);
+        const std::size_t colon = head.find(':', line);
+        if (colon == line + name.size() &&
+            equalsIgnoringCase(head.substr(line, name.size()), name)) {
+            const std::string_view value = trimmed(head.substr(colon + 1, end - colon - 1));
+            found = found ? *found + ", " : std::string();
+            found->append(value);
+        }
+        line = end + 2;
+    }
+    return found;
+}
+
+std::string WholeRequest::headForPoco() const {
+    std::string head =
+        bytes_.substr(parts_.method.offset, parts_.bodyOffset - parts_.method.offset);
+    for (std::size_t at = head.find("=?"); at != std::string::npos; at = head.find("=?", at)) {
+        head[at + 1] = '_';
+    }
+    return head;
+}
+
 RequestReader::State RequestReader::advance() {
     if (state_ == State::Empty && !buffer_.empty()) {
         state_ = State::Partial;
@@ -109,7 +133,7 @@ RequestReader::State RequestReader::advance() {
             if (buffer_.size() - parsed_.headEnd < parsed_.bodyBytes) {
                 break;
             }
-            complete();
+            state_ = State::Complete;
             break;
         }
         const auto newline = buffer_.find('\n', parsed_.scanned);
@@ -118,12 +142,12 @@ RequestReader::State RequestReader::advance() {
             parsed_.scanned = buffer_.size();
             break;
         }
-        takeLine(newline);
+        acceptLine(newline);
     }
     return state_;
 }
 
-void RequestReader::takeLine(std::size_t newline) {
+void RequestReader::acceptLine(std::size_t newline) {
     if (newline == parsed_.lineStart || buffer_[newline - 1] != '\r') {
         return refuse(400, "A line of the request's head ends in LF without CR");
     }
@@ -139,12 +163,12 @@ void RequestReader::takeLine(std::size_t newline) {
             }
             return;
         }
-        takeRequestLine(line);
+        parseRequestLine(line);
     } else if (line.empty()) {
         parsed_.headEnd = newline + 1;
         endHead();
     } else {
-        takeHeader(line);
+        parseHeader(line);
     }
     if (state_ == State::Partial &&
         parsed_.lineStart - parsed_.requestStart > limits_->maxHeadBytes) {
@@ -203,7 +227,7 @@ void RequestReader::checkUnfinishedLine() {
     }
 }
 
-void RequestReader::takeRequestLine(std::string_view line) {
+void RequestReader::parseRequestLine(std::string_view line) {
     const auto first = line.find(' ');
     const auto last = line.rfind(' ');
     if (first == std::string_view::npos || first == last || first == 0 ||
@@ -237,10 +261,11 @@ void RequestReader::takeRequestLine(std::string_view line) {
     }
     parsed_.method = {offsetOf(method), method.size()};
     parsed_.target = {offsetOf(target), target.size()};
+    parsed_.headersStart = parsed_.lineStart;
     parsed_.stage = Stage::Headers;
 }
 
-void RequestReader::takeHeader(std::string_view line) {
+void RequestReader::parseHeader(std::string_view line) {
     if (kBlank.find(line.front()) != std::string_view::npos) {
         return refuse(400, "A header continues on a second line (obs-fold)");
     }
@@ -273,26 +298,15 @@ void RequestReader::takeHeader(std::string_view line) {
     if (std::any_of(value.begin(), value.end(), [](char c) { return isControl(c) && c != '\t'; })) {
         return refuse(400, "A header value has a control character");
     }
-    if (value.find("=?") != std::string_view::npos) {
-        if (hidesControl(value)) {
-            return refuse(
-                400,
-                "The header " + std::string(name) +
-                    " has an encoded word (RFC 2047) that stands for a control character");
-        }
-        // Poco would decode the words, from any character set (docs/pitfalls.md#n7, docs/pitfalls.md#n15). No route
-        // needs them decoded.
-        const std::size_t begin = offsetOf(value);
-        for (std::size_t at = begin; at + 1 < begin + value.size(); ++at) {
-            if (buffer_[at] == '=' && buffer_[at + 1] == '?') {
-                buffer_[at + 1] = '_';
-            }
-        }
+    if (hidesControl(value)) {
+        return refuse(400,
+                      "The header " + std::string(name) +
+                          " has an encoded word (RFC 2047) that stands for a control character");
     }
-    takeKnownHeader(name, value);
+    applyHeader(name, value);
 }
 
-void RequestReader::takeKnownHeader(std::string_view name, std::string_view value) {
+void RequestReader::applyHeader(std::string_view name, std::string_view value) {
     switch (name.size()) {
         case 4:
             if (equalsIgnoringCase(name, "Host")) {
@@ -305,15 +319,11 @@ void RequestReader::takeKnownHeader(std::string_view name, std::string_view valu
                     return refuse(417, "The only expectation that can be met is 100-continue");
                 }
                 parsed_.expectContinue = true;
-                // It is met here, as soon as the head is whole: Poco must not answer it a second time.
-                std::fill_n(buffer_.begin() + static_cast<std::ptrdiff_t>(offsetOf(value)),
-                            value.size(),
-                            ' ');
             }
             break;
         case 10:
             if (equalsIgnoringCase(name, "Connection")) {
-                takeConnection(value);
+                parseConnection(value);
             }
             break;
         case 12:
@@ -323,7 +333,7 @@ void RequestReader::takeKnownHeader(std::string_view name, std::string_view valu
             break;
         case 14:
             if (equalsIgnoringCase(name, "Content-Length")) {
-                takeContentLength(value);
+                parseContentLength(value);
             }
             break;
         case 16:
@@ -346,7 +356,7 @@ void RequestReader::takeKnownHeader(std::string_view name, std::string_view valu
     }
 }
 
-void RequestReader::takeContentLength(std::string_view value) {
+void RequestReader::parseContentLength(std::string_view value) {
     if (parsed_.hasLength) {
         return refuse(400, "The request has two Content-Length headers");
     }
@@ -360,7 +370,7 @@ void RequestReader::takeContentLength(std::string_view value) {
     }
 }
 
-void RequestReader::takeConnection(std::string_view value) {
+void RequestReader::parseConnection(std::string_view value) {
     while (!value.empty()) {
         const auto comma = std::min(value.find(','), value.size());
         const std::string_view option = trimmed(value.substr(0, comma));
@@ -386,7 +396,7 @@ void RequestReader::endHead() {
         }
         return refuse(411, "Chunked bodies are not accepted; send Content-Length");
     }
-    if (!parsed_.http11 && !parsed_.hasLength && sendsBody(viewOf(parsed_.method))) {
+    if (!parsed_.http11 && !parsed_.hasLength && sendsBody(partOf(parsed_.method))) {
         return refuse(411, "The request needs Content-Length");
     }
     if (parsed_.bodyBytes > limits_->maxBodyBytes) {
@@ -396,39 +406,28 @@ void RequestReader::endHead() {
     parsed_.stage = Stage::Body;
 }
 
-void RequestReader::complete() {
-    head_.method = viewOf(parsed_.method);
-    head_.target = viewOf(parsed_.target);
-    head_.contentType = viewOf(parsed_.contentType);
-    head_.contentEncoding = viewOf(parsed_.contentEncoding);
-    head_.http11 = parsed_.http11;
-    head_.keepAlive = parsed_.keepAlive.value_or(parsed_.http11);
-    head_.hasLength = parsed_.hasLength;
-    state_ = State::Complete;
-}
-
-std::string_view RequestReader::headBytes() const {
-    return std::string_view(buffer_).substr(parsed_.requestStart,
-                                            parsed_.headEnd - parsed_.requestStart);
-}
-
-std::string_view RequestReader::body() const {
-    return std::string_view(buffer_).substr(parsed_.headEnd, parsed_.bodyBytes);
-}
-
-bool RequestReader::takeExpectContinue() {
+bool RequestReader::popExpectContinue() {
     return parsed_.stage == Stage::Body && state_ == State::Partial &&
            std::exchange(parsed_.expectContinue, false);
 }
 
-void RequestReader::next() {
-    buffer_.erase(0, parsed_.headEnd + parsed_.bodyBytes);
-    if (buffer_.empty() && buffer_.capacity() > kKeptCapacity) {
-        buffer_.shrink_to_fit();
-    }
+WholeRequest RequestReader::pop() {
+    WholeRequest request;
+    request.parts_ = {parsed_.method,
+                      parsed_.target,
+                      parsed_.contentType,
+                      parsed_.contentEncoding,
+                      parsed_.headersStart,
+                      parsed_.headEnd,
+                      parsed_.hasLength,
+                      parsed_.keepAlive.value_or(parsed_.http11)};
+    const std::size_t end = parsed_.headEnd + parsed_.bodyBytes;
+    std::string rest = buffer_.substr(end);
+    buffer_.resize(end);
+    request.bytes_ = std::exchange(buffer_, std::move(rest));
     parsed_ = Parsed{};
-    head_ = RequestHead{};
     state_ = State::Empty;
+    return request;
 }
 
 void RequestReader::refuse(int status, std::string message) {

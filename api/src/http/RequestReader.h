@@ -20,21 +20,57 @@ struct RequestLimits {
     std::size_t maxBodyBytes = 65536;
 };
 
-/// The head of a complete request, as far as the front needs it. The texts are views into the reader's buffer.
-struct RequestHead {
-    std::string_view method;
-    std::string_view target;           ///< As received: path and query, still percent-encoded.
-    std::string_view contentType;      ///< Empty: none.
-    std::string_view contentEncoding;  ///< Empty: none.
-    bool http11 = true;
-    bool keepAlive = true;   ///< The client's wish.
-    bool hasLength = false;  ///< Content-Length was given.
+/// A request that is whole, with its bytes. The texts are views into it, valid until it is moved or destroyed.
+class WholeRequest {
+public:
+    [[nodiscard]] std::string_view method() const { return viewOf(parts_.method); }
+    /// Returns path and query as received, still percent-encoded.
+    [[nodiscard]] std::string_view target() const { return viewOf(parts_.target); }
+    [[nodiscard]] std::string_view contentType() const { return viewOf(parts_.contentType); }
+    [[nodiscard]] std::string_view contentEncoding() const {
+        return viewOf(parts_.contentEncoding);
+    }
+    [[nodiscard]] std::string_view body() const {
+        return std::string_view(bytes_).substr(parts_.bodyOffset);
+    }
+    /// Returns true if Content-Length was given, be it 0.
+    [[nodiscard]] bool hasLength() const { return parts_.hasLength; }
+    /// Returns the client's wish.
+    [[nodiscard]] bool keepAlive() const { return parts_.keepAlive; }
+    /// Returns the value of a header by its name in any case, blanks around it cut; values of several headers of that name
+    /// are joined by ", " (RFC 9110, 5.3). std::nullopt: there is none.
+    [[nodiscard]] std::optional<std::string> header(std::string_view name) const;
+    /// Returns the head for Poco: the beginning of an encoded word (RFC 2047), which Poco would decode from any character
+    /// set (docs/pitfalls.md#n7, docs/pitfalls.md#n15), is "=_", not "=?".
+    [[nodiscard]] std::string headForPoco() const;
+
+private:
+    friend class RequestReader;
+
+    /// A part of bytes_.
+    struct Range {
+        std::size_t offset = 0;
+        std::size_t size = 0;
+    };
+    struct Parts {
+        Range method, target, contentType, contentEncoding;
+        std::size_t headersOffset = 0;
+        std::size_t bodyOffset = 0;
+        bool hasLength = false;
+        bool keepAlive = true;
+    };
+
+    [[nodiscard]] std::string_view viewOf(const Range& range) const {
+        return std::string_view(bytes_).substr(range.offset, range.size);
+    }
+
+    std::string bytes_;
+    Parts parts_;
 };
 
 /// Cuts the bytes of one connection into requests, strictly.
 ///
-/// One request at a time: append() bytes as they come, advance(), and when the state is Complete use head() and body(),
-/// then next(). This class alone decides where a request ends, so an unread body never becomes a request
+/// One request at a time: append() bytes as they come, advance(), and when the state is Complete, pop(). This class alone decides where a request ends, so an unread body never becomes a request
 /// (docs/pitfalls.md#n3). Ambiguous lengths are refused (docs/pitfalls.md#n4). A mistake is reported with the byte that
 /// makes it, as far as that is possible, not at the end of the head.
 ///
@@ -58,18 +94,12 @@ public:
     State advance();
     [[nodiscard]] State state() const { return state_; }
 
-    /// Returns the head of a complete request; valid until next().
-    [[nodiscard]] const RequestHead& head() const { return head_; }
-    /// Returns the head for Poco: the beginning of an encoded word (RFC 2047), which Poco would decode, is "=_", not "=?".
-    [[nodiscard]] std::string_view headBytes() const;
-    [[nodiscard]] std::string_view body() const;
+    /// Returns the complete request; bytes received behind it stay for the next one.
+    [[nodiscard]] WholeRequest pop();
     [[nodiscard]] const RequestLimits& limits() const { return *limits_; }
 
     /// Returns true if the client waits for "100 Continue" before it sends the body; once per request.
-    [[nodiscard]] bool takeExpectContinue();
-
-    /// Drops the complete request; bytes received behind it stay.
-    void next();
+    [[nodiscard]] bool popExpectContinue();
 
     [[nodiscard]] int refusalStatus() const { return refusalStatus_; }
     [[nodiscard]] const std::string& refusalMessage() const { return refusalMessage_; }
@@ -77,35 +107,31 @@ public:
 private:
     enum class Stage { RequestLine, Headers, Body };
 
-    void takeLine(std::size_t newline);
+    void acceptLine(std::size_t newline);
     void checkUnfinishedLine();
-    void takeRequestLine(std::string_view line);
-    void takeHeader(std::string_view line);
-    void takeKnownHeader(std::string_view name, std::string_view value);
-    void takeContentLength(std::string_view value);
-    void takeConnection(std::string_view value);
+    void parseRequestLine(std::string_view line);
+    void parseHeader(std::string_view line);
+    void applyHeader(std::string_view name, std::string_view value);
+    void parseContentLength(std::string_view value);
+    void parseConnection(std::string_view value);
     void endHead();
-    void complete();
     void refuse(int status, std::string message);
     [[nodiscard]] std::size_t offsetOf(std::string_view part) const {
         return static_cast<std::size_t>(part.data() - buffer_.data());
     }
 
-    /// A part of buffer_, which may move while it grows.
-    struct Range {
-        std::size_t offset = 0;
-        std::size_t size = 0;
-    };
-    [[nodiscard]] std::string_view viewOf(const Range& range) const {
+    using Range = WholeRequest::Range;
+    [[nodiscard]] std::string_view partOf(const Range& range) const {
         return std::string_view(buffer_).substr(range.offset, range.size);
     }
 
-    /// The parsed part of the request under way; cleared as a whole by next().
+    /// The parsed part of the request under way; cleared as a whole by pop().
     struct Parsed {
         Stage stage = Stage::RequestLine;
         std::size_t requestStart = 0;  ///< Behind the empty lines that a sloppy client sent first.
         std::size_t lineStart = 0;
         std::size_t scanned = 0;  ///< No newline before this offset, from lineStart on.
+        std::size_t headersStart = 0;
         std::size_t headEnd = 0;
         std::size_t headerCount = 0;
         std::uint64_t bodyBytes = 0;
@@ -123,7 +149,6 @@ private:
     std::string buffer_;
     Parsed parsed_;
     State state_ = State::Empty;
-    RequestHead head_;
     int refusalStatus_ = 0;
     std::string refusalMessage_;
 };

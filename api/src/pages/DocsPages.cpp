@@ -1,9 +1,6 @@
 #include "pages/DocsPages.h"
 
-#include <algorithm>
-#include <filesystem>
-#include <fstream>
-#include <iterator>
+#include <string_view>
 #include <utility>
 
 namespace drover::api {
@@ -11,29 +8,7 @@ namespace drover::api {
 namespace {
 
 constexpr const char* kPrefix = "/api/";
-constexpr std::uintmax_t kMaxFileBytes = 16U << 20U;
-
-/// Returns the type of a served file; nullptr: not served. Source maps are left out: they serve only to debug Swagger UI.
-const char* typeOf(const std::string& name) {
-    static const std::map<std::string, const char*> kTypes = {
-        {".css", "text/css; charset=utf-8"},
-        {".html", "text/html; charset=utf-8"},
-        {".js", "text/javascript; charset=utf-8"},
-        {".png", "image/png"},
-        {".svg", "image/svg+xml"}};
-    const auto dot = name.rfind('.');
-    const auto found = dot == std::string::npos ? kTypes.end() : kTypes.find(name.substr(dot));
-    return found == kTypes.end() ? nullptr : found->second;
-}
-
-/// Returns true for a plain file name: no folder, no hidden file, no character with a meaning in a file system or a URL.
-bool isPlainName(const std::string& name) {
-    return !name.empty() && name.size() <= 128 && name.front() != '.' &&
-           std::all_of(name.begin(), name.end(), [](unsigned char c) {
-               return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
-                      c == '-' || c == '_' || c == '.';
-           });
-}
+constexpr const char* kStartName = "start.js";
 
 std::string escapedHtml(const std::string& text) {
     std::string escaped;
@@ -76,37 +51,41 @@ constexpr const char* kStartScript = R"js(window.addEventListener('load', functi
 });
 )js";
 
+/// Returns the part of the path behind the prefix; empty without it.
+std::string nameIn(const std::string& path) {
+    return path.rfind(kPrefix, 0) == 0 ? path.substr(std::string_view(kPrefix).size())
+                                       : std::string();
+}
+
 }  // namespace
 
 DocsPages::DocsPages(std::string folder, std::string title)
-    : folder_(std::move(folder)), title_(std::move(title)) {}
+    : title_(std::move(title)), files_(std::move(folder)) {}
 
-std::optional<Response> DocsPages::answer(const std::string& path) {
+bool DocsPages::has(const std::string& path) const {
     if (path == "/api" || path == kPrefix) {
+        return true;
+    }
+    const std::string name = nameIn(path);
+    return !name.empty() && (name == kStartName || files_.has(name));
+}
+
+std::optional<Response> DocsPages::answer(const std::string& path, const HttpRequest& request) {
+    const std::string name = nameIn(path);
+    if (name.empty()) {
         return page();
     }
-    if (path.rfind(kPrefix, 0) != 0) {
-        return std::nullopt;
+    if (name == kStartName) {
+        return withType(kStartScript, "text/javascript; charset=utf-8");
     }
-    const std::string name = path.substr(std::string(kPrefix).size());
-    if (name == "start.js") {
-        return withType(kStartScript, typeOf(name));
-    }
-    const std::shared_ptr<const File> found = file(name);
-    if (!found) {
-        return std::nullopt;
-    }
-    Response response = withType(found->bytes, found->type);
-    response.headers.emplace_back("Cache-Control", "public, max-age=86400");
-    return response;
+    return files_.answer(name, request);
 }
 
 Response DocsPages::page() const {
-    std::error_code ignored;  // A folder that cannot be read is as good as missing.
     const std::string title = escapedHtml(title_);
     std::string head;
     std::string body;
-    if (folder_.empty() || !std::filesystem::exists(folder_ + "/swagger-ui-bundle.js", ignored)) {
+    if (!files_.has("swagger-ui-bundle.js")) {
         // Without an icon of its own a browser requests /favicon.ico, and logs the 404.
         head = "<link rel=\"icon\" href=\"data:,\">\n";
         body = "<h1>" + title +
@@ -132,27 +111,6 @@ Response DocsPages::page() const {
                                   "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src "
                                   "'self' data:; frame-ancestors 'none'");
     return response;
-}
-
-std::shared_ptr<const DocsPages::File> DocsPages::file(const std::string& name) {
-    const char* const type = typeOf(name);
-    if (folder_.empty() || type == nullptr || !isPlainName(name)) {
-        return nullptr;
-    }
-    const std::lock_guard lock(mutex_);
-    std::shared_ptr<const File>& entry = files_[name];
-    if (!entry) {
-        const std::filesystem::path path = std::filesystem::path(folder_) / name;
-        std::error_code error;
-        if (!std::filesystem::is_regular_file(path, error) ||
-            std::filesystem::file_size(path, error) > kMaxFileBytes || error) {
-            files_.erase(name);
-            return nullptr;
-        }
-        std::ifstream in(path, std::ios::binary);
-        entry = std::make_shared<File>(File{{std::istreambuf_iterator<char>(in), {}}, type});
-    }
-    return entry;
 }
 
 }  // namespace drover::api

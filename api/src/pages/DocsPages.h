@@ -1,41 +1,33 @@
 #pragma once
 
-#include <map>
-#include <memory>
-#include <mutex>
 #include <optional>
 #include <string>
 
-#include "drover/Routes.h"
+#include "drover/Response.h"
+#include "http/HttpRequest.h"
+#include "pages/StaticFiles.h"
 
 namespace drover::api {
 
 /// The pages for people: /api is Swagger UI over /api-json, its files come from a folder of the npm package
 /// swagger-ui-dist.
-///
-/// Only files directly in the folder are served, by plain names with an extension that is known; each is read once.
-/// Threads: answer() from any.
+/// Threads: any.
 class DocsPages {
 public:
     /// `folder` may be missing or empty: then /api explains how to get it.
     DocsPages(std::string folder, std::string title);
 
-    /// Answers GET of /api and below; std::nullopt: not one of these pages.
-    [[nodiscard]] std::optional<Response> answer(const std::string& path);
+    /// Returns true if the path is one of these pages.
+    [[nodiscard]] bool has(const std::string& path) const;
+    /// Answers GET of a path that has() found.
+    [[nodiscard]] std::optional<Response> answer(const std::string& path,
+                                                 const HttpRequest& request);
 
 private:
-    struct File {
-        std::string bytes;
-        const char* type;
-    };
-
     [[nodiscard]] Response page() const;
-    [[nodiscard]] std::shared_ptr<const File> file(const std::string& name);
 
-    const std::string folder_;
     const std::string title_;
-    std::mutex mutex_;
-    std::map<std::string, std::shared_ptr<const File>> files_;  ///< Guarded by mutex_.
+    StaticFiles files_;
 };
 
 }  // namespace drover::api

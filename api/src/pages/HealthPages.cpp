@@ -8,14 +8,18 @@
 
 namespace drover::api {
 
+Handling HealthPages::accept(HttpRequest& /*request*/, Responder& /*responder*/) {
+    return {.pooled = [this](HttpRequest& request, Responder&) { return answer(request); }};
+}
+
 Response HealthPages::answer(const HttpRequest& request) const {
-    const std::string path = Target::parse(request.target).path;
+    const std::string path = Target::parse(request.target()).path;
     if (path != "/livez" && path != "/readyz") {
         return errorResponse(404, "This port has /livez and /readyz");
     }
-    if (request.method != "GET" && request.method != "HEAD") {
+    if (request.method() != "GET" && request.method() != "HEAD") {
         Response response =
-            errorResponse(405, "Cannot " + std::string(request.method) + " " + path);
+            errorResponse(405, "Cannot " + std::string(request.method()) + " " + path);
         response.headers.emplace_back("Allow", "GET, HEAD");
         return response;
     }

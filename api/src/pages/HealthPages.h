@@ -17,17 +17,18 @@ using HealthChecks = std::vector<std::pair<std::string, HealthReport>>;
 /// GET /livez: 200 as long as the process runs. GET /readyz: 200 if every check is fine, else 503, both as
 /// {"status": "ok" or "unavailable", "checks": {name: {"ok": bool, "detail": string}}}.
 /// It has a server of its own, so that it answers while the main port is busy or under attack.
-class HealthPages {
+class HealthPages : public Front {
 public:
     explicit HealthPages(std::function<HealthChecks()> checks) : checks_(std::move(checks)) {}
 
-    [[nodiscard]] Response answer(const HttpRequest& request) const;
+    [[nodiscard]] Handling accept(HttpRequest& request, Responder& responder) override;
 
     /// A server for these pages: few threads, few connections, short deadlines.
     [[nodiscard]] static HttpServer::Settings serverSettings(const std::string& host,
                                                              std::uint16_t port);
 
 private:
+    [[nodiscard]] Response answer(const HttpRequest& request) const;
     [[nodiscard]] Response readiness() const;
 
     std::function<HealthChecks()> checks_;

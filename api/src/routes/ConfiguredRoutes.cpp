@@ -265,44 +265,63 @@ int readStatus(const RouteKeys& keys) {
     return *status;
 }
 
-Response run(const Recipe& recipe, const Request& request) {
-    NewJob added;
-    added.name = recipe.job;
-    added.data = recipe.data.render(request.values);
-    added.opts = recipe.options;
-    Job job;
-    job.name = recipe.job;
-    job.data = added.data;
-    job.opts = recipe.options;
-    job.queueQualifiedName = recipe.producer.qualifiedName;
-    job.delayMs = recipe.options.delayMs;
-    job.priority = recipe.options.priority;
+/// One request, from its arrival to the reply of Redis.
+struct Adding {
+    Exchange exchange;
+    std::string data;
+};
 
-    const AddResult result = recipe.producer.add(std::move(added));
+Response answerFor(const Recipe& recipe, Adding& adding, AddResult result) {
     switch (result.status) {
         case AddResult::Status::Added:
             break;
         case AddResult::Status::Rejected:
-            throw HttpError(400, result.message);
+            return errorResponse(400, result.message);
         case AddResult::Status::Unavailable:
-            throw HttpError(
+            return errorResponse(
                 503, "The queue cannot be reached; nothing was added", kRetryAfterSeconds);
         case AddResult::Status::Unknown:
-            throw HttpError(
+            return errorResponse(
                 503,
                 "The queue did not answer in time; whether the job was added is unknown",
                 kRetryAfterSeconds);
     }
-    job.id = result.id;
+    Job job;
+    job.name = recipe.job;
+    job.data = std::move(adding.data);
+    job.opts = recipe.options;
+    job.queueQualifiedName = recipe.producer.qualifiedName;
+    job.delayMs = recipe.options.delayMs;
+    job.priority = recipe.options.priority;
+    job.id = std::move(result.id);
     job.timestampMs = result.timestampMs;
     Response response;
     response.status = recipe.status;
     response.body = job.toJson(recipe.view);
     if (!recipe.location.empty()) {
         response.headers.emplace_back(
-            "Location", recipe.location.render(job.id, job.timestampMs, request.values));
+            "Location",
+            recipe.location.render(job.id, job.timestampMs, adding.exchange.request.values));
     }
     return response;
+}
+
+void run(const std::shared_ptr<const Recipe>& recipe, std::vector<Exchange> exchanges) {
+    const auto adding = std::make_shared<std::vector<Adding>>();
+    adding->reserve(exchanges.size());
+    std::vector<NewJob> jobs;
+    jobs.reserve(exchanges.size());
+    for (Exchange& exchange : exchanges) {
+        std::string data = recipe->data.render(exchange.request.values);
+        jobs.push_back({recipe->job, data, recipe->options});
+        adding->push_back({std::move(exchange), std::move(data)});
+    }
+    recipe->producer.add(std::move(jobs), [recipe, adding](std::vector<AddResult> results) {
+        for (std::size_t i = 0; i < results.size(); ++i) {
+            Adding& one = (*adding)[i];
+            one.exchange.responder.respond(answerFor(*recipe, one, std::move(results[i])));
+        }
+    });
 }
 
 Producer readProducer(const RouteKeys& keys,
@@ -343,7 +362,9 @@ Route makeRoute(const RouteKeys& keys,
         success.headers.emplace_back("Location", "Address of the job's outcome");
     }
     route.responses.push_back(std::move(success));
-    route.handler = [recipe](const Request& request) { return run(*recipe, request); };
+    route.asyncHandler = [recipe](std::vector<Exchange> exchanges) {
+        run(recipe, std::move(exchanges));
+    };
     return route;
 }
 

@@ -12,8 +12,8 @@ namespace drover::api {
 
 /// The producer side of a queue, as far as a configured route needs it.
 struct Producer {
-    std::function<AddResult(NewJob)>
-        add;  ///< Waits as long as `queue.<alias>.addTimeoutMs` allows.
+    /// Queue::addAsync; answers within `queue.<alias>.addTimeoutMs`.
+    std::function<void(std::vector<NewJob>, std::function<void(std::vector<AddResult>)>)> add;
     std::string qualifiedName;
 };
 
@@ -36,7 +36,8 @@ inline constexpr const char* kConfiguredSource = "configuration api.route.";
 ///                "{timestamp}" stand for those of the job, "{parameter}" for a value; percent-encoded. Default: none
 ///     summary, tag
 ///
-/// Success answers with the job as JSON. A job that is refused is 400; a queue that cannot be reached, or whose answer is
+/// The routes are asynchronous: the requests of one turn of the front are added in one call. Success answers with the job as
+/// JSON. A job that is refused is 400; a queue that cannot be reached, or whose answer is
 /// lost, is 503 with Retry-After, after `queue.<alias>.addTimeoutMs` at the latest.
 ///
 /// `keys` are the pairs below `api.route`. `producerOf` is called once per route and throws ConfigException for an alias

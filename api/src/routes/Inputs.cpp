@@ -140,6 +140,10 @@ std::string readMember(const Parameter& parameter, const JsonView& json, Values&
     return mistake;
 }
 
+std::string notJson(const JsonException& error) {
+    return std::string("The body is not JSON: ") + error.what();
+}
+
 }  // namespace
 
 ParameterValue readText(const Parameter& parameter, const std::string& text) {
@@ -182,7 +186,7 @@ std::vector<std::string> readBody(const std::vector<const Parameter*>& parameter
     try {
         document = JsonView::parse(body);
     } catch (const JsonException& error) {
-        return {std::string("The body is not JSON: ") + error.what()};
+        return {notJson(error)};
     }
     if (!document.isObject()) {
         return {"The body must be a JSON object"};
@@ -211,6 +215,15 @@ std::vector<std::string> readBody(const std::vector<const Parameter*>& parameter
         }
     }
     return mistakes;
+}
+
+std::vector<std::string> readAnyJson(std::string_view body) {
+    try {
+        (void)JsonView::parse(body);
+        return {};
+    } catch (const JsonException& error) {
+        return {notJson(error)};
+    }
 }
 
 bool isDateTime(std::string_view text) {

@@ -24,6 +24,9 @@ using Values = std::map<std::string, ParameterValue>;
                                                 std::string_view body,
                                                 Values& values);
 
+/// Returns the mistake in a body that may be any JSON; empty without one.
+[[nodiscard]] std::vector<std::string> readAnyJson(std::string_view body);
+
 /// Returns true if `text` is a date and time of ISO 8601 with a zone: 2026-01-31T09:30:00Z, 2026-01-31T09:30:00.123+09:00.
 [[nodiscard]] bool isDateTime(std::string_view text);
 

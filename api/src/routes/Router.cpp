@@ -77,31 +77,42 @@ std::string shortened(const std::string& path) {
 
 }  // namespace
 
-Response Router::answer(const HttpRequest& request, const Target& target) {
-    const std::shared_ptr<const Compiled> compiled = table();
+const std::shared_ptr<const Route>& Router::Match::route() const {
+    return entry_->route;
+}
+
+std::variant<Router::Match, Response> Router::find(const HttpRequest& request,
+                                                   const Target& target) {
+    std::shared_ptr<const Compiled> compiled = table();
     const std::string_view method =
-        request.method == "HEAD" ? std::string_view("GET") : request.method;
+        request.method() == "HEAD" ? std::string_view("GET") : request.method();
     std::set<std::string> allowed;
     for (const Entry& entry : compiled->entries) {
         if (matches(entry, target.segments)) {
             if (entry.route->method == method) {
-                return run(entry, request, target);
+                return Match(std::move(compiled), entry);
             }
             allowed.insert(entry.route->method);
         }
     }
-    const std::string what = std::string(request.method) + " " + shortened(target.path);
+    const std::string what = std::string(request.method()) + " " + shortened(target.path);
     if (allowed.empty()) {
-        throw HttpError(404, "Cannot " + what);
+        return errorResponse(404, "Cannot " + what);
     }
     if (allowed.count("GET") != 0) {
         allowed.insert("HEAD");
     }
+    allowed.insert("OPTIONS");
     std::string list;
     for (const std::string& name : allowed) {
         list += (list.empty() ? "" : ", ") + name;
     }
-    Response response = errorResponse(405, "Cannot " + what + ", the path has " + list);
+    Response response;
+    if (method == "OPTIONS") {
+        response.status = 204;
+    } else {
+        response = errorResponse(405, "Cannot " + what + ", the path has " + list);
+    }
     response.headers.emplace_back("Allow", list);
     return response;
 }
@@ -119,7 +130,10 @@ bool Router::matches(const Entry& entry, const std::vector<std::string>& segment
     return true;
 }
 
-Response Router::run(const Entry& entry, const HttpRequest& request, const Target& target) {
+std::variant<Request, Response> Router::check(const Match& match,
+                                              const HttpRequest& request,
+                                              const Target& target) {
+    const Entry& entry = *match.entry_;
     Request checked;
     for (std::size_t i = 0; i < entry.path.size(); ++i) {
         if (entry.path[i] != nullptr) {
@@ -144,22 +158,28 @@ Response Router::run(const Entry& entry, const HttpRequest& request, const Targe
             throw HttpError(400, "The query parameter " + parameter->name + " is missing");
         }
     }
-    if (!entry.body.empty()) {
-        if (!request.hasLength && wantsBody(request.method)) {
+    if (!entry.body.empty() || entry.route->anyJson) {
+        if (!request.hasLength() && wantsBody(request.method())) {
             throw HttpError(411, "The request needs a body with Content-Length");
         }
-        requireJson(request.contentType);
+        requireJson(request.contentType());
         const std::vector<std::string> mistakes =
-            readBody(entry.body, request.body, checked.values);
+            entry.route->anyJson ? readAnyJson(request.body())
+                                 : readBody(entry.body, request.body(), checked.values);
         if (!mistakes.empty()) {
             return validationResponse(mistakes);
         }
     }
-    checked.method = request.method;
+    for (const std::string& name : entry.route->headers) {
+        if (std::optional<std::string> value = request.header(name)) {
+            checked.headers.emplace(name, *std::move(value));
+        }
+    }
+    checked.method = request.method();
     checked.path = target.path;
-    checked.remoteAddress = request.remoteAddress;
-    checked.body = request.body;
-    return entry.route->handler(checked);
+    checked.remoteAddress = request.remoteAddress();
+    checked.body = request.body();
+    return checked;
 }
 
 std::shared_ptr<const Router::Compiled> Router::table() {

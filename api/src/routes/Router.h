@@ -3,28 +3,53 @@
 #include <memory>
 #include <mutex>
 #include <string>
+#include <utility>
+#include <variant>
 #include <vector>
 
 #include "drover/Routes.h"
-#include "http/HttpServer.h"
+#include "http/HttpRequest.h"
 
 namespace drover::api {
 
 struct Target;
 
-/// Finds the route of a request, checks its inputs and runs its handler.
+/// Finds the route of a request and checks its inputs.
 ///
-/// No such path: 404. A path that other methods have: 405 with Allow. HEAD is served by GET. Inputs are checked as the
-/// route declares them, so a handler sees only values of the right type and range. Where two patterns fit, the one with
-/// the literal segment further left wins.
-/// Throws HttpError, and passes exceptions of a handler on.
+/// No such path: 404. A path that other methods have: 405 with Allow; OPTIONS of it: 204 with Allow. HEAD is served by GET.
+/// Inputs are checked as the route declares them, so a handler sees only values of the right type and range. Where two
+/// patterns fit, the one with the literal segment further left wins.
 ///
-/// Threads: answer() from any. The next request uses a changed route table.
+/// Threads: every method from any. The next request uses a changed route table.
 class Router {
+    struct Entry;
+    struct Compiled;
+
 public:
+    /// A route, with the table that holds it.
+    class Match {
+    public:
+        [[nodiscard]] const std::shared_ptr<const Route>& route() const;
+
+    private:
+        friend class Router;
+        Match(std::shared_ptr<const Compiled> table, const Entry& entry)
+            : table_(std::move(table)), entry_(&entry) {}
+
+        std::shared_ptr<const Compiled> table_;
+        const Entry* entry_;
+    };
+
     explicit Router(const Routes& routes) : routes_(routes) {}
 
-    [[nodiscard]] Response answer(const HttpRequest& request, const Target& target);
+    /// Returns the route, or the answer if there is none for this path and method.
+    [[nodiscard]] std::variant<Match, Response> find(const HttpRequest& request,
+                                                     const Target& target);
+
+    /// Returns the checked request, or the answer that lists what is wrong in its body. Throws HttpError for other mistakes.
+    [[nodiscard]] static std::variant<Request, Response> check(const Match& match,
+                                                               const HttpRequest& request,
+                                                               const Target& target);
 
 private:
     struct Segment {
@@ -46,7 +71,6 @@ private:
     [[nodiscard]] std::shared_ptr<const Compiled> table();
     static std::shared_ptr<const Compiled> compile(std::shared_ptr<const Routes::Table> source);
     static bool matches(const Entry& entry, const std::vector<std::string>& segments);
-    static Response run(const Entry& entry, const HttpRequest& request, const Target& target);
 
     const Routes& routes_;
     std::mutex mutex_;

@@ -2,6 +2,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -90,6 +91,9 @@ public:
     AddResult add(NewJob job, Clock::time_point deadline);
     /// One result per job, in order. Atomic per chunk of `maxBatch`, not across chunks.
     std::vector<AddResult> addBulk(std::vector<NewJob> jobs, Clock::time_point deadline);
+    /// Adds without waiting. Calls `done` once, with one result per job in order, within `addTimeout`: on a thread of the
+    /// queue, or before addAsync() returns. `done` must neither throw nor block, or every add of the queue waits for it.
+    void addAsync(std::vector<NewJob> jobs, std::function<void(std::vector<AddResult>)> done);
 
     /// Throw RedisIoException (or its child for a deadline) when Redis is away.
     [[nodiscard]] JobCounts counts();

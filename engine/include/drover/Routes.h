@@ -1,5 +1,6 @@
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <functional>
 #include <limits>
@@ -14,6 +15,8 @@
 #include <vector>
 
 #include "drover/Export.h"
+#include "drover/Responder.h"
+#include "drover/Response.h"
 
 namespace drover {
 
@@ -48,7 +51,7 @@ struct ResponseDoc {
     std::vector<std::pair<std::string, std::string>> headers = {};
 };
 
-/// A request whose parameters and body have been checked against the route. Valid during the handler's call.
+/// A request whose parameters and body have been checked against the route.
 class Request {
 public:
     std::string method;
@@ -57,6 +60,8 @@ public:
     std::string body;           ///< Raw bytes; complete.
     std::map<std::string, ParameterValue>
         values;  ///< Path, query and body members together, by name.
+    std::map<std::string, std::string>
+        headers;  ///< Those that the route declares and the client sent.
 
     [[nodiscard]] bool has(const std::string& name) const { return values.count(name) != 0; }
     /// Throws std::out_of_range if the route has no such parameter or it was not given, std::bad_variant_access if its
@@ -67,14 +72,6 @@ public:
     [[nodiscard]] const std::string& text(const std::string& name) const {
         return std::get<std::string>(values.at(name));
     }
-};
-
-/// The answer of a handler. `body` is sent as it is.
-struct Response {
-    int status = 200;
-    std::string body;
-    std::string contentType = "application/json; charset=utf-8";
-    std::vector<std::pair<std::string, std::string>> headers;
 };
 
 /// Thrown by a route handler to answer with an error in the common shape {"message", "error", "statusCode"}.
@@ -94,7 +91,18 @@ private:
     std::optional<int> retryAfter_;
 };
 
+/// Returns the answer; runs on a thread of the front, many at once. An exception other than HttpError answers 500.
 using RouteHandler = std::function<Response(const Request&)>;
+
+/// A request and the way to answer it, both until the handler is done with them.
+struct Exchange {
+    Request request;
+    Responder responder;
+};
+
+/// Gets the requests of one route that became whole together, and answers each when it can. Runs on the thread that serves
+/// every connection, so it must not block. An exception answers 500 to all that it has not moved away.
+using AsyncHandler = std::function<void(std::vector<Exchange>)>;
 
 /// One endpoint. The table of them is served by the HTTP front, which also derives the OpenAPI document from it.
 struct Route {
@@ -108,10 +116,18 @@ struct Route {
     std::string
         source;  ///< Its origin, for messages: "plugin reservation-api", "producer.properties api.route.x".
     std::vector<Parameter> parameters;
+    /// The body is any JSON, an array say, up to the front's limit; the handler reads Request::body. No Parameter is of
+    /// kind Body then.
+    bool anyJson = false;
+    std::vector<std::string>
+        headers;  ///< Names of headers that the handler sees, as it looks them up.
     std::vector<ResponseDoc> responses;
     Auth auth = Auth::None;
-    /// Runs on a thread of the front, many at once. An exception other than HttpError answers 500.
+    // Exactly one of the two.
     RouteHandler handler;
+    AsyncHandler asyncHandler;
+    /// How long an asyncHandler may take for an answer or the beginning of a stream.
+    std::chrono::milliseconds answerTimeout{30000};
 };
 
 /// The route table of a process. Owned by the engine, filled by services and by configuration, served by the front.
@@ -122,7 +138,7 @@ public:
 
     /// Throws ConfigException, naming both sources, if a route with the same method and an equal pattern exists
     /// (parameter names do not count); also for a pattern or method that is malformed, a path parameter without
-    /// declaration or the reverse, a missing handler, or an `auth` that no front can check.
+    /// declaration or the reverse, no handler or two, or an `auth` that no front can check.
     void add(Route route);
 
     /// Replaces all routes whose source starts with `sourcePrefix` by `routes`, all or nothing.

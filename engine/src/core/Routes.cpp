@@ -122,12 +122,27 @@ void checkParameters(const Route& route, const Pattern& pattern) {
                 refuse(route, "path parameter " + parameter.name + " must be required");
             }
         }
+        if (parameter.in == Parameter::In::Body && route.anyJson) {
+            refuse(route,
+                   "the member " + parameter.name +
+                       " of the body is declared, but the route accepts any JSON");
+        }
         if (parameter.minimum > parameter.maximum || parameter.minLength > parameter.maxLength) {
             refuse(route, "parameter " + parameter.name + " has a minimum above its maximum");
         }
     }
     if (!inPath.empty()) {
         refuse(route, "{" + *inPath.begin() + "} of the path is not declared as a path parameter");
+    }
+}
+
+void checkHeaders(const Route& route) {
+    for (const std::string& name : route.headers) {
+        if (name.empty() || !std::all_of(name.begin(), name.end(), [](char c) {
+                return isLetter(c) || isDigit(c) || c == '-';
+            })) {
+            refuse(route, "'" + name + "' is not the name of a header, such as Idempotency-Key");
+        }
     }
 }
 
@@ -139,9 +154,12 @@ std::string keyOf(const Route& route) {
     }
     const Pattern pattern = patternOf(route);
     checkParameters(route, pattern);
-    if (!route.handler) {
-        refuse(route, "has no handler");
+    if (!route.handler == !route.asyncHandler) {
+        refuse(route,
+               route.handler ? "has a handler and an asyncHandler; a route has one of them"
+                             : "has no handler");
     }
+    checkHeaders(route);
     if (route.auth != Route::Auth::None) {
         // A service that was built with newer headers may set it. Without a check it would be open to all.
         refuse(route,

@@ -16,6 +16,9 @@ namespace {
 /// How often an idle sender asks whether Redis is there, so that readiness is known before the first add.
 constexpr std::chrono::milliseconds kIdleProbe{1000};
 
+/// How long the thread that watches deadlines sleeps without any.
+constexpr std::chrono::hours kIdleDeadline{1};
+
 std::vector<AddResult> all(std::size_t count,
                            AddResult::Status status,
                            const std::string& message) {
@@ -38,6 +41,7 @@ AddCoalescer::AddCoalescer(QueueContext queue,
       maxBatch_(settings.maxBatch),
       linger_(settings.linger),
       stuckAfter_(stuckAfter),
+      deadlineThread_([this] { watchDeadlines(); }),
       thread_([this] { run(); }) {}
 
 AddCoalescer::~AddCoalescer() {
@@ -46,46 +50,78 @@ AddCoalescer::~AddCoalescer() {
         stopping_ = true;
     }
     arrived_.notify_all();
+    deadlinesChanged_.notify_all();
     thread_.join();
+    deadlineThread_.join();
     refuseQueued("the queue is closing");
 }
 
-std::vector<AddResult> AddCoalescer::add(std::vector<JobRecord> items, Clock::time_point deadline) {
+void AddCoalescer::add(std::vector<JobRecord> items, Clock::time_point deadline, Done done) {
     const std::size_t count = items.size();
-    if (count == 0) {
-        return {};
+    std::string refusal;
+    {
+        const std::lock_guard lock(mutex_);
+        if (stopping_) {
+            refusal = "the queue is closing";
+        } else if (queuedItems_ + count > maxWaiting_) {
+            refusal = "too many adds wait for Redis already (" + std::to_string(queuedItems_) + ")";
+        } else {
+            auto waiter = std::make_shared<Waiter>();
+            waiter->items = std::move(items);
+            waiter->count = count;
+            waiter->done = std::move(done);
+            waiter->deadline = deadlines_.emplace(deadline, waiter);
+            if (deadline < deadlineWake_) {
+                deadlineWake_ = deadline;
+                deadlinesChanged_.notify_one();
+            }
+            queued_.push_back(std::move(waiter));
+            queuedItems_ += count;
+            arrived_.notify_one();
+            return;
+        }
     }
-    auto waiter = std::make_shared<Waiter>();
-    waiter->items = std::move(items);
-    std::unique_lock lock(mutex_);
-    if (stopping_ || queuedItems_ + count > maxWaiting_) {
-        return all(count,
-                   AddResult::Status::Unavailable,
-                   stopping_ ? "the queue is closing"
-                             : "too many adds wait for Redis already (" +
-                                   std::to_string(queuedItems_) + ")");
-    }
-    queued_.push_back(waiter);
-    queuedItems_ += count;
-    arrived_.notify_one();
+    done(all(count, AddResult::Status::Unavailable, refusal));
+}
 
-    waiter->done.wait_until(lock, deadline, [&] { return waiter->phase == Waiter::Phase::Done; });
-    switch (waiter->phase) {
-        case Waiter::Phase::Done:
-            return std::move(waiter->results);
-        case Waiter::Phase::Queued:
-            queued_.erase(std::find(queued_.begin(), queued_.end(), waiter));
-            queuedItems_ -= count;
-            [[fallthrough]];
-        case Waiter::Phase::Gathered:
-            waiter->phase = Waiter::Phase::Done;  // The sender leaves it out.
-            return all(count,
-                       AddResult::Status::Unavailable,
-                       "Redis did not get to it within the deadline");
-        case Waiter::Phase::InFlight:
-            break;
+void AddCoalescer::watchDeadlines() {
+    std::unique_lock lock(mutex_);
+    while (!stopping_) {
+        const auto now = Clock::now();
+        if (deadlines_.empty() || now < deadlines_.begin()->first) {
+            deadlineWake_ = deadlines_.empty() ? now + kIdleDeadline : deadlines_.begin()->first;
+            deadlinesChanged_.wait_until(lock, deadlineWake_);
+            continue;
+        }
+        const std::shared_ptr<Waiter> waiter = deadlines_.begin()->second;
+        Answer late = giveUp(waiter);
+        lock.unlock();
+        late.done(std::move(late.results));
+        lock.lock();
     }
-    return all(count, AddResult::Status::Unknown, "Redis did not answer within the deadline");
+}
+
+AddCoalescer::Answer AddCoalescer::answerFor(Waiter& waiter, std::vector<AddResult> results) {
+    waiter.phase = Waiter::Phase::Done;
+    deadlines_.erase(waiter.deadline);
+    return {std::move(waiter.done), std::move(results)};
+}
+
+AddCoalescer::Answer AddCoalescer::giveUp(const std::shared_ptr<Waiter>& waiter) {
+    if (waiter->phase == Waiter::Phase::InFlight) {
+        return answerFor(*waiter,
+                         all(waiter->count,
+                             AddResult::Status::Unknown,
+                             "Redis did not answer within the deadline"));
+    }
+    if (waiter->phase == Waiter::Phase::Queued) {
+        queued_.erase(std::find(queued_.begin(), queued_.end(), waiter));
+        queuedItems_ -= waiter->count;
+    }
+    return answerFor(*waiter,
+                     all(waiter->count,
+                         AddResult::Status::Unavailable,
+                         "Redis did not get to it within the deadline"));
 }
 
 std::string AddCoalescer::problem() const {
@@ -178,7 +214,7 @@ void AddCoalescer::send(Waiters waiters) {
     }
     std::vector<JobRecord> items;
     {
-        // Connecting took its time: who gave up meanwhile was told that nothing was sent.
+        // Connecting took its time: adds whose deadline passed meanwhile were answered as not sent.
         const std::lock_guard lock(mutex_);
         waiters.erase(
             std::remove_if(waiters.begin(),
@@ -224,25 +260,33 @@ void AddCoalescer::finish(const Waiters& waiters,
                           const std::string& message,
                           const std::vector<AddedId>& added,
                           const std::vector<JobRecord>& items) {
-    std::size_t next = 0;
-    const std::lock_guard lock(mutex_);
-    for (const auto& waiter : waiters) {
-        const std::size_t count = waiter->items.size();
-        waiter->results = all(count, status, message);
-        if (status == AddResult::Status::Added) {
-            for (std::size_t i = 0; i < count; ++i) {
-                waiter->results[i].timestampMs = items[next].timestampMs;
-                const AddedId& one = added[next++];
-                waiter->results[i].id = one.id;
+    std::vector<Answer> answers;
+    answers.reserve(waiters.size());
+    {
+        std::size_t next = 0;
+        const std::lock_guard lock(mutex_);
+        for (const auto& waiter : waiters) {
+            const std::size_t first = next;
+            next += waiter->count;
+            if (waiter->phase == Waiter::Phase::Done) {
+                continue;  // Its deadline has passed.
+            }
+            std::vector<AddResult> results = all(waiter->count, status, message);
+            for (std::size_t i = 0; status == AddResult::Status::Added && i < results.size(); ++i) {
+                results[i].timestampMs = items[first + i].timestampMs;
+                const AddedId& one = added[first + i];
+                results[i].id = one.id;
                 if (!one.error.empty()) {
                     // Nothing of it was stored; another try gets another id.
-                    waiter->results[i].status = AddResult::Status::Unavailable;
-                    waiter->results[i].message = one.error;
+                    results[i].status = AddResult::Status::Unavailable;
+                    results[i].message = one.error;
                 }
             }
+            answers.push_back(answerFor(*waiter, std::move(results)));
         }
-        waiter->phase = Waiter::Phase::Done;
-        waiter->done.notify_one();
+    }
+    for (Answer& answer : answers) {
+        answer.done(std::move(answer.results));
     }
 }
 
@@ -251,6 +295,9 @@ void AddCoalescer::refuseQueued(const std::string& message) {
     {
         const std::lock_guard lock(mutex_);
         waiters.assign(queued_.begin(), queued_.end());
+        for (const auto& waiter : waiters) {
+            waiter->phase = Waiter::Phase::Gathered;
+        }
         queued_.clear();
         queuedItems_ = 0;
     }

@@ -4,6 +4,8 @@
 #include <chrono>
 #include <condition_variable>
 #include <deque>
+#include <functional>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -22,37 +24,48 @@ namespace drover {
 /// While a call is in flight, what arrives waits and joins the next one: an idle queue has the latency of one round
 /// trip, a busy one the throughput of hundreds of jobs a call. Nothing is sent twice: a lost reply makes its adds
 /// Unknown.
-/// Threads: add() from any thread; one thread of its own sends.
+/// Threads: add() from any thread; one thread of its own sends, another one answers adds whose deadline has passed.
 class AddCoalescer {
 public:
     using Clock = Queue::Clock;
+    using Done = std::function<void(std::vector<AddResult>)>;
 
     AddCoalescer(QueueContext queue,
                  std::unique_ptr<RedisClient> redis,
                  const Queue::Settings& settings,
                  std::chrono::milliseconds stuckAfter);
-    /// Whoever still waits is told Unavailable.
+    /// Adds that still wait become Unavailable.
     ~AddCoalescer();
     AddCoalescer(const AddCoalescer&) = delete;
     AddCoalescer& operator=(const AddCoalescer&) = delete;
 
-    /// At most settings.maxBatch items; one result each, by the deadline.
-    std::vector<AddResult> add(std::vector<JobRecord> items, Clock::time_point deadline);
+    /// Adds at most settings.maxBatch items. Calls `done` once, with one result each, by the deadline: on a thread of the
+    /// coalescer, or before add() returns. `done` must neither throw nor block.
+    void add(std::vector<JobRecord> items, Clock::time_point deadline, Done done);
 
     /// Returns the reason why adds make no progress; empty: they do. Redis did not answer the last time, or the thread that
     /// sends stands still for `stuckAfter`, which is longer than each of its waits. Any thread.
     [[nodiscard]] std::string problem() const;
 
 private:
-    /// One add() call. Queued until it is part of a batch, gathered until a connection stands, in flight until the reply. A
-    /// caller that gives up earlier makes it Done, and it is not sent.
+    struct Waiter;
+    using Waiters = std::vector<std::shared_ptr<Waiter>>;
+    using Deadlines = std::multimap<Clock::time_point, std::shared_ptr<Waiter>>;
+
+    /// One add() call. Queued until it is part of a batch, gathered until a connection stands, in flight until the reply. At
+    /// its deadline it becomes Done, and is not sent if it was not in flight.
     struct Waiter {
         std::vector<JobRecord> items;
-        std::vector<AddResult> results;
+        std::size_t count = 0;
+        Done done;
         enum class Phase { Queued, Gathered, InFlight, Done } phase = Phase::Queued;
-        std::condition_variable done;
+        Deadlines::iterator deadline;  ///< Until it is Done.
     };
-    using Waiters = std::vector<std::shared_ptr<Waiter>>;
+    /// A call of `done` that is due, to be made without the lock.
+    struct Answer {
+        Done done;
+        std::vector<AddResult> results;
+    };
 
     void run();
     /// Sends a small command, so that readiness is known without an add; the first one stores the queue's version.
@@ -66,6 +79,10 @@ private:
                 const std::vector<AddedId>& added,
                 const std::vector<JobRecord>& items = {});
     void refuseQueued(const std::string& message);
+    void watchDeadlines();
+    /// Makes a waiter Done with the lock held, and returns the call to make after it.
+    Answer answerFor(Waiter& waiter, std::vector<AddResult> results);
+    Answer giveUp(const std::shared_ptr<Waiter>& waiter);
 
     const QueueContext queue_;
     const Log log_;
@@ -76,8 +93,11 @@ private:
 
     std::mutex mutex_;
     std::condition_variable arrived_;
+    std::condition_variable deadlinesChanged_;
     std::deque<std::shared_ptr<Waiter>> queued_;
     std::size_t queuedItems_ = 0;
+    Deadlines deadlines_;             ///< Of every waiter that is not Done.
+    Clock::time_point deadlineWake_;  ///< When the thread that watches them looks again.
     bool stopping_ = false;
     bool busy_ = false;        ///< The last call carried more than one add: a linger pays.
     bool introduced_ = false;  ///< The queue's meta was written. Used by the thread that sends.
@@ -86,6 +106,7 @@ private:
     const std::chrono::milliseconds stuckAfter_;
     std::atomic<Clock::time_point> progressed_{
         Clock::now()};  ///< The last step of the thread that sends.
+    std::thread deadlineThread_;
     std::thread thread_;
 };
 

@@ -1,7 +1,10 @@
 #include "drover/Queue.h"
 
 #include <algorithm>
+#include <atomic>
+#include <future>
 #include <string>
+#include <utility>
 
 #include <Poco/Exception.h>
 
@@ -27,6 +30,22 @@ void requireAtLeastOne(const std::string& what, std::int64_t value) {
     }
 }
 
+/// The results of one add, gathered from its chunks.
+struct Pending {
+    Pending(std::size_t count, AddCoalescer::Done whenDone)
+        : results(count), done(std::move(whenDone)) {}
+
+    void oneChunkLess() {
+        if (chunks.fetch_sub(1) == 1) {
+            done(std::move(results));
+        }
+    }
+
+    std::vector<AddResult> results;  ///< Each chunk writes its own.
+    const AddCoalescer::Done done;
+    std::atomic<std::size_t> chunks{1};  ///< Those under way, and one until all have been sent.
+};
+
 }  // namespace
 
 class Queue::Impl {
@@ -46,22 +65,27 @@ public:
                      // A probe and a call, each with a connection to make before.
                      2 * (redis.connectTimeout + redis.commandTimeout) + kProgressMargin) {}
 
-    std::vector<AddResult> add(std::vector<NewJob> jobs, Clock::time_point deadline) {
-        std::vector<AddResult> results(jobs.size());
+    /// Refuses what is wrong, and sends the rest in chunks. `done` has the results of all, once the last chunk is answered.
+    void add(std::vector<NewJob> jobs, Clock::time_point deadline, AddCoalescer::Done done) {
+        const auto pending = std::make_shared<Pending>(jobs.size(), std::move(done));
         std::vector<std::size_t> positions;
         std::vector<JobRecord> records;
         const auto flush = [&] {
-            std::vector<AddResult> added = coalescer_.add(std::move(records), deadline);
-            for (std::size_t i = 0; i < added.size(); ++i) {
-                results[positions[i]] = std::move(added[i]);
-            }
-            records.clear();
-            positions.clear();
+            ++pending->chunks;
+            coalescer_.add(
+                std::exchange(records, {}),
+                deadline,
+                [pending, positions = std::exchange(positions, {})](std::vector<AddResult> added) {
+                    for (std::size_t i = 0; i < added.size(); ++i) {
+                        pending->results[positions[i]] = std::move(added[i]);
+                    }
+                    pending->oneChunkLess();
+                });
         };
         for (std::size_t i = 0; i < jobs.size(); ++i) {
             if (std::string problem = newJobError(jobs[i]); !problem.empty()) {
-                results[i].status = AddResult::Status::Rejected;
-                results[i].message = std::move(problem);
+                pending->results[i].status = AddResult::Status::Rejected;
+                pending->results[i].message = std::move(problem);
                 continue;
             }
             records.push_back(recordOf(std::move(jobs[i])));
@@ -70,8 +94,20 @@ public:
                 flush();
             }
         }
-        flush();
-        return results;
+        if (!records.empty()) {
+            flush();
+        }
+        pending->oneChunkLess();
+    }
+
+    std::vector<AddResult> addAndWait(std::vector<NewJob> jobs, Clock::time_point deadline) {
+        // Shared, since the thread that sets it may still use it when this one goes on.
+        const auto promise = std::make_shared<std::promise<std::vector<AddResult>>>();
+        std::future<std::vector<AddResult>> results = promise->get_future();
+        add(std::move(jobs), deadline, [promise](std::vector<AddResult> all) {
+            promise->set_value(std::move(all));
+        });
+        return results.get();
     }
 
     const Settings settings_;
@@ -99,11 +135,15 @@ AddResult Queue::add(NewJob job) {
 AddResult Queue::add(NewJob job, Clock::time_point deadline) {
     std::vector<NewJob> jobs;
     jobs.push_back(std::move(job));
-    return std::move(impl_->add(std::move(jobs), deadline).front());
+    return std::move(impl_->addAndWait(std::move(jobs), deadline).front());
 }
 
 std::vector<AddResult> Queue::addBulk(std::vector<NewJob> jobs, Clock::time_point deadline) {
-    return impl_->add(std::move(jobs), deadline);
+    return impl_->addAndWait(std::move(jobs), deadline);
+}
+
+void Queue::addAsync(std::vector<NewJob> jobs, std::function<void(std::vector<AddResult>)> done) {
+    impl_->add(std::move(jobs), Clock::now() + impl_->settings_.addTimeout, std::move(done));
 }
 
 JobCounts Queue::counts() {

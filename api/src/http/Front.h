@@ -1,0 +1,35 @@
+#pragma once
+
+#include <chrono>
+#include <functional>
+#include <optional>
+
+#include "drover/Responder.h"
+#include "http/HttpRequest.h"
+
+namespace drover::api {
+
+/// The part of a request's handling that runs on a thread of the pool. Returns the answer, or std::nullopt if it has moved
+/// the responder away. An exception becomes an answer: HttpError its own, any other 500.
+using PooledCall = std::function<std::optional<Response>(HttpRequest&, Responder&)>;
+
+/// How a request is handled.
+struct Handling {
+    /// Empty: the front answers through the responder, which it has moved away or used.
+    PooledCall pooled = {};
+    /// How long an answer may take; std::nullopt: as long as the call on the pool.
+    std::optional<std::chrono::milliseconds> answerTimeout = {};
+};
+
+/// Decides how each request is handled.
+/// Threads: one calls both functions, and all connections wait meanwhile: neither may block.
+class Front {
+public:
+    virtual ~Front() = default;
+    /// An exception becomes an answer as that of a PooledCall.
+    [[nodiscard]] virtual Handling accept(HttpRequest& request, Responder& responder) = 0;
+    /// Every request that became whole in this turn of the loop has been accepted.
+    virtual void endOfTurn() {}
+};
+
+}  // namespace drover::api

@@ -1,0 +1,122 @@
+#include "http/PendingAnswer.h"
+
+#include <algorithm>
+#include <exception>
+#include <stdexcept>
+#include <utility>
+
+#include "http/StreamState.h"
+
+namespace drover::api {
+
+namespace {
+
+bool hasBreak(const std::string& text) {
+    return text.find_first_of(std::string_view("\r\n\0", 3)) != std::string::npos;
+}
+
+/// Returns the event as bytes (HTML Standard, 9.2.6): every line of the data becomes one of its own.
+std::string bytesOf(const Event& event) {
+    if (hasBreak(event.id) || hasBreak(event.name)) {
+        throw std::invalid_argument("the id or name of an event has a line break or NUL");
+    }
+    std::string bytes;
+    bytes.reserve(event.data.size() + event.id.size() + event.name.size() + 32);
+    if (!event.id.empty()) {
+        bytes.append("id: ").append(event.id).append("\n");
+    }
+    if (!event.name.empty()) {
+        bytes.append("event: ").append(event.name).append("\n");
+    }
+    for (std::size_t begin = 0; begin <= event.data.size();) {
+        const std::size_t end =
+            std::min(event.data.find_first_of("\r\n", begin), event.data.size());
+        bytes.append("data: ").append(event.data, begin, end - begin).append("\n");
+        begin = end + (event.data.compare(end, 2, "\r\n") == 0 ? 2 : 1);
+    }
+    return bytes += "\n";
+}
+
+class PostedStream : public EventStream {
+public:
+    PostedStream(std::shared_ptr<LoopInbox> inbox,
+                 Ticket ticket,
+                 std::shared_ptr<StreamState> state)
+        : inbox_(std::move(inbox)), ticket_(ticket), state_(std::move(state)) {}
+    ~PostedStream() override { inbox_->post({ticket_, LoopMessage::Kind::StreamEnd, {}}); }
+    PostedStream(const PostedStream&) = delete;
+    PostedStream& operator=(const PostedStream&) = delete;
+
+    Sent send(const Event& event) override {
+        std::string bytes = bytesOf(event);
+        switch (state_->admit(bytes.size())) {
+            case StreamState::Admission::Closed:
+                return Sent::Closed;
+            case StreamState::Admission::Full:
+                return Sent::Full;
+            case StreamState::Admission::Yes:
+                break;
+        }
+        inbox_->post({ticket_, LoopMessage::Kind::StreamPiece, std::move(bytes)});
+        return Sent::Yes;
+    }
+    [[nodiscard]] bool open() const override { return state_->open(); }
+    void whenWritable(std::function<void()> callback) override {
+        state_->whenWritable(std::move(callback));
+    }
+
+private:
+    const std::shared_ptr<LoopInbox> inbox_;
+    const Ticket ticket_;
+    const std::shared_ptr<StreamState> state_;
+};
+
+}  // namespace
+
+PendingAnswer::~PendingAnswer() {
+    try {
+        if (target_.state->answer()) {
+            target_.logger->error("a request was left without an answer");
+            target_.inbox->post({target_.ticket,
+                                 LoopMessage::Kind::Answer,
+                                 answerBytes(errorResponse(500, "Internal server error"),
+                                             {.keepAlive = false, .headOnly = target_.headOnly})});
+        }
+    } catch (
+        const std::
+            exception&) {  // NOLINT(bugprone-empty-catch): out of memory; the deadline answers.
+    }
+}
+
+bool PendingAnswer::respond(Response response) {
+    if (!target_.state->answer()) {
+        return false;
+    }
+    const auto sendable = [](const auto& header) {
+        return isSendableHeader(header.first, header.second);
+    };
+    if (!isSendableHeader("Content-Type", response.contentType) ||
+        !std::all_of(response.headers.begin(), response.headers.end(), sendable)) {
+        target_.logger->error("a header of an answer has a control character or a bad name");
+        response = errorResponse(500, "Internal server error");
+    }
+    const bool keepAlive = target_.keepAlive && !target_.inbox->draining();
+    target_.inbox->post(
+        {target_.ticket,
+         LoopMessage::Kind::Answer,
+         answerBytes(response, {.keepAlive = keepAlive, .headOnly = target_.headOnly}),
+         keepAlive});
+    return true;
+}
+
+std::shared_ptr<EventStream> PendingAnswer::stream() {
+    if (!target_.state->answer()) {
+        return nullptr;
+    }
+    auto state = std::make_shared<StreamState>(target_.streamCapBytes);
+    target_.inbox->post(
+        {target_.ticket, LoopMessage::Kind::StreamBegin, streamHead(), false, state});
+    return std::make_shared<PostedStream>(target_.inbox, target_.ticket, std::move(state));
+}
+
+}  // namespace drover::api

@@ -1,0 +1,45 @@
+#pragma once
+
+#include <memory>
+
+#include <Poco/Logger.h>
+
+#include "drover/Responder.h"
+#include "http/ExchangeState.h"
+#include "http/HttpText.h"
+#include "http/LoopInbox.h"
+
+namespace drover::api {
+
+/// The way of one answer from any thread to its connection.
+/// Threads: one at a time; over() from any.
+class PendingAnswer : public Responder::Channel {
+public:
+    struct Target {
+        std::shared_ptr<LoopInbox> inbox;
+        Ticket ticket;
+        std::shared_ptr<ExchangeState> state;
+        bool headOnly = false;   ///< HEAD: the body is left out.
+        bool keepAlive = false;  ///< The client's wish.
+        std::size_t streamCapBytes = 0;
+        Poco::Logger* logger = nullptr;
+    };
+
+    explicit PendingAnswer(Target target) : target_(std::move(target)) {}
+    /// Answers 500 if nothing else has.
+    ~PendingAnswer() override;
+    PendingAnswer(const PendingAnswer&) = delete;
+    PendingAnswer& operator=(const PendingAnswer&) = delete;
+
+    bool respond(Response response) override;
+    [[nodiscard]] bool over() const override { return target_.state->over(); }
+    void whenOver(std::function<void()> callback) override {
+        target_.state->whenOver(std::move(callback));
+    }
+    std::shared_ptr<EventStream> stream() override;
+
+private:
+    const Target target_;
+};
+
+}  // namespace drover::api

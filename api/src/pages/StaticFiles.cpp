@@ -1,0 +1,113 @@
+#include "pages/StaticFiles.h"
+
+#include <algorithm>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+#include <string_view>
+#include <utility>
+
+#include <Poco/DigestEngine.h>
+#include <Poco/SHA1Engine.h>
+
+namespace drover::api {
+
+namespace {
+
+constexpr std::uintmax_t kMaxFileBytes = 16U << 20U;
+
+/// Returns the type of a served file; nullptr: not served. Source maps are left out: they serve only to debug a page.
+const char* typeOf(const std::string& name) {
+    static const std::map<std::string, const char*> kTypes = {
+        {".css", "text/css; charset=utf-8"},
+        {".html", "text/html; charset=utf-8"},
+        {".js", "text/javascript; charset=utf-8"},
+        {".png", "image/png"},
+        {".svg", "image/svg+xml"}};
+    const auto dot = name.rfind('.');
+    const auto found = dot == std::string::npos ? kTypes.end() : kTypes.find(name.substr(dot));
+    return found == kTypes.end() ? nullptr : found->second;
+}
+
+/// Returns true for a plain file name: no folder, no hidden file, no character with a meaning in a file system or a URL.
+bool isPlainName(const std::string& name) {
+    return !name.empty() && name.size() <= 128 && name.front() != '.' &&
+           std::all_of(name.begin(), name.end(), [](unsigned char c) {
+               return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
+                      c == '-' || c == '_' || c == '.';
+           });
+}
+
+std::string etagOf(const std::string& bytes) {
+    Poco::SHA1Engine engine;
+    engine.update(bytes);
+    return "\"" + Poco::DigestEngine::digestToHex(engine.digest()) + "\"";
+}
+
+/// Returns true if the list of If-None-Match has `etag`; weak ones count as well (RFC 9110, 13.1.2).
+bool matches(std::string_view list, const std::string& etag) {
+    return list == "*" || list.find(etag) != std::string_view::npos;
+}
+
+}  // namespace
+
+bool StaticFiles::has(const std::string& name) const {
+    if (folder_.empty() || typeOf(name) == nullptr || !isPlainName(name)) {
+        return false;
+    }
+    {
+        const std::lock_guard lock(mutex_);
+        if (files_.count(name) != 0) {
+            return true;
+        }
+    }
+    std::error_code error;
+    return std::filesystem::is_regular_file(std::filesystem::path(folder_) / name, error);
+}
+
+std::optional<Response> StaticFiles::answer(const std::string& name, const HttpRequest& request) {
+    const std::shared_ptr<const File> found = file(name);
+    if (!found) {
+        return std::nullopt;
+    }
+    Response response;
+    response.body = found->bytes;
+    response.contentType = found->type;
+    return cacheable(std::move(response), found->etag, request);
+}
+
+std::shared_ptr<const StaticFiles::File> StaticFiles::file(const std::string& name) {
+    if (!has(name)) {
+        return nullptr;
+    }
+    {
+        const std::lock_guard lock(mutex_);
+        if (const auto found = files_.find(name); found != files_.end()) {
+            return found->second;
+        }
+    }
+    // Read without the lock, for which every connection would wait.
+    const std::filesystem::path path = std::filesystem::path(folder_) / name;
+    std::error_code error;
+    if (std::filesystem::file_size(path, error) > kMaxFileBytes || error) {
+        return nullptr;
+    }
+    std::ifstream in(path, std::ios::binary);
+    std::string bytes{std::istreambuf_iterator<char>(in), {}};
+    std::string etag = etagOf(bytes);
+    auto read = std::make_shared<const File>(File{std::move(bytes), typeOf(name), std::move(etag)});
+    const std::lock_guard lock(mutex_);
+    return files_.emplace(name, std::move(read)).first->second;
+}
+
+Response cacheable(Response response, const std::string& etag, const HttpRequest& request) {
+    response.headers.emplace_back("Cache-Control", "public, max-age=86400");
+    response.headers.emplace_back("ETag", etag);
+    if (matches(request.header("If-None-Match").value_or(""), etag)) {
+        response.status = 304;
+        response.body.clear();
+    }
+    return response;
+}
+
+}  // namespace drover::api
