@@ -6,6 +6,7 @@ include(CMakePackageConfigHelpers)
 set(package_dir ${CMAKE_INSTALL_LIBDIR}/cmake/drover)
 
 install(TARGETS drover_bin RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
+install(TARGETS drover_db LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR} NAMELINK_SKIP)
 install(TARGETS drover EXPORT droverServiceTargets LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR})
 install(TARGETS drover_sdk EXPORT droverSdkTargets)
 install(EXPORT droverSdkTargets NAMESPACE drover:: DESTINATION ${package_dir})

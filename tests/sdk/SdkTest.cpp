@@ -118,6 +118,9 @@ class SdkTest : public CppUnit::TestFixture {
 public:
     void movedInstallationFindsItsParts() {
         work_.run({binary(), "config", "check", "--set", "plugins.load=echo,api"});
+        assertContains(
+            work_.run({"env", "DATABASE_URL=mysql://u:p@h/d", binary(), "db", "status"}, 78),
+            "it does not start with postgresql://");
         CPPUNIT_ASSERT(contentOf(prefix() + "/share/drover/conf/drover.properties") ==
                        contentOf(source("conf/drover.properties")));
         CPPUNIT_ASSERT_EQUAL(work_.run({binary(), "help", "--man"}),

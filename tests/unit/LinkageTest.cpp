@@ -59,7 +59,7 @@ std::set<std::string> exportedNames() {
 class LinkageTest : public CppUnit::TestFixture {
     CPPUNIT_TEST_SUITE(LinkageTest);
     CPPUNIT_TEST(libraryExportsTheNamesOfTheList);
-    CPPUNIT_TEST(libraryNeedsNoDatabase);
+    CPPUNIT_TEST(libraryAndBinaryNeedNoDatabase);
     CPPUNIT_TEST(noFileLooksForLibrariesInTheCurrentFolder);
     CPPUNIT_TEST_SUITE_END();
 
@@ -88,15 +88,19 @@ public:
             differences.empty());
     }
 
-    void libraryNeedsNoDatabase() {
-        const std::string needed = outputOf("readelf -d " + kLibrary + " | grep NEEDED");
-        assertLacks(needed, "libpq");
-        assertLacks(needed, "PocoData");
+    void libraryAndBinaryNeedNoDatabase() {
+        for (const std::string& file :
+             {kLibrary, std::string(DROVER_BINARY_DIR "/engine/drover")}) {
+            const std::string needed = outputOf("readelf -d " + file + " | grep NEEDED");
+            assertLacks(needed, "libpq");
+            assertLacks(needed, "PocoData");
+        }
     }
 
     void noFileLooksForLibrariesInTheCurrentFolder() {
         for (const char* file : {"engine/drover",
                                  "engine/libdrover.so",
+                                 "engine/libdrover-db.so",
                                  "plugins/api.so",
                                  "plugins/reservation-api.so",
                                  "plugins/echo.so"}) {

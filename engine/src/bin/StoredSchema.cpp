@@ -1,5 +1,5 @@
-#include "bin/StoredSchema.h"
-
+#include "bin/SchemaLibrary.h"
+#include "drover/Export.h"
 #include "store/Migrations.h"
 
 namespace drover {
@@ -31,18 +31,28 @@ Migrations migrationsOf(const cli::DatabaseSchema::Source& source) {
     return {settings, source.folder};
 }
 
+/// The changes of a schema in PostgreSQL, by drover::store.
+class StoredSchema : public cli::DatabaseSchema {
+public:
+    [[nodiscard]] std::vector<std::string> migrate(const Source& source) const override {
+        return migrationsOf(source).migrate();
+    }
+
+    [[nodiscard]] std::vector<Change> status(const Source& source) const override {
+        std::vector<Change> changes;
+        for (const Migrations::Entry& entry : migrationsOf(source).status()) {
+            changes.push_back({entry.version, entry.name, nameOf(entry.state), entry.appliedAt});
+        }
+        return changes;
+    }
+};
+
 }  // namespace
 
-std::vector<std::string> StoredSchema::migrate(const Source& source) const {
-    return migrationsOf(source).migrate();
-}
-
-std::vector<cli::DatabaseSchema::Change> StoredSchema::status(const Source& source) const {
-    std::vector<Change> changes;
-    for (const Migrations::Entry& entry : migrationsOf(source).status()) {
-        changes.push_back({entry.version, entry.name, nameOf(entry.state), entry.appliedAt});
-    }
-    return changes;
-}
-
 }  // namespace drover
+
+extern "C" DROVER_API const drover::cli::DatabaseSchema* drover_stored_schema();
+extern "C" DROVER_API const drover::cli::DatabaseSchema* drover_stored_schema() {
+    static const drover::StoredSchema kSchema;
+    return &kSchema;
+}

@@ -1,6 +1,6 @@
 #include <csignal>
 
-#include "bin/StoredSchema.h"
+#include "bin/SchemaLibrary.h"
 #include "cli/Program.h"
 
 // A sanitizer is not ready so early.
@@ -27,5 +27,5 @@ void blockEarly(int /*argc*/, char** /*argv*/, char** /*environment*/) {
 #endif
 
 int main(int argc, char** argv) {
-    return drover::cli::runProgram(argc, argv, drover::StoredSchema());
+    return drover::cli::runProgram(argc, argv, drover::SchemaLibrary());
 }

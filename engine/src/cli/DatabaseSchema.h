@@ -8,8 +8,7 @@ namespace drover::cli {
 
 /// The numbered changes of a database's schema, for `drover db`.
 ///
-/// The binary implements them with drover::store. libdrover.so does not contain the store, so that a client program needs no
-/// PostgreSQL.
+/// libdrover.so does not contain the store, so that a client program needs no PostgreSQL: the binary implements the changes.
 class DatabaseSchema {
 public:
     struct Source {
