@@ -199,11 +199,11 @@ ReservationRoutes::ReservationRoutes(store::SessionPool& pool, JobLookup findJob
     : pool_(pool), findJob_(std::move(findJob)), settings_(std::move(settings)) {}
 
 template <typename Ask>
-auto ReservationRoutes::withDatabase(Ask ask) {
+auto ReservationRoutes::withDatabase(Ask query) {
     try {
         const store::SessionPool::Lease session = pool_.checkout(settings_.checkoutTimeout);
         ReservationRepository repository(*session);
-        return ask(repository);
+        return query(repository);
     } catch (const Unavailable&) {
         // The reason is in /readyz and in the log of the pool; a client cannot use it.
         throw HttpError(503, "The database is not available at the moment", kRetryAfterSeconds);

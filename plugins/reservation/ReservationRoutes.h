@@ -52,9 +52,9 @@ private:
     /// Returns the job, if the id belongs to a job at all. Throws JobFormatException if its hash cannot be read.
     std::optional<Job> liveJob(const std::string& id);
 
-    /// Runs `ask` on a session of the pool; infrastructure becomes HttpError 503.
+    /// Runs `query` on a session of the pool; infrastructure becomes HttpError 503.
     template <typename Ask>
-    auto withDatabase(Ask ask);
+    auto withDatabase(Ask query);
 
     store::SessionPool& pool_;
     JobLookup findJob_;

@@ -51,17 +51,17 @@ AcceptanceLog::~AcceptanceLog() {
     close(file_);
 }
 
-std::uint64_t AcceptanceLog::asked(const Ask& ask) {
+std::uint64_t AcceptanceLog::writeRequest(const Ask& ask) {
     const std::uint64_t number = next_++;
     write("asked\t" + std::to_string(number) + '\t' + std::to_string(wallMs()) + '\t' +
           std::to_string(ask.eventId) + '\t' + std::to_string(ask.userId));
     return number;
 }
 
-void AcceptanceLog::answered(std::uint64_t number, const Answer& answer) {
+void AcceptanceLog::writeAnswer(std::uint64_t number, const Answer& answer) {
     write("answered\t" + std::to_string(number) + '\t' + std::to_string(wallMs()) + '\t' +
           std::to_string(answer.status) + '\t' + plain(answer.jobId) + '\t' +
-          std::to_string(answer.timestampMs) + '\t' + plain(answer.says));
+          std::to_string(answer.timestampMs) + '\t' + plain(answer.text));
 }
 
 void AcceptanceLog::lostByServer(const LossWindow& window) {
@@ -88,7 +88,7 @@ AcceptanceLog::Contents AcceptanceLog::read(const std::string& path) {
         const std::vector<std::string> fields = fieldsOf(line);
         if (fields[0] == "asked" && fields.size() == 5) {
             Answer& answer = byNumber[std::stoull(fields[1])];
-            answer.askedMs = std::stoll(fields[2]);
+            answer.sentMs = std::stoll(fields[2]);
             answer.ask = {std::stoll(fields[3]), std::stoll(fields[4])};
         } else if (fields[0] == "answered" && fields.size() == 7) {
             Answer& answer = byNumber.at(std::stoull(fields[1]));
@@ -96,7 +96,7 @@ AcceptanceLog::Contents AcceptanceLog::read(const std::string& path) {
             answer.status = std::stoi(fields[3]);
             answer.jobId = fields[4];
             answer.timestampMs = std::stoll(fields[5]);
-            answer.says = fields[6];
+            answer.text = fields[6];
         } else if (fields[0] == "lost-by-server" && fields.size() == 4) {
             contents.windows.push_back({std::stoll(fields[1]), std::stoll(fields[2]), fields[3]});
         } else if (fields[0] == "job-lost-by-server" && fields.size() == 3) {

@@ -22,8 +22,8 @@ struct Answer {
     int status = 0;                ///< 0: no whole answer came.
     std::string jobId;             ///< That of a 201.
     std::int64_t timestampMs = 0;  ///< That of a 201.
-    std::string says;              ///< The body of another answer, or why none came.
-    std::int64_t askedMs = 0;      ///< When the request began, wall clock; filled by a log.
+    std::string text;              ///< The body of another answer, or why none came.
+    std::int64_t sentMs = 0;       ///< When the request began, wall clock; filled by a log.
     std::int64_t answeredMs = 0;   ///< When its answer was there; filled by a log; 0: never.
     std::chrono::steady_clock::time_point at;
 
@@ -53,9 +53,9 @@ public:
     AcceptanceLog(const AcceptanceLog&) = delete;
     AcceptanceLog& operator=(const AcceptanceLog&) = delete;
 
-    /// Returns the request's number, for answered().
-    std::uint64_t asked(const Ask& ask);
-    void answered(std::uint64_t number, const Answer& answer);
+    /// Returns the request's number, for writeAnswer().
+    std::uint64_t writeRequest(const Ask& ask);
+    void writeAnswer(std::uint64_t number, const Answer& answer);
     void lostByServer(const LossWindow& window);
     /// A job that the server had before it was rewound, and had not afterwards.
     void lostByServer(const JobKey& job);

@@ -33,7 +33,7 @@ Answer post(Poco::Net::HTTPClientSession& session, const Ask& ask) {
         job.Parse(text.c_str());
         if (job.HasParseError() || !job.IsObject() || !job["id"].IsString() ||
             !job["timestamp"].IsInt64()) {
-            answer.says = text;
+            answer.text = text;
             return answer;  // A 201 without its job is not an answer.
         }
         answer.jobId = job["id"].GetString();
@@ -41,7 +41,7 @@ Answer post(Poco::Net::HTTPClientSession& session, const Ask& ask) {
     }
     answer.status = response.getStatus();
     if (!answer.accepted()) {
-        answer.says = text;
+        answer.text = text;
     }
     return answer;
 }
@@ -98,7 +98,7 @@ void Load::run() {
     while (const std::optional<Ask> ask = next()) {
         Answer answer;
         answer.ask = *ask;
-        const std::uint64_t number = log_ == nullptr ? 0 : log_->asked(*ask);
+        const std::uint64_t number = log_ == nullptr ? 0 : log_->writeRequest(*ask);
         try {
             if (!session) {
                 session = std::make_unique<Poco::Net::HTTPClientSession>(
@@ -109,11 +109,11 @@ void Load::run() {
             answer = post(*session, *ask);
         } catch (const Poco::Exception& error) {
             session.reset();  // The answer stays the one that never came.
-            answer.says = error.displayText();
+            answer.text = error.displayText();
         }
         answer.at = Clock::now();
         if (log_ != nullptr) {
-            log_->answered(number, answer);
+            log_->writeAnswer(number, answer);
         }
         accepted_ += answer.accepted() ? 1 : 0;
         const std::lock_guard lock(mutex_);

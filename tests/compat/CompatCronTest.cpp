@@ -61,7 +61,7 @@ CronCase ours(CronCase one) {
     return one;
 }
 
-std::string told(const CronCase& one) {
+std::string textOf(const CronCase& one) {
     std::string text;
     for (const std::int64_t answer : one.answers) {
         text += std::to_string(answer) + ' ';
@@ -185,8 +185,8 @@ public:
                 } else {
                     CPPUNIT_FAIL("pattern \"" + theirs.pattern + "\", base " +
                                  std::to_string(theirs.base) + ", zone " + theirs.zone + ", seed " +
-                                 theirs.seed + "\ncron-parser: " + told(theirs) +
-                                 "\nours:        " + told(mine));
+                                 theirs.seed + "\ncron-parser: " + textOf(theirs) +
+                                 "\nours:        " + textOf(mine));
                 }
             }
         }

@@ -18,7 +18,7 @@ class CompatJobs : public CompatFixture {
     CPPUNIT_TEST(nodeRunsOurJobsInOrder);
     CPPUNIT_TEST(nodeReadsOurJobAsItsOwn);
     CPPUNIT_TEST(ourWorkerGetsTheBytesThatNodeStored);
-    CPPUNIT_TEST(aJobThatOursCompletedReadsAsOneOfNodes);
+    CPPUNIT_TEST(aJobThatDroverCompletedReadsAsOneOfNode);
     CPPUNIT_TEST(waitUntilFinishedResolvesWithOurResult);
     CPPUNIT_TEST(theSameEventsAreDeliveredWhoeverAddsAndWorks);
     CPPUNIT_TEST(idsAreCountedTogether);
@@ -104,7 +104,7 @@ public:
         CPPUNIT_ASSERT_EQUAL(1, job["returnvalue"]["b"].GetInt());
     }
 
-    void aJobThatOursCompletedReadsAsOneOfNodes() {
+    void aJobThatDroverCompletedReadsAsOneOfNode() {
         settings_.workerName = "cashier";
         std::string texts[2];
         for (const Side consumer : kBoth) {

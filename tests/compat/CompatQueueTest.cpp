@@ -26,7 +26,7 @@ class CompatQueue : public CompatFixture {
     CPPUNIT_TEST(ourWorkerIsListedOnceWithItsName);
     CPPUNIT_TEST(aWorkerWithoutNameIsListedToo);
     CPPUNIT_TEST(ourWorkerTakesNothingWhilePaused);
-    CPPUNIT_TEST(finishedJobsAreRemovedAtOnceIfToldSo);
+    CPPUNIT_TEST(finishedJobsAreRemovedAtOnceByTheirOptions);
     CPPUNIT_TEST(onlyTheNewestFinishedJobsAreKept);
     CPPUNIT_TEST(expiredFinishedJobsAreRemoved);
     CPPUNIT_TEST_SUITE_END_ABSTRACT();
@@ -183,7 +183,7 @@ public:
         CPPUNIT_ASSERT_EQUAL(ids.size(), seenByOurs().size());
     }
 
-    void finishedJobsAreRemovedAtOnceIfToldSo() {
+    void finishedJobsAreRemovedAtOnceByTheirOptions() {
         subscribe();
         for (const Side consumer : kBoth) {
             startWorker(consumer);

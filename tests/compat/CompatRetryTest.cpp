@@ -24,8 +24,8 @@ class CompatRetry : public CompatFixture {
     CPPUNIT_TEST(aSleepingWorkerRunsADelayedJobOnTime);
     CPPUNIT_TEST(aDelayedJobFromBeforeTheWorkerRunsOnTime);
     CPPUNIT_TEST(delayedJobsOfOneMomentRunInTheOrderOfTheirAdds);
-    CPPUNIT_TEST(theDelayedEventTellsTheMomentItIsDue);
-    CPPUNIT_TEST(fixedAndExponentialBackoffTakeTheSameSteps);
+    CPPUNIT_TEST(theDelayedEventHasTheMomentItIsDue);
+    CPPUNIT_TEST(fixedAndExponentialBackoffHaveTheSameSteps);
     CPPUNIT_TEST(withoutBackoffTheNextAttemptFollowsAtOnce);
     CPPUNIT_TEST(attemptsAreCountedTogether);
     CPPUNIT_TEST(aFailedJobReadsAlikeOnBothSides);
@@ -72,7 +72,7 @@ public:
         }
     }
 
-    void theDelayedEventTellsTheMomentItIsDue() {
+    void theDelayedEventHasTheMomentItIsDue() {
         subscribe();
         for (const Side producer : kBoth) {
             const std::string id =
@@ -84,7 +84,7 @@ public:
         CPPUNIT_ASSERT_EQUAL(std::size_t{0}, delivered("waiting"));
     }
 
-    void fixedAndExponentialBackoffTakeTheSameSteps() {
+    void fixedAndExponentialBackoffHaveTheSameSteps() {
         subscribe();
         for (const Side consumer : kBoth) {
             startWorker(consumer);

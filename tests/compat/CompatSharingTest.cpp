@@ -23,7 +23,7 @@ class CompatSharing : public CompatFixture {
     CPPUNIT_TEST(ourWorkerRecoversTheJobOfNodesDeadWorker);
     CPPUNIT_TEST(aJobThatStalledTooOftenFailsWhoeverNotices);
     CPPUNIT_TEST(nodeCannotFinishAJobThatOursHolds);
-    CPPUNIT_TEST(whatOursHandsBackNodeRunsAtOnce);
+    CPPUNIT_TEST(jobsThatDroverHandsBackRunInNodeAtOnce);
     CPPUNIT_TEST_SUITE_END_ABSTRACT();
 
 public:
@@ -268,7 +268,7 @@ public:
         CPPUNIT_ASSERT_EQUAL(std::string(R"({"seat":7})"), field(id, "returnvalue"));
     }
 
-    void whatOursHandsBackNodeRunsAtOnce() {
+    void jobsThatDroverHandsBackRunInNodeAtOnce() {
         settings_.batchSize = 1;
         settings_.unstartedMax = seconds(60);
         startWorker(Side::Ours);

@@ -18,8 +18,8 @@ class NodePeerTest : public CppUnit::TestFixture {
     CPPUNIT_TEST_SUITE(NodePeerTest);
     CPPUNIT_TEST(eachVersionRunsTheJobsOfTheOther);
     CPPUNIT_TEST(eventsAreSeenInOrder);
-    CPPUNIT_TEST(aFailingJobIsRetriedAsTold);
-    CPPUNIT_TEST(whatBullMqThrowsArrivesWithItsMessage);
+    CPPUNIT_TEST(aFailingJobIsRetriedByItsOptions);
+    CPPUNIT_TEST(anErrorOfBullMqArrivesWithItsMessage);
     CPPUNIT_TEST(aHeldJobAnswersLateWhileOtherCallsGoOn);
     CPPUNIT_TEST(theDumpShowsEveryKeyByItsType);
     CPPUNIT_TEST(aDeadPeerIsAnErrorAndNotAHang);
@@ -68,7 +68,7 @@ public:
         CPPUNIT_ASSERT_EQUAL(std::string("added waiting active completed drained "), names);
     }
 
-    void aFailingJobIsRetriedAsTold() {
+    void aFailingJobIsRetriedByItsOptions() {
         six_->call(
             "worker.start",
             target_ +
@@ -85,7 +85,7 @@ public:
         assertContains(std::string(text.GetString()), "\"attemptsMade\":3");
     }
 
-    void whatBullMqThrowsArrivesWithItsMessage() {
+    void anErrorOfBullMqArrivesWithItsMessage() {
         try {
             six_->call("queue.add", target_ + R"(, "args": ["n", {}, {"jobId": "12"}])");
             CPPUNIT_FAIL("a custom id that is an integer was accepted");

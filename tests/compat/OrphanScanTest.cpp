@@ -19,7 +19,7 @@ class OrphanScanTest : public RedisFixture {
     CPPUNIT_TEST(aMemberWithoutHashIsFound);
     CPPUNIT_TEST(aJobInTwoSetsIsFound);
     CPPUNIT_TEST(aLockWithoutActiveJobIsFound);
-    CPPUNIT_TEST(whatAJobLeftBehindIsFound);
+    CPPUNIT_TEST(theLeftoversOfAJobAreFound);
     CPPUNIT_TEST(halfASchedulerIsFound);
     CPPUNIT_TEST_SUITE_END();
 
@@ -74,7 +74,7 @@ public:
         expect("7:lock locks a job that is in no set");
     }
 
-    void whatAJobLeftBehindIsFound() {
+    void theLeftoversOfAJobAreFound() {
         redis({"RPUSH", key("7:logs"), "a row"});
         expect("7:logs belongs to no job");
         redis({"DEL", key("7:logs")});

@@ -103,7 +103,7 @@ public:
         }
     }
 
-    void c034_optionsThatWeDoNotKnowSurvive() {
+    void c034_unknownOptionsSurvive() {
         const std::string opts =
             R"({"attempts":2,"backoff":50,"fromTheFuture":{"a":[1e3,"\u00e9"]}})";
         behaviours_["twice"] = [](RunningJob& job) {
@@ -215,7 +215,7 @@ const Statements<AddSection> kRegistered(
      STATEMENT(AddSection, c027_aDelayedJobWithAPriorityEndsUpPrioritized),
      STATEMENT(AddSection, c029_equalPrioritiesAreFirstInFirstOut),
      STATEMENT(AddSection, c033_nodesShortNamesAreUnderstood),
-     STATEMENT(AddSection, c034_optionsThatWeDoNotKnowSurvive),
+     STATEMENT(AddSection, c034_unknownOptionsSurvive),
      STATEMENT(AddSection, c035_aBackoffIsANumberOrAnObject),
      STATEMENT(AddSection, c036_withoutAttemptsThereIsOne),
      STATEMENT(AddSection, c037_otherWritersJsonIsRead),

@@ -168,7 +168,7 @@ public:
         const std::string stalled = begin("stalled");
         const std::string owner = begin("owner");
         upsert("{\"every\": " + std::to_string(kHour) + "}");
-        const ClaimedJob tick = take(clock_.wallMs() + kLate, "tick");
+        const ClaimedJob tick = claimOne(clock_.wallMs() + kLate, "tick");
         redis({"HSET", key(owner), "deid", "once"});
         redis({"SET", key("de:once"), owner});
         peer().call(
@@ -265,7 +265,7 @@ public:
         }
     }
 
-    void c277_theSweepFindsWhatTheOthersLost() {
+    void c277_theSweepFindsJobsThatOtherClientsLost() {
         for (const Bullmq5 mode : {Bullmq5::On, Bullmq5::Auto}) {
             race(mode, true);
         }
@@ -764,7 +764,7 @@ private:
     }
 
     /// Takes the one job that is there at that moment.
-    ClaimedJob take(std::int64_t nowMs, const std::string& token = "token") {
+    ClaimedJob claimOne(std::int64_t nowMs, const std::string& token = "token") {
         AdvanceRequest request;
         request.claim = 1;
         request.token = token;
@@ -808,7 +808,7 @@ private:
     }
     /// Takes the scheduler's job as if that were the time, makes the next one, and completes it. Returns the new slot.
     std::int64_t runOurs(std::int64_t nowMs) {
-        const ClaimedJob job = take(nowMs);
+        const ClaimedJob job = claimOne(nowMs);
         const Iteration made = SchedulerIterator(ours()).iterate(client(), job, nowMs);
         CPPUNIT_ASSERT_MESSAGE(made.text, made.state == Iteration::State::Done);
         CPPUNIT_ASSERT_EQUAL(0, finish(job.id, "token"));
@@ -860,7 +860,7 @@ const Statements<CoexistenceSection> kRegistered(
      STATEMENT(CoexistenceSection, c273_whilePausedNoWayOfOursLeadsToWait),
      STATEMENT(CoexistenceSection, c275_ourNextStepHealsTwoFilledLists),
      STATEMENT(CoexistenceSection, c276_aRaceOfAllKindsOfClientsLosesNothing),
-     STATEMENT(CoexistenceSection, c277_theSweepFindsWhatTheOthersLost),
+     STATEMENT(CoexistenceSection, c277_theSweepFindsJobsThatOtherClientsLost),
      STATEMENT(CoexistenceSection, c278_stallsAreCountedTogether),
      STATEMENT(CoexistenceSection, c279_overTheLimitOurCheckFailsTheJobItself),
      STATEMENT(CoexistenceSection, c280_ourFailedChildFailsItsParentItself),

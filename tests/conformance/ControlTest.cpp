@@ -27,7 +27,7 @@ public:
         settings_.drainDelay = milliseconds(20);
     }
 
-    void c069_pauseDeletesTheMarkerAndWakesNobody() {
+    void c069_pauseDeletesTheMarkerAndWakesNoWorker() {
         add(Side::Node, "mail");
         CPPUNIT_ASSERT_EQUAL(std::int64_t{1}, number({"EXISTS", key("marker")}));
         queue().pause();
@@ -347,7 +347,7 @@ private:
 namespace {
 
 const Statements<ControlSection> kRegistered(
-    {STATEMENT(ControlSection, c069_pauseDeletesTheMarkerAndWakesNobody),
+    {STATEMENT(ControlSection, c069_pauseDeletesTheMarkerAndWakesNoWorker),
      STATEMENT(ControlSection, c070_resumeStartsASleepingWorkerAtOnce),
      STATEMENT(ControlSection, c071_resumeWithDelayedJobsOnlyMarksTheFirst),
      STATEMENT(ControlSection, c157_aManualLimitStopsLimitedWorkersOfTheOtherSide),

@@ -92,7 +92,7 @@ public:
         holds("2026-03-28T23:50:00.000Z", {"10-50/20 * * * *"});
     }
 
-    void c142_whatIsNoPattern() {
+    void c142_textThatIsNotAPattern() {
         holds(kRefused, {"0 22-2 * * *", "60 * * * *", "* * * * * * *", "0 0 31W * *"});
     }
 
@@ -171,7 +171,7 @@ const Statements<CronSection> kRegistered(
      STATEMENT(CronSection, c139_dayOfMonthOrDayOfWeek),
      STATEMENT(CronSection, c140_names),
      STATEMENT(CronSection, c141_stepsWithAStartAndWithinARange),
-     STATEMENT(CronSection, c142_whatIsNoPattern),
+     STATEMENT(CronSection, c142_textThatIsNotAPattern),
      STATEMENT(CronSection, c143_theEndAndTheStart)});
 
 }  // namespace

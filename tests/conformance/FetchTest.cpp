@@ -42,7 +42,7 @@ public:
         }
     }
 
-    void c078_aPrioritizedJobSaysActiveFromWaiting() {
+    void c078_aPrioritizedJobsEventIsActiveFromWaiting() {
         startWorker(Side::Ours);
         const std::string id = run(Side::Node, "mail", "{}", R"({"priority":3})");
         CPPUNIT_ASSERT_EQUAL(
@@ -101,7 +101,7 @@ public:
         }
     }
 
-    void c083_weTakeNothingFromAPausedQueue() {
+    void c083_weClaimNothingFromAPausedQueue() {
         const std::string plain = add(Side::Node, "mail");
         const std::string prioritized = add(Side::Ours, "mail", "{}", R"({"priority":2})");
         node("queue.pause");
@@ -136,7 +136,7 @@ public:
         CPPUNIT_ASSERT_EQUAL(std::string("1"), field(id, "ats"));
     }
 
-    void c085_aRenewalTakesTheJobOffTheStalledSet() {
+    void c085_aRenewalRemovesTheJobFromTheStalledSet() {
         settings_.lockDuration = milliseconds(600);
         startWorker(Side::Ours);
         keepLocks(options());
@@ -321,14 +321,14 @@ namespace {
 
 const Statements<FetchSection> kRegistered(
     {STATEMENT(FetchSection, c077_whatOurFetchLeaves),
-     STATEMENT(FetchSection, c078_aPrioritizedJobSaysActiveFromWaiting),
+     STATEMENT(FetchSection, c078_aPrioritizedJobsEventIsActiveFromWaiting),
      STATEMENT(FetchSection, c079_nodeCallsAJobThatWeHoldActive),
      STATEMENT(FetchSection, c080_dueJobsOfAPausedQueueArePromoted),
      STATEMENT(FetchSection, c081_manyDueJobsArePromotedStepByStep),
      STATEMENT(FetchSection, c082_theCounterGoesWithTheLastPrioritizedJob),
-     STATEMENT(FetchSection, c083_weTakeNothingFromAPausedQueue),
+     STATEMENT(FetchSection, c083_weClaimNothingFromAPausedQueue),
      STATEMENT(FetchSection, c084_aLockThatWeRenewIsLeftAlone),
-     STATEMENT(FetchSection, c085_aRenewalTakesTheJobOffTheStalledSet),
+     STATEMENT(FetchSection, c085_aRenewalRemovesTheJobFromTheStalledSet),
      STATEMENT(FetchSection, c086_nodeCannotFinishAJobThatWeHold),
      STATEMENT(FetchSection, c087_aFinishThatIsNotOursHasItsCode),
      STATEMENT(FetchSection, c088_aLostLockEndsOurInterest),

@@ -67,7 +67,7 @@ public:
         CPPUNIT_ASSERT_EQUAL(std::string("told to fail"), message);
     }
 
-    void c098_drainedIsSaidWhenNothingIsLeft() {
+    void c098_drainedIsEmittedWhenNothingIsLeft() {
         startWorker(Side::Ours);
         run(Side::Node, "mail");
         untilAsleep();
@@ -78,7 +78,7 @@ public:
         CPPUNIT_ASSERT_EQUAL(std::int64_t{1}, countOf("drained"));
     }
 
-    void c099_whatIsNotKeptLeavesNothing() {
+    void c099_jobsThatAreNotKeptLeaveNothing() {
         startWorker(Side::Ours);
         const std::string id =
             add(Side::Node, "mail", R"({"seat":7})", R"({"removeOnComplete":true,"delay":200})");
@@ -360,8 +360,8 @@ const Statements<FinishSection> kRegistered(
      STATEMENT(FinishSection, c095_aHandlerWithoutResultLeavesNull),
      STATEMENT(FinishSection, c096_theCompletedEventCarriesTheResult),
      STATEMENT(FinishSection, c097_waitUntilFinishedGivesOurResultAndOurReason),
-     STATEMENT(FinishSection, c098_drainedIsSaidWhenNothingIsLeft),
-     STATEMENT(FinishSection, c099_whatIsNotKeptLeavesNothing),
+     STATEMENT(FinishSection, c098_drainedIsEmittedWhenNothingIsLeft),
+     STATEMENT(FinishSection, c099_jobsThatAreNotKeptLeaveNothing),
      STATEMENT(FinishSection, c100_aCountKeepsTheNewest),
      STATEMENT(FinishSection, c101_anAgeRemovesWhatIsOlder),
      STATEMENT(FinishSection, c102_aLimitBoundsWhatAgeRemoves),

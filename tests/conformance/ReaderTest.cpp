@@ -35,7 +35,7 @@ public:
 
     void tearDown() override {
         reader_.reset();
-        told_.clear();
+        delivered_.clear();
         Conformance::tearDown();
     }
 
@@ -87,7 +87,7 @@ public:
         expectBothTheSame();
     }
 
-    void c251_whatNodeDoesIsToldByOurs() {
+    void c251_actsOfNodeAreDeliveredByOurs() {
         listen();
         node("queue.pause");
         add(Side::Node, "mail", "{}", R"({"jobId":"twice"})");
@@ -134,7 +134,7 @@ public:
                                 Type::Drained,
                                 Type::Paused,
                                 Type::Resumed}) {
-            eventually("told", [&] { return counted(type) >= 1; });
+            eventually("delivered", [&] { return counted(type) >= 1; });
         }
         expectBothTheSame();
         CPPUNIT_ASSERT_EQUAL(std::int64_t{7}, *first(Type::Cleaned).count() + 0);
@@ -149,15 +149,15 @@ public:
     void c252_ourReaderSurvivesNodesObliterate() {
         listen();
         add(Side::Node, "mail");
-        eventually("told", [&] { return told().size() == 2; });
+        eventually("delivered", [&] { return delivered().size() == 2; });
         node("queue.pause");
         node("queue.obliterate", "\"args\": [{\"force\": true}]");
         CPPUNIT_ASSERT_EQUAL(std::int64_t{0}, number({"EXISTS", key("events")}));
         node("queue.resume");
         const std::string again = add(Side::Ours, "mail");
-        eventually("told", [&] {
-            return !told().empty() && told().back().type == Type::Waiting &&
-                   told().back().jobId() == again && told().size() > 2;
+        eventually("delivered", [&] {
+            return !delivered().empty() && delivered().back().type == Type::Waiting &&
+                   delivered().back().jobId() == again && delivered().size() > 2;
         });
         expectBothTheSame();
         // Trimmed below both readers.
@@ -171,11 +171,11 @@ public:
         for (const Side producer : {Side::Ours, Side::Node}) {
             const std::string id = add(producer, "mail", "{}", R"({"delay":60000})");
             const std::int64_t due = std::stoll(field(id, "timestamp")) + 60000;
-            eventually("told", [&] {
-                return !told().empty() && told().back().type == Type::Delayed &&
-                       told().back().jobId() == id;
+            eventually("delivered", [&] {
+                return !delivered().empty() && delivered().back().type == Type::Delayed &&
+                       delivered().back().jobId() == id;
             });
-            CPPUNIT_ASSERT_EQUAL(due, *told().back().dueMs());
+            CPPUNIT_ASSERT_EQUAL(due, *delivered().back().dueMs());
             const auto seen =
                 node("events.wait", "\"event\": \"delayed\", \"job\": \"" + id + "\"");
             // 5.48.1 delivers the text, later versions a number.
@@ -185,7 +185,7 @@ public:
         }
     }
 
-    void c255_aReaderIsNoWorker() {
+    void c255_aReaderIsNotAWorker() {
         listen();
         CPPUNIT_ASSERT_EQUAL(0U, node("queue.getWorkers").Size());
         const std::string name = " name=" + QueueKeys("bull", queueName()).eventsClientName() + " ";
@@ -199,14 +199,14 @@ public:
         CPPUNIT_ASSERT_EQUAL(1U, node("queue.getWorkers").Size());
     }
 
-    void c268_eventsOfFiveAreTold() {
+    void c268_eventsOfFiveAreDelivered() {
         listen();
         add(Side::Node, "mail", "{}", R"({"deduplication":{"id":"d"}})");
         const std::string id = add(Side::Node, "mail", "{}", R"({"deduplication":{"id":"d"}})");
-        eventually("told", [&] { return counted(Type::Deduplicated) == 1; });
+        eventually("delivered", [&] { return counted(Type::Deduplicated) == 1; });
         CPPUNIT_ASSERT_EQUAL(id, std::string(first(Type::Deduplicated).jobId()));
         std::size_t debounced = 0;
-        for (const QueueEvent& event : told()) {
+        for (const QueueEvent& event : delivered()) {
             debounced += event.name == "debounced" ? 1 : 0;
             CPPUNIT_ASSERT((event.name == "debounced") == (event.type == Type::Other));
         }
@@ -223,23 +223,23 @@ private:
         reader_ =
             std::make_unique<QueueEvents>(options(), settings, [this](const QueueEvent& event) {
                 const std::lock_guard lock(mutex_);
-                told_.push_back(event);
+                delivered_.push_back(event);
             });
         CPPUNIT_ASSERT(reader_->waitUntilReady(seconds(10)));
     }
-    std::vector<QueueEvent> told() {
+    std::vector<QueueEvent> delivered() {
         const std::lock_guard lock(mutex_);
-        return told_;
+        return delivered_;
     }
     std::size_t counted(Type type) {
         std::size_t count = 0;
-        for (const QueueEvent& event : told()) {
+        for (const QueueEvent& event : delivered()) {
             count += event.type == type ? 1 : 0;
         }
         return count;
     }
     QueueEvent first(Type type) {
-        for (const QueueEvent& event : told()) {
+        for (const QueueEvent& event : delivered()) {
             if (event.type == type) {
                 return event;
             }
@@ -249,7 +249,7 @@ private:
     }
     void untilDrained() {
         eventually("drained", [&] {
-            const auto all = told();
+            const auto all = delivered();
             return std::any_of(all.begin(), all.end(), [](const QueueEvent& event) {
                 return event.type == Type::Drained;
             });
@@ -258,7 +258,7 @@ private:
     }
     Strings ourLines() {
         Strings lines;
-        for (const QueueEvent& event : told()) {
+        for (const QueueEvent& event : delivered()) {
             lines.push_back(
                 lineOf(event.name, event.id, {event.fields.begin(), event.fields.end()}));
         }
@@ -293,7 +293,7 @@ private:
     }
 
     std::mutex mutex_;
-    std::vector<QueueEvent> told_;
+    std::vector<QueueEvent> delivered_;
     std::unique_ptr<QueueEvents> reader_;
 };
 
@@ -301,10 +301,10 @@ namespace {
 
 const Statements<ReaderSection> kRegistered(
     {STATEMENT(ReaderSection, c249_whatWeDoIsDeliveredByNode),
-     STATEMENT(ReaderSection, c251_whatNodeDoesIsToldByOurs),
+     STATEMENT(ReaderSection, c251_actsOfNodeAreDeliveredByOurs),
      STATEMENT(ReaderSection, c252_ourReaderSurvivesNodesObliterate),
      STATEMENT(ReaderSection, c253_theDelayOfAnEventIsATime),
-     STATEMENT(ReaderSection, c255_aReaderIsNoWorker),
-     STATEMENT(ReaderSection, c268_eventsOfFiveAreTold)});
+     STATEMENT(ReaderSection, c255_aReaderIsNotAWorker),
+     STATEMENT(ReaderSection, c268_eventsOfFiveAreDelivered)});
 
 }  // namespace

@@ -46,7 +46,7 @@ public:
         CPPUNIT_ASSERT_EQUAL(0.0, scoreOf("marker", "0"));
     }
 
-    void c146_oneCheckKeepsTheOthersFromCheckingToo() {
+    void c146_oneCheckPreventsFurtherChecks() {
         // A check in force, and a job that it would recover.
         const std::string id = abandonedByOurs("{}");
         eventually("the lock expired", [&] { return existing({id + ":lock"}) == 0; });
@@ -81,7 +81,7 @@ public:
         CPPUNIT_ASSERT_MESSAGE(std::to_string(nodes), nodes > 30000 && nodes <= 40000);
     }
 
-    void c148_overTheLimitTheJobFailsUnrunWhoeverTakesIt() {
+    void c148_overTheLimitTheJobFailsUnrunOnEitherSide() {
         // Node's check, our worker.
         const std::string first = abandonedByOurs(R"({"attempts":3})");
         nodeChecks(200, 0);
@@ -150,7 +150,7 @@ public:
         CPPUNIT_ASSERT_EQUAL(std::string("(none)"), fieldOrNone(id, "stc"));
     }
 
-    void c152_nodesWorkerSaysStalledForOurJob() {
+    void c152_nodesWorkerEmitsStalledForOurJob() {
         const std::string id = abandonedByOurs("{}");
         startWorker(Side::Node, R"({"stalledInterval": 200})");
         node("worker.wait", R"("worker": "w", "event": "stalled", "job": )" + id);
@@ -201,12 +201,12 @@ namespace {
 const Statements<StalledSection> kRegistered(
     {STATEMENT(StalledSection, c144_nodeRecoversAJobOfOursThatIsNotRenewed),
      STATEMENT(StalledSection, c145_weRecoverAJobOfNodesThatIsNotRenewed),
-     STATEMENT(StalledSection, c146_oneCheckKeepsTheOthersFromCheckingToo),
+     STATEMENT(StalledSection, c146_oneCheckPreventsFurtherChecks),
      STATEMENT(StalledSection, c147_theChecksKeyLivesForTheInterval),
-     STATEMENT(StalledSection, c148_overTheLimitTheJobFailsUnrunWhoeverTakesIt),
+     STATEMENT(StalledSection, c148_overTheLimitTheJobFailsUnrunOnEitherSide),
      STATEMENT(StalledSection, c149_aSchedulersJobIsNeverFailedForStalling),
      STATEMENT(StalledSection, c150_aStalledPrioritizedJobGoesToWait),
      STATEMENT(StalledSection, c151_aLiveLockProtectsTheJob),
-     STATEMENT(StalledSection, c152_nodesWorkerSaysStalledForOurJob)});
+     STATEMENT(StalledSection, c152_nodesWorkerEmitsStalledForOurJob)});
 
 }  // namespace

@@ -84,7 +84,7 @@ public:
         expectPrompt(id, 1200);
     }
 
-    void c066_weKeepTheTimeOfAMarkerThatWeTook() {
+    void c066_weUseTheTimeOfAMarkerThatWePopped() {
         startWorker(Side::Ours);
         untilAsleep();
         const std::string id = add(Side::Node, "mail", "{}", R"({"delay":700})");
@@ -217,7 +217,7 @@ const Statements<WakeUpSection> kRegistered(
      STATEMENT(WakeUpSection, c063_aFetchLeavesAMarker),
      STATEMENT(WakeUpSection, c064_twoIdleWorkersShareTwoJobs),
      STATEMENT(WakeUpSection, c065_aFutureMarkerMakesUsNeitherEarlyNorBusy),
-     STATEMENT(WakeUpSection, c066_weKeepTheTimeOfAMarkerThatWeTook),
+     STATEMENT(WakeUpSection, c066_weUseTheTimeOfAMarkerThatWePopped),
      STATEMENT(WakeUpSection, c067_aDelayedJobFromBeforeTheFirstWorkerRunsOnTime),
      STATEMENT(WakeUpSection, c068_weSleepAsLongAsTheRulesSay),
      STATEMENT(WakeUpSection, c074_aMarkerThatIsLostCostsOneDrainDelay),

@@ -101,7 +101,7 @@ std::string commandOf(const YAML::Node& words) {
 /// engine is needed: tests/docker/run-steps builds the image's file system in a plain Debian root.
 class DockerFilesTest : public CppUnit::TestFixture {
     CPPUNIT_TEST_SUITE(DockerFilesTest);
-    CPPUNIT_TEST(whatIsCopiedExistsAndIsNotIgnored);
+    CPPUNIT_TEST(copiedFilesExistAndAreNotIgnored);
     CPPUNIT_TEST(theBuildStageInstallsWhatDevInstalls);
     CPPUNIT_TEST(theLastStageHasLibrariesOnlyAndItsOwnUser);
     CPPUNIT_TEST(commandsAreThoseOfTheBinary);
@@ -109,7 +109,7 @@ class DockerFilesTest : public CppUnit::TestFixture {
     CPPUNIT_TEST(dependenciesCanBecomeTrue);
     CPPUNIT_TEST(volumesAndFilesAreDeclared);
     CPPUNIT_TEST(theEnvironmentNamesTheServices);
-    CPPUNIT_TEST(redisKeepsWhatItHolds);
+    CPPUNIT_TEST(redisRetainsItsData);
     CPPUNIT_TEST(forDevelopmentConsumersLoadWhatTheWatchBuilds);
     CPPUNIT_TEST_SUITE_END();
 
@@ -121,7 +121,7 @@ public:
         environment_ = environmentFile(".env.dev");
     }
 
-    void whatIsCopiedExistsAndIsNotIgnored() {
+    void copiedFilesExistAndAreNotIgnored() {
         const std::vector<std::string> ignored = wordsOf(textOf(".dockerignore"));
         int copied = 0;
         for (const DockerInstruction& instruction : parseDockerfile(kRoot + "Dockerfile")) {
@@ -251,7 +251,7 @@ public:
                              environment_["DATABASE_URL"]);
     }
 
-    void redisKeepsWhatItHolds() {
+    void redisRetainsItsData() {
         const std::string command = services_["redis"]["command"].as<std::string>();
         assertContains(command, "--appendonly yes");
         assertContains(command, "--maxmemory-policy noeviction");

@@ -52,7 +52,7 @@ std::optional<Ask> askIn(const std::string& data) {
 
 bool lostByServer(const Answer& answer, const std::vector<LossWindow>& windows) {
     return std::any_of(windows.begin(), windows.end(), [&answer](const LossWindow& window) {
-        return answer.askedMs <= window.untilMs && answer.answeredMs >= window.fromMs;
+        return answer.sentMs <= window.untilMs && answer.answeredMs >= window.fromMs;
     });
 }
 
@@ -363,14 +363,14 @@ void Checker::checkQueue(const Jobs& jobs, Verdict& verdict) {
                                     "job " + job.id + " in " + job.list});
     }
     for (const std::string& orphan : findOrphans(queue_.client(), keys.jobPrefix() + "*")) {
-        const auto says = [&orphan](const char* text) {
+        const auto has = [&orphan](const char* text) {
             return orphan.find(text) != std::string::npos;
         };
-        const Mistake mistake = says("which has no") ? Mistake::GhostId
-                                : says(" locks a ")  ? Mistake::OrphanedLock
-                                : says(" and in ")   ? Mistake::InTwoLists
-                                : says(" in no set") ? Mistake::InNoList
-                                                     : Mistake::Leftover;
+        const Mistake mistake = has("which has no") ? Mistake::GhostId
+                                : has(" locks a ")  ? Mistake::OrphanedLock
+                                : has(" and in ")   ? Mistake::InTwoLists
+                                : has(" in no set") ? Mistake::InNoList
+                                                    : Mistake::Leftover;
         verdict.findings.push_back({mistake, orphan});
     }
     const Reply all = queue_.call({"KEYS", "*"});

@@ -80,7 +80,7 @@ public:
         // A loss by a server is counted only in the time of that loss.
         const Planted lost = all.front();
         AcceptanceLog::Contents log = clean;
-        log.windows.push_back({clean.answers.front().askedMs, clean.answers.back().answeredMs, ""});
+        log.windows.push_back({clean.answers.front().sentMs, clean.answers.back().answeredMs, ""});
         const Verdict counted = plant(fleet, lost, log);
         CPPUNIT_ASSERT_EQUAL_MESSAGE(counted.text(), std::size_t{0}, counted.findings.size());
         CPPUNIT_ASSERT_EQUAL(std::int64_t{1}, counted.lostByServer);
@@ -94,7 +94,7 @@ public:
             byName.lostJobs.emplace(answer.jobId, answer.timestampMs - 1);
         }
         CPPUNIT_ASSERT_EQUAL(std::size_t{1}, plant(fleet, lost, byName).findings.size());
-        log.windows.front() = {0, clean.answers.front().askedMs - 1, ""};
+        log.windows.front() = {0, clean.answers.front().sentMs - 1, ""};
         CPPUNIT_ASSERT_EQUAL(std::size_t{1}, plant(fleet, lost, log).findings.size());
         checkWhatCountsAsLost(fleet, clean);
         fleet.forgetLogs();

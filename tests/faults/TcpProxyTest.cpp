@@ -29,7 +29,7 @@ class TcpProxyTest : public CppUnit::TestFixture {
     CPPUNIT_TEST(dropLosesOnePieceAndPassesTheNext);
     CPPUNIT_TEST(delayHoldsEveryPieceBack);
     CPPUNIT_TEST(cutResetsTheConnection);
-    CPPUNIT_TEST(duplicateSaysAPieceTwice);
+    CPPUNIT_TEST(duplicateSendsAPieceTwice);
     CPPUNIT_TEST(corruptChangesTheFirstByte);
     CPPUNIT_TEST(dribblePassesPortions);
     CPPUNIT_TEST(blackHoleHoldsBackUntilHealed);
@@ -87,7 +87,7 @@ public:
         }
     }
 
-    void duplicateSaysAPieceTwice() {
+    void duplicateSendsAPieceTwice() {
         for (const Way way : kWays) {
             inject(Kind::Duplicate, way);
             send(way, "twice ");

@@ -105,7 +105,7 @@ void fill(FaultResult& result, const Verdict& verdict) {
     }
 }
 
-void tell(const FaultResult& result) {
+void print(const FaultResult& result) {
     std::cout << (result.failure.empty() ? "ok      " : "NOT OK  ") << result.name << ": accepted "
               << result.accepted << ", not accepted " << result.refused << ", lost " << result.lost
               << ", lost by the server " << result.lostByServer << ", doubled " << result.doubled
@@ -152,7 +152,7 @@ bool run(const Options& options) {
     if (chosen.empty() || (!options.all && chosen.size() != options.names.size())) {
         throw UsageError("unknown fault; `list` names them");
     }
-    bool kept = true;
+    bool asPromised = true;
     for (const Fault& fault : chosen) {
         FaultResult result;
         result.name = fault.name;
@@ -164,14 +164,14 @@ bool run(const Options& options) {
         } catch (const std::exception& error) {
             result.failure = error.what();
         }
-        tell(result);
+        print(result);
         if (!result.failure.empty()) {
             std::cout << "  repeat it with --seed " << options.seed << std::endl;
         }
-        kept = kept && result.failure.empty();
+        asPromised = asPromised && result.failure.empty();
         writeResult(options.results, result);
     }
-    return kept;
+    return asPromised;
 }
 
 /// One round of kills and rewinds under load; returns the time to recover after the last of them.
@@ -243,7 +243,7 @@ bool storm(const Options& options) {
         }
         std::cout << "round " << round << " of " << options.rounds << ": " << kills << " kills and "
                   << rewinds << " rewinds so far; ";
-        tell(result);
+        print(result);
         writeResult(options.results, result);
     }
     return result.failure.empty();

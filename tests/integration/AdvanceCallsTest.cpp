@@ -30,12 +30,12 @@ class AdvanceCallsTest : public RedisFixture {
     CPPUNIT_TEST_SUITE(AdvanceCallsTest);
     CPPUNIT_TEST(aSecondCallIsSentForManyOutcomesOnly);
     CPPUNIT_TEST(answersComeInTheOrderOfTheCalls);
-    CPPUNIT_TEST(whatIsUnderWayCountsAsHeldOrAsRoom);
+    CPPUNIT_TEST(callsUnderWayCountAsHeldOrAsRoom);
     CPPUNIT_TEST(aScriptThatRedisForgotIsSentAgainForBoth);
     CPPUNIT_TEST(aDeadConnectionLeavesBothCallsOpen);
     CPPUNIT_TEST(aRefusalForNowLeavesOnlyTheLaterCallOpen);
     CPPUNIT_TEST(aReplyHasADeadline);
-    CPPUNIT_TEST(aJobThatCannotEndHoldsUpNobody);
+    CPPUNIT_TEST(aJobThatCannotEndDelaysNoOtherJob);
     CPPUNIT_TEST(aRefusalFollowsTheAnswerOfTheOtherCall);
     CPPUNIT_TEST(aCallThatOnlyClaimsGoesAlone);
     CPPUNIT_TEST(aCallCarriesOnlySoManyBytes);
@@ -110,7 +110,7 @@ public:
         CPPUNIT_ASSERT(!calls_->underWay());
     }
 
-    void whatIsUnderWayCountsAsHeldOrAsRoom() {
+    void callsUnderWayCountAsHeldOrAsRoom() {
         const auto jobs = claimed(2 * kEnough);
         end({jobs.begin(), jobs.begin() + kEnough});
         send(100);
@@ -200,7 +200,7 @@ public:
         CPPUNIT_ASSERT(settlement_->finish.front().sentBefore);
     }
 
-    void aJobThatCannotEndHoldsUpNobody() {
+    void aJobThatCannotEndDelaysNoOtherJob() {
         const auto jobs = claimed(4);
         // A key of another type than a set: it has no answer.
         redis({"SET", keys().job(jobs[2].id) + ":dependencies", "x"});

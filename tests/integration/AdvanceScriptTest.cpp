@@ -30,12 +30,12 @@ class AdvanceScriptTest : public RedisFixture {
     CPPUNIT_TEST(aClaimWakesTheNextWorker);
     CPPUNIT_TEST(aPausedQueueGivesNothingAndGetsNoMarker);
     CPPUNIT_TEST(globalConcurrencyBoundsAClaim);
-    CPPUNIT_TEST(theGlobalLimiterBoundsAClaimAndTellsHowLong);
+    CPPUNIT_TEST(theGlobalLimiterBoundsAClaimAndReturnsHowLong);
     CPPUNIT_TEST(aDeferredFailureDoesNotCountForTheLimiter);
     CPPUNIT_TEST(dueJobsArePromotedAlsoWhilePaused);
-    CPPUNIT_TEST(promotionTakesAThousandAtATime);
+    CPPUNIT_TEST(promotionMovesAThousandAtATime);
     CPPUNIT_TEST(aPromotedPriorityGoesToPrioritized);
-    CPPUNIT_TEST(theNextDueTimeIsToldWhenNothingIsThere);
+    CPPUNIT_TEST(theNextDueTimeIsReturnedWhenNothingIsThere);
     CPPUNIT_TEST(idsWithoutHashAreDroppedAndDoNotHideJobs);
     CPPUNIT_TEST(legacyMarkersAreDropped);
     CPPUNIT_TEST(aClaimEndsWhenItHasEnoughBytes);
@@ -48,7 +48,7 @@ class AdvanceScriptTest : public RedisFixture {
     CPPUNIT_TEST(aFinalFailureWritesWhatBullmqWrites);
     CPPUNIT_TEST(aFailureWithAttemptsLeftDoesNotExhaustThem);
     CPPUNIT_TEST(eachOwnershipCodeIsOfTheWireFormat);
-    CPPUNIT_TEST(refusedCompletionsKeepTheLock);
+    CPPUNIT_TEST(refusedCompletionsLeaveTheLock);
     CPPUNIT_TEST(oneRefusalDoesNotTouchItsNeighbours);
     CPPUNIT_TEST(jobsFinishInAnyOrderAndOnlyOnce);
     CPPUNIT_TEST(keepNothing);
@@ -58,8 +58,8 @@ class AdvanceScriptTest : public RedisFixture {
     CPPUNIT_TEST(aRuleAppliesToWhatFinishedBeforeItOnly);
     CPPUNIT_TEST(theDeduplicationOwnerIsReleased);
     CPPUNIT_TEST(aParentThatCameWhileItWasActiveIsReleased);
-    CPPUNIT_TEST(aParentThatCannotBeToldWaitsOn);
-    CPPUNIT_TEST(whatIsGoneIsToldAlsoWhereNothingWasAdded);
+    CPPUNIT_TEST(aParentThatCannotBeReleasedWaitsOn);
+    CPPUNIT_TEST(goneFilesAreReportedAlsoWhereNoneWasAdded);
     CPPUNIT_TEST(theLastFinishIsDrained);
     CPPUNIT_TEST(aFinishWithADelayedJobLeftIsNotDrained);
     CPPUNIT_TEST(aFinishTrimsTheStream);
@@ -179,7 +179,7 @@ public:
         CPPUNIT_ASSERT_EQUAL(std::size_t{1}, result.claimed());
     }
 
-    void theGlobalLimiterBoundsAClaimAndTellsHowLong() {
+    void theGlobalLimiterBoundsAClaimAndReturnsHowLong() {
         redis({"HSET", keys().meta, "max", "2", "duration", "5000"});
         for (int i = 0; i < 4; ++i) {
             addJob();
@@ -217,7 +217,7 @@ public:
         CPPUNIT_ASSERT_EQUAL(std::int64_t{0}, number({"EXISTS", keys().marker}));
     }
 
-    void promotionTakesAThousandAtATime() {
+    void promotionMovesAThousandAtATime() {
         std::vector<JobRecord> items(1500, delayedItem(1));
         ops::addJobs(context(), client(), items, clock_.wallMs());
         CPPUNIT_ASSERT_EQUAL(std::size_t{1}, advance(claimOf(1), later(100)).claimed());
@@ -240,7 +240,7 @@ public:
         CPPUNIT_ASSERT_EQUAL(std::string("12884901889"), text({"ZSCORE", keys().prioritized, "1"}));
     }
 
-    void theNextDueTimeIsToldWhenNothingIsThere() {
+    void theNextDueTimeIsReturnedWhenNothingIsThere() {
         const std::int64_t due = addDelayed(60000);
         addDelayed(90000);
         CPPUNIT_ASSERT_EQUAL(due, advance(claimOf(1)).nextDelayedMs);
@@ -461,7 +461,7 @@ public:
         CPPUNIT_ASSERT_EQUAL(std::string("active 4 prev=waiting"), events().back());
     }
 
-    void refusedCompletionsKeepTheLock() {
+    void refusedCompletionsLeaveTheLock() {
         addJob();
         addJob();
         claim(2);
@@ -617,7 +617,7 @@ public:
                              text({"HGET", keys().job("2") + ":processed", keys().job("child")}));
     }
 
-    void aParentThatCannotBeToldWaitsOn() {
+    void aParentThatCannotBeReleasedWaitsOn() {
         addJob("parent");
         claim(1);
         redis({"LREM", keys().active, "0", "1"});
@@ -639,7 +639,7 @@ public:
             number({"SISMEMBER", keys().job("1") + ":dependencies", keys().job("child")}));
     }
 
-    void whatIsGoneIsToldAlsoWhereNothingWasAdded() {
+    void goneFilesAreReportedAlsoWhereNoneWasAdded() {
         addJob();
         addJob();
         const auto jobs = claim(2);

@@ -65,7 +65,7 @@ class AppBinaryTest : public CppUnit::TestFixture {
     CPPUNIT_TEST(aWrongCommandLineExitsWith64AndNamesTheNearest);
     CPPUNIT_TEST(aWrongConfigurationExitsWith78AndNamesEveryProblem);
     CPPUNIT_TEST(aMissingPluginExitsWith78);
-    CPPUNIT_TEST(configShowHidesSecretsAndTellsOrigins);
+    CPPUNIT_TEST(configShowHidesSecretsAndPrintsOrigins);
     CPPUNIT_TEST(theReferenceIsAConfigurationWithoutEffect);
     CPPUNIT_TEST(anAbsentRedisExitsWith69AfterTheTimeout);
     CPPUNIT_TEST(aDatabaseThatDoesNotExistEndsTheStartAtOnce);
@@ -74,12 +74,12 @@ class AppBinaryTest : public CppUnit::TestFixture {
     CPPUNIT_TEST(intEndsWithZero);
     CPPUNIT_TEST(healthFindsTheProcessAndExitsWithItsFitness);
     CPPUNIT_TEST(healthWithoutProcessExitsWith69);
-    CPPUNIT_TEST(hangupReloadsTheLogLevelAndSaysWhatNeedsARestart);
-    CPPUNIT_TEST(hangupWithAWrongFileKeepsTheOldConfiguration);
-    CPPUNIT_TEST(hangupTellsWhatHasChangedKeyByKey);
+    CPPUNIT_TEST(hangupReloadsTheLogLevelAndNamesKeysThatNeedARestart);
+    CPPUNIT_TEST(hangupWithAWrongFileLeavesTheOldConfiguration);
+    CPPUNIT_TEST(hangupLogsEachChangedKey);
     CPPUNIT_TEST(stopAndContinueSignalsQuietAndResume);
     CPPUNIT_TEST(stopHandsBackWhatHasNotBegun);
-    CPPUNIT_TEST(whoIsSaidToRunIsListed);
+    CPPUNIT_TEST(aRunningWorkerIsListed);
     CPPUNIT_TEST(boundsOfAQueueReachItsWorker);
     CPPUNIT_TEST(aSecondProcessOnOneSocketIsRefused);
     CPPUNIT_TEST(theSocketOfAKilledProcessIsReplaced);
@@ -90,8 +90,8 @@ class AppBinaryTest : public CppUnit::TestFixture {
     CPPUNIT_TEST(aLoadedPluginWorksItsQueueUntilTerm);
     CPPUNIT_TEST(aHandlerThatDoesNotEndIsLeftBehind);
     CPPUNIT_TEST(aRouteWaitsAsLongAsItsQueueAllows);
-    CPPUNIT_TEST(aLogThatNobodyReadsStopsNothing);
-    CPPUNIT_TEST(anErrorThatNobodyReadsDoesNotKeepTheProcess);
+    CPPUNIT_TEST(aLogWithoutAReaderStopsNothing);
+    CPPUNIT_TEST(anErrorWithoutAReaderDoesNotHoldTheProcess);
     CPPUNIT_TEST(theLastWordsOfACrashArePrinted);
     CPPUNIT_TEST(aJobIsCancelledFromAnotherProcess);
     CPPUNIT_TEST(aJobThatCannotBeCancelledExitsWith66);
@@ -171,7 +171,7 @@ public:
         assertContains(app_->err(), app_->path("nothere.so"));
     }
 
-    void configShowHidesSecretsAndTellsOrigins() {
+    void configShowHidesSecretsAndPrintsOrigins() {
         const std::string env = app_->write("env", "REDIS_PASSWORD='hunter2'\nREDIS_HOST=cache\n");
         const std::map<std::string, std::string> environment = {
             {"DATABASE_URL", "postgresql://u:topsecret@h/d"}, {"REDIS_PORT", "7000"}};
@@ -280,7 +280,7 @@ public:
         CPPUNIT_ASSERT_EQUAL(69, app_->run({"health"}));
     }
 
-    void hangupReloadsTheLogLevelAndSaysWhatNeedsARestart() {
+    void hangupReloadsTheLogLevelAndNamesKeysThatNeedARestart() {
         const std::string file = app_->write("a.properties", "log.level = information\n");
         startRunning({"--config", file});
         app_->write("a.properties", "log.level = error\nredis.db = 1\n");
@@ -294,7 +294,7 @@ public:
         assertLacks(app_->err(), "signal 15");
     }
 
-    void hangupWithAWrongFileKeepsTheOldConfiguration() {
+    void hangupWithAWrongFileLeavesTheOldConfiguration() {
         const std::string file = app_->write("a.properties", "log.level = information\n");
         startRunning({"--config", file});
         app_->write("a.properties", "log.level = loud\n");
@@ -305,7 +305,7 @@ public:
         assertContains(app_->err(), "ended after");
     }
 
-    void hangupTellsWhatHasChangedKeyByKey() {
+    void hangupLogsEachChangedKey() {
         const std::string load = "plugins.load = echo\nplugins.dir = " + kPlugins + "\n";
         const std::string file = app_->write("a.properties", load + "queue.echo.threads = 2\n");
         startRunning({"--config", file});
@@ -355,7 +355,7 @@ public:
         waitUntil([&] { return queue.counts().active == 1 && queue.counts().waiting == 3; });
     }
 
-    void whoIsSaidToRunIsListed() {
+    void aRunningWorkerIsListed() {
         // Each message to Redis is late: a start that did not wait for the connection would show.
         TcpProxy proxy(RedisServer::shared().port());
         proxy.inject(
@@ -643,7 +643,7 @@ public:
         }
         app_->start(args);
         app_->waitForLog("is running");
-        const auto post = [port] { return RawClient(port).ask(request("POST /add")).status; };
+        const auto post = [port] { return RawClient(port).exchange(request("POST /add")).status; };
         waitUntil([&] { return post() == 201; });
 
         redis.freeze();
@@ -655,7 +655,7 @@ public:
         CPPUNIT_ASSERT_EQUAL(201, answer.get());
     }
 
-    void aLogThatNobodyReadsStopsNothing() {
+    void aLogWithoutAReaderStopsNothing() {
         const FullPipe pipe(app_->path("pipe"));
         app_->printTo(pipe.path());
         drover::Queue queue(redisOptions(), queueSettings("unread"));
@@ -686,7 +686,7 @@ public:
         for (int i = 0; i < 50; ++i) {
             RawAnswer answer;
             waitUntil([&] {
-                answer = RawClient(port).ask(request("POST /add"));
+                answer = RawClient(port).exchange(request("POST /add"));
                 return answer.status != 503;
             });
             CPPUNIT_ASSERT_EQUAL_MESSAGE(answer.body, 201, answer.status);
@@ -701,7 +701,7 @@ public:
         CPPUNIT_ASSERT_EQUAL(0, app_->wait(std::chrono::seconds(15)));
     }
 
-    void anErrorThatNobodyReadsDoesNotKeepTheProcess() {
+    void anErrorWithoutAReaderDoesNotHoldTheProcess() {
         const FullPipe pipe(app_->path("pipe"));
         app_->printTo(pipe.path());
         app_->start({"run", "--set", "redis.port=x"});

@@ -75,16 +75,16 @@ class AppControlSocketTest : public CppUnit::TestFixture {
     CPPUNIT_TEST_SUITE(AppControlSocketTest);
     CPPUNIT_TEST(aRequestGetsItsAnswer);
     CPPUNIT_TEST(requestsInOnePieceAreAnsweredInOrder);
-    CPPUNIT_TEST(garbageIsAnsweredWithAnErrorAndHarmsNobody);
-    CPPUNIT_TEST(whatACommandThrowsIsItsError);
+    CPPUNIT_TEST(garbageIsAnsweredWithAnErrorAndHarmsNoOtherClient);
+    CPPUNIT_TEST(anExceptionOfACommandIsItsError);
     CPPUNIT_TEST(aRequestThatNeverEndsIsRefusedAtItsLimit);
-    CPPUNIT_TEST(aSlowClientIsCutOffWhileOthersAreServed);
+    CPPUNIT_TEST(aSlowClientIsCutOffWhileOtherClientsAreServed);
     CPPUNIT_TEST(aClientThatReadsNothingIsCutOff);
-    CPPUNIT_TEST(oneClientTooManyIsToldSo);
+    CPPUNIT_TEST(oneClientTooManyGetsTheReason);
     CPPUNIT_TEST(onlyTheOwnerMayConnect);
     CPPUNIT_TEST(theSocketGoesWithItsOwnerAndOnlyItsOwn);
     CPPUNIT_TEST(aStaleSocketIsReplacedAndALivingOneIsNot);
-    CPPUNIT_TEST(whatIsNoSocketIsLeftAlone);
+    CPPUNIT_TEST(aFileThatIsNotASocketIsLeftAlone);
     CPPUNIT_TEST(aPathOf107BytesWorksAndOneMoreIsRefused);
     CPPUNIT_TEST_SUITE_END();
 
@@ -127,7 +127,7 @@ public:
         CPPUNIT_ASSERT_EQUAL(answers, client.receive(1000));
     }
 
-    void garbageIsAnsweredWithAnErrorAndHarmsNobody() {
+    void garbageIsAnsweredWithAnErrorAndHarmsNoOtherClient() {
         listen();
         const std::vector<std::string> garbage = {"",
                                                   "nonsense",
@@ -152,7 +152,7 @@ public:
         aRequestIsAnswered();
     }
 
-    void whatACommandThrowsIsItsError() {
+    void anExceptionOfACommandIsItsError() {
         listen();
         CPPUNIT_ASSERT_EQUAL(std::string(R"({"ok":false,"error":"Not found: job 7"})"),
                              ControlClient(path_, kPatience).exchange(R"({"command":"fail"})"));
@@ -169,7 +169,7 @@ public:
             answer);
     }
 
-    void aSlowClientIsCutOffWhileOthersAreServed() {
+    void aSlowClientIsCutOffWhileOtherClientsAreServed() {
         listen({16, 1000, milliseconds(200)});
         const RawClient slow(path_);
         slow.send("{\"comm");
@@ -194,7 +194,7 @@ public:
         CPPUNIT_ASSERT_EQUAL(std::string(R"({"ok":true,"result":{"ok":true}})"), answer);
     }
 
-    void oneClientTooManyIsToldSo() {
+    void oneClientTooManyGetsTheReason() {
         listen({2, 1000, kPatience});
         const RawClient first(path_);
         const RawClient second(path_);
@@ -242,7 +242,7 @@ public:
         aRequestIsAnswered();
     }
 
-    void whatIsNoSocketIsLeftAlone() {
+    void aFileThatIsNotASocketIsLeftAlone() {
         std::ofstream(path_) << "precious";
         CPPUNIT_ASSERT_THROW(listen(), ConfigException);
         CPPUNIT_ASSERT(std::filesystem::file_size(path_) == 8);

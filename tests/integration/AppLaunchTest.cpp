@@ -30,7 +30,7 @@ class AppLaunchTest : public AppFixture {
     CPPUNIT_TEST(ignoredAndBlockedSignalsDoNotMatter);
     CPPUNIT_TEST(limitsAndMissingDescriptorsDoNotMatter);
     CPPUNIT_TEST(aHandlerMayChangeLocaleAndDispositions);
-    CPPUNIT_TEST(theControlSocketFallsBackAndSaysSo);
+    CPPUNIT_TEST(theControlSocketFallsBackWithAWarning);
     CPPUNIT_TEST(termEndsWithZeroFromTheBeginning);
     CPPUNIT_TEST(asProcess1ItReapsOrphans);
     CPPUNIT_TEST(termBeforeMainEndsWithZero);
@@ -89,13 +89,13 @@ public:
         app_->waitForLog("the plugin changed the locale of the process");
         RawAnswer answer;
         waitUntil([&] {
-            answer = RawClient(port).ask(request("POST /add"));
+            answer = RawClient(port).exchange(request("POST /add"));
             return answer.status != 503;
         });
         CPPUNIT_ASSERT_EQUAL_MESSAGE(answer.body, 201, answer.status);
         CPPUNIT_ASSERT_EQUAL(std::to_string(answer.body.size()), answer.header("content-length"));
-        CPPUNIT_ASSERT_EQUAL(404, RawClient(port).ask(request("GET /nothing")).status);
-        CPPUNIT_ASSERT_EQUAL(400, RawClient(port).ask("what is this\r\n\r\n").status);
+        CPPUNIT_ASSERT_EQUAL(404, RawClient(port).exchange(request("GET /nothing")).status);
+        CPPUNIT_ASSERT_EQUAL(400, RawClient(port).exchange("what is this\r\n\r\n").status);
         // Its trial is a child, whose end is not reported while SIGCHLD is ignored.
         drop(kPlugins + "echo.so");
         app_->waitForLog("echo 1.0.0");
@@ -103,7 +103,7 @@ public:
         end();
     }
 
-    void theControlSocketFallsBackAndSaysSo() {
+    void theControlSocketFallsBackWithAWarning() {
         // As an arbitrary user whose runtime folder is missing. For root, which may write everywhere, a path that is
         // not a folder stands for it.
         const std::map<std::string, std::string> nowhere = {

@@ -46,7 +46,7 @@ class ClockSkewTest : public WorkerFixture {
     CPPUNIT_TEST(retriesAndFinishesCarryRedissTime);
     CPPUNIT_TEST(theSweeperCarriesRedissTime);
     CPPUNIT_TEST(aConnectionInUseIsMeasuredAgain);
-    CPPUNIT_TEST(aServerThatKeepsItsTimeIsServedByTheMachinesClock);
+    CPPUNIT_TEST(aServerThatRefusesTimeIsServedByTheMachinesClock);
     CPPUNIT_TEST_SUITE_END();
 
 public:
@@ -129,7 +129,7 @@ public:
         CPPUNIT_ASSERT(isNow(through.time->nowMs()));
     }
 
-    void aServerThatKeepsItsTimeIsServedByTheMachinesClock() {
+    void aServerThatRefusesTimeIsServedByTheMachinesClock() {
         redis({"ACL", "SETUSER", "timeless", "on", ">secret", "~*", "&*", "+@all", "-time"});
         LogCapture log("redis");
         RedisOptions as = options();

@@ -50,15 +50,15 @@ class ConnectionTest : public RedisFixture {
     CPPUNIT_TEST_SUITE(ConnectionTest);
     CPPUNIT_TEST(aUserOfTheAccessListGetsIn);
     CPPUNIT_TEST(aPasswordOfTheDefaultUserGetsIn);
-    CPPUNIT_TEST(aWrongPasswordIsAnAuthFaultThatDoesNotTellIt);
-    CPPUNIT_TEST(aServerThatDoesNotKnowAuthDoesNotMakeUsTellThePassword);
+    CPPUNIT_TEST(aWrongPasswordIsAnAuthFaultThatHidesIt);
+    CPPUNIT_TEST(aServerWithoutAuthDoesNotGetThePassword);
     CPPUNIT_TEST(aMissingPasswordIsAnAuthFault);
     CPPUNIT_TEST(anAuthFaultIsRetriedSlowlyAndCured);
     CPPUNIT_TEST(theDatabaseIsSelected);
-    CPPUNIT_TEST(aDatabaseThatDoesNotExistIsSaidSo);
+    CPPUNIT_TEST(aDatabaseThatDoesNotExistIsNamed);
     CPPUNIT_TEST(theNameShowsInTheClientList);
     CPPUNIT_TEST(aNameThatRedisRefusesCostsOnlyTheName);
-    CPPUNIT_TEST(nobodyThereIsAnIoFault);
+    CPPUNIT_TEST(aMissingServerIsAnIoFault);
     CPPUNIT_TEST(theIntroductionHasADeadline);
     CPPUNIT_TEST(aCallHasADeadlineAndBreaksTheConnection);
     CPPUNIT_TEST(aBigWriteHasADeadline);
@@ -69,10 +69,10 @@ class ConnectionTest : public RedisFixture {
     CPPUNIT_TEST(aFlushedScriptIsSentAgain);
     CPPUNIT_TEST(sixtyFourMegabytesComeBackWhole);
     CPPUNIT_TEST(everyByteTravels);
-    CPPUNIT_TEST(aWrongTypeIsAScriptFaultAndKeepsTheConnection);
+    CPPUNIT_TEST(aWrongTypeIsAScriptFaultAndLeavesTheConnection);
     CPPUNIT_TEST(aClosedConnectionIsAnIoFaultAndIsReplaced);
     CPPUNIT_TEST(outOfMemoryIsBackPressure);
-    CPPUNIT_TEST(aPasswordThatNobodyAskedForIsAWarning);
+    CPPUNIT_TEST(aPasswordThatIsNotRequiredIsAWarning);
     CPPUNIT_TEST(everyAddressIsTried);
     CPPUNIT_TEST(anAddressInBracketsIsOne);
     CPPUNIT_TEST_SUITE_END();
@@ -95,7 +95,7 @@ public:
         CPPUNIT_ASSERT_EQUAL(std::string("PONG"), std::string(link.call(Command{"PING"}).text()));
     }
 
-    void aWrongPasswordIsAnAuthFaultThatDoesNotTellIt() {
+    void aWrongPasswordIsAnAuthFaultThatHidesIt() {
         RedisServer own({"--requirepass", kPassword});
         const std::string text = textOf<RedisAuthException>(
             [&] { Connection link(to(own, "sesame-opens-nothing"), ""); });
@@ -109,7 +109,7 @@ public:
         CPPUNIT_ASSERT_EQUAL(std::size_t{0}, log.count("sesame"));
     }
 
-    void aServerThatDoesNotKnowAuthDoesNotMakeUsTellThePassword() {
+    void aServerWithoutAuthDoesNotGetThePassword() {
         // Redis quotes the arguments of an unknown command.
         RedisServer own({"--rename-command", "AUTH", "LOGIN"});
         const std::string text =
@@ -152,7 +152,7 @@ public:
                              std::string(link.call(Command{"GET", "where"}).text()));
     }
 
-    void aDatabaseThatDoesNotExistIsSaidSo() {
+    void aDatabaseThatDoesNotExistIsNamed() {
         RedisOptions beyond = options();
         beyond.database = 999;
         const std::string text = textOf<Exception>([&] { Connection link(beyond, ""); });
@@ -174,7 +174,7 @@ public:
         CPPUNIT_ASSERT_EQUAL(std::string("PONG"), std::string(link.call(Command{"PING"}).text()));
     }
 
-    void nobodyThereIsAnIoFault() {
+    void aMissingServerIsAnIoFault() {
         RedisOptions nowhere = optionsAt(freePort());
         const std::string text = textOf<RedisIoException>([&] { Connection link(nowhere, ""); });
         assertContains(text, "127.0.0.1:" + std::to_string(nowhere.port));
@@ -318,7 +318,7 @@ public:
         CPPUNIT_ASSERT_EQUAL(bytes, claimed.front().name);
     }
 
-    void aWrongTypeIsAScriptFaultAndKeepsTheConnection() {
+    void aWrongTypeIsAScriptFaultAndLeavesTheConnection() {
         redis({"SET", keys().wait, "a string"});
         const std::string id = text({"CLIENT", "ID"});
         CPPUNIT_ASSERT_THROW(addJob(), ScriptException);
@@ -348,7 +348,7 @@ public:
         CPPUNIT_ASSERT_THROW(client.call(Command{"SET", "a", "b"}), RedisBusyException);
     }
 
-    void aPasswordThatNobodyAskedForIsAWarning() {
+    void aPasswordThatIsNotRequiredIsAWarning() {
         LogCapture log("redis");
         RedisOptions as = options();
         as.password = "hush";

@@ -49,10 +49,10 @@ class HandlerPoolTest : public WorkerFixture {
     CPPUNIT_TEST(theHandlersOwnLimitBoundsABatch);
     CPPUNIT_TEST(aJobThatFailedBeforeRunsAlone);
     CPPUNIT_TEST(aJobThatStalledBeforeRunsAlone);
-    CPPUNIT_TEST(jobsBehindOneThatRunsAloneKeepTheirOrder);
+    CPPUNIT_TEST(jobsBehindOneThatRunsAloneStayInOrder);
     CPPUNIT_TEST(threadsRunBesideEachOther);
-    CPPUNIT_TEST(aRefusedInstanceIsTold);
-    CPPUNIT_TEST(oneRefusedInstanceOfManyIsTold);
+    CPPUNIT_TEST(aRefusedInstanceIsReported);
+    CPPUNIT_TEST(oneRefusedInstanceOfManyIsReported);
     CPPUNIT_TEST(aHandlerThatThrowsLosesNoJob);
     CPPUNIT_TEST(aJobWithoutOutcomeComesBackLater);
     CPPUNIT_TEST(theFirstOutcomeStands);
@@ -61,7 +61,7 @@ class HandlerPoolTest : public WorkerFixture {
     CPPUNIT_TEST(theOutcomeAfterTheTimeoutCounts);
     CPPUNIT_TEST(theTimeBeforeTheHandlerBeginsIsNotCounted);
     CPPUNIT_TEST(aCustomBackoffIsTheHandlersOwn);
-    CPPUNIT_TEST(whatAnOldHandlerCannotBackOffFails);
+    CPPUNIT_TEST(aBackoffThatAnOldHandlerLacksFails);
     CPPUNIT_TEST(jobsOfTwoHandlersDoNotMix);
     CPPUNIT_TEST(progressAndDataMustBeJson);
     CPPUNIT_TEST(aHostCallOnAKeyOfAnotherTypeDoesNotThrow);
@@ -104,7 +104,7 @@ public:
     void aJobThatFailedBeforeRunsAlone() { runsAlone("atm"); }
     void aJobThatStalledBeforeRunsAlone() { runsAlone("stc"); }
 
-    void jobsBehindOneThatRunsAloneKeepTheirOrder() {
+    void jobsBehindOneThatRunsAloneStayInOrder() {
         std::mutex mutex;
         std::vector<std::string> order;
         auto handler = std::make_shared<FakeHandler>([&](std::span<RunningJob* const> jobs) {
@@ -138,11 +138,11 @@ public:
         CPPUNIT_ASSERT_EQUAL(std::int64_t{3}, number({"LLEN", keys().active}));
     }
 
-    void aRefusedInstanceIsTold() {
+    void aRefusedInstanceIsReported() {
         CPPUNIT_ASSERT_THROW(run(std::make_shared<Refusing>(1)), PluginException);
     }
 
-    void oneRefusedInstanceOfManyIsTold() {
+    void oneRefusedInstanceOfManyIsReported() {
         settings_.threads = 4;
         addJob();
         CPPUNIT_ASSERT_THROW(run(std::make_shared<Refusing>(3)), PluginException);
@@ -273,7 +273,7 @@ public:
         CPPUNIT_ASSERT_EQUAL(std::string("60000"), hash(id)["delay"]);
     }
 
-    void whatAnOldHandlerCannotBackOffFails() {
+    void aBackoffThatAnOldHandlerLacksFails() {
         const std::string id = addJob("test", "{}", kCustomBackoff);
         run(failing());
         eventually("failed", [&] { return stateOf(id) == JobState::Failed; });

@@ -19,13 +19,13 @@ using Handlers = std::vector<std::shared_ptr<HandlerType>>;
 /// Other handlers take over while the worker goes on.
 class HandlerReplacementTest : public WorkerFixture {
     CPPUNIT_TEST_SUITE(HandlerReplacementTest);
-    CPPUNIT_TEST(whatHasNotBegunGoesToTheNewHandler);
+    CPPUNIT_TEST(jobsThatHaveNotBegunGoToTheNewHandler);
     CPPUNIT_TEST(underLoadEachJobRunsOnceAndNoneOnAnOlderHandler);
     CPPUNIT_TEST(aHandlerThatRefusesChangesNothing);
-    CPPUNIT_TEST(whatStaysKeepsItsInstances);
+    CPPUNIT_TEST(handlersThatStayRetainTheirInstances);
     CPPUNIT_TEST(withoutHandlersTheQueueIsLeftAlone);
     CPPUNIT_TEST(theOldOneEndsWithItsLastJob);
-    CPPUNIT_TEST(ofTwoSwitchesAtOnceTheSecondStands);
+    CPPUNIT_TEST(theSecondOfTwoSwitchesAtOnceStands);
     CPPUNIT_TEST(otherSettingsCountFromTheChangeOn);
     CPPUNIT_TEST_SUITE_END();
 
@@ -36,7 +36,7 @@ public:
         release_ = false;
     }
 
-    void whatHasNotBegunGoesToTheNewHandler() {
+    void jobsThatHaveNotBegunGoToTheNewHandler() {
         settings_.batchSize = 1;
         settings_.unstartedMax = std::chrono::seconds(60);
         const auto before = holding();
@@ -124,7 +124,7 @@ public:
         CPPUNIT_ASSERT_EQUAL(std::size_t{1}, present->seen());
     }
 
-    void whatStaysKeepsItsInstances() {
+    void handlersThatStayRetainTheirInstances() {
         const auto stays =
             std::make_shared<FakeHandler>(completeAll, std::vector<std::string>{"stays"});
         const auto goes = std::make_shared<FakeHandler>(completeAll);
@@ -178,7 +178,7 @@ public:
         eventually("it is gone", [&] { return before->instances() == 0; });
     }
 
-    void ofTwoSwitchesAtOnceTheSecondStands() {
+    void theSecondOfTwoSwitchesAtOnceStands() {
         const auto first = std::make_shared<FakeHandler>(completeAll);
         const auto second = std::make_shared<FakeHandler>(completeAll);
         run(std::make_shared<FakeHandler>(completeAll));

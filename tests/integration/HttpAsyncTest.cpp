@@ -73,7 +73,7 @@ public:
             waiting.back().send(request("GET /later"));
         }
         awaitHeld(200);
-        CPPUNIT_ASSERT_EQUAL(200, ask(request("GET /constant")).status);
+        CPPUNIT_ASSERT_EQUAL(200, exchange(request("GET /constant")).status);
         for (int i = 0; i < 200; ++i) {
             pop().responder.respond(answer("done"));
         }
@@ -140,9 +140,9 @@ public:
     void aHandlerThatThrowsAnswers500() {
         add("/throws", [](std::vector<Exchange>) { throw std::runtime_error("a secret"); });
         add("/throws/number", [](std::vector<Exchange>) { throw 42; });  // NOLINT
-        CPPUNIT_ASSERT_EQUAL(500, ask(request("GET /throws")).status);
-        CPPUNIT_ASSERT_EQUAL(500, ask(request("GET /throws/number")).status);
-        CPPUNIT_ASSERT_EQUAL(200, ask(request("GET /constant")).status);
+        CPPUNIT_ASSERT_EQUAL(500, exchange(request("GET /throws")).status);
+        CPPUNIT_ASSERT_EQUAL(500, exchange(request("GET /throws/number")).status);
+        CPPUNIT_ASSERT_EQUAL(200, exchange(request("GET /constant")).status);
     }
 
     void onlyTheFirstAnswerCounts() {
@@ -153,7 +153,7 @@ public:
         CPPUNIT_ASSERT(!exchange.responder.respond(answer("two")));
         CPPUNIT_ASSERT(exchange.responder.stream() == nullptr);
         CPPUNIT_ASSERT_EQUAL(std::string("one"), client.read().body);
-        CPPUNIT_ASSERT_EQUAL(200, client.ask(request("GET /constant")).status);
+        CPPUNIT_ASSERT_EQUAL(200, client.exchange(request("GET /constant")).status);
     }
 
     void aClientThatLeavesIsNoticed() {
@@ -196,7 +196,7 @@ public:
             [this](std::vector<Exchange> turn) { keep(std::move(turn)); },
             Milliseconds(100));
         RawClient client = connect();
-        const RawAnswer late = client.ask(request("GET /slow"));
+        const RawAnswer late = client.exchange(request("GET /slow"));
         CPPUNIT_ASSERT_EQUAL(503, late.status);
         assertContains(late.body, "not answered in time");
         Exchange exchange = pop();
@@ -207,11 +207,11 @@ public:
     void inputsAreCheckedBeforeTheHandler() {
         addBody();
         const std::string json = "Content-Type: application/json";
-        CPPUNIT_ASSERT_EQUAL(400, ask(request("POST /async-body", json, "{}")).status);
-        CPPUNIT_ASSERT_EQUAL(415, ask(request("POST /async-body", "", "{}")).status);
-        CPPUNIT_ASSERT_EQUAL(405, ask(request("GET /async-body")).status);
+        CPPUNIT_ASSERT_EQUAL(400, exchange(request("POST /async-body", json, "{}")).status);
+        CPPUNIT_ASSERT_EQUAL(415, exchange(request("POST /async-body", "", "{}")).status);
+        CPPUNIT_ASSERT_EQUAL(405, exchange(request("GET /async-body")).status);
         CPPUNIT_ASSERT_EQUAL(std::string("7"),
-                             ask(request("POST /async-body", json, R"({"n":7})")).body);
+                             exchange(request("POST /async-body", json, R"({"n":7})")).body);
     }
 
     void aLargeOrCompressedBodyIsCheckedOnThePool() {
@@ -220,12 +220,13 @@ public:
         addBody();
         const std::string json = "Content-Type: application/json";
         const std::string large = R"({"n":8,"note":")" + std::string(200000, 'x') + "\"}";
-        CPPUNIT_ASSERT_EQUAL(std::string("8"), ask(request("POST /async-body", json, large)).body);
+        CPPUNIT_ASSERT_EQUAL(std::string("8"),
+                             exchange(request("POST /async-body", json, large)).body);
         CPPUNIT_ASSERT_EQUAL(
-            400, ask(request("POST /async-body", json, std::string(200000, ' '))).status);
+            400, exchange(request("POST /async-body", json, std::string(200000, ' '))).status);
         CPPUNIT_ASSERT_EQUAL(
             415,
-            ask(request("POST /async-body", json + "\r\nContent-Encoding: br", R"({"n":7})"))
+            exchange(request("POST /async-body", json + "\r\nContent-Encoding: br", R"({"n":7})"))
                 .status);
     }
 
@@ -235,7 +236,7 @@ public:
         pop().responder.respond(answer("12345"));
         const RawAnswer head = client.read(true);
         CPPUNIT_ASSERT_EQUAL(std::string("5"), head.header("content-length"));
-        CPPUNIT_ASSERT_EQUAL(200, client.ask(request("GET /constant")).status);
+        CPPUNIT_ASSERT_EQUAL(200, client.exchange(request("GET /constant")).status);
     }
 
     void drainWaitsForAnswers() {

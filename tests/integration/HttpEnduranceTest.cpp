@@ -19,18 +19,18 @@ using drover::test::request;
 /// Slow and many clients: they cost no thread, and they end when their time is over.
 class HttpEnduranceTest : public HttpFixture {
     CPPUNIT_TEST_SUITE(HttpEnduranceTest);
-    CPPUNIT_TEST(thousandSlowConnectionsLeaveLivezUnder50MsAndOthersServed);
+    CPPUNIT_TEST(thousandSlowConnectionsLeaveLivezUnder50MsAndOtherClientsServed);
     CPPUNIT_TEST(requestHasAnAbsoluteDeadline);
     CPPUNIT_TEST(deadlineIsNotExtendedByKeepAlive);
     CPPUNIT_TEST(connectionThatNeverSendsIsClosed);
     CPPUNIT_TEST(idleConnectionIsClosedWithoutAnAnswer);
     CPPUNIT_TEST(slowReadersHoldNoThread);
     CPPUNIT_TEST(slowReaderIsCutWhenItsTimeIsOver);
-    CPPUNIT_TEST(answersThatNobodyTakesAreBounded);
+    CPPUNIT_TEST(unreadAnswersAreBounded);
     CPPUNIT_TEST(connectionBeyondTheCapReads503WithRetryAfter);
     CPPUNIT_TEST(connectionBeyondTheCapOfItsAddressReads503WithRetryAfter);
-    CPPUNIT_TEST(idleConnectionsKeepNobodyOut);
-    CPPUNIT_TEST(busyConnectionsAreNotClosedForOthers);
+    CPPUNIT_TEST(idleConnectionsKeepNoClientOut);
+    CPPUNIT_TEST(busyConnectionsAreNotClosedForNewOnes);
     CPPUNIT_TEST(probesAreAnsweredBesideConnectionsThatSendNothing);
     CPPUNIT_TEST(aRequestThatHasArrivedDoesNotMakeRoom);
     CPPUNIT_TEST(moreBusyConnectionsThanThreadsAreAllServed);
@@ -42,7 +42,7 @@ class HttpEnduranceTest : public HttpFixture {
 public:
     using Clock = std::chrono::steady_clock;
 
-    void thousandSlowConnectionsLeaveLivezUnder50MsAndOthersServed() {
+    void thousandSlowConnectionsLeaveLivezUnder50MsAndOtherClientsServed() {
         settings_.gate.maxConnections = 1100;
         start();
         api::HealthPages pages([] { return api::HealthChecks{{"test", {true, "fine"}}}; });
@@ -64,11 +64,11 @@ public:
             }
             while (Clock::now() < until) {
                 const auto begin = Clock::now();
-                CPPUNIT_ASSERT_EQUAL(200, watcher.ask(request("GET /livez")).status);
+                CPPUNIT_ASSERT_EQUAL(200, watcher.exchange(request("GET /livez")).status);
                 times.push_back(std::chrono::ceil<Milliseconds>(Clock::now() - begin));
-                CPPUNIT_ASSERT_EQUAL(200,
-                                     RawClient(health.port()).ask(request("GET /livez")).status);
-                CPPUNIT_ASSERT_EQUAL(200, ask(request("GET /constant")).status);
+                CPPUNIT_ASSERT_EQUAL(
+                    200, RawClient(health.port()).exchange(request("GET /livez")).status);
+                CPPUNIT_ASSERT_EQUAL(200, exchange(request("GET /constant")).status);
                 std::this_thread::sleep_for(
                     Milliseconds(20));  // The pace of a watcher, not a wait for something.
             }
@@ -108,8 +108,8 @@ public:
     void deadlineIsNotExtendedByKeepAlive() {
         settings_.gate.requestTimeout = Milliseconds(300);
         RawClient client = connect();
-        CPPUNIT_ASSERT_EQUAL(200, client.ask(request("GET /constant")).status);
-        CPPUNIT_ASSERT_EQUAL(408, client.ask("GET /const").status);
+        CPPUNIT_ASSERT_EQUAL(200, client.exchange(request("GET /constant")).status);
+        CPPUNIT_ASSERT_EQUAL(408, client.exchange("GET /const").status);
         CPPUNIT_ASSERT(client.closedSoon());
         // A body that stops counts as well.
         assertRefused(408, "POST /body HTTP/1.1\r\nHost: h\r\nContent-Length: 20\r\n\r\n{");
@@ -123,7 +123,7 @@ public:
     void idleConnectionIsClosedWithoutAnAnswer() {
         settings_.gate.idleTimeout = Milliseconds(200);
         RawClient client = connect();
-        CPPUNIT_ASSERT_EQUAL(200, client.ask(request("GET /constant")).status);
+        CPPUNIT_ASSERT_EQUAL(200, client.exchange(request("GET /constant")).status);
         CPPUNIT_ASSERT(client.closedCleanly());
     }
 
@@ -136,12 +136,12 @@ public:
             slow.back().send(request("GET /big"));
         }
         for (int i = 0; i < 20; ++i) {
-            CPPUNIT_ASSERT_EQUAL(200, ask(request("GET /constant")).status);
+            CPPUNIT_ASSERT_EQUAL(200, exchange(request("GET /constant")).status);
         }
         // They are served in full once they read, and their connections live on.
         for (RawClient& client : slow) {
             CPPUNIT_ASSERT_EQUAL(std::size_t{16U << 20U}, client.read().body.size());
-            CPPUNIT_ASSERT_EQUAL(200, client.ask(request("GET /constant")).status);
+            CPPUNIT_ASSERT_EQUAL(200, client.exchange(request("GET /constant")).status);
         }
     }
 
@@ -155,19 +155,19 @@ public:
         const auto until = Clock::now() + RawClient::kPatience;
         int status = 0;
         while (status != 200 && Clock::now() < until) {
-            status = ask(request("GET /constant", "Connection: close")).status;
+            status = exchange(request("GET /constant", "Connection: close")).status;
         }
         CPPUNIT_ASSERT_EQUAL(200, status);
         CPPUNIT_ASSERT_EQUAL_MESSAGE("a cut answer must not look whole", 0, slow.read().status);
     }
 
-    void answersThatNobodyTakesAreBounded() {
+    void unreadAnswersAreBounded() {
         settings_.gate.maxBufferedBytes = 1U << 20U;
         start();
         RawClient slow(server_->port(), 4096);
         slow.send(request("GET /big"));
         CPPUNIT_ASSERT_EQUAL_MESSAGE("more was buffered than is allowed", 0, slow.read().status);
-        CPPUNIT_ASSERT_EQUAL(200, ask(request("GET /constant")).status);
+        CPPUNIT_ASSERT_EQUAL(200, exchange(request("GET /constant")).status);
     }
 
     void connectionBeyondTheCapReads503WithRetryAfter() {
@@ -175,13 +175,13 @@ public:
         settings_.gate.idleGivesWayAfter = Milliseconds(600000);
         RawClient first = connect();
         RawClient second = connect();
-        CPPUNIT_ASSERT_EQUAL(200, first.ask(request("GET /constant")).status);
-        CPPUNIT_ASSERT_EQUAL(200, second.ask(request("GET /constant")).status);
+        CPPUNIT_ASSERT_EQUAL(200, first.exchange(request("GET /constant")).status);
+        CPPUNIT_ASSERT_EQUAL(200, second.exchange(request("GET /constant")).status);
         for (int i = 0; i < 50; ++i) {
             // It sends its request first, which would turn a plain close into a reset.
             assertTurnedAway(connect());
         }
-        CPPUNIT_ASSERT_EQUAL(200, first.ask(request("GET /constant")).status);
+        CPPUNIT_ASSERT_EQUAL(200, first.exchange(request("GET /constant")).status);
     }
 
     void connectionBeyondTheCapOfItsAddressReads503WithRetryAfter() {
@@ -189,21 +189,21 @@ public:
         settings_.gate.idleGivesWayAfter = Milliseconds(600000);
         {
             RawClient first = connect();
-            CPPUNIT_ASSERT_EQUAL(200, first.ask(request("GET /constant")).status);
+            CPPUNIT_ASSERT_EQUAL(200, first.exchange(request("GET /constant")).status);
             assertTurnedAway(connect());
-            CPPUNIT_ASSERT_EQUAL(200,
-                                 first.ask(request("GET /constant", "Connection: close")).status);
+            CPPUNIT_ASSERT_EQUAL(
+                200, first.exchange(request("GET /constant", "Connection: close")).status);
             CPPUNIT_ASSERT(first.closedCleanly());
         }
         const auto until = Clock::now() + RawClient::kPatience;
         int status = 0;
         while (status != 200 && Clock::now() < until) {
-            status = ask(request("GET /constant", "Connection: close")).status;
+            status = exchange(request("GET /constant", "Connection: close")).status;
         }
         CPPUNIT_ASSERT_EQUAL_MESSAGE("the place did not become free", 200, status);
     }
 
-    void idleConnectionsKeepNobodyOut() {
+    void idleConnectionsKeepNoClientOut() {
         settings_.gate.maxConnections = 8;
         settings_.gate.maxConnectionsPerAddress = 4;
         settings_.gate.idleGivesWayAfter = Milliseconds(0);
@@ -211,24 +211,24 @@ public:
         for (int i = 0; i < 4; ++i) {
             idle.push_back(connect());
             if (i > 0) {
-                CPPUNIT_ASSERT_EQUAL(200, idle.back().ask(request("GET /constant")).status);
+                CPPUNIT_ASSERT_EQUAL(200, idle.back().exchange(request("GET /constant")).status);
             }
         }
         // A thread holds a connection for a moment after an answer; the connection is idle then.
         const auto until = Clock::now() + RawClient::kPatience;
         int status = 0;
         while (status != 200 && Clock::now() < until) {
-            status = ask(request("GET /constant")).status;
+            status = exchange(request("GET /constant")).status;
         }
         CPPUNIT_ASSERT_EQUAL(200, status);
         CPPUNIT_ASSERT_MESSAGE("the longest idle one did not make room", idle[0].closedCleanly());
         for (int i = 1; i < 4; ++i) {
             CPPUNIT_ASSERT_EQUAL(
-                200, idle[static_cast<std::size_t>(i)].ask(request("GET /constant")).status);
+                200, idle[static_cast<std::size_t>(i)].exchange(request("GET /constant")).status);
         }
     }
 
-    void busyConnectionsAreNotClosedForOthers() {
+    void busyConnectionsAreNotClosedForNewOnes() {
         settings_.gate.maxConnections = 2;
         settings_.gate.idleGivesWayAfter = Milliseconds(0);
         RawClient served = connect();
@@ -274,7 +274,7 @@ public:
         std::vector<RawClient> silent;
         const auto probe = [&health] {
             for (const char* page : {"GET /readyz", "GET /livez"}) {
-                CPPUNIT_ASSERT_EQUAL(200, RawClient(health.port()).ask(request(page)).status);
+                CPPUNIT_ASSERT_EQUAL(200, RawClient(health.port()).exchange(request(page)).status);
             }
         };
         for (int i = 0; i < 300; ++i) {
@@ -325,7 +325,7 @@ public:
         CPPUNIT_ASSERT_EQUAL(503, answer.status);
         CPPUNIT_ASSERT_EQUAL(std::string("1"), answer.header("retry-after"));
         CPPUNIT_ASSERT_EQUAL(200, holder.read().status);
-        CPPUNIT_ASSERT_EQUAL(200, waiting.ask(request("GET /constant")).status);
+        CPPUNIT_ASSERT_EQUAL(200, waiting.exchange(request("GET /constant")).status);
     }
 
     void clientsThatVanishLeaveNothingBehind() {
@@ -340,7 +340,7 @@ public:
         const auto until = Clock::now() + RawClient::kPatience;
         int status = 0;
         while (status != 200 && Clock::now() < until) {
-            status = ask(request("GET /constant")).status;
+            status = exchange(request("GET /constant")).status;
         }
         CPPUNIT_ASSERT_EQUAL(200, status);
     }
@@ -353,7 +353,7 @@ public:
 
 private:
     static void assertTurnedAway(RawClient client) {
-        const RawAnswer answer = client.ask(request("GET /constant"));
+        const RawAnswer answer = client.exchange(request("GET /constant"));
         CPPUNIT_ASSERT_EQUAL(503, answer.status);
         CPPUNIT_ASSERT_EQUAL(std::string("1"), answer.header("retry-after"));
         assertContains(answer.body, "\"error\":\"Service Unavailable\"");

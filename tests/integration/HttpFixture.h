@@ -74,12 +74,12 @@ protected:
     }
 
     /// One request on a connection of its own.
-    RawAnswer ask(const std::string& bytes) { return connect().ask(bytes); }
+    RawAnswer exchange(const std::string& bytes) { return connect().exchange(bytes); }
 
     /// Asserts that `bytes` are answered with `status`, in JSON, and that the connection is then closed.
     void assertRefused(int status, const std::string& bytes, const std::string& what = "") {
         RawClient client = connect();
-        const RawAnswer answer = client.ask(bytes);
+        const RawAnswer answer = client.exchange(bytes);
         CPPUNIT_ASSERT_EQUAL_MESSAGE(
             what + " " + bytes.substr(0, 200) + " answered " + answer.body, status, answer.status);
         CPPUNIT_ASSERT_EQUAL(std::string("application/json; charset=utf-8"),

@@ -26,7 +26,7 @@ class HttpFramingTest : public HttpFixture {
     CPPUNIT_TEST(postWithoutLengthIs411);
     CPPUNIT_TEST(bodyOverTheCapIs413BeforeItIsSent);
     CPPUNIT_TEST(wrongContentTypeIs415);
-    CPPUNIT_TEST(bodyCutShortIsNeverTakenForAWholeOne);
+    CPPUNIT_TEST(bodyCutShortNeverCountsAsAWholeOne);
     CPPUNIT_TEST(unreadBodyNeverBecomesARequest);
     CPPUNIT_TEST(encodedAndPlainControlCharactersInValuesAre400);
     CPPUNIT_TEST(hostIsNeededOnceAndOnlyOnce);
@@ -43,21 +43,21 @@ public:
         for (int i = 1; i < 99; ++i) {  // Host is the hundredth.
             headers += "\r\nX-" + std::to_string(i) + ": 0";
         }
-        CPPUNIT_ASSERT_EQUAL(200, ask(request("GET /constant", headers)).status);
+        CPPUNIT_ASSERT_EQUAL(200, exchange(request("GET /constant", headers)).status);
         assertRefused(431, request("GET /constant", headers + "\r\nX-99: 0"));
     }
 
     void valueOf8KiBIsServedAndOneByteMoreIs431() {
         CPPUNIT_ASSERT_EQUAL(
-            200, ask(request("GET /constant", "X-Long: " + std::string(8192, 'v'))).status);
+            200, exchange(request("GET /constant", "X-Long: " + std::string(8192, 'v'))).status);
         assertRefused(431, request("GET /constant", "X-Long: " + std::string(8193, 'v')));
-        CPPUNIT_ASSERT_EQUAL(200,
-                             ask(request("GET /constant", std::string(256, 'n') + ": 1")).status);
+        CPPUNIT_ASSERT_EQUAL(
+            200, exchange(request("GET /constant", std::string(256, 'n') + ": 1")).status);
         assertRefused(431, request("GET /constant", std::string(257, 'n') + ": 1"));
     }
 
     void targetOf16KiBIsReadAndOneByteMoreIs414() {
-        CPPUNIT_ASSERT_EQUAL(404, ask(request("GET /" + std::string(16383, 'p'))).status);
+        CPPUNIT_ASSERT_EQUAL(404, exchange(request("GET /" + std::string(16383, 'p'))).status);
         assertRefused(414, request("GET /" + std::string(16384, 'p')));
     }
 
@@ -141,8 +141,8 @@ public:
 
     void postWithoutLengthIs411() {
         // A route that needs a body.
-        CPPUNIT_ASSERT_EQUAL(411,
-                             ask(request("POST /body", "Content-Type: application/json")).status);
+        CPPUNIT_ASSERT_EQUAL(
+            411, exchange(request("POST /body", "Content-Type: application/json")).status);
         // HTTP/1.0, where the body would last until the connection's end, and chunked, on any route.
         assertRefused(411, "POST /nobody/1 HTTP/1.0\r\n\r\n");
         assertRefused(
@@ -150,7 +150,7 @@ public:
             "POST /nobody/1 HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n");
         CPPUNIT_ASSERT_EQUAL(0, bodies_.load());
         // HTTP/1.1 without either header has no body by RFC 9112: `curl -X POST` sends this.
-        CPPUNIT_ASSERT_EQUAL(200, ask(request("POST /nobody/1")).status);
+        CPPUNIT_ASSERT_EQUAL(200, exchange(request("POST /nobody/1")).status);
     }
 
     void bodyOverTheCapIs413BeforeItIsSent() {
@@ -159,7 +159,7 @@ public:
         const std::string body = R"({"userId":1,"note":")" + std::string(978, 'n') + "\"}";
         CPPUNIT_ASSERT_EQUAL(std::size_t{1000}, body.size());
         CPPUNIT_ASSERT_EQUAL(
-            200, ask(request("POST /body", "Content-Type: application/json", body)).status);
+            200, exchange(request("POST /body", "Content-Type: application/json", body)).status);
     }
 
     void wrongContentTypeIs415() {
@@ -169,18 +169,18 @@ public:
                                  "application/jsonx",
                                  "application/json; charset=utf-16"}) {
             const RawAnswer answer =
-                ask(request("POST /body", std::string("Content-Type: ") + type, body));
+                exchange(request("POST /body", std::string("Content-Type: ") + type, body));
             CPPUNIT_ASSERT_EQUAL_MESSAGE(type, 415, answer.status);
         }
-        CPPUNIT_ASSERT_EQUAL(415, ask(request("POST /body", "", body)).status);
+        CPPUNIT_ASSERT_EQUAL(415, exchange(request("POST /body", "", body)).status);
         CPPUNIT_ASSERT_EQUAL(0, bodies_.load());
         CPPUNIT_ASSERT_EQUAL(
             200,
-            ask(request("POST /body", "content-type: Application/JSON; charset=UTF-8", body))
+            exchange(request("POST /body", "content-type: Application/JSON; charset=UTF-8", body))
                 .status);
     }
 
-    void bodyCutShortIsNeverTakenForAWholeOne() {
+    void bodyCutShortNeverCountsAsAWholeOne() {
         RawClient client = connect();
         client.send(
             "POST /body HTTP/1.1\r\nHost: h\r\nContent-Type: application/json\r\nContent-Length: "
@@ -195,13 +195,13 @@ public:
         const std::string hidden = request("GET /smuggled");
         RawClient client = connect();
         // The route reads no body, and its error answers leave it unread as well.
-        CPPUNIT_ASSERT_EQUAL(200, client.ask(request("POST /nobody/1", "", hidden)).status);
-        CPPUNIT_ASSERT_EQUAL(400, client.ask(request("POST /nobody/x", "", hidden)).status);
-        CPPUNIT_ASSERT_EQUAL(404, client.ask(request("POST /nowhere", "", hidden)).status);
-        CPPUNIT_ASSERT_EQUAL(200, client.ask(request("GET /constant", "", hidden)).status);
-        CPPUNIT_ASSERT_EQUAL(200, client.ask(request("GET /constant")).status);
+        CPPUNIT_ASSERT_EQUAL(200, client.exchange(request("POST /nobody/1", "", hidden)).status);
+        CPPUNIT_ASSERT_EQUAL(400, client.exchange(request("POST /nobody/x", "", hidden)).status);
+        CPPUNIT_ASSERT_EQUAL(404, client.exchange(request("POST /nowhere", "", hidden)).status);
+        CPPUNIT_ASSERT_EQUAL(200, client.exchange(request("GET /constant", "", hidden)).status);
+        CPPUNIT_ASSERT_EQUAL(200, client.exchange(request("GET /constant")).status);
         CPPUNIT_ASSERT_EQUAL(0, smuggled_.load());
-        CPPUNIT_ASSERT_EQUAL(200, client.ask(hidden).status);
+        CPPUNIT_ASSERT_EQUAL(200, client.exchange(hidden).status);
         CPPUNIT_ASSERT_EQUAL(1, smuggled_.load());
     }
 
@@ -219,7 +219,8 @@ public:
         for (const char* value : {"a=?b\tc \xc3\xa9", "=?utf-8?q?Ren=C3=A9?="}) {
             CPPUNIT_ASSERT_EQUAL(
                 200,
-                ask(request("GET /constant", std::string("Tailscale-User-Name: ") + value)).status);
+                exchange(request("GET /constant", std::string("Tailscale-User-Name: ") + value))
+                    .status);
         }
     }
 
@@ -245,7 +246,7 @@ public:
                                    answer.status == 400 || answer.status == 0);
             CPPUNIT_ASSERT(client.closedSoon());
         }
-        CPPUNIT_ASSERT_EQUAL(200, ask(request("GET /constant")).status);
+        CPPUNIT_ASSERT_EQUAL(200, exchange(request("GET /constant")).status);
     }
 
     void requestTornAtEveryByteIsServed() {
@@ -274,7 +275,7 @@ public:
         for (int i = 0; i < 500; ++i) {
             CPPUNIT_ASSERT_EQUAL("{\"id\":" + std::to_string(i) + "}", client.read().body);
         }
-        CPPUNIT_ASSERT_EQUAL(std::string("{\"id\":500}"), client.ask("\r\n\r\n").body);
+        CPPUNIT_ASSERT_EQUAL(std::string("{\"id\":500}"), client.exchange("\r\n\r\n").body);
     }
 
     void expectContinueIsMetOnce() {
@@ -284,7 +285,7 @@ public:
             "12\r\nExpect: ";
         client.send(head + "100-continue\r\n\r\n");
         CPPUNIT_ASSERT_EQUAL(100, client.read().status);
-        CPPUNIT_ASSERT_EQUAL(200, client.ask(R"({"userId":1})").status);
+        CPPUNIT_ASSERT_EQUAL(200, client.exchange(R"({"userId":1})").status);
         assertRefused(417, head + "miracles\r\n\r\n");
     }
 
@@ -294,13 +295,13 @@ public:
               "GET /constant HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n",
               "GET /constant HTTP/1.1\r\nHost: h\r\nConnection: TE, Close\r\n\r\n"}) {
             RawClient client = connect();
-            CPPUNIT_ASSERT_EQUAL(200, client.ask(text).status);
+            CPPUNIT_ASSERT_EQUAL(200, client.exchange(text).status);
             CPPUNIT_ASSERT_MESSAGE(text, client.closedCleanly());
         }
         RawClient client = connect();
         const std::string kept = "GET /constant HTTP/1.0\r\nConnection: keep-alive\r\n\r\n";
-        CPPUNIT_ASSERT_EQUAL(200, client.ask(kept).status);
-        CPPUNIT_ASSERT_EQUAL(200, client.ask(kept).status);
+        CPPUNIT_ASSERT_EQUAL(200, client.exchange(kept).status);
+        CPPUNIT_ASSERT_EQUAL(200, client.exchange(kept).status);
     }
 };
 

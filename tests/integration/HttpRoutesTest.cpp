@@ -35,8 +35,8 @@ class HttpRoutesTest : public HttpFixture {
     CPPUNIT_TEST(queryParametersAreCheckedAndNotDoubled);
     CPPUNIT_TEST(bodyMistakesAreListed);
     CPPUNIT_TEST(hostileBodiesAreRefusedAndTheNextRequestIsServed);
-    CPPUNIT_TEST(targetsAreTakenAsExpressTakesThem);
-    CPPUNIT_TEST(bodiesAreTakenAsExpressTakesThem);
+    CPPUNIT_TEST(targetsAreAcceptedAsByExpress);
+    CPPUNIT_TEST(bodiesAreAcceptedAsByExpress);
     CPPUNIT_TEST(compressedBodiesAreInflatedWithinTheLimit);
     CPPUNIT_TEST(handlerThatThrowsAnythingAnswers500InJson);
     CPPUNIT_TEST(httpErrorCarriesItsStatusAndRetryAfter);
@@ -49,14 +49,14 @@ class HttpRoutesTest : public HttpFixture {
     CPPUNIT_TEST(aFileThatAClientHasIsNotSentAgain);
     CPPUNIT_TEST(documentDescribesTheTable);
     CPPUNIT_TEST(swaggerFilesAreServedFromTheFolderAndNowhereElse);
-    CPPUNIT_TEST(missingFolderTellsHowToInstallIt);
+    CPPUNIT_TEST(missingFolderNamesTheInstallation);
     CPPUNIT_TEST(pagesAreNotServedInProduction);
-    CPPUNIT_TEST(healthTellsEveryCheck);
+    CPPUNIT_TEST(healthReportsEveryCheck);
     CPPUNIT_TEST_SUITE_END();
 
 public:
     void answerCarriesTheHeadersOfEveryAnswer() {
-        const RawAnswer answer = ask(request("GET /constant"));
+        const RawAnswer answer = exchange(request("GET /constant"));
         CPPUNIT_ASSERT_EQUAL(200, answer.status);
         CPPUNIT_ASSERT_EQUAL(std::string("{\"ok\":true}"), answer.body);
         CPPUNIT_ASSERT_EQUAL(std::string("11"), answer.header("content-length"));
@@ -76,12 +76,12 @@ public:
                                  "/item//1",         "/item/%zz",          "/item/%4",
                                  "/search?name=%00", "/search?name=%ff",   "*",
                                  "constant"}) {
-            const RawAnswer answer = ask(request(std::string("GET ") + path));
+            const RawAnswer answer = exchange(request(std::string("GET ") + path));
             CPPUNIT_ASSERT_EQUAL_MESSAGE(path, 400, answer.status);
             assertContains(answer.body, "\"error\":\"Bad Request\"");
         }
-        CPPUNIT_ASSERT_EQUAL(200, ask(request("GET /%63onstant")).status);
-        CPPUNIT_ASSERT_EQUAL(200, ask(request("GET http://localhost/constant")).status);
+        CPPUNIT_ASSERT_EQUAL(200, exchange(request("GET /%63onstant")).status);
+        CPPUNIT_ASSERT_EQUAL(200, exchange(request("GET http://localhost/constant")).status);
     }
 
     void idsThatAreNoCanonicalIntegersAre400() {
@@ -99,7 +99,7 @@ public:
                                "18446744073709551617",
                                "a",
                                "1_000"}) {
-            const RawAnswer answer = ask(request(std::string("GET /item/") + id));
+            const RawAnswer answer = exchange(request(std::string("GET /item/") + id));
             CPPUNIT_ASSERT_EQUAL_MESSAGE(id, 400, answer.status);
             CPPUNIT_ASSERT_EQUAL(
                 std::string(R"x({"message":"Validation failed (numeric string is expected)",)x"
@@ -110,15 +110,15 @@ public:
 
     void largestIdIsServed() {
         CPPUNIT_ASSERT_EQUAL(std::string("{\"id\":9223372036854775807}"),
-                             ask(request("GET /item/9223372036854775807")).body);
-        CPPUNIT_ASSERT_EQUAL(std::string("{\"id\":0}"), ask(request("GET /item/0")).body);
+                             exchange(request("GET /item/9223372036854775807")).body);
+        CPPUNIT_ASSERT_EQUAL(std::string("{\"id\":0}"), exchange(request("GET /item/0")).body);
     }
 
     void queryParametersAreCheckedAndNotDoubled() {
         CPPUNIT_ASSERT_EQUAL(std::string(R"({"name":"a b+c","limit":100})"),
-                             ask(request("GET /search?limit=100&name=a+b%2Bc&other=1")).body);
+                             exchange(request("GET /search?limit=100&name=a+b%2Bc&other=1")).body);
         CPPUNIT_ASSERT_EQUAL(std::string(R"({"name":"","limit":null})"),
-                             ask(request("GET /search?name")).body);
+                             exchange(request("GET /search?name")).body);
         for (const char* query : {"",
                                   "?limit=1",
                                   "?name=a&name=b",
@@ -126,7 +126,7 @@ public:
                                   "?name=a&limit=101",
                                   "?name=a&limit="}) {
             CPPUNIT_ASSERT_EQUAL_MESSAGE(
-                query, 400, ask(request(std::string("GET /search") + query)).status);
+                query, 400, exchange(request(std::string("GET /search") + query)).status);
         }
     }
 
@@ -170,22 +170,22 @@ public:
         CPPUNIT_ASSERT_EQUAL(200, post(R"({"userId":7.0})").status);
     }
 
-    void targetsAreTakenAsExpressTakesThem() {
-        CPPUNIT_ASSERT_EQUAL(200, ask(request("GET /constant/")).status);
-        CPPUNIT_ASSERT_EQUAL(std::string("{\"id\":7}"), ask(request("GET /item/7/")).body);
-        CPPUNIT_ASSERT_EQUAL(200, ask(request("GET /api-json/")).status);
-        CPPUNIT_ASSERT_EQUAL(400, ask(request("GET /item/7//")).status);
+    void targetsAreAcceptedAsByExpress() {
+        CPPUNIT_ASSERT_EQUAL(200, exchange(request("GET /constant/")).status);
+        CPPUNIT_ASSERT_EQUAL(std::string("{\"id\":7}"), exchange(request("GET /item/7/")).body);
+        CPPUNIT_ASSERT_EQUAL(200, exchange(request("GET /api-json/")).status);
+        CPPUNIT_ASSERT_EQUAL(400, exchange(request("GET /item/7//")).status);
         CPPUNIT_ASSERT_EQUAL(std::string(R"({"text":"a/b\\c","also":null})"),
-                             ask(request("GET /text/a%2Fb%5Cc")).body);
+                             exchange(request("GET /text/a%2Fb%5Cc")).body);
         CPPUNIT_ASSERT_EQUAL(std::string(R"({"text":"x","also":"two\nlines"})"),
-                             ask(request("GET /text/x?also=two%0Alines")).body);
-        CPPUNIT_ASSERT_EQUAL(200, ask("\r\n\r\n" + request("GET /constant")).status);
-        const RawAnswer nul = ask(request("GET /text/x?also=%00"));
+                             exchange(request("GET /text/x?also=two%0Alines")).body);
+        CPPUNIT_ASSERT_EQUAL(200, exchange("\r\n\r\n" + request("GET /constant")).status);
+        const RawAnswer nul = exchange(request("GET /text/x?also=%00"));
         CPPUNIT_ASSERT_EQUAL(400, nul.status);
         assertContains(nul.body, "NUL");
     }
 
-    void bodiesAreTakenAsExpressTakesThem() {
+    void bodiesAreAcceptedAsByExpress() {
         const std::string body = R"({"userId":7.0,"note":null})";
         for (const char* type : {"application/json",
                                  "Application/JSON ; odata=verbose",
@@ -203,7 +203,7 @@ public:
             CPPUNIT_ASSERT_EQUAL_MESSAGE(type, 415, answer.status);
             assertContains(answer.body, named);
         }
-        CPPUNIT_ASSERT_EQUAL(415, ask(request("POST /body", "", body)).status);
+        CPPUNIT_ASSERT_EQUAL(415, exchange(request("POST /body", "", body)).status);
     }
 
     void compressedBodiesAreInflatedWithinTheLimit() {
@@ -212,9 +212,10 @@ public:
         const std::string body = R"({"userId":7,"note":")" + std::string(3000, 'x') + "\"}";
         const std::string seen = "{\"seen\":" + std::to_string(body.size()) + "}";
         const auto post = [this](const std::string& encoding, const std::string& bytes) {
-            return ask(request("POST /body",
-                               "Content-Type: application/json\r\nContent-Encoding: " + encoding,
-                               bytes));
+            return exchange(
+                request("POST /body",
+                        "Content-Type: application/json\r\nContent-Encoding: " + encoding,
+                        bytes));
         };
         const std::string gzip = deflated(body, true);
         const std::string zlib = deflated(body, false);
@@ -251,7 +252,7 @@ public:
     void handlerThatThrowsAnythingAnswers500InJson() {
         RawClient client = connect();
         for (const char* what : {"standard", "poco", "message", "number", "header"}) {
-            const RawAnswer answer = client.ask(request(std::string("GET /throw/") + what));
+            const RawAnswer answer = client.exchange(request(std::string("GET /throw/") + what));
             CPPUNIT_ASSERT_EQUAL_MESSAGE(what, 500, answer.status);
             CPPUNIT_ASSERT_EQUAL(
                 std::string(
@@ -259,7 +260,7 @@ public:
                 answer.body);
             CPPUNIT_ASSERT_EQUAL(std::size_t{0}, answer.headers.count("x-injected"));
         }
-        CPPUNIT_ASSERT_EQUAL(200, client.ask(request("GET /constant")).status);
+        CPPUNIT_ASSERT_EQUAL(200, client.exchange(request("GET /constant")).status);
     }
 
     void aLocaleThatGroupsDigitsChangesNoAnswer() {
@@ -277,14 +278,14 @@ public:
             return response;
         };
         routes_->add(meddling);
-        const RawAnswer answer = ask(request("GET /meddling"));
+        const RawAnswer answer = exchange(request("GET /meddling"));
         std::locale::global(std::locale::classic());
         CPPUNIT_ASSERT_EQUAL(200, answer.status);
         CPPUNIT_ASSERT_EQUAL(std::string("1234"), answer.header("content-length"));
     }
 
     void httpErrorCarriesItsStatusAndRetryAfter() {
-        const RawAnswer answer = ask(request("GET /throw/teapot"));
+        const RawAnswer answer = exchange(request("GET /throw/teapot"));
         CPPUNIT_ASSERT_EQUAL(429, answer.status);
         CPPUNIT_ASSERT_EQUAL(std::string("7"), answer.header("retry-after"));
         CPPUNIT_ASSERT_EQUAL(
@@ -296,13 +297,13 @@ public:
         CPPUNIT_ASSERT_EQUAL(
             std::string(
                 R"({"message":"Cannot GET /nowhere","error":"Not Found","statusCode":404})"),
-            ask(request("GET /nowhere")).body);
-        CPPUNIT_ASSERT_EQUAL(404, ask(request("GET /constant/x")).status);
-        CPPUNIT_ASSERT_EQUAL(404, ask(request("GET /item/")).status);
-        const RawAnswer answer = ask(request("DELETE /constant"));
+            exchange(request("GET /nowhere")).body);
+        CPPUNIT_ASSERT_EQUAL(404, exchange(request("GET /constant/x")).status);
+        CPPUNIT_ASSERT_EQUAL(404, exchange(request("GET /item/")).status);
+        const RawAnswer answer = exchange(request("DELETE /constant"));
         CPPUNIT_ASSERT_EQUAL(405, answer.status);
         CPPUNIT_ASSERT_EQUAL(std::string("GET, HEAD, OPTIONS"), answer.header("allow"));
-        CPPUNIT_ASSERT_EQUAL(405, ask(request("get /constant")).status);
+        CPPUNIT_ASSERT_EQUAL(405, exchange(request("get /constant")).status);
     }
 
     void headIsServedByGetWithoutBody() {
@@ -311,14 +312,14 @@ public:
         const RawAnswer answer = client.read(true);
         CPPUNIT_ASSERT_EQUAL(200, answer.status);
         CPPUNIT_ASSERT_EQUAL(std::string("11"), answer.header("content-length"));
-        CPPUNIT_ASSERT_EQUAL(200, client.ask(request("GET /constant")).status);
+        CPPUNIT_ASSERT_EQUAL(200, client.exchange(request("GET /constant")).status);
     }
 
     void optionsNamesTheMethodsOfAPath() {
-        const RawAnswer answer = ask(request("OPTIONS /constant", "Connection: close"));
+        const RawAnswer answer = exchange(request("OPTIONS /constant", "Connection: close"));
         CPPUNIT_ASSERT_EQUAL(204, answer.status);
         CPPUNIT_ASSERT_EQUAL(std::string("GET, HEAD, OPTIONS"), answer.header("allow"));
-        CPPUNIT_ASSERT_EQUAL(404, ask(request("OPTIONS /nowhere")).status);
+        CPPUNIT_ASSERT_EQUAL(404, exchange(request("OPTIONS /nowhere")).status);
     }
 
     void handlerSeesTheHeadersThatItsRouteDeclares() {
@@ -335,7 +336,7 @@ public:
         routes_->add(route);
         CPPUNIT_ASSERT_EQUAL(
             std::string("1a7"),
-            ask(request("GET /headers", "idempotency-key: a7\r\nX-Other: no")).body);
+            exchange(request("GET /headers", "idempotency-key: a7\r\nX-Other: no")).body);
     }
 
     void aRouteMayAcceptAnyJson() {
@@ -351,16 +352,17 @@ public:
         };
         routes_->add(route);
         const std::string json = "Content-Type: application/json";
-        CPPUNIT_ASSERT_EQUAL(std::string("[1,{}]"), ask(request("POST /any", json, "[1,{}]")).body);
-        CPPUNIT_ASSERT_EQUAL(400, ask(request("POST /any", json, "[1,")).status);
-        CPPUNIT_ASSERT_EQUAL(415, ask(request("POST /any", "", "[1]")).status);
+        CPPUNIT_ASSERT_EQUAL(std::string("[1,{}]"),
+                             exchange(request("POST /any", json, "[1,{}]")).body);
+        CPPUNIT_ASSERT_EQUAL(400, exchange(request("POST /any", json, "[1,")).status);
+        CPPUNIT_ASSERT_EQUAL(415, exchange(request("POST /any", "", "[1]")).status);
     }
 
     void aFileThatAClientHasIsNotSentAgain() {
         const std::string folder = makeTempFolder("drover-docs");
         write(folder + "/swagger-ui.css", "body {}");
         useDocs(folder);
-        const std::string etag = ask(request("GET /api/swagger-ui.css")).header("etag");
+        const std::string etag = exchange(request("GET /api/swagger-ui.css")).header("etag");
         CPPUNIT_ASSERT(!etag.empty());
         RawClient client = connect();
         client.send(request("GET /api/swagger-ui.css", "If-None-Match: \"other\", W/" + etag));
@@ -368,13 +370,13 @@ public:
         CPPUNIT_ASSERT_EQUAL(304, known.status);
         CPPUNIT_ASSERT_EQUAL(etag, known.header("etag"));
         const RawAnswer changed =
-            client.ask(request("GET /api/swagger-ui.css", "If-None-Match: \"other\""));
+            client.exchange(request("GET /api/swagger-ui.css", "If-None-Match: \"other\""));
         CPPUNIT_ASSERT_EQUAL(std::string("body {}"), changed.body);
         removeTree(folder);
     }
 
     void documentDescribesTheTable() {
-        const RawAnswer answer = ask(request("GET /api-json"));
+        const RawAnswer answer = exchange(request("GET /api-json"));
         CPPUNIT_ASSERT_EQUAL(200, answer.status);
         rapidjson::Document document;
         document.Parse(answer.body.c_str());
@@ -386,8 +388,8 @@ public:
         added.path = "/added";
         added.handler = [](const Request&) { return Response{}; };
         routes_->add(added);
-        assertContains(ask(request("GET /api-json")).body, "\"/added\"");
-        CPPUNIT_ASSERT_EQUAL(200, ask(request("GET /added")).status);
+        assertContains(exchange(request("GET /api-json")).body, "\"/added\"");
+        CPPUNIT_ASSERT_EQUAL(200, exchange(request("GET /added")).status);
     }
 
     void swaggerFilesAreServedFromTheFolderAndNowhereElse() {
@@ -402,19 +404,19 @@ public:
         write(folder + "/package.json", "{}");
         write(folder + "/.hidden.js", "hidden");
         useDocs(folder);
-        const RawAnswer page = ask(request("GET /api"));
+        const RawAnswer page = exchange(request("GET /api"));
         CPPUNIT_ASSERT_EQUAL(200, page.status);
         CPPUNIT_ASSERT_EQUAL(std::string("text/html; charset=utf-8"), page.header("content-type"));
         assertContains(page.body, "/api/swagger-ui-bundle.js");
         CPPUNIT_ASSERT(page.header("content-security-policy").find("default-src 'self'") == 0);
-        const RawAnswer script = ask(request("GET /api/swagger-ui-bundle.js"));
+        const RawAnswer script = exchange(request("GET /api/swagger-ui-bundle.js"));
         CPPUNIT_ASSERT_EQUAL(std::string("var bundle;"), script.body);
         CPPUNIT_ASSERT_EQUAL(std::string("text/javascript; charset=utf-8"),
                              script.header("content-type"));
         CPPUNIT_ASSERT_EQUAL(std::string("public, max-age=86400"), script.header("cache-control"));
         CPPUNIT_ASSERT_EQUAL(std::string("text/css; charset=utf-8"),
-                             ask(request("GET /api/swagger-ui.css")).header("content-type"));
-        assertContains(ask(request("GET /api/start.js")).body, "/api-json");
+                             exchange(request("GET /api/swagger-ui.css")).header("content-type"));
+        assertContains(exchange(request("GET /api/start.js")).body, "/api-json");
         assertBrowserFindsWhatItAsksFor(page.body);
         for (const char* path : {"/api/../secret.js",
                                  "/api/%2e%2e/secret.js",
@@ -424,17 +426,17 @@ public:
                                  "/api/.hidden.js",
                                  "/api/missing.js",
                                  "/api/dist/swagger-ui.css"}) {
-            const RawAnswer answer = ask(request(std::string("GET ") + path));
+            const RawAnswer answer = exchange(request(std::string("GET ") + path));
             CPPUNIT_ASSERT_MESSAGE(path, answer.status == 404 || answer.status == 400);
         }
         removeTree(parent);
         CPPUNIT_ASSERT_EQUAL_MESSAGE(
-            "files are read once", 200, ask(request("GET /api/swagger-ui-bundle.js")).status);
+            "files are read once", 200, exchange(request("GET /api/swagger-ui-bundle.js")).status);
     }
 
-    void missingFolderTellsHowToInstallIt() {
+    void missingFolderNamesTheInstallation() {
         useDocs("/nonexistent");
-        const RawAnswer page = ask(request("GET /api"));
+        const RawAnswer page = exchange(request("GET /api"));
         CPPUNIT_ASSERT_EQUAL(200, page.status);
         assertContains(page.body, "npm ci --ignore-scripts --prefix api/web");
         assertBrowserFindsWhatItAsksFor(page.body);
@@ -443,12 +445,12 @@ public:
     void pagesAreNotServedInProduction() {
         frontSettings_.docsPages = false;
         front_ = std::make_unique<api::HttpFront>(*routes_, frontSettings_);
-        CPPUNIT_ASSERT_EQUAL(404, ask(request("GET /api")).status);
-        CPPUNIT_ASSERT_EQUAL(404, ask(request("GET /api/start.js")).status);
-        CPPUNIT_ASSERT_EQUAL(200, ask(request("GET /api-json")).status);
+        CPPUNIT_ASSERT_EQUAL(404, exchange(request("GET /api")).status);
+        CPPUNIT_ASSERT_EQUAL(404, exchange(request("GET /api/start.js")).status);
+        CPPUNIT_ASSERT_EQUAL(200, exchange(request("GET /api-json")).status);
     }
 
-    void healthTellsEveryCheck() {
+    void healthReportsEveryCheck() {
         bool ok = true;
         api::HealthPages pages([&ok] {
             return api::HealthChecks{{"redis", {ok, ok ? "connected" : "away for 3 s"}},
@@ -457,23 +459,23 @@ public:
         api::HttpServer health(api::HealthPages::serverSettings("127.0.0.1", 0), pages);
         health.start();
         RawClient client(health.port());
-        CPPUNIT_ASSERT_EQUAL(200, client.ask(request("GET /readyz")).status);
+        CPPUNIT_ASSERT_EQUAL(200, client.exchange(request("GET /readyz")).status);
         ok = false;
-        const RawAnswer answer = client.ask(request("GET /readyz"));
+        const RawAnswer answer = client.exchange(request("GET /readyz"));
         CPPUNIT_ASSERT_EQUAL(503, answer.status);
         CPPUNIT_ASSERT_EQUAL(
             std::string(
                 R"({"status":"unavailable","checks":{"redis":{"ok":false,"detail":"away for 3 s"},)"
                 R"("disk":{"ok":true,"detail":"","counts":{"free":7}}}})"),
             answer.body);
-        CPPUNIT_ASSERT_EQUAL(200, client.ask(request("GET /livez")).status);
-        CPPUNIT_ASSERT_EQUAL(404, client.ask(request("GET /constant")).status);
-        CPPUNIT_ASSERT_EQUAL(405, client.ask(request("DELETE /livez")).status);
+        CPPUNIT_ASSERT_EQUAL(200, client.exchange(request("GET /livez")).status);
+        CPPUNIT_ASSERT_EQUAL(404, client.exchange(request("GET /constant")).status);
+        CPPUNIT_ASSERT_EQUAL(405, client.exchange(request("DELETE /livez")).status);
     }
 
 private:
     RawAnswer postAs(const std::string& contentType, const std::string& body) {
-        return ask(request("POST /body", "Content-Type: " + contentType, body));
+        return exchange(request("POST /body", "Content-Type: " + contentType, body));
     }
 
     static std::string deflated(const std::string& text, bool gzip) {
@@ -496,7 +498,7 @@ private:
     }
 
     RawAnswer post(const std::string& body) {
-        return ask(request("POST /body", "Content-Type: application/json", body));
+        return exchange(request("POST /body", "Content-Type: application/json", body));
     }
 
     void assertBody(const std::string& body, const std::string& messages) {
@@ -516,7 +518,8 @@ private:
                 const auto begin = at + attribute.size();
                 const std::string link = page.substr(begin, page.find('"', begin) - begin);
                 if (link.front() == '/') {
-                    CPPUNIT_ASSERT_EQUAL_MESSAGE(link, 200, ask(request("GET " + link)).status);
+                    CPPUNIT_ASSERT_EQUAL_MESSAGE(
+                        link, 200, exchange(request("GET " + link)).status);
                 }
             }
         }

@@ -17,7 +17,7 @@ class HttpStopTest : public HttpFixture {
     CPPUNIT_TEST(requestThatHasBegunMayBecomeWhole);
     CPPUNIT_TEST(idleServerStopsAtOnce);
     CPPUNIT_TEST(handlerThatNeverEndsIsLeftBehindInTime);
-    CPPUNIT_TEST(nobodyIsAcceptedAfterwards);
+    CPPUNIT_TEST(noClientIsAcceptedAfterwards);
     CPPUNIT_TEST_SUITE_END();
 
 public:
@@ -75,18 +75,18 @@ public:
         RawClient client = connect();
         client.send("GET /constant HTTP/1.1\r\n");
         // Answered on another connection, so the first bytes have been read by now.
-        CPPUNIT_ASSERT_EQUAL(200, ask(request("GET /constant")).status);
+        CPPUNIT_ASSERT_EQUAL(200, exchange(request("GET /constant")).status);
         std::future<int> stopped =
             std::async(std::launch::async, [this] { return server_->stop(Milliseconds(5000)); });
         while (stillAccepts()) {
         }
-        CPPUNIT_ASSERT_EQUAL(200, client.ask("Host: h\r\n\r\n").status);
+        CPPUNIT_ASSERT_EQUAL(200, client.exchange("Host: h\r\n\r\n").status);
         CPPUNIT_ASSERT_EQUAL(0, stopped.get());
     }
 
     void idleServerStopsAtOnce() {
         RawClient idle = connect();
-        CPPUNIT_ASSERT_EQUAL(200, idle.ask(request("GET /constant")).status);
+        CPPUNIT_ASSERT_EQUAL(200, idle.exchange(request("GET /constant")).status);
         const auto begin = Clock::now();
         CPPUNIT_ASSERT_EQUAL(0, server_->stop(Milliseconds(10000)));
         CPPUNIT_ASSERT(Clock::now() - begin < Milliseconds(1000));
@@ -106,7 +106,7 @@ public:
         server_.reset();
     }
 
-    void nobodyIsAcceptedAfterwards() {
+    void noClientIsAcceptedAfterwards() {
         start();
         const std::uint16_t port = server_->port();
         CPPUNIT_ASSERT_EQUAL(0, server_->stop(Milliseconds(1000)));

@@ -162,7 +162,7 @@ public:
         }
         clients.clear();
         awaitClosed(1000);
-        CPPUNIT_ASSERT_EQUAL(200, ask(request("GET /constant")).status);
+        CPPUNIT_ASSERT_EQUAL(200, exchange(request("GET /constant")).status);
     }
 
     void streamsEndWhenTheServerDrains() {

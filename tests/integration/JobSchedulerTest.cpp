@@ -38,16 +38,16 @@ class JobSchedulerTest : public RedisFixture {
     CPPUNIT_TEST(aPatternStoresTheNextJobWithItsMoment);
     CPPUNIT_TEST(optionsAreStoredAsBullmqReadsThem);
     CPPUNIT_TEST(theScriptLeavesOutPastRunsAndKeepsTheOffset);
-    CPPUNIT_TEST(aDueJobGoesWhereItCanBeTaken);
-    CPPUNIT_TEST(whilePausedNobodyIsWoken);
-    CPPUNIT_TEST(whilePausedASharedQueueTakesItInPaused);
-    CPPUNIT_TEST(askedTwiceItMakesOne);
+    CPPUNIT_TEST(aDueJobGoesWhereItCanBeClaimed);
+    CPPUNIT_TEST(whilePausedNoWorkerIsWoken);
+    CPPUNIT_TEST(whilePausedASharedQueueHasItInPaused);
+    CPPUNIT_TEST(requestedTwiceItMakesOne);
     CPPUNIT_TEST(c223_manyAtOnceMakeOne);
     CPPUNIT_TEST(aSchedulerThatIsGoneMakesNone);
     CPPUNIT_TEST(aLimitThatIsReachedMakesNone);
     CPPUNIT_TEST(anEndThatIsPastMakesNone);
-    CPPUNIT_TEST(anIdThatIsTakenIsToldAndStopsIt);
-    CPPUNIT_TEST(aPatternThatIsNoneIsLoggedOnceAndChangesNothing);
+    CPPUNIT_TEST(anIdThatExistsIsReportedAndStopsIt);
+    CPPUNIT_TEST(aMalformedPatternIsLoggedOnceAndChangesNothing);
     CPPUNIT_TEST(aRecordWithoutDataGetsThatOfItsJob);
     CPPUNIT_TEST(aRepeatableOf5IsLeftAlone);
     CPPUNIT_TEST(aSharedQueueGetsTheMembersThatWorkersOf5Need);
@@ -135,7 +135,7 @@ public:
         }
     }
 
-    void aDueJobGoesWhereItCanBeTaken() {
+    void aDueJobGoesWhereItCanBeClaimed() {
         const std::string due = makeDueJob(R"({"repeat":{"every":2000}})");
         CPPUNIT_ASSERT_EQUAL(due, list(keys().wait).at(0));
         CPPUNIT_ASSERT_EQUAL(std::string("0"), text({"ZSCORE", keys().marker, "0"}));
@@ -153,21 +153,21 @@ public:
         CPPUNIT_ASSERT_EQUAL(std::string("4"), hash(due).at("priority"));
     }
 
-    void whilePausedNobodyIsWoken() {
+    void whilePausedNoWorkerIsWoken() {
         redis({"HSET", keys().meta, "paused", "1"});
         const std::string due = makeDueJob(R"({"repeat":{"every":2000}})");
         CPPUNIT_ASSERT_EQUAL(due, list(keys().wait).at(0));
         CPPUNIT_ASSERT_EQUAL(std::int64_t{0}, number({"EXISTS", keys().marker, keys().paused}));
     }
 
-    void whilePausedASharedQueueTakesItInPaused() {
+    void whilePausedASharedQueueHasItInPaused() {
         redis({"HSET", keys().meta, "paused", "1", "version", "bullmq:5.48.1"});
         const std::string due = makeDueJob(R"({"repeat":{"every":2000}})");
         CPPUNIT_ASSERT_EQUAL(due, list(keys().paused).at(0));
         CPPUNIT_ASSERT_EQUAL(std::int64_t{0}, number({"EXISTS", keys().marker, keys().wait}));
     }
 
-    void askedTwiceItMakesOne() {
+    void requestedTwiceItMakesOne() {
         record({"every", "2000", "ic", "4"}, kNow);
         expect(State::Done, iterate(taken(kEveryOpts), kNow));
         expect(State::Nothing, iterate(taken(kEveryOpts), kNow + 1));
@@ -215,7 +215,7 @@ public:
         expect(State::Done, iterate(job, kNow));
     }
 
-    void anIdThatIsTakenIsToldAndStopsIt() {
+    void anIdThatExistsIsReportedAndStopsIt() {
         record({"every", "2000", "ic", "4"}, kNow);
         const std::string next = idAt(kNow + 2000);
         redis({"HSET", keys().job(next), "name", "old"});
@@ -227,7 +227,7 @@ public:
         expectNext(kNow, "4");
     }
 
-    void aPatternThatIsNoneIsLoggedOnceAndChangesNothing() {
+    void aMalformedPatternIsLoggedOnceAndChangesNothing() {
         LogCapture log("worker");
         record({"pattern", "x", "ic", "1"}, kNow);
         SchedulerIterator scheduler(context());

@@ -24,19 +24,19 @@ using SteadyClock = std::chrono::steady_clock;
 /// Locks are renewed from the claim until Redis has the outcome, and a lost one is noticed.
 class LockKeeperTest : public WorkerFixture {
     CPPUNIT_TEST_SUITE(LockKeeperTest);
-    CPPUNIT_TEST(aLongJobKeepsItsLock);
-    CPPUNIT_TEST(locksAreKeptWhileDraining);
-    CPPUNIT_TEST(waitingJobsKeepTheirLocksToo);
+    CPPUNIT_TEST(aLongJobHoldsItsLock);
+    CPPUNIT_TEST(locksAreRenewedWhileDraining);
+    CPPUNIT_TEST(waitingJobsHoldTheirLocksToo);
     CPPUNIT_TEST(aStolenLockSetsTheCancelToken);
     CPPUNIT_TEST(theOutcomeOfAStolenJobIsDiscarded);
     CPPUNIT_TEST(aLossOnlyTheFinishNoticesIsCountedOnce);
-    CPPUNIT_TEST(aLostProbeDoesNotKeepTheBreakerShut);
+    CPPUNIT_TEST(aLostProbeDoesNotHoldTheBreakerShut);
     CPPUNIT_TEST(aRefusedRenewalIsNotALostLock);
     CPPUNIT_TEST(renewalGoesOnAfterAnOutage);
     CPPUNIT_TEST(aLockThatExpiredDuringAnOutageIsLost);
-    CPPUNIT_TEST(moreLocksThanOneCallTakesAreRenewed);
+    CPPUNIT_TEST(moreLocksThanOneCallHasAreRenewed);
     CPPUNIT_TEST(aCancelFromOutsideSetsTheToken);
-    CPPUNIT_TEST(aCancelIsHeardAtOnceAndTellsItsReason);
+    CPPUNIT_TEST(aCancelArrivesAtOnceWithItsReason);
     CPPUNIT_TEST(aQueueThatIsWatchedLaterIsHeardToo);
     CPPUNIT_TEST(aCancelDuringAnOutageIsHeardAfterwards);
     CPPUNIT_TEST(aLockLostAfterACancelIsLost);
@@ -50,7 +50,7 @@ public:
         WorkerFixture::tearDown();
     }
 
-    void aLongJobKeepsItsLock() {
+    void aLongJobHoldsItsLock() {
         startHolding(milliseconds(400));
         // Three lock durations: without renewal it would be gone after one.
         const auto until = SteadyClock::now() + milliseconds(1200);
@@ -62,7 +62,7 @@ public:
         CPPUNIT_ASSERT(handler_->batches().size() == 1);
     }
 
-    void locksAreKeptWhileDraining() {
+    void locksAreRenewedWhileDraining() {
         startHolding(milliseconds(400));
         worker_->drain();
         const auto until = SteadyClock::now() + milliseconds(1000);
@@ -76,7 +76,7 @@ public:
         CPPUNIT_ASSERT_EQUAL(std::uint64_t{0}, worker_->stats().lost);
     }
 
-    void waitingJobsKeepTheirLocksToo() {
+    void waitingJobsHoldTheirLocksToo() {
         settings_.unstartedMax = seconds(30);
         settings_.batchSize = 1;
         addJob();
@@ -119,7 +119,7 @@ public:
         CPPUNIT_ASSERT_EQUAL(std::string("thief"), text({"GET", lockOf("1")}));
     }
 
-    void aLostProbeDoesNotKeepTheBreakerShut() {
+    void aLostProbeDoesNotHoldTheBreakerShut() {
         // The database is away; the one job that probes loses its lock; the next one must be allowed to probe.
         std::atomic<int> calls{0};
         std::atomic<bool> probing{false};
@@ -189,7 +189,7 @@ public:
         eventually("cancelled", [&] { return cancelled_ == CancelReason::Lost; });
     }
 
-    void moreLocksThanOneCallTakesAreRenewed() {
+    void moreLocksThanOneCallHasAreRenewed() {
         settings_.concurrency = 1200;
         settings_.threads = 1;
         settings_.batchSize = 1000;
@@ -231,7 +231,7 @@ public:
         eventually("completed", [&] { return stateOf("1") == JobState::Completed; });
     }
 
-    void aCancelIsHeardAtOnceAndTellsItsReason() {
+    void aCancelArrivesAtOnceWithItsReason() {
         // The renewal is half a minute away.
         startHolding(seconds(60));
         listen();

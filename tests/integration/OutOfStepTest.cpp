@@ -31,8 +31,8 @@ class OutOfStepTest : public WorkerFixture {
     CPPUNIT_TEST_SUITE(OutOfStepTest);
     CPPUNIT_TEST(aCopyRightBehindItsReplyIsNotTheNextAnswer);
     CPPUNIT_TEST(aCopyThatComesWithTheNextReplyIsNotItsAnswer);
-    CPPUNIT_TEST(bytesOfNobodyAreNotAnAnswer);
-    CPPUNIT_TEST(itIsToldOnce);
+    CPPUNIT_TEST(bytesOfNoCommandAreNotAnAnswer);
+    CPPUNIT_TEST(itIsLoggedOnce);
     CPPUNIT_TEST(bytesInFrontOfAReplyAreNotTheAnswer);
     CPPUNIT_TEST(withoutTheRightToEchoAnAmbiguousReplyIsNone);
     CPPUNIT_TEST(everyAddGetsItsOwnIdBesideCopies);
@@ -40,7 +40,7 @@ class OutOfStepTest : public WorkerFixture {
     CPPUNIT_TEST(overlappingCallsOfAWorkerEndEveryJobOnceBesideCopies);
     CPPUNIT_TEST(overlappingCallsOfAWorkerEndEveryJobOnceBesideLateCopies);
     CPPUNIT_TEST(aCopyOfAMarkerDoesNotStopTheWorker);
-    CPPUNIT_TEST(eventsAreToldOnceAndInOrder);
+    CPPUNIT_TEST(eventsAreDeliveredOnceAndInOrder);
     CPPUNIT_TEST_SUITE_END();
 
 public:
@@ -80,7 +80,7 @@ public:
         });
     }
 
-    void bytesOfNobodyAreNotAnAnswer() {
+    void bytesOfNoCommandAreNotAnAnswer() {
         RedisClient client(through(), scripts(), "test");
         get(client, {"PING"});
         inject("$5\r\nstray\r\n", client);
@@ -90,7 +90,7 @@ public:
         CPPUNIT_ASSERT(client.healthy());
     }
 
-    void itIsToldOnce() {
+    void itIsLoggedOnce() {
         LogCapture log("redis");
         RedisClient client(through(), scripts(), "test");
         get(client, {"PING"});
@@ -147,7 +147,7 @@ public:
         }
     }
 
-    void eventsAreToldOnceAndInOrder() {
+    void eventsAreDeliveredOnceAndInOrder() {
         std::mutex mutex;
         std::vector<std::string> told;
         QueueEvents::Settings settings;

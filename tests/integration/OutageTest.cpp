@@ -33,13 +33,13 @@ class OutageTest : public WorkerFixture {
     CPPUNIT_TEST(anIdleWorkerGoesOnAfterARestart);
     CPPUNIT_TEST(anIdleWorkerGoesOnAfterAFreeze);
     CPPUNIT_TEST(aWorkerThatStartedWithoutRedisBegins);
-    CPPUNIT_TEST(outcomesThatWereReadyMeanwhileAreToldAfterwards);
-    CPPUNIT_TEST(outcomesThatWereReadyDuringAFreezeAreToldAfterwards);
+    CPPUNIT_TEST(outcomesThatWereReadyMeanwhileAreSentAfterwards);
+    CPPUNIT_TEST(outcomesThatWereReadyDuringAFreezeAreSentAfterwards);
     CPPUNIT_TEST(aLostReplyOfAFinishIsRecognised);
     CPPUNIT_TEST(aLostReplyOfAClaimGivesItsJobsBack);
     CPPUNIT_TEST(aLostReplyOfARetryIsRecognised);
     CPPUNIT_TEST(aLostReplyOfAHandBackIsRecognised);
-    CPPUNIT_TEST(whatWasNeverSentIsStillALossWhenAnotherTookIt);
+    CPPUNIT_TEST(anOutcomeNeverSentIsStillALossWhenAnotherWorkerHasTheJob);
     CPPUNIT_TEST(aClaimThatNeedsLongerThanADeadlineGetsOn);
     CPPUNIT_TEST(resultsThatNeedLongerThanADeadlineGetOn);
     CPPUNIT_TEST(largeJobsGetOnAndSoDoSmallOnesBehindThem);
@@ -49,7 +49,7 @@ class OutageTest : public WorkerFixture {
     CPPUNIT_TEST(restartsUnderLoadLoseNothing);
     CPPUNIT_TEST(aWorkerCanBeDrainedDuringAnOutage);
     CPPUNIT_TEST(aWorkerCanBeStoppedDuringAnOutage);
-    CPPUNIT_TEST(aKeyOfAnotherTypeKeepsTheWorkerAwayWithoutSpinning);
+    CPPUNIT_TEST(aKeyOfAnotherTypeStopsTheWorkerWithoutSpinning);
     CPPUNIT_TEST(aKilledBlockingConnectionIsReplaced);
     CPPUNIT_TEST_SUITE_END();
 
@@ -94,7 +94,7 @@ public:
         goesOnWithinTwoSeconds();
     }
 
-    void outcomesThatWereReadyMeanwhileAreToldAfterwards() {
+    void outcomesThatWereReadyMeanwhileAreSentAfterwards() {
         holdTwenty();
         own_->stop();
         hold_ = false;
@@ -104,7 +104,7 @@ public:
         twentyAreDoneOnce();
     }
 
-    void outcomesThatWereReadyDuringAFreezeAreToldAfterwards() {
+    void outcomesThatWereReadyDuringAFreezeAreSentAfterwards() {
         holdTwenty();
         own_->freeze();
         hold_ = false;
@@ -171,7 +171,7 @@ public:
         CPPUNIT_ASSERT_EQUAL(std::size_t{0}, log_->count("the outcome is discarded"));
     }
 
-    void whatWasNeverSentIsStillALossWhenAnotherTookIt() {
+    void anOutcomeNeverSentIsStillALossWhenAnotherWorkerHasTheJob() {
         // The proxy is the only way to Redis, and it is gone when the outcome is ready: nothing was sent.
         holdOneThroughProxy(JobOutcome{JobOutcome::Kind::Completed, "1", "", 0}, "{}");
         const int port = proxy_->port();
@@ -353,7 +353,7 @@ public:
         hold_ = false;
     }
 
-    void aKeyOfAnotherTypeKeepsTheWorkerAwayWithoutSpinning() {
+    void aKeyOfAnotherTypeStopsTheWorkerWithoutSpinning() {
         redis({"SET", keys().wait, "a string"});
         redis({"CONFIG", "RESETSTAT"});
         run(std::make_shared<FakeHandler>(completeAll));

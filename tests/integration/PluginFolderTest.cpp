@@ -38,22 +38,22 @@ class PluginFolderTest : public AppFixture {
     CPPUNIT_TEST_SUITE(PluginFolderTest);
     CPPUNIT_TEST(aDroppedInPluginWorksItsQueue);
     CPPUNIT_TEST(replacedUnderLoadEveryJobIsDoneOnce);
-    CPPUNIT_TEST(aRemovedPluginLeavesItsJobsToOthers);
-    CPPUNIT_TEST(aQueueThatComesBackTellsWhatItKeeps);
+    CPPUNIT_TEST(aRemovedPluginsJobsStayInTheQueue);
+    CPPUNIT_TEST(aQueueThatComesBackLogsTheSettingsThatStay);
     CPPUNIT_TEST(eachBrokenPluginIsRefusedInItsOwnWords);
     CPPUNIT_TEST(aBrokenReplacementChangesNothing);
     CPPUNIT_TEST(aRelativeFolderWillDo);
     CPPUNIT_TEST(aFileIsOpenedOnceItIsWhole);
     CPPUNIT_TEST(theFileBesideItConfiguresIt);
-    CPPUNIT_TEST(whatOthersCouldHaveWrittenIsRefused);
-    CPPUNIT_TEST(whatAStickyFolderOrTrustAllowsIsLoaded);
+    CPPUNIT_TEST(filesThatOtherUsersCanWriteAreRefused);
+    CPPUNIT_TEST(filesOfAStickyFolderOrTrustAreLoaded);
     CPPUNIT_TEST(uniqueSymbolsAreWarnedAboutAtLoad);
     CPPUNIT_TEST(filesBehindLinksAndReplacedFoldersAreNoticed);
     CPPUNIT_TEST(aFolderThatCannotBeReadRetiresNothing);
     CPPUNIT_TEST(onlyAllowedSumsAreLoaded);
-    CPPUNIT_TEST(aServiceIsToldToBeLoadedAtTheStart);
+    CPPUNIT_TEST(aServiceIsRefusedSinceItIsLoadedAtTheStart);
     CPPUNIT_TEST(withoutWatchingHangupLooks);
-    CPPUNIT_TEST(namedPluginsAreReplacedAndOthersLeftAlone);
+    CPPUNIT_TEST(namedPluginsAreReplacedAndNoOthersLoaded);
     CPPUNIT_TEST_SUITE_END();
 
 public:
@@ -152,7 +152,7 @@ public:
         assertMemoryIsTold(plugins[0], replacements + 1);
     }
 
-    void aRemovedPluginLeavesItsJobsToOthers() {
+    void aRemovedPluginsJobsStayInTheQueue() {
         drop(kModules + "same-a.so");
         run();
         add(10, "same");
@@ -167,7 +167,7 @@ public:
         app_->waitForPlugin("same-a", "version 1, generation 2: runs");
     }
 
-    void aQueueThatComesBackTellsWhatItKeeps() {
+    void aQueueThatComesBackLogsTheSettingsThatStay() {
         const std::string beside = folder_ + "/same-a.properties";
         std::ofstream(beside) << "queue.same-a.lockDurationMs = 20000\n";
         drop(kModules + "same-a.so");
@@ -295,7 +295,7 @@ public:
         CPPUNIT_ASSERT_EQUAL(1, list()[0]["loaded"]["files"].GetInt());
     }
 
-    void whatOthersCouldHaveWrittenIsRefused() {
+    void filesThatOtherUsersCanWriteAreRefused() {
         run();
         std::filesystem::copy_file(kModules + "same-a.so", folder_ + "/same-a.so");
         std::filesystem::permissions(folder_ + "/same-a.so", std::filesystem::perms::all);
@@ -312,7 +312,7 @@ public:
         app_->waitForPlugin("same-a", "version 1, generation 1: runs");
     }
 
-    void whatAStickyFolderOrTrustAllowsIsLoaded() {
+    void filesOfAStickyFolderOrTrustAreLoaded() {
         std::filesystem::permissions(folder_, std::filesystem::perms(01777));
         drop(kModules + "same-a.so");
         run();
@@ -383,7 +383,7 @@ public:
         assertRefused("exits-at-load", " is not in plugins.allow");
     }
 
-    void aServiceIsToldToBeLoadedAtTheStart() {
+    void aServiceIsRefusedSinceItIsLoadedAtTheStart() {
         run();
         drop(kModules + "good-service.so");
         assertRefused("good-service", "a service plugin; it is loaded at the start only");
@@ -411,7 +411,7 @@ public:
         app_->waitForPlugin("same-a", "version 1, generation 1: runs");
     }
 
-    void namedPluginsAreReplacedAndOthersLeftAlone() {
+    void namedPluginsAreReplacedAndNoOthersLoaded() {
         drop(kModules + "same-a.so");
         run({}, "same-a");
         drop(kModules + "same-b.so");

@@ -34,7 +34,7 @@ bool lives(pid_t pid) {
 /// The binary with plugin.crashing.isolation = process: no act of the handler on its process reaches the engine.
 class ProcessIsolationTest : public CppUnit::TestFixture {
     CPPUNIT_TEST_SUITE(ProcessIsolationTest);
-    CPPUNIT_TEST(everyTenthJobCrashesAndTheOthersComplete);
+    CPPUNIT_TEST(everyTenthJobCrashesAndTheRestComplete);
     CPPUNIT_TEST(inBatchesOnlyTheCrashersFail);
     CPPUNIT_TEST(noProcessOutlivesAKilledEngine);
     CPPUNIT_TEST(aHangingProcessDoesNotOutliveTheEnd);
@@ -59,7 +59,7 @@ public:
     }
     void tearDown() override { app_.reset(); }
 
-    void everyTenthJobCrashesAndTheOthersComplete() {
+    void everyTenthJobCrashesAndTheRestComplete() {
         start({"queue.crash.threads=2"});
         assertOnlyCrashersFail("crash");
     }

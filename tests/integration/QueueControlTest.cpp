@@ -26,19 +26,19 @@ class QueueControlTest : public WorkerFixture {
     CPPUNIT_TEST(c070_resumeMarksAFullQueueToo);
     CPPUNIT_TEST(c071_resumeWithDelayedJobsMarksTheFirst);
     CPPUNIT_TEST(resumeOfAnEmptyQueueMarksNothing);
-    CPPUNIT_TEST(c164_pauseLeavesWhatWaitsAndTellsEachTime);
+    CPPUNIT_TEST(c164_pauseLeavesWaitingJobsAndEmitsEachTime);
     CPPUNIT_TEST(c272_pauseSharedWithFiveMovesWhatWaits);
     CPPUNIT_TEST(c272_pauseSharedWithFiveJoinsBothLists);
     CPPUNIT_TEST(c165_resumeBringsBackALegacyPausedList);
     CPPUNIT_TEST(c274_resumeJoinsLongLists);
-    CPPUNIT_TEST(c274_nobodySeesAHalfResumedQueue);
+    CPPUNIT_TEST(c274_noClientSeesAHalfResumedQueue);
     CPPUNIT_TEST(autoGoesByWhatRedisShows);
     CPPUNIT_TEST(autoRemembersWhatItSaw);
     CPPUNIT_TEST(theConcurrencyIsStoredAndRemoved);
     CPPUNIT_TEST(c161_ourWorkerObeysTheConcurrencyUntilItIsRemoved);
     CPPUNIT_TEST(theRateLimitIsStoredAndRemoved);
     CPPUNIT_TEST(c157_aManualLimitStopsALimitedWorkerOnly);
-    CPPUNIT_TEST(c159_theTtlGoesByTheLimitThatIsAskedFor);
+    CPPUNIT_TEST(c159_theTtlGoesByTheRequestedLimit);
     CPPUNIT_TEST(senselessLimitsAreRefused);
     CPPUNIT_TEST(settingsOfOtherClientsMayBeAnyText);
     CPPUNIT_TEST_SUITE_END();
@@ -101,7 +101,7 @@ public:
         CPPUNIT_ASSERT((events() == Strings{"resumed"}));
     }
 
-    void c164_pauseLeavesWhatWaitsAndTellsEachTime() {
+    void c164_pauseLeavesWaitingJobsAndEmitsEachTime() {
         Queue queue = makeQueue();
         addJob();
         addJob();
@@ -171,7 +171,7 @@ public:
         CPPUNIT_ASSERT((events() == Strings{"resumed"}));
     }
 
-    void c274_nobodySeesAHalfResumedQueue() {
+    void c274_noClientSeesAHalfResumedQueue() {
         Queue queue = makeQueue(Bullmq5::On);
         fill(keys().wait, "w", 5000);
         std::atomic<bool> more{true};
@@ -319,7 +319,7 @@ public:
         eventually("done", [&] { return stateOf(second) == JobState::Completed; });
     }
 
-    void c159_theTtlGoesByTheLimitThatIsAskedFor() {
+    void c159_theTtlGoesByTheRequestedLimit() {
         Queue queue = makeQueue();
         CPPUNIT_ASSERT_EQUAL(std::int64_t{-2}, queue.rateLimitTtl());
         CPPUNIT_ASSERT_EQUAL(std::int64_t{0}, queue.rateLimitTtl(1));

@@ -26,29 +26,29 @@ using Strings = std::vector<std::string>;
 /// QueueEvents: the events that it delivers, from which entry on, and the outages that it survives.
 class QueueEventsTest : public WorkerFixture {
     CPPUNIT_TEST_SUITE(QueueEventsTest);
-    CPPUNIT_TEST(everyEventOfTheEngineIsTold);
+    CPPUNIT_TEST(everyEventOfTheEngineIsDelivered);
     CPPUNIT_TEST(knownEventsAreTyped);
-    CPPUNIT_TEST(c251_unknownNamesAndExtraFieldsAreTold);
+    CPPUNIT_TEST(c251_unknownNamesAndExtraFieldsAreDelivered);
     CPPUNIT_TEST(itBeginsNow);
-    CPPUNIT_TEST(itBeginsWhereItIsTold);
-    CPPUNIT_TEST(manyEntriesOfAnInstantAreToldInOrder);
+    CPPUNIT_TEST(itBeginsAtTheGivenEntry);
+    CPPUNIT_TEST(manyEntriesOfAnInstantAreDeliveredInOrder);
     CPPUNIT_TEST(anOutageLongerThanTheBlockLosesNothing);
-    CPPUNIT_TEST(largeEventsOverASlowLinkAreTold);
-    CPPUNIT_TEST(anEventLargerThanADeadlineIsTold);
-    CPPUNIT_TEST(fewerAreAskedForAfterLargeOrLostOnes);
+    CPPUNIT_TEST(largeEventsOverASlowLinkAreDelivered);
+    CPPUNIT_TEST(anEventLargerThanADeadlineIsDelivered);
+    CPPUNIT_TEST(fewerAreRequestedAfterLargeOrLostOnes);
     CPPUNIT_TEST(aServerThatDoesNotAnswerIsNoticed);
     CPPUNIT_TEST(itStartsWhileRedisIsAway);
     CPPUNIT_TEST(anotherReaderGoesOnAfterTheLastId);
     CPPUNIT_TEST(c252_aTrimmedStreamGoesOnWithWhatIsLeft);
     CPPUNIT_TEST(c252_aDeletedStreamGoesOnWhenItComesAgain);
-    CPPUNIT_TEST(aStreamWithLowerIdsIsToldFromItsBeginning);
-    CPPUNIT_TEST(aDeletedNewestEntryIsNoNewStream);
+    CPPUNIT_TEST(aStreamWithLowerIdsIsDeliveredFromItsBeginning);
+    CPPUNIT_TEST(aDeletedNewestEntryIsNotANewStream);
     CPPUNIT_TEST(aKeyOfAnotherTypeIsSurvived);
     CPPUNIT_TEST(aListenerThatThrowsMissesNothingElse);
     CPPUNIT_TEST(stopEndsAWaitAtOnce);
     CPPUNIT_TEST(stopEndsAnOutageAtOnce);
     CPPUNIT_TEST(theListenerMayStop);
-    CPPUNIT_TEST(nothingIsToldAfterStop);
+    CPPUNIT_TEST(nothingIsDeliveredAfterStop);
     CPPUNIT_TEST(itsConnectionHasItsName);
     CPPUNIT_TEST(badSettingsAreRefused);
     CPPUNIT_TEST_SUITE_END();
@@ -60,13 +60,13 @@ public:
     }
     void tearDown() override {
         reader_.reset();
-        told_.clear();
+        delivered_.clear();
         WorkerFixture::tearDown();
         eventsLog_.reset();
         proxy_.reset();
     }
 
-    void everyEventOfTheEngineIsTold() {
+    void everyEventOfTheEngineIsDelivered() {
         read();
         Queue queue = makeQueue();
         settings_.lockDuration = milliseconds(100);
@@ -126,9 +126,9 @@ public:
                                  "resumed"}) {
             eventually(name, [&] { return counted(name) >= 1; });
         }
-        eventually("all told", [&] { return told().size() == events().size(); });
+        eventually("all delivered", [&] { return delivered().size() == events().size(); });
         CPPUNIT_ASSERT(lines() == events());
-        for (const QueueEvent& event : told()) {
+        for (const QueueEvent& event : delivered()) {
             CPPUNIT_ASSERT_MESSAGE(event.name, event.type != Type::Other);
         }
     }
@@ -168,7 +168,7 @@ public:
               "deduplicatedJobId",
               "2"});
         emit({"event", "completed", "jobId", "9", "returnvalue", "{\"a\":1}", "prev", "active"});
-        eventually("told", [&] { return counted("completed") == 1; });
+        eventually("delivered", [&] { return counted("completed") == 1; });
         CPPUNIT_ASSERT_EQUAL(std::int64_t{12}, *only(Type::Cleaned).count());
         CPPUNIT_ASSERT(only(Type::Cleaned).jobId().empty());
         CPPUNIT_ASSERT_EQUAL(std::string("d"),
@@ -179,15 +179,15 @@ public:
                              std::string(only(Type::Completed).returnValue()));
     }
 
-    void c251_unknownNamesAndExtraFieldsAreTold() {
+    void c251_unknownNamesAndExtraFieldsAreDelivered() {
         read();
         emit({"event", "debounced", "jobId", "1", "debounceId", "d"});
         emit({"event", "waiting", "jobId", "1", "of", "tomorrow", "event", "twice"});
         emit({"event", "delayed", "jobId", "2", "delay", "soon"});
         emit({"seat", "12"});
         emit({"event", "", "jobId", ""});
-        eventually("told", [&] { return told().size() == 5; });
-        const std::vector<QueueEvent> all = told();
+        eventually("delivered", [&] { return delivered().size() == 5; });
+        const std::vector<QueueEvent> all = delivered();
         CPPUNIT_ASSERT(all[0].type == Type::Other);
         CPPUNIT_ASSERT_EQUAL(std::string("debounced"), all[0].name);
         CPPUNIT_ASSERT_EQUAL(std::string("d"), std::string(*all[0].field("debounceId")));
@@ -210,36 +210,36 @@ public:
             const auto until = SteadyClock::now() + milliseconds(i);
             eventually("a while", [&] { return SteadyClock::now() > until; });
         }
-        eventually("told", [&] { return told().size() == 20; });
+        eventually("delivered", [&] { return delivered().size() == 20; });
         for (int i = 0; i < 20; ++i) {
             CPPUNIT_ASSERT_EQUAL(std::to_string(i),
-                                 std::string(told()[static_cast<std::size_t>(i)].jobId()));
+                                 std::string(delivered()[static_cast<std::size_t>(i)].jobId()));
         }
     }
 
-    void itBeginsWhereItIsTold() {
+    void itBeginsAtTheGivenEntry() {
         addJob();
         const std::string second = emit({"event", "paused"});
         emit({"event", "resumed"});
         read(second);
-        eventually("told", [&] { return told().size() == 1; });
-        CPPUNIT_ASSERT(told()[0].type == Type::Resumed);
+        eventually("delivered", [&] { return delivered().size() == 1; });
+        CPPUNIT_ASSERT(delivered()[0].type == Type::Resumed);
         reader_.reset();
-        told_.clear();
+        delivered_.clear();
         read("0");
-        eventually("all told", [&] { return told().size() == 4; });
+        eventually("all delivered", [&] { return delivered().size() == 4; });
         CPPUNIT_ASSERT(lines() == events());
     }
 
-    void manyEntriesOfAnInstantAreToldInOrder() {
+    void manyEntriesOfAnInstantAreDeliveredInOrder() {
         read();
         redis({"EVAL",
                "for i = 1, 2500 do redis.call('XADD', KEYS[1], '*', 'event', 'n', 'jobId', i) end",
                "1",
                keys().events});
-        eventually("told", [&] { return told().size() == 2500; });
+        eventually("delivered", [&] { return delivered().size() == 2500; });
         CPPUNIT_ASSERT(lines() == events());
-        CPPUNIT_ASSERT_EQUAL(told().back().id, reader_->lastId());
+        CPPUNIT_ASSERT_EQUAL(delivered().back().id, reader_->lastId());
     }
 
     void anOutageLongerThanTheBlockLosesNothing() {
@@ -248,7 +248,7 @@ public:
         const int port = proxy_->port();
         read("$", milliseconds(100), port);
         emit({"event", "n", "jobId", "1"});
-        eventually("told", [&] { return told().size() == 1; });
+        eventually("delivered", [&] { return delivered().size() == 1; });
         proxy_.reset();
         eventually("noticed", [&] { return !reader_->healthy(); });
         emit({"event", "n", "jobId", "2"});
@@ -256,19 +256,19 @@ public:
         const auto until = SteadyClock::now() + milliseconds(1500);
         eventually("a while", [&] { return SteadyClock::now() > until; });
         emit({"event", "n", "jobId", "3"});
-        CPPUNIT_ASSERT_EQUAL(std::size_t{1}, told().size());
+        CPPUNIT_ASSERT_EQUAL(std::size_t{1}, delivered().size());
         proxy_ = std::make_unique<TcpProxy>(own_->port(), port);
-        eventually("told", [&] { return told().size() == 3; });
+        eventually("delivered", [&] { return delivered().size() == 3; });
         CPPUNIT_ASSERT(lines() == events());
         CPPUNIT_ASSERT(reader_->healthy());
         // And after a restart of the server.
         own_->stop();
         own_->start();
         emitOnceItIsBack("4");
-        eventually("told", [&] { return told().size() == 4; });
+        eventually("delivered", [&] { return delivered().size() == 4; });
     }
 
-    void largeEventsOverASlowLinkAreTold() {
+    void largeEventsOverASlowLinkAreDelivered() {
         useOwnServer();
         proxy_ = std::make_unique<TcpProxy>(own_->port());
         const std::string value(200'000, 'v');
@@ -279,23 +279,23 @@ public:
         proxy_->throttle(4'000'000);
         read("0-0", milliseconds(100), proxy_->port());
         eventually(
-            "told", [&] { return told().size() == 60; }, seconds(20));
+            "delivered", [&] { return delivered().size() == 60; }, seconds(20));
         CPPUNIT_ASSERT(reader_->healthy());
         proxy_->throttle(0);
     }
 
-    void anEventLargerThanADeadlineIsTold() {
+    void anEventLargerThanADeadlineIsDelivered() {
         useOwnServer();
         proxy_ = std::make_unique<TcpProxy>(own_->port());
         emit({"event", "n", "jobId", "1", "value", std::string(4'000'000, 'v')});
         proxy_->throttle(1'000'000);
         read("0-0", milliseconds(100), proxy_->port());
         eventually(
-            "told", [&] { return told().size() == 1; }, seconds(20));
+            "delivered", [&] { return delivered().size() == 1; }, seconds(20));
         proxy_->throttle(0);
     }
 
-    void fewerAreAskedForAfterLargeOrLostOnes() {
+    void fewerAreRequestedAfterLargeOrLostOnes() {
         useOwnServer();
         redis({"CONFIG", "SET", "slowlog-log-slower-than", "0"});
         redis({"CONFIG", "SET", "slowlog-max-len", "10000"});
@@ -304,9 +304,9 @@ public:
             emit({"event", "n", "jobId", std::to_string(i), "value", value});
         }
         read("0-0");
-        eventually("told", [&] { return told().size() == 9; });
+        eventually("delivered", [&] { return delivered().size() == 9; });
         emit({"event", "n", "jobId", "small"});
-        eventually("half as many", [&] { return asked("500"); });
+        eventually("half as many", [&] { return requested("500"); });
         reader_.reset();
         redis({"SLOWLOG", "RESET"});
 
@@ -316,7 +316,7 @@ public:
         eventually("lost", [&] { return proxy_->lost() == 1; });
         eventually("back", [&] { return reader_->healthy(); });
         emit({"event", "n", "jobId", "another"});
-        eventually("half as many", [&] { return asked("500"); });
+        eventually("half as many", [&] { return requested("500"); });
     }
 
     void aServerThatDoesNotAnswerIsNoticed() {
@@ -328,7 +328,7 @@ public:
         eventually("noticed", [&] { return !reader_->healthy(); });
         own_->thaw();
         emit({"event", "n", "jobId", "1"});
-        eventually("told", [&] { return told().size() == 1; });
+        eventually("delivered", [&] { return delivered().size() == 1; });
     }
 
     void itStartsWhileRedisIsAway() {
@@ -341,74 +341,74 @@ public:
         own_->start();
         CPPUNIT_ASSERT(reader_->waitUntilReady(seconds(10)));
         emitOnceItIsBack("1");
-        eventually("told", [&] { return told().size() == 1; });
+        eventually("delivered", [&] { return delivered().size() == 1; });
     }
 
     void anotherReaderGoesOnAfterTheLastId() {
         read();
         emit({"event", "n", "jobId", "1"});
-        eventually("told", [&] { return told().size() == 1; });
+        eventually("delivered", [&] { return delivered().size() == 1; });
         reader_->stop();
         const std::string last = reader_->lastId();
-        CPPUNIT_ASSERT_EQUAL(told()[0].id, last);
+        CPPUNIT_ASSERT_EQUAL(delivered()[0].id, last);
         emit({"event", "n", "jobId", "2"});
         read(last);
         emit({"event", "n", "jobId", "3"});
-        eventually("told", [&] { return told().size() == 3; });
+        eventually("delivered", [&] { return delivered().size() == 3; });
         CPPUNIT_ASSERT(lines() == events());
     }
 
     void c252_aTrimmedStreamGoesOnWithWhatIsLeft() {
         read();
         emit({"event", "n", "jobId", "1"});
-        eventually("told", [&] { return told().size() == 1; });
+        eventually("delivered", [&] { return delivered().size() == 1; });
         const std::string last = reader_->lastId();
         // Under the reader, down to nothing.
         redis({"XTRIM", keys().events, "MAXLEN", "0"});
         emit({"event", "n", "jobId", "2"});
-        eventually("told", [&] { return told().size() == 2; });
+        eventually("delivered", [&] { return delivered().size() == 2; });
         // And the events that a reader missed are gone when it comes back.
         emit({"event", "n", "jobId", "3"});
         redis({"XTRIM", keys().events, "MAXLEN", "1"});
         read(last);
-        eventually("told", [&] { return jobIds().back() == "3"; });
-        CPPUNIT_ASSERT_EQUAL(std::string("3"), std::string(told().back().jobId()));
+        eventually("delivered", [&] { return jobIds().back() == "3"; });
+        CPPUNIT_ASSERT_EQUAL(std::string("3"), std::string(delivered().back().jobId()));
     }
 
     void c252_aDeletedStreamGoesOnWhenItComesAgain() {
         read("$", milliseconds(50));
         emit({"event", "n", "jobId", "1"});
-        eventually("told", [&] { return told().size() == 1; });
+        eventually("delivered", [&] { return delivered().size() == 1; });
         redis({"DEL", keys().events});
         untilBlockTimedOut();
         emit({"event", "n", "jobId", "2"});
-        eventually("told", [&] { return told().size() == 2; });
+        eventually("delivered", [&] { return delivered().size() == 2; });
         CPPUNIT_ASSERT_EQUAL(std::size_t{0}, eventsLog_->count("begins anew"));
         CPPUNIT_ASSERT((jobIds() == Strings{"1", "2"}));
     }
 
-    void aStreamWithLowerIdsIsToldFromItsBeginning() {
+    void aStreamWithLowerIdsIsDeliveredFromItsBeginning() {
         read("$", milliseconds(50));
         emit({"event", "n", "jobId", "1"});
-        eventually("told", [&] { return told().size() == 1; });
+        eventually("delivered", [&] { return delivered().size() == 1; });
         redis({"DEL", keys().events});
         redis({"XADD", keys().events, "5-1", "event", "n", "jobId", "2"});
         redis({"XADD", keys().events, "5-2", "event", "n", "jobId", "3"});
-        eventually("told", [&] { return told().size() == 3; });
+        eventually("delivered", [&] { return delivered().size() == 3; });
         CPPUNIT_ASSERT((jobIds() == Strings{"1", "2", "3"}));
         CPPUNIT_ASSERT_EQUAL(std::string("5-2"), reader_->lastId());
         CPPUNIT_ASSERT_EQUAL(std::size_t{1}, eventsLog_->count("begins anew"));
     }
 
-    void aDeletedNewestEntryIsNoNewStream() {
+    void aDeletedNewestEntryIsNotANewStream() {
         read("$", milliseconds(50));
         emit({"event", "n", "jobId", "1"});
         const std::string second = emit({"event", "n", "jobId", "2"});
-        eventually("told", [&] { return told().size() == 2; });
+        eventually("delivered", [&] { return delivered().size() == 2; });
         redis({"XDEL", keys().events, second});
         untilBlockTimedOut();
         emit({"event", "n", "jobId", "3"});
-        eventually("told", [&] { return jobIds().back() == "3"; });
+        eventually("delivered", [&] { return jobIds().back() == "3"; });
         CPPUNIT_ASSERT((jobIds() == Strings{"1", "2", "3"}));
     }
 
@@ -425,7 +425,7 @@ public:
         for (const char* id : {"1", "2", "3"}) {
             emit({"event", "n", "jobId", id});
         }
-        eventually("told", [&] { return told().size() == 3; });
+        eventually("delivered", [&] { return delivered().size() == 3; });
         CPPUNIT_ASSERT((jobIds() == Strings{"1", "2", "3"}));
         CPPUNIT_ASSERT_EQUAL(std::size_t{1}, eventsLog_->count("the listener threw"));
         CPPUNIT_ASSERT_EQUAL(std::size_t{1}, eventsLog_->count("not me"));
@@ -455,13 +455,13 @@ public:
         read();
         emit({"event", "n", "jobId", "1"});
         emit({"event", "n", "jobId", "2"});
-        eventually("told", [&] { return told().size() == 1; });
+        eventually("delivered", [&] { return delivered().size() == 1; });
         reader_->stop();
         CPPUNIT_ASSERT((jobIds() == Strings{"1"}));
-        CPPUNIT_ASSERT_EQUAL(told()[0].id, reader_->lastId());
+        CPPUNIT_ASSERT_EQUAL(delivered()[0].id, reader_->lastId());
     }
 
-    void nothingIsToldAfterStop() {
+    void nothingIsDeliveredAfterStop() {
         read();
         std::atomic<bool> more{true};
         std::thread writer([&] {
@@ -470,16 +470,16 @@ public:
                 own.call(Command{"XADD", keys().events, "*", "event", "n", "jobId", "1"});
             }
         });
-        eventually("told", [&] { return told().size() > 100; });
+        eventually("delivered", [&] { return delivered().size() > 100; });
         reader_->stop();
-        const std::size_t then = told().size();
+        const std::size_t then = delivered().size();
         const std::string last = reader_->lastId();
         const std::size_t written = events().size();
         eventually("more came", [&] { return events().size() > written + 100; });
         more = false;
         writer.join();
-        CPPUNIT_ASSERT_EQUAL(then, told().size());
-        CPPUNIT_ASSERT_EQUAL(told().back().id, last);
+        CPPUNIT_ASSERT_EQUAL(then, delivered().size());
+        CPPUNIT_ASSERT_EQUAL(delivered().back().id, last);
     }
 
     void itsConnectionHasItsName() {
@@ -542,7 +542,7 @@ private:
     void hear(const QueueEvent& event) {
         {
             const std::lock_guard lock(mutex_);
-            told_.push_back(event);
+            delivered_.push_back(event);
         }
         if (!throwFor_.empty() && event.jobId() == throwFor_) {
             throw std::runtime_error("not me");
@@ -551,13 +551,13 @@ private:
             reader_->stop();
         }
     }
-    std::vector<QueueEvent> told() {
+    std::vector<QueueEvent> delivered() {
         const std::lock_guard lock(mutex_);
-        return told_;
+        return delivered_;
     }
     QueueEvent only(Type type) {
         std::vector<QueueEvent> found;
-        for (const QueueEvent& event : told()) {
+        for (const QueueEvent& event : delivered()) {
             if (event.type == type) {
                 found.push_back(event);
             }
@@ -567,14 +567,14 @@ private:
     }
     std::size_t counted(const std::string& name) {
         std::size_t count = 0;
-        for (const QueueEvent& event : told()) {
+        for (const QueueEvent& event : delivered()) {
             count += event.name == name ? 1 : 0;
         }
         return count;
     }
     Strings jobIds() {
         Strings ids;
-        for (const QueueEvent& event : told()) {
+        for (const QueueEvent& event : delivered()) {
             ids.emplace_back(event.jobId());
         }
         return ids;
@@ -582,7 +582,7 @@ private:
     /// The delivered events, in the form of events().
     Strings lines() {
         Strings all;
-        for (const QueueEvent& event : told()) {
+        for (const QueueEvent& event : delivered()) {
             std::string line = event.name;
             for (const auto& [field, value] : event.fields) {
                 line += field == "jobId" ? " " + value : " " + field + "=" + value;
@@ -618,7 +618,7 @@ private:
         return at == std::string::npos ? 0 : std::stoll(stats.substr(at + mark.size()));
     }
     /// Returns true if a client requested that many entries; the slow log of Redis has every command that ended.
-    bool asked(const std::string& count) {
+    bool requested(const std::string& count) {
         const Reply log = redis({"SLOWLOG", "GET", "-1"});
         for (std::size_t i = 0; i < log.size(); ++i) {
             const ReplyView command = log.at(i).at(3);
@@ -640,7 +640,7 @@ private:
     std::unique_ptr<LogCapture> eventsLog_;
     std::unique_ptr<TcpProxy> proxy_;
     std::mutex mutex_;
-    std::vector<QueueEvent> told_;
+    std::vector<QueueEvent> delivered_;
     std::string throwFor_;
     std::string stopFor_;
     std::unique_ptr<QueueEvents> reader_;

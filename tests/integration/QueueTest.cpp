@@ -43,18 +43,18 @@ NewJob named(const std::string& name) {
 class QueueTest : public RedisFixture {
     CPPUNIT_TEST_SUITE(QueueTest);
     CPPUNIT_TEST(anAddedJobLooksAsBullmqStoresIt);
-    CPPUNIT_TEST(theResultTellsIdAndTimestamp);
-    CPPUNIT_TEST(aBulkKeepsItsOrderAndItsIdsFollowEachOther);
-    CPPUNIT_TEST(aBulkLargerThanOneCallKeepsItsOrder);
+    CPPUNIT_TEST(theResultHasIdAndTimestamp);
+    CPPUNIT_TEST(aBulkIsInOrderAndItsIdsFollowEachOther);
+    CPPUNIT_TEST(aBulkLargerThanOneCallIsInOrder);
     CPPUNIT_TEST(aRefusedItemDoesNotTouchItsNeighbours);
     CPPUNIT_TEST(anExistingCustomIdIsReturnedAndNothingChanges);
     CPPUNIT_TEST(prioritizedAndLifoJobsGoWhereTheyBelong);
     CPPUNIT_TEST(delayedJobsOfOneMomentGetSlotsInOrder);
     CPPUNIT_TEST(manyThreadsShareCalls);
     CPPUNIT_TEST(withoutRedisAnAddIsUnavailableInUnderASecond);
-    CPPUNIT_TEST(whatWasSentToAFrozenServerIsUnknown);
-    CPPUNIT_TEST(whatWaitedBehindItIsUnavailable);
-    CPPUNIT_TEST(whatNeverReachedAFrozenServerIsUnavailable);
+    CPPUNIT_TEST(anAddSentToAFrozenServerIsUnknown);
+    CPPUNIT_TEST(addsThatWaitedBehindItAreUnavailable);
+    CPPUNIT_TEST(anAddThatNeverReachedAFrozenServerIsUnavailable);
     CPPUNIT_TEST(aLostReplyIsUnknownAndNothingIsSentTwice);
     CPPUNIT_TEST(tooManyWaitingAddsAreUnavailable);
     CPPUNIT_TEST(outOfMemoryIsUnavailable);
@@ -63,7 +63,7 @@ class QueueTest : public RedisFixture {
     CPPUNIT_TEST(countsAndStatesFollowTheJobs);
     CPPUNIT_TEST(aJobIsReadBackWhole);
     CPPUNIT_TEST(readsThrowWhenRedisIsAway);
-    CPPUNIT_TEST(metaIsWrittenAndAFiveXVersionIsKept);
+    CPPUNIT_TEST(metaIsWrittenAndAFiveXVersionStays);
     CPPUNIT_TEST(aMetaOfAnotherTypeDoesNotMakeTheSenderSpin);
     CPPUNIT_TEST(healthFollowsTheServer);
     CPPUNIT_TEST(aSenderThatIsStuckIsNotHealthy);
@@ -90,7 +90,7 @@ public:
         CPPUNIT_ASSERT_EQUAL(std::string("0"), text({"ZSCORE", keys().marker, "0"}));
     }
 
-    void theResultTellsIdAndTimestamp() {
+    void theResultHasIdAndTimestamp() {
         const auto queue = open();
         NewJob job = named("a");
         job.opts.timestampMs = 1234567890123;
@@ -102,8 +102,8 @@ public:
         CPPUNIT_ASSERT(now.timestampMs >= before && now.timestampMs <= clock_.wallMs());
     }
 
-    void aBulkKeepsItsOrderAndItsIdsFollowEachOther() { bulkOf(1000, 512); }
-    void aBulkLargerThanOneCallKeepsItsOrder() { bulkOf(50, 7); }
+    void aBulkIsInOrderAndItsIdsFollowEachOther() { bulkOf(1000, 512); }
+    void aBulkLargerThanOneCallIsInOrder() { bulkOf(50, 7); }
 
     void aRefusedItemDoesNotTouchItsNeighbours() {
         const auto queue = open();
@@ -234,7 +234,7 @@ public:
         CPPUNIT_ASSERT(!queue->healthy());
     }
 
-    void whatWasSentToAFrozenServerIsUnknown() {
+    void anAddSentToAFrozenServerIsUnknown() {
         RedisServer own;
         const auto queue = open(to(own));
         CPPUNIT_ASSERT(queue->add(named("first")).status == Status::Added);
@@ -247,7 +247,7 @@ public:
         CPPUNIT_ASSERT(took >= milliseconds(190) && took < milliseconds(1000));
     }
 
-    void whatWaitedBehindItIsUnavailable() {
+    void addsThatWaitedBehindItAreUnavailable() {
         RedisServer own;
         const auto queue = open(to(own));
         CPPUNIT_ASSERT(queue->add(named("first")).status == Status::Added);
@@ -272,7 +272,7 @@ public:
         CPPUNIT_ASSERT_EQUAL(std::size_t{0}, names().count("kept"));
     }
 
-    void whatNeverReachedAFrozenServerIsUnavailable() {
+    void anAddThatNeverReachedAFrozenServerIsUnavailable() {
         // A frozen server accepts connections: the add waits for the introduction and is not sent.
         RedisServer own;
         own.freeze();
@@ -431,7 +431,7 @@ public:
         CPPUNIT_ASSERT_THROW((void)queue->state("1"), RedisIoException);
     }
 
-    void metaIsWrittenAndAFiveXVersionIsKept() {
+    void metaIsWrittenAndAFiveXVersionStays() {
         {
             const auto queue = open();
             eventually("written", [&] {

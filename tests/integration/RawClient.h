@@ -37,7 +37,7 @@ public:
     void finishSending();
     /// Reads one answer. `head`: of a HEAD request, which has no body whatever Content-Length says.
     RawAnswer read(bool head = false);
-    RawAnswer ask(const std::string& bytes) {
+    RawAnswer exchange(const std::string& bytes) {
         send(bytes);
         return read();
     }

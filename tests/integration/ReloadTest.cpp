@@ -34,25 +34,25 @@ std::string route(const std::string& name, const std::string& queue = "echo") {
 class ReloadTest : public AppFixture {
     CPPUNIT_TEST_SUITE(ReloadTest);
     CPPUNIT_TEST(aRouteAppendedToTheFileAnswers);
-    CPPUNIT_TEST(aLocationIsAddedChangedAndTakenAway);
-    CPPUNIT_TEST(withoutWatchingHangupTakesARoute);
-    CPPUNIT_TEST(aRouteTakenOutOfTheFileIsGone);
-    CPPUNIT_TEST(aBadRouteChangesNothingAndTheNextGoodSaveIsTaken);
+    CPPUNIT_TEST(aLocationIsAddedChangedAndRemoved);
+    CPPUNIT_TEST(withoutWatchingHangupAppliesARoute);
+    CPPUNIT_TEST(aRouteRemovedFromTheFileIsGone);
+    CPPUNIT_TEST(aBadRouteChangesNothingAndTheNextGoodSaveApplies);
     CPPUNIT_TEST(aRouteThatAPluginHasIsRefused);
     CPPUNIT_TEST(aFileReplacedByRenameOrLinkIsNoticed);
-    CPPUNIT_TEST(aReleaseThatALinkLeadsToIsNoticed);
+    CPPUNIT_TEST(aReleaseBehindALinkIsNoticed);
     CPPUNIT_TEST(aFileIsReadOnceItIsWhole);
-    CPPUNIT_TEST(anEmptyFileIsNotTaken);
-    CPPUNIT_TEST(aFileThatIsGoneIsNotTaken);
+    CPPUNIT_TEST(anEmptyFileIsNotApplied);
+    CPPUNIT_TEST(aFileThatIsGoneIsNotApplied);
     CPPUNIT_TEST(theEnvFileIsWatchedToo);
-    CPPUNIT_TEST(whatElseLiesInTheFolderIsNobodysBusiness);
+    CPPUNIT_TEST(furtherFilesOfTheFolderHaveNoEffect);
     CPPUNIT_TEST(aDroppedInPluginBringsItsRoute);
     CPPUNIT_TEST(aDroppedInPluginWithABadRouteIsRefusedUntilItsFileIsGood);
     CPPUNIT_TEST(theFileBesideARunningPluginIsReloaded);
     CPPUNIT_TEST(aQueueGetsAnotherNameByARestartOnly);
     CPPUNIT_TEST(aPluginMayGoBeforeItsKeysDo);
     CPPUNIT_TEST(changedIsolationMakesAnotherGeneration);
-    CPPUNIT_TEST(secretsAreNotTold);
+    CPPUNIT_TEST(secretsAreNotLogged);
     CPPUNIT_TEST(requestsOutliveTheirRoute);
     CPPUNIT_TEST_SUITE_END();
 
@@ -74,11 +74,11 @@ public:
         app_->waitForLog("configuration reloaded");
         CPPUNIT_ASSERT_EQUAL(201, post("/two"));
         CPPUNIT_ASSERT_EQUAL(201, post("/one"));
-        const std::string document = ask("GET /api-json").body;
+        const std::string document = exchange("GET /api-json").body;
         assertContains(document, "\"/two\"");
     }
 
-    void aLocationIsAddedChangedAndTakenAway() {
+    void aLocationIsAddedChangedAndRemoved() {
         const std::string location = "api.route.one.location = ";
         run(route("one"));
         const auto located = [this] {
@@ -109,7 +109,7 @@ public:
         waitUntil([&] { return located() == "none"; });
     }
 
-    void withoutWatchingHangupTakesARoute() {
+    void withoutWatchingHangupAppliesARoute() {
         run("", {"--set", "config.watch=false", "--set", "plugins.watch=false"});
         CPPUNIT_ASSERT(!watches());
         // A queue that is new as well.
@@ -117,12 +117,12 @@ public:
         app_->signal(SIGHUP);
         app_->waitForLog("configuration reloaded");
         assertLogged(file() + ":3: queue.more.name is " + queueName_ + "-more now\"");
-        const RawAnswer answer = ask("POST /two");
+        const RawAnswer answer = exchange("POST /two");
         CPPUNIT_ASSERT_EQUAL_MESSAGE(answer.body, 201, answer.status);
         assertContains(answer.body, "\"bull:" + queueName_ + "-more\"");
     }
 
-    void aRouteTakenOutOfTheFileIsGone() {
+    void aRouteRemovedFromTheFileIsGone() {
         run(route("one") + route("two"));
         CPPUNIT_ASSERT_EQUAL(201, post("/two"));
         save(route("one"));
@@ -130,10 +130,10 @@ public:
         assertLogged("api.route.two.path is not set any more");
         CPPUNIT_ASSERT_EQUAL(404, post("/two"));
         CPPUNIT_ASSERT_EQUAL(201, post("/one"));
-        assertLacks(ask("GET /api-json").body, "\"/two\"");
+        assertLacks(exchange("GET /api-json").body, "\"/two\"");
     }
 
-    void aBadRouteChangesNothingAndTheNextGoodSaveIsTaken() {
+    void aBadRouteChangesNothingAndTheNextGoodSaveApplies() {
         drop(kPlugins + "echo.so");
         base_ = "plugins.load = api,echo\nqueue.echo.name = " + queueName_ + "\n";
         run(route("one"));
@@ -156,7 +156,7 @@ public:
         assertLogged(file() + ":3: queue.echo.removeOnComplete is true now, it was false");
         const std::string last = addedBy("/three");
         waitUntil([&] { return !queue.job(last); });
-        assertContains(ask("POST /two").body, queueName_ + "-new");
+        assertContains(exchange("POST /two").body, queueName_ + "-new");
         CPPUNIT_ASSERT_EQUAL(404, post("/one"));
     }
 
@@ -193,7 +193,7 @@ public:
         CPPUNIT_ASSERT_EQUAL(404, post("/two"));
     }
 
-    void aReleaseThatALinkLeadsToIsNoticed() {
+    void aReleaseBehindALinkIsNoticed() {
         namespace fs = std::filesystem;
         for (const char* version : {"1", "2"}) {
             fs::create_directories(app_->path(std::string("conf/releases/") + version));
@@ -222,7 +222,7 @@ public:
         CPPUNIT_ASSERT_EQUAL_MESSAGE(log, std::string::npos, log.find("not reloaded"));
     }
 
-    void anEmptyFileIsNotTaken() {
+    void anEmptyFileIsNotApplied() {
         run(route("one"));
         app_->write("conf/a.properties", "");
         app_->waitForLog("not reloaded: " + file() + ": is empty");
@@ -235,10 +235,10 @@ public:
         // On purpose.
         base_ = "# nothing\n";
         save("");
-        waitUntil([&] { return ask("POST /two").status == 404; });
+        waitUntil([&] { return exchange("POST /two").status == 404; });
     }
 
-    void aFileThatIsGoneIsNotTaken() {
+    void aFileThatIsGoneIsNotApplied() {
         run(route("one"));
         std::filesystem::remove(file());
         app_->waitForLog("not reloaded: " + file());
@@ -256,7 +256,7 @@ public:
                          ":1 DROVER_QUEUE_ECHO_THREADS: queue.echo.threads is 3 now, it was 2");
     }
 
-    void whatElseLiesInTheFolderIsNobodysBusiness() {
+    void furtherFilesOfTheFolderHaveNoEffect() {
         base_ = "plugins.load = api,*\nqueue.echo.name = " + queueName_ + "\n";
         run(route("one"));
         app_->write("conf/.a.properties.swp", base_ + route("two"));
@@ -377,7 +377,7 @@ public:
         app_->waitForLog("not reloaded: plugin.api.isolation = \\\"process\\\": api is a service");
     }
 
-    void secretsAreNotTold() {
+    void secretsAreNotLogged() {
         run("database.url = postgresql://u:first-secret@h/d\n");
         save("database.url = postgresql://u:second-secret@h/d\n" + route("one"));
         app_->waitForLog("configuration reloaded");
@@ -395,7 +395,8 @@ public:
                 try {
                     RawClient client(port_);
                     while (!stop.stop_requested()) {
-                        (client.ask(request("POST /one")).status == 201 ? created : other) += 1;
+                        (client.exchange(request("POST /one")).status == 201 ? created : other) +=
+                            1;
                     }
                 } catch (const std::exception&) {
                     ++other;  // No answer.
@@ -411,7 +412,8 @@ public:
         }
         clients.clear();
         CPPUNIT_ASSERT_EQUAL(0, other.load());
-        waitUntil([&] { return ask("GET /api-json").body.find("turn 49") != std::string::npos; });
+        waitUntil(
+            [&] { return exchange("GET /api-json").body.find("turn 49") != std::string::npos; });
         end();
     }
 
@@ -451,12 +453,12 @@ private:
         port_ = static_cast<std::uint16_t>(std::stoi(log.substr(log.find(told) + told.size())));
     }
 
-    RawAnswer ask(const std::string& what) { return RawClient(port_).ask(request(what)); }
+    RawAnswer exchange(const std::string& what) { return RawClient(port_).exchange(request(what)); }
 
     /// 503 is the queue's first connection, which a route that is new may still have to make.
     RawAnswer posted(const std::string& path) {
         RawAnswer answer;
-        waitUntil([&] { return (answer = ask("POST " + path)).status != 503; });
+        waitUntil([&] { return (answer = exchange("POST " + path)).status != 503; });
         return answer;
     }
     int post(const std::string& path) { return posted(path).status; }

@@ -115,11 +115,11 @@ class ReservationFaultsTest : public drover::test::ReservationFixture {
     CPPUNIT_TEST(aConstraintThatWasAddedLosesNothing);
     CPPUNIT_TEST(aFunctionThatAnswersTooFewRowsLosesNothing);
     CPPUNIT_TEST(aFunctionThatAnswersForOtherRequestsLosesNothing);
-    CPPUNIT_TEST(requestsThatAreRefusedDoNotHoldUpTheOthers);
+    CPPUNIT_TEST(requestsThatAreRefusedDoNotDelayOtherRequests);
     CPPUNIT_TEST(unreadableDataIsStoredAsARejection);
     CPPUNIT_TEST(aJobThatWasGivenUpIsStoredAsARejection);
     CPPUNIT_TEST(aJobThatWasGivenUpWaitsForTheDatabase);
-    CPPUNIT_TEST(aPoolerBetweenIsNoOutage);
+    CPPUNIT_TEST(aPoolerBetweenIsNotAnOutage);
     CPPUNIT_TEST(anIdThatARewoundRedisIssuedAgainStaysTwoRequests);
     CPPUNIT_TEST_SUITE_END();
 
@@ -181,7 +181,7 @@ public:
             kUnwrap);
     }
 
-    void requestsThatAreRefusedDoNotHoldUpTheOthers() {
+    void requestsThatAreRefusedDoNotDelayOtherRequests() {
         const std::int64_t event = addEvent(100);
         session_->execute(
             "ALTER TABLE reservation_outcomes ADD CONSTRAINT picky CHECK (user_id % 10 <> 1)");
@@ -244,7 +244,7 @@ public:
         eventuallyStored("rejected", [&] { return stored("REJECTED") == 1; });
     }
 
-    void aPoolerBetweenIsNoOutage() {
+    void aPoolerBetweenIsNotAnOutage() {
         const drover::test::PgBouncer pooler;
         const std::int64_t event = addEvent(100);
         queue_.work(pooler.url() + "?schema=" + schema_);

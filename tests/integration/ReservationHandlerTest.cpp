@@ -71,7 +71,7 @@ const drover_host_api kHost = makeHost();
 /// reservation.so as the engine drives it, against a real database.
 class ReservationHandlerTest : public drover::test::ReservationFixture {
     CPPUNIT_TEST_SUITE(ReservationHandlerTest);
-    CPPUNIT_TEST(descriptorSaysWhatTheEngineNeeds);
+    CPPUNIT_TEST(descriptorHasAllThatTheEngineNeeds);
     CPPUNIT_TEST(pluginPassesTheEnginesChecks);
     CPPUNIT_TEST(eachJobOfABatchGetsItsOwnOutcome);
     CPPUNIT_TEST(badDataFailsItsJobOnly);
@@ -106,7 +106,7 @@ public:
         ReservationFixture::tearDown();
     }
 
-    void descriptorSaysWhatTheEngineNeeds() {
+    void descriptorHasAllThatTheEngineNeeds() {
         CPPUNIT_ASSERT_EQUAL(std::string("reservation"), std::string(plugin_->name));
         CPPUNIT_ASSERT_EQUAL(std::string("reserveEvent"), std::string(handler_->job_names[0]));
         CPPUNIT_ASSERT_EQUAL(std::string("reservation"), std::string(handler_->default_queue));

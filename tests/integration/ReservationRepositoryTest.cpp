@@ -32,7 +32,7 @@ class ReservationRepositoryTest : public drover::test::ReservationFixture {
     CPPUNIT_TEST(everyRejectionHasItsReason);
     CPPUNIT_TEST(seatsAreGivenInTheOrderOfTheBatch);
     CPPUNIT_TEST(sameUserTwiceInABatchGetsOneSeat);
-    CPPUNIT_TEST(sameUserTwiceOnASoldOutEventIsToldSoldOutTwice);
+    CPPUNIT_TEST(sameUserTwiceOnASoldOutEventIsSoldOutTwice);
     CPPUNIT_TEST(sameKeyTwiceInABatchIsDecidedOnce);
     CPPUNIT_TEST(redeliveredRequestGetsItsStoredOutcome);
     CPPUNIT_TEST(sameIdWithAnotherTimestampIsAnotherRequest);
@@ -123,7 +123,7 @@ public:
         CPPUNIT_ASSERT_EQUAL(std::int64_t{2}, reserved(event));
     }
 
-    void sameUserTwiceOnASoldOutEventIsToldSoldOutTwice() {
+    void sameUserTwiceOnASoldOutEventIsSoldOutTwice() {
         const std::int64_t event = addEvent(1);
         const auto decisions = decide({request(event, 1), request(event, 2), request(event, 2)});
         CPPUNIT_ASSERT_EQUAL(std::string("sold out"), word(decisions[1]));

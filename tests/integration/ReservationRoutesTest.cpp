@@ -34,14 +34,14 @@ class ReservationRoutesTest : public drover::test::ReservationFixture {
     CPPUNIT_TEST(everyDateReadsBackAsItWasGiven);
     CPPUNIT_TEST(datesOutsideOfFourDigitsAreRefused);
     CPPUNIT_TEST(datesOfOtherHandsReadBackToo);
-    CPPUNIT_TEST(requestIsToldFromTheJobWhileItLives);
-    CPPUNIT_TEST(requestIsToldFromTheLedgerAfterwards);
-    CPPUNIT_TEST(requestIsToldFromTheLedgerWhileRedisIsAway);
+    CPPUNIT_TEST(requestIsAnsweredFromTheJobWhileItLives);
+    CPPUNIT_TEST(requestIsAnsweredFromTheLedgerAfterwards);
+    CPPUNIT_TEST(requestIsAnsweredFromTheLedgerWhileRedisIsAway);
     CPPUNIT_TEST(keysOfTheQueueAreNoRequests);
     CPPUNIT_TEST(recordsOfSchedulersAreNoRequests);
     CPPUNIT_TEST(idsOfOtherClientsAreFound);
-    CPPUNIT_TEST(jobThatCannotBeReadIsQueuedUntilTheLedgerKnowsIt);
-    CPPUNIT_TEST(anIdThatWasIssuedAgainIsToldByItsTimestamp);
+    CPPUNIT_TEST(jobThatCannotBeReadIsQueuedUntilTheLedgerHasIt);
+    CPPUNIT_TEST(anIdThatWasIssuedAgainIsFoundByItsTimestamp);
     CPPUNIT_TEST(databaseAwayIs503WithinASecond);
     CPPUNIT_TEST(databaseThatRefusesIs503AndIsLogged);
     CPPUNIT_TEST(everyPathParameterIsDeclared);
@@ -182,7 +182,7 @@ public:
         }
     }
 
-    void requestIsToldFromTheJobWhileItLives() {
+    void requestIsAnsweredFromTheJobWhileItLives() {
         job_ = Job{};
         job_->id = "42";
         job_->name = "reserveEvent";
@@ -205,7 +205,7 @@ public:
             requestState("42"));
     }
 
-    void requestIsToldFromTheLedgerAfterwards() {
+    void requestIsAnsweredFromTheLedgerAfterwards() {
         const std::int64_t event = addEvent(1);
         const SeatRequest first = request(event, 1);
         const SeatRequest second = request(event, 2);
@@ -223,7 +223,7 @@ public:
             statusOf("GET", "/reservation/request/{jobId}", {{"jobId", std::string("never")}}));
     }
 
-    void requestIsToldFromTheLedgerWhileRedisIsAway() {
+    void requestIsAnsweredFromTheLedgerWhileRedisIsAway() {
         const SeatRequest one = request(addEvent(1), 1);
         decide({one});
         redisAway_ = true;
@@ -269,7 +269,7 @@ public:
         }
     }
 
-    void jobThatCannotBeReadIsQueuedUntilTheLedgerKnowsIt() {
+    void jobThatCannotBeReadIsQueuedUntilTheLedgerHasIt() {
         unreadable_ = true;
         SeatRequest one = request(addEvent(1), 1);
         assertContains(requestState(one.jobId), "QUEUED");
@@ -277,7 +277,7 @@ public:
         assertContains(requestState(one.jobId), "RESERVED");
     }
 
-    void anIdThatWasIssuedAgainIsToldByItsTimestamp() {
+    void anIdThatWasIssuedAgainIsFoundByItsTimestamp() {
         const std::int64_t event = addEvent(1);
         const SeatRequest first = request(event, 1);
         SeatRequest second = first;

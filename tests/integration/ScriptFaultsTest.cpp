@@ -66,9 +66,9 @@ class ScriptFaultsTest : public RedisFixture {
     CPPUNIT_TEST(anyFailedCommandOfARescue);
     CPPUNIT_TEST(anyFailedCommandOfPauseAndResume);
     CPPUNIT_TEST(anyKeyOfAnotherType);
-    CPPUNIT_TEST(aRuleBeyondAllNumbersHarmsNobody);
-    CPPUNIT_TEST(aMalformedParentKeyHarmsNobody);
-    CPPUNIT_TEST(idsWhoseKeyIsNoHashAreSetAside);
+    CPPUNIT_TEST(aRuleBeyondAllNumbersHarmsNoJob);
+    CPPUNIT_TEST(aMalformedParentKeyHarmsNoOtherJob);
+    CPPUNIT_TEST(idsWhoseKeyIsNotAHashAreSetAside);
     CPPUNIT_TEST(aLockOfAnotherTypeStopsNoRenewal);
     CPPUNIT_TEST(lostJobsThatEndedGoBackToTheirSet);
     CPPUNIT_TEST_SUITE_END();
@@ -295,7 +295,7 @@ public:
         }
     }
 
-    void aRuleBeyondAllNumbersHarmsNobody() {
+    void aRuleBeyondAllNumbersHarmsNoJob() {
         for (int i = 0; i < 60; ++i) {
             addJob();
         }
@@ -309,7 +309,7 @@ public:
         CPPUNIT_ASSERT_EQUAL(std::int64_t{0}, number({"LLEN", keys().active}));
     }
 
-    void aMalformedParentKeyHarmsNobody() {
+    void aMalformedParentKeyHarmsNoOtherJob() {
         for (int i = 0; i < 60; ++i) {
             addJob();
         }
@@ -323,7 +323,7 @@ public:
         CPPUNIT_ASSERT_EQUAL(std::int64_t{0}, number({"LLEN", keys().active}));
     }
 
-    void idsWhoseKeyIsNoHashAreSetAside() {
+    void idsWhoseKeyIsNotAHashAreSetAside() {
         Strings ids;
         for (int i = 0; i < 200; ++i) {
             ids.push_back(addJob());

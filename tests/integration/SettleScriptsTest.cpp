@@ -27,7 +27,7 @@ constexpr std::int64_t kUnit = 4294967296;  // 2^32: the share of one priority i
 class SettleScriptsTest : public RedisFixture {
     CPPUNIT_TEST_SUITE(SettleScriptsTest);
     CPPUNIT_TEST(aRetryWithBackoffIsDelayed);
-    CPPUNIT_TEST(anImmediateRetryGoesBehindTheOthers);
+    CPPUNIT_TEST(anImmediateRetryGoesBehindOtherJobs);
     CPPUNIT_TEST(anImmediateLifoRetryIsNext);
     CPPUNIT_TEST(aPrioritizedRetryGetsANewScore);
     CPPUNIT_TEST(aRetryPromotesWhatIsDue);
@@ -35,7 +35,7 @@ class SettleScriptsTest : public RedisFixture {
     CPPUNIT_TEST(eachRetryCodeIsOfTheWireFormat);
     CPPUNIT_TEST(aRetryStoresTheCountOfTheWorker);
     CPPUNIT_TEST(theEventOfARetryIsThatOfTheVersionThatSharesTheQueue);
-    CPPUNIT_TEST(whoStalledTooOftenEndsAsTheVersionThatSharesTheQueueHasIt);
+    CPPUNIT_TEST(aJobThatStalledTooOftenEndsByTheVersionThatSharesTheQueue);
     CPPUNIT_TEST(aFlowOf548ShowsItselfByItsChildren);
     CPPUNIT_TEST(handedBackJobsAreInFrontInTheirOrder);
     CPPUNIT_TEST(aHandBackCountsNoAttempt);
@@ -43,16 +43,16 @@ class SettleScriptsTest : public RedisFixture {
     CPPUNIT_TEST(aHandBackUntilLaterIsDelayed);
     CPPUNIT_TEST(aHandBackUntilThePastIsDueAtOnce);
     CPPUNIT_TEST(eachHandBackCodeIsOfTheWireFormat);
-    CPPUNIT_TEST(aRenewalKeepsTheLockAndClearsTheMark);
-    CPPUNIT_TEST(aRenewalTellsWhichLocksAreLost);
+    CPPUNIT_TEST(aRenewalExtendsTheLockAndClearsTheMark);
+    CPPUNIT_TEST(aRenewalReturnsTheLostLocks);
     CPPUNIT_TEST(theSameJobHeldTwiceLosesTheOldLockOnly);
-    CPPUNIT_TEST(aRenewalTellsWhichJobsAreCancelled);
+    CPPUNIT_TEST(aRenewalReturnsTheCancelledJobs);
     CPPUNIT_TEST(aCancelIsMeantForOneClaim);
     CPPUNIT_TEST(onlyAHeldJobCanBeCancelled);
     CPPUNIT_TEST(aCancelLeavesNothingBehind);
-    CPPUNIT_TEST(progressIsStoredAndTold);
+    CPPUNIT_TEST(progressIsStoredWithAnEvent);
     CPPUNIT_TEST(dataIsReplacedWithoutAnEvent);
-    CPPUNIT_TEST(logsKeepTheirNewestRows);
+    CPPUNIT_TEST(logsRetainTheirNewestRows);
     CPPUNIT_TEST_SUITE_END();
 
 public:
@@ -74,7 +74,7 @@ public:
                                 "delayed 1 delay=" + std::to_string(now + 2500)} == lastEvents(2)));
     }
 
-    void anImmediateRetryGoesBehindTheOthers() {
+    void anImmediateRetryGoesBehindOtherJobs() {
         activate();
         addJob();
         redis({"DEL", keys().marker});
@@ -166,7 +166,7 @@ public:
         }
     }
 
-    void whoStalledTooOftenEndsAsTheVersionThatSharesTheQueueHasIt() {
+    void aJobThatStalledTooOftenEndsByTheVersionThatSharesTheQueue() {
         struct Case {
             const char* version;
             Bullmq5 mode;
@@ -303,7 +303,7 @@ public:
         CPPUNIT_ASSERT_EQUAL(std::int64_t{0}, number({"EXISTS", keys().job("1")}));
     }
 
-    void aRenewalKeepsTheLockAndClearsTheMark() {
+    void aRenewalExtendsTheLockAndClearsTheMark() {
         activate();
         redis({"SADD", keys().stalled, "1", "other"});
         redis({"PEXPIRE", lockOf("1"), "1000"});
@@ -313,7 +313,7 @@ public:
         CPPUNIT_ASSERT_EQUAL(std::int64_t{1}, number({"SISMEMBER", keys().stalled, "other"}));
     }
 
-    void aRenewalTellsWhichLocksAreLost() {
+    void aRenewalReturnsTheLostLocks() {
         for (int i = 0; i < 3; ++i) {
             activate();
         }
@@ -332,7 +332,7 @@ public:
         CPPUNIT_ASSERT((std::vector<std::size_t>{1} == renew({{"1", "new"}, {"1", "token"}})));
     }
 
-    void aRenewalTellsWhichJobsAreCancelled() {
+    void aRenewalReturnsTheCancelledJobs() {
         addJob();
         addJob();
         claim(2, "t");
@@ -388,7 +388,7 @@ public:
         eventually("expired", [&] { return number({"EXISTS", keys().cancel}) == 0; });
     }
 
-    void progressIsStoredAndTold() {
+    void progressIsStoredWithAnEvent() {
         activate();
         CPPUNIT_ASSERT_EQUAL(0, ops::updateProgress(context(), client(), "1", "{\"done\":5}"));
         CPPUNIT_ASSERT_EQUAL(std::string("{\"done\":5}"), hash("1")["progress"]);
@@ -406,7 +406,7 @@ public:
         CPPUNIT_ASSERT_EQUAL(-1, ops::updateData(context(), client(), "99", "[1]"));
     }
 
-    void logsKeepTheirNewestRows() {
+    void logsRetainTheirNewestRows() {
         activate();
         const std::string logs = keys().job("1") + ":logs";
         for (int i = 1; i <= 3; ++i) {

@@ -30,7 +30,7 @@ const std::string kTooOften = "job stalled more than allowable limit";
 class StalledSweeperTest : public WorkerFixture {
     CPPUNIT_TEST_SUITE(StalledSweeperTest);
     CPPUNIT_TEST(aJobIsMarkedByOneCheckAndRecoveredByTheNext);
-    CPPUNIT_TEST(aCheckThatIsStillValidKeepsEverybodyAway);
+    CPPUNIT_TEST(aCheckThatIsStillValidPreventsAnother);
     CPPUNIT_TEST(aLiveLockIsLeftAlone);
     CPPUNIT_TEST(manyJobsAreRecoveredInChunks);
     CPPUNIT_TEST(aCheckThatBrokeOffIsFinishedByTheNext);
@@ -44,7 +44,7 @@ class StalledSweeperTest : public WorkerFixture {
     CPPUNIT_TEST(jobStalledTooOftenFails);
     CPPUNIT_TEST(anEffectThatIsThereIsNotFailed);
     CPPUNIT_TEST(aKilledHoldersJobRunsWithinLockAndInterval);
-    CPPUNIT_TEST(whatFiveXLostComesBackOnce);
+    CPPUNIT_TEST(jobsThatFiveXLostComeBackOnce);
     CPPUNIT_TEST(theSweeperFindsLostJobsInEveryQueue);
     CPPUNIT_TEST(aQueueThatTurnsOutToBeSharedIsSearchedByItsInterval);
     CPPUNIT_TEST(aResumeThatAWorkerSeesIsFollowedByALook);
@@ -73,7 +73,7 @@ public:
         CPPUNIT_ASSERT_EQUAL(std::string("stalled 1"), seen.back());
     }
 
-    void aCheckThatIsStillValidKeepsEverybodyAway() {
+    void aCheckThatIsStillValidPreventsAnother() {
         abandon(1);
         check(false);
         const std::int64_t left = number({"PTTL", keys().stalledCheck});
@@ -242,7 +242,7 @@ public:
         }
     }
 
-    void whatFiveXLostComesBackOnce() {
+    void jobsThatFiveXLostComeBackOnce() {
         const QueueContext shared(keys(), Bullmq5::On);
         const std::string completed = addJob();
         claim(1);

@@ -20,7 +20,7 @@ class StorePoolTest : public drover::test::StoreFixture {
     CPPUNIT_TEST(sessionsAreReusedUpToTheSize);
     CPPUNIT_TEST(deadIdleSessionsAreNotHandedOut);
     CPPUNIT_TEST(sessionsLeftInATransactionAreReplaced);
-    CPPUNIT_TEST(awayDatabaseIsToldInTimeAndFoundAgain);
+    CPPUNIT_TEST(awayDatabaseIsReportedInTimeAndFoundAgain);
     CPPUNIT_TEST_SUITE_END();
 
 public:
@@ -60,7 +60,7 @@ public:
         CPPUNIT_ASSERT(!lease->inTransaction());
     }
 
-    void awayDatabaseIsToldInTimeAndFoundAgain() {
+    void awayDatabaseIsReportedInTimeAndFoundAgain() {
         SessionPool pool(settings(), 2);
         static_cast<void>(pool.checkout(5s));
         drover::test::PostgresServer::shared().stop();

@@ -42,7 +42,7 @@ class StorePoolerTest : public drover::test::ReservationFixture {
     CPPUNIT_TEST(transactionsAreWholeAndHaveTheSettings);
     CPPUNIT_TEST(batchesAreDecidedByManyAtOnce);
     CPPUNIT_TEST(migrationsAreAppliedOnceByTwoAtOnce);
-    CPPUNIT_TEST(aDirectConnectionKeepsNamedStatements);
+    CPPUNIT_TEST(aDirectConnectionHasNamedStatements);
     CPPUNIT_TEST_SUITE_END();
 
 public:
@@ -220,7 +220,7 @@ public:
             number(*session_, "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'"));
     }
 
-    void aDirectConnectionKeepsNamedStatements() {
+    void aDirectConnectionHasNamedStatements() {
         Session session(settings());
         session.execute(kSettings, {});
         CPPUNIT_ASSERT_EQUAL(

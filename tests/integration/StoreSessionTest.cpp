@@ -47,10 +47,10 @@ class StoreSessionTest : public drover::test::StoreFixture {
     CPPUNIT_TEST(lockTimeoutIsRetryable);
     CPPUNIT_TEST(silentServerIsUnavailableByTheDeadline);
     CPPUNIT_TEST(runningStatementIsCancelledFromAnotherThread);
-    CPPUNIT_TEST(terminatedSessionIsUnusableAndSaysSo);
+    CPPUNIT_TEST(terminatedSessionReportsThatItIsUnusable);
     CPPUNIT_TEST(probeNoticesAnIdleSessionsEnd);
     CPPUNIT_TEST(statementOfAMissingTableWorksOnceTheTableIsThere);
-    CPPUNIT_TEST(statementWhoseResultChangedAsksForANewSession);
+    CPPUNIT_TEST(statementWhoseResultChangedNeedsANewSession);
     CPPUNIT_TEST(noticesGoToTheirReceiver);
     CPPUNIT_TEST(openErrorsDoNotShowThePassword);
     CPPUNIT_TEST_SUITE_END();
@@ -242,7 +242,7 @@ public:
         CPPUNIT_ASSERT(session->usable());
     }
 
-    void terminatedSessionIsUnusableAndSaysSo() {
+    void terminatedSessionReportsThatItIsUnusable() {
         const auto session = open();
         CPPUNIT_ASSERT_THROW(session->execute("SELECT pg_terminate_backend(pg_backend_pid())"),
                              Unavailable);
@@ -273,7 +273,7 @@ public:
                              session->execute(count, Params().boolean(true)).bigint(0, 0));
     }
 
-    void statementWhoseResultChangedAsksForANewSession() {
+    void statementWhoseResultChangedNeedsANewSession() {
         const Statement all{"all_of_it", "SELECT * FROM grows WHERE $1"};
         auto session = open();
         session->execute("CREATE TABLE grows (a bigint)");

@@ -20,7 +20,7 @@ class StoreTransactionTest : public drover::test::StoreFixture {
     CPPUNIT_TEST(committedRowsStay);
     CPPUNIT_TEST(leftTransactionsAreRolledBack);
     CPPUNIT_TEST(commitAfterAFailedStatementThrows);
-    CPPUNIT_TEST(deferredCheckAtCommitKeepsItsState);
+    CPPUNIT_TEST(deferredCheckAtCommitRetainsItsState);
     CPPUNIT_TEST(linkLostAtCommitIsUnknown);
     CPPUNIT_TEST_SUITE_END();
 
@@ -65,7 +65,7 @@ public:
     }
 
     /// docs/pitfalls.md#p4: the connector's commit loses the SQLSTATE.
-    void deferredCheckAtCommitKeepsItsState() {
+    void deferredCheckAtCommitRetainsItsState() {
         Transaction transaction(*session_);
         session_->execute("INSERT INTO t VALUES (1), (1)");
         try {

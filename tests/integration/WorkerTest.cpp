@@ -35,16 +35,16 @@ void failAll(std::span<RunningJob* const> jobs) {
 class WorkerTest : public RedisFixture {
     CPPUNIT_TEST_SUITE(WorkerTest);
     CPPUNIT_TEST(completedJobLooksAsBullmqLeavesIt);
-    CPPUNIT_TEST(idleWorkerTakesANewJobAtOnce);
+    CPPUNIT_TEST(idleWorkerClaimsANewJobAtOnce);
     CPPUNIT_TEST(delayedJobRunsOnTime);
     CPPUNIT_TEST(failedJobIsRetriedAndThenFails);
     CPPUNIT_TEST(unrecoverableJobFailsAtOnce);
     CPPUNIT_TEST(unservedNameIsPutBackForAPeer);
-    CPPUNIT_TEST(unservedJobsDoNotStarveTheOthersNorFloodTheLog);
+    CPPUNIT_TEST(unservedJobsDoNotStarveServedJobsNorFloodTheLog);
     CPPUNIT_TEST(aHandlerAddsChildrenAndWaitsForThem);
-    CPPUNIT_TEST(waitingForNoChildrenHoldsUpNobody);
+    CPPUNIT_TEST(waitingForNoChildrenDelaysNoOtherJob);
     CPPUNIT_TEST(wrongChildrenAreRefusedWhole);
-    CPPUNIT_TEST(aJobThatCannotEndFailsAndHoldsUpNobody);
+    CPPUNIT_TEST(aJobThatCannotEndFailsAndDelaysNoOtherJob);
     CPPUNIT_TEST(unavailableHandlerCostsNoAttemptAndProbesWithOneJob);
     CPPUNIT_TEST(jobsThatDoNotBeginInTimeAreHandedBackInOrder);
     CPPUNIT_TEST(jobsOf200MsAreClaimedOnceAndOnlyAsTheyRun);
@@ -60,7 +60,7 @@ class WorkerTest : public RedisFixture {
     CPPUNIT_TEST(optionsOfOtherTypesCountAsInNode);
     CPPUNIT_TEST(aCountBeyondAllNumbersIsTheLast);
     CPPUNIT_TEST(aBackoffOfMinusOneEndsTheJob);
-    CPPUNIT_TEST(aClosedLimiterIsAskedAgainWithinTheLongestDelay);
+    CPPUNIT_TEST(aClosedLimiterIsReadAgainWithinTheLongestDelay);
     CPPUNIT_TEST(aRateLimitOfTheHandlerIsWaitedForWithinTheLongestDelay);
     CPPUNIT_TEST_SUITE_END();
 
@@ -90,7 +90,7 @@ public:
         CPPUNIT_ASSERT(expected == events());
     }
 
-    void idleWorkerTakesANewJobAtOnce() {
+    void idleWorkerClaimsANewJobAtOnce() {
         auto handler = std::make_shared<FakeHandler>(completeAll);
         run(handler);
         // Armed: the marker's BZPOPMIN shows in the list of blocked clients.
@@ -173,7 +173,7 @@ public:
         eventually("counted", [&] { return worker_->stats().unserved >= 1; });
     }
 
-    void unservedJobsDoNotStarveTheOthersNorFloodTheLog() {
+    void unservedJobsDoNotStarveServedJobsNorFloodTheLog() {
         LogCapture log("worker");
         JobRecord unknown;
         unknown.name = "nobody";
@@ -232,7 +232,7 @@ public:
                              number({"EXISTS", keys().job(parent) + ":dependencies"}));
     }
 
-    void waitingForNoChildrenHoldsUpNobody() {
+    void waitingForNoChildrenDelaysNoOtherJob() {
         const std::string stuck = addJob("stuck");
         run(std::make_shared<FakeHandler>([](std::span<RunningJob* const> jobs) {
             for (RunningJob* job : jobs) {
@@ -271,7 +271,7 @@ public:
         CPPUNIT_ASSERT_EQUAL(std::string("1"), text({"GET", keys().idCounter}));
     }
 
-    void aJobThatCannotEndFailsAndHoldsUpNobody() {
+    void aJobThatCannotEndFailsAndDelaysNoOtherJob() {
         for (int i = 0; i < 8; ++i) {
             addJob();
         }
@@ -574,7 +574,7 @@ public:
         CPPUNIT_ASSERT_EQUAL(std::size_t{1}, handler->seen());
     }
 
-    void aClosedLimiterIsAskedAgainWithinTheLongestDelay() {
+    void aClosedLimiterIsReadAgainWithinTheLongestDelay() {
         settings_.limiterMax = 1;
         settings_.limiterDuration = std::chrono::seconds(600);
         settings_.maximumRateLimitDelay = milliseconds(100);

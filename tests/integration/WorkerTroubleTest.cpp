@@ -26,10 +26,10 @@ FakeHandler::Behaviour always(JobOutcome outcome) {
 class WorkerTroubleTest : public WorkerFixture {
     CPPUNIT_TEST_SUITE(WorkerTroubleTest);
     CPPUNIT_TEST(aJobThatFailsForGoodIsLoggedOnceWithItsReason);
-    CPPUNIT_TEST(aHandlersOwnDecisionIsNoWarning);
+    CPPUNIT_TEST(aHandlersOwnDecisionIsNotAWarning);
     CPPUNIT_TEST(aJobThatStalledTooOftenIsLogged);
     CPPUNIT_TEST(manyFailuresAreFewLinesAndCounted);
-    CPPUNIT_TEST(theReasonOfAnOpenBreakerIsTold);
+    CPPUNIT_TEST(theReasonOfAnOpenBreakerIsReported);
     CPPUNIT_TEST(aProbeThatIsPutOffDoesNotCloseTheBreaker);
     CPPUNIT_TEST_SUITE_END();
 
@@ -47,7 +47,7 @@ public:
                         queueNameOf(keys().qualifiedName()) + " job=1 jobName=send attempt=2"));
     }
 
-    void aHandlersOwnDecisionIsNoWarning() {
+    void aHandlersOwnDecisionIsNotAWarning() {
         log_->setLevel(Poco::Message::PRIO_INFORMATION);
         addJob("reserve", "{}", R"({"removeOnFail":true})");
         run(std::make_shared<FakeHandler>(
@@ -83,7 +83,7 @@ public:
             std::chrono::seconds(30));
     }
 
-    void theReasonOfAnOpenBreakerIsTold() {
+    void theReasonOfAnOpenBreakerIsReported() {
         std::atomic<bool> away{true};
         run(std::make_shared<FakeHandler>([&away](std::span<RunningJob* const> jobs) {
             always(away ? JobOutcome{JobOutcome::Kind::Unavailable, "disk full", "", 0}

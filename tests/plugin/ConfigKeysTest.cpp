@@ -19,7 +19,7 @@ class ConfigKeysTest : public CppUnit::TestFixture {
     CPPUNIT_TEST(textIsUtf8);
     CPPUNIT_TEST(secretValueIsNeverShown);
     CPPUNIT_TEST(sharedKeyIsLookedUpByItsWholeName);
-    CPPUNIT_TEST(viewTellsEmptyFromMissing);
+    CPPUNIT_TEST(viewDistinguishesEmptyFromMissing);
     CPPUNIT_TEST_SUITE_END();
 
 public:
@@ -107,7 +107,7 @@ public:
                        "a");
     }
 
-    void viewTellsEmptyFromMissing() {
+    void viewDistinguishesEmptyFromMissing() {
         const ConfigValues values({std::string(), std::nullopt, std::string("x")});
         const drover_config* view = values.view();
         CPPUNIT_ASSERT_EQUAL(std::uint32_t{3}, view->count);

@@ -60,7 +60,7 @@ std::string refusalOf(const HandlerRegistry::Types& types) {
 class HandlerRegistryTest : public CppUnit::TestFixture {
     CPPUNIT_TEST_SUITE(HandlerRegistryTest);
     CPPUNIT_TEST(handlersAreFoundByTheResolvedQueue);
-    CPPUNIT_TEST(queueThatNobodyServesHasNoHandlers);
+    CPPUNIT_TEST(queueThatIsNotServedHasNoHandlers);
     CPPUNIT_TEST(sameJobNameInOneQueueIsRefusedNamingBoth);
     CPPUNIT_TEST(sameJobNameInTwoQueuesIsFine);
     CPPUNIT_TEST(oneHandlerForEveryOtherNameIsFineTwoAreNot);
@@ -77,7 +77,7 @@ public:
         CPPUNIT_ASSERT(registry.handlersOf("paper") == HandlerRegistry::Types{other});
     }
 
-    void queueThatNobodyServesHasNoHandlers() {
+    void queueThatIsNotServedHasNoHandlers() {
         CPPUNIT_ASSERT(HandlerRegistry().queues().empty());
         CPPUNIT_ASSERT(
             HandlerRegistry({type("a/x", "x", {"x"})}, resolve).handlersOf("mail").empty());

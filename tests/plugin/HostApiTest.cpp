@@ -43,7 +43,7 @@ class HostApiTest : public CppUnit::TestFixture {
     CPPUNIT_TEST(eachOutcomeReachesItsJob);
     CPPUNIT_TEST(secondOutcomeIsRefused);
     CPPUNIT_TEST(jobIndexOutOfRangeIsAnArgumentError);
-    CPPUNIT_TEST(whatIsNotJsonOrUtf8IsAnArgumentError);
+    CPPUNIT_TEST(textThatIsNotJsonOrUtf8IsAnArgumentError);
     CPPUNIT_TEST(negativeTimesAreArgumentErrors);
     CPPUNIT_TEST(reasonThatIsNotUtf8IsRepaired);
     CPPUNIT_TEST(answersOfTheRunningJobPassThrough);
@@ -125,7 +125,7 @@ public:
         CPPUNIT_ASSERT(job.outcome.kind == Kind::Unset);
     }
 
-    void whatIsNotJsonOrUtf8IsAnArgumentError() {
+    void textThatIsNotJsonOrUtf8IsAnArgumentError() {
         FakeRunningJob job;
         use({&job});
         CPPUNIT_ASSERT_EQUAL(+DROVER_E_ARGUMENT, api_.complete(&call_, 0, bytes("{")));

@@ -21,10 +21,10 @@ using drover::test::PluginFixture;
 class PluginFilesTest : public PluginFixture {
     CPPUNIT_TEST_SUITE(PluginFilesTest);
     CPPUNIT_TEST(aFolderThatIsMissingHasNone);
-    CPPUNIT_TEST(whatCannotBeSeenIsNotTakenForGone);
+    CPPUNIT_TEST(anUnreadableFolderHasNoGoneFiles);
     CPPUNIT_TEST(anotherModeIsAChange);
     CPPUNIT_TEST(theTargetsFolderCountsAsWell);
-    CPPUNIT_TEST(nobodyElseReplacesAFileInAStickyFolder);
+    CPPUNIT_TEST(onlyTheOwnerReplacesAFileInAStickyFolder);
     CPPUNIT_TEST(modesDoNotCountOnAReadOnlyMount);
     CPPUNIT_TEST_SUITE_END();
 
@@ -41,7 +41,7 @@ public:
         CPPUNIT_ASSERT_EQUAL(std::string(), found.error);
     }
 
-    void whatCannotBeSeenIsNotTakenForGone() {
+    void anUnreadableFolderHasNoGoneFiles() {
         write("good.so");
         std::filesystem::create_symlink("nowhere", folder_ + "/dangling.so");
         CPPUNIT_ASSERT_EQUAL(std::string(), PluginFolder(folder_).files().error);
@@ -75,7 +75,7 @@ public:
         }
     }
 
-    void nobodyElseReplacesAFileInAStickyFolder() {
+    void onlyTheOwnerReplacesAFileInAStickyFolder() {
         write("good.so");
         CPPUNIT_ASSERT_EQUAL(0, ::chmod(folder_.c_str(), 01777));
         requireTrusted(folder_ + "/good.so");

@@ -17,12 +17,12 @@ using Kind = JobOutcome::Kind;
 class PluginHandlerTest : public PluginFixture {
     CPPUNIT_TEST_SUITE(PluginHandlerTest);
     CPPUNIT_TEST(echoCompletesWithItsData);
-    CPPUNIT_TEST(echoFailsSleepsAndReportsAsAsked);
+    CPPUNIT_TEST(echoFailsSleepsAndReportsByItsData);
     CPPUNIT_TEST(echoEndsEarlyWhenCancelled);
     CPPUNIT_TEST(plainCPluginWorks);
     CPPUNIT_TEST(pluginOfAnOlderMinorVersionWorks);
     CPPUNIT_TEST(moreJobsThanBatchMaxComeInSeveralRuns);
-    CPPUNIT_TEST(handlerTypeTellsWhatThePluginDeclared);
+    CPPUNIT_TEST(handlerTypeHasThePluginsDeclaration);
     CPPUNIT_TEST(initThatFailsRefusesThePlugin);
     CPPUNIT_TEST(createThatFailsRefusesTheHandler);
     CPPUNIT_TEST(classesOfTheSameNameStayApart);
@@ -53,7 +53,7 @@ public:
         }
     }
 
-    void echoFailsSleepsAndReportsAsAsked() {
+    void echoFailsSleepsAndReportsByItsData() {
         const auto echo = start(DROVER_ECHO_PLUGIN)->handlerTypes().at(0)->create();
         FakeRunningJob job(R"({"fail":"on purpose","sleepMs":25,"progress":40})");
         RunningJob* const jobs[] = {&job};
@@ -102,7 +102,7 @@ public:
         }
     }
 
-    void handlerTypeTellsWhatThePluginDeclared() {
+    void handlerTypeHasThePluginsDeclaration() {
         const auto plain = start(modulePath("plain"))->handlerTypes();
         CPPUNIT_ASSERT_EQUAL(std::size_t{1}, plain.size());
         CPPUNIT_ASSERT_EQUAL(std::string("plain/plain"), plain[0]->name());

@@ -41,7 +41,7 @@ class ProcessHandlerTest : public PluginFixture {
     CPPUNIT_TEST(jobsOfAnySizePass);
     CPPUNIT_TEST(configurationAndReloadReachTheProcess);
     CPPUNIT_TEST(nothingOfThePluginRunsInTheEngine);
-    CPPUNIT_TEST(refusalsKeepTheirText);
+    CPPUNIT_TEST(refusalsRetainTheirText);
     CPPUNIT_TEST(processThatEndsFailsItsJobWithTheWayItEnded);
     CPPUNIT_TEST(processThatHangsIsKilled);
     CPPUNIT_TEST(processThatLeaksEndsAtItsLimit);
@@ -50,7 +50,7 @@ class ProcessHandlerTest : public PluginFixture {
     CPPUNIT_TEST(outcomeBeforeTheEndStands);
     CPPUNIT_TEST(callsBeforeTheEndAreServed);
     CPPUNIT_TEST(matesOfACrasherRunAgainAlone);
-    CPPUNIT_TEST(matesThatAreNotOursAnyMoreDoNotRunAgain);
+    CPPUNIT_TEST(lostJobsOfABatchDoNotRunAgain);
     CPPUNIT_TEST(aPassedTimeoutDoesNotCountForAMateThatRunsAgain);
     CPPUNIT_TEST(cancelTokenReachesTheHandler);
     CPPUNIT_TEST(reasonOfACancelReachesTheHandler);
@@ -61,8 +61,8 @@ class ProcessHandlerTest : public PluginFixture {
     CPPUNIT_TEST(processEndsWithItsInstance);
     CPPUNIT_TEST(processGetsNoDescriptorOfTheEngine);
     CPPUNIT_TEST(logLinesArriveAlsoBetweenRuns);
-    CPPUNIT_TEST(whatAProcessPrintsIsLoggedLineByLine);
-    CPPUNIT_TEST(handlerHostIsNoCommand);
+    CPPUNIT_TEST(outputOfAProcessIsLoggedLineByLine);
+    CPPUNIT_TEST(handlerHostIsNotACommand);
     CPPUNIT_TEST_SUITE_END();
 
 public:
@@ -148,7 +148,7 @@ public:
         CPPUNIT_ASSERT(makeGeneration("init-fails"));
     }
 
-    void refusalsKeepTheirText() {
+    void refusalsRetainTheirText() {
         assertContains(refusalOfCreate("init-fails"),
                        "init-fails.so: its init refuses: the licence expired");
         assertContains(
@@ -249,7 +249,7 @@ public:
         assertOutcome(Kind::Completed, "1", batch_[5]->outcome);
     }
 
-    void matesThatAreNotOursAnyMoreDoNotRunAgain() {
+    void lostJobsOfABatchDoNotRunAgain() {
         run("crashing", 1);
         const std::shared_ptr<FakeRunningJob> lost = makeJob("1");
         lost->cancel = CancelReason::Lost;
@@ -385,7 +385,7 @@ public:
         generation_.reset();
     }
 
-    void whatAProcessPrintsIsLoggedLineByLine() {
+    void outputOfAProcessIsLoggedLineByLine() {
         const LogCapture log("plugin.crashing");
         run("crashing");
         assertOutcome(Kind::Completed, "\"print\"", outcome("\"print\""));
@@ -397,7 +397,7 @@ public:
         generation_.reset();
     }
 
-    void handlerHostIsNoCommand() {
+    void handlerHostIsNotACommand() {
         const int status =
             std::system(DROVER_BINARY_DIR "/engine/drover --handler-host 2>/dev/null 3>&-");
         CPPUNIT_ASSERT_EQUAL(64, WEXITSTATUS(status));

@@ -78,13 +78,13 @@ const drover_plugin_descriptor* descriptorOf(const std::string& file) {
     return std::get<const drover_plugin_descriptor*>(drover::PluginLoader().load(file).descriptor);
 }
 
-std::string told(const drover::JobOutcome& outcome) {
+std::string textOf(const drover::JobOutcome& outcome) {
     return std::to_string(static_cast<int>(outcome.kind)) + "|" + outcome.text + "|" +
            outcome.trace + "|" + std::to_string(outcome.ms);
 }
 
 /// Both kinds have the same order, but for Unset in front.
-std::string told(const std::optional<drover::Outcome>& outcome) {
+std::string textOf(const std::optional<drover::Outcome>& outcome) {
     return outcome ? std::to_string(static_cast<int>(outcome->kind) + 1) + "|" + outcome->text +
                          "|" + outcome->trace + "|" + std::to_string(outcome->ms)
                    : "0|||0";
@@ -196,26 +196,26 @@ class TestingTest : public CppUnit::TestFixture {
     CPPUNIT_TEST_SUITE(TestingTest);
     CPPUNIT_TEST(handlerSeesTheFieldsOfItsJob);
     CPPUNIT_TEST(attemptsAreReadAsTheEngineReadsThem);
-    CPPUNIT_TEST(whatAHandlerDoesCanBeLookedAt);
-    CPPUNIT_TEST(outcomesAreToldInWords);
+    CPPUNIT_TEST(theCallsOfAHandlerCanBeLookedAt);
+    CPPUNIT_TEST(outcomesHaveWords);
     CPPUNIT_TEST(tokenIsSetAfterTheWaitsOfTheHandler);
     CPPUNIT_TEST(tokenIsSetFromAnotherThread);
     CPPUNIT_TEST(lostJobAndLostRedisAreAnswered);
-    CPPUNIT_TEST(batchTakesAsManyAsItMayAtOnce);
-    CPPUNIT_TEST(outcomeOfAndBackoffAreAsked);
+    CPPUNIT_TEST(batchHasAsManyAsItMayAtOnce);
+    CPPUNIT_TEST(outcomeOfAndBackoffAreCalled);
     CPPUNIT_TEST(configurationIsCheckedAndReloaded);
-    CPPUNIT_TEST(whatTheEngineRefusesIsRefused);
-    CPPUNIT_TEST(misuseIsToldToTheTestsAuthor);
+    CPPUNIT_TEST(textsThatTheEngineRefusesAreRefused);
+    CPPUNIT_TEST(misuseIsReportedToTheTestsAuthor);
     CPPUNIT_TEST(hostAnswersAsTheEngineDoes);
     CPPUNIT_TEST(handlersEndAsTheyDoInTheEngine);
     CPPUNIT_TEST(echoHandlerSurvivesAnyData);
-    CPPUNIT_TEST(childrenAreWhatTheEngineTakesForThem);
+    CPPUNIT_TEST(childrenAreReadAsByTheEngine);
     CPPUNIT_TEST(exampleInCWorks);
     CPPUNIT_TEST(exampleInCIsLoaded);
     CPPUNIT_TEST_SUITE_END();
 
 public:
-    void setUp() override { static_cast<void>(drover::testing::takeLog()); }
+    void setUp() override { static_cast<void>(drover::testing::popLog()); }
 
     void handlerSeesTheFieldsOfItsJob() {
         Job fresh({.data = "fields"});
@@ -268,7 +268,7 @@ public:
         }
     }
 
-    void whatAHandlerDoesCanBeLookedAt() {
+    void theCallsOfAHandlerCanBeLookedAt() {
         Job job({.data = "work"});
         job.setChildrenValues(R"({"bull:orders:9":true})");
         obey(job);
@@ -281,12 +281,12 @@ public:
                                               {"bull:orders", "a", "{}", "{}"},
                                               {"x:y", "b", "[7]", R"({"delay":5})"}}));
         CPPUNIT_ASSERT(
-            (drover::testing::takeLog() ==
+            (drover::testing::popLog() ==
              std::vector<drover::testing::LogLine>{{"obedient", DROVER_LOG_WARNING, "a line"}}));
-        CPPUNIT_ASSERT(drover::testing::takeLog().empty());
+        CPPUNIT_ASSERT(drover::testing::popLog().empty());
     }
 
-    void outcomesAreToldInWords() {
+    void outcomesHaveWords() {
         const std::vector<std::pair<std::optional<drover::Outcome>, std::string>> cases = {
             {drover::completed("\"x\""), "completed \"x\""},
             {drover::failed("no"), "failed: no"},
@@ -352,7 +352,7 @@ public:
         CPPUNIT_ASSERT(lost.progress().empty() && away.progress().empty());
     }
 
-    void batchTakesAsManyAsItMayAtOnce() {
+    void batchHasAsManyAsItMayAtOnce() {
         const Plugin plugin(descriptorOf(DROVER_THROWING_PLUGIN));
         Instance batch = plugin.create("batch");
         std::vector<Job> jobs(9);
@@ -364,7 +364,7 @@ public:
         CPPUNIT_ASSERT_EQUAL(std::string("no outcome"), toString(jobs[9].outcome()));
     }
 
-    void outcomeOfAndBackoffAreAsked() {
+    void outcomeOfAndBackoffAreCalled() {
         const Plugin plugin(descriptorOf(DROVER_THROWING_PLUGIN));
         Instance batch = plugin.create("batch");
         Job known({.data = "\"known\""});
@@ -425,7 +425,7 @@ public:
             refusalOf([&rude] { static_cast<void>(rude.create()); }));
     }
 
-    void whatTheEngineRefusesIsRefused() {
+    void textsThatTheEngineRefusesAreRefused() {
         const Plugin plugin(descriptorOf(DROVER_THROWING_PLUGIN));
         Instance single = plugin.create("single");
         Job job({.data = "\"not json\""});
@@ -436,7 +436,7 @@ public:
             toString(job.outcome()));
     }
 
-    void misuseIsToldToTheTestsAuthor() {
+    void misuseIsReportedToTheTestsAuthor() {
         const Plugin plugin(drover_plugin());
         Instance handler = plugin.create("obey");
         Job other({.name = "oeby"});
@@ -471,7 +471,7 @@ public:
         drover_call call{running};
         CPPUNIT_ASSERT(gAnswers == answersOf(drover::hostApi(), &call));
         for (std::size_t i = 0; i < kCallJobs; ++i) {
-            CPPUNIT_ASSERT_EQUAL(told(fakes[i].outcome), told(jobs[i].outcome()));
+            CPPUNIT_ASSERT_EQUAL(textOf(fakes[i].outcome), textOf(jobs[i].outcome()));
         }
         CPPUNIT_ASSERT(fakes[0].progress == jobs[0].progress());
         CPPUNIT_ASSERT(fakes[0].written == jobs[0].updatedData());
@@ -517,7 +517,7 @@ public:
         CPPUNIT_ASSERT(cut.outcome() == drover::failed("half \xEF\xBF\xBD"));
     }
 
-    void childrenAreWhatTheEngineTakesForThem() {
+    void childrenAreReadAsByTheEngine() {
         drover::ClaimedJob parent;
         parent.id = "1";
         parent.queue = "bull:orders";
@@ -564,7 +564,7 @@ public:
         CPPUNIT_ASSERT(jobs[1].outcome() ==
                        drover::unrecoverable("24 bytes of data, at most 20 are accepted"));
         CPPUNIT_ASSERT(jobs[2].outcome() == drover::unrecoverable("its data is not JSON"));
-        CPPUNIT_ASSERT_EQUAL(std::size_t{1}, drover::testing::takeLog().size());
+        CPPUNIT_ASSERT_EQUAL(std::size_t{1}, drover::testing::popLog().size());
 
         echo.configure({{"waitMs", "300"}});
         Job waiting;
@@ -590,7 +590,7 @@ public:
         FakeRunningJob job("[1]");
         drover::RunningJob* const jobs[] = {&job};
         echo->process(jobs);
-        CPPUNIT_ASSERT_EQUAL(std::string("1|[1]||0"), told(job.outcome));
+        CPPUNIT_ASSERT_EQUAL(std::string("1|[1]||0"), textOf(job.outcome));
     }
 
 private:
@@ -625,7 +625,8 @@ private:
             engine->process(std::span(running).subspan(from, step));
         }
         for (std::size_t i = 0; i < data.size(); ++i) {
-            CPPUNIT_ASSERT_EQUAL_MESSAGE(data[i], told(fakes[i]->outcome), told(jobs[i].outcome()));
+            CPPUNIT_ASSERT_EQUAL_MESSAGE(
+                data[i], textOf(fakes[i]->outcome), textOf(jobs[i].outcome()));
             CPPUNIT_ASSERT(fakes[i]->logs == jobs[i].logs());
         }
     }

@@ -33,7 +33,7 @@ void write(const fs::path& file, const std::string& text) {
 /// Sources saved in plugins/dev/ run a moment later, without a restart.
 class WatchTest : public CppUnit::TestFixture {
     CPPUNIT_TEST_SUITE(WatchTest);
-    CPPUNIT_TEST(whatIsSavedRunsWithoutARestart);
+    CPPUNIT_TEST(savedSourcesRunWithoutARestart);
     CPPUNIT_TEST(aBuiltPluginComesAndGoes);
     CPPUNIT_TEST_SUITE_END();
 
@@ -72,7 +72,7 @@ public:
         engine_.reset();
     }
 
-    void whatIsSavedRunsWithoutARestart() {
+    void savedSourcesRunWithoutARestart() {
         write(root_ / "plugins/dev/greet/CMakeLists.txt",
               "cmake_minimum_required(VERSION 3.22)\n"
               "project(greet LANGUAGES CXX)\n"

@@ -6,7 +6,7 @@ namespace {
 
 constexpr const char* kScan = R"(
 local found = {}
-local function tell(...) found[#found + 1] = table.concat({...}) end
+local function report(...) found[#found + 1] = table.concat({...}) end
 
 -- The queue of a key: up to its second colon (prefix and queue name have none).
 local queues = {}
@@ -35,8 +35,8 @@ for queue, keys in pairs(queues) do
     end
     for _, id in ipairs(members) do
       if id:sub(1, 2) ~= "0:" then
-        if keys[id] ~= "hash" then tell(queue, state, " has ", id, ", which has no hash") end
-        if stateOf[id] then tell(queue, id, " is in ", stateOf[id], " and in ", state) end
+        if keys[id] ~= "hash" then report(queue, state, " has ", id, ", which has no hash") end
+        if stateOf[id] then report(queue, id, " is in ", stateOf[id], " and in ", state) end
         stateOf[id] = state
       end
     end
@@ -46,12 +46,12 @@ for queue, keys in pairs(queues) do
   if keys["repeat"] then
     for _, id in ipairs(redis.call("ZRANGE", queue .. "repeat", 0, -1)) do
       schedulers["repeat:" .. id] = true
-      if keys["repeat:" .. id] ~= "hash" then tell(queue, "repeat has ", id, ", which has no record") end
+      if keys["repeat:" .. id] ~= "hash" then report(queue, "repeat has ", id, ", which has no record") end
     end
   end
   if keys.stalled then
     for _, id in ipairs(redis.call("SMEMBERS", queue .. "stalled")) do
-      if keys[id] ~= "hash" then tell(queue, "stalled has ", id, ", which has no hash") end
+      if keys[id] ~= "hash" then report(queue, "stalled has ", id, ", which has no hash") end
     end
   end
 
@@ -61,18 +61,18 @@ for queue, keys in pairs(queues) do
       -- The queue's own.
     elseif part and parts[part] and type ~= "hash" or part and parts[part] and keys[job] == "hash" then
       if part == "lock" and stateOf[job] ~= "active" then
-        tell(queue, suffix, " locks a job that is ", stateOf[job] and "in " .. stateOf[job] or "in no set")
+        report(queue, suffix, " locks a job that is ", stateOf[job] and "in " .. stateOf[job] or "in no set")
       elseif keys[job] ~= "hash" then
-        tell(queue, suffix, " belongs to no job")
+        report(queue, suffix, " belongs to no job")
       elseif part == "dependencies" then
         for _, child in ipairs(redis.call("SMEMBERS", queue .. suffix)) do
-          if redis.call("EXISTS", child) == 0 then tell(queue, suffix, " has ", child, ", which has no hash") end
+          if redis.call("EXISTS", child) == 0 then report(queue, suffix, " has ", child, ", which has no hash") end
         end
       end
     elseif type == "hash" and not stateOf[suffix] and not schedulers[suffix] then
-      tell(queue, suffix, " is a hash in no set")
+      report(queue, suffix, " is a hash in no set")
     elseif type ~= "hash" then
-      tell(queue, suffix, " is a ", type, " of an unknown name")
+      report(queue, suffix, " is a ", type, " of an unknown name")
     end
   end
 end

@@ -111,7 +111,7 @@ struct TcpProxy::Stream {
     bool midMessage =
         false;  ///< The last read filled the buffer: the next one does not begin a message.
     bool ended = false;    ///< The sender is done.
-    bool endTold = false;  ///< The receiver has the end.
+    bool endSent = false;  ///< The receiver has the end.
     bool blocked = false;  ///< The receiver's buffer is full.
 };
 
@@ -275,7 +275,7 @@ void TcpProxy::run() {
             };
             serve(link->up, fds[index], holdUp);
             serve(link->down, fds[index + 1], holdDown);
-            link = alive && !(link->up.endTold && link->down.endTold) ? std::next(link)
+            link = alive && !(link->up.endSent && link->down.endSent) ? std::next(link)
                                                                       : links_.erase(link);
         }
         if ((fds[0].revents & POLLIN) != 0) {
@@ -430,9 +430,9 @@ bool TcpProxy::deliver(Stream& stream, Clock::time_point now) {
         }
         stream.queue.pop_front();
     }
-    if (stream.ended && stream.queue.empty() && !stream.endTold) {
+    if (stream.ended && stream.queue.empty() && !stream.endSent) {
         shutdown(stream.to, SHUT_WR);
-        stream.endTold = true;
+        stream.endSent = true;
     }
     return true;
 }

@@ -38,9 +38,9 @@ class ApiConfiguredRoutesTest : public CppUnit::TestFixture {
     CPPUNIT_TEST(optionsReachTheQueue);
     CPPUNIT_TEST(locationNamesTheJobForGood);
     CPPUNIT_TEST(rejectedIs400AndAnAbsentQueueIs503);
-    CPPUNIT_TEST(mistakesNameKeyValueAndWhatWouldBeRight);
+    CPPUNIT_TEST(mistakesNameKeyValueAndCure);
     CPPUNIT_TEST(documentDescribesParametersBodyAndAnswers);
-    CPPUNIT_TEST(shippedRoutesTakeIdsFromOneAndHaveALocation);
+    CPPUNIT_TEST(shippedRoutesAcceptIdsFromOneAndHaveALocation);
     CPPUNIT_TEST(headersAndErrorsAreWellFormed);
     CPPUNIT_TEST_SUITE_END();
 
@@ -112,7 +112,7 @@ public:
                     true);
     }
 
-    void mistakesNameKeyValueAndWhatWouldBeRight() {
+    void mistakesNameKeyValueAndCure() {
         const std::vector<std::pair<std::pair<std::string, std::string>, std::string>> cases = {
             {{"reserve.method", "FETCH"}, "a method is GET"},
             {{"reserve.path.eventId", "int"}, "a type is integer"},
@@ -189,7 +189,7 @@ public:
         }
     }
 
-    void shippedRoutesTakeIdsFromOneAndHaveALocation() {
+    void shippedRoutesAcceptIdsFromOneAndHaveALocation() {
         // eventId 0 was accepted, and no ledger could ever hold it.
         std::ifstream file(DROVER_SOURCE_DIR "/conf/producer.properties");
         const std::string prefix = "api.route.";

@@ -28,18 +28,18 @@ using drover::api::Values;
 class ApiInputsTest : public CppUnit::TestFixture {
     CPPUNIT_TEST_SUITE(ApiInputsTest);
     CPPUNIT_TEST(integersAreCanonicalAndInRange);
-    CPPUNIT_TEST(negativeIntegersAreTakenOnlyWhereARouteAsksForThem);
+    CPPUNIT_TEST(negativeIntegersAreAcceptedOnlyWhereARouteDeclaresThem);
     CPPUNIT_TEST(numbersAndBooleansHaveOneForm);
     CPPUNIT_TEST(datesAreRealAndHaveAZone);
     CPPUNIT_TEST(utf8IsStrict);
-    CPPUNIT_TEST(targetIsTakenApartAndDecoded);
+    CPPUNIT_TEST(targetIsSplitAndDecoded);
     CPPUNIT_TEST(bodyMembersAreTyped);
     CPPUNIT_TEST(numbersOfABodyAreTheirValueWhateverTheirText);
     CPPUNIT_TEST(halfASurrogatePairIsRefused);
-    CPPUNIT_TEST(templateTakesTypedValues);
-    CPPUNIT_TEST(templateKeepsTheTextOfItsNumbers);
+    CPPUNIT_TEST(templateAcceptsTypedValues);
+    CPPUNIT_TEST(templateRetainsTheTextOfItsNumbers);
     CPPUNIT_TEST(templateLeavesOutWhatWasNotGiven);
-    CPPUNIT_TEST(templateThatIsNoJsonIsRefused);
+    CPPUNIT_TEST(templateThatIsNotJsonIsRefused);
     CPPUNIT_TEST_SUITE_END();
 
 public:
@@ -69,7 +69,7 @@ public:
         CPPUNIT_ASSERT_THROW(readText(parameter, "8"), HttpError);
     }
 
-    void negativeIntegersAreTakenOnlyWhereARouteAsksForThem() {
+    void negativeIntegersAreAcceptedOnlyWhereARouteDeclaresThem() {
         Parameter parameter = of(ParameterType::Integer);
         parameter.minimum = -5;
         CPPUNIT_ASSERT_EQUAL(std::int64_t{-5}, std::get<std::int64_t>(readText(parameter, "-5")));
@@ -133,7 +133,7 @@ public:
         }
     }
 
-    void targetIsTakenApartAndDecoded() {
+    void targetIsSplitAndDecoded() {
         const Target target = Target::parse("/a/%C3%A9%20b/?x=1&y=%26&x=2&z&&=e");
         CPPUNIT_ASSERT_EQUAL(std::string("/a/%C3%A9%20b/"), target.path);
         CPPUNIT_ASSERT((target.segments == std::vector<std::string>{"a", "\xc3\xa9 b"}));
@@ -249,7 +249,7 @@ public:
                              std::get<std::string>(values.at("p")));
     }
 
-    void templateTakesTypedValues() {
+    void templateAcceptsTypedValues() {
         const JsonTemplate data(
             R"({"userId":"{userId}","list":["{name}",1.5,"{"],"text":"to {name}","deep":{"on":"{on}"}})");
         CPPUNIT_ASSERT((data.names() == std::set<std::string>{"userId", "name", "on"}));
@@ -261,7 +261,7 @@ public:
                          {"on", true}}));
     }
 
-    void templateKeepsTheTextOfItsNumbers() {
+    void templateRetainsTheTextOfItsNumbers() {
         const JsonTemplate data(
             R"( { "big" : 123456789012345678901234567890 , "small" : 1.234567890123456789e-331,
                   "list" : [ 1e400 , "\ud83d" ] , "x" : "{x}" } )");
@@ -276,7 +276,7 @@ public:
         CPPUNIT_ASSERT_EQUAL(std::string(R"({"b":[null],"c":1})"), data.render({}));
     }
 
-    void templateThatIsNoJsonIsRefused() {
+    void templateThatIsNotJsonIsRefused() {
         for (const char* text : {"", "{", "{\"a\":1,\"a\":2}", "{a:1}", "{} x", "{\"a\":[}"}) {
             CPPUNIT_ASSERT_THROW_MESSAGE(text, JsonTemplate{text}, Poco::SyntaxException);
         }

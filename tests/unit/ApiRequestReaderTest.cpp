@@ -20,7 +20,7 @@ class ApiRequestReaderTest : public CppUnit::TestFixture {
     CPPUNIT_TEST(requestTornAtEveryByteIsTheSameRequest);
     CPPUNIT_TEST(refusalTornAtEveryByteIsTheSameRefusal);
     CPPUNIT_TEST(mistakeIsFoundWithTheByteThatMakesIt);
-    CPPUNIT_TEST(whatFollowsARequestIsTheNextOne);
+    CPPUNIT_TEST(bytesBehindARequestAreTheNextOne);
     CPPUNIT_TEST(headersAreFoundByTheirNameInAnyCase);
     CPPUNIT_TEST(emptyLinesBeforeARequestAreIgnoredAndNotHandedOn);
     CPPUNIT_TEST(encodedWordsAreHiddenAndOnlyControlCharactersInThemRefused);
@@ -109,7 +109,7 @@ public:
         }
     }
 
-    void whatFollowsARequestIsTheNextOne() {
+    void bytesBehindARequestAreTheNextOne() {
         RequestReader reader(limits_);
         feed(reader, kPost + "GET /next HTTP/1.1\r\nHost: h\r\n\r\nGET /th");
         CPPUNIT_ASSERT(reader.state() == State::Complete);

@@ -81,7 +81,7 @@ public:
     }
     void quiet() override { diary_.add("quiet:" + name_); }
     void resume() override { diary_.add("resume:" + name_); }
-    [[nodiscard]] Proposals rescan(const Configuration& config, bool /*asked*/) override {
+    [[nodiscard]] Proposals rescan(const Configuration& config, bool /*requested*/) override {
         if (onRescan) {
             onRescan(config);
         }
@@ -134,14 +134,14 @@ private:
 class AppEngineTest : public CppUnit::TestFixture {
     CPPUNIT_TEST_SUITE(AppEngineTest);
     CPPUNIT_TEST(partsStartInOrderAndEndInTheReverse);
-    CPPUNIT_TEST(aPartThatCannotStartEndsTheOthers);
+    CPPUNIT_TEST(aPartThatCannotStartEndsAllParts);
     CPPUNIT_TEST(aSecondSignalEndsADrainAtOnce);
     CPPUNIT_TEST(aDrainEndsWithTheGraceTime);
     CPPUNIT_TEST(quietAndResumeReachEveryPart);
-    CPPUNIT_TEST(reloadAppliesGoodFilesAndKeepsTheOldOnesOtherwise);
-    CPPUNIT_TEST(whatOnePartRefusesChangesNone);
+    CPPUNIT_TEST(reloadAppliesGoodFilesAndNoOthers);
+    CPPUNIT_TEST(aChangeThatOnePartRefusesChangesNone);
     CPPUNIT_TEST(aReloadIsFollowedByARescan);
-    CPPUNIT_TEST(onlyTheTextsThatWereAskedForAreReloaded);
+    CPPUNIT_TEST(onlyTheGivenTextsAreReloaded);
     CPPUNIT_TEST(proposedChangesAreAdoptedOneByOne);
     CPPUNIT_TEST(aRequestThatFailsEndsNothing);
     CPPUNIT_TEST(nothingIsConstructedBeforeTheServersAnswer);
@@ -192,7 +192,7 @@ public:
             diary_->text());
     }
 
-    void aPartThatCannotStartEndsTheOthers() {
+    void aPartThatCannotStartEndsAllParts() {
         parts_[1]->failsToStart = true;
         run();
         join();
@@ -235,7 +235,7 @@ public:
         join();
     }
 
-    void reloadAppliesGoodFilesAndKeepsTheOldOnesOtherwise() {
+    void reloadAppliesGoodFilesAndNoOthers() {
         run();
         diary_->waitFor("start:b");
         engine_->onReload();
@@ -257,7 +257,7 @@ public:
         engine_->onDrain(2);
     }
 
-    void whatOnePartRefusesChangesNone() {
+    void aChangeThatOnePartRefusesChangesNone() {
         parts_[1]->refuses = true;
         run();
         diary_->waitFor("start:b");
@@ -292,7 +292,7 @@ public:
         engine_->onDrain(15);
     }
 
-    void onlyTheTextsThatWereAskedForAreReloaded() {
+    void onlyTheGivenTextsAreReloaded() {
         parts_[0]->onRescan = [this, first = true](const Configuration& config) mutable {
             if (first) {
                 first = false;
@@ -349,10 +349,10 @@ public:
     }
 
     void nothingIsConstructedBeforeTheServersAnswer() {
-        int asked = 0;
-        assembly_.probes = {{"redis", [this, &asked] {
+        int tries = 0;
+        assembly_.probes = {{"redis", [this, &tries] {
                                  diary_->add("ask");
-                                 if (++asked < 3) {
+                                 if (++tries < 3) {
                                      throw std::runtime_error("loading");
                                  }
                              }}};

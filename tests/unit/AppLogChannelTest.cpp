@@ -45,7 +45,7 @@ class AppLogChannelTest : public CppUnit::TestFixture {
     CPPUNIT_TEST(aMessageCannotPassForAnotherLine);
     CPPUNIT_TEST(secretsAreHiddenAlsoInsideOfUrls);
     CPPUNIT_TEST(aPasswordThatIsACommonWordIsHiddenByItsPlace);
-    CPPUNIT_TEST(whatWasASecretStaysOne);
+    CPPUNIT_TEST(aFormerSecretStaysOne);
     CPPUNIT_TEST(linesOfManyThreadsDoNotMix);
     CPPUNIT_TEST(coloursAppearOnlyOnATerminal);
     CPPUNIT_TEST_SUITE_END();
@@ -137,7 +137,7 @@ public:
                              hidden("station7 and tion7, x=tion7"));
     }
 
-    void whatWasASecretStaysOne() {
+    void aFormerSecretStaysOne() {
         ConfigSources sources;
         sources.settings = {"redis.password=first-secret"};
         const Logging logging{Configuration(sources)};

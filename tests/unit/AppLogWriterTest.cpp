@@ -78,9 +78,9 @@ private:
 class AppLogWriterTest : public CppUnit::TestFixture {
     CPPUNIT_TEST_SUITE(AppLogWriterTest);
     CPPUNIT_TEST(linesWaitForTheReaderInOrder);
-    CPPUNIT_TEST(tooManyLinesAreDroppedCountedAndTold);
+    CPPUNIT_TEST(tooManyLinesAreDroppedCountedAndReported);
     CPPUNIT_TEST(tooManyBytesAreDropped);
-    CPPUNIT_TEST(aLineLongerThanTheQueueIsTakenWhenItIsAlone);
+    CPPUNIT_TEST(aLineLongerThanTheQueueIsAcceptedWhenItIsAlone);
     CPPUNIT_TEST(aFlushEndsInItsTimeAndTheNextOneDoesNotWaitAgain);
     CPPUNIT_TEST(theDestructorEndsWithoutAReader);
     CPPUNIT_TEST(linesWithoutAnyReaderAreCounted);
@@ -102,7 +102,7 @@ public:
         CPPUNIT_ASSERT_EQUAL(std::uint64_t{0}, log.dropped());
     }
 
-    void tooManyLinesAreDroppedCountedAndTold() {
+    void tooManyLinesAreDroppedCountedAndReported() {
         const Pipe pipe;
         LogWriter log(pipe.writer(), notice, {10, 1000000});
         for (int i = 0; i < 25; ++i) {
@@ -127,7 +127,7 @@ public:
         CPPUNIT_ASSERT_EQUAL(std::string(60, 'a') + "\n1 dropped\nc\n", pipe.readUntil("c\n"));
     }
 
-    void aLineLongerThanTheQueueIsTakenWhenItIsAlone() {
+    void aLineLongerThanTheQueueIsAcceptedWhenItIsAlone() {
         const Pipe pipe;
         LogWriter log(pipe.writer(), notice, {10, 100});
         log.push(std::string(200000, 'x') + "\n");

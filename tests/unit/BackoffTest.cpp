@@ -18,7 +18,7 @@ class BackoffTest : public CppUnit::TestFixture {
     CPPUNIT_TEST_SUITE(BackoffTest);
     CPPUNIT_TEST(fixedWaitsTheSameEachTime);
     CPPUNIT_TEST(exponentialDoubles);
-    CPPUNIT_TEST(fixedJitterTakesItsShareOffTheDelay);
+    CPPUNIT_TEST(fixedJitterShortensTheDelayByItsShare);
     CPPUNIT_TEST(exponentialJitterAppliesToTheDoubledDelay);
     CPPUNIT_TEST(fractionsOfAMillisecondAreDropped);
     CPPUNIT_TEST(anEndlessChainStaysExact);
@@ -44,7 +44,7 @@ public:
         expect(51200, backoff, 10, 0.9);
     }
 
-    void fixedJitterTakesItsShareOffTheDelay() {
+    void fixedJitterShortensTheDelayByItsShare() {
         const Backoff half{"fixed", 1000ms, 0.5, {}};
         expect(500, half, 1, 0.0);
         expect(750, half, 4, 0.5);

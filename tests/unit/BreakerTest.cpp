@@ -20,7 +20,7 @@ class BreakerTest : public CppUnit::TestFixture {
     CPPUNIT_TEST(theFirstUnavailableJobOpensIt);
     CPPUNIT_TEST(afterTheWaitOneJobProbes);
     CPPUNIT_TEST(aProbeThatFailsWaitsLonger);
-    CPPUNIT_TEST(aProbeThatWorksClosesItAndTellsTheOutage);
+    CPPUNIT_TEST(aProbeThatWorksClosesItAndReturnsTheOutage);
     CPPUNIT_TEST(jobsThatRanBesideTheFirstDoNotMakeTheWaitLonger);
     CPPUNIT_TEST(theHandlersOwnWaitIsTheLeast);
     CPPUNIT_TEST(theWaitNeverPassesTheMost);
@@ -65,7 +65,7 @@ public:
         CPPUNIT_ASSERT_EQUAL(0, breaker_.allowed(40, probe));
     }
 
-    void aProbeThatWorksClosesItAndTellsTheOutage() {
+    void aProbeThatWorksClosesItAndReturnsTheOutage() {
         breaker_.onUnavailable(kNone, now_);
         breaker_.onClaim(1);
         CPPUNIT_ASSERT(breaker_.onSuccess(now_ + milliseconds(300)) == milliseconds(300));

@@ -24,7 +24,7 @@ class ClaimPolicyTest : public CppUnit::TestFixture {
     CPPUNIT_TEST(atFirstAClaimIsWhatIdleThreadsBegin);
     CPPUNIT_TEST(shortJobsAreHeldAheadUpToConcurrency);
     CPPUNIT_TEST(longJobsAreNotHeldAhead);
-    CPPUNIT_TEST(whatBeginsWithinHalfTheTimeIsHeldAhead);
+    CPPUNIT_TEST(jobsThatBeginWithinHalfTheTimeAreHeldAhead);
     CPPUNIT_TEST(jobsOf200MsSettle);
     CPPUNIT_TEST(aFewLongJobsAmongShortOnesCount);
     CPPUNIT_TEST(aBatchThatIsNotFullCountsAsTheWorst);
@@ -69,7 +69,7 @@ public:
         CPPUNIT_ASSERT_EQUAL(0, jobs(load));
     }
 
-    void whatBeginsWithinHalfTheTimeIsHeldAhead() {
+    void jobsThatBeginWithinHalfTheTimeAreHeldAhead() {
         policy_.onBatch(1, 1, milliseconds(50));
         CPPUNIT_ASSERT_EQUAL(4 * 5, jobs(atWork(4, 4)));
         policy_.onBatch(1, 1, milliseconds(126));

@@ -11,14 +11,14 @@ using namespace std::chrono_literals;
 /// The clock of the machine, and the one that tests move by hand.
 class ClockTest : public CppUnit::TestFixture {
     CPPUNIT_TEST_SUITE(ClockTest);
-    CPPUNIT_TEST(systemClockTellsMillisecondsSinceTheEpoch);
+    CPPUNIT_TEST(systemClockReturnsMillisecondsSinceTheEpoch);
     CPPUNIT_TEST(manualClockStandsStill);
     CPPUNIT_TEST(advancingMovesBothClocks);
     CPPUNIT_TEST(aStepOfTheDateLeavesMonotonicTimeAlone);
     CPPUNIT_TEST_SUITE_END();
 
 public:
-    void systemClockTellsMillisecondsSinceTheEpoch() {
+    void systemClockReturnsMillisecondsSinceTheEpoch() {
         const drover::SystemClock clock;
         const auto before = clock.monotonic();
         const std::int64_t seconds = std::time(nullptr);

@@ -31,17 +31,17 @@ PluginDeclaration plugin(const std::string& name) {
 /// The moments at which a reload is requested. The test alone calls rescan().
 class ConfigWatchTest : public CppUnit::TestFixture {
     CPPUNIT_TEST_SUITE(ConfigWatchTest);
-    CPPUNIT_TEST(whatStaysSoIsAskedForOnce);
-    CPPUNIT_TEST(whatWasSeenBeforeMustStaySoAgain);
-    CPPUNIT_TEST(whatChangedMeanwhileIsAskedForAgain);
-    CPPUNIT_TEST(whatWasRefusedIsAskedForAgainWhenAPluginComes);
+    CPPUNIT_TEST(aChangeThatStaysIsReloadedOnce);
+    CPPUNIT_TEST(aChangeBackMustStayAgain);
+    CPPUNIT_TEST(changesMeanwhileAreReloadedAgain);
+    CPPUNIT_TEST(refusedFilesAreReloadedWhenAPluginComes);
     CPPUNIT_TEST(aFileThatMovesBehindALinkIsAChange);
     CPPUNIT_TEST_SUITE_END();
 
 public:
     void setUp() override {
         folder_ = test::makeTempFolder("drover-config-watch");
-        asked_.clear();
+        reloads_.clear();
         settled_ = true;
         write("queue.a.threads=1");
         ConfigSources sources;
@@ -52,29 +52,29 @@ public:
             *config_,
             [] {},
             [this](const FileTexts& texts) {
-                asked_.push_back(texts.at(file()));
+                reloads_.push_back(texts.at(file()));
                 return settled_;
             });
         watch_->start();
         static_cast<void>(watch_->rescan(*config_, false));
-        CPPUNIT_ASSERT(asked_.empty());
+        CPPUNIT_ASSERT(reloads_.empty());
     }
     void tearDown() override {
         watch_.reset();
         test::removeTree(folder_);
     }
 
-    void whatStaysSoIsAskedForOnce() {
+    void aChangeThatStaysIsReloadedOnce() {
         write("queue.a.threads=2");
         static_cast<void>(watch_->rescan(*config_, false));
-        CPPUNIT_ASSERT(asked_.empty());
-        rescanUntil([this] { return !asked_.empty(); });
+        CPPUNIT_ASSERT(reloads_.empty());
+        rescanUntil([this] { return !reloads_.empty(); });
         std::this_thread::sleep_for(kLongQuiet);
         static_cast<void>(watch_->rescan(*config_, false));
-        CPPUNIT_ASSERT(asked_ == std::vector<std::string>{"queue.a.threads=2"});
+        CPPUNIT_ASSERT(reloads_ == std::vector<std::string>{"queue.a.threads=2"});
     }
 
-    void whatWasSeenBeforeMustStaySoAgain() {
+    void aChangeBackMustStayAgain() {
         write("");
         static_cast<void>(watch_->rescan(*config_, false));
         write("queue.a.threads=1");
@@ -83,20 +83,20 @@ public:
         // A save in place begins with an empty file.
         write("");
         static_cast<void>(watch_->rescan(*config_, false));
-        CPPUNIT_ASSERT(asked_.empty());
+        CPPUNIT_ASSERT(reloads_.empty());
     }
 
-    void whatChangedMeanwhileIsAskedForAgain() {
+    void changesMeanwhileAreReloadedAgain() {
         settled_ = false;
         write("queue.a.threads=2");
-        rescanUntil([this] { return asked_.size() == 2; });
+        rescanUntil([this] { return reloads_.size() == 2; });
     }
 
-    void whatWasRefusedIsAskedForAgainWhenAPluginComes() {
+    void refusedFilesAreReloadedWhenAPluginComes() {
         write("a.b=1");
-        rescanUntil([this] { return asked_.size() == 1; });
+        rescanUntil([this] { return reloads_.size() == 1; });
         config_->declare(plugin("a"));
-        rescanUntil([this] { return asked_.size() == 2; });
+        rescanUntil([this] { return reloads_.size() == 2; });
     }
 
     void aFileThatMovesBehindALinkIsAChange() {
@@ -143,7 +143,7 @@ private:
     std::string folder_;
     std::unique_ptr<Configuration> config_;
     std::unique_ptr<ConfigWatch> watch_;
-    std::vector<std::string> asked_;
+    std::vector<std::string> reloads_;
     bool settled_ = true;
 };
 

@@ -50,7 +50,7 @@ class ConfigurationFilesTest : public CppUnit::TestFixture {
     CPPUNIT_TEST(aKeyGivenTwiceInOneFileIsAProblem);
     CPPUNIT_TEST(bytesThatAreNoTextAreAProblem);
     CPPUNIT_TEST(aForgottenEqualsSignDoesNotShowTheSecret);
-    CPPUNIT_TEST(envFilesKnowQuotesCommentsAndExport);
+    CPPUNIT_TEST(envFilesHaveQuotesCommentsAndExport);
     CPPUNIT_TEST(brokenEnvLinesAreProblemsWithTheirLine);
     CPPUNIT_TEST(aFileThatFailsToBeReadIsNamed);
     CPPUNIT_TEST_SUITE_END();
@@ -177,7 +177,7 @@ public:
         assertLacks(env, "hunter2");
     }
 
-    void envFilesKnowQuotesCommentsAndExport() {
+    void envFilesHaveQuotesCommentsAndExport() {
         const FileContents contents = parseEnvFile(
             "# comment\n\nPLAIN=value  # comment\nHASH=a#b\nEMPTY=\nEMPTY_COMMENT= # nothing\n"
             "export EXPORTED = yes\r\nSINGLE='a \\n \"b\" # c' # d\nDOUBLE=\"a\\n\\\"b\\\" # \\$c "

@@ -32,14 +32,14 @@ std::string uncommented(const std::string& reference) {
 /// The files of conf/ against the table that the program checks with.
 class ConfigurationReferenceTest : public CppUnit::TestFixture {
     CPPUNIT_TEST_SUITE(ConfigurationReferenceTest);
-    CPPUNIT_TEST(theReferenceIsWhatTheTableSays);
+    CPPUNIT_TEST(theReferenceIsThatOfTheTable);
     CPPUNIT_TEST(everyKeyIsDocumentedWithItsDefault);
     CPPUNIT_TEST(everyDefaultIsAValueOfItsKey);
     CPPUNIT_TEST(theRolesConfigurationsAreRead);
     CPPUNIT_TEST_SUITE_END();
 
 public:
-    void theReferenceIsWhatTheTableSays() {
+    void theReferenceIsThatOfTheTable() {
         CPPUNIT_ASSERT_EQUAL_MESSAGE(
             "conf/drover.properties is out of date: drover config show --reference > "
             "conf/drover.properties",

@@ -80,7 +80,7 @@ class ConfigurationTest : public CppUnit::TestFixture {
     CPPUNIT_TEST(unknownKeysNameTheNearest);
     CPPUNIT_TEST(aLoadedPluginsUnknownKeyIsAnError);
     CPPUNIT_TEST(keysOfAPluginThatIsThereButNotLoadedAreItsOwnAffair);
-    CPPUNIT_TEST(tablesTakeAnyKeyBelowThem);
+    CPPUNIT_TEST(tablesAcceptAnyKeyBelowThem);
     CPPUNIT_TEST(aRequiredKeyIsMissedOnlyByTheRoleThatLoadsIt);
     CPPUNIT_TEST(addressesOfServicesArePassedOver);
     CPPUNIT_TEST(aRedisUrlStandsForItsParts);
@@ -91,11 +91,11 @@ class ConfigurationTest : public CppUnit::TestFixture {
     CPPUNIT_TEST(suggestionsThatDisagreeAreRefusedUntilTheKeyIsSet);
     CPPUNIT_TEST(suggestionsAreCheckedLikeValues);
     CPPUNIT_TEST(secretsAppearNowhere);
-    CPPUNIT_TEST(rereadingSeesTheChangedFileAndKeepsThePlugins);
-    CPPUNIT_TEST(aPluginThatComesOrGoesHasNoOthersFileRead);
+    CPPUNIT_TEST(rereadingSeesTheChangedFileAndRetainsThePlugins);
+    CPPUNIT_TEST(aPluginThatComesOrGoesHasNoOtherFileRead);
     CPPUNIT_TEST(aPipeBesideAPluginIsNotWaitedFor);
     CPPUNIT_TEST(aFileBesideThatIsRefusedHasBeenRead);
-    CPPUNIT_TEST(whatNeedsARestartStaysAsItIs);
+    CPPUNIT_TEST(keysThatNeedARestartStayAsTheyAre);
     CPPUNIT_TEST(aQueueStaysWhatItIsWhileItsAliasIsThere);
     CPPUNIT_TEST(filesOfPluginsStayInTheFolderOfTheStart);
     CPPUNIT_TEST(aPluginThatComesHasWhatItBrings);
@@ -270,7 +270,7 @@ public:
         CPPUNIT_ASSERT(config.undeclaredPlugins().empty());
     }
 
-    void tablesTakeAnyKeyBelowThem() {
+    void tablesAcceptAnyKeyBelowThem() {
         sources_.files = {write(
             "one.properties", "api.route.b.path = /b\napi.route.a.path = /a\napi.routes.c = 1\n")};
         Configuration config(sources_);
@@ -450,7 +450,7 @@ public:
         }
     }
 
-    void rereadingSeesTheChangedFileAndKeepsThePlugins() {
+    void rereadingSeesTheChangedFileAndRetainsThePlugins() {
         sources_.files = {write("one.properties", "api.port=1")};
         Configuration config(sources_);
         config.declare(apiPlugin());
@@ -459,7 +459,7 @@ public:
         CPPUNIT_ASSERT_EQUAL(std::int64_t{1}, config.integer("api.port"));
     }
 
-    void aPluginThatComesOrGoesHasNoOthersFileRead() {
+    void aPluginThatComesOrGoesHasNoOtherFileRead() {
         sources_.settings = {"plugins.dir=" + folder_};
         write("a.properties", "queue.a.threads=1");
         write("b.properties", "queue.b.threads=1");
@@ -501,7 +501,7 @@ public:
         CPPUNIT_ASSERT(config.filesRead() == config.filesNow());
     }
 
-    void whatNeedsARestartStaysAsItIs() {
+    void keysThatNeedARestartStayAsTheyAre() {
         sources_.files = {write("one.properties", "redis.port=1\nredis.user=u\nlog.level=debug")};
         const Configuration config(sources_);
         write("one.properties",

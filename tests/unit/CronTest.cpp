@@ -101,7 +101,7 @@ class CronTest : public CppUnit::TestFixture {
     CPPUNIT_TEST(c139_dayOfMonthOrDayOfWeek);
     CPPUNIT_TEST(c140_names);
     CPPUNIT_TEST(c141_stepsFromANumberAndOfARange);
-    CPPUNIT_TEST(c142_whatIsNoPattern);
+    CPPUNIT_TEST(c142_textThatIsNotAPattern);
     CPPUNIT_TEST(everyHourRunsThroughBothClockChanges);
     CPPUNIT_TEST(quartersOfAnHourRunThroughBothClockChanges);
     CPPUNIT_TEST(everyOtherHourLeavesTheRepeatedHourOut);
@@ -114,7 +114,7 @@ class CronTest : public CppUnit::TestFixture {
     CPPUNIT_TEST(aDrawStaysWithItsSeed);
     CPPUNIT_TEST(drawsAreThoseOfTheSameHashSeed);
     CPPUNIT_TEST(aDayThatNeverComesHasNoNext);
-    CPPUNIT_TEST(refusalsSayWhatWouldBeRight);
+    CPPUNIT_TEST(refusalsHaveTheCure);
     CPPUNIT_TEST(zonesHaveNamesOrAFixedDistance);
     CPPUNIT_TEST(clocksChangeAfter2037AsBefore);
     CPPUNIT_TEST(theEnvironmentNamesTheLocalZone);
@@ -178,7 +178,7 @@ public:
         expect("2026-03-28T23:50:00Z", "10-50/20 * * * *", kSaturday);
     }
 
-    void c142_whatIsNoPattern() {
+    void c142_textThatIsNotAPattern() {
         refuses("0 22-2 * * *", "hour \"22-2\" counts down; write 22-23,0-2");
         refuses("60 * * * *", "minute \"60\" is out of 0-59");
         refuses("* * * * * * *", "has 7 fields");
@@ -291,7 +291,7 @@ public:
         CPPUNIT_ASSERT(!Cron("0 0 31 2,4 *").next(ms(kSaturday), TimeZone::named("UTC")));
     }
 
-    void refusalsSayWhatWouldBeRight() {
+    void refusalsHaveTheCure() {
         refuses("@fortnightly", "@weekly");
         refuses("*/0 * * * *", "a step is a number of at least 1");
         refuses("1,,2 * * * *", "an item is a value, a range a-b");

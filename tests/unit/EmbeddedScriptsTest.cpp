@@ -58,12 +58,12 @@ class EmbeddedScriptsTest : public CppUnit::TestFixture {
     CPPUNIT_TEST_SUITE(EmbeddedScriptsTest);
     CPPUNIT_TEST(everyFileIsEmbeddedOnce);
     CPPUNIT_TEST(theNamesOfTheKeysAreThoseOfTheHeader);
-    CPPUNIT_TEST(theHeaderTellsWhatIsReturnedAndWhichEventsFollow);
+    CPPUNIT_TEST(theHeaderNamesTheResultAndTheEvents);
     CPPUNIT_TEST(includesAreInPlaceOnceEach);
     CPPUNIT_TEST(theTableOfKeysIsMadeOfTheHeader);
     CPPUNIT_TEST(everyIncludeIsUsed);
-    CPPUNIT_TEST(noScriptAsksRedisForTheTime);
-    CPPUNIT_TEST(theRegistryKnowsThemByNameAndByHash);
+    CPPUNIT_TEST(noScriptReadsTheTimeOfRedis);
+    CPPUNIT_TEST(theRegistryHasThemByNameAndByHash);
     CPPUNIT_TEST(anUnknownNameIsRefused);
     CPPUNIT_TEST_SUITE_END();
 
@@ -99,7 +99,7 @@ public:
         }
     }
 
-    void theHeaderTellsWhatIsReturnedAndWhichEventsFollow() {
+    void theHeaderNamesTheResultAndTheEvents() {
         for (const auto& [name, source] : sources()) {
             const std::string header = headerOf(name, source.text);
             CPPUNIT_ASSERT_MESSAGE(name, header.find("Returns ") != std::string::npos);
@@ -156,7 +156,7 @@ public:
         }
     }
 
-    void noScriptAsksRedisForTheTime() {
+    void noScriptReadsTheTimeOfRedis() {
         // Every time of the protocol is a client's; two clocks in one score would disagree.
         for (std::size_t i = 0; i < kEmbeddedScriptCount; ++i) {
             CPPUNIT_ASSERT_EQUAL_MESSAGE(kEmbeddedScripts[i].name,
@@ -165,7 +165,7 @@ public:
         }
     }
 
-    void theRegistryKnowsThemByNameAndByHash() {
+    void theRegistryHasThemByNameAndByHash() {
         const ScriptRegistry registry;
         for (std::size_t i = 0; i < kEmbeddedScriptCount; ++i) {
             const Script& script = registry.get(kEmbeddedScripts[i].name);

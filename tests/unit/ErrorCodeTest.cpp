@@ -17,7 +17,7 @@ class ErrorCodeTest : public CppUnit::TestFixture {
     CPPUNIT_TEST(everyNumberOfTheWireFormatHasItsName);
     CPPUNIT_TEST(anUnknownNumberIsRefusedByName);
     CPPUNIT_TEST(messagesAreWordedAsInBullmq);
-    CPPUNIT_TEST(onlyFourCodesMeanThatTheJobIsNotOursAnyMore);
+    CPPUNIT_TEST(onlyFourCodesMeanThatTheJobIsLost);
     CPPUNIT_TEST_SUITE_END();
 
 public:
@@ -91,7 +91,7 @@ public:
                "jobs. moveToFinished");
     }
 
-    void onlyFourCodesMeanThatTheJobIsNotOursAnyMore() {
+    void onlyFourCodesMeanThatTheJobIsLost() {
         for (std::int64_t number = -11; number < 0; ++number) {
             const bool lost = number == -1 || number == -2 || number == -3 || number == -6;
             CPPUNIT_ASSERT_EQUAL_MESSAGE(

@@ -18,7 +18,7 @@ using namespace drover;
 class FolderWatchTest : public CppUnit::TestFixture {
     CPPUNIT_TEST_SUITE(FolderWatchTest);
     CPPUNIT_TEST(theEndsOfManyFoldersDoNotAddUp);
-    CPPUNIT_TEST(whatMovesBehindALinkIsNoticed);
+    CPPUNIT_TEST(filesThatMoveBehindALinkAreNoticed);
     CPPUNIT_TEST_SUITE_END();
 
 public:
@@ -41,7 +41,7 @@ public:
         CPPUNIT_ASSERT(std::chrono::steady_clock::now() - before < std::chrono::seconds(2));
     }
 
-    void whatMovesBehindALinkIsNoticed() {
+    void filesThatMoveBehindALinkAreNoticed() {
         namespace fs = std::filesystem;
         for (const char* version : {"1", "2"}) {
             fs::create_directories(folder_ + "/releases/" + version);

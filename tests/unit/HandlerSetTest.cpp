@@ -31,8 +31,8 @@ class HandlerSetTest : public CppUnit::TestFixture {
     CPPUNIT_TEST_SUITE(HandlerSetTest);
     CPPUNIT_TEST(nothingIsAdoptedUnlessAChangeWasLeft);
     CPPUNIT_TEST(unstartedJobsMoveToTheNewHandlers);
-    CPPUNIT_TEST(aHandlerThatStaysKeepsItsJobs);
-    CPPUNIT_TEST(aRetiredHandlerIsKnownUntilItsOutcomesAreSettled);
+    CPPUNIT_TEST(aHandlerThatStaysHoldsItsJobs);
+    CPPUNIT_TEST(aRetiredHandlerIsHeldUntilItsOutcomesAreSettled);
     CPPUNIT_TEST(onlyOverdueJobsGoBack);
     CPPUNIT_TEST(anUnavailableHandlerGivesItsUnstartedJobsBack);
     CPPUNIT_TEST(anotherOutcomeEndsTheTrouble);
@@ -61,14 +61,14 @@ public:
         CPPUNIT_ASSERT_EQUAL(std::string("1 "), idsOf(handlers_.popUnstarted({}, now())));
     }
 
-    void aHandlerThatStaysKeepsItsJobs() {
+    void aHandlerThatStaysHoldsItsJobs() {
         submit({RunMaker::job("1", "send")});
         handlers_.replace({router({send_}), {}});
         CPPUNIT_ASSERT(handlers_.adopt(now())->homeless.empty());
         CPPUNIT_ASSERT_EQUAL(std::string("1 "), idsOf(handlers_.popUnstarted({}, now())));
     }
 
-    void aRetiredHandlerIsKnownUntilItsOutcomesAreSettled() {
+    void aRetiredHandlerIsHeldUntilItsOutcomesAreSettled() {
         handlers_.start();
         const auto running = runs_.run(RunMaker::job("1", "send"));
         running->assignTo(pool_);

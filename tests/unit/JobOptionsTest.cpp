@@ -22,22 +22,22 @@ class JobOptionsTest : public CppUnit::TestFixture {
     CPPUNIT_TEST(everyShortNameIsUnderstoodAndWrittenBack);
     CPPUNIT_TEST(telemetryIsOneMemberPubliclyAndTwoStored);
     CPPUNIT_TEST(aNumericBackoffIsAFixedOne);
-    CPPUNIT_TEST(aBackoffOfTheHandlersOwnKeepsItsMembers);
+    CPPUNIT_TEST(aBackoffOfTheHandlersOwnRetainsItsMembers);
     CPPUNIT_TEST(keepRulesComeInFourShapes);
     CPPUNIT_TEST(exponentNumbersAreWholeAgain);
-    CPPUNIT_TEST(largeNumbersKeepEveryDigit);
-    CPPUNIT_TEST(unknownMembersKeepTheirBytes);
+    CPPUNIT_TEST(largeNumbersRetainEveryDigit);
+    CPPUNIT_TEST(unknownMembersRetainTheirBytes);
     CPPUNIT_TEST(emptyArraysStandForEmptyObjectsAndTheReverse);
     CPPUNIT_TEST(nullCountsAsAbsent);
     CPPUNIT_TEST(aFractionOfAnAttemptIsAnAttempt);
     CPPUNIT_TEST(attemptsWithoutEndAreReadAsTheMost);
-    CPPUNIT_TEST(whatAnotherClientStoredOutOfRangeIsReadable);
+    CPPUNIT_TEST(storedValuesOutOfRangeAreReadable);
     CPPUNIT_TEST(errorsNameTheMemberAndWhatWouldBeRight);
     CPPUNIT_TEST(storedTextCountsAsTheNumberThatItIs);
-    CPPUNIT_TEST(aStoredMemberOfAnotherTypeNeverCostsTheOthers);
+    CPPUNIT_TEST(aStoredMemberOfAnotherTypeNeverCostsOtherMembers);
     CPPUNIT_TEST(storedKeepRulesCountAsInBullmq);
-    CPPUNIT_TEST(storedBackoffsOfOtherShapesWaitAsTheySay);
-    CPPUNIT_TEST(whatIsStoredInAnotherTypeIsShownAsStored);
+    CPPUNIT_TEST(storedBackoffsOfOtherShapesWaitForTheirDelay);
+    CPPUNIT_TEST(valuesOfAnotherTypeAreShownAsStored);
     CPPUNIT_TEST(randomOptionsSurviveTheRoundTrip);
     CPPUNIT_TEST_SUITE_END();
 
@@ -99,7 +99,7 @@ public:
         CPPUNIT_ASSERT_EQUAL(jitter, JobOptions::parse(jitter).toStoredJson());
     }
 
-    void aBackoffOfTheHandlersOwnKeepsItsMembers() {
+    void aBackoffOfTheHandlersOwnRetainsItsMembers() {
         const std::string text =
             "{\"attempts\":9,\"backoff\":{\"type\":\"lunar\",\"phases\":[1, 2],\"x\":1.50}}";
         CPPUNIT_ASSERT_EQUAL(text, JobOptions::parse(text).toPublicJson());
@@ -131,7 +131,7 @@ public:
         CPPUNIT_ASSERT_EQUAL(std::int64_t{12}, opts.sizeLimit.value());
     }
 
-    void largeNumbersKeepEveryDigit() {
+    void largeNumbersRetainEveryDigit() {
         const std::string text =
             "{\"attempts\":0,\"delay\":9007199254740993,\"sizeLimit\":9223372036854775807,"
             "\"odd\":12345678901234567890123}";
@@ -142,7 +142,7 @@ public:
                              JobOptions::parse("{\"delay\":-1e300}").delayMs.value());
     }
 
-    void unknownMembersKeepTheirBytes() {
+    void unknownMembersRetainTheirBytes() {
         const std::string text =
             "{\"attempts\":0,\"url\":\"http:\\/\\/a\\/b\",\"n\":1.50e+2,"
             "\"deep\":{ \"a\" : [ {} ] },\"\xED\x95\x9C\":\"\\ud55c\",\"parent\":{\"id\":\"7\","
@@ -180,7 +180,7 @@ public:
                              JobOptions::parse("{\"attempts\":9.007199254741e+15}").attempts);
     }
 
-    void whatAnotherClientStoredOutOfRangeIsReadable() {
+    void storedValuesOutOfRangeAreReadable() {
         const JobOptions opts = JobOptions::parse(
             "{\"priority\":2097152,\"delay\":-5,\"jobId\":123,"
             "\"backoff\":{\"type\":\"fixed\",\"delay\":1,\"jitter\":2}}");
@@ -231,7 +231,7 @@ public:
         CPPUNIT_ASSERT(*opts.removeOnComplete == (drover::KeepJobs{3, 60, 1000}));
     }
 
-    void aStoredMemberOfAnotherTypeNeverCostsTheOthers() {
+    void aStoredMemberOfAnotherTypeNeverCostsOtherMembers() {
         for (const char* name : {"backoff",
                                  "delay",
                                  "priority",
@@ -294,7 +294,7 @@ public:
         }
     }
 
-    void storedBackoffsOfOtherShapesWaitAsTheySay() {
+    void storedBackoffsOfOtherShapesWaitForTheirDelay() {
         using drover::Backoff;
         const auto backoffOf = [](const std::string& json) {
             return JobOptions::parseStored("{\"backoff\":" + json + "}").backoff;
@@ -310,7 +310,7 @@ public:
         }
     }
 
-    void whatIsStoredInAnotherTypeIsShownAsStored() {
+    void valuesOfAnotherTypeAreShownAsStored() {
         const std::string text = R"({"attempts":"3","delay":[],"kl":{},"lifo":"no"})";
         CPPUNIT_ASSERT_EQUAL(R"({"attempts":"3","delay":[],"lifo":"no","keepLogs":{}})"s,
                              JobOptions::parseStored(text).toPublicJson());

@@ -33,7 +33,7 @@ class JobTest : public CppUnit::TestFixture {
     CPPUNIT_TEST(aBadReturnValueIsIgnored);
     CPPUNIT_TEST(numbersAreReadAsParseIntDoes);
     CPPUNIT_TEST(aGhostWithoutNameAndDataIsStillAJob);
-    CPPUNIT_TEST(anEmptyFailedReasonIsKept);
+    CPPUNIT_TEST(anEmptyFailedReasonIsStored);
     CPPUNIT_TEST(unreadableFieldsAreReportedWithJobAndField);
     CPPUNIT_TEST(optionsOfAnyTypeAreReadAsNodeReadsThem);
     CPPUNIT_TEST_SUITE_END();
@@ -193,7 +193,7 @@ public:
         CPPUNIT_ASSERT_EQUAL(1, job.attemptsStarted);
     }
 
-    void anEmptyFailedReasonIsKept() {
+    void anEmptyFailedReasonIsStored() {
         CPPUNIT_ASSERT_EQUAL(""s, read({{"failedReason", ""}}).failedReason.value());
         CPPUNIT_ASSERT(!read({}).failedReason.has_value());
     }

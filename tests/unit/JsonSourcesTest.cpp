@@ -135,9 +135,9 @@ std::string nested(const std::string& open, std::size_t levels, const std::strin
 class JsonSourcesTest : public CppUnit::TestFixture {
     CPPUNIT_TEST_SUITE(JsonSourcesTest);
     CPPUNIT_TEST(noTextEndsTheProcess);
-    CPPUNIT_TEST(whatFollowsTheDocumentIsNotIgnored);
+    CPPUNIT_TEST(bytesBehindTheDocumentAreNotIgnored);
     CPPUNIT_TEST(numbersOfOptionsBeyondADoubleStayNumbers);
-    CPPUNIT_TEST(jobDataOfAnyClientIsKept);
+    CPPUNIT_TEST(jobDataOfAnyClientIsUnchanged);
     CPPUNIT_TEST_SUITE_END();
 
 public:
@@ -187,7 +187,7 @@ public:
         }
     }
 
-    void whatFollowsTheDocumentIsNotIgnored() {
+    void bytesBehindTheDocumentAreNotIgnored() {
         for (const Source& source : sources()) {
             for (const std::string& after : {"\0"s, "\0{}"s, " x"s, "{}"s, "]"s, ","s}) {
                 const bool lenient = source.name == "body" || source.name == "response schema" ||
@@ -232,7 +232,7 @@ public:
         CPPUNIT_ASSERT_EQUAL(std::int64_t{0}, drover::saturatedInteger(std::nan("")));
     }
 
-    void jobDataOfAnyClientIsKept() {
+    void jobDataOfAnyClientIsUnchanged() {
         // JSON.stringify writes half an emoji so, Python's json a large integer; clients store any depth.
         for (const std::string& data : {R"({"cut":"\ud83d"})"s,
                                         "1" + std::string(400, '0'),

@@ -21,8 +21,8 @@ class JsonTest : public CppUnit::TestFixture {
     CPPUNIT_TEST(mistakesHaveAReasonAndAPlace);
     CPPUNIT_TEST(everyCutAndEveryWrongByteIsRefusedOrJson);
     CPPUNIT_TEST(valuesAreReadByTheirType);
-    CPPUNIT_TEST(halfSurrogatesAreToldAndReplaced);
-    CPPUNIT_TEST(ofSeveralMembersTheLastOneCounts);
+    CPPUNIT_TEST(halfSurrogatesAreReportedAndReplaced);
+    CPPUNIT_TEST(theLastOfSeveralMembersCounts);
     CPPUNIT_TEST(valuesAreFoundBetweenBlanksAndBrackets);
     CPPUNIT_TEST_SUITE_END();
 
@@ -222,7 +222,7 @@ public:
         }
     }
 
-    void halfSurrogatesAreToldAndReplaced() {
+    void halfSurrogatesAreReportedAndReplaced() {
         const std::vector<std::pair<std::string, std::string>> halves = {
             {R"("\ud800")", "\xEF\xBF\xBD"},
             {R"("\udc00")", "\xEF\xBF\xBD"},
@@ -243,7 +243,7 @@ public:
         CPPUNIT_ASSERT(!JsonView::parse("7").hasHalfSurrogate());
     }
 
-    void ofSeveralMembersTheLastOneCounts() {
+    void theLastOfSeveralMembersCounts() {
         const JsonView all = JsonView::parse(R"({"a":1,"b":2,"\u0061":3})");
         CPPUNIT_ASSERT(all["a"].integer() == 3);
         CPPUNIT_ASSERT_EQUAL(std::size_t{3}, all.members().size());

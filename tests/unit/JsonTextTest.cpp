@@ -11,15 +11,15 @@ using namespace std::string_literals;
 class JsonTextTest : public CppUnit::TestFixture {
     CPPUNIT_TEST_SUITE(JsonTextTest);
     CPPUNIT_TEST(everyKindOfValueIsJson);
-    CPPUNIT_TEST(whatJsonParseRefusesIsNotJson);
+    CPPUNIT_TEST(textThatJsonParseRefusesIsNotJson);
     CPPUNIT_TEST(aNulByteIsNeverJson);
     CPPUNIT_TEST(badUtf8IsNotJson);
     CPPUNIT_TEST(halfASurrogatePairIsAcceptedAsAnEscapeOnly);
     CPPUNIT_TEST(aMillionOpenBracketsNeitherCrashNorPass);
-    CPPUNIT_TEST(objectAndArrayAreToldApart);
+    CPPUNIT_TEST(objectAndArrayDiffer);
     CPPUNIT_TEST(stringsAreEscapedAsJsonStringifyDoes);
     CPPUNIT_TEST(bytesThatAreNotUtf8BecomeReplacementCharacters);
-    CPPUNIT_TEST(membersKeepTheirBytesAndOrder);
+    CPPUNIT_TEST(membersRetainTheirBytesAndOrder);
     CPPUNIT_TEST(onlyAnObjectComesApart);
     CPPUNIT_TEST(aStringValueIsUnescaped);
     CPPUNIT_TEST(repairReplacesOnlyWhatIsBroken);
@@ -45,7 +45,7 @@ public:
         }
     }
 
-    void whatJsonParseRefusesIsNotJson() {
+    void textThatJsonParseRefusesIsNotJson() {
         for (const char* text : {"",         " ",        "{",          "{}{}",
                                  "{} x",     "[1,]",     "{\"a\":1,}", "{a:1}",
                                  "{'a':1}",  "01",       "+1",         ".5",
@@ -95,7 +95,7 @@ public:
         CPPUNIT_ASSERT(drover::isJson(open + std::string(1'000'000, ']')));
     }
 
-    void objectAndArrayAreToldApart() {
+    void objectAndArrayDiffer() {
         CPPUNIT_ASSERT(drover::splitJsonObject(" {}").has_value());
         CPPUNIT_ASSERT(!drover::splitJsonObject("[]").has_value());
         CPPUNIT_ASSERT(!drover::splitJsonObject("{").has_value());
@@ -125,7 +125,7 @@ public:
         CPPUNIT_ASSERT(drover::isJson(drover::jsonString("\xC3\x28\xE2\x82")));
     }
 
-    void membersKeepTheirBytesAndOrder() {
+    void membersRetainTheirBytesAndOrder() {
         const auto members = drover::splitJsonObject(
             " {\"z\" : 9.007199254741e+15 ,\"a\\/b\":{\"x\":[\"}\",\"\\\"]\"]},\"s\":\"\\/\", "
             "\"n\":null,\"z\":[ ]}");

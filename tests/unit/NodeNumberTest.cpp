@@ -13,7 +13,7 @@ using namespace drover;
 class NodeNumberTest : public CppUnit::TestFixture {
     CPPUNIT_TEST_SUITE(NodeNumberTest);
     CPPUNIT_TEST(textCountsAsNumberOfText);
-    CPPUNIT_TEST(whatIsNoNumberIsNotANumber);
+    CPPUNIT_TEST(textThatIsNotANumberIsNaN);
     CPPUNIT_TEST(otherTypesHaveNumbersToo);
     CPPUNIT_TEST(endlessNestingIsNotANumber);
     CPPUNIT_TEST(theBeginningOfATextCountsAsParseInt);
@@ -52,7 +52,7 @@ public:
         CPPUNIT_ASSERT_EQUAL(0.0, nodeNumberOfText("0." + std::string(400, '0') + "1"));
     }
 
-    void whatIsNoNumberIsNotANumber() {
+    void textThatIsNotANumberIsNaN() {
         for (const char* text : {"abc",
                                  "1a",
                                  "1 2",

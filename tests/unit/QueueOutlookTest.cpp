@@ -18,8 +18,8 @@ using std::chrono::seconds;
 class QueueOutlookTest : public CppUnit::TestFixture {
     CPPUNIT_TEST_SUITE(QueueOutlookTest);
     CPPUNIT_TEST(atFirstJobsMayBeThere);
-    CPPUNIT_TEST(anEmptyQueueIsNotAskedUntilJobsAreExpected);
-    CPPUNIT_TEST(aDelayedJobThatIsDueIsAskedFor);
+    CPPUNIT_TEST(anEmptyQueueIsNotReadUntilJobsAreExpected);
+    CPPUNIT_TEST(aDelayedJobThatIsDueIsClaimed);
     CPPUNIT_TEST(aMarkerMovesTheDueTime);
     CPPUNIT_TEST(aClosedLimitOpensByItself);
     CPPUNIT_TEST(theLaterClosingCounts);
@@ -32,7 +32,7 @@ public:
         CPPUNIT_ASSERT(!outlook_.isClosed(now()));
     }
 
-    void anEmptyQueueIsNotAskedUntilJobsAreExpected() {
+    void anEmptyQueueIsNotReadUntilJobsAreExpected() {
         onClaim({});
         CPPUNIT_ASSERT(!outlook_.mayFindJobs());
         outlook_.expectJobs();
@@ -45,7 +45,7 @@ public:
         CPPUNIT_ASSERT(outlook_.mayFindJobs());
     }
 
-    void aDelayedJobThatIsDueIsAskedFor() {
+    void aDelayedJobThatIsDueIsClaimed() {
         QueueOutlook::Claim claim;
         claim.nextDelayedMs = clock_.wallMs() + 1;
         onClaim(claim);

@@ -16,7 +16,7 @@ using namespace drover;
 class ReaperTest : public CppUnit::TestFixture {
     CPPUNIT_TEST_SUITE(ReaperTest);
     CPPUNIT_TEST(anOrphanIsReaped);
-    CPPUNIT_TEST(aChildOfOursKeepsItsStatus);
+    CPPUNIT_TEST(aChildOfTheEngineRetainsItsStatus);
     CPPUNIT_TEST_SUITE_END();
 
 public:
@@ -58,7 +58,7 @@ public:
         }
     }
 
-    void aChildOfOursKeepsItsStatus() {
+    void aChildOfTheEngineRetainsItsStatus() {
         pid_t known = 0;
         Reaper reaper([&](pid_t pid) { return pid == known; }, false);
         const auto now = Reaper::Clock::now();

@@ -21,10 +21,10 @@ class ReconnectTest : public CppUnit::TestFixture {
     CPPUNIT_TEST(aFreshOneIsDueAtOnce);
     CPPUNIT_TEST(theWaitDoublesUpToTheMost);
     CPPUNIT_TEST(theWaitIsDrawnFromItsUpperHalf);
-    CPPUNIT_TEST(whatOnlyAPersonCuresWaitsTheMostAtOnce);
+    CPPUNIT_TEST(faultsForAPersonWaitTheMostAtOnce);
     CPPUNIT_TEST(aThousandFailuresStillWaitTheMost);
-    CPPUNIT_TEST(successTellsTheLengthOfTheOutageFromItsFirstFailure);
-    CPPUNIT_TEST(successWithoutAnOutageTellsNone);
+    CPPUNIT_TEST(successReturnsTheLengthOfTheOutageFromItsFirstFailure);
+    CPPUNIT_TEST(successWithoutAnOutageReturnsNone);
     CPPUNIT_TEST(anOutageAfterASuccessBeginsWithTheShortWait);
     CPPUNIT_TEST_SUITE_END();
 
@@ -63,7 +63,7 @@ public:
         CPPUNIT_ASSERT(waits.size() >= 10);
     }
 
-    void whatOnlyAPersonCuresWaitsTheMostAtOnce() {
+    void faultsForAPersonWaitTheMostAtOnce() {
         reconnect_.failed(now_, true);
         CPPUNIT_ASSERT(reconnect_.nextAttempt() - now_ >= kMost / 2);
     }
@@ -76,7 +76,7 @@ public:
         CPPUNIT_ASSERT(reconnect_.nextAttempt() - now_ <= kMost);
     }
 
-    void successTellsTheLengthOfTheOutageFromItsFirstFailure() {
+    void successReturnsTheLengthOfTheOutageFromItsFirstFailure() {
         reconnect_.failed(now_);
         reconnect_.failed(now_ + milliseconds(400));
         CPPUNIT_ASSERT(reconnect_.inOutage());
@@ -85,7 +85,7 @@ public:
         CPPUNIT_ASSERT(reconnect_.due(now_));
     }
 
-    void successWithoutAnOutageTellsNone() {
+    void successWithoutAnOutageReturnsNone() {
         CPPUNIT_ASSERT(reconnect_.succeeded(now_) == milliseconds(0));
     }
 

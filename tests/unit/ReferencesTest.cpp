@@ -256,7 +256,7 @@ class ReferencesTest : public CppUnit::TestFixture {
     CPPUNIT_TEST(everyReferenceResolves);
     CPPUNIT_TEST(eachPitfallIsCitedWhereItIsFenced);
     CPPUNIT_TEST(eachKindOfBrokenReferenceIsFound);
-    CPPUNIT_TEST(whatOnlyLooksLikeAReferenceIsLeftAlone);
+    CPPUNIT_TEST(textThatOnlyLooksLikeAReferenceIsLeftAlone);
     CPPUNIT_TEST_SUITE_END();
 
 public:
@@ -320,7 +320,7 @@ public:
         }
     }
 
-    void whatOnlyLooksLikeAReferenceIsLeftAlone() {
+    void textThatOnlyLooksLikeAReferenceIsLeftAlone() {
         const std::string document =
             "# A title, with `code`\n\nText <a id=\"h1\"></a>H1\n"
             "[up](#a-title-with-code) [site](https://example.com/docs/none.md) [row](#h1)\n"

@@ -71,10 +71,10 @@ std::pair<std::string, std::string> thrownFor(const std::string& reply) {
 class ReplyClassTest : public CppUnit::TestFixture {
     CPPUNIT_TEST_SUITE(ReplyClassTest);
     CPPUNIT_TEST(everyPrefixHasItsClass);
-    CPPUNIT_TEST(whatPassesByItselfIsBusy);
-    CPPUNIT_TEST(whatAPersonMustCureIsAuth);
-    CPPUNIT_TEST(whatNoRepetitionCuresIsTheScripts);
-    CPPUNIT_TEST(aClusterIsToldWhatWouldBeRight);
+    CPPUNIT_TEST(faultsThatPassByThemselvesAreBusy);
+    CPPUNIT_TEST(faultsForAPersonAreAuth);
+    CPPUNIT_TEST(faultsThatNoRepetitionCuresAreTheScripts);
+    CPPUNIT_TEST(aClusterIsRefusedWithTheCure);
     CPPUNIT_TEST(theMessageNamesTheOperationAndTheReply);
     CPPUNIT_TEST_SUITE_END();
 
@@ -85,24 +85,24 @@ public:
         }
     }
 
-    void whatPassesByItselfIsBusy() {
+    void faultsThatPassByThemselvesAreBusy() {
         for (const ReplyClass kind :
              {ReplyClass::Topology, ReplyClass::Wait, ReplyClass::Pressure, ReplyClass::TooMany}) {
             expectAll(kind, "drover::RedisBusyException");
         }
     }
 
-    void whatAPersonMustCureIsAuth() {
+    void faultsForAPersonAreAuth() {
         expectAll(ReplyClass::Auth, "drover::RedisAuthException");
         assertContains(thrownFor("NOAUTH Authentication required.").second, "redis.password");
     }
 
-    void whatNoRepetitionCuresIsTheScripts() {
+    void faultsThatNoRepetitionCuresAreTheScripts() {
         expectAll(ReplyClass::WrongType, "drover::ScriptException");
         expectAll(ReplyClass::Other, "drover::ScriptException");
     }
 
-    void aClusterIsToldWhatWouldBeRight() {
+    void aClusterIsRefusedWithTheCure() {
         expectAll(ReplyClass::Cluster, "drover::ScriptException");
         assertContains(thrownFor("CROSSSLOT Keys").second, "{bull}");
     }

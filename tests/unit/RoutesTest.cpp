@@ -24,7 +24,7 @@ class RoutesTest : public CppUnit::TestFixture {
     CPPUNIT_TEST(otherMethodsAndLiteralsDoNotCollide);
     CPPUNIT_TEST(unknownMethodsAreRefused);
     CPPUNIT_TEST(malformedPathsAreRefused);
-    CPPUNIT_TEST(wellFormedPathsAreTaken);
+    CPPUNIT_TEST(wellFormedPathsAreAccepted);
     CPPUNIT_TEST(pathAndDeclarationMustAgree);
     CPPUNIT_TEST(aNameIsDeclaredOnce);
     CPPUNIT_TEST(impossibleRangesAreRefused);
@@ -33,7 +33,7 @@ class RoutesTest : public CppUnit::TestFixture {
     CPPUNIT_TEST(aRefusedRouteLeavesTheTableAsItWas);
     CPPUNIT_TEST(replaceSwapsTheRoutesOfOneSource);
     CPPUNIT_TEST(replaceIsAllOrNothing);
-    CPPUNIT_TEST(replacedRoutesMayKeepTheirPatterns);
+    CPPUNIT_TEST(replacedRoutesMayRetainTheirPatterns);
     CPPUNIT_TEST(aDraftIsServedOnceItIsPublished);
     CPPUNIT_TEST(readersSeeWholeTablesWhileWritersWork);
     CPPUNIT_TEST_SUITE_END();
@@ -105,7 +105,7 @@ public:
         }
     }
 
-    void wellFormedPathsAreTaken() {
+    void wellFormedPathsAreAccepted() {
         Routes routes;
         for (const char* path : {"/", "/api-json", "/a.b/c~d/e_f", "/a:b@c", "/{a}/{_b2}"}) {
             routes.add(route("GET", path));
@@ -203,7 +203,7 @@ public:
         CPPUNIT_ASSERT(before == routes.snapshot());
     }
 
-    void replacedRoutesMayKeepTheirPatterns() {
+    void replacedRoutesMayRetainTheirPatterns() {
         Routes routes;
         routes.add(route("GET", "/b", "conf b"));
         routes.replace("conf", {route("GET", "/b", "conf b2")});

@@ -28,9 +28,9 @@ class ServerTimeTest : public CppUnit::TestFixture {
     CPPUNIT_TEST(aMeasurementThatAgreesDoesNotMoveTheTime);
     CPPUNIT_TEST(anotherServerWithAnotherClockIsFollowed);
     CPPUNIT_TEST(measurementsAreDueNowAndThenAndAfterAStep);
-    CPPUNIT_TEST(aDifferenceIsToldWhenItBeginsAndWhenItEnds);
-    CPPUNIT_TEST(aSlowReplyIsNoDifference);
-    CPPUNIT_TEST(aServerThatDoesNotTellIsToldOnce);
+    CPPUNIT_TEST(aDifferenceIsLoggedWhenItBeginsAndWhenItEnds);
+    CPPUNIT_TEST(aSlowReplyIsNotADifference);
+    CPPUNIT_TEST(aServerWithoutTimeIsLoggedOnce);
     CPPUNIT_TEST_SUITE_END();
 
 public:
@@ -94,7 +94,7 @@ public:
         CPPUNIT_ASSERT(time_->due());
     }
 
-    void aDifferenceIsToldWhenItBeginsAndWhenItEnds() {
+    void aDifferenceIsLoggedWhenItBeginsAndWhenItEnds() {
         measure(kServerMs + 990, milliseconds(0));
         CPPUNIT_ASSERT_EQUAL(std::size_t{0}, log_->count(""));
         machine_->stepWall(hours(1));
@@ -112,13 +112,13 @@ public:
         CPPUNIT_ASSERT_EQUAL(std::size_t{3}, log_->count(""));
     }
 
-    void aSlowReplyIsNoDifference() {
+    void aSlowReplyIsNotADifference() {
         // Redis looked before it was stopped for three seconds; half of them may be wrong.
         measure(kServerMs, milliseconds(3000));
         CPPUNIT_ASSERT_EQUAL(std::size_t{0}, log_->count(""));
     }
 
-    void aServerThatDoesNotTellIsToldOnce() {
+    void aServerWithoutTimeIsLoggedOnce() {
         time_->untold("NOPERM");
         time_->untold("NOPERM");
         CPPUNIT_ASSERT_EQUAL(std::size_t{1}, log_->count("does not tell its time"));
@@ -128,9 +128,9 @@ public:
 
 private:
     void measure(std::int64_t serverMs, milliseconds roundTrip) {
-        const auto asked = machine_->monotonic();
+        const auto sent = machine_->monotonic();
         machine_->advance(roundTrip);
-        time_->measured(serverMs * 1000, asked, machine_->monotonic(), "here");
+        time_->measured(serverMs * 1000, sent, machine_->monotonic(), "here");
     }
 
     std::unique_ptr<LogCapture> log_;

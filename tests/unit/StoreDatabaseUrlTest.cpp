@@ -21,7 +21,7 @@ class StoreDatabaseUrlTest : public CppUnit::TestFixture {
     CPPUNIT_TEST(hostsMayBeSeveralAndIpv6AndSockets);
     CPPUNIT_TEST(knownParametersBecomeKeywordsAndForeignOnesAreIgnored);
     CPPUNIT_TEST(valuesAreQuotedForLibpq);
-    CPPUNIT_TEST(whatTheUrlSaysWinsOverDefaults);
+    CPPUNIT_TEST(theUrlWinsOverDefaults);
     CPPUNIT_TEST(blanksAroundDoNotCount);
     CPPUNIT_TEST(wordsOfOtherClientsAreNamedWithWhatIsRight);
     CPPUNIT_TEST(valuesAreChecked);
@@ -75,7 +75,7 @@ public:
                              DatabaseUrl::parse("postgresql://o'hara:a%20b%5Cc@h").conninfo());
     }
 
-    void whatTheUrlSaysWinsOverDefaults() {
+    void theUrlWinsOverDefaults() {
         const DatabaseUrl url = DatabaseUrl::parse("postgresql://h?connect_timeout=9");
         CPPUNIT_ASSERT_EQUAL(std::string("host='h' connect_timeout='9' keepalives='1'"),
                              url.conninfo({{"connect_timeout", "2"}, {"keepalives", "1"}}));

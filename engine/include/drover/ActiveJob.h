@@ -189,13 +189,13 @@ public:
     std::string addChildren(std::string_view children) {
         Received ids;
         check("addChildren",
-              host_->add_children(call_, index_, bytes(children), &Received::take, &ids));
+              host_->add_children(call_, index_, bytes(children), &Received::receive, &ids));
         return ids.value();
     }
     /// The results of finished children: JSON object, child job key to result.
     [[nodiscard]] std::string childrenValues() const {
         Received values;
-        check("childrenValues", host_->children_values(call_, index_, &Received::take, &values));
+        check("childrenValues", host_->children_values(call_, index_, &Received::receive, &values));
         return values.value();
     }
 
@@ -218,7 +218,7 @@ public:
             return {};
         }
         Received reason;
-        check("cancelReason", host_->cancel_reason(call_, index_, &Received::take, &reason));
+        check("cancelReason", host_->cancel_reason(call_, index_, &Received::receive, &reason));
         return reason.value();
     }
 
@@ -229,7 +229,7 @@ private:
     /// Receives the answer of a host call; an allocation failure waits here until the call is back in C++.
     class Received {
     public:
-        static void take(void* context, drover_bytes bytes) noexcept {
+        static void receive(void* context, drover_bytes bytes) noexcept {
             auto& self = *static_cast<Received*>(context);
             try {
                 self.value_.assign(bytes.data, bytes.size);

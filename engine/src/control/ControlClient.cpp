@@ -44,7 +44,7 @@ bool answers(const std::string& path) {
 
 }  // namespace
 
-std::string ControlClient::ask(const std::string& name) const {
+std::string ControlClient::run(const std::string& name) const {
     JsonWriter request;
     request.beginObject();
     request.key("command").text(name);

@@ -18,9 +18,9 @@ public:
 
     /// Runs the command `name`, which needs no arguments, and returns the answer line, see ControlCommands.
     /// Throws Poco::IOException if no process listens or the peer closes, Poco::TimeoutException.
-    [[nodiscard]] std::string ask(const std::string& name) const;
+    [[nodiscard]] std::string run(const std::string& name) const;
 
-    /// Sends one request line and returns the answer line. Throws as ask().
+    /// Sends one request line and returns the answer line. Throws as run().
     [[nodiscard]] std::string exchange(const std::string& request) const;
 
 private:

@@ -89,8 +89,8 @@ void ControlSocket::serveOnce() {
     ended_ = polled[0].revents != 0;
     std::size_t index = 2;
     for (auto client = clients_.begin(); client != clients_.end(); ++index) {
-        const bool keep = serve(*client, polled[index].revents) && Clock::now() < client->deadline;
-        client = keep ? std::next(client) : clients_.erase(client);
+        const bool stays = serve(*client, polled[index].revents) && Clock::now() < client->deadline;
+        client = stays ? std::next(client) : clients_.erase(client);
     }
     if (polled[1].revents != 0 && !ended_) {
         accept();

@@ -243,13 +243,13 @@ void Cron::Parser::dropDaysBeyond(const Values& months, Values& days) {
         return;
     }
     const int longest = kDaysInMonth[months.numbers.front() - 1];
-    std::vector<int> kept;
+    std::vector<int> existing;
     std::copy_if(
-        days.numbers.begin(), days.numbers.end(), std::back_inserter(kept), [longest](int day) {
+        days.numbers.begin(), days.numbers.end(), std::back_inserter(existing), [longest](int day) {
             return day <= longest;
         });
-    if (!kept.empty() || !days.lasts.empty()) {
-        days.numbers = std::move(kept);
+    if (!existing.empty() || !days.lasts.empty()) {
+        days.numbers = std::move(existing);
     }
 }
 

@@ -174,10 +174,10 @@ void HandlerPlugins::start() {
     }
 }
 
-Component::Proposals HandlerPlugins::rescan(const Configuration& /*config*/, bool asked) {
+Component::Proposals HandlerPlugins::rescan(const Configuration& /*config*/, bool requested) {
     records_.dropEnded();
     Proposals proposals;
-    if (asked || due_ || settings_.watch) {
+    if (requested || due_ || settings_.watch) {
         const FolderChanges::Found found = folder_.look(PluginFolder::Clock::now());
         due_ = found.unfinished;
         for (const PluginFile& file : found.changed) {

@@ -39,7 +39,7 @@ public:
     void start() override;
     [[nodiscard]] Change prepare(const Configuration& config) override;
     /// Proposes one change for each file that has changed or gone.
-    [[nodiscard]] Proposals rescan(const Configuration& config, bool asked) override;
+    [[nodiscard]] Proposals rescan(const Configuration& config, bool requested) override;
     void drain(Component::Clock::time_point /*deadline*/) override { watch_.reset(); }
 
     [[nodiscard]] std::string listJson() const { return records_.read(pluginListJson); }

@@ -60,10 +60,10 @@ public:
         return {};
     }
     /// Looks for files that came, changed or went, and returns the changes that follow; the process adopts them one by one.
-    /// `asked`: by HUP, not by a watcher.
-    [[nodiscard]] virtual Proposals rescan(const Configuration& config, bool asked) {
+    /// `requested`: by HUP, not by a watcher.
+    [[nodiscard]] virtual Proposals rescan(const Configuration& config, bool requested) {
         (void)config;
-        (void)asked;
+        (void)requested;
         return {};
     }
     /// Ends: running work may finish until `deadline`, then it is given up. Never throws.
@@ -81,7 +81,7 @@ public:
 struct ServerProbe {
     std::string name;  ///< "redis 127.0.0.1:6379"; shown, no secrets.
     /// Returns if the server answers, throws if not; ConfigException if waiting will not help.
-    std::function<void()> ask;
+    std::function<void()> check;
 };
 
 }  // namespace drover

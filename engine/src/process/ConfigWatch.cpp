@@ -49,7 +49,7 @@ void ConfigWatch::start() {
     watch_->soon();  // Changes while the process started raise no event.
 }
 
-Component::Proposals ConfigWatch::rescan(const Configuration& config, bool /*asked*/) {
+Component::Proposals ConfigWatch::rescan(const Configuration& config, bool /*requested*/) {
     FileTexts now = config.filesNow();
     const auto time = Component::Clock::now();
     if (now != seen_) {
@@ -63,13 +63,13 @@ Component::Proposals ConfigWatch::rescan(const Configuration& config, bool /*ask
             const std::lock_guard lock(watched_->mutex);
             watched_->files = files_;
         }
-        asked_.reset();
+        refused_.reset();
     }
     if (now == config.filesRead()) {
-        asked_.reset();
+        refused_.reset();
         return {};
     }
-    if (now == asked_) {
+    if (now == refused_) {
         return {};
     }
     if (time - seenSince_ < kQuiet) {
@@ -77,7 +77,7 @@ Component::Proposals ConfigWatch::rescan(const Configuration& config, bool /*ask
         return {};
     }
     if (reload_(now)) {
-        asked_ = std::move(now);
+        refused_ = std::move(now);
     } else {
         watch_->soon();
     }

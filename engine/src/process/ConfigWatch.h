@@ -30,7 +30,7 @@ public:
     [[nodiscard]] const std::string& name() const override { return name_; }
     void start() override;
     /// Proposes nothing: the whole configuration is read again by `reload`.
-    [[nodiscard]] Proposals rescan(const Configuration& config, bool asked) override;
+    [[nodiscard]] Proposals rescan(const Configuration& config, bool requested) override;
     void drain(Component::Clock::time_point /*deadline*/) override { watch_.reset(); }
 
 private:
@@ -46,8 +46,8 @@ private:
         std::vector<std::string> files;
     };
     const std::shared_ptr<Watched> watched_ = std::make_shared<Watched>();
-    std::vector<std::string> files_;  ///< At the last rescan.
-    std::optional<FileTexts> asked_;  ///< The texts of the last reload, if it was refused.
+    std::vector<std::string> files_;    ///< At the last rescan.
+    std::optional<FileTexts> refused_;  ///< The texts of the last reload, if it was refused.
     std::unique_ptr<FolderWatch> watch_;
 };
 

@@ -45,9 +45,9 @@ struct LogWriter::State {
     }
     /// With mutex held. Queues the notice if lines were dropped since the last one.
     void appendNotice() {
-        if (untold > 0 && notice) {
-            std::string line = notice(untold);
-            untold = 0;
+        if (unreported > 0 && notice) {
+            std::string line = notice(unreported);
+            unreported = 0;
             append(std::move(line));
         }
     }
@@ -88,7 +88,7 @@ struct LogWriter::State {
     std::size_t bytes = 0;                ///< The bytes of lines that wait or are being written,
     std::atomic<std::size_t> waiting{0};  ///< and how many these are.
     std::uint64_t dropped = 0;
-    std::uint64_t untold = 0;  ///< Dropped since the last notice.
+    std::uint64_t unreported = 0;  ///< Dropped since the last notice.
     bool stopping = false;
     bool ended = false;
     std::atomic<bool> abandoned{false};
@@ -126,7 +126,7 @@ void LogWriter::push(std::string line) {
     const std::lock_guard lock(state.mutex);
     if (!state.room(line.size())) {
         ++state.dropped;
-        ++state.untold;
+        ++state.unreported;
         return;
     }
     state.appendNotice();
@@ -185,7 +185,7 @@ void LogWriter::run(State& state) {
         state.waiting -= count;
         if (!flows) {
             state.dropped += count;
-            state.untold += count;
+            state.unreported += count;
         }
         if (state.waiting == 0) {
             state.written.notify_all();

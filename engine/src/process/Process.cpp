@@ -83,11 +83,11 @@ ExitCode Process::run(const Assembly& assembly) {
 ExitCode Process::waitForServers(const std::vector<ServerProbe>& probes) {
     const auto deadline = Clock::now() + settings_.startupTimeout;
     for (const ServerProbe& probe : probes) {
-        bool told = false;
+        bool logged = false;
         while (!drainRequested()) {
             std::string reason;
             try {
-                probe.ask();
+                probe.check();
                 break;
             } catch (const ConfigException&) {
                 throw;
@@ -99,9 +99,9 @@ ExitCode Process::waitForServers(const std::vector<ServerProbe>& probes) {
                                std::to_string(settings_.startupTimeout.count()) + "): " + reason);
                 return ExitCode::Unavailable;
             }
-            if (!told) {
+            if (!logged) {
                 logger().warning("waiting for " + probe.name + ": " + reason);
-                told = true;
+                logged = true;
             }
             std::unique_lock<std::mutex> lock(mutex_);
             waitingFor_ = probe.name + ": " + reason;

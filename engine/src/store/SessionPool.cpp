@@ -28,7 +28,7 @@ SessionPool::Lease::~Lease() {
 }
 
 SessionPool::SessionPool(SessionSettings settings, std::size_t size)
-    : settings_(std::move(settings)), size_(size), opener_([this] { keepOpen(); }) {}
+    : settings_(std::move(settings)), size_(size), opener_([this] { openSessions(); }) {}
 
 SessionPool::~SessionPool() {
     {
@@ -87,7 +87,7 @@ void SessionPool::dropDead() {
     idle_.erase(dead, idle_.end());
 }
 
-void SessionPool::keepOpen() {
+void SessionPool::openSessions() {
     std::minstd_rand random(std::random_device{}());
     std::chrono::milliseconds backoff = kFirstBackoff;
     std::unique_lock lock(mutex_);

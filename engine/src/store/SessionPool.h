@@ -50,7 +50,7 @@ public:
 
 private:
     void giveBack(std::unique_ptr<Session> session) noexcept;
-    void keepOpen();
+    void openSessions();
     /// Drops idle sessions whose link has ended. Needs the mutex.
     void dropDead();
 

@@ -37,13 +37,13 @@ public:
     struct Answer {
         AdvanceResult result;
         std::vector<SettledRun> ended;     ///< The jobs that the call was to finish.
-        int asked = 0;                     ///< How many jobs the call was to claim.
+        int wanted = 0;                    ///< How many jobs the call was to claim.
         std::int64_t enoughBytes = 0;      ///< How many bytes of them were enough.
         std::chrono::nanoseconds took{0};  ///< From the call to its answer.
 
         /// Returns true if the call claimed as many jobs as it might: there may be more.
         [[nodiscard]] bool full() const {
-            return asked > 0 && static_cast<int>(result.claimed()) == asked;
+            return wanted > 0 && static_cast<int>(result.claimed()) == wanted;
         }
     };
 

@@ -253,7 +253,7 @@ void ClaimLoop::recoverClaims() {
                              " jobs of a claim whose reply was lost went back to wait");
             outlook_.expectJobs();
         }
-        policy_.onLost(recovered.asked);
+        policy_.onLost(recovered.wanted);
     }
 }
 
@@ -360,7 +360,7 @@ void ClaimLoop::onAnswer(AdvanceCalls::Answer answer) {
     if (!answer.ended.empty()) {
         failpoint("finish-unread");
     }
-    if (answer.asked > 0) {
+    if (answer.wanted > 0) {
         const AdvanceResult& result = answer.result;
         if (result.claimed() > 0) {
             failpoint("claimed-unread");

@@ -11,7 +11,7 @@ LostClaims::Recovered LostClaims::recoverNext(RedisClient& redis) {
     for (std::string& id : ops::activeWithToken(queue_, redis, claim.token)) {
         items.push_back({std::move(id), claim.token, 0, true});
     }
-    Recovered recovered{claim.asked, items.size(), {}};
+    Recovered recovered{claim.wanted, items.size(), {}};
     if (!items.empty()) {
         recovered.problems = ops::handBackJobs(queue_, redis, items, clock_.wallMs()).problems;
     }

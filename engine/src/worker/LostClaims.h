@@ -20,10 +20,10 @@ class LostClaims {
 public:
     struct Claim {
         std::string token;  ///< The token of the jobs that it may have claimed.
-        int asked;          ///< How many jobs it was to claim.
+        int wanted;         ///< How many jobs it was to claim.
     };
     struct Recovered {
-        int asked = 0;
+        int wanted = 0;
         std::size_t jobs = 0;  ///< How many jobs went back to wait.
         std::vector<JobProblem> problems;
     };

@@ -194,7 +194,7 @@ private:
 }
 
 /// The lines that handlers wrote to the log of the process since the last call.
-[[nodiscard]] inline std::vector<LogLine> takeLog() {
+[[nodiscard]] inline std::vector<LogLine> popLog() {
     detail::Log& log = detail::processLog();
     const std::lock_guard lock(log.mutex);
     return std::exchange(log.lines, {});

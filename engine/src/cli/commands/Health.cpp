@@ -49,7 +49,7 @@ public:
         std::string reason;
         try {
             const ControlClient process = runningProcess(call, config);
-            const std::string answer = process.ask("health");
+            const std::string answer = process.run("health");
             const JsonView report = JsonView::tryParse(answer).value_or(JsonView())["result"];
             if (report["ok"].boolean().has_value()) {
                 call.output.print([&](JsonWriter& json) { json.raw(report.text()); },

@@ -70,7 +70,7 @@ public:
 
     [[nodiscard]] ExitCode run(const Invocation& call) const override {
         const ControlClient process = runningProcess(call, Configuration(configSources(call)));
-        const std::string answer = process.ask("plugins");
+        const std::string answer = process.run("plugins");
         const JsonView plugins = JsonView::tryParse(answer).value_or(JsonView())["result"];
         if (!plugins.isArray()) {
             // A process without handlers does not have the command.

@@ -137,7 +137,7 @@ std::optional<int> ChildProcess::look() {
     return status_;
 }
 
-std::optional<int> ChildProcess::ended(std::chrono::milliseconds timeout) {
+std::optional<int> ChildProcess::awaitEnd(std::chrono::milliseconds timeout) {
     const auto deadline = std::chrono::steady_clock::now() + timeout;
     while (true) {
         if (const auto status = look()) {

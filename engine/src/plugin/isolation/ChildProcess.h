@@ -32,7 +32,7 @@ public:
 
     [[nodiscard]] pid_t pid() const noexcept { return pid_; }
     /// Returns its wait status once it has ended, by itself or killed; std::nullopt: it still runs after `timeout`.
-    std::optional<int> ended(std::chrono::milliseconds timeout);
+    std::optional<int> awaitEnd(std::chrono::milliseconds timeout);
     /// Ends it by SIGKILL unless it has ended; returns the wait status.
     int kill();
 

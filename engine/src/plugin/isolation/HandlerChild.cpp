@@ -59,22 +59,22 @@ public:
     ParentConnection() : channel_(Descriptor(wire::kSocket), {}, {}) {}
 
     template <typename T>
-    void tell(const T& message) {
+    void send(const T& message) {
         if (!channel_.send(wire::encode(message))) {
             _exit(0);  // The engine is gone: no reader is left.
         }
     }
     /// Sends the call and waits for its answer.
-    wire::Answer ask(wire::Call call) {
+    wire::Answer call(wire::Call call) {
         std::unique_lock lock(mutex_);
         call.call = ++calls_;
         lock.unlock();
-        tell(call);
+        send(call);
         lock.lock();
         answered_.wait(lock, [&] { return answers_.count(call.call) != 0; });
         return std::move(answers_.extract(call.call).mapped());
     }
-    void answered(wire::Answer answer) {
+    void onAnswer(wire::Answer answer) {
         {
             const std::lock_guard lock(mutex_);
             answers_.emplace(answer.call, std::move(answer));
@@ -109,7 +109,7 @@ public:
         if (decided_.exchange(true)) {
             return false;
         }
-        parent_.tell(wire::Outcome{run_, index_, std::move(outcome)});
+        parent_.send(wire::Outcome{run_, index_, std::move(outcome)});
         return true;
     }
     [[nodiscard]] CancelReason cancelled() const override { return cancelReason_; }
@@ -153,7 +153,7 @@ private:
         if (cancelReason_ == CancelReason::Lost) {
             return {0, HostStatus::Lost, ""};
         }
-        return parent_.ask({run_, index_, 0, function, std::string(text)});
+        return parent_.call({run_, index_, 0, function, std::string(text)});
     }
     HostStatus call(wire::Call::Function function, std::string_view text, std::string* result) {
         wire::Answer answer = call(function, text);
@@ -197,12 +197,12 @@ public:
     };
 
     explicit Inbox(ParentConnection& parent) : parent_(parent), thread_([this] { read(); }) {}
-    /// After Stop has come out of take().
+    /// After Stop has come out of pop().
     ~Inbox() { thread_.join(); }
     Inbox(const Inbox&) = delete;
     Inbox& operator=(const Inbox&) = delete;
 
-    Item take() {
+    Item pop() {
         std::unique_lock lock(mutex_);
         arrived_.wait(lock, [this] { return !items_.empty(); });
         Item item = std::move(items_.front());
@@ -224,7 +224,7 @@ private:
         wire::Frame frame = parent_.next();
         const wire::Message message = frame.message;
         if (message == wire::Message::Answer) {
-            parent_.answered(frame.as<wire::Answer>());
+            parent_.onAnswer(frame.as<wire::Answer>());
             return true;
         }
         if (message == wire::Message::Cancel) {
@@ -328,7 +328,7 @@ public:
     void serve() {
         Inbox inbox(parent_);
         if (!runGuarded("handler-child", [&] {
-                while (serveOne(inbox.take())) {
+                while (serveOne(inbox.pop())) {
                 }
             })) {
             _exit(1);
@@ -365,10 +365,10 @@ private:
         } else {
             instance_->process(jobs);
         }
-        parent_.tell(wire::Done{run.number, std::nullopt, worn(memoryLimitMb_)});
+        parent_.send(wire::Done{run.number, std::nullopt, worn(memoryLimitMb_)});
     }
     void backoff(const wire::Backoff& asked) {
-        parent_.tell(
+        parent_.send(
             wire::Done{asked.run,
                        instance_->backoff(asked.job, asked.attemptsMade, asked.type, asked.reason),
                        worn(memoryLimitMb_)});
@@ -387,10 +387,10 @@ int serveParent() {
     try {
         host.make(hello.as<wire::Hello>());
     } catch (const Poco::Exception& error) {
-        parent.tell(wire::Refused{error.message()});
+        parent.send(wire::Refused{error.message()});
         return 1;
     }
-    parent.tell(wire::Ready{});
+    parent.send(wire::Ready{});
     host.serve();
     return 0;
 }

@@ -90,23 +90,23 @@ void Decoder::end() const {
     }
 }
 
-std::string_view Decoder::take(std::size_t size) {
+std::string_view Decoder::pop(std::size_t size) {
     if (size > rest_.size()) {
         throw PluginException("a message that ends too early");
     }
-    const std::string_view taken = rest_.substr(0, size);
+    const std::string_view popped = rest_.substr(0, size);
     rest_.remove_prefix(size);
-    return taken;
+    return popped;
 }
 
 void Decoder::get(bool& flag) {
-    flag = take(1).front() != '\0';
+    flag = pop(1).front() != '\0';
 }
 
 void Decoder::get(std::string& text) {
     std::uint32_t size = 0;
     get(size);
-    text = take(size);
+    text = pop(size);
 }
 
 void Decoder::get(std::optional<std::int64_t>& number) {

@@ -261,11 +261,11 @@ public:
     }
 
 private:
-    std::string_view take(std::size_t size);
+    std::string_view pop(std::size_t size);
     template <typename Number>
     requires std::is_arithmetic_v<Number> || std::is_enum_v<Number>
     void get(Number& number) {
-        take(sizeof(number)).copy(reinterpret_cast<char*>(&number), sizeof(number));
+        pop(sizeof(number)).copy(reinterpret_cast<char*>(&number), sizeof(number));
     }
     void get(bool& flag);
     void get(std::string& text);

@@ -35,7 +35,7 @@ struct IsolatedProcess::Conversation {
     std::span<RunningJob* const> jobs{};
     std::vector<bool>* decided = nullptr;
     bool untimed = false;
-    std::vector<CancelReason> told = std::vector<CancelReason>(jobs.size(), CancelReason::None);
+    std::vector<CancelReason> sent = std::vector<CancelReason>(jobs.size(), CancelReason::None);
     Clock::time_point looked = Clock::now();      ///< When the tokens were last looked at.
     Clock::time_point progressed = Clock::now();  ///< The begin, or the last outcome.
 };
@@ -72,9 +72,9 @@ IsolatedProcess::IsolatedProcess(const ProcessIsolation& isolation,
 }
 
 IsolatedProcess::~IsolatedProcess() {
-    if (!child_.ended({}) && channel_.send(wire::encode(wire::Stop{}))) {
+    if (!child_.awaitEnd({}) && channel_.send(wire::encode(wire::Stop{}))) {
         // Further calls of its threads get no answer; they must not wait for one.
-        (void)child_.ended(kStopTimeout);
+        (void)child_.awaitEnd(kStopTimeout);
     }
 }
 
@@ -103,7 +103,7 @@ void IsolatedProcess::greet(const wire::Hello& hello) {
         } else if (Clock::now() >= deadline) {
             why = bury(
                 "not ready after " + std::to_string(kStartTimeout.count()) + " ms", {}, nullptr);
-        } else if (child_.ended({})) {
+        } else if (child_.awaitEnd({})) {
             why = bury("", {}, nullptr);
         }
     }
@@ -153,7 +153,7 @@ IsolatedProcess::End IsolatedProcess::converse(const std::string& request, Conve
     while (true) {
         try {
             const auto received = channel_.receive(frame);
-            if (received == wire::Channel::Received::Frame && take(frame, with, end)) {
+            if (received == wire::Channel::Received::Frame && onFrame(frame, with, end)) {
                 return end;
             }
             if (received == wire::Channel::Received::Closed) {
@@ -178,17 +178,17 @@ IsolatedProcess::End IsolatedProcess::converse(const std::string& request, Conve
             return end;
         }
         // The connection may outlive it in a process that the handler has forked.
-        if (child_.ended({})) {
+        if (child_.awaitEnd({})) {
             end.death = bury("", {}, &with);
             return end;
         }
     }
 }
 
-bool IsolatedProcess::take(const wire::Frame& frame, Conversation& with, End& end) {
+bool IsolatedProcess::onFrame(const wire::Frame& frame, Conversation& with, End& end) {
     switch (frame.message) {
         case wire::Message::Outcome:
-            takeOutcome(frame.as<wire::Outcome>(), with);
+            acceptOutcome(frame.as<wire::Outcome>(), with);
             return false;
         case wire::Message::Call:
             serve(frame.as<wire::Call>(), with);
@@ -205,7 +205,7 @@ bool IsolatedProcess::take(const wire::Frame& frame, Conversation& with, End& en
     return true;
 }
 
-void IsolatedProcess::takeOutcome(wire::Outcome message, Conversation& with) {
+void IsolatedProcess::acceptOutcome(wire::Outcome message, Conversation& with) {
     if (message.run != with.run) {
         return;  // A thread that the handler left behind decides a job that it no longer has.
     }
@@ -256,23 +256,23 @@ void IsolatedProcess::serve(const wire::Call& call, const Conversation& with) {
 void IsolatedProcess::pushCancels(Conversation& with) {
     for (std::size_t i = 0; i < with.jobs.size(); ++i) {
         const CancelReason reason = with.jobs[i]->cancelled();
-        if (reason == with.told[i] || (with.untimed && reason == CancelReason::Timeout)) {
+        if (reason == with.sent[i] || (with.untimed && reason == CancelReason::Timeout)) {
             continue;
         }
-        with.told[i] = reason;
+        with.sent[i] = reason;
         (void)channel_.send(wire::encode(
             wire::Cancel{static_cast<std::uint32_t>(i), reason, with.jobs[i]->cancelledWhy()}));
     }
 }
 
 std::string IsolatedProcess::bury(const std::string& why, milliseconds dying, Conversation* with) {
-    const auto own = child_.ended(dying);
+    const auto own = child_.awaitEnd(dying);
     std::string end = describe(own ? *own : child_.kill()) + (own ? "" : ": " + why);
     try {
         wire::Frame frame;
         while (with != nullptr && channel_.receive(frame) == wire::Channel::Received::Frame) {
             if (frame.message == wire::Message::Outcome) {
-                takeOutcome(frame.as<wire::Outcome>(), *with);
+                acceptOutcome(frame.as<wire::Outcome>(), *with);
             }
         }
     } catch (const PluginException&) {

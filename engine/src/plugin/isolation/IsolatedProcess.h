@@ -79,8 +79,8 @@ private:
     void greet(const wire::Hello& hello);
     [[nodiscard]] End converse(const std::string& request, Conversation& with);
     /// Returns true at the end of the conversation.
-    bool take(const wire::Frame& frame, Conversation& with, End& end);
-    void takeOutcome(wire::Outcome message, Conversation& with);
+    bool onFrame(const wire::Frame& frame, Conversation& with, End& end);
+    void acceptOutcome(wire::Outcome message, Conversation& with);
     void serve(const wire::Call& call, const Conversation& with);
     void pushCancels(Conversation& with);
     /// Makes sure that it is dead and returns how it ended. `why`: the reason of a kill if it does not end within `dying`.

@@ -78,7 +78,7 @@ void PluginProbe::check(const std::string& path) const {
     const auto deadline = Clock::now() + timeout_;
     std::string text;
     const bool closed = readAll(output.get(), deadline, text);
-    const std::optional<int> status = closed ? child.ended(until(deadline)) : std::nullopt;
+    const std::optional<int> status = closed ? child.awaitEnd(until(deadline)) : std::nullopt;
     if (!status) {
         throw PluginException(path + ": loading it and making its handlers does not end within " +
                               std::to_string(timeout_.count()) + " ms (plugins.probeTimeoutMs)");

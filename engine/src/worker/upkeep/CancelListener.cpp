@@ -153,10 +153,10 @@ void CancelListener::read() {
         }
         return;
     }
-    take(*reply);
+    apply(*reply);
 }
 
-void CancelListener::take(const ReplyView& streams) {
+void CancelListener::apply(const ReplyView& streams) {
     for (std::size_t s = 0; s < streams.size(); ++s) {
         const auto watched =
             std::find_if(watched_.begin(), watched_.end(), [&](const Watched& one) {

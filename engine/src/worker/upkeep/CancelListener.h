@@ -46,7 +46,7 @@ private:
     void loop();
     /// One blocking read, and what it brings.
     void read();
-    void take(const ReplyView& streams);
+    void apply(const ReplyView& streams);
     void pause(std::chrono::milliseconds duration);
 
     const std::unique_ptr<RedisClient> redis_;
