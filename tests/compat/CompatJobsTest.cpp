@@ -78,7 +78,7 @@ public:
             ours["opts"].SetNull();
             nodes["opts"].SetNull();
             CPPUNIT_ASSERT_EQUAL(textOf(nodes), textOf(ours));
-            CPPUNIT_ASSERT_EQUAL(std::string("mail"), std::string(ours["name"].GetString()));
+            assertEqual("mail", ours["name"].GetString());
         }
     }
 
@@ -127,10 +127,9 @@ public:
                                        "\"queue\": \"" + queueName() + "\", \"job\": " + id);
         untilState(id, "active");
         release(Side::Ours);
-        CPPUNIT_ASSERT_EQUAL(std::string(R"({"seat":{"row":3}})"), textOf(peer().finish(later)));
+        assertEqual(R"({"seat":{"row":3}})", textOf(peer().finish(later)));
         // One that has ended already.
-        CPPUNIT_ASSERT_EQUAL(std::string(R"({"seat":{"row":3}})"),
-                             nodeText("job.waitUntilFinished", "\"job\": " + id));
+        assertEqual(R"({"seat":{"row":3}})", nodeText("job.waitUntilFinished", "\"job\": " + id));
     }
 
     void theSameEventsAreDeliveredWhoeverAddsAndWorks() {
@@ -160,14 +159,12 @@ public:
     }
 
     void idsAreCountedTogether() {
-        CPPUNIT_ASSERT_EQUAL(std::string("1"), add(Side::Ours, "a"));
-        CPPUNIT_ASSERT_EQUAL(std::string("2"), add(Side::Node, "b"));
-        CPPUNIT_ASSERT_EQUAL(std::string("mine"),
-                             add(Side::Ours, "c", "{}", R"({"jobId":"mine"})"));
-        CPPUNIT_ASSERT_EQUAL(std::string("yours"),
-                             add(Side::Node, "d", "{}", R"({"jobId":"yours"})"));
-        CPPUNIT_ASSERT_EQUAL(std::string("5"), add(Side::Ours, "e"));
-        CPPUNIT_ASSERT_EQUAL(std::string("6"), add(Side::Node, "f"));
+        assertEqual("1", add(Side::Ours, "a"));
+        assertEqual("2", add(Side::Node, "b"));
+        assertEqual("mine", add(Side::Ours, "c", "{}", R"({"jobId":"mine"})"));
+        assertEqual("yours", add(Side::Node, "d", "{}", R"({"jobId":"yours"})"));
+        assertEqual("5", add(Side::Ours, "e"));
+        assertEqual("6", add(Side::Node, "f"));
     }
 
     void aCustomIdOfTheOtherSideIsADuplicate() {
@@ -177,8 +174,8 @@ public:
             const std::string opts = R"({"jobId":"order-)" + std::string(nameOf(first), 4) + "\"}";
             const std::string id = add(first, "mail", R"({"by":1})", opts);
             CPPUNIT_ASSERT_EQUAL(id, add(second, "other", R"({"by":2})", opts));
-            CPPUNIT_ASSERT_EQUAL(std::string(R"({"by":1})"), field(id, "data"));
-            CPPUNIT_ASSERT_EQUAL(std::string("mail"), field(id, "name"));
+            assertEqual(R"({"by":1})", field(id, "data"));
+            assertEqual("mail", field(id, "name"));
             node("events.wait", "\"event\": \"duplicated\", \"job\": \"" + id + "\"");
         }
         CPPUNIT_ASSERT_EQUAL(std::int64_t{2}, number({"LLEN", key("wait")}));

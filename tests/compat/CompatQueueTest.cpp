@@ -84,10 +84,10 @@ public:
         CPPUNIT_ASSERT_EQUAL(std::int64_t{1}, counts.completed);
         CPPUNIT_ASSERT_EQUAL(std::int64_t{1}, counts.failed);
         for (const std::string& id : ids) {
-            CPPUNIT_ASSERT_EQUAL(nodeState(id), std::string(toString(queue().state(id))));
+            assertEqual(nodeState(id), toString(queue().state(id)));
         }
-        CPPUNIT_ASSERT_EQUAL(std::string("waiting-children"), nodeState(parent.GetString()));
-        CPPUNIT_ASSERT_EQUAL(std::string("unknown"), nodeState("nobody"));
+        assertEqual("waiting-children", nodeState(parent.GetString()));
+        assertEqual("unknown", nodeState("nobody"));
         release(Side::Ours);
         untilState(active, "completed");
         expectCounts();
@@ -126,9 +126,9 @@ public:
         untilIdle();
         const auto workers = node("queue.getWorkers");
         CPPUNIT_ASSERT_EQUAL_MESSAGE(textOf(workers), 1u, workers.Size());
-        CPPUNIT_ASSERT_EQUAL(queueName(), std::string(workers[0]["name"].GetString()));
+        assertEqual(queueName(), workers[0]["name"].GetString());
         const std::string raw = workers[0]["rawname"].GetString();
-        CPPUNIT_ASSERT_EQUAL(std::string(":w:cashier"), raw.substr(raw.rfind(":w:")));
+        assertEqual(":w:cashier", raw.substr(raw.rfind(":w:")));
         // Beside one of Node's, and gone when it stops.
         startWorker(Side::Node, R"({"name": "clerk"})");
         eventually("two workers", [&] { return node("queue.getWorkers").Size() == 2; });
@@ -163,7 +163,7 @@ public:
         untilIdle();  // It has looked, then.
         CPPUNIT_ASSERT_EQUAL(std::uint64_t{0}, worker_->stats().claimed);
         for (const std::string& id : ids) {
-            CPPUNIT_ASSERT_EQUAL(nodeState(id), std::string(toString(queue().state(id))));
+            assertEqual(nodeState(id), toString(queue().state(id)));
             CPPUNIT_ASSERT(nodeState(id) == "waiting" || nodeState(id) == "prioritized");
         }
         if (!is548()) {
@@ -191,13 +191,13 @@ public:
                 add(otherOf(consumer), "mail", R"({"seat":7})", R"({"removeOnComplete":true})");
             const auto event =
                 node("events.wait", "\"event\": \"completed\", \"job\": \"" + id + "\"");
-            CPPUNIT_ASSERT_EQUAL(std::string(R"({"seat":7})"), textOf(event["returnvalue"]));
+            assertEqual(R"({"seat":7})", textOf(event["returnvalue"]));
             const std::string failing =
                 add(otherOf(consumer), "fail", "{}", R"({"removeOnFail":true})");
             node("events.wait", "\"event\": \"failed\", \"job\": \"" + failing + "\"");
             untilNothingActive();
-            CPPUNIT_ASSERT_EQUAL(std::string("no such job"), jobJson(id));
-            CPPUNIT_ASSERT_EQUAL(std::string("no such job"), jobJson(failing));
+            assertEqual("no such job", jobJson(id));
+            assertEqual("no such job", jobJson(failing));
             CPPUNIT_ASSERT_EQUAL(std::int64_t{0},
                                  number({"EXISTS",
                                          key(id),
@@ -229,7 +229,7 @@ public:
             const char* state = kept == 2 ? "completed" : "failed";
             CPPUNIT_ASSERT_EQUAL(joined(newest), listed(state, true));
             for (std::size_t i = 0; i + kept < ids.size(); ++i) {
-                CPPUNIT_ASSERT_EQUAL(std::string("no such job"), jobJson(ids[i]));
+                assertEqual("no such job", jobJson(ids[i]));
             }
         }
     }
@@ -244,7 +244,7 @@ public:
             const std::string opts = R"({"delay":1100,"removeOnComplete":{"age":1}})";
             const std::string next = add(consumer, "mail", "{}", opts);
             untilState(next, "completed");
-            CPPUNIT_ASSERT_EQUAL(std::string("no such job"), jobJson(old));
+            assertEqual("no such job", jobJson(old));
             stopWorker(otherOf(consumer));
         }
     }

@@ -108,8 +108,7 @@ public:
             CPPUNIT_ASSERT_EQUAL(3, job["attemptsMade"].GetInt());
             CPPUNIT_ASSERT_EQUAL(2u, job["stacktrace"].Size());
             // The traces of the failed attempts stay.
-            CPPUNIT_ASSERT_EQUAL(std::string("told to fail"),
-                                 std::string(job["failedReason"].GetString()));
+            assertEqual("told to fail", job["failedReason"].GetString());
             stopWorker(consumer);
         }
         CPPUNIT_ASSERT_EQUAL(std::size_t{0}, delivered("delayed"));
@@ -124,11 +123,10 @@ public:
                 second, "twice", "{}", R"({"attempts":3,"backoff":{"type":"fixed","delay":400}})");
             untilState(id, "delayed");
             stopWorker(first);
-            CPPUNIT_ASSERT_EQUAL(std::string("1"), field(id, "atm"));
+            assertEqual("1", field(id, "atm"));
             // Visible between the attempts, finishedOn is not.
             const auto waiting = node("queue.getJob", "\"args\": [\"" + id + "\"]");
-            CPPUNIT_ASSERT_EQUAL(std::string("told to fail"),
-                                 std::string(waiting["failedReason"].GetString()));
+            assertEqual("told to fail", waiting["failedReason"].GetString());
             CPPUNIT_ASSERT_EQUAL(1u, waiting["stacktrace"].Size());
             CPPUNIT_ASSERT(!waiting.HasMember("finishedOn"));
 
@@ -148,7 +146,7 @@ public:
             stopWorker(first);
             startWorker(second);
             untilState(last, "failed");
-            CPPUNIT_ASSERT_EQUAL(std::string("2"), field(last, "atm"));
+            assertEqual("2", field(last, "atm"));
             stopWorker(second);
         }
     }
@@ -188,10 +186,10 @@ public:
             }
             return std::string("it resolved");
         };
-        CPPUNIT_ASSERT_EQUAL(std::string("told to fail"), message([&] { peer().finish(later); }));
+        assertEqual("told to fail", message([&] { peer().finish(later); }));
         // One that has ended already.
-        CPPUNIT_ASSERT_EQUAL(std::string("told to fail"),
-                             message([&] { node("job.waitUntilFinished", "\"job\": " + id); }));
+        assertEqual("told to fail",
+                    message([&] { node("job.waitUntilFinished", "\"job\": " + id); }));
     }
 
     void anUnrecoverableJobIsNotRetried() {
@@ -201,11 +199,10 @@ public:
             const std::string id =
                 add(otherOf(consumer), "unrecoverable", "{}", R"({"attempts":5,"backoff":10})");
             untilState(id, "failed");
-            CPPUNIT_ASSERT_EQUAL(std::string("1"), field(id, "atm"));
+            assertEqual("1", field(id, "atm"));
             const auto event =
                 node("events.wait", "\"event\": \"failed\", \"job\": \"" + id + "\"");
-            CPPUNIT_ASSERT_EQUAL(std::string("told to fail"),
-                                 std::string(event["failedReason"].GetString()));
+            assertEqual("told to fail", event["failedReason"].GetString());
             stopWorker(consumer);
         }
         CPPUNIT_ASSERT_EQUAL(std::size_t{0}, delivered("retries-exhausted"));
@@ -222,7 +219,7 @@ public:
             untilState(none, "failed");
             CPPUNIT_ASSERT_EQUAL(
                 2u, node("queue.getJob", "\"args\": [\"" + two + "\"]")["stacktrace"].Size());
-            CPPUNIT_ASSERT_EQUAL(std::string("[]"), field(none, "stacktrace"));
+            assertEqual("[]", field(none, "stacktrace"));
             stopWorker(consumer);
         }
     }
@@ -233,7 +230,7 @@ public:
         untilState(id, "failed");
         node("job.retry", "\"job\": " + id);
         untilState(id, "completed");
-        CPPUNIT_ASSERT_EQUAL(std::string(R"({"seat":7})"), field(id, "returnvalue"));
+        assertEqual(R"({"seat":7})", field(id, "returnvalue"));
         CPPUNIT_ASSERT_EQUAL(std::size_t{2}, seenByOurs().size());
     }
 

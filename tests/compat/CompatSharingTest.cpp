@@ -3,6 +3,7 @@
 #include <cppunit/extensions/HelperMacros.h>
 
 #include "compat/CompatFixture.h"
+#include "support/Assert.h"
 
 namespace {
 
@@ -147,12 +148,12 @@ public:
                 return number({"EXISTS", key("stalled-check")}) == 0;
             });
         }
-        CPPUNIT_ASSERT_EQUAL(std::string("active"), nodeState(id));
+        assertEqual("active", nodeState(id));
         release(Side::Ours);
         untilState(id, "completed");
         CPPUNIT_ASSERT_EQUAL(std::size_t{1}, seenByOurs().size());
         CPPUNIT_ASSERT_EQUAL(std::size_t{0}, begun(Side::Node).size());
-        CPPUNIT_ASSERT_EQUAL(std::string("1"), field(id, "ats"));
+        assertEqual("1", field(id, "ats"));
     }
 
     void nodeRecoversTheJobOfOurDeadWorker() {
@@ -163,7 +164,7 @@ public:
         untilState(id, "active");
         worker_.reset();  // No outcome of the job is stored: its lock stays.
         CPPUNIT_ASSERT_EQUAL(std::int64_t{1}, number({"EXISTS", key(id + ":lock")}));
-        CPPUNIT_ASSERT_EQUAL(std::string("active"), nodeState(id));
+        assertEqual("active", nodeState(id));
 
         const auto killedAt = std::chrono::steady_clock::now();
         startWorker(Side::Node, R"({"stalledInterval": 300})");
@@ -179,7 +180,7 @@ public:
         const auto job = node("queue.getJob", "\"args\": [\"" + id + "\"]");
         CPPUNIT_ASSERT_EQUAL(2, job["attemptsStarted"].GetInt());
         CPPUNIT_ASSERT_EQUAL(1, job["attemptsMade"].GetInt());
-        CPPUNIT_ASSERT_EQUAL(std::string("1"), field(id, is548() ? "stalledCounter" : "stc"));
+        assertEqual("1", field(id, is548() ? "stalledCounter" : "stc"));
     }
 
     void ourWorkerRecoversTheJobOfNodesDeadWorker() {
@@ -209,7 +210,7 @@ public:
         if (!is548()) {
             CPPUNIT_ASSERT_EQUAL(1, job["stalledCounter"].GetInt());
         }
-        CPPUNIT_ASSERT_EQUAL(std::string("1"), field(id, "stc"));
+        assertEqual("1", field(id, "stc"));
     }
 
     void aJobThatStalledTooOftenFailsWhoeverNotices() {
@@ -238,7 +239,7 @@ public:
             CPPUNIT_ASSERT_EQUAL(reason, field(id, "failedReason"));
             const auto event =
                 node("events.wait", "\"event\": \"failed\", \"job\": \"" + id + "\"");
-            CPPUNIT_ASSERT_EQUAL(reason, std::string(event["failedReason"].GetString()));
+            assertEqual(reason, event["failedReason"].GetString());
             CPPUNIT_ASSERT_EQUAL(std::int64_t{0}, number({"HEXISTS", key(id), "defa"}));
             CPPUNIT_ASSERT_EQUAL(std::int64_t{0}, number({"EXISTS", key("active"), key("wait")}));
             worker_.reset();
@@ -265,7 +266,7 @@ public:
         CPPUNIT_ASSERT_EQUAL(lock, text({"GET", key(id + ":lock")}));
         release(Side::Ours);
         untilState(id, "completed");
-        CPPUNIT_ASSERT_EQUAL(std::string(R"({"seat":7})"), field(id, "returnvalue"));
+        assertEqual(R"({"seat":7})", field(id, "returnvalue"));
     }
 
     void jobsThatDroverHandsBackRunInNodeAtOnce() {
@@ -283,10 +284,10 @@ public:
         untilState(next, "completed");
         CPPUNIT_ASSERT(std::chrono::steady_clock::now() - drainedAt < milliseconds(1000));
         CPPUNIT_ASSERT_EQUAL(next, joined(begun(Side::Node)));
-        CPPUNIT_ASSERT_EQUAL(std::string("1"), field(next, "ats"));
+        assertEqual("1", field(next, "ats"));
         release(Side::Ours);
         eventually("drained", [this] { return worker_->finished(); });
-        CPPUNIT_ASSERT_EQUAL(std::string("completed"), nodeState(held));
+        assertEqual("completed", nodeState(held));
     }
 
 protected:

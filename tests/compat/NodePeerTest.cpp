@@ -8,6 +8,7 @@
 #include "support/RedisServer.h"
 
 using drover::test::assertContains;
+using drover::test::assertEqual;
 
 using drover::test::NodePeer;
 using drover::test::PeerError;
@@ -47,7 +48,7 @@ public:
                            "\"worker\": \"w\", \"event\": \"completed\", \"job\": " + id);
             const auto state =
                 producer->call("queue.getJobState", target_ + ", \"args\": [\"" + id + "\"]");
-            CPPUNIT_ASSERT_EQUAL(std::string("completed"), std::string(state.GetString()));
+            assertEqual("completed", state.GetString());
             const auto kept =
                 producer->call("queue.getJob", target_ + ", \"args\": [\"" + id + "\"]");
             CPPUNIT_ASSERT_EQUAL(7, kept["returnvalue"]["seat"].GetInt());
@@ -65,7 +66,7 @@ public:
         for (const auto& event : seen.GetArray()) {
             names += std::string(event["event"].GetString()) + " ";
         }
-        CPPUNIT_ASSERT_EQUAL(std::string("added waiting active completed drained "), names);
+        assertEqual("added waiting active completed drained ", names);
     }
 
     void aFailingJobIsRetriedByItsOptions() {
@@ -79,8 +80,7 @@ public:
         six_->call("worker.wait", R"("worker": "w", "event": "completed")");
         const auto failures = six_->call("worker.seen", R"("worker": "w", "event": "failed")");
         CPPUNIT_ASSERT_EQUAL(2u, failures.Size());
-        CPPUNIT_ASSERT_EQUAL(std::string("no seat"),
-                             std::string(failures[0]["reason"].GetString()));
+        assertEqual("no seat", failures[0]["reason"].GetString());
         const auto text = six_->call("job.json", target_ + ", \"job\": " + id);
         assertContains(std::string(text.GetString()), "\"attemptsMade\":3");
     }
@@ -90,8 +90,7 @@ public:
             six_->call("queue.add", target_ + R"(, "args": ["n", {}, {"jobId": "12"}])");
             CPPUNIT_FAIL("a custom id that is an integer was accepted");
         } catch (const PeerError& error) {
-            CPPUNIT_ASSERT_EQUAL(std::string("Custom Id cannot be integers"),
-                                 std::string(error.what()));
+            assertEqual("Custom Id cannot be integers", error.what());
         }
         CPPUNIT_ASSERT_THROW(six_->call("queue.noSuchMethod", target_), PeerError);
     }
@@ -114,15 +113,12 @@ public:
         six_->call("queue.add", target_ + R"(, "args": ["n", {"seat": 1}, {}])");
         six_->call("queue.add", target_ + R"(, "args": ["n", {}, {"priority": 5}])");
         const auto keys = six_->call("keys.dump", target_);
-        CPPUNIT_ASSERT_EQUAL(std::string("list"), std::string(keys["wait"]["type"].GetString()));
-        CPPUNIT_ASSERT_EQUAL(std::string("1"), std::string(keys["wait"]["value"][0].GetString()));
-        CPPUNIT_ASSERT_EQUAL(std::string("{\"seat\":1}"),
-                             std::string(keys["1"]["value"]["data"].GetString()));
-        CPPUNIT_ASSERT_EQUAL(std::string("zset"),
-                             std::string(keys["prioritized"]["type"].GetString()));
-        CPPUNIT_ASSERT_EQUAL(std::string("stream"),
-                             std::string(keys["events"]["type"].GetString()));
-        CPPUNIT_ASSERT_EQUAL(std::string("2"), std::string(keys["id"]["value"].GetString()));
+        assertEqual("list", keys["wait"]["type"].GetString());
+        assertEqual("1", keys["wait"]["value"][0].GetString());
+        assertEqual("{\"seat\":1}", keys["1"]["value"]["data"].GetString());
+        assertEqual("zset", keys["prioritized"]["type"].GetString());
+        assertEqual("stream", keys["events"]["type"].GetString());
+        assertEqual("2", keys["id"]["value"].GetString());
         CPPUNIT_ASSERT_EQUAL(-1, keys["id"]["ttlMs"].GetInt());
     }
 

@@ -56,10 +56,9 @@ public:
         nextMillisecond();
         CPPUNIT_ASSERT_EQUAL(ids[0], claim(1).at(0).id);
         CPPUNIT_ASSERT_EQUAL(ids[1], joined(members("prioritized")));
-        CPPUNIT_ASSERT_EQUAL(std::string("prioritized"), nodeState(ids[1]));
-        CPPUNIT_ASSERT_EQUAL(std::string("added name=mail | delayed delay=" + dueOf(ids[1]) +
-                                         " | waiting prev=delayed"),
-                             eventsOf(ids[1]));
+        assertEqual("prioritized", nodeState(ids[1]));
+        assertEqual("added name=mail | delayed delay=" + dueOf(ids[1]) + " | waiting prev=delayed",
+                    eventsOf(ids[1]));
     }
 
     void c029_equalPrioritiesAreFirstInFirstOut() {
@@ -118,7 +117,7 @@ public:
         startWorker(Side::Ours);
         untilState(id, "completed");
         CPPUNIT_ASSERT_EQUAL(opts, field(id, "opts"));
-        CPPUNIT_ASSERT_EQUAL(std::string("2"), field(id, "atm"));
+        assertEqual("2", field(id, "atm"));
     }
 
     void c035_aBackoffIsANumberOrAnObject() {
@@ -127,7 +126,7 @@ public:
             const std::string id =
                 stored(R"({"attempts":2,"backoff":)" + std::string(backoff) + "}", "fail");
             untilState(id, "delayed");
-            CPPUNIT_ASSERT_EQUAL(std::string("60000"), field(id, "delay"));
+            assertEqual("60000", field(id, "delay"));
         }
     }
 
@@ -149,7 +148,7 @@ public:
             "fail",
             {"stacktrace", "{}"});
         untilState(id, "delayed");
-        CPPUNIT_ASSERT_EQUAL(std::string("60000"), field(id, "delay"));
+        assertEqual("60000", field(id, "delay"));
         rapidjson::Document trace;
         trace.Parse(field(id, "stacktrace").c_str());
         CPPUNIT_ASSERT(trace.IsArray());

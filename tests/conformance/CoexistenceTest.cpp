@@ -176,7 +176,7 @@ public:
             R"("args": [{"name": "sum", "queueName": ")" + queueName() +
                 R"(", "opts": {"jobId": "p"}, "children": [{"name": "mail", "queueName": ")" +
                 queueName() + R"(", "opts": {"jobId": "c"}}]}])");
-        CPPUNIT_ASSERT_EQUAL(std::string("c"), claimed("child"));
+        assertEqual("c", claimed("child"));
         const std::string due = add(Side::Node, "mail", "{}", R"({"delay":100})");
         redis({"HSET",
                key("dn:once"),
@@ -276,8 +276,8 @@ public:
         for (const bool bySix : {false, true}) {
             const std::string id = add(Side::Ours, "mail");
             CPPUNIT_ASSERT_EQUAL(id, claimed("token"));
-            CPPUNIT_ASSERT_EQUAL(std::string("(none)"), fieldOrNone(id, "stc"));
-            CPPUNIT_ASSERT_EQUAL(std::string("(none)"), fieldOrNone(id, "stalledCounter"));
+            assertEqual("(none)", fieldOrNone(id, "stc"));
+            assertEqual("(none)", fieldOrNone(id, "stalledCounter"));
             redis({"DEL", key(id + ":lock"), key("stalled-check")});
             redis({"SADD", key("stalled"), id});
             NodePeer& checker = bySix ? six() : peer();
@@ -286,12 +286,12 @@ public:
             checker.call("worker.startStalledCheckTimer", R"("worker": "checker")");
             untilState(id, "waiting");
             checker.call("worker.close", R"("worker": "checker")");
-            CPPUNIT_ASSERT_EQUAL(std::string("1"), field(id, bySix ? "stc" : "stalledCounter"));
+            assertEqual("1", field(id, bySix ? "stc" : "stalledCounter"));
             CPPUNIT_ASSERT_EQUAL(id, claimed("token"));
             stall(id, 1);
-            CPPUNIT_ASSERT_EQUAL(std::string("2"), field(id, "stc"));
-            CPPUNIT_ASSERT_EQUAL(std::string("2"), field(id, "stalledCounter"));
-            CPPUNIT_ASSERT_EQUAL(std::string("failed"), nodeState(id));
+            assertEqual("2", field(id, "stc"));
+            assertEqual("2", field(id, "stalledCounter"));
+            assertEqual("failed", nodeState(id));
         }
     }
 
@@ -301,10 +301,10 @@ public:
         const std::string id = add(Side::Node, "mail", "{}", R"({"deduplication":{"id":"once"}})");
         CPPUNIT_ASSERT_EQUAL(id, claimed("token"));
         stall(id, 0);
-        CPPUNIT_ASSERT_EQUAL(std::string("failed"), nodeState(id));
+        assertEqual("failed", nodeState(id));
         CPPUNIT_ASSERT_EQUAL(reason, field(id, "failedReason"));
         CPPUNIT_ASSERT_EQUAL(std::stod(field(id, "finishedOn")), scoreOf("failed", id));
-        CPPUNIT_ASSERT_EQUAL(std::string("(none)"), fieldOrNone(id, "defa"));
+        assertEqual("(none)", fieldOrNone(id, "defa"));
         CPPUNIT_ASSERT_EQUAL(std::int64_t{0}, existing({"de:once", "active", "wait"}));
         CPPUNIT_ASSERT_EQUAL(
             "added name=mail | waiting | active prev=waiting | failed "
@@ -318,9 +318,9 @@ public:
         CPPUNIT_ASSERT_EQUAL(std::int64_t{0}, existing({gone}));
 
         family("p", R"("failParentOnFailure": true)", "{}");
-        CPPUNIT_ASSERT_EQUAL(std::string("c-p"), claimed("token"));
+        assertEqual("c-p", claimed("token"));
         stall("c-p", 0);
-        CPPUNIT_ASSERT_EQUAL(std::string("failed"), nodeState("p"));
+        assertEqual("failed", nodeState("p"));
 
         // The schedule of a live scheduler goes on.
         node("queue.upsertJobScheduler",
@@ -328,7 +328,7 @@ public:
         const std::string tick = claimed("token");
         assertStartsWith(tick, "repeat:tick:");
         stall(tick, 0);
-        CPPUNIT_ASSERT_EQUAL(std::string("waiting"), nodeState(tick));
+        assertEqual("waiting", nodeState(tick));
         node("queue.removeJobScheduler", R"("args": ["tick"])");
 
         startWorker(Side::Node);
@@ -349,18 +349,16 @@ public:
                 R"(", "opts": {"jobId": "leaf", "failParentOnFailure": true}}]}]}])");
         startWorker(Side::Ours);
         untilState("leaf", "failed");
-        CPPUNIT_ASSERT_EQUAL(std::string("failed"), nodeState("middle"));
-        CPPUNIT_ASSERT_EQUAL(std::string("failed"), nodeState("top"));
+        assertEqual("failed", nodeState("middle"));
+        assertEqual("failed", nodeState("top"));
         const std::string why = "child " + key("middle") + " failed";
         CPPUNIT_ASSERT_EQUAL(why, field("top", "failedReason"));
-        CPPUNIT_ASSERT_EQUAL(std::string("(none)"), fieldOrNone("top", "defa"));
+        assertEqual("(none)", fieldOrNone("top", "defa"));
         CPPUNIT_ASSERT_EQUAL("added name=top | waiting-children | failed failedReason=" + why +
                                  " prev=waiting-children",
                              eventsOf("top"));
-        CPPUNIT_ASSERT_EQUAL(
-            std::string("failed"),
-            std::string(
-                six().call("queue.getJobState", target() + R"(, "args": ["top"])").GetString()));
+        assertEqual("failed",
+                    six().call("queue.getJobState", target() + R"(, "args": ["top"])").GetString());
 
         stopWorker(Side::Ours);
 
@@ -372,22 +370,22 @@ public:
             redis({"ZREM", key("waiting-children"), id});
             redis({"ZADD", key(set), "9999999999999999", id});
             CPPUNIT_ASSERT_EQUAL(0, finish("c-" + id, "token", false));
-            CPPUNIT_ASSERT_EQUAL(std::string("failed"), nodeState(id));
+            assertEqual("failed", nodeState(id));
             CPPUNIT_ASSERT_EQUAL("added name=mail | waiting-children | failed failedReason=child " +
                                      key("c-" + id) + " failed prev=" + set,
                                  eventsOf(id));
         }
         family("p-wait", R"("failParentOnFailure": true)", "{}");
-        CPPUNIT_ASSERT_EQUAL(std::string("c-p-wait"), claimed("token"));
+        assertEqual("c-p-wait", claimed("token"));
         redis({"ZREM", key("waiting-children"), "p-wait"});
         redis({"LPUSH", key("wait"), "p-wait"});
         CPPUNIT_ASSERT_EQUAL(0, finish("c-p-wait", "token", false));
-        CPPUNIT_ASSERT_EQUAL(std::string("waiting"), nodeState("p-wait"));
+        assertEqual("waiting", nodeState("p-wait"));
         CPPUNIT_ASSERT_EQUAL("child " + key("c-p-wait") + " failed", field("p-wait", "defa"));
         CPPUNIT_ASSERT_EQUAL(std::int64_t{1}, number({"ZCARD", key("p-wait:unsuccessful")}));
         startWorker(Side::Ours);
         untilState("p-wait", "failed");
-        CPPUNIT_ASSERT_EQUAL(std::string("leaf"), joined(begun(Side::Ours)));
+        assertEqual("leaf", joined(begun(Side::Ours)));
     }
 
     void c281_aDeferredFailureIsHonouredWhoeverWroteIt() {
@@ -405,12 +403,12 @@ public:
         untilState(stalled, "waiting");
         six().call("worker.close", R"("worker": "checker")");
         const std::string tooOften = field(stalled, "defa");
-        CPPUNIT_ASSERT_EQUAL(std::string("job stalled more than allowable limit"), tooOften);
+        assertEqual("job stalled more than allowable limit", tooOften);
         startWorker(Side::Ours);
         untilState(stalled, "failed");
         stopWorker(Side::Ours);
         CPPUNIT_ASSERT_EQUAL(tooOften, field(stalled, "failedReason"));
-        CPPUNIT_ASSERT_EQUAL(std::string("(none)"), fieldOrNone(stalled, "defa"));
+        assertEqual("(none)", fieldOrNone(stalled, "defa"));
 
         // So does a worker of 6.x whose job's failure fails its parent, in another queue.
         const std::string parents = queueName() + "-parents";
@@ -442,8 +440,8 @@ public:
             redis({"HSET", key(id), "finishedOn", "1795384166452"});
             stall(id, 5);
             CPPUNIT_ASSERT_EQUAL(std::int64_t{0}, existing({"active", "wait"}));
-            CPPUNIT_ASSERT_EQUAL(std::string(set), nodeState(id));
-            CPPUNIT_ASSERT_EQUAL(std::string("(none)"), fieldOrNone(id, "stc"));
+            assertEqual(set, nodeState(id));
+            assertEqual("(none)", fieldOrNone(id, "stc"));
         }
     }
 
@@ -477,7 +475,7 @@ public:
         redis({"LPUSH", key("wait"), "p"});
         startWorker(Side::Ours);
         untilState("p", "completed");
-        CPPUNIT_ASSERT_EQUAL(std::string("p"), seenByOurs().back().id);
+        assertEqual("p", seenByOurs().back().id);
     }
 
     void c284_aWorkerOf548GoesOnFromOurs() {
@@ -547,9 +545,9 @@ public:
         sweeper_.reset();
         const std::string next = list(key("wait"))[0];
         CPPUNIT_ASSERT(next != first);
-        CPPUNIT_ASSERT_EQUAL(std::string(R"({"n":3})"), field(next, "data"));
+        assertEqual(R"({"n":3})", field(next, "data"));
         CPPUNIT_ASSERT_EQUAL(next, text({"GET", key("de:once")}));
-        CPPUNIT_ASSERT_EQUAL(std::string("added name=mail | waiting"), eventsOf(next));
+        assertEqual("added name=mail | waiting", eventsOf(next));
         CPPUNIT_ASSERT_EQUAL(std::int64_t{0}, existing({"dn:once"}));
         rescueLost(ours());
         CPPUNIT_ASSERT_EQUAL(next, joined(list(key("wait"))));
@@ -562,7 +560,7 @@ public:
         share(Bullmq5::On);
         upsert(R"({"every": 60000})");
         upsert(R"({"pattern": "0 0 1 1 *", "tz": "UTC"})");
-        CPPUNIT_ASSERT_EQUAL(std::string("60000"), field("repeat:tick", "every"));
+        assertEqual("60000", field("repeat:tick", "every"));
         const std::int64_t newYear = nextRun();
         const std::int64_t following = runOurs(dueAt(newYear));
         CPPUNIT_ASSERT_EQUAL(Cron("0 0 1 1 *").next(newYear, TimeZone::named("UTC")).value(),
@@ -573,7 +571,7 @@ public:
         useQueue(queueName() + "-every");
         upsert(R"({"pattern": "0 0 1 1 *", "tz": "UTC"})");
         upsert("{\"every\": " + std::to_string(kHour) + "}");
-        CPPUNIT_ASSERT_EQUAL(std::string("0 0 1 1 *"), field("repeat:tick", "pattern"));
+        assertEqual("0 0 1 1 *", field("repeat:tick", "pattern"));
         const std::int64_t due = periodDue(idAt(nextRun()));
         const std::int64_t next = runOurs(due + kLate);
         CPPUNIT_ASSERT_EQUAL(due + kHour, next);
@@ -619,7 +617,7 @@ public:
         add(Side::Ours, "mail");
         startWorker(Side::Ours);
         untilAsleep();
-        CPPUNIT_ASSERT_EQUAL(std::string("bullmq:5.81.5"), field("meta", "version"));
+        assertEqual("bullmq:5.81.5", field("meta", "version"));
     }
 
     void c290_autoCanLoseWhereOnDoesNot() {

@@ -3,6 +3,7 @@
 #include <cppunit/TestAssert.h>
 
 #include "conformance/Conformance.h"
+#include "support/Assert.h"
 
 namespace {
 
@@ -84,7 +85,7 @@ public:
         std::int64_t looks = limiterLooks();
         startWorker(Side::Node, R"({"limiter": {"max": 100, "duration": 1000}})");
         eventually("Node looked", [&] { return limiterLooks() > looks; });
-        CPPUNIT_ASSERT_EQUAL(std::string("waiting"), nodeState(limited));
+        assertEqual("waiting", nodeState(limited));
         // One without limiter goes on.
         startWorker(Side::Ours);
         untilState(limited, "completed");
@@ -108,7 +109,7 @@ public:
             looks = limiterLooks();
             startWorker(Side::Ours);
             eventually("ours looked", [&] { return limiterLooks() > looks; });
-            CPPUNIT_ASSERT_EQUAL(std::string("waiting"), nodeState(ours));
+            assertEqual("waiting", nodeState(ours));
             worker_.reset();
         }
         startWorker(Side::Node);
@@ -303,7 +304,7 @@ public:
             "for i = 1, 20000 do if ids[i] ~= 'w' .. i then return ids[i] end end "
             "for i = 1, 20000 do if ids[20000 + i] ~= 'p' .. i then return ids[20000 + i] end end "
             "return 'all'";
-        CPPUNIT_ASSERT_EQUAL(std::string("all"), text({"EVAL", check, "1", key("wait")}));
+        assertEqual("all", text({"EVAL", check, "1", key("wait")}));
         CPPUNIT_ASSERT_EQUAL(std::int64_t{0}, existing({"paused"}));
         CPPUNIT_ASSERT_EQUAL(1u, peer().call("monitor.seen", R"("command": "EVALSHA")").Size());
         redis({"DEL", key("wait")});

@@ -3,6 +3,7 @@
 #include <cppunit/TestAssert.h>
 
 #include "conformance/Conformance.h"
+#include "support/Assert.h"
 
 namespace {
 
@@ -62,7 +63,7 @@ public:
         untilState(first, "active");
         add(Side::Node, "mail", R"({"n":2})", kKeepLast);
         add(Side::Node, "mail", R"({"n":3})", kKeepLast);
-        CPPUNIT_ASSERT_EQUAL(std::string(R"({"n":3})"), text({"HGET", key("dn:once"), "data"}));
+        assertEqual(R"({"n":3})", text({"HGET", key("dn:once"), "data"}));
         untilBegun(first);
         worker_->quiet(true);
         release(Side::Ours);

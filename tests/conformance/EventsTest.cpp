@@ -4,6 +4,7 @@
 
 #include "conformance/Conformance.h"
 #include "plugin/abi/HostFunctions.h"
+#include "support/Assert.h"
 #include "support/ServerProcess.h"
 
 namespace {
@@ -40,8 +41,8 @@ public:
         };
         startWorker(Side::Ours);
         const std::string odd = run(Side::Node, "odd");
-        CPPUNIT_ASSERT_EQUAL(std::string("\"half done\""), field(odd, "progress"));
-        CPPUNIT_ASSERT_EQUAL(std::string("\"done\""), field(odd, "returnvalue"));
+        assertEqual("\"half done\"", field(odd, "progress"));
+        assertEqual("\"done\"", field(odd, "returnvalue"));
         const std::string next = run(Side::Node, "mail");
         node("events.wait", "\"event\": \"completed\", \"job\": " + next);
     }
@@ -52,9 +53,9 @@ public:
         untilAsleep();
         const auto workers = node("queue.getWorkers");
         CPPUNIT_ASSERT_EQUAL_MESSAGE(textOf(workers), 1u, workers.Size());
-        CPPUNIT_ASSERT_EQUAL(queueName(), std::string(workers[0]["name"].GetString()));
+        assertEqual(queueName(), workers[0]["name"].GetString());
         const std::string raw = workers[0]["rawname"].GetString();
-        CPPUNIT_ASSERT_EQUAL(std::string(":w:cashier"), raw.substr(raw.rfind(":w:")));
+        assertEqual(":w:cashier", raw.substr(raw.rfind(":w:")));
         startWorker(Side::Node, R"({"name": "clerk"})");
         eventually("two workers", [&] { return node("queue.getWorkers").Size() == 2; });
         stopWorker(Side::Ours);
@@ -71,8 +72,8 @@ public:
         worker_->drain();
         release(Side::Ours);
         eventually("ours is done", [&] { return worker_->finished(); });
-        CPPUNIT_ASSERT_EQUAL(std::string("completed"), nodeState(running));
-        CPPUNIT_ASSERT_EQUAL(std::string("waiting"), nodeState(next));
+        assertEqual("completed", nodeState(running));
+        assertEqual("waiting", nodeState(next));
         CPPUNIT_ASSERT_EQUAL(std::size_t{1}, seenByOurs().size());
         CPPUNIT_ASSERT_EQUAL(0.0, scoreOf("marker", "0"));
         startWorker(Side::Node);
@@ -115,8 +116,8 @@ public:
                        milliseconds(lock + 2 * 300 + 4000));
         untilState(id, "completed");
         removeTree(folder);
-        CPPUNIT_ASSERT_EQUAL(std::string("2"), field(id, "ats"));
-        CPPUNIT_ASSERT_EQUAL(std::string("1"), field(id, "atm"));
+        assertEqual("2", field(id, "ats"));
+        assertEqual("1", field(id, "atm"));
     }
 
     void c258_weHoldNoMoreThanOurConcurrency() {

@@ -5,6 +5,7 @@
 
 #include "conformance/Conformance.h"
 #include "queue/ops/Locks.h"
+#include "support/Assert.h"
 
 namespace {
 
@@ -35,9 +36,9 @@ public:
             CPPUNIT_ASSERT_EQUAL(id, joined(ops::activeWithToken(ours(), client(), token)));
             const std::int64_t ttl = number({"PTTL", key(id + ":lock")});
             CPPUNIT_ASSERT(ttl > 0 && ttl <= 5000);
-            CPPUNIT_ASSERT_EQUAL(std::string("1"), field(id, "ats"));
-            CPPUNIT_ASSERT_EQUAL(std::string("cashier"), field(id, "pb"));
-            CPPUNIT_ASSERT_EQUAL(std::string("(none)"), fieldOrNone(id, "atm"));
+            assertEqual("1", field(id, "ats"));
+            assertEqual("cashier", field(id, "pb"));
+            assertEqual("(none)", fieldOrNone(id, "atm"));
             expectPrompt(id);
         }
     }
@@ -45,9 +46,9 @@ public:
     void c078_aPrioritizedJobsEventIsActiveFromWaiting() {
         startWorker(Side::Ours);
         const std::string id = run(Side::Node, "mail", "{}", R"({"priority":3})");
-        CPPUNIT_ASSERT_EQUAL(
-            std::string("added name=mail | waiting | active prev=waiting | completed "
-                        "returnvalue={} prev=active"),
+        assertEqual(
+            "added name=mail | waiting | active prev=waiting | completed "
+            "returnvalue={} prev=active",
             eventsOf(id));
     }
 
@@ -55,7 +56,7 @@ public:
         startWorker(Side::Ours);
         const std::string id = add(Side::Ours, "hold");
         eventually("ours has it", [&] { return seenByOurs().size() == 1; });
-        CPPUNIT_ASSERT_EQUAL(std::string("active"), nodeState(id));
+        assertEqual("active", nodeState(id));
         release(Side::Ours);
         untilState(id, "completed");
     }
@@ -66,8 +67,8 @@ public:
         untilAsleep();
         const std::string id = add(Side::Node, "mail", "{}", R"({"delay":200})");
         untilStreamed("waiting " + id + " prev=delayed");
-        CPPUNIT_ASSERT_EQUAL(std::string("0"), field(id, "delay"));
-        CPPUNIT_ASSERT_EQUAL(std::string("waiting"), nodeState(id));
+        assertEqual("0", field(id, "delay"));
+        assertEqual("waiting", nodeState(id));
         CPPUNIT_ASSERT_EQUAL(std::size_t{0}, begun(Side::Ours).size());
         if (is670()) {
             node("queue.resume");
@@ -92,7 +93,7 @@ public:
         for (const Side producer : kBoth) {
             const std::string first = add(producer, "mail", "{}", R"({"priority":2})");
             const std::string second = add(producer, "mail", "{}", R"({"priority":2})");
-            CPPUNIT_ASSERT_EQUAL(std::string("2"), text({"GET", key("pc")}));
+            assertEqual("2", text({"GET", key("pc")}));
             CPPUNIT_ASSERT_EQUAL(first, claim(1).at(0).id);
             CPPUNIT_ASSERT_EQUAL(std::int64_t{1}, existing({"pc"}));
             CPPUNIT_ASSERT_EQUAL(second, claim(1).at(0).id);
@@ -108,8 +109,8 @@ public:
         startWorker(Side::Ours);
         untilAsleep();
         CPPUNIT_ASSERT_EQUAL(std::uint64_t{0}, worker_->stats().claimed);
-        CPPUNIT_ASSERT_EQUAL(std::string("waiting"), nodeState(plain));
-        CPPUNIT_ASSERT_EQUAL(std::string("prioritized"), nodeState(prioritized));
+        assertEqual("waiting", nodeState(plain));
+        assertEqual("prioritized", nodeState(prioritized));
         node("queue.resume");
         untilState(plain, "completed");
         untilState(prioritized, "completed");
@@ -128,12 +129,12 @@ public:
             eventually("a check", [this] { return existing({"stalled-check"}) == 1; });
             eventually("it expired", [this] { return existing({"stalled-check"}) == 0; });
         }
-        CPPUNIT_ASSERT_EQUAL(std::string("active"), nodeState(id));
+        assertEqual("active", nodeState(id));
         release(Side::Ours);
         untilState(id, "completed");
         CPPUNIT_ASSERT_EQUAL(std::size_t{1}, seenByOurs().size());
         CPPUNIT_ASSERT_EQUAL(std::size_t{0}, begun(Side::Node).size());
-        CPPUNIT_ASSERT_EQUAL(std::string("1"), field(id, "ats"));
+        assertEqual("1", field(id, "ats"));
     }
 
     void c085_aRenewalRemovesTheJobFromTheStalledSet() {
@@ -145,7 +146,7 @@ public:
         nodeChecks(60000);
         eventually("marked", [&] { return number({"SISMEMBER", key("stalled"), id}) == 1; });
         eventually("renewed", [&] { return number({"SISMEMBER", key("stalled"), id}) == 0; });
-        CPPUNIT_ASSERT_EQUAL(std::string("active"), nodeState(id));
+        assertEqual("active", nodeState(id));
         release(Side::Ours);
         untilState(id, "completed");
     }
@@ -168,7 +169,7 @@ public:
         CPPUNIT_ASSERT_EQUAL(lock, text({"GET", key(id + ":lock")}));
         release(Side::Ours);
         untilState(id, "completed");
-        CPPUNIT_ASSERT_EQUAL(std::string(R"({"seat":7})"), field(id, "returnvalue"));
+        assertEqual(R"({"seat":7})", field(id, "returnvalue"));
     }
 
     void c087_aFinishThatIsNotOursHasItsCode() {
@@ -176,10 +177,10 @@ public:
             const std::string id = add(Side::Node, "mail");
             CPPUNIT_ASSERT_EQUAL(id, claim(1).at(0).id);
             CPPUNIT_ASSERT_EQUAL(-6, finish(id, "another", completed));
-            CPPUNIT_ASSERT_EQUAL(std::string("token"), text({"GET", key(id + ":lock")}));
+            assertEqual("token", text({"GET", key(id + ":lock")}));
             redis({"DEL", key(id + ":lock")});
             CPPUNIT_ASSERT_EQUAL(-2, finish(id, "token", completed));
-            CPPUNIT_ASSERT_EQUAL(std::string("active"), nodeState(id));
+            assertEqual("active", nodeState(id));
             redis({"SET", key(id + ":lock"), "token"});
             redis({"LREM", key("active"), "0", id});
             CPPUNIT_ASSERT_EQUAL(-3, finish(id, "token", completed));
@@ -198,9 +199,8 @@ public:
         release(Side::Ours);
         eventually("it is lost", [&] { return worker_->stats().lost == 1; });
         CPPUNIT_ASSERT(before == fieldsOf(id));
-        CPPUNIT_ASSERT_EQUAL(std::string("active"), nodeState(id));
-        CPPUNIT_ASSERT_EQUAL(std::string("added name=hold | waiting | active prev=waiting"),
-                             eventsOf(id));
+        assertEqual("active", nodeState(id));
+        assertEqual("added name=hold | waiting | active prev=waiting", eventsOf(id));
 
         redis({"SET", key(id + ":lock"), "somebody's"});
         CPPUNIT_ASSERT_EQUAL(-6, finish(id, "token"));
@@ -217,13 +217,13 @@ public:
         eventually("Node has it", [&] { return begun(Side::Node).size() == 1; });
         release(Side::Ours);
         eventually("ours is lost", [&] { return worker_->stats().lost == 1; });
-        CPPUNIT_ASSERT_EQUAL(std::string("active"), nodeState(id));
+        assertEqual("active", nodeState(id));
         release(Side::Node);
         untilState(id, "completed");
         CPPUNIT_ASSERT_EQUAL(std::int64_t{1},
                              countOf("completed " + id + " returnvalue={} prev=active"));
-        CPPUNIT_ASSERT_EQUAL(std::string("2"), field(id, "ats"));
-        CPPUNIT_ASSERT_EQUAL(std::string("1"), field(id, "atm"));
+        assertEqual("2", field(id, "ats"));
+        assertEqual("1", field(id, "atm"));
     }
 
     void c090_idsWithoutAJobStopNothing() {
@@ -254,8 +254,7 @@ public:
             "end "
             "return #ids > 1 and 'more than one' or 'fine'";
         eventually("all completed", [&] {
-            CPPUNIT_ASSERT_EQUAL(std::string("fine"),
-                                 text({"EVAL", look, "1", key("active"), key("")}));
+            assertEqual("fine", text({"EVAL", look, "1", key("active"), key("")}));
             return number({"ZCARD", key("completed")}) == kJobs;
         });
         const std::vector<std::string> lines = streamed();
@@ -277,9 +276,9 @@ public:
         const std::string three = add(Side::Node, "mail");
         CPPUNIT_ASSERT_EQUAL(one, claim(1).at(0).id);
         CPPUNIT_ASSERT_EQUAL(0, finish(one, "token", true, 1));
-        CPPUNIT_ASSERT_EQUAL(std::string("completed"), nodeState(one));
+        assertEqual("completed", nodeState(one));
         CPPUNIT_ASSERT_EQUAL(two, joined(list(key("active"))));
-        CPPUNIT_ASSERT_EQUAL(std::string("next"), text({"GET", key(two + ":lock")}));
+        assertEqual("next", text({"GET", key(two + ":lock")}));
         CPPUNIT_ASSERT_EQUAL(three, joined(list(key("wait"))));
     }
 
@@ -307,13 +306,14 @@ public:
         startWorker(Side::Ours);
         untilState(id, "failed");
         CPPUNIT_ASSERT_EQUAL(reason, field(id, "failedReason"));
-        CPPUNIT_ASSERT_EQUAL(std::string("(none)"), fieldOrNone(id, "defa"));
+        assertEqual("(none)", fieldOrNone(id, "defa"));
         CPPUNIT_ASSERT_EQUAL(std::size_t{0}, seenByOurs().size());
-        CPPUNIT_ASSERT_EQUAL(std::string("1"), field(id, "atm"));
-        CPPUNIT_ASSERT_EQUAL(std::string("added name=mail | waiting | active prev=waiting | "
-                                         "failed failedReason=" +
-                                         reason + " prev=active"),
-                             eventsOf(id));
+        assertEqual("1", field(id, "atm"));
+        assertEqual(
+            "added name=mail | waiting | active prev=waiting | "
+            "failed failedReason=" +
+                reason + " prev=active",
+            eventsOf(id));
     }
 };
 

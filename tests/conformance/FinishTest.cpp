@@ -20,8 +20,8 @@ public:
         startWorker(Side::Ours);
         const std::string id = run(Side::Node, "mail", R"({"seat":7})");
         CPPUNIT_ASSERT_EQUAL(std::stod(field(id, "finishedOn")), scoreOf("completed", id));
-        CPPUNIT_ASSERT_EQUAL(std::string(R"({"seat":7})"), field(id, "returnvalue"));
-        CPPUNIT_ASSERT_EQUAL(std::string("1"), field(id, "atm"));
+        assertEqual(R"({"seat":7})", field(id, "returnvalue"));
+        assertEqual("1", field(id, "atm"));
         CPPUNIT_ASSERT_EQUAL(std::int64_t{0}, existing({id + ":lock", "active", "stalled"}));
     }
 
@@ -33,7 +33,7 @@ public:
         };
         startWorker(Side::Ours);
         const std::string id = run(Side::Node, "mute");
-        CPPUNIT_ASSERT_EQUAL(std::string("null"), field(id, "returnvalue"));
+        assertEqual("null", field(id, "returnvalue"));
         CPPUNIT_ASSERT_EQUAL(std::int64_t{1},
                              countOf("completed " + id + " returnvalue=null prev=active"));
         CPPUNIT_ASSERT(node("queue.getJob", "\"args\": [\"" + id + "\"]")["returnvalue"].IsNull());
@@ -44,8 +44,8 @@ public:
         startWorker(Side::Ours);
         const std::string id = run(Side::Node, "mail", R"({"seat":[7,"é"]})");
         const auto event = node("events.wait", "\"event\": \"completed\", \"job\": " + id);
-        CPPUNIT_ASSERT_EQUAL(std::string(R"({"seat":[7,"é"]})"), textOf(event["returnvalue"]));
-        CPPUNIT_ASSERT_EQUAL(std::string("active"), std::string(event["prev"].GetString()));
+        assertEqual(R"({"seat":[7,"é"]})", textOf(event["returnvalue"]));
+        assertEqual("active", event["prev"].GetString());
         CPPUNIT_ASSERT_EQUAL(
             std::int64_t{1},
             countOf("completed " + id + R"( returnvalue={"seat":[7,"é"]} prev=active)"));
@@ -55,8 +55,7 @@ public:
         subscribe();
         startWorker(Side::Ours);
         const std::string good = add(Side::Node, "mail", R"({"seat":7})", R"({"delay":200})");
-        CPPUNIT_ASSERT_EQUAL(std::string(R"({"seat":7})"),
-                             nodeText("job.waitUntilFinished", "\"job\": " + good));
+        assertEqual(R"({"seat":7})", nodeText("job.waitUntilFinished", "\"job\": " + good));
         const std::string bad = add(Side::Node, "fail", "{}", R"({"delay":200})");
         std::string message = "it resolved";
         try {
@@ -64,14 +63,14 @@ public:
         } catch (const PeerError& error) {
             message = error.what();
         }
-        CPPUNIT_ASSERT_EQUAL(std::string("told to fail"), message);
+        assertEqual("told to fail", message);
     }
 
     void c098_drainedIsEmittedWhenNothingIsLeft() {
         startWorker(Side::Ours);
         run(Side::Node, "mail");
         untilAsleep();
-        CPPUNIT_ASSERT_EQUAL(std::string("drained"), streamed().back());
+        assertEqual("drained", streamed().back());
         add(Side::Node, "mail", "{}", R"({"delay":60000})");
         run(Side::Node, "mail");
         untilAsleep();
@@ -145,7 +144,7 @@ public:
             kept.push_back(run(otherOf(worker), "mail", "{}", R"({"removeOnComplete":5})"));
             const std::string failed =
                 run(otherOf(worker), "fail", "{}", R"({"removeOnFail":false})");
-            CPPUNIT_ASSERT_EQUAL(std::string("failed"), nodeState(failed));
+            assertEqual("failed", nodeState(failed));
             const std::string none = add(otherOf(worker), "mail");
             untilStreamed("completed " + none + " returnvalue={} prev=active");
             const std::string failedNone = add(otherOf(worker), "fail");
@@ -177,11 +176,11 @@ public:
         startWorker(Side::Ours);
         const std::string id = run(Side::Node, "fail", "{}", R"({"attempts":2})");
         CPPUNIT_ASSERT_EQUAL(std::stod(field(id, "finishedOn")), scoreOf("failed", id));
-        CPPUNIT_ASSERT_EQUAL(std::string("told to fail"), field(id, "failedReason"));
+        assertEqual("told to fail", field(id, "failedReason"));
         const auto job = node("queue.getJob", "\"args\": [\"" + id + "\"]");
         CPPUNIT_ASSERT_EQUAL(2u, job["stacktrace"].Size());
-        CPPUNIT_ASSERT_EQUAL(std::string("2"), field(id, "atm"));
-        CPPUNIT_ASSERT_EQUAL(std::string("(none)"), fieldOrNone(id, "defa"));
+        assertEqual("2", field(id, "atm"));
+        assertEqual("(none)", fieldOrNone(id, "defa"));
         CPPUNIT_ASSERT_EQUAL(
             "added name=fail | waiting | active prev=waiting | waiting prev=" + retriedFrom() +
                 " | active prev=waiting | failed failedReason=told to fail "
@@ -193,28 +192,29 @@ public:
         startWorker(Side::Ours);
         const std::string id =
             run(Side::Node, "unrecoverable", "{}", R"({"attempts":5,"backoff":10})");
-        CPPUNIT_ASSERT_EQUAL(std::string("1"), field(id, "atm"));
-        CPPUNIT_ASSERT_EQUAL(std::string("added name=unrecoverable | waiting | active prev=waiting "
-                                         "| failed failedReason=told to fail prev=active"),
-                             eventsOf(id));
+        assertEqual("1", field(id, "atm"));
+        assertEqual(
+            "added name=unrecoverable | waiting | active prev=waiting "
+            "| failed failedReason=told to fail prev=active",
+            eventsOf(id));
     }
 
     void c108_theOnlyAttemptFailingExhaustsThem() {
         startWorker(Side::Ours);
         const std::string id = run(Side::Node, "fail");
-        CPPUNIT_ASSERT_EQUAL(std::string("added name=fail | waiting | active prev=waiting | failed "
-                                         "failedReason=told to fail prev=active | "
-                                         "retries-exhausted attemptsMade=1"),
-                             eventsOf(id));
+        assertEqual(
+            "added name=fail | waiting | active prev=waiting | failed "
+            "failedReason=told to fail prev=active | "
+            "retries-exhausted attemptsMade=1",
+            eventsOf(id));
     }
 
     void c109_aCompletedJobKeepsItsEarlierFailure() {
         startWorker(Side::Ours);
         const std::string id = run(Side::Node, "flaky", "{}", R"({"attempts":2})");
-        CPPUNIT_ASSERT_EQUAL(std::string("completed"), nodeState(id));
+        assertEqual("completed", nodeState(id));
         const auto job = node("queue.getJob", "\"args\": [\"" + id + "\"]");
-        CPPUNIT_ASSERT_EQUAL(std::string("told to fail"),
-                             std::string(job["failedReason"].GetString()));
+        assertEqual("told to fail", job["failedReason"].GetString());
         CPPUNIT_ASSERT_EQUAL(1u, job["stacktrace"].Size());
     }
 
@@ -235,7 +235,7 @@ public:
         }
         const std::string none =
             run(Side::Node, "mail", "{}", R"({"attempts":3,"stackTraceLimit":0})");
-        CPPUNIT_ASSERT_EQUAL(std::string("[]"), field(none, "stacktrace"));
+        assertEqual("[]", field(none, "stacktrace"));
     }
 
     void c111_pendingChildrenRefuseACompletion() {
@@ -244,8 +244,8 @@ public:
         CPPUNIT_ASSERT_EQUAL(id, claim(1).at(0).id);
         redis({"SADD", key(id + ":dependencies"), key(child)});
         CPPUNIT_ASSERT_EQUAL(-4, finish(id, "token"));
-        CPPUNIT_ASSERT_EQUAL(std::string("active"), nodeState(id));
-        CPPUNIT_ASSERT_EQUAL(std::string("token"), text({"GET", key(id + ":lock")}));
+        assertEqual("active", nodeState(id));
+        assertEqual("token", text({"GET", key(id + ":lock")}));
     }
 
     void c112_failedChildrenFailTheJob() {
@@ -259,7 +259,7 @@ public:
         startWorker(Side::Ours);
         untilState(id, "failed");
         assertContains(field(id, "failedReason"), "failed child");
-        CPPUNIT_ASSERT_EQUAL(std::string("1"), field(id, "atm"));
+        assertEqual("1", field(id, "atm"));
     }
 
     void c113_theFirstFinishMakesNoPoint() {
@@ -268,13 +268,13 @@ public:
         for (const char* set : {"completed", "failed"}) {
             const std::string id = run(Side::Node, set == std::string("failed") ? "fail" : "mail");
             const std::string metrics = std::string("metrics:") + set;
-            CPPUNIT_ASSERT_EQUAL(std::string("1"), field(metrics, "count"));
-            CPPUNIT_ASSERT_EQUAL(std::string("0"), field(metrics, "prevCount"));
+            assertEqual("1", field(metrics, "count"));
+            assertEqual("0", field(metrics, "prevCount"));
             CPPUNIT_ASSERT_EQUAL(field(id, "finishedOn"), field(metrics, "prevTS"));
             CPPUNIT_ASSERT_EQUAL(std::int64_t{0}, existing({metrics + ":data"}));
         }
         run(Side::Node, "mail");
-        CPPUNIT_ASSERT_EQUAL(std::string("2"), field("metrics:completed", "count"));
+        assertEqual("2", field("metrics:completed", "count"));
     }
 
     void c114_aPointPerMinute() {
@@ -282,19 +282,19 @@ public:
         startWorker(Side::Ours);
         measured(0);
         measured(1);
-        CPPUNIT_ASSERT_EQUAL(std::string("1"), joined(list(key("metrics:completed:data"))));
+        assertEqual("1", joined(list(key("metrics:completed:data"))));
         // Two more in this minute, and nothing for three.
         run(Side::Node, "mail");
-        CPPUNIT_ASSERT_EQUAL(std::string("1"), joined(list(key("metrics:completed:data"))));
+        assertEqual("1", joined(list(key("metrics:completed:data"))));
         measured(3);
-        CPPUNIT_ASSERT_EQUAL(std::string("0\n0\n2"), joined(list(key("metrics:completed:data"))));
-        CPPUNIT_ASSERT_EQUAL(std::string("4"), field("metrics:completed", "count"));
-        CPPUNIT_ASSERT_EQUAL(std::string("3"), field("metrics:completed", "prevCount"));
+        assertEqual("0\n0\n2", joined(list(key("metrics:completed:data"))));
+        assertEqual("4", field("metrics:completed", "count"));
+        assertEqual("3", field("metrics:completed", "prevCount"));
         measured(1);
-        CPPUNIT_ASSERT_EQUAL(std::string("1\n0\n0"), joined(list(key("metrics:completed:data"))));
+        assertEqual("1\n0\n0", joined(list(key("metrics:completed:data"))));
         // After a long silence there are only zeros.
         measured(1000);
-        CPPUNIT_ASSERT_EQUAL(std::string("0\n0\n1"), joined(list(key("metrics:completed:data"))));
+        assertEqual("0\n0\n1", joined(list(key("metrics:completed:data"))));
     }
 
     void c115_nodeReadsOurMetricsAndGoesOnWithThem() {
@@ -313,12 +313,11 @@ public:
         for (const auto& point : metrics["data"].GetArray()) {
             points.push_back(point.IsString() ? point.GetString() : std::to_string(point.GetInt()));
         }
-        CPPUNIT_ASSERT_EQUAL(std::string("0\n1\n1"), joined(points));
+        assertEqual("0\n1\n1", joined(points));
         stopWorker(Side::Ours);
         startWorker(Side::Node, R"({"metrics": {"maxDataPoints": 10}})");
         measured(1);
-        CPPUNIT_ASSERT_EQUAL(std::string("1\n0\n1\n1"),
-                             joined(list(key("metrics:completed:data"))));
+        assertEqual("1\n0\n1\n1", joined(list(key("metrics:completed:data"))));
     }
 
     void c116_aFinishTrimsTheStream() {

@@ -34,8 +34,8 @@ public:
         startWorker(Side::Node);
         untilState("c1", "completed");
         CPPUNIT_ASSERT_EQUAL(key("c2"), joined(dependencies()));
-        CPPUNIT_ASSERT_EQUAL(std::string(R"({"of":"c1"})"), processed("c1"));
-        CPPUNIT_ASSERT_EQUAL(std::string("waiting-children"), parentState());
+        assertEqual(R"({"of":"c1"})", processed("c1"));
+        assertEqual("waiting-children", parentState());
         eventually("it holds", [&] { return begun(Side::Node).size() == 2; });
         release(Side::Node);
         untilState("c2", "completed");
@@ -50,15 +50,14 @@ public:
         flow("{}", {child("c1"), child("c2", "hold")});
         startWorker(Side::Ours);
         untilState("c1", "completed");
-        CPPUNIT_ASSERT_EQUAL(std::string("waiting-children"), parentState());
+        assertEqual("waiting-children", parentState());
         CPPUNIT_ASSERT_EQUAL(key("c2"), joined(dependencies()));
         release(Side::Ours);
         untilState("c2", "completed");
         CPPUNIT_ASSERT_EQUAL(joined({before, "p"}), joined(list(pkey("wait"))));
-        CPPUNIT_ASSERT_EQUAL(std::string("0"), text({"ZSCORE", pkey("marker"), "0"}));
-        CPPUNIT_ASSERT_EQUAL(
-            std::string("added name=sum | waiting-children | waiting prev=waiting-children"),
-            parentEvents());
+        assertEqual("0", text({"ZSCORE", pkey("marker"), "0"}));
+        assertEqual("added name=sum | waiting-children | waiting prev=waiting-children",
+                    parentEvents());
         CPPUNIT_ASSERT(dependencies().empty());
         CPPUNIT_ASSERT_EQUAL(std::int64_t{0}, number({"EXISTS", pkey("waiting-children")}));
     }
@@ -91,8 +90,7 @@ public:
         rapidjson::Document values;
         values.Parse(field("q", "returnvalue").c_str());
         CPPUNIT_ASSERT_EQUAL(2u, values.MemberCount());
-        CPPUNIT_ASSERT_EQUAL(std::string(R"({"of":"d2"})"),
-                             textOf(values[("bull:" + children + ":d2").c_str()]));
+        assertEqual(R"({"of":"d2"})", textOf(values[("bull:" + children + ":d2").c_str()]));
     }
 
     void c230_aReleasedParentsDelayAndPriorityCount() {
@@ -133,7 +131,7 @@ public:
             startWorker(worker);
             untilState("p", "failed");
             CPPUNIT_ASSERT_EQUAL(reason, field("p", "failedReason"));
-            CPPUNIT_ASSERT_EQUAL(std::string("(none)"), fieldOrNone("p", "defa"));
+            assertEqual("(none)", fieldOrNone("p", "defa"));
             CPPUNIT_ASSERT_EQUAL(seen, seenByOurs().size());
             stopWorker(worker);
             useQueue(base + "-again");
@@ -156,7 +154,7 @@ public:
         }
         CPPUNIT_ASSERT_EQUAL("child " + key("leaf") + " failed", field("middle", "failedReason"));
         CPPUNIT_ASSERT_EQUAL("child " + key("middle") + " failed", field("top", "failedReason"));
-        CPPUNIT_ASSERT_EQUAL(std::string("leaf"), joined(begun(Side::Ours)));
+        assertEqual("leaf", joined(begun(Side::Ours)));
         // Level by level: each was released, claimed and failed before the next one.
         CPPUNIT_ASSERT_EQUAL(
             "added name=top | waiting-children | waiting prev=waiting-children | active "
@@ -171,13 +169,11 @@ public:
               child("c2", "mail", R"("delay":60000)")});
         startWorker(Side::Ours);
         untilParent("waiting");
-        CPPUNIT_ASSERT_EQUAL(std::string("told to fail"),
-                             text({"HGET", pkey("p:failed"), key("c1")}));
+        assertEqual("told to fail", text({"HGET", pkey("p:failed"), key("c1")}));
         CPPUNIT_ASSERT_EQUAL(key("c2"), joined(dependencies()));
         CPPUNIT_ASSERT_EQUAL(std::int64_t{0}, number({"HEXISTS", pkey("p"), "defa"}));
-        CPPUNIT_ASSERT_EQUAL(
-            std::string("added name=sum | waiting-children | waiting prev=waiting-children"),
-            parentEvents());
+        assertEqual("added name=sum | waiting-children | waiting prev=waiting-children",
+                    parentEvents());
     }
 
     void c234_anIgnoredFailureIsRecorded() {
@@ -185,12 +181,11 @@ public:
              {child("c1", "fail", R"("ignoreDependencyOnFailure":true)"), child("c2", "hold")});
         startWorker(Side::Ours);
         untilState("c1", "failed");
-        CPPUNIT_ASSERT_EQUAL(std::string("waiting-children"), parentState());
+        assertEqual("waiting-children", parentState());
         CPPUNIT_ASSERT_EQUAL(key("c2"), joined(dependencies()));
         release(Side::Ours);
         untilParent("waiting");
-        CPPUNIT_ASSERT_EQUAL(std::string("told to fail"),
-                             text({"HGET", pkey("p:failed"), key("c1")}));
+        assertEqual("told to fail", text({"HGET", pkey("p:failed"), key("c1")}));
         if (!is548()) {
             CPPUNIT_ASSERT_EQUAL("{\"" + key("c1") + "\":\"told to fail\"}",
                                  textOf(peer().call("job.getIgnoredChildrenFailures",
@@ -207,7 +202,7 @@ public:
         startWorker(Side::Ours);
         untilState("c1", "failed");
         CPPUNIT_ASSERT_EQUAL(key("c2"), joined(dependencies()));
-        CPPUNIT_ASSERT_EQUAL(std::string("waiting-children"), parentState());
+        assertEqual("waiting-children", parentState());
         release(Side::Ours);
         untilParent("waiting");
         CPPUNIT_ASSERT_EQUAL(std::int64_t{0},
@@ -219,7 +214,7 @@ public:
         startWorker(Side::Ours);
         untilState("c1", "failed");
         untilState("c2", "completed");
-        CPPUNIT_ASSERT_EQUAL(std::string("waiting-children"), parentState());
+        assertEqual("waiting-children", parentState());
         CPPUNIT_ASSERT_EQUAL(key("c1"), joined(dependencies()));
     }
 
@@ -238,10 +233,10 @@ public:
         startWorker(Side::Ours);
         untilState("c1", "delayed");
         untilState("c2", "completed");
-        CPPUNIT_ASSERT_EQUAL(std::string("waiting-children"), parentState());
+        assertEqual("waiting-children", parentState());
         CPPUNIT_ASSERT_EQUAL(key("c1"), joined(dependencies()));
         CPPUNIT_ASSERT_EQUAL(std::int64_t{0}, number({"EXISTS", pkey("p:unsuccessful")}));
-        CPPUNIT_ASSERT_EQUAL(std::string("added name=sum | waiting-children"), parentEvents());
+        assertEqual("added name=sum | waiting-children", parentEvents());
     }
 
     void c240_aChildFromTheHandlerHoldsTheCompletionOff() {
@@ -275,8 +270,8 @@ public:
         const std::string sum = add(Side::Node, "sum");
         untilState(sum, "completed");
         assertContains(field(sum, "returnvalue"), R"({"n":1})");
-        CPPUNIT_ASSERT_EQUAL(std::string("2"), field(sum, "ats"));
-        CPPUNIT_ASSERT_EQUAL(std::string("1"), field(sum, "atm"));
+        assertEqual("2", field(sum, "ats"));
+        assertEqual("1", field(sum, "atm"));
         assertContains(eventsOf(sum),
                        "waiting-children prev=active | waiting "
                        "prev=waiting-children");
@@ -289,8 +284,8 @@ public:
             1,
             ops::moveToWaitingChildren(ours(), client(), {{id, "token"}}, clock_.wallMs())
                 .codes.at(0));
-        CPPUNIT_ASSERT_EQUAL(std::string("active"), nodeState(id));
-        CPPUNIT_ASSERT_EQUAL(std::string("token"), text({"GET", key(id + ":lock")}));
+        assertEqual("active", nodeState(id));
+        assertEqual("token", text({"GET", key(id + ":lock")}));
         CPPUNIT_ASSERT_EQUAL(std::int64_t{0}, existing({"waiting-children"}));
     }
 

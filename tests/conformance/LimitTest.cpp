@@ -4,6 +4,7 @@
 #include <cppunit/TestAssert.h>
 
 #include "conformance/Conformance.h"
+#include "support/Assert.h"
 
 namespace {
 
@@ -46,12 +47,12 @@ public:
         limit(5, 60000);
         startWorker(Side::Ours);
         run(Side::Node, "mail");
-        CPPUNIT_ASSERT_EQUAL(std::string("1"), text({"GET", key("limiter")}));
+        assertEqual("1", text({"GET", key("limiter")}));
         const std::int64_t ttl = number({"PTTL", key("limiter")});
         CPPUNIT_ASSERT(ttl > 50000 && ttl <= 60000);
         redis({"PEXPIRE", key("limiter"), "20000"});
         run(Side::Node, "mail");
-        CPPUNIT_ASSERT_EQUAL(std::string("2"), text({"GET", key("limiter")}));
+        assertEqual("2", text({"GET", key("limiter")}));
         CPPUNIT_ASSERT(number({"PTTL", key("limiter")}) <= 20000);
     }
 
@@ -63,7 +64,7 @@ public:
         untilState(id, "failed");
         CPPUNIT_ASSERT_EQUAL(std::int64_t{0}, existing({"limiter"}));
         run(Side::Node, "mail");
-        CPPUNIT_ASSERT_EQUAL(std::string("1"), text({"GET", key("limiter")}));
+        assertEqual("1", text({"GET", key("limiter")}));
     }
 
     void c156_theQueuesMaximumAndTheWorkersDuration() {
@@ -110,8 +111,8 @@ public:
         const std::vector<SeenJob> seen = seenByOurs();
         CPPUNIT_ASSERT_MESSAGE("not before the window ended",
                                seen[1].startedAtMs - seen[0].startedAtMs >= 650);
-        CPPUNIT_ASSERT_EQUAL(std::string("1"), field(id, "atm"));
-        CPPUNIT_ASSERT_EQUAL(std::string("2"), field(id, "ats"));
+        assertEqual("1", field(id, "atm"));
+        assertEqual("2", field(id, "ats"));
     }
 
     void c166_whatRunsEndsWhilePausedAndNothingFollows() {
@@ -125,7 +126,7 @@ public:
         release(Side::Ours);
         untilState(running, "completed");
         untilAsleep();
-        CPPUNIT_ASSERT_EQUAL(std::string("waiting"), nodeState(next));
+        assertEqual("waiting", nodeState(next));
         CPPUNIT_ASSERT_EQUAL(std::size_t{1}, seenByOurs().size());
         // The queue is not empty.
         CPPUNIT_ASSERT_EQUAL(std::int64_t{0}, countOf("drained"));

@@ -5,6 +5,7 @@
 #include "conformance/Conformance.h"
 #include "queue/ops/JobUpdates.h"
 #include "queue/ops/Locks.h"
+#include "support/Assert.h"
 
 namespace {
 
@@ -26,10 +27,10 @@ public:
         };
         startWorker(Side::Ours);
         const std::string id = run(Side::Node, "change", R"({"n":1})");
-        CPPUNIT_ASSERT_EQUAL(std::string(R"({"n": 2, "seats": [1e3]})"), field(id, "data"));
+        assertEqual(R"({"n": 2, "seats": [1e3]})", field(id, "data"));
         rapidjson::Document job;
         job.Parse(jobJson(id).c_str());
-        CPPUNIT_ASSERT_EQUAL(std::string(R"({"n":2,"seats":[1000]})"), textOf(job["data"]));
+        assertEqual(R"({"n":2,"seats":[1000]})", textOf(job["data"]));
         CPPUNIT_ASSERT_EQUAL(-1, ops::updateData(ours(), client(), "none", "{}"));
         CPPUNIT_ASSERT_EQUAL(std::int64_t{0}, existing({"none"}));
     }

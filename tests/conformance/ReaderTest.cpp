@@ -5,6 +5,7 @@
 
 #include "conformance/Conformance.h"
 #include "drover/QueueEvents.h"
+#include "support/Assert.h"
 
 namespace {
 
@@ -138,12 +139,9 @@ public:
         }
         expectBothTheSame();
         CPPUNIT_ASSERT_EQUAL(std::int64_t{7}, *first(Type::Cleaned).count() + 0);
-        CPPUNIT_ASSERT_EQUAL(std::string("d"),
-                             std::string(first(Type::Deduplicated).deduplicationId()));
-        CPPUNIT_ASSERT_EQUAL(std::string("{\"half\":true}"),
-                             std::string(first(Type::Progress).progress()));
-        CPPUNIT_ASSERT_EQUAL(std::string("told to fail"),
-                             std::string(first(Type::Failed).failedReason()));
+        assertEqual("d", first(Type::Deduplicated).deduplicationId());
+        assertEqual("{\"half\":true}", first(Type::Progress).progress());
+        assertEqual("told to fail", first(Type::Failed).failedReason());
     }
 
     void c252_ourReaderSurvivesNodesObliterate() {
@@ -204,7 +202,7 @@ public:
         add(Side::Node, "mail", "{}", R"({"deduplication":{"id":"d"}})");
         const std::string id = add(Side::Node, "mail", "{}", R"({"deduplication":{"id":"d"}})");
         eventually("delivered", [&] { return counted(Type::Deduplicated) == 1; });
-        CPPUNIT_ASSERT_EQUAL(id, std::string(first(Type::Deduplicated).jobId()));
+        assertEqual(id, first(Type::Deduplicated).jobId());
         std::size_t debounced = 0;
         for (const QueueEvent& event : delivered()) {
             debounced += event.name == "debounced" ? 1 : 0;

@@ -5,6 +5,7 @@
 
 #include "conformance/Conformance.h"
 #include "queue/ops/Settle.h"
+#include "support/Assert.h"
 
 namespace {
 
@@ -25,8 +26,8 @@ public:
         const std::string id = add(
             Side::Node, "fail", "{}", R"({"attempts":3,"backoff":{"type":"fixed","delay":60000}})");
         untilState(id, "delayed");
-        CPPUNIT_ASSERT_EQUAL(std::string("60000"), field(id, "delay"));
-        CPPUNIT_ASSERT_EQUAL(std::string("1"), field(id, "atm"));
+        assertEqual("60000", field(id, "delay"));
+        assertEqual("1", field(id, "atm"));
         const std::int64_t due = static_cast<std::int64_t>(scoreOf("delayed", id) / 4096);
         CPPUNIT_ASSERT_EQUAL("added name=fail | waiting | active prev=waiting | delayed delay=" +
                                  std::to_string(due),
@@ -45,7 +46,7 @@ public:
                        [&] { return field(id, "delay") == delay; });
         }
         untilState(id, "failed");
-        CPPUNIT_ASSERT_EQUAL(std::string("4"), field(id, "atm"));
+        assertEqual("4", field(id, "atm"));
     }
 
     void c119_jitterSpreadsTheWaitDownwards() {
@@ -97,13 +98,13 @@ public:
         CPPUNIT_ASSERT_EQUAL(
             "added name=fail | waiting | active prev=waiting | waiting prev=" + retriedFrom(),
             eventsOf(plain));
-        CPPUNIT_ASSERT_EQUAL(std::string("1"), field(plain, "atm"));
-        CPPUNIT_ASSERT_EQUAL(std::string("0"), text({"ZSCORE", key("marker"), "0"}));
+        assertEqual("1", field(plain, "atm"));
+        assertEqual("0", text({"ZSCORE", key("marker"), "0"}));
         // And by the worker, to the end.
         startWorker(Side::Ours);
         for (const std::string& id : {plain, lifo, prioritized}) {
             untilState(id, "failed");
-            CPPUNIT_ASSERT_EQUAL(std::string("2"), field(id, "atm"));
+            assertEqual("2", field(id, "atm"));
         }
     }
 
@@ -118,13 +119,13 @@ public:
             untilState(flaky, "delayed");
             untilState(last, "delayed");
             stopWorker(first);
-            CPPUNIT_ASSERT_EQUAL(std::string("1"), field(flaky, "atm"));
+            assertEqual("1", field(flaky, "atm"));
             startWorker(second);
             untilState(flaky, "completed");
             untilState(last, "failed");
-            CPPUNIT_ASSERT_EQUAL(std::string("3"), field(flaky, "atm"));
-            CPPUNIT_ASSERT_EQUAL(std::string("3"), field(flaky, "ats"));
-            CPPUNIT_ASSERT_EQUAL(std::string("2"), field(last, "atm"));
+            assertEqual("3", field(flaky, "atm"));
+            assertEqual("3", field(flaky, "ats"));
+            assertEqual("2", field(last, "atm"));
             stopWorker(second);
         }
     }
@@ -134,11 +135,10 @@ public:
         const std::string id = add(Side::Node, "fail", "{}", R"({"attempts":2,"backoff":60000})");
         untilState(id, "delayed");
         const auto job = node("queue.getJob", "\"args\": [\"" + id + "\"]");
-        CPPUNIT_ASSERT_EQUAL(std::string("told to fail"),
-                             std::string(job["failedReason"].GetString()));
+        assertEqual("told to fail", job["failedReason"].GetString());
         CPPUNIT_ASSERT_EQUAL(1u, job["stacktrace"].Size());
         CPPUNIT_ASSERT(!job.HasMember("finishedOn"));
-        CPPUNIT_ASSERT_EQUAL(std::string("(none)"), fieldOrNone(id, "finishedOn"));
+        assertEqual("(none)", fieldOrNone(id, "finishedOn"));
     }
 
     void c123_aDelayByTheHandlerCostsNoAttempt() {
@@ -148,8 +148,8 @@ public:
         startWorker(Side::Ours);
         const std::string id = add(Side::Node, "mail");
         untilState(id, "delayed");
-        CPPUNIT_ASSERT_EQUAL(std::string("(none)"), fieldOrNone(id, "atm"));
-        CPPUNIT_ASSERT_EQUAL(std::string("1"), field(id, "ats"));
+        assertEqual("(none)", fieldOrNone(id, "atm"));
+        assertEqual("1", field(id, "ats"));
         const int delay = std::stoi(field(id, "delay"));
         CPPUNIT_ASSERT_MESSAGE(std::to_string(delay), delay > 50000 && delay <= 60000);
         const std::int64_t due = static_cast<std::int64_t>(scoreOf("delayed", id) / 4096);
@@ -164,10 +164,11 @@ public:
         const std::string waiting = add(Side::Node, "mail");
         CPPUNIT_ASSERT_EQUAL(0, handBack(id));
         CPPUNIT_ASSERT_EQUAL(joined({waiting, id}), joined(list(key("wait"))));
-        CPPUNIT_ASSERT_EQUAL(std::string("(none)"), fieldOrNone(id, "atm"));
-        CPPUNIT_ASSERT_EQUAL(std::string("added name=mail | waiting | active prev=waiting | "
-                                         "waiting prev=active"),
-                             eventsOf(id));
+        assertEqual("(none)", fieldOrNone(id, "atm"));
+        assertEqual(
+            "added name=mail | waiting | active prev=waiting | "
+            "waiting prev=active",
+            eventsOf(id));
 
         // And by a handler that decides so, the first time.
         bool said = false;
@@ -181,8 +182,8 @@ public:
         startWorker(Side::Ours);
         untilState(waiting, "completed");
         CPPUNIT_ASSERT_EQUAL(joined({id, id, waiting}), joined(begun(Side::Ours)));
-        CPPUNIT_ASSERT_EQUAL(std::string("1"), field(id, "atm"));
-        CPPUNIT_ASSERT_EQUAL(std::string("3"), field(id, "ats"));
+        assertEqual("1", field(id, "atm"));
+        assertEqual("3", field(id, "ats"));
     }
 
     void c125_waitPutsAPrioritizedJobInFrontOfItsPriority() {
@@ -203,8 +204,8 @@ public:
             startWorker(Side::Ours);
             const std::string id = add(Side::Node, "fail", "{}", opts);
             untilState(id, wait > 0 ? "delayed" : "failed");
-            CPPUNIT_ASSERT_EQUAL(std::string(wait == 0 ? "3" : "1"), field(id, "atm"));
-            CPPUNIT_ASSERT_EQUAL(std::string(wait > 0 ? "60000" : "0"), field(id, "delay"));
+            assertEqual(wait == 0 ? "3" : "1", field(id, "atm"));
+            assertEqual(wait > 0 ? "60000" : "0", field(id, "delay"));
             stopWorker(Side::Ours);
         }
     }
@@ -215,14 +216,13 @@ public:
         // A second failure is the last, whatever the job allows.
         const std::string failing = add(Side::Node, "fail", "{}", R"({"attempts":5})");
         untilState(failing, "failed");
-        CPPUNIT_ASSERT_EQUAL(std::string("2"), field(failing, "ats"));
-        CPPUNIT_ASSERT_EQUAL(std::string("told to fail"), field(failing, "failedReason"));
+        assertEqual("2", field(failing, "ats"));
+        assertEqual("told to fail", field(failing, "failedReason"));
         // A third start fails unrun.
         const std::string started = add(Side::Node, "mail", "{}", R"({"attempts":5,"delay":300})");
         redis({"HSET", key(started), "ats", "2"});
         untilState(started, "failed");
-        CPPUNIT_ASSERT_EQUAL(std::string("job started more than allowable limit"),
-                             field(started, "failedReason"));
+        assertEqual("job started more than allowable limit", field(started, "failedReason"));
         CPPUNIT_ASSERT_EQUAL(joined({failing, failing}), joined(begun(Side::Ours)));
     }
 
@@ -243,7 +243,7 @@ public:
                 seen = text({"EVAL", look, "2", key("active"), key(id)});
                 return seen != "active";
             });
-            CPPUNIT_ASSERT_EQUAL(std::string("told to fail"), seen);
+            assertEqual("told to fail", seen);
             CPPUNIT_ASSERT_EQUAL(
                 1u, node("queue.getJob", "\"args\": [\"" + id + "\"]")["stacktrace"].Size());
             stopWorker(Side::Ours);

@@ -3,6 +3,7 @@
 #include <cppunit/TestAssert.h>
 
 #include "conformance/Conformance.h"
+#include "support/Assert.h"
 
 namespace {
 
@@ -111,7 +112,7 @@ public:
         eventually("both ran", [&] { return number({"ZCARD", key("completed")}) == 2; });
         untilNothingActive();
         CPPUNIT_ASSERT_EQUAL(std::int64_t{0}, existing({"delayed", "wait", "prioritized"}));
-        CPPUNIT_ASSERT_EQUAL(std::string("tick"), joined(members("repeat")));
+        assertEqual("tick", joined(members("repeat")));
     }
 
     void c213_anEndDateEndsIt() {
@@ -158,7 +159,7 @@ public:
         startWorker(Side::Ours);
         eventually("it failed", [&] { return number({"ZCARD", key("failed")}) == 1; });
         CPPUNIT_ASSERT_EQUAL(std::size_t{3}, seenByOurs().size());
-        CPPUNIT_ASSERT_EQUAL(std::string("2"), field("repeat:tick", "ic"));
+        assertEqual("2", field("repeat:tick", "ic"));
         expectOnePending(nextRun());
     }
 
@@ -210,7 +211,7 @@ public:
         }
         for (const std::int64_t slot : slots) {
             const std::string id = "repeat:tick:" + std::to_string(slot);
-            CPPUNIT_ASSERT_EQUAL(std::string("1"), field(id, "ats"));
+            assertEqual("1", field(id, "ats"));
             CPPUNIT_ASSERT_EQUAL(std::int64_t{1}, countOf("added " + id + " name=mail"));
         }
         CPPUNIT_ASSERT_EQUAL(std::to_string(slots.size() + 1), field("repeat:tick", "ic"));
@@ -232,8 +233,8 @@ public:
         startWorker(Side::Ours);
         eventually("it ran", [&] { return number({"ZCARD", key("completed")}) == 1; });
         const auto next = fieldsOf(pendingJob());
-        CPPUNIT_ASSERT_EQUAL(std::string("tock"), next.at("name"));
-        CPPUNIT_ASSERT_EQUAL(std::string(R"({"n":2})"), next.at("data"));
+        assertEqual("tock", next.at("name"));
+        assertEqual(R"({"n":2})", next.at("data"));
         rapidjson::Document opts;
         opts.Parse(next.at("opts").c_str());
         CPPUNIT_ASSERT_EQUAL(4, opts["attempts"].GetInt());
@@ -254,7 +255,7 @@ public:
         release(Side::Ours);
         eventually("it ended", [&] { return number({"ZCARD", key("completed")}) == 1; });
         CPPUNIT_ASSERT_EQUAL(next, nextRun());
-        CPPUNIT_ASSERT_EQUAL(std::string("2"), field("repeat:tick", "ic"));
+        assertEqual("2", field("repeat:tick", "ic"));
         expectOnePending(next);
     }
 

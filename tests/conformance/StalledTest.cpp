@@ -4,6 +4,7 @@
 
 #include "conformance/Conformance.h"
 #include "queue/ops/Stalled.h"
+#include "support/Assert.h"
 
 namespace {
 
@@ -26,10 +27,11 @@ public:
         nodeChecks(200);
         untilState(id, "waiting");
         CPPUNIT_ASSERT_EQUAL(joined({waiting, id}), joined(list(key("wait"))));
-        CPPUNIT_ASSERT_EQUAL(std::string("1"), field(id, "stc"));
-        CPPUNIT_ASSERT_EQUAL(std::string("added name=hold | waiting | active prev=waiting | "
-                                         "waiting prev=active | stalled"),
-                             eventsOf(id));
+        assertEqual("1", field(id, "stc"));
+        assertEqual(
+            "added name=hold | waiting | active prev=waiting | "
+            "waiting prev=active | stalled",
+            eventsOf(id));
         CPPUNIT_ASSERT_EQUAL(std::int64_t{0}, existing({"active", id + ":lock"}));
     }
 
@@ -39,10 +41,11 @@ public:
         weCheck(200, 1);
         eventually("it waits", [&] { return number({"LLEN", key("wait")}) == 2; });
         CPPUNIT_ASSERT_EQUAL(joined({waiting, id}), joined(list(key("wait"))));
-        CPPUNIT_ASSERT_EQUAL(std::string("1"), field(id, "stc"));
-        CPPUNIT_ASSERT_EQUAL(std::string("added name=hold | waiting | active prev=waiting | "
-                                         "waiting prev=active | stalled"),
-                             eventsOf(id));
+        assertEqual("1", field(id, "stc"));
+        assertEqual(
+            "added name=hold | waiting | active prev=waiting | "
+            "waiting prev=active | stalled",
+            eventsOf(id));
         CPPUNIT_ASSERT_EQUAL(0.0, scoreOf("marker", "0"));
     }
 
@@ -86,7 +89,7 @@ public:
         const std::string first = abandonedByOurs(R"({"attempts":3})");
         nodeChecks(200, 0);
         untilState(first, "waiting");
-        CPPUNIT_ASSERT_EQUAL(std::string(kTooOften), field(first, "defa"));
+        assertEqual(kTooOften, field(first, "defa"));
         node("worker.close", R"("worker": "checker")");
         startWorker(Side::Ours);
         expectStalledForGood(first);
@@ -97,7 +100,7 @@ public:
         weCheck(200, 0);
         untilState(second, "waiting");
         sweeper_.reset();
-        CPPUNIT_ASSERT_EQUAL(std::string(kTooOften), field(second, "defa"));
+        assertEqual(kTooOften, field(second, "defa"));
         startWorker(Side::Node);
         expectStalledForGood(second);
     }
@@ -106,7 +109,7 @@ public:
         node("queue.upsertJobScheduler",
              R"("args": ["tick", {"every": 3600000}, {"name": "hold"}])");
         const std::string id = claim(1).at(0).id;
-        CPPUNIT_ASSERT_EQUAL(std::string("tick"), field(id, "rjk"));
+        assertEqual("tick", field(id, "rjk"));
         for (int stalls = 1; stalls <= 3; ++stalls) {
             redis({"DEL", key(id + ":lock"), key("stalled-check")});
             redis({"SADD", key("stalled"), id});
@@ -114,8 +117,8 @@ public:
                 ours(), client(), clock_.wallMs(), milliseconds(100), 0, 100, false);
             CPPUNIT_ASSERT_EQUAL(id, joined(result.recovered));
             CPPUNIT_ASSERT_EQUAL(std::to_string(stalls), field(id, "stc"));
-            CPPUNIT_ASSERT_EQUAL(std::string("(none)"), fieldOrNone(id, "defa"));
-            CPPUNIT_ASSERT_EQUAL(std::string("waiting"), nodeState(id));
+            assertEqual("(none)", fieldOrNone(id, "defa"));
+            assertEqual("waiting", nodeState(id));
             CPPUNIT_ASSERT_EQUAL(id, claim(1).at(0).id);
         }
     }
@@ -145,9 +148,9 @@ public:
         CPPUNIT_ASSERT(
             ops::checkStalled(ours(), client(), clock_.wallMs(), milliseconds(1), 0, 100, false)
                 .recovered.empty());
-        CPPUNIT_ASSERT_EQUAL(std::string("active"), nodeState(id));
+        assertEqual("active", nodeState(id));
         CPPUNIT_ASSERT_EQUAL(std::int64_t{1}, number({"SISMEMBER", key("stalled"), id}));
-        CPPUNIT_ASSERT_EQUAL(std::string("(none)"), fieldOrNone(id, "stc"));
+        assertEqual("(none)", fieldOrNone(id, "stc"));
     }
 
     void c152_nodesWorkerEmitsStalledForOurJob() {
@@ -186,8 +189,8 @@ private:
 
     void expectStalledForGood(const std::string& id) {
         untilState(id, "failed");
-        CPPUNIT_ASSERT_EQUAL(std::string(kTooOften), field(id, "failedReason"));
-        CPPUNIT_ASSERT_EQUAL(std::string("(none)"), fieldOrNone(id, "defa"));
+        assertEqual(kTooOften, field(id, "failedReason"));
+        assertEqual("(none)", fieldOrNone(id, "defa"));
         // Once, before it stalled.
         const std::vector<SeenJob> seen = seenByOurs();
         CPPUNIT_ASSERT_EQUAL(1L, std::count_if(seen.begin(), seen.end(), [&](const SeenJob& job) {

@@ -1,6 +1,7 @@
 #include <cppunit/TestAssert.h>
 
 #include "conformance/Conformance.h"
+#include "support/Assert.h"
 
 namespace {
 
@@ -89,7 +90,7 @@ public:
         untilAsleep();
         const std::string id = add(Side::Node, "mail", "{}", R"({"delay":700})");
         eventually("the marker is taken", [&] { return existing({"marker"}) == 0; });
-        CPPUNIT_ASSERT_EQUAL(std::string("delayed"), nodeState(id));
+        assertEqual("delayed", nodeState(id));
         untilState(id, "completed");
         expectPrompt(id, 700);
     }
@@ -135,8 +136,7 @@ public:
             startWorker(consumer, R"({"drainDelay": 1})");
             untilAsleep(2);
             const std::string id = add(consumer, "mail");
-            CPPUNIT_ASSERT_EQUAL(std::string("0"),
-                                 std::string(thief.finish(stolen)[1].GetString()));
+            assertEqual("0", thief.finish(stolen)[1].GetString());
             untilState(id, "completed");
             const std::int64_t late =
                 std::stoll(field(id, "processedOn")) - std::stoll(field(id, "timestamp"));

@@ -15,6 +15,7 @@
 #include "support/Assert.h"
 
 using drover::test::assertContains;
+using drover::test::assertEqual;
 
 namespace {
 
@@ -161,8 +162,8 @@ public:
                 last[instruction.name] = instruction.arguments;
             }
         }
-        CPPUNIT_ASSERT_EQUAL(std::string("drover"), last["USER"]);
-        CPPUNIT_ASSERT_EQUAL(std::string("[\"drover\"]"), last["ENTRYPOINT"]);
+        assertEqual("drover", last["USER"]);
+        assertEqual("[\"drover\"]", last["ENTRYPOINT"]);
         assertContains(last["HEALTHCHECK"], "[\"drover\", \"health\"]");
     }
 
@@ -280,7 +281,7 @@ public:
             mounts.emplace(mountOf(volume).target, mountOf(volume));
         }
         const Mount& sources = mounts[stage["WORKDIR"] + "/plugins"];
-        CPPUNIT_ASSERT_EQUAL(std::string("./plugins"), sources.source);
+        assertEqual("./plugins", sources.source);
         CPPUNIT_ASSERT(sources.readOnly);
         CPPUNIT_ASSERT(!mounts[folder].source.empty() && !mounts[folder].readOnly);
 
@@ -293,8 +294,7 @@ public:
         CPPUNIT_ASSERT(hasKey(development_["volumes"], mount.source));
         CPPUNIT_ASSERT_EQUAL(mount.target,
                              consumer["environment"]["DROVER_PLUGINS_DIR"].as<std::string>());
-        CPPUNIT_ASSERT_EQUAL(std::string("*"),
-                             consumer["environment"]["DROVER_PLUGINS_LOAD"].as<std::string>());
+        assertEqual("*", consumer["environment"]["DROVER_PLUGINS_LOAD"].as<std::string>());
         CPPUNIT_ASSERT(!consumer["environment"]["DROVER_PLUGINS_WATCH"]);
     }
 

@@ -14,6 +14,7 @@
 #include <cppunit/TestFixture.h>
 #include <cppunit/extensions/HelperMacros.h>
 
+#include "support/Assert.h"
 #include "support/TcpProxy.h"
 
 using namespace drover::test;
@@ -45,7 +46,7 @@ public:
     void withoutFaultBytesPassBothWays() {
         for (const Way way : kWays) {
             send(way, "hello");
-            CPPUNIT_ASSERT_EQUAL(std::string("hello"), receive(way, 5));
+            assertEqual("hello", receive(way, 5));
         }
         CPPUNIT_ASSERT_EQUAL(std::uint64_t{0}, proxy_->touched());
     }
@@ -57,7 +58,7 @@ public:
             waitTouched(1);
             proxy_->heal();
             send(way, "next");
-            CPPUNIT_ASSERT_EQUAL(std::string("next"), receive(way, 4));
+            assertEqual("next", receive(way, 4));
         }
     }
 
@@ -70,7 +71,7 @@ public:
             proxy_->inject(fault);
             const auto began = std::chrono::steady_clock::now();
             send(way, "late");
-            CPPUNIT_ASSERT_EQUAL(std::string("late"), receive(way, 4));
+            assertEqual("late", receive(way, 4));
             CPPUNIT_ASSERT(std::chrono::steady_clock::now() - began >= milliseconds(120));
             proxy_->heal();
         }
@@ -91,7 +92,7 @@ public:
         for (const Way way : kWays) {
             inject(Kind::Duplicate, way);
             send(way, "twice ");
-            CPPUNIT_ASSERT_EQUAL(std::string("twice twice "), receive(way, 12));
+            assertEqual("twice twice ", receive(way, 12));
             proxy_->heal();
         }
     }
@@ -100,7 +101,7 @@ public:
         for (const Way way : kWays) {
             inject(Kind::Corrupt, way);
             send(way, "+OK\r\n");
-            CPPUNIT_ASSERT_EQUAL(std::string("\xFFOK\r\n"), receive(way, 5));
+            assertEqual("\xFFOK\r\n", receive(way, 5));
             proxy_->heal();
         }
     }
@@ -115,7 +116,7 @@ public:
             proxy_->inject(fault);
             const auto began = std::chrono::steady_clock::now();
             send(way, "0123456789");
-            CPPUNIT_ASSERT_EQUAL(std::string("0123456789"), receive(way, 10));
+            assertEqual("0123456789", receive(way, 10));
             // Four portions, three gaps.
             CPPUNIT_ASSERT(std::chrono::steady_clock::now() - began >= milliseconds(90));
             proxy_->heal();
@@ -130,9 +131,9 @@ public:
             // The other way is open.
             const Way other = way == Way::ToServer ? Way::ToClient : Way::ToServer;
             send(other, "open");
-            CPPUNIT_ASSERT_EQUAL(std::string("open"), receive(other, 4));
+            assertEqual("open", receive(other, 4));
             proxy_->heal();
-            CPPUNIT_ASSERT_EQUAL(std::string("held"), receive(way, 4));
+            assertEqual("held", receive(way, 4));
         }
     }
 
@@ -174,7 +175,7 @@ public:
         CPPUNIT_ASSERT_THROW(talk(), Poco::Net::ConnectionResetException);
         // Open connections stay open.
         send(Way::ToServer, "still");
-        CPPUNIT_ASSERT_EQUAL(std::string("still"), receive(Way::ToServer, 5));
+        assertEqual("still", receive(Way::ToServer, 5));
     }
 
     void afterAMoveNewConnectionsReachTheOtherServer() {
@@ -187,10 +188,10 @@ public:
         StreamSocket reached = other.acceptConnection();
         reached.setReceiveTimeout(Poco::Timespan(5, 0));
         CPPUNIT_ASSERT_EQUAL(3, reached.receiveBytes(buffer_, 3));
-        CPPUNIT_ASSERT_EQUAL(std::string("new"), std::string(buffer_, 3));
+        assertEqual("new", std::string(buffer_, 3));
         // Open connections stay where they are.
         send(Way::ToServer, "still");
-        CPPUNIT_ASSERT_EQUAL(std::string("still"), receive(Way::ToServer, 5));
+        assertEqual("still", receive(Way::ToServer, 5));
     }
 
 private:

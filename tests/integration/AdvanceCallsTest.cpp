@@ -11,6 +11,7 @@
 
 #include "drover/Exceptions.h"
 #include "queue/ops/Advance.h"
+#include "support/Assert.h"
 #include "support/RedisFixture.h"
 #include "worker/AdvanceCalls.h"
 #include "worker/JobCalls.h"
@@ -261,8 +262,7 @@ public:
         send(1);
         CPPUNIT_ASSERT_THROW(redis_->call(Command{"PING"}), Poco::IllegalStateException);
         answer();
-        CPPUNIT_ASSERT_EQUAL(std::string("PONG"),
-                             std::string(redis_->call(Command{"PING"}).text()));
+        assertEqual("PONG", redis_->call(Command{"PING"}).text());
     }
 
 private:

@@ -74,20 +74,20 @@ public:
         CPPUNIT_ASSERT_EQUAL(std::size_t{1}, jobs.size());
         const ClaimedJob& job = jobs.front();
         CPPUNIT_ASSERT_EQUAL(id, job.id);
-        CPPUNIT_ASSERT_EQUAL(std::string("mail"), job.name);
-        CPPUNIT_ASSERT_EQUAL(std::string("{\"a\": 1}"), job.data);
-        CPPUNIT_ASSERT_EQUAL(std::string("{\"attempts\":3}"), job.opts);
-        CPPUNIT_ASSERT_EQUAL(std::string("t1"), job.token);
+        assertEqual("mail", job.name);
+        assertEqual("{\"a\": 1}", job.data);
+        assertEqual("{\"attempts\":3}", job.opts);
+        assertEqual("t1", job.token);
         CPPUNIT_ASSERT_EQUAL(1, job.attemptsStarted);
         CPPUNIT_ASSERT_EQUAL(0, job.attemptsMade);
-        CPPUNIT_ASSERT_EQUAL(std::string("t1"), text({"GET", lockOf(id)}));
+        assertEqual("t1", text({"GET", lockOf(id)}));
         const std::int64_t left = number({"PTTL", lockOf(id)});
         CPPUNIT_ASSERT(left > 3000 && left <= 4000);
         CPPUNIT_ASSERT((Strings{id} == list(keys().active)));
-        CPPUNIT_ASSERT_EQUAL(std::string("1"), hash(id)["ats"]);
+        assertEqual("1", hash(id)["ats"]);
         CPPUNIT_ASSERT_EQUAL(std::to_string(job.processedOnMs), hash(id)["processedOn"]);
         CPPUNIT_ASSERT_EQUAL(std::size_t{0}, hash(id).count("pb"));
-        CPPUNIT_ASSERT_EQUAL(std::string("active 1 prev=waiting"), events().back());
+        assertEqual("active 1 prev=waiting", events().back());
     }
 
     void aClaimCountsAsAReadOfTheJobDoes() {
@@ -112,7 +112,7 @@ public:
         AdvanceRequest request = claimOf(1);
         request.workerName = "n1";
         advance(request);
-        CPPUNIT_ASSERT_EQUAL(std::string("n1"), hash("1")["pb"]);
+        assertEqual("n1", hash("1")["pb"]);
     }
 
     void waitGoesBeforePrioritizedAndOldBeforeNew() {
@@ -132,7 +132,7 @@ public:
     void theCounterOfPrioritizedEndsWithThem() {
         addPrioritized(1);
         addPrioritized(1);
-        CPPUNIT_ASSERT_EQUAL(std::string("2"), text({"GET", keys().pc}));
+        assertEqual("2", text({"GET", keys().pc}));
         claim(1);
         CPPUNIT_ASSERT_EQUAL(std::int64_t{1}, number({"EXISTS", keys().pc}));
         claim(5);
@@ -143,7 +143,7 @@ public:
         addJob();
         redis({"DEL", keys().marker});
         claim(1);
-        CPPUNIT_ASSERT_EQUAL(std::string("0"), text({"ZSCORE", keys().marker, "0"}));
+        assertEqual("0", text({"ZSCORE", keys().marker, "0"}));
         redis({"DEL", keys().marker});
         claim(1);
         CPPUNIT_ASSERT_EQUAL(std::int64_t{0}, number({"EXISTS", keys().marker}));
@@ -186,7 +186,7 @@ public:
         }
         const AdvanceResult first = advance(claimOf(10));
         CPPUNIT_ASSERT_EQUAL(std::size_t{2}, first.claimed());
-        CPPUNIT_ASSERT_EQUAL(std::string("2"), text({"GET", keys().limiter}));
+        assertEqual("2", text({"GET", keys().limiter}));
         const std::int64_t left = number({"PTTL", keys().limiter});
         CPPUNIT_ASSERT(left > 4000 && left <= 5000);
         const AdvanceResult second = advance(claimOf(10));
@@ -203,7 +203,7 @@ public:
         addJob();
         redis({"HSET", keys().job("1"), "defa", "child failed"});
         CPPUNIT_ASSERT_EQUAL(std::size_t{2}, claim(10).size());
-        CPPUNIT_ASSERT_EQUAL(std::string("1"), text({"GET", keys().limiter}));
+        assertEqual("1", text({"GET", keys().limiter}));
     }
 
     void dueJobsArePromotedAlsoWhilePaused() {
@@ -212,8 +212,8 @@ public:
         redis({"DEL", keys().marker});
         CPPUNIT_ASSERT_EQUAL(std::size_t{0}, advance(claimOf(1), later(100)).claimed());
         CPPUNIT_ASSERT((Strings{"1"} == list(keys().wait)));
-        CPPUNIT_ASSERT_EQUAL(std::string("0"), hash("1")["delay"]);
-        CPPUNIT_ASSERT_EQUAL(std::string("waiting 1 prev=delayed"), events().back());
+        assertEqual("0", hash("1")["delay"]);
+        assertEqual("waiting 1 prev=delayed", events().back());
         CPPUNIT_ASSERT_EQUAL(std::int64_t{0}, number({"EXISTS", keys().marker}));
     }
 
@@ -222,12 +222,12 @@ public:
         ops::addJobs(context(), client(), items, clock_.wallMs());
         CPPUNIT_ASSERT_EQUAL(std::size_t{1}, advance(claimOf(1), later(100)).claimed());
         CPPUNIT_ASSERT_EQUAL(std::int64_t{500}, number({"ZCARD", keys().delayed}));
-        CPPUNIT_ASSERT_EQUAL(std::string("1"), list(keys().active).front());
-        CPPUNIT_ASSERT_EQUAL(std::string("2"), list(keys().wait).back());
+        assertEqual("1", list(keys().active).front());
+        assertEqual("2", list(keys().wait).back());
         advance(claimOf(1), later(100));
         CPPUNIT_ASSERT_EQUAL(std::int64_t{0}, number({"ZCARD", keys().delayed}));
         CPPUNIT_ASSERT_EQUAL(std::int64_t{1498}, number({"LLEN", keys().wait}));
-        CPPUNIT_ASSERT_EQUAL(std::string("1500"), list(keys().wait).front());
+        assertEqual("1500", list(keys().wait).front());
     }
 
     void aPromotedPriorityGoesToPrioritized() {
@@ -237,7 +237,7 @@ public:
         redis({"HSET", keys().meta, "paused", "1"});
         advance(claimOf(1), later(100));
         CPPUNIT_ASSERT(stateOf("1") == JobState::Prioritized);
-        CPPUNIT_ASSERT_EQUAL(std::string("12884901889"), text({"ZSCORE", keys().prioritized, "1"}));
+        assertEqual("12884901889", text({"ZSCORE", keys().prioritized, "1"}));
     }
 
     void theNextDueTimeIsReturnedWhenNothingIsThere() {
@@ -259,8 +259,8 @@ public:
         // As many as requested, although more ghosts than that come first.
         const auto jobs = claim(2);
         CPPUNIT_ASSERT_EQUAL(std::size_t{2}, jobs.size());
-        CPPUNIT_ASSERT_EQUAL(std::string("1"), jobs[0].id);
-        CPPUNIT_ASSERT_EQUAL(std::string("2"), jobs[1].id);
+        assertEqual("1", jobs[0].id);
+        assertEqual("2", jobs[1].id);
         CPPUNIT_ASSERT_EQUAL(std::int64_t{2}, number({"LLEN", keys().active}));
         CPPUNIT_ASSERT_EQUAL(std::int64_t{0}, number({"EXISTS", keys().job("ghost1")}));
         CPPUNIT_ASSERT_EQUAL(std::int64_t{0}, number({"EXISTS", lockOf("ghost1")}));
@@ -271,7 +271,7 @@ public:
         addJob();
         const auto jobs = claim(1);
         CPPUNIT_ASSERT_EQUAL(std::size_t{1}, jobs.size());
-        CPPUNIT_ASSERT_EQUAL(std::string("1"), jobs.front().id);
+        assertEqual("1", jobs.front().id);
         CPPUNIT_ASSERT_EQUAL(std::int64_t{0}, number({"LLEN", keys().wait}));
     }
 
@@ -294,7 +294,7 @@ public:
         CPPUNIT_ASSERT_EQUAL(std::size_t{3}, result.claimed());
         CPPUNIT_ASSERT(result.more());
         CPPUNIT_ASSERT((Strings{"4", "3", "2", "1"} == list(keys().active)));
-        CPPUNIT_ASSERT_EQUAL(std::string("2"), text({"GET", keys().pc}));
+        assertEqual("2", text({"GET", keys().pc}));
         request.enoughBytes = 0;
         result = advance(request);
         CPPUNIT_ASSERT_EQUAL(std::size_t{1}, result.claimed());
@@ -324,15 +324,15 @@ public:
         CPPUNIT_ASSERT_EQUAL(std::int64_t{0}, number({"LLEN", keys().wait}));
         const auto unserved = result.unserved();
         CPPUNIT_ASSERT_EQUAL(std::size_t{2}, unserved.size());
-        CPPUNIT_ASSERT_EQUAL(std::string("b"), unserved[0].first);
+        assertEqual("b", unserved[0].first);
         CPPUNIT_ASSERT_EQUAL(std::size_t{2}, unserved[0].second);
-        CPPUNIT_ASSERT_EQUAL(std::string("c"), unserved[1].first);
+        assertEqual("c", unserved[1].first);
         CPPUNIT_ASSERT_EQUAL(std::size_t{1}, unserved[1].second);
         CPPUNIT_ASSERT((Strings{"2", "3", "4"} == sorted(keys().delayed)));
         CPPUNIT_ASSERT_EQUAL(std::to_string((now + 1000) * 4096),
                              text({"ZSCORE", keys().delayed, "2"}));
         auto fields = hash("2");
-        CPPUNIT_ASSERT_EQUAL(std::string("1000"), fields["delay"]);
+        assertEqual("1000", fields["delay"]);
         CPPUNIT_ASSERT_EQUAL(std::size_t{0}, fields.count("ats"));
         CPPUNIT_ASSERT_EQUAL(std::size_t{0}, fields.count("processedOn"));
         CPPUNIT_ASSERT_EQUAL(std::int64_t{0}, number({"EXISTS", lockOf("2")}));
@@ -394,11 +394,11 @@ public:
         const std::int64_t now = later(0);
         CPPUNIT_ASSERT_EQUAL(0, finish(completed("1"), now));
         auto fields = hash("1");
-        CPPUNIT_ASSERT_EQUAL(std::string("1"), fields["atm"]);
-        CPPUNIT_ASSERT_EQUAL(std::string("{\"r\":1}"), fields["returnvalue"]);
+        assertEqual("1", fields["atm"]);
+        assertEqual("{\"r\":1}", fields["returnvalue"]);
         CPPUNIT_ASSERT_EQUAL(std::to_string(now), fields["finishedOn"]);
-        CPPUNIT_ASSERT_EQUAL(std::string("earlier"), fields["failedReason"]);
-        CPPUNIT_ASSERT_EQUAL(std::string("[\"a\"]"), fields["stacktrace"]);
+        assertEqual("earlier", fields["failedReason"]);
+        assertEqual("[\"a\"]", fields["stacktrace"]);
         CPPUNIT_ASSERT_EQUAL(std::to_string(now), text({"ZSCORE", keys().completed, "1"}));
         CPPUNIT_ASSERT_EQUAL(
             std::int64_t{0},
@@ -414,9 +414,9 @@ public:
         const std::int64_t now = later(0);
         CPPUNIT_ASSERT_EQUAL(0, finish(item, now));
         auto fields = hash("1");
-        CPPUNIT_ASSERT_EQUAL(std::string("no seats"), fields["failedReason"]);
-        CPPUNIT_ASSERT_EQUAL(std::string("[\"trace\"]"), fields["stacktrace"]);
-        CPPUNIT_ASSERT_EQUAL(std::string("1"), fields["atm"]);
+        assertEqual("no seats", fields["failedReason"]);
+        assertEqual("[\"trace\"]", fields["stacktrace"]);
+        assertEqual("1", fields["atm"]);
         CPPUNIT_ASSERT_EQUAL(std::size_t{0}, fields.count("defa"));
         CPPUNIT_ASSERT_EQUAL(std::size_t{0}, fields.count("returnvalue"));
         CPPUNIT_ASSERT_EQUAL(std::to_string(now), text({"ZSCORE", keys().failed, "1"}));
@@ -436,8 +436,7 @@ public:
         FinishItem item = failed("1");
         item.attempts = 5;
         CPPUNIT_ASSERT_EQUAL(0, finish(item));
-        CPPUNIT_ASSERT_EQUAL(std::string("failed 1 failedReason=no seats prev=active"),
-                             events().back());
+        assertEqual("failed 1 failedReason=no seats prev=active", events().back());
     }
 
     void eachOwnershipCodeIsOfTheWireFormat() {
@@ -453,12 +452,12 @@ public:
         request.finish = {completed("1"), completed("2"), completed("3"), completed("4")};
         const AdvanceResult result = advance(request);
         CPPUNIT_ASSERT((std::vector<int>{-1, -2, -6, -3} == result.codes));
-        CPPUNIT_ASSERT_EQUAL(std::string("somebody else"), text({"GET", lockOf("3")}));
+        assertEqual("somebody else", text({"GET", lockOf("3")}));
         CPPUNIT_ASSERT_EQUAL(std::int64_t{0}, number({"EXISTS", keys().completed}));
         for (const char* id : {"2", "3", "4"}) {
             CPPUNIT_ASSERT_EQUAL(std::size_t{0}, hash(id).count("finishedOn"));
         }
-        CPPUNIT_ASSERT_EQUAL(std::string("active 4 prev=waiting"), events().back());
+        assertEqual("active 4 prev=waiting", events().back());
     }
 
     void refusedCompletionsLeaveTheLock() {
@@ -592,8 +591,8 @@ public:
         }
         advance(request);
         CPPUNIT_ASSERT_EQUAL(std::int64_t{0}, number({"EXISTS", owner + "1"}));
-        CPPUNIT_ASSERT_EQUAL(std::string("2"), text({"GET", owner + "2"}));
-        CPPUNIT_ASSERT_EQUAL(std::string("another"), text({"GET", owner + "3"}));
+        assertEqual("2", text({"GET", owner + "2"}));
+        assertEqual("another", text({"GET", owner + "3"}));
     }
 
     void aParentThatCameWhileItWasActiveIsReleased() {
@@ -647,7 +646,7 @@ public:
         AdvanceRequest request;
         request.finish = {completed("1"), completed("2")};
         for (std::size_t i = 0; i < 2; ++i) {
-            CPPUNIT_ASSERT_EQUAL(std::string("2"), jobs[i].idCounter);
+            assertEqual("2", jobs[i].idCounter);
             request.finish[i].idCounter = jobs[i].idCounter;
         }
         CPPUNIT_ASSERT((std::vector<int>{-1, 0} == advance(request).codes));
@@ -660,7 +659,7 @@ public:
         finish(completed("1"));
         CPPUNIT_ASSERT(noneBegins("drained"));
         finish(completed("2"));
-        CPPUNIT_ASSERT_EQUAL(std::string("drained"), events().back());
+        assertEqual("drained", events().back());
     }
 
     void aFinishWithADelayedJobLeftIsNotDrained() {
@@ -700,7 +699,7 @@ public:
         redis({"SET", keys().completed, "a string"});
         CPPUNIT_ASSERT_THROW(finish(completed(id)), ScriptException);
         CPPUNIT_ASSERT((Strings{id} == list(keys().active)));
-        CPPUNIT_ASSERT_EQUAL(std::string("token"), text({"GET", lockOf(id)}));
+        assertEqual("token", text({"GET", lockOf(id)}));
     }
 
     void aRefusalIsClassifiedAlsoWhereTheScriptWasUnknown() {

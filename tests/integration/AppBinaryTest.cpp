@@ -187,10 +187,8 @@ public:
             assertLacks(out, "topsecret");
             if (json) {
                 const auto document = parsed(out);
-                CPPUNIT_ASSERT_EQUAL(std::string("***"),
-                                     std::string(document["redis.password"]["value"].GetString()));
-                CPPUNIT_ASSERT_EQUAL(std::string("--set"),
-                                     std::string(document["redis.db"]["origin"].GetString()));
+                assertEqual("***", document["redis.password"]["value"].GetString());
+                assertEqual("--set", document["redis.db"]["origin"].GetString());
             } else {
                 assertContains(out, "redis.host = cache   (" + env + ":2 REDIS_HOST)");
                 assertContains(out, "redis.port = 7000   (environment REDIS_PORT)");
@@ -492,7 +490,7 @@ public:
             return added.status == drover::AddResult::Status::Added;
         });
         waitUntil([&] { return queue.job(added.id)->finishedOnMs.has_value(); });
-        CPPUNIT_ASSERT_EQUAL(std::string(R"({"text":"hello"})"), *queue.job(added.id)->returnValue);
+        assertEqual(R"({"text":"hello"})", *queue.job(added.id)->returnValue);
 
         CPPUNIT_ASSERT_EQUAL(0, client_.run({"health", "--socket", socketPath()}));
         assertContains(client_.out(), "ok      queue " + name + ": held 0, completed 1, failed 0");
@@ -554,8 +552,7 @@ public:
         assertContains(client_.out(),
                        "job " + id + " of bull:" + queue.name() + ": is requested to end");
         waitUntil([&] { return queue.state(id) == drover::JobState::Failed; });
-        CPPUNIT_ASSERT_EQUAL(std::string("cancelled (cancelled: a typing error)"),
-                             *queue.job(id)->failedReason);
+        assertEqual("cancelled (cancelled: a typing error)", *queue.job(id)->failedReason);
         assertContains(app_->err(), "a request cancels the job (a typing error)");
     }
 
@@ -571,8 +568,8 @@ public:
             66, client_.run(redisArgs({"job", "cancel", "77", "--queue", queue.name(), "--json"})));
         const rapidjson::Document answer = parsed(client_.out());
         CPPUNIT_ASSERT(!answer["requested"].GetBool());
-        CPPUNIT_ASSERT_EQUAL(std::string("77"), std::string(answer["id"].GetString()));
-        CPPUNIT_ASSERT_EQUAL(std::string("unknown"), std::string(answer["state"].GetString()));
+        assertEqual("77", answer["id"].GetString());
+        assertEqual("unknown", answer["state"].GetString());
     }
 
     void cancelWithoutQueueNeedsExactlyOne() {
@@ -603,7 +600,7 @@ public:
                    "queue.echo.timeoutMs=50"});
         const std::string slow = addTo(queue, R"({"sleepMs":600000})");
         waitUntil([&] { return queue.state(slow) == drover::JobState::Failed; });
-        CPPUNIT_ASSERT_EQUAL(std::string("cancelled"), *queue.job(slow)->failedReason);
+        assertEqual("cancelled", *queue.job(slow)->failedReason);
     }
 
     void keysOfALoadedPluginAreChecked() {

@@ -18,6 +18,7 @@
 #include "support/Assert.h"
 #include "support/ServerProcess.h"
 
+using drover::test::assertEqual;
 using drover::test::assertStartsWith;
 
 namespace {
@@ -110,8 +111,8 @@ public:
 
     void aRequestGetsItsAnswer() {
         listen();
-        CPPUNIT_ASSERT_EQUAL(std::string(R"({"ok":true,"result":{"ok":true}})"),
-                             ControlClient(path_, kPatience).exchange(R"({"command":"health"})"));
+        assertEqual(R"({"ok":true,"result":{"ok":true}})",
+                    ControlClient(path_, kPatience).exchange(R"({"command":"health"})"));
     }
 
     void requestsInOnePieceAreAnsweredInOrder() {
@@ -146,16 +147,15 @@ public:
             client.send(line + "\n");
             assertStartsWith(client.receive(1), "{\"ok\":false,\"error\":");
         }
-        CPPUNIT_ASSERT_EQUAL(
-            std::string(R"({"ok":false,"error":"unknown command helth; did you mean health?"})"),
-            ControlClient(path_, kPatience).exchange(R"({"command":"helth"})"));
+        assertEqual(R"({"ok":false,"error":"unknown command helth; did you mean health?"})",
+                    ControlClient(path_, kPatience).exchange(R"({"command":"helth"})"));
         aRequestIsAnswered();
     }
 
     void anExceptionOfACommandIsItsError() {
         listen();
-        CPPUNIT_ASSERT_EQUAL(std::string(R"({"ok":false,"error":"Not found: job 7"})"),
-                             ControlClient(path_, kPatience).exchange(R"({"command":"fail"})"));
+        assertEqual(R"({"ok":false,"error":"Not found: job 7"})",
+                    ControlClient(path_, kPatience).exchange(R"({"command":"fail"})"));
     }
 
     void aRequestThatNeverEndsIsRefusedAtItsLimit() {
@@ -175,7 +175,7 @@ public:
         slow.send("{\"comm");
         aRequestIsAnswered();
         const auto began = std::chrono::steady_clock::now();
-        CPPUNIT_ASSERT_EQUAL(std::string("(closed)"), slow.receive(1));
+        assertEqual("(closed)", slow.receive(1));
         CPPUNIT_ASSERT(std::chrono::steady_clock::now() - began < milliseconds(5000));
         aRequestIsAnswered();
     }
@@ -191,7 +191,7 @@ public:
             answer = ControlClient(path_, kPatience).exchange(R"({"command":"health"})");
         } while (answer.find("too many clients") != std::string::npos &&
                  std::chrono::steady_clock::now() < deadline);
-        CPPUNIT_ASSERT_EQUAL(std::string(R"({"ok":true,"result":{"ok":true}})"), answer);
+        assertEqual(R"({"ok":true,"result":{"ok":true}})", answer);
     }
 
     void oneClientTooManyGetsTheReason() {
@@ -204,8 +204,7 @@ public:
             client->receive(1);
         }
         const RawClient third(path_);
-        CPPUNIT_ASSERT_EQUAL(std::string("{\"ok\":false,\"error\":\"too many clients\"}\n(closed)"),
-                             third.receive(2));
+        assertEqual("{\"ok\":false,\"error\":\"too many clients\"}\n(closed)", third.receive(2));
         first.send("{\"command\":\"health\"}\n");
         assertStartsWith(first.receive(1), "{\"ok\":true");
     }
@@ -264,8 +263,8 @@ private:
         socket_ = std::make_unique<ControlSocket>(path_, *commands_, limits);
     }
     void aRequestIsAnswered() {
-        CPPUNIT_ASSERT_EQUAL(std::string(R"({"ok":true,"result":{"ok":true}})"),
-                             ControlClient(path_, kPatience).exchange(R"({"command":"health"})"));
+        assertEqual(R"({"ok":true,"result":{"ok":true}})",
+                    ControlClient(path_, kPatience).exchange(R"({"command":"health"})"));
     }
 
     std::string folder_;

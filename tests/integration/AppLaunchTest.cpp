@@ -15,6 +15,7 @@
 
 #include "integration/AppFixture.h"
 #include "integration/RawClient.h"
+#include "support/Assert.h"
 
 namespace {
 
@@ -59,10 +60,9 @@ public:
             "echo",
             {"--set", "plugins.load=api,echo", "--set", "api.port=0", "--set", "api.healthPort=0"});
         completeOne("echo");
-        CPPUNIT_ASSERT_EQUAL(
-            std::string("/dev/null"),
-            std::filesystem::read_symlink("/proc/" + std::to_string(app_->pid()) + "/fd/0")
-                .string());
+        assertEqual("/dev/null",
+                    std::filesystem::read_symlink("/proc/" + std::to_string(app_->pid()) + "/fd/0")
+                        .string());
         app_->signal(SIGINT);
         CPPUNIT_ASSERT_EQUAL_MESSAGE(app_->err(), 0, app_->wait());
     }
@@ -209,7 +209,7 @@ private:
             queue.add({alias == "meddle" ? "meddle" : "echo", R"({"half":0.5})", {}});
         CPPUNIT_ASSERT(added.status == AddResult::Status::Added);
         waitUntil([&] { return queue.job(added.id)->finishedOnMs.has_value(); });
-        CPPUNIT_ASSERT_EQUAL(std::string(R"({"half":0.5})"), *queue.job(added.id)->returnValue);
+        assertEqual(R"({"half":0.5})", *queue.job(added.id)->returnValue);
     }
 
     [[nodiscard]] bool blocksTerm() const {

@@ -9,6 +9,7 @@
 #include "drover/Queue.h"
 #include "queue/QueueContext.h"
 #include "queue/ops/Add.h"
+#include "support/Assert.h"
 #include "support/ManualClock.h"
 #include "support/WorkerFixture.h"
 
@@ -70,7 +71,7 @@ public:
         job.opts.timestampMs = 12345;
         const AddResult added = queue.add(job, SteadyClock::now() + seconds(10));
         CPPUNIT_ASSERT_EQUAL(std::int64_t{12345}, added.timestampMs);
-        CPPUNIT_ASSERT_EQUAL(std::string("12345"), hash(added.id)["timestamp"]);
+        assertEqual("12345", hash(added.id)["timestamp"]);
     }
 
     void retriesAndFinishesCarryRedissTime() {

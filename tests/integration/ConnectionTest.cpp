@@ -84,15 +84,14 @@ public:
         as.user = "drover";
         as.password = kPassword;
         Connection link(as, "");
-        CPPUNIT_ASSERT_EQUAL(std::string("drover"),
-                             std::string(link.call(Command{"ACL", "WHOAMI"}).text()));
+        assertEqual("drover", link.call(Command{"ACL", "WHOAMI"}).text());
         redis({"ACL", "DELUSER", "drover"});
     }
 
     void aPasswordOfTheDefaultUserGetsIn() {
         RedisServer own({"--requirepass", kPassword});
         Connection link(to(own, kPassword), "");
-        CPPUNIT_ASSERT_EQUAL(std::string("PONG"), std::string(link.call(Command{"PING"}).text()));
+        assertEqual("PONG", link.call(Command{"PING"}).text());
     }
 
     void aWrongPasswordIsAnAuthFaultThatHidesIt() {
@@ -148,8 +147,7 @@ public:
         Connection link(third, "");
         link.call(Command{"SET", "where", "three"});
         CPPUNIT_ASSERT_EQUAL(std::int64_t{0}, number({"EXISTS", "where"}));
-        CPPUNIT_ASSERT_EQUAL(std::string("three"),
-                             std::string(link.call(Command{"GET", "where"}).text()));
+        assertEqual("three", link.call(Command{"GET", "where"}).text());
     }
 
     void aDatabaseThatDoesNotExistIsNamed() {
@@ -171,7 +169,7 @@ public:
 
     void aNameThatRedisRefusesCostsOnlyTheName() {
         Connection link(options(), "bull:bWFpbA==:w:the second floor");
-        CPPUNIT_ASSERT_EQUAL(std::string("PONG"), std::string(link.call(Command{"PING"}).text()));
+        assertEqual("PONG", link.call(Command{"PING"}).text());
     }
 
     void aMissingServerIsAnIoFault() {
@@ -229,8 +227,7 @@ public:
         proxy.throttle(1'000'000);
         const std::string value(2'000'000, 'v');
         const std::string key = keys().job("large");
-        CPPUNIT_ASSERT_EQUAL(std::string("OK"),
-                             std::string(link.call(Command{"SET", key, value}).text()));
+        assertEqual("OK", link.call(Command{"SET", key, value}).text());
         CPPUNIT_ASSERT(value == link.call(Command{"GET", key}).text());
         proxy.throttle(0);
         redis({"DEL", key});
@@ -249,9 +246,7 @@ public:
                   SteadyClock::now() + slow.commandTimeout);
         link.send(Command{"PING"}, SteadyClock::now() + slow.commandTimeout);
         for (const char* expected : {"OK", "PONG"}) {
-            CPPUNIT_ASSERT_EQUAL(
-                std::string(expected),
-                std::string(link.receive(SteadyClock::now() + slow.commandTimeout).text()));
+            assertEqual(expected, link.receive(SteadyClock::now() + slow.commandTimeout).text());
         }
         proxy.throttle(0);
         redis({"DEL", key});
@@ -280,11 +275,11 @@ public:
     }
 
     void aFlushedScriptIsSentAgain() {
-        CPPUNIT_ASSERT_EQUAL(std::string("1"), addJob());
+        assertEqual("1", addJob());
         redis({"SCRIPT", "FLUSH"});
-        CPPUNIT_ASSERT_EQUAL(std::string("2"), addJob());
+        assertEqual("2", addJob());
         redis({"CONFIG", "RESETSTAT"});
-        CPPUNIT_ASSERT_EQUAL(std::string("3"), addJob());
+        assertEqual("3", addJob());
         assertLacks(text({"INFO", "commandstats"}), "cmdstat_eval:");
     }
 
@@ -298,7 +293,7 @@ public:
         Connection link(patient, "");
         link.call(Command{"SET", "big", big});
         CPPUNIT_ASSERT(link.call(Command{"GET", "big"}).text() == big);
-        CPPUNIT_ASSERT_EQUAL(std::string("PONG"), std::string(link.call(Command{"PING"}).text()));
+        assertEqual("PONG", link.call(Command{"PING"}).text());
         link.call(Command{"DEL", "big"});
     }
 
@@ -354,8 +349,7 @@ public:
         as.password = "hush";
         for (int i = 0; i < 3; ++i) {
             Connection link(as, "");
-            CPPUNIT_ASSERT_EQUAL(std::string("PONG"),
-                                 std::string(link.call(Command{"PING"}).text()));
+            assertEqual("PONG", link.call(Command{"PING"}).text());
         }
         CPPUNIT_ASSERT_EQUAL(std::size_t{1}, log.count("asks for no password"));
         CPPUNIT_ASSERT_EQUAL(std::size_t{0}, log.count("hush"));
@@ -370,7 +364,7 @@ public:
                                                              Poco::Net::IPAddress("127.0.0.1")};
         Poco::Net::StreamSocket socket;
         connectToAny(socket, addresses, options().port, milliseconds(5000));
-        CPPUNIT_ASSERT_EQUAL(std::string("127.0.0.1"), socket.peerAddress().host().toString());
+        assertEqual("127.0.0.1", socket.peerAddress().host().toString());
         const std::string text = textOf<RedisIoException>(
             [&] { connectToAny(socket, addresses, freePort(), milliseconds(5000)); });
         CPPUNIT_ASSERT_MESSAGE(text,
@@ -380,13 +374,12 @@ public:
     }
 
     void anAddressInBracketsIsOne() {
-        CPPUNIT_ASSERT_EQUAL(std::string("::1"), addressesOf("[::1]").front().toString());
-        CPPUNIT_ASSERT_EQUAL(std::string("::1"), addressesOf("::1").front().toString());
+        assertEqual("::1", addressesOf("[::1]").front().toString());
+        assertEqual("::1", addressesOf("::1").front().toString());
         RedisServer own({"--bind", "127.0.0.1 ::1"});
         RedisOptions six = to(own, "");
         six.host = "[::1]";
-        CPPUNIT_ASSERT_EQUAL(std::string("PONG"),
-                             std::string(Connection(six, "").call(Command{"PING"}).text()));
+        assertEqual("PONG", Connection(six, "").call(Command{"PING"}).text());
     }
 
 private:

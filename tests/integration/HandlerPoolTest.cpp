@@ -7,6 +7,7 @@
 #include <cppunit/extensions/HelperMacros.h>
 
 #include "drover/Exceptions.h"
+#include "support/Assert.h"
 #include "support/WorkerFixture.h"
 
 namespace {
@@ -170,8 +171,8 @@ public:
         const auto began = SteadyClock::now();
         eventually("completed", [&] { return stateOf(id) == JobState::Completed; });
         CPPUNIT_ASSERT(SteadyClock::now() - began >= milliseconds(900));
-        CPPUNIT_ASSERT_EQUAL(std::string("1"), hash(id)["atm"]);
-        CPPUNIT_ASSERT_EQUAL(std::string("2"), hash(id)["ats"]);
+        assertEqual("1", hash(id)["atm"]);
+        assertEqual("2", hash(id)["ats"]);
     }
 
     void theFirstOutcomeStands() {
@@ -240,7 +241,7 @@ public:
         }));
         eventually("completed", [&] { return stateOf("1") == JobState::Completed; });
         eventually("failed", [&] { return stateOf("2") == JobState::Failed; });
-        CPPUNIT_ASSERT_EQUAL(std::string("too late"), hash("2")["failedReason"]);
+        assertEqual("too late", hash("2")["failedReason"]);
     }
 
     void theTimeBeforeTheHandlerBeginsIsNotCounted() {
@@ -270,14 +271,14 @@ public:
         const std::string id = addJob("test", "{}", kCustomBackoff);
         run(handler);
         eventually("delayed", [&] { return stateOf(id) == JobState::Delayed; });
-        CPPUNIT_ASSERT_EQUAL(std::string("60000"), hash(id)["delay"]);
+        assertEqual("60000", hash(id)["delay"]);
     }
 
     void aBackoffThatAnOldHandlerLacksFails() {
         const std::string id = addJob("test", "{}", kCustomBackoff);
         run(failing());
         eventually("failed", [&] { return stateOf(id) == JobState::Failed; });
-        CPPUNIT_ASSERT_EQUAL(std::string("1"), hash(id)["atm"]);
+        assertEqual("1", hash(id)["atm"]);
     }
 
     void jobsOfTwoHandlersDoNotMix() {
@@ -322,8 +323,8 @@ public:
         CPPUNIT_ASSERT(bad == HostStatus::Argument);
         CPPUNIT_ASSERT(badData == HostStatus::Argument);
         CPPUNIT_ASSERT(good == HostStatus::Ok);
-        CPPUNIT_ASSERT_EQUAL(std::string("50"), hash(id)["progress"]);
-        CPPUNIT_ASSERT_EQUAL(std::string("{}"), hash(id)["data"]);
+        assertEqual("50", hash(id)["progress"]);
+        assertEqual("{}", hash(id)["data"]);
     }
 
     void aHostCallOnAKeyOfAnotherTypeDoesNotThrow() {

@@ -5,6 +5,7 @@
 
 #include "drover/Exceptions.h"
 #include "queue/ops/Add.h"
+#include "support/Assert.h"
 #include "support/WorkerFixture.h"
 
 namespace {
@@ -53,7 +54,7 @@ public:
         release_ = true;
         eventually("the other ended", [&] { return stateOf(held) == JobState::Completed; });
         CPPUNIT_ASSERT_EQUAL(std::size_t{1}, before->seen());
-        CPPUNIT_ASSERT_EQUAL(std::string("1"), hash(waiting)["ats"]);
+        assertEqual("1", hash(waiting)["ats"]);
     }
 
     void underLoadEachJobRunsOnceAndNoneOnAnOlderHandler() {
@@ -153,7 +154,7 @@ public:
         change({second});
         eventually("they ran", [&] { return second->seen() == 2; });
         eventually("they ended", [&] { return stateOf(other) == JobState::Completed; });
-        CPPUNIT_ASSERT_EQUAL(std::string("1"), hash(id)["ats"]);
+        assertEqual("1", hash(id)["ats"]);
     }
 
     void theOldOneEndsWithItsLastJob() {

@@ -6,12 +6,14 @@
 #include <vector>
 
 #include "HttpFixture.h"
+#include "support/Assert.h"
 
 using drover::AsyncHandler;
 using drover::Exchange;
 using drover::Response;
 using drover::Route;
 using drover::test::assertContains;
+using drover::test::assertEqual;
 using drover::test::HttpFixture;
 using drover::test::RawAnswer;
 using drover::test::RawClient;
@@ -59,10 +61,10 @@ public:
         bool sent = false;
         std::thread([&] { sent = exchange.responder.respond(answer("late")); }).join();
         CPPUNIT_ASSERT(sent);
-        CPPUNIT_ASSERT_EQUAL(std::string("late"), client.read().body);
+        assertEqual("late", client.read().body);
         client.send(request("GET /later"));
         pop().responder.respond(answer("again"));
-        CPPUNIT_ASSERT_EQUAL(std::string("again"), client.read().body);
+        assertEqual("again", client.read().body);
     }
 
     void requestsThatWaitHoldNoThread() {
@@ -78,7 +80,7 @@ public:
             pop().responder.respond(answer("done"));
         }
         for (RawClient& client : waiting) {
-            CPPUNIT_ASSERT_EQUAL(std::string("done"), client.read().body);
+            assertEqual("done", client.read().body);
         }
     }
 
@@ -122,10 +124,10 @@ public:
         CPPUNIT_ASSERT_MESSAGE("the next request overtook the first",
                                client.silentFor(Milliseconds(50)));
         first.responder.respond(answer("first"));
-        CPPUNIT_ASSERT_EQUAL(std::string("first"), client.read().body);
-        CPPUNIT_ASSERT_EQUAL(std::string("{\"id\":7}"), client.read().body);
+        assertEqual("first", client.read().body);
+        assertEqual("{\"id\":7}", client.read().body);
         pop().responder.respond(answer("third"));
-        CPPUNIT_ASSERT_EQUAL(std::string("third"), client.read().body);
+        assertEqual("third", client.read().body);
     }
 
     void aResponderThatIsDroppedAnswers500() {
@@ -152,7 +154,7 @@ public:
         CPPUNIT_ASSERT(exchange.responder.respond(answer("one")));
         CPPUNIT_ASSERT(!exchange.responder.respond(answer("two")));
         CPPUNIT_ASSERT(exchange.responder.stream() == nullptr);
-        CPPUNIT_ASSERT_EQUAL(std::string("one"), client.read().body);
+        assertEqual("one", client.read().body);
         CPPUNIT_ASSERT_EQUAL(200, client.exchange(request("GET /constant")).status);
     }
 
@@ -187,7 +189,7 @@ public:
         client.finishSending();
         CPPUNIT_ASSERT(client.silentFor(Milliseconds(50)));
         CPPUNIT_ASSERT(exchange.responder.respond(answer("here")));
-        CPPUNIT_ASSERT_EQUAL(std::string("here"), client.read().body);
+        assertEqual("here", client.read().body);
     }
 
     void aRequestThatIsNotAnsweredInTimeReads503() {
@@ -210,8 +212,7 @@ public:
         CPPUNIT_ASSERT_EQUAL(400, exchange(request("POST /async-body", json, "{}")).status);
         CPPUNIT_ASSERT_EQUAL(415, exchange(request("POST /async-body", "", "{}")).status);
         CPPUNIT_ASSERT_EQUAL(405, exchange(request("GET /async-body")).status);
-        CPPUNIT_ASSERT_EQUAL(std::string("7"),
-                             exchange(request("POST /async-body", json, R"({"n":7})")).body);
+        assertEqual("7", exchange(request("POST /async-body", json, R"({"n":7})")).body);
     }
 
     void aLargeOrCompressedBodyIsCheckedOnThePool() {
@@ -220,8 +221,7 @@ public:
         addBody();
         const std::string json = "Content-Type: application/json";
         const std::string large = R"({"n":8,"note":")" + std::string(200000, 'x') + "\"}";
-        CPPUNIT_ASSERT_EQUAL(std::string("8"),
-                             exchange(request("POST /async-body", json, large)).body);
+        assertEqual("8", exchange(request("POST /async-body", json, large)).body);
         CPPUNIT_ASSERT_EQUAL(
             400, exchange(request("POST /async-body", json, std::string(200000, ' '))).status);
         CPPUNIT_ASSERT_EQUAL(
@@ -235,7 +235,7 @@ public:
         client.send(request("HEAD /later"));
         pop().responder.respond(answer("12345"));
         const RawAnswer head = client.read(true);
-        CPPUNIT_ASSERT_EQUAL(std::string("5"), head.header("content-length"));
+        assertEqual("5", head.header("content-length"));
         CPPUNIT_ASSERT_EQUAL(200, client.exchange(request("GET /constant")).status);
     }
 
@@ -250,8 +250,8 @@ public:
         CPPUNIT_ASSERT_EQUAL(0, server_->stop(Milliseconds(5000)));
         later.join();
         const RawAnswer answered = client.read();
-        CPPUNIT_ASSERT_EQUAL(std::string("in time"), answered.body);
-        CPPUNIT_ASSERT_EQUAL(std::string("close"), answered.header("connection"));
+        assertEqual("in time", answered.body);
+        assertEqual("close", answered.header("connection"));
     }
 
     void anAnswerAfterTheEndOfTheServerGoesNowhere() {

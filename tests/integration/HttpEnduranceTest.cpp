@@ -9,6 +9,7 @@
 #include "support/Assert.h"
 
 using drover::test::assertContains;
+using drover::test::assertEqual;
 
 namespace api = drover::api;
 using drover::test::HttpFixture;
@@ -323,7 +324,7 @@ public:
         open();
         const RawAnswer answer = waiting.read();
         CPPUNIT_ASSERT_EQUAL(503, answer.status);
-        CPPUNIT_ASSERT_EQUAL(std::string("1"), answer.header("retry-after"));
+        assertEqual("1", answer.header("retry-after"));
         CPPUNIT_ASSERT_EQUAL(200, holder.read().status);
         CPPUNIT_ASSERT_EQUAL(200, waiting.exchange(request("GET /constant")).status);
     }
@@ -348,14 +349,14 @@ public:
     void listensOnLoopbackUnlessConfigured() {
         const api::ConnectionGate gate{
             api::ConnectionGate::Settings{}, *front_, Poco::Logger::root()};
-        CPPUNIT_ASSERT_EQUAL(std::string("127.0.0.1"), gate.address().host().toString());
+        assertEqual("127.0.0.1", gate.address().host().toString());
     }
 
 private:
     static void assertTurnedAway(RawClient client) {
         const RawAnswer answer = client.exchange(request("GET /constant"));
         CPPUNIT_ASSERT_EQUAL(503, answer.status);
-        CPPUNIT_ASSERT_EQUAL(std::string("1"), answer.header("retry-after"));
+        assertEqual("1", answer.header("retry-after"));
         assertContains(answer.body, "\"error\":\"Service Unavailable\"");
         CPPUNIT_ASSERT(client.closedCleanly());
     }

@@ -82,10 +82,9 @@ protected:
         const RawAnswer answer = client.exchange(bytes);
         CPPUNIT_ASSERT_EQUAL_MESSAGE(
             what + " " + bytes.substr(0, 200) + " answered " + answer.body, status, answer.status);
-        CPPUNIT_ASSERT_EQUAL(std::string("application/json; charset=utf-8"),
-                             answer.header("content-type"));
+        assertEqual("application/json; charset=utf-8", answer.header("content-type"));
         assertContains(answer.body, "\"statusCode\":" + std::to_string(status));
-        CPPUNIT_ASSERT_EQUAL(std::string("close"), answer.header("connection"));
+        assertEqual("close", answer.header("connection"));
         CPPUNIT_ASSERT_MESSAGE(what + " left the connection open", client.closedCleanly());
     }
 

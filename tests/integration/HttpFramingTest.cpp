@@ -3,6 +3,9 @@
 #include <vector>
 
 #include "HttpFixture.h"
+#include "support/Assert.h"
+
+using drover::test::assertEqual;
 
 using drover::test::HttpFixture;
 using drover::test::RawAnswer;
@@ -275,7 +278,7 @@ public:
         for (int i = 0; i < 500; ++i) {
             CPPUNIT_ASSERT_EQUAL("{\"id\":" + std::to_string(i) + "}", client.read().body);
         }
-        CPPUNIT_ASSERT_EQUAL(std::string("{\"id\":500}"), client.exchange("\r\n\r\n").body);
+        assertEqual("{\"id\":500}", client.exchange("\r\n\r\n").body);
     }
 
     void expectContinueIsMetOnce() {

@@ -13,6 +13,7 @@
 #include "support/ServerProcess.h"
 
 using drover::test::assertContains;
+using drover::test::assertEqual;
 
 namespace api = drover::api;
 using drover::Request;
@@ -58,11 +59,10 @@ public:
     void answerCarriesTheHeadersOfEveryAnswer() {
         const RawAnswer answer = exchange(request("GET /constant"));
         CPPUNIT_ASSERT_EQUAL(200, answer.status);
-        CPPUNIT_ASSERT_EQUAL(std::string("{\"ok\":true}"), answer.body);
-        CPPUNIT_ASSERT_EQUAL(std::string("11"), answer.header("content-length"));
-        CPPUNIT_ASSERT_EQUAL(std::string("nosniff"), answer.header("x-content-type-options"));
-        CPPUNIT_ASSERT_EQUAL(std::string("application/json; charset=utf-8"),
-                             answer.header("content-type"));
+        assertEqual("{\"ok\":true}", answer.body);
+        assertEqual("11", answer.header("content-length"));
+        assertEqual("nosniff", answer.header("x-content-type-options"));
+        assertEqual("application/json; charset=utf-8", answer.header("content-type"));
         CPPUNIT_ASSERT_EQUAL(std::size_t{29}, answer.header("date").size());
         CPPUNIT_ASSERT_EQUAL(std::size_t{0}, answer.headers.count("server"));
     }
@@ -101,24 +101,22 @@ public:
                                "1_000"}) {
             const RawAnswer answer = exchange(request(std::string("GET /item/") + id));
             CPPUNIT_ASSERT_EQUAL_MESSAGE(id, 400, answer.status);
-            CPPUNIT_ASSERT_EQUAL(
-                std::string(R"x({"message":"Validation failed (numeric string is expected)",)x"
-                            R"x("error":"Bad Request","statusCode":400})x"),
-                answer.body);
+            assertEqual(R"x({"message":"Validation failed (numeric string is expected)",)x"
+                        R"x("error":"Bad Request","statusCode":400})x",
+                        answer.body);
         }
     }
 
     void largestIdIsServed() {
-        CPPUNIT_ASSERT_EQUAL(std::string("{\"id\":9223372036854775807}"),
-                             exchange(request("GET /item/9223372036854775807")).body);
-        CPPUNIT_ASSERT_EQUAL(std::string("{\"id\":0}"), exchange(request("GET /item/0")).body);
+        assertEqual("{\"id\":9223372036854775807}",
+                    exchange(request("GET /item/9223372036854775807")).body);
+        assertEqual("{\"id\":0}", exchange(request("GET /item/0")).body);
     }
 
     void queryParametersAreCheckedAndNotDoubled() {
-        CPPUNIT_ASSERT_EQUAL(std::string(R"({"name":"a b+c","limit":100})"),
-                             exchange(request("GET /search?limit=100&name=a+b%2Bc&other=1")).body);
-        CPPUNIT_ASSERT_EQUAL(std::string(R"({"name":"","limit":null})"),
-                             exchange(request("GET /search?name")).body);
+        assertEqual(R"({"name":"a b+c","limit":100})",
+                    exchange(request("GET /search?limit=100&name=a+b%2Bc&other=1")).body);
+        assertEqual(R"({"name":"","limit":null})", exchange(request("GET /search?name")).body);
         for (const char* query : {"",
                                   "?limit=1",
                                   "?name=a&name=b",
@@ -150,7 +148,7 @@ public:
         }
         CPPUNIT_ASSERT_EQUAL_MESSAGE("deep nesting", 400, post(std::string(60000, '[')).status);
         CPPUNIT_ASSERT_EQUAL(0, bodies_.load());
-        CPPUNIT_ASSERT_EQUAL(std::string("{\"seen\":12}"), post(R"({"userId":7})").body);
+        assertEqual("{\"seen\":12}", post(R"({"userId":7})").body);
     }
 
     void hostileBodiesAreRefusedAndTheNextRequestIsServed() {
@@ -172,13 +170,13 @@ public:
 
     void targetsAreAcceptedAsByExpress() {
         CPPUNIT_ASSERT_EQUAL(200, exchange(request("GET /constant/")).status);
-        CPPUNIT_ASSERT_EQUAL(std::string("{\"id\":7}"), exchange(request("GET /item/7/")).body);
+        assertEqual("{\"id\":7}", exchange(request("GET /item/7/")).body);
         CPPUNIT_ASSERT_EQUAL(200, exchange(request("GET /api-json/")).status);
         CPPUNIT_ASSERT_EQUAL(400, exchange(request("GET /item/7//")).status);
-        CPPUNIT_ASSERT_EQUAL(std::string(R"({"text":"a/b\\c","also":null})"),
-                             exchange(request("GET /text/a%2Fb%5Cc")).body);
-        CPPUNIT_ASSERT_EQUAL(std::string(R"({"text":"x","also":"two\nlines"})"),
-                             exchange(request("GET /text/x?also=two%0Alines")).body);
+        assertEqual(R"({"text":"a/b\\c","also":null})",
+                    exchange(request("GET /text/a%2Fb%5Cc")).body);
+        assertEqual(R"({"text":"x","also":"two\nlines"})",
+                    exchange(request("GET /text/x?also=two%0Alines")).body);
         CPPUNIT_ASSERT_EQUAL(200, exchange("\r\n\r\n" + request("GET /constant")).status);
         const RawAnswer nul = exchange(request("GET /text/x?also=%00"));
         CPPUNIT_ASSERT_EQUAL(400, nul.status);
@@ -254,9 +252,8 @@ public:
         for (const char* what : {"standard", "poco", "message", "number", "header"}) {
             const RawAnswer answer = client.exchange(request(std::string("GET /throw/") + what));
             CPPUNIT_ASSERT_EQUAL_MESSAGE(what, 500, answer.status);
-            CPPUNIT_ASSERT_EQUAL(
-                std::string(
-                    R"({"message":"Internal server error","error":"Internal Server Error","statusCode":500})"),
+            assertEqual(
+                R"({"message":"Internal server error","error":"Internal Server Error","statusCode":500})",
                 answer.body);
             CPPUNIT_ASSERT_EQUAL(std::size_t{0}, answer.headers.count("x-injected"));
         }
@@ -281,28 +278,25 @@ public:
         const RawAnswer answer = exchange(request("GET /meddling"));
         std::locale::global(std::locale::classic());
         CPPUNIT_ASSERT_EQUAL(200, answer.status);
-        CPPUNIT_ASSERT_EQUAL(std::string("1234"), answer.header("content-length"));
+        assertEqual("1234", answer.header("content-length"));
     }
 
     void httpErrorCarriesItsStatusAndRetryAfter() {
         const RawAnswer answer = exchange(request("GET /throw/teapot"));
         CPPUNIT_ASSERT_EQUAL(429, answer.status);
-        CPPUNIT_ASSERT_EQUAL(std::string("7"), answer.header("retry-after"));
-        CPPUNIT_ASSERT_EQUAL(
-            std::string(R"({"message":"slow down","error":"Too Many Requests","statusCode":429})"),
-            answer.body);
+        assertEqual("7", answer.header("retry-after"));
+        assertEqual(R"({"message":"slow down","error":"Too Many Requests","statusCode":429})",
+                    answer.body);
     }
 
     void unknownPathIs404AndWrongMethodIs405WithAllow() {
-        CPPUNIT_ASSERT_EQUAL(
-            std::string(
-                R"({"message":"Cannot GET /nowhere","error":"Not Found","statusCode":404})"),
-            exchange(request("GET /nowhere")).body);
+        assertEqual(R"({"message":"Cannot GET /nowhere","error":"Not Found","statusCode":404})",
+                    exchange(request("GET /nowhere")).body);
         CPPUNIT_ASSERT_EQUAL(404, exchange(request("GET /constant/x")).status);
         CPPUNIT_ASSERT_EQUAL(404, exchange(request("GET /item/")).status);
         const RawAnswer answer = exchange(request("DELETE /constant"));
         CPPUNIT_ASSERT_EQUAL(405, answer.status);
-        CPPUNIT_ASSERT_EQUAL(std::string("GET, HEAD, OPTIONS"), answer.header("allow"));
+        assertEqual("GET, HEAD, OPTIONS", answer.header("allow"));
         CPPUNIT_ASSERT_EQUAL(405, exchange(request("get /constant")).status);
     }
 
@@ -311,14 +305,14 @@ public:
         client.send(request("HEAD /constant"));
         const RawAnswer answer = client.read(true);
         CPPUNIT_ASSERT_EQUAL(200, answer.status);
-        CPPUNIT_ASSERT_EQUAL(std::string("11"), answer.header("content-length"));
+        assertEqual("11", answer.header("content-length"));
         CPPUNIT_ASSERT_EQUAL(200, client.exchange(request("GET /constant")).status);
     }
 
     void optionsNamesTheMethodsOfAPath() {
         const RawAnswer answer = exchange(request("OPTIONS /constant", "Connection: close"));
         CPPUNIT_ASSERT_EQUAL(204, answer.status);
-        CPPUNIT_ASSERT_EQUAL(std::string("GET, HEAD, OPTIONS"), answer.header("allow"));
+        assertEqual("GET, HEAD, OPTIONS", answer.header("allow"));
         CPPUNIT_ASSERT_EQUAL(404, exchange(request("OPTIONS /nowhere")).status);
     }
 
@@ -334,9 +328,8 @@ public:
             return response;
         };
         routes_->add(route);
-        CPPUNIT_ASSERT_EQUAL(
-            std::string("1a7"),
-            exchange(request("GET /headers", "idempotency-key: a7\r\nX-Other: no")).body);
+        assertEqual("1a7",
+                    exchange(request("GET /headers", "idempotency-key: a7\r\nX-Other: no")).body);
     }
 
     void aRouteMayAcceptAnyJson() {
@@ -352,8 +345,7 @@ public:
         };
         routes_->add(route);
         const std::string json = "Content-Type: application/json";
-        CPPUNIT_ASSERT_EQUAL(std::string("[1,{}]"),
-                             exchange(request("POST /any", json, "[1,{}]")).body);
+        assertEqual("[1,{}]", exchange(request("POST /any", json, "[1,{}]")).body);
         CPPUNIT_ASSERT_EQUAL(400, exchange(request("POST /any", json, "[1,")).status);
         CPPUNIT_ASSERT_EQUAL(415, exchange(request("POST /any", "", "[1]")).status);
     }
@@ -371,7 +363,7 @@ public:
         CPPUNIT_ASSERT_EQUAL(etag, known.header("etag"));
         const RawAnswer changed =
             client.exchange(request("GET /api/swagger-ui.css", "If-None-Match: \"other\""));
-        CPPUNIT_ASSERT_EQUAL(std::string("body {}"), changed.body);
+        assertEqual("body {}", changed.body);
         removeTree(folder);
     }
 
@@ -406,16 +398,15 @@ public:
         useDocs(folder);
         const RawAnswer page = exchange(request("GET /api"));
         CPPUNIT_ASSERT_EQUAL(200, page.status);
-        CPPUNIT_ASSERT_EQUAL(std::string("text/html; charset=utf-8"), page.header("content-type"));
+        assertEqual("text/html; charset=utf-8", page.header("content-type"));
         assertContains(page.body, "/api/swagger-ui-bundle.js");
         CPPUNIT_ASSERT(page.header("content-security-policy").find("default-src 'self'") == 0);
         const RawAnswer script = exchange(request("GET /api/swagger-ui-bundle.js"));
-        CPPUNIT_ASSERT_EQUAL(std::string("var bundle;"), script.body);
-        CPPUNIT_ASSERT_EQUAL(std::string("text/javascript; charset=utf-8"),
-                             script.header("content-type"));
-        CPPUNIT_ASSERT_EQUAL(std::string("public, max-age=86400"), script.header("cache-control"));
-        CPPUNIT_ASSERT_EQUAL(std::string("text/css; charset=utf-8"),
-                             exchange(request("GET /api/swagger-ui.css")).header("content-type"));
+        assertEqual("var bundle;", script.body);
+        assertEqual("text/javascript; charset=utf-8", script.header("content-type"));
+        assertEqual("public, max-age=86400", script.header("cache-control"));
+        assertEqual("text/css; charset=utf-8",
+                    exchange(request("GET /api/swagger-ui.css")).header("content-type"));
         assertContains(exchange(request("GET /api/start.js")).body, "/api-json");
         assertBrowserFindsWhatItAsksFor(page.body);
         for (const char* path : {"/api/../secret.js",
@@ -463,10 +454,9 @@ public:
         ok = false;
         const RawAnswer answer = client.exchange(request("GET /readyz"));
         CPPUNIT_ASSERT_EQUAL(503, answer.status);
-        CPPUNIT_ASSERT_EQUAL(
-            std::string(
-                R"({"status":"unavailable","checks":{"redis":{"ok":false,"detail":"away for 3 s"},)"
-                R"("disk":{"ok":true,"detail":"","counts":{"free":7}}}})"),
+        assertEqual(
+            R"({"status":"unavailable","checks":{"redis":{"ok":false,"detail":"away for 3 s"},)"
+            R"("disk":{"ok":true,"detail":"","counts":{"free":7}}}})",
             answer.body);
         CPPUNIT_ASSERT_EQUAL(200, client.exchange(request("GET /livez")).status);
         CPPUNIT_ASSERT_EQUAL(404, client.exchange(request("GET /constant")).status);

@@ -3,6 +3,9 @@
 #include <thread>
 
 #include "HttpFixture.h"
+#include "support/Assert.h"
+
+using drover::test::assertEqual;
 
 using drover::test::HttpFixture;
 using drover::test::RawAnswer;
@@ -38,7 +41,7 @@ public:
         for (RawClient& client : clients) {
             const RawAnswer answer = client.read();
             CPPUNIT_ASSERT_EQUAL(200, answer.status);
-            CPPUNIT_ASSERT_EQUAL(std::string("close"), lower(answer.header("connection")));
+            assertEqual("close", lower(answer.header("connection")));
             CPPUNIT_ASSERT(client.closedCleanly());
         }
         CPPUNIT_ASSERT_EQUAL(0, stopped.get());

@@ -65,20 +65,19 @@ public:
         CPPUNIT_ASSERT_EQUAL(id, made.text);
         const auto fields = hash(id);
         CPPUNIT_ASSERT_EQUAL(std::size_t{7}, fields.size());
-        CPPUNIT_ASSERT_EQUAL(std::string("beat"), fields.at("name"));
-        CPPUNIT_ASSERT_EQUAL(std::string(R"({"n":1})"), fields.at("data"));
-        CPPUNIT_ASSERT_EQUAL(std::string("1795392000025"), fields.at("timestamp"));
-        CPPUNIT_ASSERT_EQUAL(std::string("1975"), fields.at("delay"));
-        CPPUNIT_ASSERT_EQUAL(std::string("0"), fields.at("priority"));
-        CPPUNIT_ASSERT_EQUAL(std::string("beat"), fields.at("rjk"));
-        CPPUNIT_ASSERT_EQUAL(
-            std::string(
-                R"({"attempts":3,"far":{"big":12345678901234567890,"none":[]},"repeatJobKey":"beat",)"
-                R"("jobId":"repeat:beat:1795392002000","delay":1975,"timestamp":1795392000025,)"
-                R"("repeat":{"every":2000,"count":5}})"),
+        assertEqual("beat", fields.at("name"));
+        assertEqual(R"({"n":1})", fields.at("data"));
+        assertEqual("1795392000025", fields.at("timestamp"));
+        assertEqual("1975", fields.at("delay"));
+        assertEqual("0", fields.at("priority"));
+        assertEqual("beat", fields.at("rjk"));
+        assertEqual(
+            R"({"attempts":3,"far":{"big":12345678901234567890,"none":[]},"repeatJobKey":"beat",)"
+            R"("jobId":"repeat:beat:1795392002000","delay":1975,"timestamp":1795392000025,)"
+            R"("repeat":{"every":2000,"count":5}})",
             fields.at("opts"));
         expectNext(kNow + 2000, "5");
-        CPPUNIT_ASSERT_EQUAL(std::string("1"), text({"GET", keys().idCounter}));
+        assertEqual("1", text({"GET", keys().idCounter}));
         CPPUNIT_ASSERT_EQUAL(std::to_string(kNow + 2000), text({"ZSCORE", keys().marker, "1"}));
         CPPUNIT_ASSERT(stateOf(id) == JobState::Delayed);
         const auto seen = events();
@@ -91,12 +90,11 @@ public:
         record({"name", "beat", "pattern", "*/10 * * * *", "ic", "1"}, kNow);
         expect(State::Done, iterate(taken(kCronOpts), kNow + 1));
         const auto fields = hash(idAt(kNow + 600000));
-        CPPUNIT_ASSERT_EQUAL(std::string("{}"), fields.at("data"));
-        CPPUNIT_ASSERT_EQUAL(
-            std::string(
-                R"({"repeatJobKey":"beat","attempts":0,"jobId":"repeat:beat:1795392600000","delay":599999,)"
-                R"("timestamp":1795392000001,"prevMillis":1795392600000,)"
-                R"("repeat":{"pattern":"*/10 * * * *","tz":"UTC","count":2}})"),
+        assertEqual("{}", fields.at("data"));
+        assertEqual(
+            R"({"repeatJobKey":"beat","attempts":0,"jobId":"repeat:beat:1795392600000","delay":599999,)"
+            R"("timestamp":1795392000001,"prevMillis":1795392600000,)"
+            R"("repeat":{"pattern":"*/10 * * * *","tz":"UTC","count":2}})",
             fields.at("opts"));
         expectNext(kNow + 600000, "2");
     }
@@ -111,7 +109,7 @@ public:
         redis({"DEL", keys().job(idAt(kNow + 2000))});
         record({"every", "2000", "ic", "1"}, kNow);
         expect(State::Done, iterate(taken(R"({"priority":"3","repeat":{"every":2000}})"), kNow));
-        CPPUNIT_ASSERT_EQUAL(std::string("3"), hash(idAt(kNow + 2000)).at("priority"));
+        assertEqual("3", hash(idAt(kNow + 2000)).at("priority"));
     }
 
     void theScriptLeavesOutPastRunsAndKeepsTheOffset() {
@@ -138,9 +136,9 @@ public:
     void aDueJobGoesWhereItCanBeClaimed() {
         const std::string due = makeDueJob(R"({"repeat":{"every":2000}})");
         CPPUNIT_ASSERT_EQUAL(due, list(keys().wait).at(0));
-        CPPUNIT_ASSERT_EQUAL(std::string("0"), text({"ZSCORE", keys().marker, "0"}));
+        assertEqual("0", text({"ZSCORE", keys().marker, "0"}));
         CPPUNIT_ASSERT_EQUAL("waiting " + due, events().back());
-        CPPUNIT_ASSERT_EQUAL(std::string("0"), hash(due).at("delay"));
+        assertEqual("0", hash(due).at("delay"));
 
         redis({"DEL", keys().wait});
         redis({"RPUSH", keys().wait, "other"});
@@ -150,7 +148,7 @@ public:
         redis({"DEL", keys().wait});
         makeDueJob(R"({"priority":4,"repeat":{"every":2000}})");
         CPPUNIT_ASSERT(stateOf(due) == JobState::Prioritized);
-        CPPUNIT_ASSERT_EQUAL(std::string("4"), hash(due).at("priority"));
+        assertEqual("4", hash(due).at("priority"));
     }
 
     void whilePausedNoWorkerIsWoken() {
@@ -255,7 +253,7 @@ public:
         record({"every", "2000", "ic", "4", "data", "1"}, kNow + 2000);
         job.id = made.text;
         const Iteration second = iterate(job, kNow + 2000);
-        CPPUNIT_ASSERT_EQUAL(std::string("1"), hash(second.text).at("data"));
+        assertEqual("1", hash(second.text).at("data"));
     }
 
     void aRepeatableOf5IsLeftAlone() {
@@ -285,7 +283,7 @@ public:
             taken(R"({"prevMillis":1795392000000,"repeat":{"every":2000,"offset":700,"count":1}})");
         record({"every", "2000", "ic", "1"}, kNow);
         CPPUNIT_ASSERT_EQUAL(idAt(kNow + 2700), iterate(job, kNow + 710).text);
-        CPPUNIT_ASSERT_EQUAL(std::string("700"), hash("repeat:beat").at("offset"));
+        assertEqual("700", hash("repeat:beat").at("offset"));
         expectNext(kNow + 2700, "2");
         record({"every", "2000", "ic", "1"}, kNow);
         CPPUNIT_ASSERT_EQUAL(idAt(kNow + 10700), iterate(job, kNow + 9000).text);

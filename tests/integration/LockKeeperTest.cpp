@@ -7,6 +7,7 @@
 #include "drover/Exceptions.h"
 #include "queue/QueueContext.h"
 #include "queue/ops/Locks.h"
+#include "support/Assert.h"
 #include "support/TcpProxy.h"
 #include "support/WorkerFixture.h"
 #include "worker/upkeep/CancelListener.h"
@@ -106,7 +107,7 @@ public:
         CPPUNIT_ASSERT_EQUAL(std::uint64_t{0}, worker_->stats().completed);
         CPPUNIT_ASSERT(stateOf("1") == JobState::Active);
         CPPUNIT_ASSERT_EQUAL(std::size_t{0}, hash("1").count("finishedOn"));
-        CPPUNIT_ASSERT_EQUAL(std::string("thief"), text({"GET", lockOf("1")}));
+        assertEqual("thief", text({"GET", lockOf("1")}));
     }
 
     void aLossOnlyTheFinishNoticesIsCountedOnce() {
@@ -116,7 +117,7 @@ public:
         eventually("let go", [&] { return worker_->stats().held == 0; });
         CPPUNIT_ASSERT_EQUAL(std::uint64_t{1}, worker_->stats().lost);
         CPPUNIT_ASSERT_EQUAL(std::size_t{1}, log_->count("the outcome is discarded"));
-        CPPUNIT_ASSERT_EQUAL(std::string("thief"), text({"GET", lockOf("1")}));
+        assertEqual("thief", text({"GET", lockOf("1")}));
     }
 
     void aLostProbeDoesNotHoldTheBreakerShut() {
@@ -242,7 +243,7 @@ public:
         // 100 ms on a machine that has nothing else to do.
         CPPUNIT_ASSERT(clock_.wallMs() - began < 1000);
         eventually("told", [&] { return log_->count("cancels the job (a typing error)") == 1; });
-        CPPUNIT_ASSERT_EQUAL(std::string("a typing error"), why());
+        assertEqual("a typing error", why());
         CPPUNIT_ASSERT(number({"PTTL", context().keys().cancels}) > 0);
         hold_ = false;
         eventually("completed", [&] { return stateOf("1") == JobState::Completed; });
@@ -266,7 +267,7 @@ public:
         eventually(
             "cancelled", [&] { return cancelled_ == CancelReason::Remote; }, milliseconds(3500));
         // A terminal in another encoding.
-        CPPUNIT_ASSERT_EQUAL(std::string("caf\xEF\xBF\xBD"), why());
+        assertEqual("caf\xEF\xBF\xBD", why());
         hold_ = false;
         eventually("completed", [&] { return stateOf("1") == JobState::Completed; });
         listener_.reset();

@@ -12,6 +12,7 @@
 #include "support/Assert.h"
 
 using drover::test::assertContains;
+using drover::test::assertEqual;
 
 using drover::ConfigException;
 using drover::StoreException;
@@ -88,9 +89,9 @@ public:
 
     void lastChangeIsReverted() {
         migrations().migrate();
-        CPPUNIT_ASSERT_EQUAL(std::string("0002_second"), migrations().revertLast().value());
+        assertEqual("0002_second", migrations().revertLast().value());
         CPPUNIT_ASSERT_EQUAL(std::int64_t{1}, number(*open(), "SELECT sum(x) FROM a"));
-        CPPUNIT_ASSERT_EQUAL(std::string("0001_first"), migrations().revertLast().value());
+        assertEqual("0001_first", migrations().revertLast().value());
         CPPUNIT_ASSERT(!migrations().revertLast().has_value());
         CPPUNIT_ASSERT_EQUAL(std::size_t{2}, migrations().migrate().size());
     }

@@ -12,6 +12,7 @@
 #include "drover/Queue.h"
 #include "drover/QueueEvents.h"
 #include "queue/ops/Read.h"
+#include "support/Assert.h"
 #include "support/CopyingProxy.h"
 #include "support/WorkerFixture.h"
 
@@ -56,11 +57,11 @@ public:
 
     void aCopyRightBehindItsReplyIsNotTheNextAnswer() {
         RedisClient client(through(), scripts(), "test");
-        CPPUNIT_ASSERT_EQUAL(std::string("PONG"), get(client, {"PING"}));
+        assertEqual("PONG", get(client, {"PING"}));
         proxy_->duplicate(Copy::AtOnce, 1, "GET");
-        CPPUNIT_ASSERT_EQUAL(std::string("value of a"), get(client, {"GET", "a"}));
-        CPPUNIT_ASSERT_EQUAL(std::string("value of b"), get(client, {"GET", "b"}));
-        CPPUNIT_ASSERT_EQUAL(std::string("value of a"), get(client, {"GET", "a"}));
+        assertEqual("value of a", get(client, {"GET", "a"}));
+        assertEqual("value of b", get(client, {"GET", "b"}));
+        assertEqual("value of a", get(client, {"GET", "a"}));
         CPPUNIT_ASSERT_EQUAL(3, proxy_->duplicated());
     }
 
@@ -68,7 +69,7 @@ public:
         RedisClient client(through(), scripts(), "test");
         get(client, {"PING"});
         proxy_->duplicate(Copy::WithNext, 1, "GET");
-        CPPUNIT_ASSERT_EQUAL(std::string("value of a"), get(client, {"GET", "a"}));
+        assertEqual("value of a", get(client, {"GET", "a"}));
         CPPUNIT_ASSERT_THROW(get(client, {"GET", "b"}), RedisIoException);
         proxy_->duplicate(Copy::WithNext, 0);
         eventually("in step again", [&] {
@@ -84,9 +85,9 @@ public:
         RedisClient client(through(), scripts(), "test");
         get(client, {"PING"});
         inject("$5\r\nstray\r\n", client);
-        CPPUNIT_ASSERT_EQUAL(std::string("value of a"), get(client, {"GET", "a"}));
+        assertEqual("value of a", get(client, {"GET", "a"}));
         inject("*2\r\n$1\r\nx\r\n", client);  // The beginning of a reply.
-        CPPUNIT_ASSERT_EQUAL(std::string("value of b"), get(client, {"GET", "b"}));
+        assertEqual("value of b", get(client, {"GET", "b"}));
         CPPUNIT_ASSERT(client.healthy());
     }
 
@@ -96,7 +97,7 @@ public:
         get(client, {"PING"});
         for (int i = 0; i < 5; ++i) {
             inject("+stray\r\n", client);
-            CPPUNIT_ASSERT_EQUAL(std::string("value of a"), get(client, {"GET", "a"}));
+            assertEqual("value of a", get(client, {"GET", "a"}));
         }
         CPPUNIT_ASSERT_EQUAL(std::size_t{1}, log.count("nobody asked for"));
         CPPUNIT_ASSERT_EQUAL(std::size_t{1}, log.count(""));
@@ -117,8 +118,7 @@ public:
         as.user = "mute";
         as.password = "secret";
         Connection link(as, "");
-        CPPUNIT_ASSERT_EQUAL(std::string("value of a"),
-                             std::string(link.call(Command{"GET", "a"}).text()));
+        assertEqual("value of a", link.call(Command{"GET", "a"}).text());
         proxy_->duplicate(Copy::AtOnce, 1, "GET");
         CPPUNIT_ASSERT_THROW(link.call(Command{"GET", "a"}), RedisIoException);
         CPPUNIT_ASSERT(link.broken());
@@ -254,7 +254,7 @@ private:
             const std::string id = std::to_string(i + 1);
             CPPUNIT_ASSERT_EQUAL(std::to_string(i), dataById[id]);
             CPPUNIT_ASSERT_EQUAL(std::to_string(i), hash(id)["returnvalue"]);
-            CPPUNIT_ASSERT_EQUAL(std::string("1"), hash(id)["atm"]);
+            assertEqual("1", hash(id)["atm"]);
         }
     }
 

@@ -10,6 +10,7 @@
 #include "drover/Exceptions.h"
 #include "queue/ops/Add.h"
 #include "queue/ops/Settle.h"
+#include "support/Assert.h"
 #include "support/TcpProxy.h"
 #include "support/WorkerFixture.h"
 
@@ -121,7 +122,7 @@ public:
         eventually("told again", [&] { return worker_->stats().held == 0; });
         CPPUNIT_ASSERT_EQUAL(1, proxy_->lost());
         CPPUNIT_ASSERT(stateOf("1") == JobState::Completed);
-        CPPUNIT_ASSERT_EQUAL(std::string("1"), hash("1")["atm"]);
+        assertEqual("1", hash("1")["atm"]);
         CPPUNIT_ASSERT_EQUAL(std::uint64_t{0}, worker_->stats().lost);
         CPPUNIT_ASSERT_EQUAL(std::size_t{0}, log_->count("the outcome is discarded"));
         CPPUNIT_ASSERT_EQUAL(std::size_t{1}, log_->count("whose reply was lost"));
@@ -140,7 +141,7 @@ public:
         eventually("both done", [&] { return number({"ZCARD", keys().completed}) == 2; });
         CPPUNIT_ASSERT_EQUAL(1, proxy_->lost());
         CPPUNIT_ASSERT_EQUAL(std::size_t{1}, log_->count("jobs of a claim whose reply was lost"));
-        CPPUNIT_ASSERT_EQUAL(std::string("1"), hash("2")["ats"]);
+        assertEqual("1", hash("2")["ats"]);
         CPPUNIT_ASSERT_EQUAL(std::size_t{0}, hash("2").count("stc"));
     }
 
@@ -152,7 +153,7 @@ public:
         eventually("told again", [&] { return worker_->stats().held == 0; });
         CPPUNIT_ASSERT_EQUAL(1, proxy_->lost());
         CPPUNIT_ASSERT(stateOf("1") == JobState::Delayed);
-        CPPUNIT_ASSERT_EQUAL(std::string("1"), hash("1")["atm"]);
+        assertEqual("1", hash("1")["atm"]);
         CPPUNIT_ASSERT_EQUAL(std::uint64_t{0}, worker_->stats().lost);
         CPPUNIT_ASSERT_EQUAL(std::size_t{0}, log_->count("the outcome is discarded"));
     }
@@ -166,7 +167,7 @@ public:
         eventually("told again", [&] { return worker_->stats().held == 0; });
         CPPUNIT_ASSERT_EQUAL(1, proxy_->lost());
         CPPUNIT_ASSERT(stateOf("1") == JobState::Delayed);
-        CPPUNIT_ASSERT_EQUAL(std::string("1"), hash("1")["ats"]);
+        assertEqual("1", hash("1")["ats"]);
         CPPUNIT_ASSERT_EQUAL(std::uint64_t{0}, worker_->stats().lost);
         CPPUNIT_ASSERT_EQUAL(std::size_t{0}, log_->count("the outcome is discarded"));
     }
@@ -330,7 +331,7 @@ public:
         CPPUNIT_ASSERT_EQUAL(std::int64_t{0},
                              number({"EXISTS", keys().failed, keys().active, keys().wait}));
         for (int id = 1; id <= kJobs; id += 97) {
-            CPPUNIT_ASSERT_EQUAL(std::string("1"), hash(std::to_string(id))["atm"]);
+            assertEqual("1", hash(std::to_string(id))["atm"]);
         }
         const std::lock_guard lock(mutex);
         CPPUNIT_ASSERT_EQUAL(std::size_t{kJobs}, seen.size());
@@ -420,8 +421,8 @@ private:
         });
         eventually("completed", [&] { return stateOf(id) == JobState::Completed; });
         CPPUNIT_ASSERT(SteadyClock::now() - began < seconds(2));
-        CPPUNIT_ASSERT_EQUAL(std::string("1"), hash(id)["atm"]);
-        CPPUNIT_ASSERT_EQUAL(std::string("1"), hash(id)["ats"]);
+        assertEqual("1", hash(id)["atm"]);
+        assertEqual("1", hash(id)["ats"]);
         CPPUNIT_ASSERT(worker_->stats().redisHealthy);
     }
     void holdTwenty() {
@@ -450,8 +451,8 @@ private:
         CPPUNIT_ASSERT_EQUAL(std::size_t{20}, handler_->seen());
         CPPUNIT_ASSERT_EQUAL(std::uint64_t{0}, worker_->stats().lost);
         for (int id = 1; id <= 20; ++id) {
-            CPPUNIT_ASSERT_EQUAL(std::string("1"), hash(std::to_string(id))["atm"]);
-            CPPUNIT_ASSERT_EQUAL(std::string("1"), hash(std::to_string(id))["ats"]);
+            assertEqual("1", hash(std::to_string(id))["atm"]);
+            assertEqual("1", hash(std::to_string(id))["ats"]);
         }
     }
     /// One job is held by a worker that reaches Redis only through the proxy; it will end with this outcome.

@@ -76,14 +76,13 @@ public:
         const rapidjson::Document plugins = list();
         CPPUNIT_ASSERT_EQUAL(1U, plugins.Size());
         const rapidjson::Value& plugin = plugins[0];
-        CPPUNIT_ASSERT_EQUAL(std::string("same-a"), text(plugin, "name"));
-        CPPUNIT_ASSERT_EQUAL(std::string("1"), text(plugin, "version"));
-        CPPUNIT_ASSERT_EQUAL(std::string("1.1"), text(plugin, "abi"));
-        CPPUNIT_ASSERT_EQUAL(std::string("same-a/same"),
-                             std::string(plugin["handlers"][0].GetString()));
+        assertEqual("same-a", text(plugin, "name"));
+        assertEqual("1", text(plugin, "version"));
+        assertEqual("1.1", text(plugin, "abi"));
+        assertEqual("same-a/same", plugin["handlers"][0].GetString());
         CPPUNIT_ASSERT_EQUAL(1, plugin["generation"].GetInt());
         CPPUNIT_ASSERT_EQUAL(200, plugin["jobsRun"].GetInt());
-        CPPUNIT_ASSERT_EQUAL(std::string("running"), text(plugin, "state"));
+        assertEqual("running", text(plugin, "state"));
         CPPUNIT_ASSERT_EQUAL(folder_ + "/same-a.so", text(plugin, "path"));
         CPPUNIT_ASSERT_EQUAL(std::size_t{64}, text(plugin, "sha256").size());
     }

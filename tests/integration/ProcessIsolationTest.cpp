@@ -184,8 +184,7 @@ private:
             CPPUNIT_ASSERT_EQUAL(1, job->attemptsStarted);
             CPPUNIT_ASSERT_EQUAL(0, job->stalledCounter);
             if (crashes) {
-                CPPUNIT_ASSERT_EQUAL(std::string("handler process ended by SIGSEGV"),
-                                     job->failedReason.value_or("none"));
+                assertEqual("handler process ended by SIGSEGV", job->failedReason.value_or("none"));
             }
         }
         for (const std::string& id : others) {

@@ -6,6 +6,7 @@
 
 #include "drover/Queue.h"
 #include "queue/ops/Advance.h"
+#include "support/Assert.h"
 #include "support/WorkerFixture.h"
 
 namespace {
@@ -52,7 +53,7 @@ public:
         queue.pause();
         CPPUNIT_ASSERT_EQUAL(std::int64_t{0}, number({"EXISTS", keys().marker}));
         CPPUNIT_ASSERT(queue.isPaused());
-        CPPUNIT_ASSERT_EQUAL(std::string("1"), meta("paused"));
+        assertEqual("1", meta("paused"));
         addJob();
         CPPUNIT_ASSERT_EQUAL(std::int64_t{0}, number({"EXISTS", keys().marker}));
     }
@@ -65,8 +66,8 @@ public:
             CPPUNIT_ASSERT(added.status == AddResult::Status::Added);
             queue.resume();
             CPPUNIT_ASSERT(!queue.isPaused());
-            CPPUNIT_ASSERT_EQUAL(std::string("0"), text({"ZSCORE", keys().marker, "0"}));
-            CPPUNIT_ASSERT_EQUAL(std::string("resumed"), events().back());
+            assertEqual("0", text({"ZSCORE", keys().marker, "0"}));
+            assertEqual("resumed", events().back());
             redis({"DEL", keys().wait, keys().prioritized, keys().marker});
         }
     }
@@ -79,7 +80,7 @@ public:
         queue.setGlobalConcurrency(1);
         queue.pause();
         queue.resume();
-        CPPUNIT_ASSERT_EQUAL(std::string("0"), text({"ZSCORE", keys().marker, "0"}));
+        assertEqual("0", text({"ZSCORE", keys().marker, "0"}));
     }
 
     void c071_resumeWithDelayedJobsMarksTheFirst() {
@@ -112,8 +113,8 @@ public:
         CPPUNIT_ASSERT_EQUAL(std::int64_t{0}, number({"EXISTS", keys().paused}));
         const Strings told = events();
         CPPUNIT_ASSERT_EQUAL(before + 2, told.size());
-        CPPUNIT_ASSERT_EQUAL(std::string("paused"), told[before]);
-        CPPUNIT_ASSERT_EQUAL(std::string("paused"), told[before + 1]);
+        assertEqual("paused", told[before]);
+        assertEqual("paused", told[before + 1]);
     }
 
     void c272_pauseSharedWithFiveMovesWhatWaits() {
@@ -124,8 +125,8 @@ public:
         queue.pause();
         CPPUNIT_ASSERT_EQUAL(std::int64_t{0}, number({"EXISTS", keys().wait, keys().marker}));
         CPPUNIT_ASSERT((list(keys().paused) == Strings{"3", "2", "1"}));
-        CPPUNIT_ASSERT_EQUAL(std::string("1"), meta("paused"));
-        CPPUNIT_ASSERT_EQUAL(std::string("paused"), events().back());
+        assertEqual("1", meta("paused"));
+        assertEqual("paused", events().back());
         queue.pause();
         CPPUNIT_ASSERT((list(keys().paused) == Strings{"3", "2", "1"}));
         queue.resume();
@@ -251,7 +252,7 @@ public:
     void theConcurrencyIsStoredAndRemoved() {
         Queue queue = makeQueue();
         queue.setGlobalConcurrency(3);
-        CPPUNIT_ASSERT_EQUAL(std::string("3"), meta("concurrency"));
+        assertEqual("3", meta("concurrency"));
         queue.removeGlobalConcurrency();
         CPPUNIT_ASSERT_EQUAL(std::int64_t{0}, number({"HEXISTS", keys().meta, "concurrency"}));
     }
@@ -285,8 +286,8 @@ public:
     void theRateLimitIsStoredAndRemoved() {
         Queue queue = makeQueue();
         queue.setGlobalRateLimit({5, seconds(2)});
-        CPPUNIT_ASSERT_EQUAL(std::string("5"), meta("max"));
-        CPPUNIT_ASSERT_EQUAL(std::string("2000"), meta("duration"));
+        assertEqual("5", meta("max"));
+        assertEqual("2000", meta("duration"));
         queue.removeGlobalRateLimit();
         CPPUNIT_ASSERT_EQUAL(std::int64_t{0}, number({"HEXISTS", keys().meta, "max"}));
         CPPUNIT_ASSERT_EQUAL(std::int64_t{0}, number({"HEXISTS", keys().meta, "duration"}));
@@ -296,7 +297,7 @@ public:
         Queue queue = makeQueue();
         settings_.drainDelay = milliseconds(20);
         queue.rateLimit(seconds(60));
-        CPPUNIT_ASSERT_EQUAL(std::string("9007199254740991"), text({"GET", keys().limiter}));
+        assertEqual("9007199254740991", text({"GET", keys().limiter}));
         // Not a limit that a worker could read: it goes on.
         run(std::make_shared<FakeHandler>(completeAll));
         const std::string first = addJob();
@@ -328,7 +329,7 @@ public:
             addJob();
         }
         claim(2);
-        CPPUNIT_ASSERT_EQUAL(std::string("2"), text({"GET", keys().limiter}));
+        assertEqual("2", text({"GET", keys().limiter}));
         CPPUNIT_ASSERT_EQUAL(std::int64_t{0}, queue.rateLimitTtl());
         CPPUNIT_ASSERT_EQUAL(std::int64_t{0}, queue.rateLimitTtl(3));
         const std::int64_t left = queue.rateLimitTtl(2);

@@ -145,16 +145,15 @@ public:
         }));
         eventually("exhausted", [&] { return counted("retries-exhausted") == 1; });
         const QueueEvent first = only(Type::Added);
-        CPPUNIT_ASSERT_EQUAL(added.id, std::string(first.jobId()));
-        CPPUNIT_ASSERT_EQUAL(std::string("mail"), std::string(first.jobName()));
+        assertEqual(added.id, first.jobId());
+        assertEqual("mail", first.jobName());
         CPPUNIT_ASSERT(first.prev().empty());
         CPPUNIT_ASSERT(!first.dueMs() && !first.count() && !first.attemptsMade());
         CPPUNIT_ASSERT_EQUAL(added.timestampMs + 50, *only(Type::Delayed).dueMs());
         CPPUNIT_ASSERT(*only(Type::Delayed).dueMs() >= before + 50);
-        CPPUNIT_ASSERT_EQUAL(std::string("delayed"), std::string(only(Type::Waiting).prev()));
-        CPPUNIT_ASSERT_EQUAL(std::string("[1,2]"), std::string(only(Type::Progress).progress()));
-        CPPUNIT_ASSERT_EQUAL(std::string("no \"seat\""),
-                             std::string(only(Type::Failed).failedReason()));
+        assertEqual("delayed", only(Type::Waiting).prev());
+        assertEqual("[1,2]", only(Type::Progress).progress());
+        assertEqual("no \"seat\"", only(Type::Failed).failedReason());
         CPPUNIT_ASSERT_EQUAL(std::int64_t{1}, *only(Type::RetriesExhausted).attemptsMade());
         CPPUNIT_ASSERT(only(Type::RetriesExhausted).returnValue().empty());
 
@@ -171,12 +170,9 @@ public:
         eventually("delivered", [&] { return counted("completed") == 1; });
         CPPUNIT_ASSERT_EQUAL(std::int64_t{12}, *only(Type::Cleaned).count());
         CPPUNIT_ASSERT(only(Type::Cleaned).jobId().empty());
-        CPPUNIT_ASSERT_EQUAL(std::string("d"),
-                             std::string(only(Type::Deduplicated).deduplicationId()));
-        CPPUNIT_ASSERT_EQUAL(std::string("2"),
-                             std::string(only(Type::Deduplicated).deduplicatedJobId()));
-        CPPUNIT_ASSERT_EQUAL(std::string("{\"a\":1}"),
-                             std::string(only(Type::Completed).returnValue()));
+        assertEqual("d", only(Type::Deduplicated).deduplicationId());
+        assertEqual("2", only(Type::Deduplicated).deduplicatedJobId());
+        assertEqual("{\"a\":1}", only(Type::Completed).returnValue());
     }
 
     void c251_unknownNamesAndExtraFieldsAreDelivered() {
@@ -189,15 +185,15 @@ public:
         eventually("delivered", [&] { return delivered().size() == 5; });
         const std::vector<QueueEvent> all = delivered();
         CPPUNIT_ASSERT(all[0].type == Type::Other);
-        CPPUNIT_ASSERT_EQUAL(std::string("debounced"), all[0].name);
-        CPPUNIT_ASSERT_EQUAL(std::string("d"), std::string(*all[0].field("debounceId")));
+        assertEqual("debounced", all[0].name);
+        assertEqual("d", *all[0].field("debounceId"));
         CPPUNIT_ASSERT(all[1].type == Type::Waiting);
-        CPPUNIT_ASSERT_EQUAL(std::string("tomorrow"), std::string(*all[1].field("of")));
-        CPPUNIT_ASSERT_EQUAL(std::string("twice"), std::string(*all[1].field("event")));
+        assertEqual("tomorrow", *all[1].field("of"));
+        assertEqual("twice", *all[1].field("event"));
         CPPUNIT_ASSERT(!all[1].field("nothing"));
         CPPUNIT_ASSERT(all[2].type == Type::Delayed && !all[2].dueMs());
         CPPUNIT_ASSERT(all[3].name.empty() && all[3].type == Type::Other);
-        CPPUNIT_ASSERT_EQUAL(std::string("12"), std::string(*all[3].field("seat")));
+        assertEqual("12", *all[3].field("seat"));
         CPPUNIT_ASSERT(all[4].name.empty());
     }
 
@@ -212,8 +208,7 @@ public:
         }
         eventually("delivered", [&] { return delivered().size() == 20; });
         for (int i = 0; i < 20; ++i) {
-            CPPUNIT_ASSERT_EQUAL(std::to_string(i),
-                                 std::string(delivered()[static_cast<std::size_t>(i)].jobId()));
+            assertEqual(std::to_string(i), delivered()[static_cast<std::size_t>(i)].jobId());
         }
     }
 
@@ -372,7 +367,7 @@ public:
         redis({"XTRIM", keys().events, "MAXLEN", "1"});
         read(last);
         eventually("delivered", [&] { return jobIds().back() == "3"; });
-        CPPUNIT_ASSERT_EQUAL(std::string("3"), std::string(delivered().back().jobId()));
+        assertEqual("3", delivered().back().jobId());
     }
 
     void c252_aDeletedStreamGoesOnWhenItComesAgain() {
@@ -396,7 +391,7 @@ public:
         redis({"XADD", keys().events, "5-2", "event", "n", "jobId", "3"});
         eventually("delivered", [&] { return delivered().size() == 3; });
         CPPUNIT_ASSERT((jobIds() == Strings{"1", "2", "3"}));
-        CPPUNIT_ASSERT_EQUAL(std::string("5-2"), reader_->lastId());
+        assertEqual("5-2", reader_->lastId());
         CPPUNIT_ASSERT_EQUAL(std::size_t{1}, eventsLog_->count("begins anew"));
     }
 

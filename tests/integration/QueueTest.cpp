@@ -79,15 +79,15 @@ public:
         CPPUNIT_ASSERT(result.status == Status::Added);
         auto fields = hash(result.id);
         CPPUNIT_ASSERT_EQUAL(std::size_t{6}, fields.size());
-        CPPUNIT_ASSERT_EQUAL(std::string("mail"), fields["name"]);
-        CPPUNIT_ASSERT_EQUAL(std::string("{\"to\":\"a@b\"}"), fields["data"]);
-        CPPUNIT_ASSERT_EQUAL(std::string("{\"attempts\":0}"), fields["opts"]);
+        assertEqual("mail", fields["name"]);
+        assertEqual("{\"to\":\"a@b\"}", fields["data"]);
+        assertEqual("{\"attempts\":0}", fields["opts"]);
         CPPUNIT_ASSERT_EQUAL(std::to_string(result.timestampMs), fields["timestamp"]);
-        CPPUNIT_ASSERT_EQUAL(std::string("0"), fields["delay"]);
-        CPPUNIT_ASSERT_EQUAL(std::string("0"), fields["priority"]);
+        assertEqual("0", fields["delay"]);
+        assertEqual("0", fields["priority"]);
         CPPUNIT_ASSERT((std::vector<std::string>{"added 1 name=mail", "waiting 1"} == events()));
         CPPUNIT_ASSERT((std::vector<std::string>{"1"} == list(keys().wait)));
-        CPPUNIT_ASSERT_EQUAL(std::string("0"), text({"ZSCORE", keys().marker, "0"}));
+        assertEqual("0", text({"ZSCORE", keys().marker, "0"}));
     }
 
     void theResultHasIdAndTimestamp() {
@@ -95,7 +95,7 @@ public:
         NewJob job = named("a");
         job.opts.timestampMs = 1234567890123;
         const AddResult result = queue->add(job);
-        CPPUNIT_ASSERT_EQUAL(std::string("1"), result.id);
+        assertEqual("1", result.id);
         CPPUNIT_ASSERT_EQUAL(std::int64_t{1234567890123}, result.timestampMs);
         const std::int64_t before = clock_.wallMs();
         const AddResult now = queue->add(named("b"));
@@ -125,8 +125,8 @@ public:
             CPPUNIT_ASSERT(!results[refused].message.empty());
             CPPUNIT_ASSERT_EQUAL(std::string(), results[refused].id);
         }
-        CPPUNIT_ASSERT_EQUAL(std::string("1"), results[0].id);
-        CPPUNIT_ASSERT_EQUAL(std::string("2"), results[5].id);
+        assertEqual("1", results[0].id);
+        assertEqual("2", results[5].id);
         CPPUNIT_ASSERT((std::vector<std::string>{"2", "1"} == list(keys().wait)));
     }
 
@@ -134,18 +134,18 @@ public:
         const auto queue = open();
         NewJob job = named("first");
         job.opts.jobId = "order-7";
-        CPPUNIT_ASSERT_EQUAL(std::string("order-7"), queue->add(job).id);
+        assertEqual("order-7", queue->add(job).id);
         const auto before = hash("order-7");
         job.name = "second";
         job.data = "{\"other\":1}";
         const AddResult again = queue->add(job);
         CPPUNIT_ASSERT(again.status == Status::Added);
-        CPPUNIT_ASSERT_EQUAL(std::string("order-7"), again.id);
+        assertEqual("order-7", again.id);
         CPPUNIT_ASSERT(before == hash("order-7"));
         CPPUNIT_ASSERT_EQUAL(std::int64_t{1}, number({"LLEN", keys().wait}));
-        CPPUNIT_ASSERT_EQUAL(std::string("duplicated order-7"), events().back());
+        assertEqual("duplicated order-7", events().back());
         // Each attempt uses a number, as in BullMQ.
-        CPPUNIT_ASSERT_EQUAL(std::string("3"), queue->add(named("plain")).id);
+        assertEqual("3", queue->add(named("plain")).id);
     }
 
     void prioritizedAndLifoJobsGoWhereTheyBelong() {
@@ -184,8 +184,8 @@ public:
         CPPUNIT_ASSERT_EQUAL(bucket, score(keys().delayed, "1"));
         CPPUNIT_ASSERT_EQUAL(bucket + 1, score(keys().delayed, "2"));
         CPPUNIT_ASSERT_EQUAL(bucket + 2, score(keys().delayed, "3"));
-        CPPUNIT_ASSERT_EQUAL(std::string("delayed 3 delay=1795382466903"), events().back());
-        CPPUNIT_ASSERT_EQUAL(std::string("1795382466903"), text({"ZSCORE", keys().marker, "1"}));
+        assertEqual("delayed 3 delay=1795382466903", events().back());
+        assertEqual("1795382466903", text({"ZSCORE", keys().marker, "1"}));
         CPPUNIT_ASSERT(redis({"ZSCORE", keys().marker, "0"}).isNil());
     }
 
@@ -415,7 +415,7 @@ public:
         const auto read = queue->job(added.id);
         CPPUNIT_ASSERT(read.has_value());
         CPPUNIT_ASSERT_EQUAL(added.id, read->id);
-        CPPUNIT_ASSERT_EQUAL(std::string("mail"), read->name);
+        assertEqual("mail", read->name);
         CPPUNIT_ASSERT_EQUAL(job.data, read->data);
         CPPUNIT_ASSERT_EQUAL(3, read->opts.attempts);
         CPPUNIT_ASSERT_EQUAL(added.timestampMs, read->timestampMs);
@@ -437,17 +437,14 @@ public:
             eventually("written", [&] {
                 return text({"HGET", keys().meta, "version"}).rfind("drover:", 0) == 0;
             });
-            CPPUNIT_ASSERT_EQUAL(std::string("10000"),
-                                 text({"HGET", keys().meta, "opts.maxLenEvents"}));
+            assertEqual("10000", text({"HGET", keys().meta, "opts.maxLenEvents"}));
         }
         redis({"HSET", keys().meta, "version", "bullmq:5.48.1", "opts.maxLenEvents", "77"});
         {
             const auto queue = open();
             CPPUNIT_ASSERT(queue->add(named("a")).status == Status::Added);
-            CPPUNIT_ASSERT_EQUAL(std::string("bullmq:5.48.1"),
-                                 text({"HGET", keys().meta, "version"}));
-            CPPUNIT_ASSERT_EQUAL(std::string("77"),
-                                 text({"HGET", keys().meta, "opts.maxLenEvents"}));
+            assertEqual("bullmq:5.48.1", text({"HGET", keys().meta, "version"}));
+            assertEqual("77", text({"HGET", keys().meta, "opts.maxLenEvents"}));
         }
         redis({"HSET", keys().meta, "version", "bullmq:6.7.0"});
         const auto queue = open();
@@ -549,7 +546,7 @@ private:
         }
         const auto waiting = list(keys().wait);
         CPPUNIT_ASSERT_EQUAL(static_cast<std::size_t>(count), waiting.size());
-        CPPUNIT_ASSERT_EQUAL(std::string("1"), waiting.back());
+        assertEqual("1", waiting.back());
         CPPUNIT_ASSERT_EQUAL(std::to_string(count), waiting.front());
         CPPUNIT_ASSERT_EQUAL(std::string("n") + std::to_string(count - 1),
                              hash(std::to_string(count))["name"]);

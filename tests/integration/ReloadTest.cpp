@@ -87,7 +87,7 @@ public:
             const auto header = answer.headers.find("location");
             return header == answer.headers.end() ? std::string("none") : header->second;
         };
-        CPPUNIT_ASSERT_EQUAL(std::string("none"), located());
+        assertEqual("none", located());
 
         save(route("one") + location + "/done\n");
         app_->waitForLog(file() + ":6: api.route.one.location is /done now");
@@ -98,7 +98,7 @@ public:
         app_->waitForLog("not reloaded: " + file() +
                          ":6: api.route.one.location = /done/{user}: "
                          "{user} is neither {id}, {timestamp} nor a parameter of the route");
-        CPPUNIT_ASSERT_EQUAL(std::string("/done"), located());
+        assertEqual("/done", located());
 
         save(route("one") + location + "/job/{id}\n");
         app_->waitForLog(file() + ":6: api.route.one.location is /job/{id} now, it was /done");

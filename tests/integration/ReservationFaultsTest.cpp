@@ -20,6 +20,7 @@
 #include "worker/Worker.h"
 
 using drover::test::assertContains;
+using drover::test::assertEqual;
 
 using drover::JobState;
 using drover::reservation::Decision;
@@ -213,8 +214,7 @@ public:
         eventuallyStored("rejected", [&] { return stored("REJECTED") == 1; });
         const auto decision =
             ReservationRepository(*session_).newestOutcome(queue_.keys().qualifiedName(), id);
-        CPPUNIT_ASSERT_EQUAL(std::string("job data: eventId is not an integer in [1, 2^63)"),
-                             decision.value().reason);
+        assertEqual("job data: eventId is not an integer in [1, 2^63)", decision.value().reason);
         eventuallyStored("logged", [&] { return workerLog_->count("failed for good") == 1; });
     }
 
@@ -295,8 +295,8 @@ public:
         eventuallyStored("the second is decided", [&] { return stored("REJECTED") == 1; });
         eventuallyStored("it is gone", [&] { return queue_.open() == 0; });
 
-        CPPUNIT_ASSERT_EQUAL(std::string("/reservation/request/1?"), first.substr(0, 23));
-        CPPUNIT_ASSERT_EQUAL(std::string("/reservation/request/1?"), second.substr(0, 23));
+        assertEqual("/reservation/request/1?", first.substr(0, 23));
+        assertEqual("/reservation/request/1?", second.substr(0, 23));
         CPPUNIT_ASSERT(first != second);
         drover::store::SessionPool pool(settings(), 1);
         drover::reservation::ReservationRoutes::Settings routeSettings;

@@ -12,6 +12,7 @@
 #include "support/Assert.h"
 
 using drover::test::assertContains;
+using drover::test::assertEqual;
 using drover::test::assertLacks;
 
 using drover::reservation::SeatRequest;
@@ -107,15 +108,14 @@ public:
     }
 
     void descriptorHasAllThatTheEngineNeeds() {
-        CPPUNIT_ASSERT_EQUAL(std::string("reservation"), std::string(plugin_->name));
-        CPPUNIT_ASSERT_EQUAL(std::string("reserveEvent"), std::string(handler_->job_names[0]));
-        CPPUNIT_ASSERT_EQUAL(std::string("reservation"), std::string(handler_->default_queue));
-        CPPUNIT_ASSERT_EQUAL(
-            std::string(R"({"maxStalledCount": 10, "batchSize": 250, "concurrency": 1000})"),
-            std::string(handler_->default_options));
+        assertEqual("reservation", plugin_->name);
+        assertEqual("reserveEvent", handler_->job_names[0]);
+        assertEqual("reservation", handler_->default_queue);
+        assertEqual(R"({"maxStalledCount": 10, "batchSize": 250, "concurrency": 1000})",
+                    handler_->default_options);
         CPPUNIT_ASSERT_EQUAL(std::uint32_t{500}, handler_->batch_max);
         const drover_config_key& url = *plugin_->config_keys[0];
-        CPPUNIT_ASSERT_EQUAL(std::string("database.url"), std::string(url.name));
+        assertEqual("database.url", url.name);
         CPPUNIT_ASSERT_EQUAL(
             unsigned{DROVER_CONFIG_REQUIRED | DROVER_CONFIG_SECRET | DROVER_CONFIG_SHARED},
             url.flags);
@@ -134,10 +134,10 @@ public:
             "completed {\"reservationId\":" + std::to_string(reservationOf(event, 1)) +
                 ",\"status\":\"RESERVED\"}",
             outcomes.at(0));
-        CPPUNIT_ASSERT_EQUAL(std::string("unrecoverable already reserved"), outcomes.at(1));
-        CPPUNIT_ASSERT_EQUAL(std::string("unrecoverable sold out"), outcomes.at(2));
-        CPPUNIT_ASSERT_EQUAL(std::string("unrecoverable unknown event"), outcomes.at(3));
-        CPPUNIT_ASSERT_EQUAL(std::string("unrecoverable unknown user"), outcomes.at(4));
+        assertEqual("unrecoverable already reserved", outcomes.at(1));
+        assertEqual("unrecoverable sold out", outcomes.at(2));
+        assertEqual("unrecoverable unknown event", outcomes.at(3));
+        assertEqual("unrecoverable unknown user", outcomes.at(4));
     }
 
     void badDataFailsItsJobOnly() {
@@ -145,8 +145,7 @@ public:
         TestJob bad = job(event, 1);
         bad.data = R"({"userId":"1","eventId":1})";
         const Outcomes outcomes = run({job(event, 1), bad, job(event, 2)});
-        CPPUNIT_ASSERT_EQUAL(std::string("failed job data: userId is not an integer in [1, 2^63)"),
-                             outcomes.at(1));
+        assertEqual("failed job data: userId is not an integer in [1, 2^63)", outcomes.at(1));
         CPPUNIT_ASSERT_EQUAL(std::int64_t{2}, reserved(event));
     }
 
@@ -160,7 +159,7 @@ public:
         withNul.id = std::string("a\0b", 3);
         const Outcomes outcomes = run({job(event, 4), notUtf8, tooLong, withNul, job(event, 5)});
         for (const std::uint32_t i : {1U, 2U, 3U}) {
-            CPPUNIT_ASSERT_EQUAL(std::string("failed"), outcomes.at(i).substr(0, 6));
+            assertEqual("failed", outcomes.at(i).substr(0, 6));
         }
         CPPUNIT_ASSERT_EQUAL(std::int64_t{2}, reserved(event));
     }
@@ -187,9 +186,9 @@ public:
     void lostJobDoesNotDisturbItsNeighbours() {
         const std::int64_t event = addEvent(2);
         const Outcomes outcomes = run({job(event, 1), job(event, 2), job(event, 3)}, {{0, "lost"}});
-        CPPUNIT_ASSERT_EQUAL(std::string("lost"), outcomes.at(0));
-        CPPUNIT_ASSERT_EQUAL(std::string("completed"), outcomes.at(1).substr(0, 9));
-        CPPUNIT_ASSERT_EQUAL(std::string("unrecoverable sold out"), outcomes.at(2));
+        assertEqual("lost", outcomes.at(0));
+        assertEqual("completed", outcomes.at(1).substr(0, 9));
+        assertEqual("unrecoverable sold out", outcomes.at(2));
         // A neighbour that was run again would have been rejected again.
         CPPUNIT_ASSERT_EQUAL(
             std::int64_t{1},
@@ -202,7 +201,7 @@ public:
             "ALTER TABLE reservation_outcomes ADD CONSTRAINT test_no_four CHECK (user_id <> 4)");
         const Outcomes outcomes =
             run({job(event, 1), job(event, 2), job(event, 3), job(event, 4), job(event, 5)});
-        CPPUNIT_ASSERT_EQUAL(std::string("put off "), outcomes.at(3).substr(0, 8));
+        assertEqual("put off ", outcomes.at(3).substr(0, 8));
         CPPUNIT_ASSERT(outcomes.at(3).find("test_no_four") != std::string::npos);
         CPPUNIT_ASSERT_EQUAL(std::int64_t{4}, reserved(event));
     }
@@ -214,7 +213,7 @@ public:
         CPPUNIT_ASSERT_EQUAL(std::size_t{0}, outcomeOf(winner).size());
         const Outcomes outcomes = run({winner, loser});
         CPPUNIT_ASSERT_EQUAL(outcomes.at(0), outcomeOf(winner).at(0));
-        CPPUNIT_ASSERT_EQUAL(std::string("unrecoverable sold out"), outcomeOf(loser).at(0));
+        assertEqual("unrecoverable sold out", outcomeOf(loser).at(0));
     }
 
     void databaseAwayMakesAllUnavailableAndRecovers() {
@@ -225,9 +224,9 @@ public:
         const Outcomes away = run(jobs);
         drover::test::PostgresServer::shared().start();
         session_ = open();
-        CPPUNIT_ASSERT_EQUAL(std::string("unavailable"), away.at(0).substr(0, 11));
-        CPPUNIT_ASSERT_EQUAL(std::string("unavailable"), away.at(1).substr(0, 11));
-        CPPUNIT_ASSERT_EQUAL(std::string("completed"), run(jobs).at(1).substr(0, 9));
+        assertEqual("unavailable", away.at(0).substr(0, 11));
+        assertEqual("unavailable", away.at(1).substr(0, 11));
+        assertEqual("completed", run(jobs).at(1).substr(0, 9));
         CPPUNIT_ASSERT_EQUAL(std::int64_t{3}, reserved(event));
     }
 

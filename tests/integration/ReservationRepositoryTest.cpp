@@ -13,6 +13,9 @@
 #include "drover/Unavailable.h"
 #include "integration/ReservationFixture.h"
 #include "store/SqlState.h"
+#include "support/Assert.h"
+
+using drover::test::assertEqual;
 
 using drover::Unavailable;
 using drover::reservation::Decision;
@@ -59,7 +62,7 @@ public:
         }
         CPPUNIT_ASSERT_EQUAL(std::int64_t{1}, objects());  // schema_migrations itself.
         migrations.migrate();
-        CPPUNIT_ASSERT_EQUAL(std::string("unknown event"), decideOne(request(1, 1)));
+        assertEqual("unknown event", decideOne(request(1, 1)));
     }
 
     void demoDataMayBeLoadedTwice() {
@@ -71,7 +74,7 @@ public:
             session_->script(demo);
             CPPUNIT_ASSERT_EQUAL(std::int64_t{20000},
                                  number(*session_, "SELECT count(*) FROM users"));
-            CPPUNIT_ASSERT_EQUAL(std::string("RESERVED"), decideOne(request(1, 15001 + i)));
+            assertEqual("RESERVED", decideOne(request(1, 15001 + i)));
         }
         CPPUNIT_ASSERT_EQUAL(std::int64_t{1000100},
                              number(*session_, "SELECT sum(max_tickets) FROM events"));
@@ -81,13 +84,13 @@ public:
     void everyRejectionHasItsReason() {
         const std::int64_t open = addEvent(2);
         const std::int64_t full = addEvent(1);
-        CPPUNIT_ASSERT_EQUAL(std::string("RESERVED"), decideOne(request(full, 1)));
-        CPPUNIT_ASSERT_EQUAL(std::string("RESERVED"), decideOne(request(open, 1)));
-        CPPUNIT_ASSERT_EQUAL(std::string("sold out"), decideOne(request(full, 2)));
-        CPPUNIT_ASSERT_EQUAL(std::string("already reserved"), decideOne(request(open, 1)));
-        CPPUNIT_ASSERT_EQUAL(std::string("already reserved"), decideOne(request(full, 1)));
-        CPPUNIT_ASSERT_EQUAL(std::string("unknown event"), decideOne(request(999999, 1)));
-        CPPUNIT_ASSERT_EQUAL(std::string("unknown user"), decideOne(request(open, 999999)));
+        assertEqual("RESERVED", decideOne(request(full, 1)));
+        assertEqual("RESERVED", decideOne(request(open, 1)));
+        assertEqual("sold out", decideOne(request(full, 2)));
+        assertEqual("already reserved", decideOne(request(open, 1)));
+        assertEqual("already reserved", decideOne(request(full, 1)));
+        assertEqual("unknown event", decideOne(request(999999, 1)));
+        assertEqual("unknown user", decideOne(request(open, 999999)));
         CPPUNIT_ASSERT_EQUAL(
             std::int64_t{5},
             number(*session_,
@@ -103,11 +106,11 @@ public:
                                        request(first, 20),
                                        request(first, 10),
                                        request(second, 5)});
-        CPPUNIT_ASSERT_EQUAL(std::string("RESERVED"), word(decisions[0]));
-        CPPUNIT_ASSERT_EQUAL(std::string("RESERVED"), word(decisions[1]));
-        CPPUNIT_ASSERT_EQUAL(std::string("RESERVED"), word(decisions[2]));
-        CPPUNIT_ASSERT_EQUAL(std::string("sold out"), word(decisions[3]));
-        CPPUNIT_ASSERT_EQUAL(std::string("sold out"), word(decisions[4]));
+        assertEqual("RESERVED", word(decisions[0]));
+        assertEqual("RESERVED", word(decisions[1]));
+        assertEqual("RESERVED", word(decisions[2]));
+        assertEqual("sold out", word(decisions[3]));
+        assertEqual("sold out", word(decisions[4]));
         CPPUNIT_ASSERT(*decisions[0].reservationId < *decisions[2].reservationId);
         CPPUNIT_ASSERT_EQUAL(std::int64_t{2}, reserved(first));
     }
@@ -116,18 +119,18 @@ public:
         const std::int64_t event = addEvent(2);
         const auto decisions =
             decide({request(event, 1), request(event, 1), request(event, 2), request(event, 1)});
-        CPPUNIT_ASSERT_EQUAL(std::string("RESERVED"), word(decisions[0]));
-        CPPUNIT_ASSERT_EQUAL(std::string("already reserved"), word(decisions[1]));
-        CPPUNIT_ASSERT_EQUAL(std::string("RESERVED"), word(decisions[2]));
-        CPPUNIT_ASSERT_EQUAL(std::string("already reserved"), word(decisions[3]));
+        assertEqual("RESERVED", word(decisions[0]));
+        assertEqual("already reserved", word(decisions[1]));
+        assertEqual("RESERVED", word(decisions[2]));
+        assertEqual("already reserved", word(decisions[3]));
         CPPUNIT_ASSERT_EQUAL(std::int64_t{2}, reserved(event));
     }
 
     void sameUserTwiceOnASoldOutEventIsSoldOutTwice() {
         const std::int64_t event = addEvent(1);
         const auto decisions = decide({request(event, 1), request(event, 2), request(event, 2)});
-        CPPUNIT_ASSERT_EQUAL(std::string("sold out"), word(decisions[1]));
-        CPPUNIT_ASSERT_EQUAL(std::string("sold out"), word(decisions[2]));
+        assertEqual("sold out", word(decisions[1]));
+        assertEqual("sold out", word(decisions[2]));
     }
 
     void sameKeyTwiceInABatchIsDecidedOnce() {
@@ -147,9 +150,9 @@ public:
         const SeatRequest once = request(event, 1);
         const Decision stored = decide({once}).front();
         const auto decisions = decide({request(event, 2), once, request(event, 1)});
-        CPPUNIT_ASSERT_EQUAL(std::string("sold out"), word(decisions[0]));
+        assertEqual("sold out", word(decisions[0]));
         CPPUNIT_ASSERT(decisions[1].reservationId == stored.reservationId);
-        CPPUNIT_ASSERT_EQUAL(std::string("already reserved"), word(decisions[2]));
+        assertEqual("already reserved", word(decisions[2]));
         CPPUNIT_ASSERT_EQUAL(std::int64_t{1}, reserved(event));
     }
 
@@ -159,7 +162,7 @@ public:
         decide({one});
         one.jobTimestampMs += 1;
         one.userId = 2;
-        CPPUNIT_ASSERT_EQUAL(std::string("RESERVED"), decideOne(one));
+        assertEqual("RESERVED", decideOne(one));
         CPPUNIT_ASSERT_EQUAL(std::int64_t{2}, reserved(event));
     }
 
@@ -167,11 +170,11 @@ public:
         const std::int64_t event = addEvent(1);
         decide({request(event, 1)});
         const SeatRequest late = request(event, 2);
-        CPPUNIT_ASSERT_EQUAL(std::string("sold out"), decideOne(late));
-        CPPUNIT_ASSERT_EQUAL(std::string("sold out"), decideOne(late));
+        assertEqual("sold out", decideOne(late));
+        assertEqual("sold out", decideOne(late));
         cancel(event, 1);
-        CPPUNIT_ASSERT_EQUAL(std::string("RESERVED"), decideOne(late));
-        CPPUNIT_ASSERT_EQUAL(std::string("RESERVED"), decideOne(late));
+        assertEqual("RESERVED", decideOne(late));
+        assertEqual("RESERVED", decideOne(late));
         CPPUNIT_ASSERT_EQUAL(
             std::int64_t{3},
             number(*session_,
@@ -187,7 +190,7 @@ public:
                 "= NULL");
             CPPUNIT_FAIL("changed");
         } catch (const SqlError& error) {
-            CPPUNIT_ASSERT_EQUAL(std::string("40001"), error.sqlState());
+            assertEqual("40001", error.sqlState());
         }
     }
 
@@ -200,8 +203,7 @@ public:
                     Params().bigint(event));
                 CPPUNIT_FAIL("changed");
             } catch (const SqlError& error) {
-                CPPUNIT_ASSERT_EQUAL(std::string("events_reserved_within_capacity"),
-                                     error.constraint());
+                assertEqual("events_reserved_within_capacity", error.constraint());
             }
         }
     }
@@ -226,8 +228,7 @@ public:
         one.jobTimestampMs += 1;
         one.userId = 2;
         decide({one});
-        CPPUNIT_ASSERT_EQUAL(std::string("sold out"),
-                             repository.newestOutcome(kQueue, one.jobId)->reason);
+        assertEqual("sold out", repository.newestOutcome(kQueue, one.jobId)->reason);
         CPPUNIT_ASSERT(!repository.newestOutcome(kQueue, "nobody"));
     }
 
@@ -334,7 +335,7 @@ public:
             std::async(std::launch::async, [this, &one] { return decide({one}).front(); });
         awaitBlockedStatement();
         other->execute("COMMIT");
-        CPPUNIT_ASSERT_EQUAL(std::string("unknown event"), word(second.get()));
+        assertEqual("unknown event", word(second.get()));
         CPPUNIT_ASSERT_EQUAL(std::int64_t{2},
                              number(*session_, "SELECT attempt FROM reservation_outcomes"));
     }

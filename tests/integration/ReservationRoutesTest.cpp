@@ -12,6 +12,7 @@
 #include "support/LogCapture.h"
 
 using drover::test::assertContains;
+using drover::test::assertEqual;
 
 using drover::HttpError;
 using drover::Job;
@@ -90,9 +91,8 @@ public:
         session_->execute("UPDATE reservations SET reserved_at = '2026-01-02 03:04:05.678901+02'");
         const Response response =
             call("GET", "/reservation", {{"eventId", event}, {"userId", std::int64_t{7}}});
-        CPPUNIT_ASSERT_EQUAL(
-            std::string(
-                R"({"id":1,"userId":7,"status":"RESERVED","reservedAt":"2026-01-02T01:04:05.678Z"})"),
+        assertEqual(
+            R"({"id":1,"userId":7,"status":"RESERVED","reservedAt":"2026-01-02T01:04:05.678Z"})",
             response.body);
         cancel(event, 7);
         CPPUNIT_ASSERT_EQUAL(
@@ -118,13 +118,12 @@ public:
 
     void eventsAreAddedOnceAndShown() {
         const Values fair = event("Fair", "2030-06-01T20:00:00.250+02:00");
-        CPPUNIT_ASSERT_EQUAL(std::string(R"({"id":1})"), call("POST", "/event", fair).body);
+        assertEqual(R"({"id":1})", call("POST", "/event", fair).body);
         CPPUNIT_ASSERT_EQUAL(400, statusOf("POST", "/event", fair));
         decide({request(1, 1)});
-        CPPUNIT_ASSERT_EQUAL(
-            std::string(R"({"id":1,"name":"Fair","date":"2030-06-01T18:00:00.250Z",)"
-                        R"("location":"Hall","maxTickets":3,"reserved":1})"),
-            call("GET", "/event/{eventId}", {{"eventId", std::int64_t{1}}}).body);
+        assertEqual(R"({"id":1,"name":"Fair","date":"2030-06-01T18:00:00.250Z",)"
+                    R"("location":"Hall","maxTickets":3,"reserved":1})",
+                    call("GET", "/event/{eventId}", {{"eventId", std::int64_t{1}}}).body);
         CPPUNIT_ASSERT_EQUAL(
             404, statusOf("GET", "/event/{eventId}", {{"eventId", std::int64_t{999999}}}));
     }
@@ -187,21 +186,18 @@ public:
         job_->id = "42";
         job_->name = "reserveEvent";
         job_->timestampMs = 5;
-        CPPUNIT_ASSERT_EQUAL(
-            std::string(
-                R"({"jobId":"42","state":"QUEUED","reason":null,"reservationId":null,"timestamp":5,"newestOf":1})"),
+        assertEqual(
+            R"({"jobId":"42","state":"QUEUED","reason":null,"reservationId":null,"timestamp":5,"newestOf":1})",
             requestState("42"));
         job_->finishedOnMs = 1;
         job_->returnValue = R"({"reservationId":7,"status":"RESERVED"})";
-        CPPUNIT_ASSERT_EQUAL(
-            std::string(
-                R"({"jobId":"42","state":"RESERVED","reason":null,"reservationId":7,"timestamp":5,"newestOf":1})"),
+        assertEqual(
+            R"({"jobId":"42","state":"RESERVED","reason":null,"reservationId":7,"timestamp":5,"newestOf":1})",
             requestState("42"));
         job_->returnValue.reset();
         job_->failedReason = "sold out";
-        CPPUNIT_ASSERT_EQUAL(
-            std::string(
-                R"({"jobId":"42","state":"REJECTED","reason":"sold out","reservationId":null,"timestamp":5,"newestOf":1})"),
+        assertEqual(
+            R"({"jobId":"42","state":"REJECTED","reason":"sold out","reservationId":null,"timestamp":5,"newestOf":1})",
             requestState("42"));
     }
 

@@ -17,6 +17,7 @@
 #include "queue/ops/Schedulers.h"
 #include "queue/ops/Settle.h"
 #include "queue/ops/Stalled.h"
+#include "support/Assert.h"
 #include "support/RedisFixture.h"
 
 namespace {
@@ -318,7 +319,7 @@ public:
         const AdvanceResult result =
             ops::advance(context(), client(), finishing(60), clock_.wallMs());
         CPPUNIT_ASSERT_EQUAL(std::size_t{1}, result.problems().size());
-        CPPUNIT_ASSERT_EQUAL(std::string("7"), result.problems()[0].id);
+        assertEqual("7", result.problems()[0].id);
         CPPUNIT_ASSERT_EQUAL(std::int64_t{60}, number({"ZCARD", keys().completed}));
         CPPUNIT_ASSERT_EQUAL(std::int64_t{0}, number({"LLEN", keys().active}));
     }
@@ -348,7 +349,7 @@ public:
         CPPUNIT_ASSERT_EQUAL(std::size_t{100}, told);
         CPPUNIT_ASSERT_EQUAL(std::int64_t{100}, number({"LLEN", keys().active}));
         CPPUNIT_ASSERT_EQUAL(std::int64_t{100}, number({"HLEN", keys().job("drover:set-aside")}));
-        CPPUNIT_ASSERT_EQUAL(std::string("no job"), text({"GET", keys().job(ids[0])}));
+        assertEqual("no job", text({"GET", keys().job(ids[0])}));
         // In their order.
         CPPUNIT_ASSERT_EQUAL(ids[1], list(keys().active).back());
         CPPUNIT_ASSERT_EQUAL(ids[199], list(keys().active).front());
@@ -374,8 +375,8 @@ public:
         redis({"HSET", keys().job("1"), "finishedOn", "1000", "returnvalue", "7"});
         redis({"HSET", keys().job("2"), "finishedOn", "2000", "failedReason", "boom"});
         CPPUNIT_ASSERT_EQUAL(std::size_t{3}, rescueLost(context()));
-        CPPUNIT_ASSERT_EQUAL(std::string("1000"), text({"ZSCORE", keys().completed, "1"}));
-        CPPUNIT_ASSERT_EQUAL(std::string("2000"), text({"ZSCORE", keys().failed, "2"}));
+        assertEqual("1000", text({"ZSCORE", keys().completed, "1"}));
+        assertEqual("2000", text({"ZSCORE", keys().failed, "2"}));
         CPPUNIT_ASSERT((Strings{"3"} == list(keys().wait)));
     }
 

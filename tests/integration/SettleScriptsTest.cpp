@@ -8,6 +8,7 @@
 #include "queue/ops/Locks.h"
 #include "queue/ops/Settle.h"
 #include "queue/ops/Stalled.h"
+#include "support/Assert.h"
 #include "support/RedisFixture.h"
 
 namespace {
@@ -61,10 +62,10 @@ public:
         const std::int64_t now = clock_.wallMs();
         CPPUNIT_ASSERT_EQUAL(0, retry({"1", "token", 2500, false, "boom", "[\"t\"]"}, now));
         auto fields = hash("1");
-        CPPUNIT_ASSERT_EQUAL(std::string("boom"), fields["failedReason"]);
-        CPPUNIT_ASSERT_EQUAL(std::string("[\"t\"]"), fields["stacktrace"]);
-        CPPUNIT_ASSERT_EQUAL(std::string("1"), fields["atm"]);
-        CPPUNIT_ASSERT_EQUAL(std::string("2500"), fields["delay"]);
+        assertEqual("boom", fields["failedReason"]);
+        assertEqual("[\"t\"]", fields["stacktrace"]);
+        assertEqual("1", fields["atm"]);
+        assertEqual("2500", fields["delay"]);
         CPPUNIT_ASSERT_EQUAL(std::size_t{0}, fields.count("finishedOn"));
         CPPUNIT_ASSERT_EQUAL((now + 2500) * 4096, score(keys().delayed, "1"));
         CPPUNIT_ASSERT_EQUAL(now + 2500, score(keys().marker, "1"));
@@ -80,9 +81,9 @@ public:
         redis({"DEL", keys().marker});
         CPPUNIT_ASSERT_EQUAL(0, retry({"1", "token", 0, false, "boom", "[]"}));
         CPPUNIT_ASSERT((Strings{"1", "2"} == list(keys().wait)));
-        CPPUNIT_ASSERT_EQUAL(std::string("waiting 1 prev=active"), events().back());
+        assertEqual("waiting 1 prev=active", events().back());
         CPPUNIT_ASSERT_EQUAL(std::int64_t{0}, score(keys().marker, "0"));
-        CPPUNIT_ASSERT_EQUAL(std::string("1"), hash("1")["atm"]);
+        assertEqual("1", hash("1")["atm"]);
     }
 
     void anImmediateLifoRetryIsNext() {
@@ -134,7 +135,7 @@ public:
         CPPUNIT_ASSERT((Strings{"5"} == list(keys().wait)));
         CPPUNIT_ASSERT_EQUAL(std::size_t{0}, hash("2").count("failedReason"));
         CPPUNIT_ASSERT_EQUAL(std::size_t{0}, hash("3").count("failedReason"));
-        CPPUNIT_ASSERT_EQUAL(std::string("somebody else"), text({"GET", lockOf("3")}));
+        assertEqual("somebody else", text({"GET", lockOf("3")}));
     }
 
     void aRetryStoresTheCountOfTheWorker() {
@@ -146,7 +147,7 @@ public:
                 RetryItem item{"1", "token", 0, false, "boom", "[]"};
                 item.attemptsMade = 3;
                 CPPUNIT_ASSERT_EQUAL(0, retry(item));
-                CPPUNIT_ASSERT_EQUAL(std::string("3"), hash("1").at("atm"));
+                assertEqual("3", hash("1").at("atm"));
                 // Readers would use the oldest name, for ever.
                 CPPUNIT_ASSERT_EQUAL(std::size_t{0}, hash("1").count("attemptsMade"));
             }
@@ -256,8 +257,8 @@ public:
                                           {{"2", "token", 0, true}, {"1", "token", 0, false}},
                                           clock_.wallMs())
                             .codes));
-        CPPUNIT_ASSERT_EQUAL(std::string("1"), hash("1")["ats"]);
-        CPPUNIT_ASSERT_EQUAL(std::string("0"), hash("2")["ats"]);
+        assertEqual("1", hash("1")["ats"]);
+        assertEqual("0", hash("2")["ats"]);
         CPPUNIT_ASSERT_EQUAL(std::size_t{0}, hash("1").count("atm"));
         CPPUNIT_ASSERT_EQUAL(std::size_t{0}, hash("1").count("failedReason"));
         CPPUNIT_ASSERT_EQUAL(std::int64_t{0}, number({"EXISTS", lockOf("1"), keys().active}));
@@ -271,7 +272,7 @@ public:
         CPPUNIT_ASSERT_EQUAL(0, handBack({"1", "token", 0, true}));
         CPPUNIT_ASSERT_EQUAL(3 * kUnit, score(keys().prioritized, "1"));
         CPPUNIT_ASSERT_EQUAL(std::int64_t{0}, number({"EXISTS", keys().marker}));
-        CPPUNIT_ASSERT_EQUAL(std::string("waiting 1 prev=active"), events().back());
+        assertEqual("waiting 1 prev=active", events().back());
     }
 
     void aHandBackUntilLaterIsDelayed() {
@@ -279,7 +280,7 @@ public:
         const std::int64_t now = clock_.wallMs();
         CPPUNIT_ASSERT_EQUAL(0, handBack({"1", "token", now + 7000, true}, now));
         CPPUNIT_ASSERT_EQUAL((now + 7000) * 4096, score(keys().delayed, "1"));
-        CPPUNIT_ASSERT_EQUAL(std::string("7000"), hash("1")["delay"]);
+        assertEqual("7000", hash("1")["delay"]);
         CPPUNIT_ASSERT_EQUAL(now + 7000, score(keys().marker, "1"));
         CPPUNIT_ASSERT_EQUAL("delayed 1 delay=" + std::to_string(now + 7000), events().back());
     }
@@ -287,7 +288,7 @@ public:
     void aHandBackUntilThePastIsDueAtOnce() {
         activate();
         CPPUNIT_ASSERT_EQUAL(0, handBack({"1", "token", 1, true}));
-        CPPUNIT_ASSERT_EQUAL(std::string("0"), hash("1")["delay"]);
+        assertEqual("0", hash("1")["delay"]);
         CPPUNIT_ASSERT_EQUAL(std::size_t{1}, claim(1).size());
     }
 
@@ -391,8 +392,8 @@ public:
     void progressIsStoredWithAnEvent() {
         activate();
         CPPUNIT_ASSERT_EQUAL(0, ops::updateProgress(context(), client(), "1", "{\"done\":5}"));
-        CPPUNIT_ASSERT_EQUAL(std::string("{\"done\":5}"), hash("1")["progress"]);
-        CPPUNIT_ASSERT_EQUAL(std::string("progress 1 data={\"done\":5}"), events().back());
+        assertEqual("{\"done\":5}", hash("1")["progress"]);
+        assertEqual("progress 1 data={\"done\":5}", events().back());
         CPPUNIT_ASSERT_EQUAL(-1, ops::updateProgress(context(), client(), "99", "5"));
         CPPUNIT_ASSERT_EQUAL(std::int64_t{0}, number({"EXISTS", keys().job("99")}));
     }
@@ -401,7 +402,7 @@ public:
         activate();
         const Strings before = events();
         CPPUNIT_ASSERT_EQUAL(0, ops::updateData(context(), client(), "1", "[1]"));
-        CPPUNIT_ASSERT_EQUAL(std::string("[1]"), hash("1")["data"]);
+        assertEqual("[1]", hash("1")["data"]);
         CPPUNIT_ASSERT(before == events());
         CPPUNIT_ASSERT_EQUAL(-1, ops::updateData(context(), client(), "99", "[1]"));
     }

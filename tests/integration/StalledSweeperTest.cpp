@@ -9,6 +9,7 @@
 #include "queue/ops/Add.h"
 #include "queue/ops/Advance.h"
 #include "queue/ops/Stalled.h"
+#include "support/Assert.h"
 #include "support/WorkerFixture.h"
 #include "worker/upkeep/LostJobs.h"
 #include "worker/upkeep/PeriodicThread.h"
@@ -64,13 +65,13 @@ public:
         CPPUNIT_ASSERT(second.state == StalledResult::State::Done);
         CPPUNIT_ASSERT((Strings{"1"} == second.recovered));
         CPPUNIT_ASSERT((Strings{"2", "1"} == list(keys().wait)));
-        CPPUNIT_ASSERT_EQUAL(std::string("1"), hash("1")["stc"]);
+        assertEqual("1", hash("1")["stc"]);
         CPPUNIT_ASSERT_EQUAL(std::size_t{0}, hash("1").count("atm"));
         CPPUNIT_ASSERT_EQUAL(std::size_t{0}, hash("1").count("defa"));
-        CPPUNIT_ASSERT_EQUAL(std::string("0"), text({"ZSCORE", keys().marker, "0"}));
+        assertEqual("0", text({"ZSCORE", keys().marker, "0"}));
         const Strings seen = events();
-        CPPUNIT_ASSERT_EQUAL(std::string("waiting 1 prev=active"), seen[seen.size() - 2]);
-        CPPUNIT_ASSERT_EQUAL(std::string("stalled 1"), seen.back());
+        assertEqual("waiting 1 prev=active", seen[seen.size() - 2]);
+        assertEqual("stalled 1", seen.back());
     }
 
     void aCheckThatIsStillValidPreventsAnother() {
@@ -148,7 +149,7 @@ public:
     void aJobOverTheLimitIsMarkedToFail() {
         stallAgain("");
         stallAgain(kTooOften);
-        CPPUNIT_ASSERT_EQUAL(std::string("2"), hash("1")["stc"]);
+        assertEqual("2", hash("1")["stc"]);
         CPPUNIT_ASSERT((Strings{"1"} == list(keys().wait)));
     }
 
@@ -157,7 +158,7 @@ public:
         redis({"HSET", keys().job("1"), "stalledCounter", "4"});
         check();
         check();
-        CPPUNIT_ASSERT_EQUAL(std::string("5"), hash("1")["stc"]);
+        assertEqual("5", hash("1")["stc"]);
         CPPUNIT_ASSERT_EQUAL(kTooOften, hash("1")["defa"]);
     }
 
@@ -189,7 +190,7 @@ public:
         abandon(1);
         sweep(milliseconds(100), 1);
         eventually("recovered", [&] { return stateOf("1") == JobState::Waiting; });
-        CPPUNIT_ASSERT_EQUAL(std::string("1"), hash("1")["stc"]);
+        assertEqual("1", hash("1")["stc"]);
     }
 
     void jobStalledTooOftenFails() {
@@ -217,7 +218,7 @@ public:
         run(handler);
         sweep(milliseconds(100), 1);
         eventually("completed", [&] { return stateOf("1") == JobState::Completed; });
-        CPPUNIT_ASSERT_EQUAL(std::string("{\"seat\":7}"), hash("1")["returnvalue"]);
+        assertEqual("{\"seat\":7}", hash("1")["returnvalue"]);
         CPPUNIT_ASSERT_EQUAL(std::size_t{0}, handler->seen());
     }
 
@@ -278,7 +279,7 @@ public:
         CPPUNIT_ASSERT_EQUAL(std::size_t{1}, rescueLost(shared));
         const std::string replayed = text({"GET", keys().idCounter});
         CPPUNIT_ASSERT((Strings{replayed, waiting, lost} == list(keys().wait)));
-        CPPUNIT_ASSERT_EQUAL(std::string("next"), hash(replayed)["name"]);
+        assertEqual("next", hash(replayed)["name"]);
         CPPUNIT_ASSERT_EQUAL(replayed, text({"GET", keys().job("de:x")}));
         CPPUNIT_ASSERT_EQUAL(std::int64_t{0}, number({"EXISTS", keys().job("dn:x")}));
         CPPUNIT_ASSERT_EQUAL(std::int64_t{1}, number({"EXISTS", keys().job("dn:y")}));

@@ -15,6 +15,7 @@
 #include "support/PgBouncer.h"
 
 using drover::test::assertContains;
+using drover::test::assertEqual;
 using drover::test::assertLacks;
 
 using drover::Unavailable;
@@ -54,8 +55,7 @@ public:
             std::set<std::int64_t> servers;
             for (int i = 0; i < 12; ++i) {
                 const auto row = session.execute(kSettings, {});
-                CPPUNIT_ASSERT_EQUAL(std::string("UTC 1234ms 765ms \"" + schema_ + "\""),
-                                     std::string(row.text(0, 0)));
+                assertEqual("UTC 1234ms 765ms \"" + schema_ + "\"", row.text(0, 0));
                 servers.insert(row.bigint(0, 1));
             }
             CPPUNIT_ASSERT(servers.size() > 1);
@@ -81,8 +81,8 @@ public:
         openServerConnections(pooler);
         Session session(through(pooler));
         for (int i = 0; i < 12; ++i) {
-            CPPUNIT_ASSERT_EQUAL(std::string("UTC 1234ms 765ms \"" + schema_ + "\""),
-                                 std::string(session.execute(kSettings, {}).text(0, 0)));
+            assertEqual("UTC 1234ms 765ms \"" + schema_ + "\"",
+                        session.execute(kSettings, {}).text(0, 0));
         }
     }
 
@@ -122,8 +122,8 @@ public:
             session.execute("INSERT INTO users (name, email) VALUES ('x', 'user1')");
             CPPUNIT_FAIL("a second user1");
         } catch (const SqlError& error) {
-            CPPUNIT_ASSERT_EQUAL(std::string("23505"), error.sqlState());
-            CPPUNIT_ASSERT_EQUAL(std::string("users_email_unique"), error.constraint());
+            assertEqual("23505", error.sqlState());
+            assertEqual("users_email_unique", error.constraint());
         }
         CPPUNIT_ASSERT_THROW(session.execute("SELECT nonsense"), SqlError);
         CPPUNIT_ASSERT_THROW(session.script("SELECT 1; SELECT nonsense"), SqlError);
@@ -143,7 +143,7 @@ public:
             session.execute("SELECT count(*) FROM users");
             CPPUNIT_FAIL("the table is locked");
         } catch (const SqlError& error) {
-            CPPUNIT_ASSERT_EQUAL(std::string("55P03"), error.sqlState());
+            assertEqual("55P03", error.sqlState());
         }
     }
 
@@ -153,8 +153,8 @@ public:
         {
             Transaction transaction(session);
             session.execute("INSERT INTO users (name, email) VALUES ('x', 'kept')");
-            CPPUNIT_ASSERT_EQUAL(std::string("UTC 1234ms 765ms \"" + schema_ + "\""),
-                                 std::string(session.execute(kSettings, {}).text(0, 0)));
+            assertEqual("UTC 1234ms 765ms \"" + schema_ + "\"",
+                        session.execute(kSettings, {}).text(0, 0));
             transaction.commit();
         }
         {
@@ -214,7 +214,7 @@ public:
         auto second = std::async(std::launch::async, run);
         const std::size_t applied = first.get() + second.get();
         CPPUNIT_ASSERT_EQUAL(migrations.status().size(), applied);
-        CPPUNIT_ASSERT_EQUAL(std::string("unknown event"), decideOne(request(1, 1)));
+        assertEqual("unknown event", decideOne(request(1, 1)));
         CPPUNIT_ASSERT_EQUAL(
             std::int64_t{0},
             number(*session_, "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'"));

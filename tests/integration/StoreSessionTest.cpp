@@ -15,6 +15,7 @@
 #include "support/Assert.h"
 
 using drover::test::assertContains;
+using drover::test::assertEqual;
 using drover::test::assertLacks;
 
 using drover::StoreException;
@@ -71,17 +72,17 @@ public:
                 .textArray({"a,b", "", "{\"NULL\"}"})
                 .bigintArray({}));
         CPPUNIT_ASSERT_EQUAL(std::numeric_limits<std::int64_t>::min(), row.bigint(0, 0));
-        CPPUNIT_ASSERT_EQUAL(std::string("häß\"'\\"), std::string(row.text(0, 1)));
+        assertEqual("häß\"'\\", row.text(0, 1));
         CPPUNIT_ASSERT(row.boolean(0, 2));
         CPPUNIT_ASSERT(!row.optionalBigint(0, 3).has_value());
         CPPUNIT_ASSERT(row.boolean(0, 4));
         CPPUNIT_ASSERT(row.isNull(0, 6));
         CPPUNIT_ASSERT_EQUAL(std::int64_t{-3}, row.bigint(0, 7));
-        CPPUNIT_ASSERT_EQUAL(std::string("x"), std::string(row.text(0, 8)));
+        assertEqual("x", row.text(0, 8));
         const Result array = session->execute("SELECT unnest($1::text[])",
                                               Params().textArray({"a,b", "", "{\"NULL\"}"}));
         CPPUNIT_ASSERT_EQUAL(3, array.rows());
-        CPPUNIT_ASSERT_EQUAL(std::string("{\"NULL\"}"), std::string(array.text(2, 0)));
+        assertEqual("{\"NULL\"}", array.text(2, 0));
     }
 
     void sessionsAreUtcLimitedAndNamed() {
@@ -93,11 +94,11 @@ public:
         const auto show = [&session](const std::string& name) {
             return std::string(session.execute("SHOW " + name).text(0, 0));
         };
-        CPPUNIT_ASSERT_EQUAL(std::string("UTC"), show("TimeZone"));
-        CPPUNIT_ASSERT_EQUAL(std::string("1234ms"), show("statement_timeout"));
-        CPPUNIT_ASSERT_EQUAL(std::string("567ms"), show("lock_timeout"));
-        CPPUNIT_ASSERT_EQUAL(std::string("10s"), show("idle_in_transaction_session_timeout"));
-        CPPUNIT_ASSERT_EQUAL(std::string("drover it's"), show("application_name"));
+        assertEqual("UTC", show("TimeZone"));
+        assertEqual("1234ms", show("statement_timeout"));
+        assertEqual("567ms", show("lock_timeout"));
+        assertEqual("10s", show("idle_in_transaction_session_timeout"));
+        assertEqual("drover it's", show("application_name"));
         CPPUNIT_ASSERT_EQUAL("\"" + schema_ + "\"", show("search_path"));
     }
 
@@ -177,8 +178,8 @@ public:
             insert();
             CPPUNIT_FAIL("inserted twice");
         } catch (const SqlError& error) {
-            CPPUNIT_ASSERT_EQUAL(std::string("23505"), error.sqlState());
-            CPPUNIT_ASSERT_EQUAL(std::string("people_email_unique"), error.constraint());
+            assertEqual("23505", error.sqlState());
+            assertEqual("people_email_unique", error.constraint());
             assertLacks(error.message(), "ada@");
         }
         CPPUNIT_ASSERT(session->usable());
@@ -203,7 +204,7 @@ public:
             waiter.execute("SELECT pg_advisory_lock(hashtext($1))", Params().text(schema_));
             CPPUNIT_FAIL("locked twice");
         } catch (const SqlError& error) {
-            CPPUNIT_ASSERT_EQUAL(std::string("55P03"), error.sqlState());
+            assertEqual("55P03", error.sqlState());
             CPPUNIT_ASSERT(error.errorClass() == drover::store::ErrorClass::Retry);
         }
     }

@@ -6,6 +6,9 @@
 #include "integration/StoreFixture.h"
 #include "store/SqlState.h"
 #include "store/Transaction.h"
+#include "support/Assert.h"
+
+using drover::test::assertEqual;
 
 using drover::StoreException;
 using drover::store::CommitUnknown;
@@ -72,7 +75,7 @@ public:
             transaction.commit();
             CPPUNIT_FAIL("committed");
         } catch (const SqlError& error) {
-            CPPUNIT_ASSERT_EQUAL(std::string("23505"), error.sqlState());
+            assertEqual("23505", error.sqlState());
         }
         CPPUNIT_ASSERT_EQUAL(std::int64_t{0}, rows());
     }

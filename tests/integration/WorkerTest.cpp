@@ -75,9 +75,9 @@ public:
         run(std::make_shared<FakeHandler>(completeAll));
         eventually("completed", [&] { return stateOf(id) == JobState::Completed; });
         auto fields = hash(id);
-        CPPUNIT_ASSERT_EQUAL(std::string("{\"ok\":true}"), fields["returnvalue"]);
-        CPPUNIT_ASSERT_EQUAL(std::string("1"), fields["atm"]);
-        CPPUNIT_ASSERT_EQUAL(std::string("1"), fields["ats"]);
+        assertEqual("{\"ok\":true}", fields["returnvalue"]);
+        assertEqual("1", fields["atm"]);
+        assertEqual("1", fields["ats"]);
         CPPUNIT_ASSERT_EQUAL(fields["finishedOn"], text({"ZSCORE", keys().completed, id}));
         CPPUNIT_ASSERT_EQUAL(std::int64_t{0}, number({"EXISTS", keys().job(id) + ":lock"}));
         CPPUNIT_ASSERT_EQUAL(std::int64_t{0}, number({"LLEN", keys().active}));
@@ -121,7 +121,7 @@ public:
         const std::int64_t processedOn = std::stoll(hash(id)["processedOn"]);
         CPPUNIT_ASSERT(processedOn >= item.timestampMs + 300);
         CPPUNIT_ASSERT(processedOn < item.timestampMs + 1500);
-        CPPUNIT_ASSERT_EQUAL(std::string("0"), hash(id)["delay"]);
+        assertEqual("0", hash(id)["delay"]);
     }
 
     void failedJobIsRetriedAndThenFails() {
@@ -136,17 +136,16 @@ public:
         eventually("failed", [&] { return stateOf(id) == JobState::Failed; });
         CPPUNIT_ASSERT_EQUAL(std::size_t{3}, handler->seen());
         auto fields = hash(id);
-        CPPUNIT_ASSERT_EQUAL(std::string("3"), fields["atm"]);
-        CPPUNIT_ASSERT_EQUAL(std::string("boom"), fields["failedReason"]);
-        CPPUNIT_ASSERT_EQUAL(std::string("[\"std::runtime_error: boom\\n    at fake 1.0.0\","
-                                         "\"std::runtime_error: boom\\n    at fake 1.0.0\","
-                                         "\"std::runtime_error: boom\\n    at fake 1.0.0\"]"),
-                             fields["stacktrace"]);
+        assertEqual("3", fields["atm"]);
+        assertEqual("boom", fields["failedReason"]);
+        assertEqual(
+            "[\"std::runtime_error: boom\\n    at fake 1.0.0\","
+            "\"std::runtime_error: boom\\n    at fake 1.0.0\","
+            "\"std::runtime_error: boom\\n    at fake 1.0.0\"]",
+            fields["stacktrace"]);
         const auto seen = events();
-        CPPUNIT_ASSERT_EQUAL(std::string("retries-exhausted 1 attemptsMade=3"),
-                             seen[seen.size() - 2]);
-        CPPUNIT_ASSERT_EQUAL(std::string("failed 1 failedReason=boom prev=active"),
-                             seen[seen.size() - 3]);
+        assertEqual("retries-exhausted 1 attemptsMade=3", seen[seen.size() - 2]);
+        assertEqual("failed 1 failedReason=boom prev=active", seen[seen.size() - 3]);
     }
 
     void unrecoverableJobFailsAtOnce() {
@@ -169,7 +168,7 @@ public:
         auto fields = hash(id);
         CPPUNIT_ASSERT(fields.count("atm") == 0);
         CPPUNIT_ASSERT(fields.count("ats") == 0);
-        CPPUNIT_ASSERT_EQUAL(std::string("1000"), fields["delay"]);
+        assertEqual("1000", fields["delay"]);
         eventually("counted", [&] { return worker_->stats().unserved >= 1; });
     }
 
@@ -221,13 +220,13 @@ public:
             }
         }));
         eventually("completed", [&] { return stateOf(parent) == JobState::Completed; });
-        CPPUNIT_ASSERT_EQUAL(std::string("[\"2\",\"3\"]"), ids);
+        assertEqual("[\"2\",\"3\"]", ids);
         const std::string first = "\"" + keys().job("2") + "\":{\"n\":1}";
         const std::string second = "\"" + keys().job("3") + "\":2";
         CPPUNIT_ASSERT(values == "{" + first + "," + second + "}" ||
                        values == "{" + second + "," + first + "}");
-        CPPUNIT_ASSERT_EQUAL(std::string("2"), hash(parent)["ats"]);
-        CPPUNIT_ASSERT_EQUAL(std::string("1"), hash(parent)["atm"]);
+        assertEqual("2", hash(parent)["ats"]);
+        assertEqual("1", hash(parent)["atm"]);
         CPPUNIT_ASSERT_EQUAL(std::int64_t{0},
                              number({"EXISTS", keys().job(parent) + ":dependencies"}));
     }
@@ -245,7 +244,7 @@ public:
             }
         }));
         eventually("it is put off", [&] { return stateOf(stuck) == JobState::Delayed; });
-        CPPUNIT_ASSERT_EQUAL(std::string("4"), hash(stuck)["ats"]);
+        assertEqual("4", hash(stuck)["ats"]);
         const std::string other = addJob();
         eventually("completed", [&] { return stateOf(other) == JobState::Completed; });
     }
@@ -268,7 +267,7 @@ public:
         }));
         eventually("completed", [&] { return stateOf(parent) == JobState::Completed; });
         CPPUNIT_ASSERT_EQUAL(6, refused.load());
-        CPPUNIT_ASSERT_EQUAL(std::string("1"), text({"GET", keys().idCounter}));
+        assertEqual("1", text({"GET", keys().idCounter}));
     }
 
     void aJobThatCannotEndFailsAndDelaysNoOtherJob() {
@@ -306,8 +305,8 @@ public:
         away = false;
         for (const std::string& id : ids) {
             eventually("completed", [&] { return stateOf(id) == JobState::Completed; });
-            CPPUNIT_ASSERT_EQUAL(std::string("1"), hash(id)["atm"]);
-            CPPUNIT_ASSERT_EQUAL(std::string("1"), hash(id)["ats"]);
+            assertEqual("1", hash(id)["atm"]);
+            assertEqual("1", hash(id)["ats"]);
         }
         const auto batches = handler->batches();
         CPPUNIT_ASSERT_EQUAL(std::size_t{1}, batches[1]);
@@ -334,7 +333,7 @@ public:
         eventually("handed back", [&] { return worker_->stats().handedBack == 5; });
         eventually("in wait", [&] { return number({"LLEN", keys().active}) == 1; });
         CPPUNIT_ASSERT((std::vector<std::string>{"7", "6", "5", "4", "3"} == list(keys().wait)));
-        CPPUNIT_ASSERT_EQUAL(std::string("0"), hash("3")["ats"]);
+        assertEqual("0", hash("3")["ats"]);
         hold = false;
         eventually("all done", [&] { return number({"ZCARD", keys().completed}) == 7; });
     }
@@ -444,7 +443,7 @@ public:
         CPPUNIT_ASSERT_EQUAL(std::int64_t{0}, number({"LLEN", keys().active}));
         CPPUNIT_ASSERT_EQUAL(std::int64_t{2}, number({"ZCARD", keys().completed}));
         CPPUNIT_ASSERT_EQUAL(std::int64_t{4}, number({"LLEN", keys().wait}));
-        CPPUNIT_ASSERT_EQUAL(std::string("0"), text({"ZSCORE", keys().marker, "0"}));
+        assertEqual("0", text({"ZSCORE", keys().marker, "0"}));
     }
 
     void deferredFailureIsFailedUnrun() {
@@ -454,8 +453,7 @@ public:
         run(handler);
         eventually("failed", [&] { return stateOf(id) == JobState::Failed; });
         CPPUNIT_ASSERT_EQUAL(std::size_t{0}, handler->seen());
-        CPPUNIT_ASSERT_EQUAL(std::string("job stalled more than allowable limit"),
-                             hash(id)["failedReason"]);
+        assertEqual("job stalled more than allowable limit", hash(id)["failedReason"]);
         CPPUNIT_ASSERT(hash(id).count("defa") == 0);
     }
 
@@ -539,7 +537,7 @@ public:
         run(handler);
         eventually("failed", [&] { return stateOf(id) == JobState::Failed; });
         CPPUNIT_ASSERT_EQUAL(std::size_t{3}, handler->seen());
-        CPPUNIT_ASSERT_EQUAL(std::string("3"), hash(id)["atm"]);
+        assertEqual("3", hash(id)["atm"]);
     }
 
     void aCountBeyondAllNumbersIsTheLast() {
@@ -645,9 +643,9 @@ public:
         run(handler);
         eventually("put back", [&] { return stateOf(id) == JobState::Delayed; });
         CPPUNIT_ASSERT_EQUAL(std::size_t{0}, handler->seen());
-        CPPUNIT_ASSERT_EQUAL(std::string("0"), hash(id).at("ats"));
-        CPPUNIT_ASSERT_EQUAL(std::string("1700000000000"), text({"ZSCORE", keys().repeat, "odd"}));
-        CPPUNIT_ASSERT_EQUAL(std::string("1"), hash("repeat:odd").at("ic"));
+        assertEqual("0", hash(id).at("ats"));
+        assertEqual("1700000000000", text({"ZSCORE", keys().repeat, "odd"}));
+        assertEqual("1", hash("repeat:odd").at("ic"));
         CPPUNIT_ASSERT_EQUAL(std::size_t{1}, log.count("cannot be computed here"));
     }
 

@@ -4,6 +4,9 @@
 
 #include "drover/Exceptions.h"
 #include "plugin/abi/ConfigKeys.h"
+#include "support/Assert.h"
+
+using drover::test::assertEqual;
 
 using namespace drover;
 
@@ -43,9 +46,8 @@ public:
         auto port = key("port", DROVER_CONFIG_INT, DROVER_CONFIG_REQUIRED);
         port.minimum = 1;
         port.maximum = 65535;
-        CPPUNIT_ASSERT_EQUAL(
-            std::string("p.port is required by the plugin p: set it to an integer in [1, 65535]"),
-            complaint(port, std::nullopt));
+        assertEqual("p.port is required by the plugin p: set it to an integer in [1, 65535]",
+                    complaint(port, std::nullopt));
     }
 
     void integersAreDecimalAndInRange() {
@@ -62,10 +64,8 @@ public:
         port.maximum = 3;
         CPPUNIT_ASSERT_EQUAL(std::string(), complaint(port, "-1"));
         CPPUNIT_ASSERT_EQUAL(std::string(), complaint(port, "3"));
-        CPPUNIT_ASSERT_EQUAL(std::string("p.port: '4' is not an integer in [-1, 3]"),
-                             complaint(port, "4"));
-        CPPUNIT_ASSERT_EQUAL(std::string("p.port: '-2' is not an integer in [-1, 3]"),
-                             complaint(port, "-2"));
+        assertEqual("p.port: '4' is not an integer in [-1, 3]", complaint(port, "4"));
+        assertEqual("p.port: '-2' is not an integer in [-1, 3]", complaint(port, "-2"));
     }
 
     void numbersAreFiniteAndInRange() {
@@ -84,21 +84,18 @@ public:
         const auto flag = key("flag", DROVER_CONFIG_BOOL);
         CPPUNIT_ASSERT_EQUAL(std::string(), complaint(flag, "true"));
         CPPUNIT_ASSERT_EQUAL(std::string(), complaint(flag, "false"));
-        CPPUNIT_ASSERT_EQUAL(std::string("p.flag: 'yes' is not 'true' or 'false'"),
-                             complaint(flag, "yes"));
+        assertEqual("p.flag: 'yes' is not 'true' or 'false'", complaint(flag, "yes"));
     }
 
     void textIsUtf8() {
         const auto name = key("name");
         CPPUNIT_ASSERT_EQUAL(std::string(), complaint(name, "\xC3\xA9t\xC3\xA9"));
-        CPPUNIT_ASSERT_EQUAL(std::string("p.name: '\xEF\xBF\xBD' is not text in UTF-8"),
-                             complaint(name, "\xE9"));
+        assertEqual("p.name: '\xEF\xBF\xBD' is not text in UTF-8", complaint(name, "\xE9"));
     }
 
     void secretValueIsNeverShown() {
         const auto pin = key("pin", DROVER_CONFIG_INT, DROVER_CONFIG_SECRET);
-        CPPUNIT_ASSERT_EQUAL(std::string("p.pin: its value is not an integer"),
-                             complaint(pin, "hunter2"));
+        assertEqual("p.pin: its value is not an integer", complaint(pin, "hunter2"));
     }
 
     void sharedKeyIsLookedUpByItsWholeName() {
@@ -114,8 +111,7 @@ public:
         CPPUNIT_ASSERT_EQUAL(static_cast<std::uint32_t>(sizeof(drover_config)), view->struct_size);
         CPPUNIT_ASSERT(view->values[0].data != nullptr && view->values[0].size == 0);
         CPPUNIT_ASSERT(view->values[1].data == nullptr && view->values[1].size == 0);
-        CPPUNIT_ASSERT_EQUAL(std::string("x"),
-                             std::string(view->values[2].data, view->values[2].size));
+        assertEqual("x", std::string(view->values[2].data, view->values[2].size));
     }
 
 private:

@@ -7,6 +7,7 @@
 #include "support/Assert.h"
 
 using drover::test::assertContains;
+using drover::test::assertEqual;
 
 using namespace drover;
 
@@ -84,11 +85,12 @@ public:
     }
 
     void sameJobNameInOneQueueIsRefusedNamingBoth() {
-        CPPUNIT_ASSERT_EQUAL(std::string("queue 'emails': the job name 'send' is claimed by the "
-                                         "handler a/send and by the handler "
-                                         "b/promo; only one of them can be loaded for this queue"),
-                             refusalOf({type("a/send", "mail", {"send"}),
-                                        type("b/promo", "emails", {"other", "send"})}));
+        assertEqual(
+            "queue 'emails': the job name 'send' is claimed by the "
+            "handler a/send and by the handler "
+            "b/promo; only one of them can be loaded for this queue",
+            refusalOf(
+                {type("a/send", "mail", {"send"}), type("b/promo", "emails", {"other", "send"})}));
     }
 
     void sameJobNameInTwoQueuesIsFine() {

@@ -11,7 +11,10 @@
 
 #include "drover/ActiveJob.h"
 #include "plugin/abi/HostFunctions.h"
+#include "support/Assert.h"
 #include "support/FakeRunningJob.h"
+
+using drover::test::assertEqual;
 
 using namespace drover;
 using drover::test::FakeRunningJob;
@@ -160,14 +163,14 @@ public:
         FakeRunningJob job;
         use({&job});
         CPPUNIT_ASSERT_EQUAL(0, api_.add_children(&call_, 0, bytes("[]"), &keep, &answer_));
-        CPPUNIT_ASSERT_EQUAL(std::string(R"(["7"])"), answer_);
+        assertEqual(R"(["7"])", answer_);
         CPPUNIT_ASSERT_EQUAL(0, api_.children_values(&call_, 0, &keep, &answer_));
-        CPPUNIT_ASSERT_EQUAL(std::string(R"({"bull:test:7":1})"), answer_);
+        assertEqual(R"({"bull:test:7":1})", answer_);
         job.answer = HostStatus::Lost;
         answer_ = "untouched";
         CPPUNIT_ASSERT_EQUAL(+DROVER_E_LOST, api_.update_progress(&call_, 0, bytes("1")));
         CPPUNIT_ASSERT_EQUAL(+DROVER_E_LOST, api_.children_values(&call_, 0, &keep, &answer_));
-        CPPUNIT_ASSERT_EQUAL(std::string("untouched"), answer_);
+        assertEqual("untouched", answer_);
         job.answer = HostStatus::Unavailable;
         CPPUNIT_ASSERT_EQUAL(+DROVER_E_UNAVAILABLE, api_.update_data(&call_, 0, bytes("1")));
     }
@@ -192,7 +195,7 @@ public:
         job.cancel = CancelReason::Remote;
         job.why = "a typing error";
         CPPUNIT_ASSERT_EQUAL(+DROVER_OK, api_.cancel_reason(&call_, 0, &keep, &answer_));
-        CPPUNIT_ASSERT_EQUAL(std::string("a typing error"), answer_);
+        assertEqual("a typing error", answer_);
     }
 
     /// Plugins of minor version 0 have the functions at these places.
@@ -218,9 +221,8 @@ public:
         CPPUNIT_ASSERT_EQUAL(
             std::string(),
             drover::ActiveJob(&older, &call_, "p", fields, 0, &decided).cancelReason());
-        CPPUNIT_ASSERT_EQUAL(
-            std::string("a typing error"),
-            drover::ActiveJob(&api_, &call_, "p", fields, 0, &decided).cancelReason());
+        assertEqual("a typing error",
+                    drover::ActiveJob(&api_, &call_, "p", fields, 0, &decided).cancelReason());
         const std::chrono::system_clock::time_point until{std::chrono::seconds(7)};
         drover::ActiveJob(&older, &call_, "p", fields, 0, &decided).putOff(until, "refused");
         assertOutcome(Kind::Delayed, "", "", 7000, job);
@@ -245,7 +247,7 @@ public:
         api_.write_log("mail", DROVER_LOG_WARNING, bytes("slow \xFF"));
         api_.write_log("mail", DROVER_LOG_DEBUG, bytes("chatter"));
         logger.setChannel(nullptr);
-        CPPUNIT_ASSERT_EQUAL(std::string("slow \xEF\xBF\xBD\n"), out.str());
+        assertEqual("slow \xEF\xBF\xBD\n", out.str());
     }
 
     void unknownRequestIsUnsupported() {

@@ -7,6 +7,7 @@
 #include "support/Assert.h"
 
 using drover::test::assertContains;
+using drover::test::assertEqual;
 
 using namespace drover;
 using drover::test::FakeRunningJob;
@@ -61,7 +62,7 @@ public:
         assertOutcome(Kind::Failed, "on purpose", job.outcome);
         CPPUNIT_ASSERT_EQUAL(std::size_t{1}, job.waited.size());
         CPPUNIT_ASSERT_EQUAL(std::int64_t{25}, static_cast<std::int64_t>(job.waited[0].count()));
-        CPPUNIT_ASSERT_EQUAL(std::string("40"), job.progress.at(0));
+        assertEqual("40", job.progress.at(0));
     }
 
     void echoEndsEarlyWhenCancelled() {
@@ -87,7 +88,7 @@ public:
         assertOutcome(Kind::Unset, "", outcomeOfRun(*plain, "[1]", "skip"));
         const JobOutcome failed = outcomeOfRun(*plain, "[1]", "fail");
         assertOutcome(Kind::Unrecoverable, "as asked \xEF\xBF\xBD", failed);
-        CPPUNIT_ASSERT_EQUAL(std::string("plain.c"), failed.trace);
+        assertEqual("plain.c", failed.trace);
     }
 
     void moreJobsThanBatchMaxComeInSeveralRuns() {
@@ -105,9 +106,9 @@ public:
     void handlerTypeHasThePluginsDeclaration() {
         const auto plain = start(modulePath("plain"))->handlerTypes();
         CPPUNIT_ASSERT_EQUAL(std::size_t{1}, plain.size());
-        CPPUNIT_ASSERT_EQUAL(std::string("plain/plain"), plain[0]->name());
-        CPPUNIT_ASSERT_EQUAL(std::string("plain 0.9"), plain[0]->pluginVersion());
-        CPPUNIT_ASSERT_EQUAL(std::string("plain-queue"), plain[0]->defaultQueue());
+        assertEqual("plain/plain", plain[0]->name());
+        assertEqual("plain 0.9", plain[0]->pluginVersion());
+        assertEqual("plain-queue", plain[0]->defaultQueue());
         CPPUNIT_ASSERT(plain[0]->jobNames() == (std::vector<std::string>{"plain", "skip", "fail"}));
         CPPUNIT_ASSERT_EQUAL(2U, plain[0]->batchMax());
         const std::map<std::string, std::string> options = {
@@ -153,22 +154,20 @@ public:
     void thrownExceptionFailsTheJobWithTypeAndMessage() {
         const JobOutcome outcome = outcomeOfRun(*instanceOf("throwing"), "\"std\"");
         assertOutcome(Kind::Failed, "no such\nuser", outcome);
-        CPPUNIT_ASSERT_EQUAL(std::string("app::BadRequest: no such user"), outcome.trace);
+        assertEqual("app::BadRequest: no such user", outcome.trace);
     }
 
     void nestedExceptionsAreOneLineEachOutermostFirst() {
         const JobOutcome outcome = outcomeOfRun(*instanceOf("throwing"), "\"nested\"");
         assertOutcome(Kind::Failed, "cannot read", outcome);
-        CPPUNIT_ASSERT_EQUAL(
-            std::string("app::BadRequest: cannot read\nstd::out_of_range: row 7\nint"),
-            outcome.trace);
+        assertEqual("app::BadRequest: cannot read\nstd::out_of_range: row 7\nint", outcome.trace);
     }
 
     void exceptionOfAnyTypeFailsTheJob() {
         const auto instance = instanceOf("throwing");
         const JobOutcome number = outcomeOfRun(*instance, "\"int\"");
         assertOutcome(Kind::Failed, "an exception of type int was thrown", number);
-        CPPUNIT_ASSERT_EQUAL(std::string("int"), number.trace);
+        assertEqual("int", number.trace);
         const JobOutcome memory = outcomeOfRun(*instance, "\"memory\"");
         assertOutcome(Kind::Failed, "std::bad_alloc", memory);
     }
@@ -229,8 +228,7 @@ public:
             assertOutcome(Kind::Completed, "null", batch_[good]->outcome);
         }
         assertOutcome(Kind::Failed, "a bad job in a batch of 1", batch_[2]->outcome);
-        CPPUNIT_ASSERT_EQUAL(std::string("std::runtime_error: a bad job in a batch of 1"),
-                             batch_[2]->outcome.trace);
+        assertEqual("std::runtime_error: a bad job in a batch of 1", batch_[2]->outcome.trace);
         // 5 jobs: halves of 3 and 2, the 3 into 2 and the bad one.
         CPPUNIT_ASSERT(batch_[0]->logs == (std::vector<std::string>{"5", "3", "2"}));
         CPPUNIT_ASSERT(batch_[2]->logs == (std::vector<std::string>{"5", "3", "1"}));

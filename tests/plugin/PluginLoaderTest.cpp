@@ -10,6 +10,7 @@
 #include "support/ServerProcess.h"
 
 using drover::test::assertContains;
+using drover::test::assertEqual;
 using drover::test::assertLacks;
 
 using namespace drover;
@@ -78,22 +79,21 @@ public:
     void handlerPluginIsDescribed() {
         const LoadedPlugin plugin = PluginLoader().load(modulePath("plain"));
         CPPUNIT_ASSERT(!plugin.isService());
-        CPPUNIT_ASSERT_EQUAL(std::string("plain"), plugin.name);
-        CPPUNIT_ASSERT_EQUAL(std::string("0.9"), plugin.version);
-        CPPUNIT_ASSERT_EQUAL(std::string("Works in plain C."), plugin.description);
+        assertEqual("plain", plugin.name);
+        assertEqual("0.9", plugin.version);
+        assertEqual("Works in plain C.", plugin.description);
         CPPUNIT_ASSERT_EQUAL(std::size_t{64}, plugin.sha256.size());
         CPPUNIT_ASSERT_EQUAL(std::size_t{1}, plugin.configKeys.size());
-        CPPUNIT_ASSERT_EQUAL(std::string("level"), std::string(plugin.configKeys[0]->name));
+        assertEqual("level", plugin.configKeys[0]->name);
     }
 
     void serviceOfThisBuildIsDescribed() {
         const LoadedPlugin plugin = PluginLoader().load(modulePath("good-service"));
         CPPUNIT_ASSERT(plugin.isService());
-        CPPUNIT_ASSERT_EQUAL(std::string("good-service"), plugin.name);
-        CPPUNIT_ASSERT_EQUAL(std::string("port"), std::string(plugin.configKeys.at(0)->name));
-        CPPUNIT_ASSERT_EQUAL(
-            std::string("route"),
-            std::get<const ServiceDescriptor*>(plugin.descriptor)->configTables.at(0));
+        assertEqual("good-service", plugin.name);
+        assertEqual("port", plugin.configKeys.at(0)->name);
+        assertEqual("route",
+                    std::get<const ServiceDescriptor*>(plugin.descriptor)->configTables.at(0));
     }
 
     void uniqueSymbolsAreWarnedAbout() {

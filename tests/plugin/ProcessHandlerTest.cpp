@@ -14,6 +14,7 @@
 #include "support/LogCapture.h"
 
 using drover::test::assertContains;
+using drover::test::assertEqual;
 
 using namespace drover;
 using drover::test::FakeRunningJob;
@@ -82,9 +83,7 @@ public:
         assertOutcome(Kind::Completed, "null", outcome("1"));
         const JobOutcome nested = outcome("\"nested\"");
         assertOutcome(Kind::Failed, "cannot read", nested);
-        CPPUNIT_ASSERT_EQUAL(
-            std::string("app::BadRequest: cannot read\nstd::out_of_range: row 7\nint"),
-            nested.trace);
+        assertEqual("app::BadRequest: cannot read\nstd::out_of_range: row 7\nint", nested.trace);
         const JobOutcome away = outcome("\"away\"");
         assertOutcome(Kind::Unavailable, "database restarting", away);
         CPPUNIT_ASSERT_EQUAL(std::int64_t{1500}, away.ms);
@@ -369,7 +368,7 @@ public:
         // The standard ones, the connection, the plugin and the log.
         const std::string count = outcome("\"descriptors\"").text;
         close(careless);
-        CPPUNIT_ASSERT_EQUAL(std::string("6"), count);
+        assertEqual("6", count);
     }
 
     void logLinesArriveAlsoBetweenRuns() {

@@ -24,6 +24,7 @@
 #include "support/ServerProcess.h"
 
 using drover::test::assertContains;
+using drover::test::assertEqual;
 using drover::test::assertLacks;
 using drover::test::assertStartsWith;
 
@@ -184,8 +185,8 @@ public:
                       "control.socket=" + engine.path("c.sock")});
         engine.waitForLog("is running");
         const std::string program = work_.path("build/producer");
-        CPPUNIT_ASSERT_EQUAL(
-            std::string("1 completed {\"from\":\"outside\"}\n"),
+        assertEqual(
+            "1 completed {\"from\":\"outside\"}\n",
             work_.run({program, "127.0.0.1", port, queue, "echo", "{\"from\":\"outside\"}"}));
         const std::string refused =
             work_.run({program, "127.0.0.1", port, queue, "echo", "no JSON"}, 1);
@@ -221,8 +222,7 @@ public:
         assertContains(
             configured,
             "queue.my-mailer.threads = 2   (" + work_.path("build/plugins/my-mailer.properties"));
-        CPPUNIT_ASSERT_EQUAL(std::string("{\"bytes\":2}"),
-                             resultOf(work_.path("build/plugins/my-mailer.so"), "[]"));
+        assertEqual("{\"bytes\":2}", resultOf(work_.path("build/plugins/my-mailer.so"), "[]"));
     }
 
     void newPluginRefusesWhatWouldNotWork() {
@@ -302,12 +302,11 @@ private:
     }
 
     void assertEchoes(const std::string& plugin) const {
-        CPPUNIT_ASSERT_EQUAL(
-            std::string("drover_plugin\n"),
+        assertEqual(
+            "drover_plugin\n",
             work_.run(
                 {"sh", "-c", "nm -D --defined-only \"$1\" | awk '{print $3}'", "sh", plugin}));
-        CPPUNIT_ASSERT_EQUAL(std::string("{\"from\":\"outside\"}"),
-                             resultOf(plugin, "{\"from\":\"outside\"}"));
+        assertEqual("{\"from\":\"outside\"}", resultOf(plugin, "{\"from\":\"outside\"}"));
     }
 
     /// Dropped into a running engine while 10,000 jobs wait for it.

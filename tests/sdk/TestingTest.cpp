@@ -16,8 +16,11 @@
 #include "plugin/abi/HostFunctions.h"
 #include "plugin/loading/PluginGeneration.h"
 #include "plugin/loading/PluginLoader.h"
+#include "support/Assert.h"
 #include "support/FakeRunningJob.h"
 #include "worker/ChildJobs.h"
+
+using drover::test::assertEqual;
 
 using drover::CancelCause;
 using drover::test::FakeRunningJob;
@@ -236,10 +239,9 @@ public:
                  .attemptsMade = 2,
                  .stalledCount = 4});
         obey(job);
-        CPPUNIT_ASSERT_EQUAL(
-            std::string(R"(7 obey p:q {"x":{"attempts":1},"attempts":5.0} 9 p:q:6 nightly once)"),
-            job.logs().at(0));
-        CPPUNIT_ASSERT_EQUAL(std::string("11 22 33 5 2 3 4"), job.logs().at(1));
+        assertEqual(R"(7 obey p:q {"x":{"attempts":1},"attempts":5.0} 9 p:q:6 nightly once)",
+                    job.logs().at(0));
+        assertEqual("11 22 33 5 2 3 4", job.logs().at(1));
     }
 
     void attemptsAreReadAsTheEngineReadsThem() {
@@ -307,12 +309,12 @@ public:
         Job job({.data = "wait"});
         job.cancelAfter(std::chrono::hours(1) + milliseconds(50), CancelCause::Timeout);
         obey(job);
-        CPPUNIT_ASSERT_EQUAL(std::string("failed: cancelled by 2"), toString(job.outcome()));
+        assertEqual("failed: cancelled by 2", toString(job.outcome()));
         CPPUNIT_ASSERT(job.waited() == std::chrono::hours(1) + milliseconds(50));
         Job before({.data = "wait"});
         before.cancel(CancelCause::Shutdown).cancel(CancelCause::Remote);
         obey(before);
-        CPPUNIT_ASSERT_EQUAL(std::string("failed: cancelled by 4"), toString(before.outcome()));
+        assertEqual("failed: cancelled by 4", toString(before.outcome()));
         CPPUNIT_ASSERT(before.waited() == milliseconds(0));
     }
 
@@ -326,29 +328,26 @@ public:
         });
         obey(job);
         other.join();
-        CPPUNIT_ASSERT_EQUAL(std::string("failed: cancelled by 3: a typing error"),
-                             toString(job.outcome()));
+        assertEqual("failed: cancelled by 3: a typing error", toString(job.outcome()));
         Job later({.data = "wait"});
         later.cancelAfter(milliseconds(50), CancelCause::Remote, ": too late");
         obey(later);
-        CPPUNIT_ASSERT_EQUAL(std::string("failed: cancelled by 3: too late"),
-                             toString(later.outcome()));
+        assertEqual("failed: cancelled by 3: too late", toString(later.outcome()));
     }
 
     void lostJobAndLostRedisAreAnswered() {
         Job lost({.data = "work"});
         lost.cancel(CancelCause::Timeout).cancel(CancelCause::Lost);
         obey(lost);
-        CPPUNIT_ASSERT_EQUAL(
-            std::string(
-                "failed: updateProgress job 1 of bull:orders: this worker has lost the job"),
-            toString(lost.outcome()));
+        assertEqual("failed: updateProgress job 1 of bull:orders: this worker has lost the job",
+                    toString(lost.outcome()));
         Job away({.data = "work"});
         away.loseRedis();
         obey(away);
-        CPPUNIT_ASSERT_EQUAL(std::string("unavailable for 0 ms: updateProgress job 1 of "
-                                         "bull:orders: Redis cannot be reached"),
-                             toString(away.outcome()));
+        assertEqual(
+            "unavailable for 0 ms: updateProgress job 1 of "
+            "bull:orders: Redis cannot be reached",
+            toString(away.outcome()));
         CPPUNIT_ASSERT(lost.progress().empty() && away.progress().empty());
     }
 
@@ -360,8 +359,8 @@ public:
         batch.run(jobs);
         CPPUNIT_ASSERT((jobs[0].logs() == Strings{"8"}));
         CPPUNIT_ASSERT((jobs[8].logs() == Strings{"2"}));
-        CPPUNIT_ASSERT_EQUAL(std::string("completed null"), toString(jobs[8].outcome()));
-        CPPUNIT_ASSERT_EQUAL(std::string("no outcome"), toString(jobs[9].outcome()));
+        assertEqual("completed null", toString(jobs[8].outcome()));
+        assertEqual("no outcome", toString(jobs[9].outcome()));
     }
 
     void outcomeOfAndBackoffAreCalled() {
@@ -371,7 +370,7 @@ public:
         Job unknown;
         batch.outcomeOf(known);
         batch.outcomeOf(unknown);
-        CPPUNIT_ASSERT_EQUAL(std::string("completed \"kept\""), toString(known.outcome()));
+        assertEqual("completed \"kept\"", toString(known.outcome()));
         CPPUNIT_ASSERT(!unknown.outcome());
         CPPUNIT_ASSERT(batch.backoff(unknown, 3, "own") == milliseconds(302));
         CPPUNIT_ASSERT(!batch.backoff(unknown, 3, "own", "hopeless"));
@@ -379,8 +378,8 @@ public:
         Job job;
         single.outcomeOf(job);
         CPPUNIT_ASSERT(!job.outcome());
-        CPPUNIT_ASSERT_EQUAL(std::string("the handler single has no backoff of its own"),
-                             refusalOf([&] { static_cast<void>(single.backoff(job, 1, "own")); }));
+        assertEqual("the handler single has no backoff of its own",
+                    refusalOf([&] { static_cast<void>(single.backoff(job, 1, "own")); }));
     }
 
     void configurationIsCheckedAndReloaded() {
@@ -391,11 +390,9 @@ public:
             configured.run(job);
             return toString(job.outcome());
         };
-        CPPUNIT_ASSERT_EQUAL(std::string("completed \"hello 3 0.500000 quiet unset none\""),
-                             answer());
+        assertEqual("completed \"hello 3 0.500000 quiet unset none\"", answer());
         configured.configure({{"greeting", "bye"}});
-        CPPUNIT_ASSERT_EQUAL(std::string("completed \"bye 3 0.500000 quiet unset none\""),
-                             answer());
+        assertEqual("completed \"bye 3 0.500000 quiet unset none\"", answer());
 
         const std::vector<std::pair<std::map<std::string, std::string>, std::string>> wrong = {
             {{}, "the configuration key size is required"},
@@ -413,15 +410,14 @@ public:
             });
             CPPUNIT_ASSERT_EQUAL(message, told.substr(0, message.size()));
         }
-        CPPUNIT_ASSERT_EQUAL(std::string("the configuration key size is not reloadable"),
-                             refusalOf([&] {
-                                 configured.configure({{"size", "4"}});
-                             }));
+        assertEqual("the configuration key size is not reloadable", refusalOf([&] {
+                        configured.configure({{"size", "4"}});
+                    }));
         const Plugin rude(descriptorOf(DROVER_CONFIGURED_PLUGIN),
                           {{"size", "1"}, {"greeting", "refuse"}});
-        CPPUNIT_ASSERT_EQUAL(
-            std::string("the handler configured cannot be made: std::runtime_error: this greeting "
-                        "is rude"),
+        assertEqual(
+            "the handler configured cannot be made: std::runtime_error: this greeting "
+            "is rude",
             refusalOf([&rude] { static_cast<void>(rude.create()); }));
     }
 
@@ -430,9 +426,9 @@ public:
         Instance single = plugin.create("single");
         Job job({.data = "\"not json\""});
         single.run(job);
-        CPPUNIT_ASSERT_EQUAL(
-            std::string("failed: complete job 1 of bull:t: the engine accepts only "
-                        "well-formed JSON and UTF-8 here"),
+        assertEqual(
+            "failed: complete job 1 of bull:t: the engine accepts only "
+            "well-formed JSON and UTF-8 here",
             toString(job.outcome()));
     }
 
@@ -440,18 +436,16 @@ public:
         const Plugin plugin(drover_plugin());
         Instance handler = plugin.create("obey");
         Job other({.name = "oeby"});
-        CPPUNIT_ASSERT_EQUAL(std::string("the handler obey does not serve jobs named oeby"),
-                             refusalOf([&] { handler.run(other); }));
+        assertEqual("the handler obey does not serve jobs named oeby",
+                    refusalOf([&] { handler.run(other); }));
         Job job;
         handler.run(job);
-        CPPUNIT_ASSERT_EQUAL(
-            std::string("job 1 has an outcome already; another attempt is another Job"),
-            refusalOf([&] { handler.run(job); }));
-        CPPUNIT_ASSERT_EQUAL(std::string("the plugin obedient has no handler oeby"),
-                             refusalOf([&] { static_cast<void>(plugin.create("oeby")); }));
-        CPPUNIT_ASSERT_EQUAL(
-            std::string("this is not a descriptor of the plugin ABI of this Testing.h"),
-            refusalOf([] { const Plugin none(nullptr); }));
+        assertEqual("job 1 has an outcome already; another attempt is another Job",
+                    refusalOf([&] { handler.run(job); }));
+        assertEqual("the plugin obedient has no handler oeby",
+                    refusalOf([&] { static_cast<void>(plugin.create("oeby")); }));
+        assertEqual("this is not a descriptor of the plugin ABI of this Testing.h",
+                    refusalOf([] { const Plugin none(nullptr); }));
     }
 
     void hostAnswersAsTheEngineDoes() {
@@ -584,13 +578,13 @@ public:
 
     void exampleInCIsLoaded() {
         const drover::LoadedPlugin plugin = drover::PluginLoader().load(DROVER_ECHO_C_PLUGIN);
-        CPPUNIT_ASSERT_EQUAL(std::string("echo-c"), plugin.name);
+        assertEqual("echo-c", plugin.name);
         CPPUNIT_ASSERT_EQUAL(std::size_t{2}, plugin.configKeys.size());
         const auto echo = engineInstance(DROVER_ECHO_C_PLUGIN, 0);
         FakeRunningJob job("[1]");
         drover::RunningJob* const jobs[] = {&job};
         echo->process(jobs);
-        CPPUNIT_ASSERT_EQUAL(std::string("1|[1]||0"), textOf(job.outcome));
+        assertEqual("1|[1]||0", textOf(job.outcome));
     }
 
 private:

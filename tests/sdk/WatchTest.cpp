@@ -81,16 +81,16 @@ public:
         save(R"("1")");
         startWatch();
         waitForPlugin("greet", "version 1, generation 1: runs");
-        CPPUNIT_ASSERT_EQUAL(std::string("1"), resultOfAJob());
+        assertEqual("1", resultOfAJob());
 
         save("nobodyHasThis");
         waitForWatch("Greet.cpp:4");
         waitForWatch("plugins/dev/greet: not built; what runs goes on");
-        CPPUNIT_ASSERT_EQUAL(std::string("1"), resultOfAJob());
+        assertEqual("1", resultOfAJob());
 
         save(R"("2")");
         waitForPlugin("greet", "version 1, generation 2: runs");
-        CPPUNIT_ASSERT_EQUAL(std::string("2"), resultOfAJob());
+        assertEqual("2", resultOfAJob());
 
         // Started again it removes no plugin whose source it cannot build.
         save("nobodyHasThis");

@@ -33,6 +33,13 @@ inline bool contains(std::string_view text, std::string_view part) {
 
 // Assertions on texts. A failure shows both and names the line of the caller.
 
+inline void assertEqual(std::string_view expected, std::string_view actual, Caller at = {}) {
+    if (expected != actual) {
+        CppUnit::Asserter::failNotEqual(
+            std::string(expected), std::string(actual), CppUnit::SourceLine(at.file, at.line));
+    }
+}
+
 inline void assertContains(std::string_view text, std::string_view part, Caller at = {}) {
     if (!contains(text, part)) {
         detail::failText(text, "is not in", part, at);

@@ -10,6 +10,7 @@
 using drover::AccessToken;
 using drover::Scope;
 using drover::test::assertContains;
+using drover::test::assertEqual;
 using drover::test::assertLacks;
 
 namespace {
@@ -45,7 +46,7 @@ public:
     void aLineIsParsedAndPrinted() {
         const std::string line = "ci.build@host-1 " + kDigest + " add:mail* read";
         const AccessToken token = AccessToken::parseLine(line);
-        CPPUNIT_ASSERT_EQUAL(std::string("ci.build@host-1"), token.name);
+        assertEqual("ci.build@host-1", token.name);
         CPPUNIT_ASSERT_EQUAL(std::size_t{2}, token.scopes.size());
         CPPUNIT_ASSERT_EQUAL(line, token.line());
         const std::string spread =

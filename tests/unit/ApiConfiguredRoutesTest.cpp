@@ -17,6 +17,7 @@
 #include "support/CapturedAnswer.h"
 
 using drover::test::assertContains;
+using drover::test::assertEqual;
 using drover::test::CapturedAnswer;
 
 using drover::AddResult;
@@ -47,19 +48,18 @@ class ApiConfiguredRoutesTest : public CppUnit::TestFixture {
 public:
     void routeAddsTheJobAndAnswersWithIt() {
         const Route route = make(kReserve);
-        CPPUNIT_ASSERT_EQUAL(std::string("POST"), route.method);
+        assertEqual("POST", route.method);
         const Response response = call(route);
         CPPUNIT_ASSERT_EQUAL(201, response.status);
-        CPPUNIT_ASSERT_EQUAL(
-            std::string(
-                R"({"name":"reserveEvent","data":{"userId":15001,"eventId":1},)"
-                R"("opts":{"attempts":0,"removeOnComplete":true,"removeOnFail":true},"id":"42",)"
-                R"("progress":0,"returnvalue":null,"stacktrace":null,"priority":0,)"
-                R"("attemptsStarted":0,"attemptsMade":0,"timestamp":1700000000000,)"
-                R"("queueQualifiedName":"bull:reservation-queue"})"),
+        assertEqual(
+            R"({"name":"reserveEvent","data":{"userId":15001,"eventId":1},)"
+            R"("opts":{"attempts":0,"removeOnComplete":true,"removeOnFail":true},"id":"42",)"
+            R"("progress":0,"returnvalue":null,"stacktrace":null,"priority":0,)"
+            R"("attemptsStarted":0,"attemptsMade":0,"timestamp":1700000000000,)"
+            R"("queueQualifiedName":"bull:reservation-queue"})",
             response.body);
-        CPPUNIT_ASSERT_EQUAL(std::string("reserveEvent"), added_.name);
-        CPPUNIT_ASSERT_EQUAL(std::string(R"({"userId":15001,"eventId":1})"), added_.data);
+        assertEqual("reserveEvent", added_.name);
+        assertEqual(R"({"userId":15001,"eventId":1})", added_.data);
     }
 
     void optionsReachTheQueue() {
@@ -85,18 +85,17 @@ public:
         result_.id = "a b/\xc3\xb6?";
         const Response response = call(make(keys));
         CPPUNIT_ASSERT_EQUAL(std::size_t{1}, response.headers.size());
-        CPPUNIT_ASSERT_EQUAL(std::string("Location"), response.headers[0].first);
-        CPPUNIT_ASSERT_EQUAL(
-            std::string("/request/a%20b%2F%C3%B6%3F?timestamp=1700000000000&event=1"),
-            response.headers[0].second);
+        assertEqual("Location", response.headers[0].first);
+        assertEqual("/request/a%20b%2F%C3%B6%3F?timestamp=1700000000000&event=1",
+                    response.headers[0].second);
         Routes routes;
         routes.add(make(keys));
         rapidjson::Document document;
         document.Parse(drover::api::openApiDocument(*routes.snapshot(), "T", "1").c_str());
-        CPPUNIT_ASSERT_EQUAL(std::string("string"),
-                             at(document,
-                                "/paths/~1reservation~1{eventId}~1{userId}/post/responses/201/"
-                                "headers/Location/schema/type"));
+        assertEqual("string",
+                    at(document,
+                       "/paths/~1reservation~1{eventId}~1{userId}/post/responses/201/"
+                       "headers/Location/schema/type"));
     }
 
     void rejectedIs400AndAnAbsentQueueIs503() {
@@ -167,23 +166,21 @@ public:
         rapidjson::Document document;
         document.Parse(drover::api::openApiDocument(*routes.snapshot(), "T", "1").c_str());
         CPPUNIT_ASSERT(!document.HasParseError());
-        CPPUNIT_ASSERT_EQUAL(std::string("3.0.3"), at(document, "/openapi"));
+        assertEqual("3.0.3", at(document, "/openapi"));
         const std::string post = "/paths/~1reservation~1{eventId}~1{userId}/post";
-        CPPUNIT_ASSERT_EQUAL(std::string("reservation"), at(document, post + "/tags/0"));
-        CPPUNIT_ASSERT_EQUAL(std::string("Reserve a seat"), at(document, post + "/summary"));
-        CPPUNIT_ASSERT_EQUAL(std::string("eventId"), at(document, post + "/parameters/0/name"));
-        CPPUNIT_ASSERT_EQUAL(std::string("path"), at(document, post + "/parameters/0/in"));
-        CPPUNIT_ASSERT_EQUAL(std::string("query"), at(document, post + "/parameters/2/in"));
+        assertEqual("reservation", at(document, post + "/tags/0"));
+        assertEqual("Reserve a seat", at(document, post + "/summary"));
+        assertEqual("eventId", at(document, post + "/parameters/0/name"));
+        assertEqual("path", at(document, post + "/parameters/0/in"));
+        assertEqual("query", at(document, post + "/parameters/2/in"));
         const std::string schema = post + "/requestBody/content/application~1json/schema";
-        CPPUNIT_ASSERT_EQUAL(std::string("integer"),
-                             at(document, schema + "/properties/seats/type"));
-        CPPUNIT_ASSERT_EQUAL(std::string("seats"), at(document, schema + "/required/0"));
-        CPPUNIT_ASSERT_EQUAL(
-            std::string("object"),
-            at(document, post + "/responses/201/content/application~1json/schema/type"));
+        assertEqual("integer", at(document, schema + "/properties/seats/type"));
+        assertEqual("seats", at(document, schema + "/required/0"));
+        assertEqual("object",
+                    at(document, post + "/responses/201/content/application~1json/schema/type"));
         for (const char* status : {"400", "413", "415", "500", "503"}) {
-            CPPUNIT_ASSERT_EQUAL(
-                std::string("#/components/schemas/Error"),
+            assertEqual(
+                "#/components/schemas/Error",
                 at(document,
                    post + "/responses/" + status + "/content/application~1json/schema/$ref"));
         }
@@ -207,8 +204,8 @@ public:
             for (const auto& parameter : route.parameters) {
                 CPPUNIT_ASSERT_EQUAL(std::int64_t{1}, parameter.minimum);
             }
-            CPPUNIT_ASSERT_EQUAL(std::string("/reservation/request/42?timestamp=1700000000000"),
-                                 call(route).headers.at(0).second);
+            assertEqual("/reservation/request/42?timestamp=1700000000000",
+                        call(route).headers.at(0).second);
         }
     }
 
@@ -222,10 +219,8 @@ public:
         CPPUNIT_ASSERT(!isSendableHeader("", "a"));
         CPPUNIT_ASSERT(!isSendableHeader("X:", "a"));
         const Response error = drover::api::errorResponse(503, "a \"b\"\n", 3);
-        CPPUNIT_ASSERT_EQUAL(
-            std::string(
-                R"({"message":"a \"b\"\n","error":"Service Unavailable","statusCode":503})"),
-            error.body);
+        assertEqual(R"({"message":"a \"b\"\n","error":"Service Unavailable","statusCode":503})",
+                    error.body);
         const std::string answer = drover::api::answerBytes(error, {});
         assertContains(answer, "\r\nRetry-After: 3\r\n");
         assertContains(answer, "\r\nConnection: close\r\n");

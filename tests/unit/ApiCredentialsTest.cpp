@@ -7,6 +7,7 @@
 
 using drover::api::Credentials;
 using drover::test::assertContains;
+using drover::test::assertEqual;
 
 namespace {
 
@@ -39,25 +40,24 @@ class ApiCredentialsTest : public CppUnit::TestFixture {
 
 public:
     void aBearerTokenIsRead() {
-        CPPUNIT_ASSERT_EQUAL(std::string("drv_Az09-._~+/=="), tokenOf("Bearer drv_Az09-._~+/=="));
-        CPPUNIT_ASSERT_EQUAL(std::string("t"), tokenOf("Bearer   t"));
+        assertEqual("drv_Az09-._~+/==", tokenOf("Bearer drv_Az09-._~+/=="));
+        assertEqual("t", tokenOf("Bearer   t"));
     }
 
     void theSchemeIsReadInAnyCase() {
-        CPPUNIT_ASSERT_EQUAL(std::string("t"), tokenOf("bEARER t"));
-        CPPUNIT_ASSERT_EQUAL(std::string("t"), tokenOf("BASIC OnQ="));
+        assertEqual("t", tokenOf("bEARER t"));
+        assertEqual("t", tokenOf("BASIC OnQ="));
     }
 
     void theTokenIsThePasswordOfBasic() {
-        CPPUNIT_ASSERT_EQUAL(std::string("token"), tokenOf("Basic YW55OnRva2Vu"));  // any:token
-        CPPUNIT_ASSERT_EQUAL(std::string("tokens"), tokenOf("Basic YW55OnRva2Vucw=="));
-        CPPUNIT_ASSERT_EQUAL(std::string("tokens2"), tokenOf("Basic YW55OnRva2VuczI="));
-        CPPUNIT_ASSERT_EQUAL(std::string("\xFF\xFE"),
-                             tokenOf("Basic Ov/+"));  // All 64 digits count.
+        assertEqual("token", tokenOf("Basic YW55OnRva2Vu"));  // any:token
+        assertEqual("tokens", tokenOf("Basic YW55OnRva2Vucw=="));
+        assertEqual("tokens2", tokenOf("Basic YW55OnRva2VuczI="));
+        assertEqual("\xFF\xFE", tokenOf("Basic Ov/+"));  // All 64 digits count.
     }
 
     void aPasswordMayHaveColonsAndBeEmpty() {
-        CPPUNIT_ASSERT_EQUAL(std::string("b:c"), tokenOf("Basic YTpiOmM="));
+        assertEqual("b:c", tokenOf("Basic YTpiOmM="));
         CPPUNIT_ASSERT_EQUAL(std::string(), tokenOf("Basic YTo="));  // So a browser may ask again.
     }
 

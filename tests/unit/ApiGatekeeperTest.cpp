@@ -26,6 +26,7 @@ using drover::api::RequestView;
 using drover::api::TokenTable;
 using drover::api::TrustedProxies;
 using drover::test::assertContains;
+using drover::test::assertEqual;
 
 namespace {
 
@@ -121,21 +122,21 @@ public:
             const Decision decision = gate_.decide(request, std::nullopt, now_);
             CPPUNIT_ASSERT(!decision.refusal);
             CPPUNIT_ASSERT_EQUAL(std::string(), decision.token);
-            CPPUNIT_ASSERT_EQUAL(std::string("192.0.2.1"), decision.client.text());
+            assertEqual("192.0.2.1", decision.client.text());
         }
     }
 
     void aTokenWithTheScopeIsServed() {
         const Decision decision = decide("Bearer " + kAdder);
         CPPUNIT_ASSERT(!decision.refusal);
-        CPPUNIT_ASSERT_EQUAL(std::string("adder"), decision.token);
+        assertEqual("adder", decision.token);
     }
 
     void aTokenIsServedAsAPasswordToo() {
         // me:drv_adder-of-the-unit-tests
         const Decision decision = decide("Basic bWU6ZHJ2X2FkZGVyLW9mLXRoZS11bml0LXRlc3Rz");
         CPPUNIT_ASSERT(!decision.refusal);
-        CPPUNIT_ASSERT_EQUAL(std::string("adder"), decision.token);
+        assertEqual("adder", decision.token);
     }
 
     void withoutATokenTheAnswerOffersBothSchemes() {
@@ -143,10 +144,9 @@ public:
             const Decision decision = decide(header);
             CPPUNIT_ASSERT_EQUAL(401, decision.refusal->status);
             assertContains(messageOf(*decision.refusal), "this request needs a token");
-            CPPUNIT_ASSERT_EQUAL(std::string("Bearer realm=\"drover\""),
-                                 challengeOf(decision, "Bearer"));
-            CPPUNIT_ASSERT_EQUAL(std::string("Basic realm=\"drover\", charset=\"UTF-8\""),
-                                 challengeOf(decision, "Basic"));
+            assertEqual("Bearer realm=\"drover\"", challengeOf(decision, "Bearer"));
+            assertEqual("Basic realm=\"drover\", charset=\"UTF-8\"",
+                        challengeOf(decision, "Basic"));
         }
     }
 
@@ -163,8 +163,7 @@ public:
         for (const std::string& header : {"Bearer " + kWrong, std::string("Basic bWU6")}) {
             const Decision decision = decide(header);
             CPPUNIT_ASSERT_EQUAL(401, decision.refusal->status);
-            CPPUNIT_ASSERT_EQUAL(std::string("the token is not valid"),
-                                 messageOf(*decision.refusal));
+            assertEqual("the token is not valid", messageOf(*decision.refusal));
             assertContains(challengeOf(decision, "Bearer"), "error=\"invalid_token\"");
             assertContains(challengeOf(decision, "Basic"), "realm=\"drover\"");
             CPPUNIT_ASSERT_EQUAL(std::string(), decision.token);
@@ -174,14 +173,12 @@ public:
     void aMissingScopeIsNamed() {
         const Decision decision = decide("Bearer " + kReader);
         CPPUNIT_ASSERT_EQUAL(403, decision.refusal->status);
-        CPPUNIT_ASSERT_EQUAL(std::string("the token reader does not have the scope add:mail"),
-                             messageOf(*decision.refusal));
-        CPPUNIT_ASSERT_EQUAL(
-            std::string(
-                "Bearer realm=\"drover\", error=\"insufficient_scope\", scope=\"add:mail\""),
-            challengeOf(decision, "Bearer"));
-        CPPUNIT_ASSERT_EQUAL(std::string("(none)"), challengeOf(decision, "Basic"));
-        CPPUNIT_ASSERT_EQUAL(std::string("reader"), decision.token);
+        assertEqual("the token reader does not have the scope add:mail",
+                    messageOf(*decision.refusal));
+        assertEqual("Bearer realm=\"drover\", error=\"insufficient_scope\", scope=\"add:mail\"",
+                    challengeOf(decision, "Bearer"));
+        assertEqual("(none)", challengeOf(decision, "Basic"));
+        assertEqual("reader", decision.token);
     }
 
     void aScopeThatNoHeaderCanHoldIsNamedInTheMessage() {
@@ -189,9 +186,8 @@ public:
             const Decision decision = decide("Bearer " + kReader, Scope{Scope::Kind::Add, queue});
             CPPUNIT_ASSERT_EQUAL(403, decision.refusal->status);
             assertContains(messageOf(*decision.refusal), std::string("add:") + queue);
-            CPPUNIT_ASSERT_EQUAL(
-                std::string("Bearer realm=\"drover\", error=\"insufficient_scope\""),
-                challengeOf(decision, "Bearer"));
+            assertEqual("Bearer realm=\"drover\", error=\"insufficient_scope\"",
+                        challengeOf(decision, "Bearer"));
         }
     }
 
@@ -203,8 +199,7 @@ public:
         CPPUNIT_ASSERT_EQUAL(429, decision.refusal->status);
         CPPUNIT_ASSERT(valuesOf(decision.refusal->headers, "Retry-After") ==
                        std::vector<std::string>{"1"});
-        CPPUNIT_ASSERT_EQUAL(std::string("too many wrong tokens from this address"),
-                             messageOf(*decision.refusal));
+        assertEqual("too many wrong tokens from this address", messageOf(*decision.refusal));
         now_ += std::chrono::seconds(1);
         CPPUNIT_ASSERT_EQUAL(401, decide("Bearer " + kWrong).refusal->status);
     }
@@ -239,7 +234,7 @@ public:
         }
         const Decision throttled = gate_.decide(request, kAddMail, now_);
         CPPUNIT_ASSERT_EQUAL(429, throttled.refusal->status);
-        CPPUNIT_ASSERT_EQUAL(std::string("203.0.113.1"), throttled.client.text());
+        assertEqual("203.0.113.1", throttled.client.text());
         request.forwardedFor = "203.0.113.2";
         CPPUNIT_ASSERT_EQUAL(401, gate_.decide(request, kAddMail, now_).refusal->status);
     }

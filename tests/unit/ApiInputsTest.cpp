@@ -12,6 +12,9 @@
 #include "http/Target.h"
 #include "routes/Inputs.h"
 #include "routes/JsonTemplate.h"
+#include "support/Assert.h"
+
+using drover::test::assertEqual;
 
 using drover::HttpError;
 using drover::isUtf8;
@@ -135,7 +138,7 @@ public:
 
     void targetIsSplitAndDecoded() {
         const Target target = Target::parse("/a/%C3%A9%20b/?x=1&y=%26&x=2&z&&=e");
-        CPPUNIT_ASSERT_EQUAL(std::string("/a/%C3%A9%20b/"), target.path);
+        assertEqual("/a/%C3%A9%20b/", target.path);
         CPPUNIT_ASSERT((target.segments == std::vector<std::string>{"a", "\xc3\xa9 b"}));
         CPPUNIT_ASSERT(
             (target.query == std::vector<std::pair<std::string, std::string>>{
@@ -144,9 +147,9 @@ public:
         // Encoded characters are a part of the value, as in Express.
         const Target odd = Target::parse("/a%2F..%5Cb/c%0Ad?x=1%0D%0A2%7F");
         CPPUNIT_ASSERT((odd.segments == std::vector<std::string>{"a/..\\b", "c\nd"}));
-        CPPUNIT_ASSERT_EQUAL(std::string("1\r\n2\x7f"), odd.query.at(0).second);
-        CPPUNIT_ASSERT_EQUAL(std::string("/p"), Target::parse("http://host:1/p?q").path);
-        CPPUNIT_ASSERT_EQUAL(std::string("/"), Target::parse("https://host").path);
+        assertEqual("1\r\n2\x7f", odd.query.at(0).second);
+        assertEqual("/p", Target::parse("http://host:1/p?q").path);
+        assertEqual("/", Target::parse("https://host").path);
         for (const char* text : {"",
                                  "*",
                                  "a",
@@ -190,12 +193,12 @@ public:
         CPPUNIT_ASSERT(good.empty());
         CPPUNIT_ASSERT_EQUAL(std::int64_t{9}, std::get<std::int64_t>(values.at("m1")));
         CPPUNIT_ASSERT_EQUAL(1.0, std::get<double>(values.at("m2")));
-        CPPUNIT_ASSERT_EQUAL(std::string("abc"), std::get<std::string>(values.at("m4")));
+        assertEqual("abc", std::get<std::string>(values.at("m4")));
         const auto bad =
             readBody(parameters, R"({"m1":10,"m2":"1","m3":0,"m4":"a","m5":"today"})", values);
         CPPUNIT_ASSERT_EQUAL(std::size_t{5}, bad.size());
-        CPPUNIT_ASSERT_EQUAL(std::string("m1 must not be greater than 9"), bad[0]);
-        CPPUNIT_ASSERT_EQUAL(std::string("m4 must be longer than or equal to 2 bytes"), bad[3]);
+        assertEqual("m1 must not be greater than 9", bad[0]);
+        assertEqual("m4 must be longer than or equal to 2 bytes", bad[3]);
     }
 
     void numbersOfABodyAreTheirValueWhateverTheirText() {
@@ -226,15 +229,12 @@ public:
         Values none;
         number.required = false;
         CPPUNIT_ASSERT(readBody({&number}, R"({"p":null})", none).empty() && none.empty());
-        CPPUNIT_ASSERT_EQUAL(std::string("p must be a number"), mistake(number, "\"null\""));
-        CPPUNIT_ASSERT_EQUAL(std::string("p is too large"), mistake(integer, "1e400"));
-        CPPUNIT_ASSERT_EQUAL(std::string("p is too large"),
-                             mistake(integer, "9223372036854775808"));
-        CPPUNIT_ASSERT_EQUAL(std::string("p is too small"),
-                             mistake(integer, "-" + std::string(400, '9')));
-        CPPUNIT_ASSERT_EQUAL(std::string(""), mistake(number, "1.234567890123456789e-331"));
-        CPPUNIT_ASSERT_EQUAL(std::string("p is beyond what a double holds"),
-                             mistake(number, "-1e400"));
+        assertEqual("p must be a number", mistake(number, "\"null\""));
+        assertEqual("p is too large", mistake(integer, "1e400"));
+        assertEqual("p is too large", mistake(integer, "9223372036854775808"));
+        assertEqual("p is too small", mistake(integer, "-" + std::string(400, '9')));
+        assertEqual("", mistake(number, "1.234567890123456789e-331"));
+        assertEqual("p is beyond what a double holds", mistake(number, "-1e400"));
     }
 
     void halfASurrogatePairIsRefused() {
@@ -242,20 +242,17 @@ public:
         Values values;
         const auto mistakes = readBody({&text}, R"({"p":"\ud800"})", values);
         CPPUNIT_ASSERT_EQUAL(std::size_t{1}, mistakes.size());
-        CPPUNIT_ASSERT_EQUAL(std::string("p must not contain half of a surrogate pair"),
-                             mistakes[0]);
+        assertEqual("p must not contain half of a surrogate pair", mistakes[0]);
         CPPUNIT_ASSERT(readBody({&text}, R"({"p":"\ud83d\ude00"})", values).empty());
-        CPPUNIT_ASSERT_EQUAL(std::string("\xF0\x9F\x98\x80"),
-                             std::get<std::string>(values.at("p")));
+        assertEqual("\xF0\x9F\x98\x80", std::get<std::string>(values.at("p")));
     }
 
     void templateAcceptsTypedValues() {
         const JsonTemplate data(
             R"({"userId":"{userId}","list":["{name}",1.5,"{"],"text":"to {name}","deep":{"on":"{on}"}})");
         CPPUNIT_ASSERT((data.names() == std::set<std::string>{"userId", "name", "on"}));
-        CPPUNIT_ASSERT_EQUAL(
-            std::string(
-                R"({"userId":9223372036854775807,"list":["a\"b",1.5,"{"],"text":"to {name}","deep":{"on":true}})"),
+        assertEqual(
+            R"({"userId":9223372036854775807,"list":["a\"b",1.5,"{"],"text":"to {name}","deep":{"on":true}})",
             data.render({{"userId", std::numeric_limits<std::int64_t>::max()},
                          {"name", std::string("a\"b")},
                          {"on", true}}));
@@ -265,15 +262,14 @@ public:
         const JsonTemplate data(
             R"( { "big" : 123456789012345678901234567890 , "small" : 1.234567890123456789e-331,
                   "list" : [ 1e400 , "\ud83d" ] , "x" : "{x}" } )");
-        CPPUNIT_ASSERT_EQUAL(
-            std::string(R"({"big":123456789012345678901234567890,)"
-                        R"("small":1.234567890123456789e-331,"list":[1e400,"\ud83d"],"x":0.5})"),
-            data.render({{"x", 0.5}}));
+        assertEqual(R"({"big":123456789012345678901234567890,)"
+                    R"("small":1.234567890123456789e-331,"list":[1e400,"\ud83d"],"x":0.5})",
+                    data.render({{"x", 0.5}}));
     }
 
     void templateLeavesOutWhatWasNotGiven() {
         const JsonTemplate data(R"({"a":"{a}","b":["{b}"],"c":1})");
-        CPPUNIT_ASSERT_EQUAL(std::string(R"({"b":[null],"c":1})"), data.render({}));
+        assertEqual(R"({"b":[null],"c":1})", data.render({}));
     }
 
     void templateThatIsNotJsonIsRefused() {

@@ -14,6 +14,7 @@ using drover::api::HostList;
 using drover::api::Origin;
 using drover::api::OriginPolicy;
 using drover::test::assertContains;
+using drover::test::assertEqual;
 using drover::test::assertStartsWith;
 
 namespace {
@@ -240,28 +241,24 @@ public:
 
     void aListedOriginMayReadTheAnswer() {
         const auto headers = kOpen.headersFor("https://shop.example");
-        CPPUNIT_ASSERT_EQUAL(std::string("https://shop.example"),
-                             valueOf(headers, "Access-Control-Allow-Origin"));
-        CPPUNIT_ASSERT_EQUAL(std::string("Origin"), valueOf(headers, "Vary"));
-        CPPUNIT_ASSERT_EQUAL(std::string("(none)"),
-                             valueOf(headers, "Access-Control-Allow-Credentials"));
+        assertEqual("https://shop.example", valueOf(headers, "Access-Control-Allow-Origin"));
+        assertEqual("Origin", valueOf(headers, "Vary"));
+        assertEqual("(none)", valueOf(headers, "Access-Control-Allow-Credentials"));
         // A cache must not give one origin the answer of another.
         for (const char* origin : {"", "https://evil.example"}) {
             const auto others = kOpen.headersFor(origin);
             CPPUNIT_ASSERT_EQUAL(std::size_t{1}, others.size());
-            CPPUNIT_ASSERT_EQUAL(std::string("Origin"), valueOf(others, "Vary"));
+            assertEqual("Origin", valueOf(others, "Vary"));
         }
     }
 
     void aPreflightNamesWhatTheRouteAccepts() {
         const auto headers =
             kOpen.preflightHeaders("https://shop.example", "GET, POST", "Idempotency-Key");
-        CPPUNIT_ASSERT_EQUAL(std::string("GET, POST"),
-                             valueOf(headers, "Access-Control-Allow-Methods"));
-        CPPUNIT_ASSERT_EQUAL(
-            std::string("Authorization, Content-Type, Content-Encoding, Idempotency-Key"),
-            valueOf(headers, "Access-Control-Allow-Headers"));
-        CPPUNIT_ASSERT_EQUAL(std::string("600"), valueOf(headers, "Access-Control-Max-Age"));
+        assertEqual("GET, POST", valueOf(headers, "Access-Control-Allow-Methods"));
+        assertEqual("Authorization, Content-Type, Content-Encoding, Idempotency-Key",
+                    valueOf(headers, "Access-Control-Allow-Headers"));
+        assertEqual("600", valueOf(headers, "Access-Control-Max-Age"));
         CPPUNIT_ASSERT(kOpen.preflightHeaders("https://evil.example", "POST", "").empty());
     }
 

@@ -7,6 +7,7 @@
 #include "http/RequestReader.h"
 #include "support/Assert.h"
 
+using drover::test::assertEqual;
 using drover::test::assertLacks;
 
 using drover::api::RequestLimits;
@@ -45,7 +46,7 @@ public:
                 CPPUNIT_ASSERT(request.target() == "/a?b=c");
                 CPPUNIT_ASSERT(request.contentType() == "application/json");
                 CPPUNIT_ASSERT(request.hasLength() && request.keepAlive());
-                CPPUNIT_ASSERT_EQUAL(std::string("{\"x\":1}"), std::string(request.body()));
+                assertEqual("{\"x\":1}", request.body());
                 CPPUNIT_ASSERT_EQUAL(text.size() - request.body().size(),
                                      request.headForPoco().size());
             }
@@ -132,9 +133,9 @@ public:
              "GET / HTTP/1.1\r\nHost: h\r\nX-Note:  one \r\nX-Note-Too: other\r\n"
              "x-note:=?utf-8?q?two?=\r\nEmpty:\r\n\r\nX-Note: not a header");
         const WholeRequest request = reader.pop();
-        CPPUNIT_ASSERT_EQUAL(std::string("one, =?utf-8?q?two?="), request.header("x-NOTE").value());
-        CPPUNIT_ASSERT_EQUAL(std::string("h"), request.header("Host").value());
-        CPPUNIT_ASSERT_EQUAL(std::string(""), request.header("empty").value());
+        assertEqual("one, =?utf-8?q?two?=", request.header("x-NOTE").value());
+        assertEqual("h", request.header("Host").value());
+        assertEqual("", request.header("empty").value());
         CPPUNIT_ASSERT(!request.header("X-Not"));
         CPPUNIT_ASSERT(!request.header("X-Note-"));
     }
@@ -151,8 +152,8 @@ public:
             for (int i = 0; i < 2; ++i) {
                 CPPUNIT_ASSERT(reader.state() == State::Complete);
                 const WholeRequest request = reader.pop();
-                CPPUNIT_ASSERT_EQUAL(std::string("POST"), request.headForPoco().substr(0, 4));
-                CPPUNIT_ASSERT_EQUAL(std::string("{\"x\":1}"), std::string(request.body()));
+                assertEqual("POST", request.headForPoco().substr(0, 4));
+                assertEqual("{\"x\":1}", request.body());
                 reader.advance();
             }
             feed(reader, text + "\r\n");

@@ -16,6 +16,7 @@ using drover::api::parseTokenFile;
 using drover::api::readTokenFile;
 using drover::api::TokenTable;
 using drover::test::assertContains;
+using drover::test::assertEqual;
 using drover::test::assertStartsWith;
 
 namespace {
@@ -81,17 +82,17 @@ public:
     void severalTokensAreValidAtOnce() {
         const TokenTable table =
             parseTokenFile(lineOf("a", kFirst) + "\n" + lineOf("b", kSecond), "tokens");
-        CPPUNIT_ASSERT_EQUAL(std::string("a"), nameOf(table, kFirst));
-        CPPUNIT_ASSERT_EQUAL(std::string("b"), nameOf(table, kSecond));
+        assertEqual("a", nameOf(table, kFirst));
+        assertEqual("b", nameOf(table, kSecond));
     }
 
     void anotherTextIsNotFound() {
         const TokenTable table = parseTokenFile(lineOf("a", kFirst), "tokens");
         for (const std::string& token :
              {kSecond, kFirst + " ", kFirst.substr(1), std::string(), std::string(300, 'a')}) {
-            CPPUNIT_ASSERT_EQUAL(std::string("(none)"), nameOf(table, token));
+            assertEqual("(none)", nameOf(table, token));
         }
-        CPPUNIT_ASSERT_EQUAL(std::string("(none)"), nameOf(TokenTable(), kFirst));
+        assertEqual("(none)", nameOf(TokenTable(), kFirst));
     }
 
     void aTokenThatPeopleCouldGuessIsNeverFound() {
@@ -99,24 +100,24 @@ public:
         const std::string tooShort = longEnough.substr(1);
         const TokenTable table =
             parseTokenFile(lineOf("a", tooShort) + "\n" + lineOf("b", longEnough), "tokens");
-        CPPUNIT_ASSERT_EQUAL(std::string("(none)"), nameOf(table, tooShort));
-        CPPUNIT_ASSERT_EQUAL(std::string("b"), nameOf(table, longEnough));
+        assertEqual("(none)", nameOf(table, tooShort));
+        assertEqual("b", nameOf(table, longEnough));
     }
 
     void aTextLongerThanATokenIsNotHashed() {
         const std::string longest(TokenTable::kMostBytes, 'x');
         const TokenTable table =
             parseTokenFile(lineOf("a", longest) + "\n" + lineOf("b", longest + "x"), "tokens");
-        CPPUNIT_ASSERT_EQUAL(std::string("a"), nameOf(table, longest));
-        CPPUNIT_ASSERT_EQUAL(std::string("(none)"), nameOf(table, longest + "x"));
+        assertEqual("a", nameOf(table, longest));
+        assertEqual("(none)", nameOf(table, longest + "x"));
     }
 
     void remarksAndLineEndsDoNotCount() {
         const TokenTable table = parseTokenFile(
             "# tokens of the shop\r\n\r\n\t \n  # more\n" + lineOf("a", kFirst) + "\r\n#end",
             "tokens");
-        CPPUNIT_ASSERT_EQUAL(std::string("a"), nameOf(table, kFirst));
-        CPPUNIT_ASSERT_EQUAL(std::string("read"), table.find(kFirst)->scopes.at(0).text());
+        assertEqual("a", nameOf(table, kFirst));
+        assertEqual("read", table.find(kFirst)->scopes.at(0).text());
     }
 
     void aMistakeIsReportedWithItsLine() {
@@ -138,10 +139,8 @@ public:
 
     void aFileWithoutTokensIsRefused() {
         for (const char* text : {"", "\n", "# none\n"}) {
-            CPPUNIT_ASSERT_EQUAL(
-                std::string(
-                    "tokens: the file has no token; drover token new prints a line for one"),
-                refusalOf(text));
+            assertEqual("tokens: the file has no token; drover token new prints a line for one",
+                        refusalOf(text));
         }
     }
 
@@ -164,9 +163,9 @@ public:
 
     void aFileIsRead() {
         write(lineOf("a", kFirst) + "\n");
-        CPPUNIT_ASSERT_EQUAL(std::string("a"), nameOf(readTokenFile(path_), kFirst));
+        assertEqual("a", nameOf(readTokenFile(path_), kFirst));
         write(std::string(200'000, '#') + "\n" + lineOf("b", kFirst) + "\n");
-        CPPUNIT_ASSERT_EQUAL(std::string("b"), nameOf(readTokenFile(path_), kFirst));
+        assertEqual("b", nameOf(readTokenFile(path_), kFirst));
         write("b\n");
         assertStartsWith(refusalOfFile(), path_ + ":1: a line is NAME SHA256 SCOPE...");
     }
@@ -183,7 +182,7 @@ public:
         }
         for (const mode_t mode : {0600U, 0660U, 0644U}) {
             CPPUNIT_ASSERT_EQUAL(0, ::chmod(path_.c_str(), mode));
-            CPPUNIT_ASSERT_EQUAL(std::string("(accepted)"), refusalOfFile());
+            assertEqual("(accepted)", refusalOfFile());
         }
         if (::geteuid() == 0) {
             CPPUNIT_ASSERT_EQUAL(0, ::chown(path_.c_str(), 0, ::getegid() + 1));

@@ -10,6 +10,7 @@
 
 using drover::api::Address;
 using drover::api::TrustedProxies;
+using drover::test::assertEqual;
 using drover::test::assertStartsWith;
 
 namespace {
@@ -77,41 +78,41 @@ public:
             {"::ffff:c000:201", "192.0.2.1"},
             {"::", "::"}};
         for (const auto& [text, canonical] : cases) {
-            CPPUNIT_ASSERT_EQUAL(std::string(canonical), Address::parse(text)->text());
+            assertEqual(canonical, Address::parse(text)->text());
         }
         CPPUNIT_ASSERT(*Address::parse("::ffff:192.0.2.1") == *Address::parse("192.0.2.1"));
     }
 
     void aNetworkIsTheFirstBits() {
         const Address four = *Address::parse("255.255.255.255");
-        CPPUNIT_ASSERT_EQUAL(std::string("255.255.240.0"), four.network(20).text());
-        CPPUNIT_ASSERT_EQUAL(std::string("0.0.0.0"), four.network(0).text());
+        assertEqual("255.255.240.0", four.network(20).text());
+        assertEqual("0.0.0.0", four.network(0).text());
         CPPUNIT_ASSERT(four.network(32) == four && four.client() == four);
         const Address six = *Address::parse("2001:db8:1:2:ffff::1");
-        CPPUNIT_ASSERT_EQUAL(std::string("2001:db8:1:2::"), six.client().text());
+        assertEqual("2001:db8:1:2::", six.client().text());
         CPPUNIT_ASSERT(six.network(128) == six);
     }
 
     void aPeerThatIsNotTrustedIsTheClient() {
-        CPPUNIT_ASSERT_EQUAL(std::string("192.0.2.8"), clientOf("192.0.2.8", "203.0.113.1"));
-        CPPUNIT_ASSERT_EQUAL(std::string("11.0.0.0"), clientOf("11.0.0.0", "203.0.113.1"));
+        assertEqual("192.0.2.8", clientOf("192.0.2.8", "203.0.113.1"));
+        assertEqual("11.0.0.0", clientOf("11.0.0.0", "203.0.113.1"));
     }
 
     void aTrustedPeerReportsItsClient() {
         for (const char* peer : {"10.255.255.255", "192.0.2.7", "2001:db8:7fff::1"}) {
-            CPPUNIT_ASSERT_EQUAL(std::string("203.0.113.1"), clientOf(peer, "203.0.113.1"));
-            CPPUNIT_ASSERT_EQUAL(std::string(peer), clientOf(peer, ""));
+            assertEqual("203.0.113.1", clientOf(peer, "203.0.113.1"));
+            assertEqual(peer, clientOf(peer, ""));
         }
     }
 
     void theRightmostThatIsNotTrustedIsTheClient() {
-        CPPUNIT_ASSERT_EQUAL(
-            std::string("203.0.113.1"),
+        assertEqual(
+            "203.0.113.1",
             clientOf("10.0.0.1", "10.6.6.6, 198.51.100.9,\t203.0.113.1 ,10.0.0.3,10.0.0.2"));
     }
 
     void ifAllAreTrustedTheLeftmostIsTheClient() {
-        CPPUNIT_ASSERT_EQUAL(std::string("10.0.0.3"), clientOf("10.0.0.1", "10.0.0.3, 10.0.0.2"));
+        assertEqual("10.0.0.3", clientOf("10.0.0.1", "10.0.0.3, 10.0.0.2"));
     }
 
     void anEntryThatIsNotAnAddressEndsTheWalk() {
@@ -129,32 +130,29 @@ public:
 
     void portsAndBracketsDoNotCount() {
         for (const char* hop : {"203.0.113.1", "203.0.113.1:4711"}) {
-            CPPUNIT_ASSERT_EQUAL(std::string("203.0.113.1"), clientOf("10.0.0.1", hop));
+            assertEqual("203.0.113.1", clientOf("10.0.0.1", hop));
         }
         for (const char* hop : {"2001:db9::5", "[2001:db9::5]", "[2001:db9::5]:4711"}) {
-            CPPUNIT_ASSERT_EQUAL(std::string("2001:db9::5"), clientOf("10.0.0.1", hop));
+            assertEqual("2001:db9::5", clientOf("10.0.0.1", hop));
         }
-        CPPUNIT_ASSERT_EQUAL(std::string("10.0.0.1"), clientOf("10.0.0.1", "[2001:db9::5]4711"));
+        assertEqual("10.0.0.1", clientOf("10.0.0.1", "[2001:db9::5]4711"));
     }
 
     void withoutAListNoHeaderCounts() {
-        CPPUNIT_ASSERT_EQUAL(
-            std::string("127.0.0.1"),
-            TrustedProxies().clientOf(*Address::parse("127.0.0.1"), "203.0.113.1").text());
+        assertEqual("127.0.0.1",
+                    TrustedProxies().clientOf(*Address::parse("127.0.0.1"), "203.0.113.1").text());
     }
 
     void familiesAreApart() {
         const TrustedProxies six("::/0");
-        CPPUNIT_ASSERT_EQUAL(std::string("192.0.2.1"),
-                             six.clientOf(*Address::parse("192.0.2.1"), "203.0.113.1").text());
-        CPPUNIT_ASSERT_EQUAL(std::string("203.0.113.1"),
-                             six.clientOf(*Address::parse("::1"), "203.0.113.1").text());
+        assertEqual("192.0.2.1", six.clientOf(*Address::parse("192.0.2.1"), "203.0.113.1").text());
+        assertEqual("203.0.113.1", six.clientOf(*Address::parse("::1"), "203.0.113.1").text());
     }
 
     void aMistakeInTheListIsReported() {
-        CPPUNIT_ASSERT_EQUAL(
-            std::string("api.trustedProxies: 10.1.0.0/8 has bits behind its length; "
-                        "its network is 10.0.0.0/8"),
+        assertEqual(
+            "api.trustedProxies: 10.1.0.0/8 has bits behind its length; "
+            "its network is 10.0.0.0/8",
             refusal("::1, 10.1.0.0/8"));
         for (const char* list : {"proxy", "10.0.0/8", "/8", "10.0.0.1:80"}) {
             assertStartsWith(refusal(list),

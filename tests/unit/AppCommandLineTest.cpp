@@ -18,6 +18,7 @@
 #include "support/Assert.h"
 
 using drover::test::assertContains;
+using drover::test::assertEqual;
 using drover::test::assertStartsWith;
 
 namespace {
@@ -97,18 +98,18 @@ public:
                                         "--env-file",
                                         "-e",
                                         "--json"});
-        CPPUNIT_ASSERT_EQUAL(std::string("config show"), line.command()->name());
+        assertEqual("config show", line.command()->name());
         CPPUNIT_ASSERT((line.values(drover::cli::options::kConfig) == Args{"a", "b"}));
         CPPUNIT_ASSERT((line.values(drover::cli::options::kSet) == Args{"k=v=w", "x="}));
-        CPPUNIT_ASSERT_EQUAL(std::string("-e"), line.value(drover::cli::options::kEnvFile));
+        assertEqual("-e", line.value(drover::cli::options::kEnvFile));
         CPPUNIT_ASSERT(line.has(drover::cli::options::kJson));
         CPPUNIT_ASSERT(!line.has(optionOf("config show", "reference")));
-        CPPUNIT_ASSERT_EQUAL(std::string("version"), parse({"--version"}).command()->name());
+        assertEqual("version", parse({"--version"}).command()->name());
         const CommandLine cancel = parse({"job", "cancel", "--queue", "mail", "42"});
-        CPPUNIT_ASSERT_EQUAL(std::string("mail"), cancel.value(optionOf("job cancel", "queue")));
+        assertEqual("mail", cancel.value(optionOf("job cancel", "queue")));
         CPPUNIT_ASSERT((cancel.arguments() == Args{"42"}));
         const CommandLine made = parse({"plugin", "new", "mail", "--dir", "src"});
-        CPPUNIT_ASSERT_EQUAL(std::string("src"), made.value(optionOf("plugin new", "dir")));
+        assertEqual("src", made.value(optionOf("plugin new", "dir")));
     }
 
     void mistakesNameTheNearestWord() {
@@ -139,8 +140,7 @@ public:
     }
 
     void aSecretInAnUnknownOptionIsNotRepeated() {
-        CPPUNIT_ASSERT_EQUAL(std::string("run: unknown option --password"),
-                             refusal({"run", "--password=hunter2"}));
+        assertEqual("run: unknown option --password", refusal({"run", "--password=hunter2"}));
     }
 
     void everyCommandHasHelp() {
@@ -158,7 +158,7 @@ public:
         CPPUNIT_ASSERT(parse({"run", "-h"}).wantsHelp());
         CPPUNIT_ASSERT(parse({"-h"}).wantsHelp());
         const CommandLine ofNoun = parse({"db", "--help"});
-        CPPUNIT_ASSERT_EQUAL(std::string("help"), ofNoun.command()->name());
+        assertEqual("help", ofNoun.command()->name());
         CPPUNIT_ASSERT((ofNoun.arguments() == Args{"db"}));
     }
 
@@ -218,11 +218,10 @@ public:
     }
 
     void bashCompletesCommandsOptionsAndFiles() {
-        CPPUNIT_ASSERT_EQUAL(std::string("db\n"), proposals("drover d"));
-        CPPUNIT_ASSERT_EQUAL(std::string("check\nshow\n"), proposals("drover config ''"));
-        CPPUNIT_ASSERT_EQUAL(std::string("--env-file\n"), proposals("drover run --e"));
-        CPPUNIT_ASSERT_EQUAL(std::string("--reason\n"),
-                             proposals("drover job cancel --queue q --r"));
+        assertEqual("db\n", proposals("drover d"));
+        assertEqual("check\nshow\n", proposals("drover config ''"));
+        assertEqual("--env-file\n", proposals("drover run --e"));
+        assertEqual("--reason\n", proposals("drover job cancel --queue q --r"));
         const std::string root = DROVER_SOURCE_DIR;
         CPPUNIT_ASSERT_EQUAL(root + "/README.md\n",
                              proposals("drover plugin check " + root + "/README.m"));
@@ -230,7 +229,7 @@ public:
                              proposals("drover run --config " + root + "/README.m"));
         CPPUNIT_ASSERT_EQUAL(root + "/engine\n",
                              proposals("drover plugin new x --dir " + root + "/engin"));
-        CPPUNIT_ASSERT_EQUAL(std::string("\n"), proposals("drover job cancel --queue r"));
+        assertEqual("\n", proposals("drover job cancel --queue r"));
     }
 };
 

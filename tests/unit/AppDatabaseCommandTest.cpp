@@ -5,7 +5,10 @@
 #include <cppunit/extensions/HelperMacros.h>
 
 #include "cli/RunCommand.h"
+#include "support/Assert.h"
 #include "support/FakeSchema.h"
+
+using drover::test::assertEqual;
 
 using drover::ExitCode;
 
@@ -19,27 +22,25 @@ class AppDatabaseCommandTest : public CppUnit::TestFixture {
 
 public:
     void statusListsEachChangeWithItsState() {
-        CPPUNIT_ASSERT_EQUAL(
-            std::string("applied  0001_first  2026-01-02T03:04:05Z\npending  0002_second\n"),
-            printed({"db", "status"}));
-        CPPUNIT_ASSERT_EQUAL(std::string(R"([{"version":1,"name":"0001_first","state":"applied",)"
-                                         R"("appliedAt":"2026-01-02T03:04:05Z"},)"
-                                         R"({"version":2,"name":"0002_second","state":"pending"}])"
-                                         "\n"),
-                             printed({"db", "status", "--json"}));
+        assertEqual("applied  0001_first  2026-01-02T03:04:05Z\npending  0002_second\n",
+                    printed({"db", "status"}));
+        assertEqual(R"([{"version":1,"name":"0001_first","state":"applied",)"
+                    R"("appliedAt":"2026-01-02T03:04:05Z"},)"
+                    R"({"version":2,"name":"0002_second","state":"pending"}])"
+                    "\n",
+                    printed({"db", "status", "--json"}));
     }
 
     void migrateNamesTheAppliedChanges() {
-        CPPUNIT_ASSERT_EQUAL(std::string("applied 0002_second\n"), printed({"db", "migrate"}));
-        CPPUNIT_ASSERT_EQUAL(std::string("{\"applied\":[\"0002_second\"]}\n"),
-                             printed({"db", "migrate", "--json"}));
+        assertEqual("applied 0002_second\n", printed({"db", "migrate"}));
+        assertEqual("{\"applied\":[\"0002_second\"]}\n", printed({"db", "migrate", "--json"}));
     }
 
     void urlAndFolderReachTheSchema() {
         printed({"db", "migrate"});
-        CPPUNIT_ASSERT_EQUAL(std::string("schema"), schema_.source().folder);
+        assertEqual("schema", schema_.source().folder);
         printed({"db", "status", "--schema", "elsewhere"});
-        CPPUNIT_ASSERT_EQUAL(std::string("elsewhere"), schema_.source().folder);
+        assertEqual("elsewhere", schema_.source().folder);
         CPPUNIT_ASSERT_EQUAL(kUrl, schema_.source().url);
     }
 

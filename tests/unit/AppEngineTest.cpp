@@ -15,6 +15,7 @@
 #include "process/Process.h"
 #include "support/Assert.h"
 
+using drover::test::assertEqual;
 using drover::test::assertLacks;
 
 namespace {
@@ -187,18 +188,16 @@ public:
         join();
         CPPUNIT_ASSERT(code_ == ExitCode::Ok);
         engine_.reset();
-        CPPUNIT_ASSERT_EQUAL(
-            std::string("construct start:a start:b quiet:b quiet:a drain:b drain:a ~b ~a"),
-            diary_->text());
+        assertEqual("construct start:a start:b quiet:b quiet:a drain:b drain:a ~b ~a",
+                    diary_->text());
     }
 
     void aPartThatCannotStartEndsAllParts() {
         parts_[1]->failsToStart = true;
         run();
         join();
-        CPPUNIT_ASSERT_EQUAL(std::string("no"), error_);
-        CPPUNIT_ASSERT_EQUAL(std::string("construct start:a start:b quiet:a drain:a"),
-                             diary_->text());
+        assertEqual("no", error_);
+        assertEqual("construct start:a start:b quiet:a drain:a", diary_->text());
     }
 
     void aSecondSignalEndsADrainAtOnce() {
@@ -228,7 +227,7 @@ public:
         diary_->waitFor("start:b");
         engine_->onQuiet();
         diary_->waitFor("quiet:b");
-        CPPUNIT_ASSERT_EQUAL(std::string("quiet"), state());
+        assertEqual("quiet", state());
         engine_->onResume();
         diary_->waitFor("quiet:a quiet:b resume:a resume:b");
         engine_->onDrain(2);
@@ -357,8 +356,7 @@ public:
                                  }
                              }}};
         run();
-        CPPUNIT_ASSERT_EQUAL(std::string("ask ask ask construct start:a start:b"),
-                             diary_->waitFor("start:b"));
+        assertEqual("ask ask ask construct start:a start:b", diary_->waitFor("start:b"));
         engine_->onDrain(15);
     }
 
@@ -378,7 +376,7 @@ public:
                              }}};
         run();
         diary_->waitFor("ask");
-        CPPUNIT_ASSERT_EQUAL(std::string("starting"), state());
+        assertEqual("starting", state());
         engine_->onDrain(15);
         join();
         CPPUNIT_ASSERT(code_ == ExitCode::Ok);
@@ -398,8 +396,7 @@ public:
         CPPUNIT_ASSERT(!report["ok"].GetBool());
         CPPUNIT_ASSERT_EQUAL(2U, report["checks"].Size());
         CPPUNIT_ASSERT(report["checks"][0]["ok"].GetBool());
-        CPPUNIT_ASSERT_EQUAL(std::string("b"),
-                             std::string(report["checks"][1]["name"].GetString()));
+        assertEqual("b", report["checks"][1]["name"].GetString());
         CPPUNIT_ASSERT(!report["checks"][1]["ok"].GetBool());
         CPPUNIT_ASSERT_EQUAL(3, report["checks"][1]["counts"]["done"].GetInt());
         engine_->onDrain(15);

@@ -16,6 +16,7 @@
 #include "support/Assert.h"
 
 using drover::test::assertContains;
+using drover::test::assertEqual;
 using drover::test::assertLacks;
 
 namespace {
@@ -55,10 +56,9 @@ public:
         Message message("worker", "claimed 3", Message::PRIO_WARNING);
         message.setThread("claim");
         message.setTime(Poco::Timestamp(1700000000123000));
-        CPPUNIT_ASSERT_EQUAL(
-            std::string(R"({"time":"2023-11-14T22:13:20.123Z","level":"warning","logger":"worker",)"
-                        R"("thread":"claim","message":"claimed 3"})"),
-            channel(LogChannel::Format::Json)->line(message));
+        assertEqual(R"({"time":"2023-11-14T22:13:20.123Z","level":"warning","logger":"worker",)"
+                    R"("thread":"claim","message":"claimed 3"})",
+                    channel(LogChannel::Format::Json)->line(message));
     }
 
     void fieldsAreMembersOfTheLineAndPairsOnATerminal() {
@@ -122,19 +122,17 @@ public:
         auto log = channel(LogChannel::Format::Text);
         log->hide({"drover", "postgresql://drover:drover@h/drover", "tion7"});
         const auto hidden = [&](const std::string& text) { return log->withoutSecrets(text); };
-        CPPUNIT_ASSERT_EQUAL(std::string("drover 0.1 is running in /opt/drover/plugins"),
-                             hidden("drover 0.1 is running in /opt/drover/plugins"));
-        CPPUNIT_ASSERT_EQUAL(std::string("cannot reach ***: refused"),
-                             hidden("cannot reach postgresql://drover:drover@h/drover: refused"));
+        assertEqual("drover 0.1 is running in /opt/drover/plugins",
+                    hidden("drover 0.1 is running in /opt/drover/plugins"));
+        assertEqual("cannot reach ***: refused",
+                    hidden("cannot reach postgresql://drover:drover@h/drover: refused"));
         // A URL that is not the configured one, with any password.
-        CPPUNIT_ASSERT_EQUAL(std::string("redis://drover:***@drover:6379/0"),
-                             hidden("redis://drover:drover@drover:6379/0"));
-        CPPUNIT_ASSERT_EQUAL(std::string("\"redis://:***@h\""), hidden("\"redis://:p@ss@h\""));
-        CPPUNIT_ASSERT_EQUAL(std::string("http://127.0.0.1:4000/api"),
-                             hidden("http://127.0.0.1:4000/api"));
+        assertEqual("redis://drover:***@drover:6379/0",
+                    hidden("redis://drover:drover@drover:6379/0"));
+        assertEqual("\"redis://:***@h\"", hidden("\"redis://:p@ss@h\""));
+        assertEqual("http://127.0.0.1:4000/api", hidden("http://127.0.0.1:4000/api"));
         // A short one is hidden as a word only.
-        CPPUNIT_ASSERT_EQUAL(std::string("station7 and ***, x=***"),
-                             hidden("station7 and tion7, x=tion7"));
+        assertEqual("station7 and ***, x=***", hidden("station7 and tion7, x=tion7"));
     }
 
     void aFormerSecretStaysOne() {
@@ -143,8 +141,7 @@ public:
         const Logging logging{Configuration(sources)};
         sources.settings = {"redis.password=second-secret"};
         Logging::hide(Configuration(sources));
-        CPPUNIT_ASSERT_EQUAL(std::string("*** and ***"),
-                             Logging::masked("first-secret and second-secret"));
+        assertEqual("*** and ***", Logging::masked("first-secret and second-secret"));
     }
 
     void linesOfManyThreadsDoNotMix() {
@@ -182,8 +179,7 @@ public:
             const std::size_t end = text.find('\n', from);
             const auto document = parsed(text.substr(from, end - from));
             const char letter = static_cast<char>('a' + document["logger"].GetString()[1] - '0');
-            CPPUNIT_ASSERT_EQUAL(std::string(10000, letter),
-                                 std::string(document["message"].GetString()));
+            assertEqual(std::string(10000, letter), document["message"].GetString());
             from = end + 1;
         }
         CPPUNIT_ASSERT_EQUAL(200, lines);

@@ -9,6 +9,9 @@
 #include <cppunit/extensions/HelperMacros.h>
 
 #include "process/LogWriter.h"
+#include "support/Assert.h"
+
+using drover::test::assertEqual;
 
 namespace {
 
@@ -111,10 +114,10 @@ public:
         CPPUNIT_ASSERT_EQUAL(std::uint64_t{15}, log.dropped());
         // Reported although no further line follows.
         const std::string text = pipe.readUntil("15 dropped\n");
-        CPPUNIT_ASSERT_EQUAL(std::string("0\n1\n2\n3\n4\n5\n6\n7\n8\n9\n15 dropped\n"), text);
+        assertEqual("0\n1\n2\n3\n4\n5\n6\n7\n8\n9\n15 dropped\n", text);
         CPPUNIT_ASSERT(log.flush(seconds(20)));
         log.push("again\n");
-        CPPUNIT_ASSERT_EQUAL(std::string("again\n"), pipe.readUntil("again\n"));
+        assertEqual("again\n", pipe.readUntil("again\n"));
     }
 
     void tooManyBytesAreDropped() {

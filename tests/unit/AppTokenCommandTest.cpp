@@ -19,6 +19,7 @@ using drover::Scope;
 using drover::api::parseTokenFile;
 using drover::api::TokenTable;
 using drover::test::assertContains;
+using drover::test::assertEqual;
 
 namespace {
 
@@ -64,7 +65,7 @@ public:
         const TokenTable table = parseTokenFile(lineOf(printed.out, 1), "tokens");
         const AccessToken* found = table.find(lineOf(printed.out, 0));
         CPPUNIT_ASSERT(found != nullptr);
-        CPPUNIT_ASSERT_EQUAL(std::string("shop"), found->name);
+        assertEqual("shop", found->name);
         CPPUNIT_ASSERT(found->allows({Scope::Kind::Add, "mail-eu"}));
         CPPUNIT_ASSERT(found->allows({Scope::Kind::Read, ""}));
         CPPUNIT_ASSERT(!found->allows({Scope::Kind::Operate, ""}));
@@ -80,7 +81,7 @@ public:
 
     void aTokenHas32RandomBytesInOneWord() {
         const std::string token = lineOf(tokenNew({"shop", "--scope", "read"}).out, 0);
-        CPPUNIT_ASSERT_EQUAL(std::string("drv_"), token.substr(0, 4));
+        assertEqual("drv_", token.substr(0, 4));
         CPPUNIT_ASSERT_EQUAL(std::size_t{4 + 43}, token.size());
         CPPUNIT_ASSERT(std::all_of(token.begin(), token.end(), [](char c) {
             return std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '-' || c == '_';

@@ -4,8 +4,11 @@
 
 #include <cppunit/extensions/HelperMacros.h>
 
+#include "support/Assert.h"
 #include "support/ManualClock.h"
 #include "worker/CancelToken.h"
+
+using drover::test::assertEqual;
 
 namespace {
 
@@ -33,7 +36,7 @@ public:
         CPPUNIT_ASSERT(!token_.set(CancelReason::Remote, "again"));
         CPPUNIT_ASSERT(!token_.set(CancelReason::Shutdown));
         CPPUNIT_ASSERT(reason() == CancelReason::Remote);
-        CPPUNIT_ASSERT_EQUAL(std::string("no longer needed"), token_.why());
+        assertEqual("no longer needed", token_.why());
     }
 
     void aLostLockOverridesAnyReason() {

@@ -5,6 +5,9 @@
 #include <cppunit/extensions/HelperMacros.h>
 
 #include "config/ConfigEnvironment.h"
+#include "support/Assert.h"
+
+using drover::test::assertEqual;
 
 using namespace drover;
 
@@ -27,8 +30,7 @@ public:
         expect("redis.host", "older, and stronger");
         set("DROVER_REDIS_HOST", "own");
         expect("redis.host", "own");
-        CPPUNIT_ASSERT_EQUAL(std::string("DROVER_QUEUE_A_B_THREADS"),
-                             ConfigEnvironment::nameOf("queue.a-b.threads"));
+        assertEqual("DROVER_QUEUE_A_B_THREADS", ConfigEnvironment::nameOf("queue.a-b.threads"));
     }
 
     void anEmptyOldVariableCountsForPasswordsAlone() {
@@ -71,8 +73,7 @@ public:
         set("REDIS_HSOT", "x");
         const std::vector<std::string> sentences = environment_.misspelt({"redis.host"});
         CPPUNIT_ASSERT_EQUAL(std::size_t{1}, sentences.size());
-        CPPUNIT_ASSERT_EQUAL(std::string("here: is not a key; did you mean DROVER_REDIS_HOST?"),
-                             sentences[0]);
+        assertEqual("here: is not a key; did you mean DROVER_REDIS_HOST?", sentences[0]);
     }
 
 private:

@@ -11,6 +11,7 @@
 #include "support/Assert.h"
 
 using drover::test::assertContains;
+using drover::test::assertEqual;
 using drover::test::assertLacks;
 using drover::test::assertStartsWith;
 
@@ -70,10 +71,10 @@ public:
             "d=1",
             "f");
         CPPUNIT_ASSERT_EQUAL(std::string(), join(contents.problems));
-        CPPUNIT_ASSERT_EQUAL(std::string("first, second, third"), valueOf(contents, "a"));
-        CPPUNIT_ASSERT_EQUAL(std::string("café é 😀"), valueOf(contents, "b"));
-        CPPUNIT_ASSERT_EQUAL(std::string("keeps  blanks"), valueOf(contents, "c"));
-        CPPUNIT_ASSERT_EQUAL(std::string("1"), valueOf(contents, "d"));
+        assertEqual("first, second, third", valueOf(contents, "a"));
+        assertEqual("café é 😀", valueOf(contents, "b"));
+        assertEqual("keeps  blanks", valueOf(contents, "c"));
+        assertEqual("1", valueOf(contents, "d"));
     }
 
     void unicodeEscapesThatAreNoTextAreProblems() {
@@ -82,7 +83,7 @@ public:
             const FileContents contents = parseProperties("a = " + value + "\nb = 1\n", "f");
             CPPUNIT_ASSERT_EQUAL_MESSAGE(value, std::size_t{1}, contents.problems.size());
             assertStartsWith(contents.problems[0], "f:1: a: ");
-            CPPUNIT_ASSERT_EQUAL(std::string("1"), valueOf(contents, "b"));
+            assertEqual("1", valueOf(contents, "b"));
         }
     }
 
@@ -110,13 +111,12 @@ public:
             "SINGLE='a\n\"b'\nTICK=`it's \"c\"`\nmy.var=1\nwith-dash=2\nAFTER=3",
             "f");
         CPPUNIT_ASSERT_EQUAL(std::string(), join(contents.problems));
-        CPPUNIT_ASSERT_EQUAL(std::string("-----BEGIN-----\nabc # no comment\n-----END-----"),
-                             valueOf(contents, "KEY"));
-        CPPUNIT_ASSERT_EQUAL(std::string("a\n\"b"), valueOf(contents, "SINGLE"));
-        CPPUNIT_ASSERT_EQUAL(std::string("it's \"c\""), valueOf(contents, "TICK"));
-        CPPUNIT_ASSERT_EQUAL(std::string("1"), valueOf(contents, "my.var"));
-        CPPUNIT_ASSERT_EQUAL(std::string("2"), valueOf(contents, "with-dash"));
-        CPPUNIT_ASSERT_EQUAL(std::string("f:9"), contents.entries.back().where);
+        assertEqual("-----BEGIN-----\nabc # no comment\n-----END-----", valueOf(contents, "KEY"));
+        assertEqual("a\n\"b", valueOf(contents, "SINGLE"));
+        assertEqual("it's \"c\"", valueOf(contents, "TICK"));
+        assertEqual("1", valueOf(contents, "my.var"));
+        assertEqual("2", valueOf(contents, "with-dash"));
+        assertEqual("f:9", contents.entries.back().where);
     }
 
     void propertiesAreReadAsPocoReadsThem() {
@@ -143,15 +143,15 @@ public:
     void linesAreCountedAcrossContinuations() {
         const FileContents contents = parseProperties("a = 1 \\\n 2\r\nb = 2\r\r\n# c\nd = 3", "f");
         CPPUNIT_ASSERT_EQUAL(std::size_t{3}, contents.entries.size());
-        CPPUNIT_ASSERT_EQUAL(std::string("f:1"), contents.entries[0].where);
-        CPPUNIT_ASSERT_EQUAL(std::string("f:3"), contents.entries[1].where);
-        CPPUNIT_ASSERT_EQUAL(std::string("f:6"), contents.entries[2].where);
+        assertEqual("f:1", contents.entries[0].where);
+        assertEqual("f:3", contents.entries[1].where);
+        assertEqual("f:6", contents.entries[2].where);
     }
 
     void aKeyGivenTwiceInOneFileIsAProblem() {
         const FileContents contents = parseProperties("a = 1\nb = 2\na = 3\n", "f");
         CPPUNIT_ASSERT_EQUAL(std::size_t{1}, contents.problems.size());
-        CPPUNIT_ASSERT_EQUAL(std::string("f:3: a is given already in f:1"), contents.problems[0]);
+        assertEqual("f:3: a is given already in f:1", contents.problems[0]);
     }
 
     void bytesThatAreNoTextAreAProblem() {
@@ -161,11 +161,11 @@ public:
             CPPUNIT_ASSERT_EQUAL(std::size_t{1}, parseProperties(text, "f").problems.size());
             CPPUNIT_ASSERT_EQUAL(std::size_t{1}, parseEnvFile(text, "f").problems.size());
         }
-        CPPUNIT_ASSERT_EQUAL(std::string("한국어"),
-                             valueOf(parseProperties("\xEF\xBB\xBF"
-                                                     "a = 한국어",
-                                                     "f"),
-                                     "a"));
+        assertEqual("한국어",
+                    valueOf(parseProperties("\xEF\xBB\xBF"
+                                            "a = 한국어",
+                                            "f"),
+                            "a"));
     }
 
     void aForgottenEqualsSignDoesNotShowTheSecret() {
@@ -206,8 +206,7 @@ public:
             "GOOD=1\nno equals\n1BAD=1\nOPEN=\"never closed\nREST='a' b\nLAST=2\n", "f");
         CPPUNIT_ASSERT_EQUAL(std::size_t{4}, contents.problems.size());
         assertStartsWith(contents.problems[0], "f:2: a line is NAME=value");
-        CPPUNIT_ASSERT_EQUAL(std::string("f:4: OPEN: the closing \" is missing"),
-                             contents.problems[2]);
+        assertEqual("f:4: OPEN: the closing \" is missing", contents.problems[2]);
         CPPUNIT_ASSERT_EQUAL(std::size_t{2}, contents.entries.size());
     }
 };

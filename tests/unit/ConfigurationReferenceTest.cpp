@@ -7,6 +7,9 @@
 #include "config/ConfigReport.h"
 #include "config/Configuration.h"
 #include "config/Settings.h"
+#include "support/Assert.h"
+
+using drover::test::assertEqual;
 
 namespace {
 
@@ -91,8 +94,7 @@ public:
             }
             CPPUNIT_ASSERT_EQUAL(std::string(), all);
             CPPUNIT_ASSERT(!config.list("plugins.load").empty());
-            CPPUNIT_ASSERT_EQUAL(std::string("reservation-queue"),
-                                 Settings::queue(config, "reservation").name);
+            assertEqual("reservation-queue", Settings::queue(config, "reservation").name);
         }
     }
 };

@@ -19,6 +19,7 @@
 #include "support/ServerProcess.h"
 
 using drover::test::assertContains;
+using drover::test::assertEqual;
 using drover::test::assertLacks;
 
 namespace {
@@ -158,7 +159,7 @@ public:
             sources_.environment = one.environment;
             sources_.settings = one.set;
             const auto value = Configuration(sources_).find("redis.host");
-            CPPUNIT_ASSERT_EQUAL(std::string(one.value), value->text);
+            assertEqual(one.value, value->text);
             const std::string origin = value->origin;
             assertContains(origin, one.origin);
         }
@@ -168,7 +169,7 @@ public:
         sources_.files = {write("one.properties", "redis.host=one\nredis.db=1"),
                           write("two.properties", "redis.host=two")};
         const Configuration config(sources_);
-        CPPUNIT_ASSERT_EQUAL(std::string("two"), config.text("redis.host"));
+        assertEqual("two", config.text("redis.host"));
         CPPUNIT_ASSERT_EQUAL(std::int64_t{1}, config.integer("redis.db"));
     }
 
@@ -180,13 +181,12 @@ public:
 
     void anEmptyOldHostIsNotSet() {
         sources_.environment = {{"REDIS_QUEUE_HOST", ""}, {"REDIS_HOST", "real"}};
-        CPPUNIT_ASSERT_EQUAL(std::string("real"), Configuration(sources_).text("redis.host"));
+        assertEqual("real", Configuration(sources_).text("redis.host"));
     }
 
     void dollarBracesStayAsTheyAre() {
         sources_.files = {write("one.properties", "redis.password = a${redis.host}b")};
-        CPPUNIT_ASSERT_EQUAL(std::string("a${redis.host}b"),
-                             Configuration(sources_).text("redis.password"));
+        assertEqual("a${redis.host}b", Configuration(sources_).text("redis.password"));
     }
 
     void everyProblemIsReportedAtOnceWithItsPlace() {
@@ -277,8 +277,8 @@ public:
         config.declare(apiPlugin());
         const auto rows = config.below("api.route");
         CPPUNIT_ASSERT_EQUAL(std::size_t{2}, rows.size());
-        CPPUNIT_ASSERT_EQUAL(std::string("a.path"), rows[0].first);
-        CPPUNIT_ASSERT_EQUAL(std::string("/a"), rows[0].second);
+        assertEqual("a.path", rows[0].first);
+        assertEqual("/a", rows[0].second);
         const std::string problems = joined(problemsOf(config));
         assertContains(problems, "api.routes.c: unknown key");
         assertLacks(problems, "api.route.");
@@ -336,18 +336,18 @@ public:
             return Settings::redisServer(Configuration(sources_));
         };
         const RedisSettings all = server("redis://me:p%40ss%2F@redis.example:6380/2");
-        CPPUNIT_ASSERT_EQUAL(std::string("redis.example"), all.host);
+        assertEqual("redis.example", all.host);
         CPPUNIT_ASSERT_EQUAL(6380, all.port);
-        CPPUNIT_ASSERT_EQUAL(std::string("me"), all.user);
-        CPPUNIT_ASSERT_EQUAL(std::string("p@ss/"), all.password);
+        assertEqual("me", all.user);
+        assertEqual("p@ss/", all.password);
         CPPUNIT_ASSERT_EQUAL(2, all.db);
         const RedisSettings few = server("redis://:secret@[::1]");
-        CPPUNIT_ASSERT_EQUAL(std::string("[::1]"), few.host);
+        assertEqual("[::1]", few.host);
         CPPUNIT_ASSERT_EQUAL(6379, few.port);
         CPPUNIT_ASSERT_EQUAL(std::string(), few.user);
-        CPPUNIT_ASSERT_EQUAL(std::string("secret"), few.password);
+        assertEqual("secret", few.password);
         CPPUNIT_ASSERT_EQUAL(4, few.db);
-        CPPUNIT_ASSERT_EQUAL(std::string("other"), server("").host);
+        assertEqual("other", server("").host);
     }
 
     void aWrongRedisUrlIsRefusedWithoutItsPassword() {
@@ -376,9 +376,8 @@ public:
             {"DROVER_REDIS_HSOT", "x"}, {"DROVER_SERVICE_HOST", "x"}, {"PATH", "x"}};
         const Configuration config(sources_);
         CPPUNIT_ASSERT_EQUAL(std::string(), joined(problemsOf(config)));
-        CPPUNIT_ASSERT_EQUAL(
-            std::string(
-                "environment DROVER_REDIS_HSOT: is not a key; did you mean DROVER_REDIS_HOST?\n"),
+        assertEqual(
+            "environment DROVER_REDIS_HSOT: is not a key; did you mean DROVER_REDIS_HOST?\n",
             joined(ConfigurationCheck(config).warnings()));
     }
 
@@ -398,8 +397,8 @@ public:
             5,
             resolved({"worker.defaults.maxStalledCount=3", "queue.reservation.maxStalledCount=5"},
                      true));
-        CPPUNIT_ASSERT_EQUAL(std::string("a.dotted.queue"),
-                             Settings::queue(Configuration(sources_), "a.dotted.queue").name);
+        assertEqual("a.dotted.queue",
+                    Settings::queue(Configuration(sources_), "a.dotted.queue").name);
     }
 
     void queueSettingsComeFromTheEnvironment() {
@@ -470,12 +469,12 @@ public:
         write("b.properties", "half a li");
         const Configuration without = config.without("a");
         CPPUNIT_ASSERT_EQUAL(std::string(), joined(problemsOf(without)));
-        CPPUNIT_ASSERT_EQUAL(std::string("1"), without.queueSetting("b", "threads").text);
+        assertEqual("1", without.queueSetting("b", "threads").text);
         CPPUNIT_ASSERT(without.aliases() == std::vector<std::string>{"b"});
         const Configuration with = config.with(plugin("a"));
         CPPUNIT_ASSERT_EQUAL(std::string(), joined(problemsOf(with)));
-        CPPUNIT_ASSERT_EQUAL(std::string("2"), with.queueSetting("a", "threads").text);
-        CPPUNIT_ASSERT_EQUAL(std::string("1"), with.queueSetting("b", "threads").text);
+        assertEqual("2", with.queueSetting("a", "threads").text);
+        assertEqual("1", with.queueSetting("b", "threads").text);
         // The change is still to be found.
         CPPUNIT_ASSERT(with.filesRead() != with.filesNow());
         assertContains(joined(problemsOf(config.reread())), "b.properties:1");
@@ -508,18 +507,18 @@ public:
               "redis.port=2\ndatabase.url=postgresql://h/d\nlog.level=trace\nredis.db=0");
         Configuration fresh = config.reread();
         // A bad value would be found here.
-        CPPUNIT_ASSERT_EQUAL(std::string("2"), fresh.text("redis.port"));
+        assertEqual("2", fresh.text("redis.port"));
         fresh.deferToRestart(config);
-        CPPUNIT_ASSERT_EQUAL(std::string("1"), fresh.text("redis.port"));
-        CPPUNIT_ASSERT_EQUAL(std::string("u"), fresh.text("redis.user"));
+        assertEqual("1", fresh.text("redis.port"));
+        assertEqual("u", fresh.text("redis.user"));
         CPPUNIT_ASSERT(!fresh.find("database.url"));
-        CPPUNIT_ASSERT_EQUAL(std::string("trace"), fresh.text("log.level"));
+        assertEqual("trace", fresh.text("log.level"));
         CPPUNIT_ASSERT_EQUAL(std::size_t{3}, fresh.deferred().size());
-        CPPUNIT_ASSERT_EQUAL(std::string("2"), fresh.deferred().at("redis.port").said->text);
+        assertEqual("2", fresh.deferred().at("redis.port").said->text);
         // And so it does when a plugin comes and goes, and until the file is as it was.
         for (const Configuration& later :
              {fresh.with(plugin("a")), fresh.with(plugin("a")).without("a")}) {
-            CPPUNIT_ASSERT_EQUAL(std::string("1"), later.text("redis.port"));
+            assertEqual("1", later.text("redis.port"));
             CPPUNIT_ASSERT_EQUAL(std::size_t{3}, later.deferred().size());
         }
         write("one.properties", "redis.port=1\nredis.user=u");
@@ -536,19 +535,18 @@ public:
               "worker.defaults.lockDurationMs=12345");
         Configuration fresh = config.reread();
         fresh.deferToRestart(config);
-        CPPUNIT_ASSERT_EQUAL(std::string("one"), fresh.queueSetting("a", "name").text);
-        CPPUNIT_ASSERT_EQUAL(std::string("2"), fresh.queueSetting("a", "threads").text);
-        CPPUNIT_ASSERT_EQUAL(std::string("b2"), fresh.queueSetting("b", "name").text);
+        assertEqual("one", fresh.queueSetting("a", "name").text);
+        assertEqual("2", fresh.queueSetting("a", "threads").text);
+        assertEqual("b2", fresh.queueSetting("b", "name").text);
         CPPUNIT_ASSERT(fresh.queueSetting("a", "lockDurationMs").text != "12345");
-        CPPUNIT_ASSERT_EQUAL(std::string("one"),
-                             fresh.with(plugin("a")).queueSetting("a", "name").text);
+        assertEqual("one", fresh.with(plugin("a")).queueSetting("a", "name").text);
         write("one.properties", "");
         Configuration gone = fresh.reread();
         gone.deferToRestart(fresh);
         write("one.properties", "queue.a.name=two");
         Configuration back = gone.reread();
         back.deferToRestart(gone);
-        CPPUNIT_ASSERT_EQUAL(std::string("two"), back.queueSetting("a", "name").text);
+        assertEqual("two", back.queueSetting("a", "name").text);
     }
 
     void filesOfPluginsStayInTheFolderOfTheStart() {
@@ -564,7 +562,7 @@ public:
         fresh.deferToRestart(config);
         for (const Configuration& one : {fresh, fresh.reread(), fresh.with(plugin("a"))}) {
             CPPUNIT_ASSERT_EQUAL(folder_ + "/old", one.pluginFolder());
-            CPPUNIT_ASSERT_EQUAL(std::string("1"), one.queueSetting("a", "threads").text);
+            assertEqual("1", one.queueSetting("a", "threads").text);
         }
         CPPUNIT_ASSERT_EQUAL(folder_ + "/new", fresh.deferred().at("plugins.dir").said->text);
     }
@@ -577,11 +575,9 @@ public:
         Configuration config(sources_);
         config.declare(handlerPlugin("a", "7"));
         const Configuration with = config.with(apiPlugin());
-        CPPUNIT_ASSERT_EQUAL(std::string("12345"),
-                             with.queueSetting("reservation", "lockDurationMs").text);
+        assertEqual("12345", with.queueSetting("reservation", "lockDurationMs").text);
         // Producers may have the queue already.
-        CPPUNIT_ASSERT_EQUAL(std::string("reservation"),
-                             with.queueSetting("reservation", "name").text);
+        assertEqual("reservation", with.queueSetting("reservation", "name").text);
         write("one.properties", "api.port=2");
         Configuration fresh = with.reread();
         fresh.deferToRestart(with);
@@ -590,8 +586,7 @@ public:
         write("api.properties", "queue.reservation.lockDurationMs=54321");
         const Configuration next = fresh.with(apiPlugin());
         CPPUNIT_ASSERT_EQUAL(std::int64_t{2}, next.integer("api.port"));
-        CPPUNIT_ASSERT_EQUAL(std::string("12345"),
-                             next.queueSetting("reservation", "lockDurationMs").text);
+        assertEqual("12345", next.queueSetting("reservation", "lockDurationMs").text);
     }
 
     void aPipeIsReadOnce() {
@@ -603,7 +598,7 @@ public:
         writer.join();
         // The pipe has no writer any more: reading would wait for ever.
         const Configuration fresh = config.reread();
-        CPPUNIT_ASSERT_EQUAL(std::string("debug"), fresh.text("log.level"));
+        assertEqual("debug", fresh.text("log.level"));
         CPPUNIT_ASSERT(fresh.filesRead() == config.filesNow());
     }
 
@@ -633,8 +628,7 @@ public:
             CPPUNIT_ASSERT_THROW(Settings::read(Configuration(sources_)), ConfigException);
         }
         sources_.settings = {"redis.host=::1", "control.socket=/tmp/" + std::string(102, 'x')};
-        CPPUNIT_ASSERT_EQUAL(std::string("::1"),
-                             Settings::read(Configuration(sources_)).redis.host);
+        assertEqual("::1", Settings::read(Configuration(sources_)).redis.host);
     }
 
 private:

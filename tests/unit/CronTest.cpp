@@ -12,6 +12,7 @@
 #include "support/Assert.h"
 
 using drover::test::assertContains;
+using drover::test::assertEqual;
 
 namespace {
 
@@ -277,11 +278,10 @@ public:
     void drawsAreThoseOfTheSameHashSeed() {
         // The moments of cron-parser with these as its hashSeed: minute 23 on Sundays, minute 35 on Mondays.
         const TimeZone utc = TimeZone::named("UTC");
-        CPPUNIT_ASSERT_EQUAL(
-            std::string("2026-03-29T00:23:00Z"),
-            iso(Cron("H * * * H", "main-backup").next(ms(kSaturday), utc).value()));
-        CPPUNIT_ASSERT_EQUAL(std::string("2026-03-30T00:35:00Z"),
-                             iso(Cron("H * * * H", "mü-😀").next(ms(kSaturday), utc).value()));
+        assertEqual("2026-03-29T00:23:00Z",
+                    iso(Cron("H * * * H", "main-backup").next(ms(kSaturday), utc).value()));
+        assertEqual("2026-03-30T00:35:00Z",
+                    iso(Cron("H * * * H", "mü-😀").next(ms(kSaturday), utc).value()));
         expect("2026-03-28T23:31:00Z", "H(31-31) * * * *", kSaturday);
         refuses("H(9-3) * * * *", "the range goes upwards");
         refuses("0 0 H(40-50) * *", "touches 1-31");

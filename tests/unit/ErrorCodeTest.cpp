@@ -7,6 +7,7 @@
 #include "support/Assert.h"
 
 using drover::test::assertContains;
+using drover::test::assertEqual;
 
 using drover::ErrorCode;
 
@@ -101,7 +102,7 @@ public:
 
 private:
     static void expect(ErrorCode code, const drover::ErrorContext& context, const char* text) {
-        CPPUNIT_ASSERT_EQUAL(std::string(text), errorMessage(code, context));
+        assertEqual(text, errorMessage(code, context));
     }
 };
 

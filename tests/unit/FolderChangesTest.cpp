@@ -7,7 +7,10 @@
 #include <cppunit/extensions/HelperMacros.h>
 
 #include "host/FolderChanges.h"
+#include "support/Assert.h"
 #include "support/ServerProcess.h"
+
+using drover::test::assertEqual;
 
 using namespace drover;
 using namespace std::chrono_literals;
@@ -34,7 +37,7 @@ public:
         now_ += 1s;
         const FolderChanges::Found found = look(changes);
         CPPUNIT_ASSERT_EQUAL(std::size_t{1}, found.changed.size());
-        CPPUNIT_ASSERT_EQUAL(std::string("echo"), found.changed[0].name);
+        assertEqual("echo", found.changed[0].name);
         CPPUNIT_ASSERT(!found.unfinished);
         now_ += 1s;
         CPPUNIT_ASSERT(look(changes).changed.empty());

@@ -15,6 +15,7 @@
 #include "support/Assert.h"
 
 using drover::test::assertContains;
+using drover::test::assertEqual;
 
 namespace {
 
@@ -66,9 +67,8 @@ public:
 
     void aStandardExceptionIsLoggedWithItsText() {
         CPPUNIT_ASSERT(!onThread([] { throw std::runtime_error("socket gone"); }));
-        CPPUNIT_ASSERT_EQUAL(
-            std::string("thread stalled-sweeper-of-mail ended by an exception: socket gone"),
-            log_->text);
+        assertEqual("thread stalled-sweeper-of-mail ended by an exception: socket gone",
+                    log_->text);
         CPPUNIT_ASSERT_EQUAL(int{Poco::Message::PRIO_CRITICAL}, log_->priority);
     }
 
@@ -86,7 +86,7 @@ public:
         char name[32] = {};
         CPPUNIT_ASSERT(
             onThread([&name] { (void)pthread_getname_np(pthread_self(), name, sizeof(name)); }));
-        CPPUNIT_ASSERT_EQUAL(std::string("stalled-sweeper"), std::string(name));
+        assertEqual("stalled-sweeper", name);
     }
 
 private:

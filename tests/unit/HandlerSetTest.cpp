@@ -7,6 +7,7 @@
 
 #include <cppunit/extensions/HelperMacros.h>
 
+#include "support/Assert.h"
 #include "support/FakeHandler.h"
 #include "support/LogCapture.h"
 #include "support/ManualClock.h"
@@ -57,15 +58,15 @@ public:
         handlers_.replace({router({handlerOf("send")}), settings});
         const auto adopted = handlers_.adopt(now());
         CPPUNIT_ASSERT_EQUAL(17, adopted->settings.concurrency);
-        CPPUNIT_ASSERT_EQUAL(std::string("2 "), idsOf(adopted->homeless));
-        CPPUNIT_ASSERT_EQUAL(std::string("1 "), idsOf(handlers_.popUnstarted({}, now())));
+        assertEqual("2 ", idsOf(adopted->homeless));
+        assertEqual("1 ", idsOf(handlers_.popUnstarted({}, now())));
     }
 
     void aHandlerThatStaysHoldsItsJobs() {
         submit({RunMaker::job("1", "send")});
         handlers_.replace({router({send_}), {}});
         CPPUNIT_ASSERT(handlers_.adopt(now())->homeless.empty());
-        CPPUNIT_ASSERT_EQUAL(std::string("1 "), idsOf(handlers_.popUnstarted({}, now())));
+        assertEqual("1 ", idsOf(handlers_.popUnstarted({}, now())));
     }
 
     void aRetiredHandlerIsHeldUntilItsOutcomesAreSettled() {
@@ -81,9 +82,9 @@ public:
             static_cast<void>(inbox_.popAll());
         }
         static_cast<void>(handlers_.popOutcomes());
-        CPPUNIT_ASSERT_EQUAL(std::string("fake 1.0.0"), handlers_.versionOf(*running));
+        assertEqual("fake 1.0.0", handlers_.versionOf(*running));
         handlers_.forgetEnded();
-        CPPUNIT_ASSERT_EQUAL(std::string("drover"), handlers_.versionOf(*running));
+        assertEqual("drover", handlers_.versionOf(*running));
     }
 
     void onlyOverdueJobsGoBack() {
@@ -94,17 +95,16 @@ public:
         CPPUNIT_ASSERT(handlers_.popUnstarted(milliseconds(500), now()).empty());
         clock_.advance(milliseconds(1));
         // All jobs of a handler whose oldest job waits too long go back.
-        CPPUNIT_ASSERT_EQUAL(std::string("1 2 "),
-                             idsOf(handlers_.popUnstarted(milliseconds(500), now())));
-        CPPUNIT_ASSERT_EQUAL(std::string("3 "), idsOf(handlers_.popUnstarted({}, now())));
+        assertEqual("1 2 ", idsOf(handlers_.popUnstarted(milliseconds(500), now())));
+        assertEqual("3 ", idsOf(handlers_.popUnstarted({}, now())));
     }
 
     void anUnavailableHandlerGivesItsUnstartedJobsBack() {
         submit({RunMaker::job("1", "send"), RunMaker::job("2", "print")});
         const auto reaction = onOutcome({Kind::Unavailable, "disk full", "", 0});
-        CPPUNIT_ASSERT_EQUAL(std::string("1 "), idsOf(reaction.handBack));
+        assertEqual("1 ", idsOf(reaction.handBack));
         CPPUNIT_ASSERT(!reaction.recovered);
-        CPPUNIT_ASSERT_EQUAL(std::string("handler fake/handler: disk full"), handlers_.trouble());
+        assertEqual("handler fake/handler: disk full", handlers_.trouble());
         CPPUNIT_ASSERT_EQUAL(std::size_t{1}, log_->count("is unavailable: disk full"));
     }
 
@@ -128,7 +128,7 @@ public:
         clock_.advance(milliseconds(100));
         refused = handlers_.router().submit(
             {runs_.run(RunMaker::job("1", "send")), runs_.run(RunMaker::job("2", "send"))}, now());
-        CPPUNIT_ASSERT_EQUAL(std::string("2 "), idsOf(refused));  // One job probes.
+        assertEqual("2 ", idsOf(refused));  // One job probes.
     }
 
 private:

@@ -5,6 +5,7 @@
 
 #include <cppunit/extensions/HelperMacros.h>
 
+#include "support/Assert.h"
 #include "support/FakeHandler.h"
 #include "support/LogCapture.h"
 #include "support/ManualClock.h"
@@ -42,15 +43,15 @@ public:
         CPPUNIT_ASSERT(runs[0]->claimedAt() == clock_.monotonic());
         CPPUNIT_ASSERT(runs[0]->state() == JobRun::State::Claimed);
         const auto sorted = intake_.sort(runs, router_, 0);
-        CPPUNIT_ASSERT_EQUAL(std::string("2 1 "), idsOf(sorted.run));
+        assertEqual("2 1 ", idsOf(sorted.run));
         CPPUNIT_ASSERT(sorted.settle.empty());
         CPPUNIT_ASSERT(sorted.putOff.empty());
     }
 
     void aJobWithoutHandlerGoesBack() {
         const auto sorted = sort({RunMaker::job("1", "other"), RunMaker::job("2")});
-        CPPUNIT_ASSERT_EQUAL(std::string("1 "), idsOf(sorted.putOff));
-        CPPUNIT_ASSERT_EQUAL(std::string("2 "), idsOf(sorted.run));
+        assertEqual("1 ", idsOf(sorted.putOff));
+        assertEqual("2 ", idsOf(sorted.run));
     }
 
     void aDeferredFailureGoesToTheHandlerIfThereIsOne() {
@@ -59,11 +60,11 @@ public:
         ClaimedJob unserved = RunMaker::job("2", "other");
         unserved.deferredFailure = "child failed";
         const auto sorted = sort({served, unserved});
-        CPPUNIT_ASSERT_EQUAL(std::string("1 "), idsOf(sorted.run));
+        assertEqual("1 ", idsOf(sorted.run));
         CPPUNIT_ASSERT(sorted.run[0]->outcome().kind == JobOutcome::Kind::Unset);
-        CPPUNIT_ASSERT_EQUAL(std::string("2 "), idsOf(sorted.settle));
+        assertEqual("2 ", idsOf(sorted.settle));
         CPPUNIT_ASSERT(sorted.settle[0]->outcome().kind == JobOutcome::Kind::Unrecoverable);
-        CPPUNIT_ASSERT_EQUAL(std::string("child failed"), sorted.settle[0]->outcome().text);
+        assertEqual("child failed", sorted.settle[0]->outcome().text);
     }
 
     void aJobStartedTooOftenEndsUnrun() {
@@ -72,26 +73,25 @@ public:
         ClaimedJob last = RunMaker::job("2");
         last.attemptsStarted = 3;
         const auto sorted = sort({often, last}, 3);
-        CPPUNIT_ASSERT_EQUAL(std::string("1 "), idsOf(sorted.settle));
-        CPPUNIT_ASSERT_EQUAL(std::string("job started more than allowable limit"),
-                             sorted.settle[0]->outcome().text);
-        CPPUNIT_ASSERT_EQUAL(std::string("2 "), idsOf(sorted.run));
-        CPPUNIT_ASSERT_EQUAL(std::string("1 2 "), idsOf(sort({often, last}).run));
+        assertEqual("1 ", idsOf(sorted.settle));
+        assertEqual("job started more than allowable limit", sorted.settle[0]->outcome().text);
+        assertEqual("2 ", idsOf(sorted.run));
+        assertEqual("1 2 ", idsOf(sort({often, last}).run));
     }
 
     void aSchedulerThatCannotGoOnPutsItsJobOff() {
         ClaimedJob tick = RunMaker::job("1");
         tick.scheduler = "every minute";
-        CPPUNIT_ASSERT_EQUAL(std::string("1 "), idsOf(sort({tick}).run));
-        CPPUNIT_ASSERT_EQUAL(std::string("every minute;"), iterated_);
+        assertEqual("1 ", idsOf(sort({tick}).run));
+        assertEqual("every minute;", iterated_);
         goesOn_ = false;
-        CPPUNIT_ASSERT_EQUAL(std::string("1 "), idsOf(sort({tick}).putOff));
+        assertEqual("1 ", idsOf(sort({tick}).putOff));
     }
 
     void aJobThatGoesBackMakesNoSuccessor() {
         ClaimedJob tick = RunMaker::job("1", "other");
         tick.scheduler = "every minute";
-        CPPUNIT_ASSERT_EQUAL(std::string("1 "), idsOf(sort({tick}).putOff));
+        assertEqual("1 ", idsOf(sort({tick}).putOff));
         CPPUNIT_ASSERT_EQUAL(std::string(), iterated_);
     }
 

@@ -4,6 +4,9 @@
 #include <cppunit/extensions/HelperMacros.h>
 
 #include "queue/JobRecord.h"
+#include "support/Assert.h"
+
+using drover::test::assertEqual;
 
 using namespace drover;
 
@@ -21,11 +24,11 @@ public:
     void theOptionsDecideWhereAJobGoes() {
         const JobRecord record = recordOf(job(
             R"({"delay":5,"priority":3,"lifo":true,"jobId":"a-1","timestamp":9,"attempts":2})"));
-        CPPUNIT_ASSERT_EQUAL(std::string("mail"), record.name);
+        assertEqual("mail", record.name);
         CPPUNIT_ASSERT_EQUAL(std::int64_t{5}, record.delayMs);
         CPPUNIT_ASSERT_EQUAL(3, record.priority);
         CPPUNIT_ASSERT(record.lifo);
-        CPPUNIT_ASSERT_EQUAL(std::string("a-1"), record.customId);
+        assertEqual("a-1", record.customId);
         CPPUNIT_ASSERT_EQUAL(std::int64_t{9}, record.timestampMs);
         CPPUNIT_ASSERT(record.parentKey.empty() && record.parent.empty());
         CPPUNIT_ASSERT_EQUAL(JobRecord::kWhenAdded, recordOf(job("{}")).timestampMs);
@@ -34,22 +37,18 @@ public:
     void aChildNamesItsParentInFieldsAndOptions() {
         const JobRecord record =
             recordOf(job(R"({"fpof":true,"idof":false})"), {"7", "bull:orders"});
-        CPPUNIT_ASSERT_EQUAL(std::string("bull:orders:7"), record.parentKey);
-        CPPUNIT_ASSERT_EQUAL(std::string(R"({"id":"7","queueKey":"bull:orders","fpof":true})"),
-                             record.parent);
-        CPPUNIT_ASSERT_EQUAL(
-            std::string(
-                R"({"attempts":0,"fpof":true,"idof":false,"parent":{"id":"7","queue":"bull:orders"}})"),
+        assertEqual("bull:orders:7", record.parentKey);
+        assertEqual(R"({"id":"7","queueKey":"bull:orders","fpof":true})", record.parent);
+        assertEqual(
+            R"({"attempts":0,"fpof":true,"idof":false,"parent":{"id":"7","queue":"bull:orders"}})",
             record.opts);
     }
 
     void aJobThatNoScriptCanStoreRightIsRefused() {
         CPPUNIT_ASSERT_EQUAL(std::string(), newJobError(job("{}")));
-        CPPUNIT_ASSERT_EQUAL(std::string("the data of job \"mail\" is not valid JSON"),
-                             newJobError({"mail", "{", {}}));
-        CPPUNIT_ASSERT_EQUAL(
-            std::string("the data of job \"mail\" has 7 bytes, sizeLimit allows 6"),
-            newJobError(job(R"({"sizeLimit":6})")));
+        assertEqual("the data of job \"mail\" is not valid JSON", newJobError({"mail", "{", {}}));
+        assertEqual("the data of job \"mail\" has 7 bytes, sizeLimit allows 6",
+                    newJobError(job(R"({"sizeLimit":6})")));
         for (const char* option : {"parent", "deduplication", "repeat"}) {
             CPPUNIT_ASSERT_EQUAL(
                 "the option \"" + std::string(option) + "\" is not supported by this version",
@@ -65,11 +64,10 @@ public:
             R"({"jobId":"x","delay":4,"timestamp":3,"prevMillis":2,"repeat":{"every":1},)"
             R"("backoff":10,"priority":"3","lifo":1,"removeOnFail":{"count":5}})";
         const JobRecord next = nextRecordOf(claimed);
-        CPPUNIT_ASSERT_EQUAL(std::string(R"({"n":1})"), next.data);
-        CPPUNIT_ASSERT_EQUAL(
-            std::string(R"({"backoff":{"type":"fixed","delay":10},"priority":"3","lifo":1,)"
-                        R"("removeOnFail":{"count":5},"attempts":0})"),
-            next.opts);
+        assertEqual(R"({"n":1})", next.data);
+        assertEqual(R"({"backoff":{"type":"fixed","delay":10},"priority":"3","lifo":1,)"
+                    R"("removeOnFail":{"count":5},"attempts":0})",
+                    next.opts);
         CPPUNIT_ASSERT_EQUAL(3, next.priority);
         CPPUNIT_ASSERT(next.lifo);
         CPPUNIT_ASSERT(next.customId.empty());

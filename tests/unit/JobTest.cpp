@@ -9,6 +9,7 @@
 #include "support/Assert.h"
 
 using drover::test::assertContains;
+using drover::test::assertEqual;
 
 using drover::Job;
 using drover::JobHash;
@@ -264,7 +265,7 @@ private:
     static Job read(const JobHash& hash) { return drover::parseJobHash("9", "bull:q", hash); }
 
     static void expectState(const char* name, drover::JobState state) {
-        CPPUNIT_ASSERT_EQUAL(std::string(name), std::string(drover::toString(state)));
+        assertEqual(name, drover::toString(state));
     }
 
     static void expectContains(const std::string& text, const std::string& part) {

@@ -7,6 +7,9 @@
 #include <cppunit/extensions/HelperMacros.h>
 
 #include "drover/Json.h"
+#include "support/Assert.h"
+
+using drover::test::assertEqual;
 
 using drover::JsonException;
 using drover::JsonView;
@@ -237,7 +240,7 @@ public:
             const JsonView half = JsonView::parse(text);
             CPPUNIT_ASSERT_EQUAL_MESSAGE(text, value, half.string().value());
             CPPUNIT_ASSERT_MESSAGE(text, half.hasHalfSurrogate());
-            CPPUNIT_ASSERT_EQUAL(text, std::string(half.text()));
+            assertEqual(text, half.text());
         }
         CPPUNIT_ASSERT(!JsonView::parse(R"("\ud83d\ude00 \\ud83d")").hasHalfSurrogate());
         CPPUNIT_ASSERT(!JsonView::parse("7").hasHalfSurrogate());
@@ -254,9 +257,9 @@ public:
             " { \"a\" : [ 1 , [ \"]\" , { \"}\" : \"\\\"]\" } ] ,-2 ] , \"b\":true } ");
         const std::vector<JsonView> elements = all["a"].elements();
         CPPUNIT_ASSERT_EQUAL(std::size_t{3}, elements.size());
-        CPPUNIT_ASSERT_EQUAL("[ \"]\" , { \"}\" : \"\\\"]\" } ]"s, std::string(elements[1].text()));
-        CPPUNIT_ASSERT_EQUAL("-2"s, std::string(elements[2].text()));
-        CPPUNIT_ASSERT_EQUAL("true"s, std::string(all["b"].text()));
+        assertEqual("[ \"]\" , { \"}\" : \"\\\"]\" } ]"s, elements[1].text());
+        assertEqual("-2"s, elements[2].text());
+        assertEqual("true"s, all["b"].text());
         CPPUNIT_ASSERT_EQUAL('{', all.text().front());
         CPPUNIT_ASSERT_EQUAL('}', all.text().back());
     }

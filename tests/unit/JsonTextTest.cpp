@@ -4,6 +4,9 @@
 #include <cppunit/extensions/HelperMacros.h>
 
 #include "core/JsonText.h"
+#include "support/Assert.h"
+
+using drover::test::assertEqual;
 
 using namespace std::string_literals;
 
@@ -157,14 +160,13 @@ private:
     static void expectMember(const drover::JsonMember& member,
                              std::string_view name,
                              std::string_view value) {
-        CPPUNIT_ASSERT_EQUAL(std::string(name), member.first);
-        CPPUNIT_ASSERT_EQUAL(std::string(value), std::string(member.second));
+        assertEqual(name, member.first);
+        assertEqual(value, member.second);
     }
 
     void repairReplacesOnlyWhatIsBroken() {
-        CPPUNIT_ASSERT_EQUAL(std::string("\xC3\xA9t\xEF\xBF\xBD!"),
-                             drover::repairedUtf8("\xC3\xA9t\xE9!"));
-        CPPUNIT_ASSERT_EQUAL(std::string("\xEF\xBF\xBD"), drover::repairedUtf8("\xE2\x82"));
+        assertEqual("\xC3\xA9t\xEF\xBF\xBD!", drover::repairedUtf8("\xC3\xA9t\xE9!"));
+        assertEqual("\xEF\xBF\xBD", drover::repairedUtf8("\xE2\x82"));
     }
 };
 

@@ -4,6 +4,9 @@
 #include <cppunit/extensions/HelperMacros.h>
 
 #include "drover/JsonWriter.h"
+#include "support/Assert.h"
+
+using drover::test::assertEqual;
 
 using drover::JsonWriter;
 
@@ -36,8 +39,7 @@ public:
             .text(std::string_view("\0\"\\\n", 4))
             .text("\xC3(")
             .endArray();
-        CPPUNIT_ASSERT_EQUAL(std::string("[\"[{:,\",\"\\u0000\\\"\\\\\\n\",\"\xEF\xBF\xBD(\"]"),
-                             json.str());
+        assertEqual("[\"[{:,\",\"\\u0000\\\"\\\\\\n\",\"\xEF\xBF\xBD(\"]", json.str());
         CPPUNIT_ASSERT(drover::isJson(json.str()));
     }
 
@@ -49,9 +51,7 @@ public:
         json.number(0.1).number(1e300).number(-0.0);
         json.number(std::numeric_limits<double>::quiet_NaN());
         json.endArray();
-        CPPUNIT_ASSERT_EQUAL(
-            std::string("[-9223372036854775808,18446744073709551615,0.1,1e+300,-0,null]"),
-            json.str());
+        assertEqual("[-9223372036854775808,18446744073709551615,0.1,1e+300,-0,null]", json.str());
     }
 };
 

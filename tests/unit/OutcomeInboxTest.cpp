@@ -4,6 +4,7 @@
 
 #include <cppunit/extensions/HelperMacros.h>
 
+#include "support/Assert.h"
 #include "support/RunMaker.h"
 #include "worker/OutcomeInbox.h"
 
@@ -56,8 +57,8 @@ public:
         push(2);
         push(1);
         const auto batches = inbox_.popAll();
-        CPPUNIT_ASSERT_EQUAL(std::string("1 2 "), idsOf(batches.at(0).runs));
-        CPPUNIT_ASSERT_EQUAL(std::string("3 "), idsOf(batches.at(1).runs));
+        assertEqual("1 2 ", idsOf(batches.at(0).runs));
+        assertEqual("3 ", idsOf(batches.at(1).runs));
         CPPUNIT_ASSERT(inbox_.popAll().empty());
     }
 

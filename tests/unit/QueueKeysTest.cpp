@@ -4,6 +4,9 @@
 #include <cppunit/extensions/HelperMacros.h>
 
 #include "queue/QueueKeys.h"
+#include "support/Assert.h"
+
+using drover::test::assertEqual;
 
 using drover::QueueKeys;
 
@@ -42,21 +45,20 @@ public:
             {&keys.stalledCheck, "bull:mail:stalled-check"},
             {&keys.repeat, "bull:mail:repeat"}};
         for (const auto& [key, text] : expected) {
-            CPPUNIT_ASSERT_EQUAL(std::string(text), *key);
+            assertEqual(text, *key);
         }
-        CPPUNIT_ASSERT_EQUAL(std::string("bull:mail"), keys.qualifiedName());
-        CPPUNIT_ASSERT_EQUAL(std::string("bull:mail:"), keys.jobPrefix());
+        assertEqual("bull:mail", keys.qualifiedName());
+        assertEqual("bull:mail:", keys.jobPrefix());
     }
 
     void aJobsKeyIsItsIdAfterThePrefix() {
         const QueueKeys keys("bull", "mail");
-        CPPUNIT_ASSERT_EQUAL(std::string("bull:mail:42"), keys.job("42"));
-        CPPUNIT_ASSERT_EQUAL(std::string("bull:mail:repeat:nightly:17"),
-                             keys.job("repeat:nightly:17"));
+        assertEqual("bull:mail:42", keys.job("42"));
+        assertEqual("bull:mail:repeat:nightly:17", keys.job("repeat:nightly:17"));
     }
 
     void aBracedPrefixStaysAsItIs() {
-        CPPUNIT_ASSERT_EQUAL(std::string("{bull}:mail:wait"), QueueKeys("{bull}", "mail").wait);
+        assertEqual("{bull}:mail:wait", QueueKeys("{bull}", "mail").wait);
     }
 
     void aNameMustNotBeEmptyOrHoldAColon() {
@@ -65,25 +67,20 @@ public:
         CPPUNIT_ASSERT_THROW(QueueKeys("bull", ":"), Poco::InvalidArgumentException);
     }
 
-    void aNameMayHoldDots() {
-        CPPUNIT_ASSERT_EQUAL(std::string("bull:mail.eu:wait"), QueueKeys("bull", "mail.eu").wait);
-    }
+    void aNameMayHoldDots() { assertEqual("bull:mail.eu:wait", QueueKeys("bull", "mail.eu").wait); }
 
     void theClientNameEncodesTheQueue() {
         const QueueKeys keys("bull", "reservation-queue");
-        CPPUNIT_ASSERT_EQUAL(std::string("bull:cmVzZXJ2YXRpb24tcXVldWU="),
-                             keys.workerClientName(""));
-        CPPUNIT_ASSERT_EQUAL(std::string("bull:cmVzZXJ2YXRpb24tcXVldWU=:w:node-1"),
-                             keys.workerClientName("node-1"));
+        assertEqual("bull:cmVzZXJ2YXRpb24tcXVldWU=", keys.workerClientName(""));
+        assertEqual("bull:cmVzZXJ2YXRpb24tcXVldWU=:w:node-1", keys.workerClientName("node-1"));
     }
 
     void aNonAsciiQueueIsEncodedAsUtf8() {
         // A Korean word of two syllables and an emoji, four bytes in UTF-8: the results of
         // Buffer.from(name).toString("base64").
         const QueueKeys keys("bull", "\xEC\x98\x88\xEC\x95\xBD\xF0\x9F\x8E\x9F");
-        CPPUNIT_ASSERT_EQUAL(std::string("bull:7JiI7JW98J+Onw=="), keys.workerClientName(""));
-        CPPUNIT_ASSERT_EQUAL(std::string("bull:\xEC\x98\x88\xEC\x95\xBD\xF0\x9F\x8E\x9F:wait"),
-                             keys.wait);
+        assertEqual("bull:7JiI7JW98J+Onw==", keys.workerClientName(""));
+        assertEqual("bull:\xEC\x98\x88\xEC\x95\xBD\xF0\x9F\x8E\x9F:wait", keys.wait);
     }
 
     void aLongNameIsEncodedOnOneLine() {

@@ -9,6 +9,7 @@
 #include "support/Assert.h"
 
 using drover::test::assertContains;
+using drover::test::assertEqual;
 
 namespace {
 
@@ -109,8 +110,7 @@ public:
 
     void theMessageNamesTheOperationAndTheReply() {
         const std::string message = thrownFor("OOM command not allowed").second;
-        CPPUNIT_ASSERT_EQUAL(std::string("advance: Redis answered \"OOM command not allowed\""),
-                             message);
+        assertEqual("advance: Redis answered \"OOM command not allowed\"", message);
     }
 
 private:

@@ -8,6 +8,7 @@
 #include "support/Assert.h"
 
 using drover::test::assertContains;
+using drover::test::assertEqual;
 
 using drover::reservation::parseSeatRequest;
 using drover::reservation::reservationIdOf;
@@ -48,8 +49,7 @@ public:
 
     void resultIsReadBack() {
         const std::string result = reservedResult(5000000000);
-        CPPUNIT_ASSERT_EQUAL(std::string(R"({"reservationId":5000000000,"status":"RESERVED"})"),
-                             result);
+        assertEqual(R"({"reservationId":5000000000,"status":"RESERVED"})", result);
         CPPUNIT_ASSERT_EQUAL(std::int64_t{5000000000}, reservationIdOf(result));
         CPPUNIT_ASSERT_EQUAL(std::int64_t{0}, reservationIdOf("null"));
     }

@@ -4,6 +4,9 @@
 #include <cppunit/extensions/HelperMacros.h>
 
 #include "core/SchedulerSlots.h"
+#include "support/Assert.h"
+
+using drover::test::assertEqual;
 
 namespace {
 
@@ -96,8 +99,8 @@ public:
             R"({"pattern":"* * * * *","tz":"Asia\/Kolkata","limit":5,"count":"3","offset":0,)"
             R"("startDate":1774740600000,"endDate":"2026-03-28T23:30:00.000Z"})");
         CPPUNIT_ASSERT(schedule.has_value());
-        CPPUNIT_ASSERT_EQUAL(std::string("* * * * *"), schedule->pattern);
-        CPPUNIT_ASSERT_EQUAL(std::string("Asia/Kolkata"), schedule->tz);
+        assertEqual("* * * * *", schedule->pattern);
+        assertEqual("Asia/Kolkata", schedule->tz);
         CPPUNIT_ASSERT_EQUAL(std::int64_t{0}, schedule->everyMs);
         CPPUNIT_ASSERT_EQUAL(std::int64_t{5}, schedule->limit);
         CPPUNIT_ASSERT_EQUAL(std::int64_t{3}, schedule->count);

@@ -11,6 +11,7 @@
 using drover::matchesGlob;
 using drover::Scope;
 using drover::test::assertContains;
+using drover::test::assertEqual;
 
 namespace {
 
@@ -45,10 +46,10 @@ public:
     void everyScopeIsParsedAndPrinted() {
         for (const char* text :
              {"read", "operate", "destroy", "add:*", "add:mail-?", "add:caf\xC3\xA9"}) {
-            CPPUNIT_ASSERT_EQUAL(std::string(text), Scope::parse(text).text());
+            assertEqual(text, Scope::parse(text).text());
         }
         CPPUNIT_ASSERT(Scope::parse("operate").kind == Scope::Kind::Operate);
-        CPPUNIT_ASSERT_EQUAL(std::string("mail*"), Scope::parse("add:mail*").queues);
+        assertEqual("mail*", Scope::parse("add:mail*").queues);
     }
 
     void aMistakeIsAnsweredWithTheRightForm() {

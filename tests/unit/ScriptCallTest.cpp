@@ -7,6 +7,9 @@
 
 #include "queue/ScriptCall.h"
 #include "redis/EmbeddedScripts.h"
+#include "support/Assert.h"
+
+using drover::test::assertEqual;
 
 using namespace drover;
 
@@ -21,22 +24,21 @@ class ScriptCallTest : public CppUnit::TestFixture {
 
 public:
     void keysStandInTheOrderOfTheHeader() {
-        CPPUNIT_ASSERT_EQUAL(
-            std::string("10 p:q:meta p:q:id p:q:wait p:q:delayed p:q:prioritized p:q:marker "
-                        "p:q:events p:q:pc p:q:active p:q:paused"),
+        assertEqual(
+            "10 p:q:meta p:q:id p:q:wait p:q:delayed p:q:prioritized p:q:marker "
+            "p:q:events p:q:pc p:q:active p:q:paused",
             keysOf("addJobs"));
-        CPPUNIT_ASSERT_EQUAL(
-            std::string("9 p:q:stalled p:q:wait p:q:active p:q:stalled-check p:q:meta p:q:marker "
-                        "p:q:events p:q:repeat p:q:paused"),
+        assertEqual(
+            "9 p:q:stalled p:q:wait p:q:active p:q:stalled-check p:q:meta p:q:marker "
+            "p:q:events p:q:repeat p:q:paused",
             keysOf("checkStalled"));
     }
 
     void keysOfAJobFollowItsId() {
-        CPPUNIT_ASSERT_EQUAL(std::string("2 p:q:7 p:q:7:logs"), keysOf("addLog", "7"));
-        CPPUNIT_ASSERT_EQUAL(std::string("4 p:q:7 p:q:7:lock p:q:drover:cancel p:q:drover:cancels"),
-                             keysOf("cancelJob", "7"));
-        CPPUNIT_ASSERT_EQUAL(std::string("3 p:q:7 p:q:events p:q:meta"),
-                             keysOf("updateProgress", "7"));
+        assertEqual("2 p:q:7 p:q:7:logs", keysOf("addLog", "7"));
+        assertEqual("4 p:q:7 p:q:7:lock p:q:drover:cancel p:q:drover:cancels",
+                    keysOf("cancelJob", "7"));
+        assertEqual("3 p:q:7 p:q:events p:q:meta", keysOf("updateProgress", "7"));
     }
 
     void everyHeaderNamesKnownKeys() {

@@ -5,6 +5,7 @@
 
 #include <cppunit/extensions/HelperMacros.h>
 
+#include "support/Assert.h"
 #include "support/LogCapture.h"
 #include "support/RunMaker.h"
 #include "worker/Settlement.h"
@@ -45,8 +46,8 @@ public:
         CPPUNIT_ASSERT_EQUAL(std::size_t{1}, settlement_.finish.size());
         const FinishItem& item = settlement_.finish[0].item;
         CPPUNIT_ASSERT(item.completed);
-        CPPUNIT_ASSERT_EQUAL(std::string("null"), item.value);
-        CPPUNIT_ASSERT_EQUAL(std::string("token 7"), item.token);
+        assertEqual("null", item.value);
+        assertEqual("token 7", item.token);
         CPPUNIT_ASSERT(!settlement_.hasMoreThanFinished());
     }
 
@@ -54,7 +55,7 @@ public:
         job_.opts = R"({"attempts":2,"backoff":{"type":"fixed","delay":500}})";
         add({Kind::Failed, "no route", "", 0});
         CPPUNIT_ASSERT_EQUAL(std::int64_t{500}, settlement_.retry.at(0).item.backoffMs);
-        CPPUNIT_ASSERT_EQUAL(std::string("no route"), settlement_.retry[0].item.reason);
+        assertEqual("no route", settlement_.retry[0].item.reason);
         CPPUNIT_ASSERT_EQUAL(1, settlement_.retry[0].item.attemptsMade);
         CPPUNIT_ASSERT(settlement_.hasMoreThanFinished());
         job_.attemptsMade = 1;
@@ -68,7 +69,7 @@ public:
     void anUnrecoverableJobFailsAtOnce() {
         job_.opts = R"({"attempts":5})";
         add({Kind::Unrecoverable, "sold out", "", 0});
-        CPPUNIT_ASSERT_EQUAL(std::string("sold out"), settlement_.finish.at(0).item.value);
+        assertEqual("sold out", settlement_.finish.at(0).item.value);
         CPPUNIT_ASSERT(settlement_.retry.empty());
     }
 
@@ -143,8 +144,7 @@ public:
         const auto run = runs_.ended(job_, {Kind::Failed, "gave up", "", 0});
         run->cancel(CancelReason::Remote, "no longer needed");
         settlement_.add(run, "fake 1.0.0", kNow);
-        CPPUNIT_ASSERT_EQUAL(std::string("gave up (cancelled: no longer needed)"),
-                             settlement_.finish.at(0).item.value);
+        assertEqual("gave up (cancelled: no longer needed)", settlement_.finish.at(0).item.value);
     }
 
     void everyEntryMarksItsRun() {

@@ -9,6 +9,7 @@
 #include "support/Assert.h"
 
 using drover::test::assertContains;
+using drover::test::assertEqual;
 
 using drover::ConfigException;
 using drover::store::DatabaseUrl;
@@ -34,58 +35,52 @@ public:
     void everyPartIsDecoded() {
         const DatabaseUrl url = DatabaseUrl::parse(
             "postgresql://us%65r:p%40ss%2Fw%25rd@db.example:6543/my%20db?schema=app%2Dx");
-        CPPUNIT_ASSERT_EQUAL(std::string("user"), url.user);
-        CPPUNIT_ASSERT_EQUAL(std::string("p@ss/w%rd"), url.password);
-        CPPUNIT_ASSERT_EQUAL(std::string("db.example"), url.host);
-        CPPUNIT_ASSERT_EQUAL(std::string("6543"), url.port);
-        CPPUNIT_ASSERT_EQUAL(std::string("my db"), url.database);
-        CPPUNIT_ASSERT_EQUAL(std::string("app-x"), url.schema);
-        CPPUNIT_ASSERT_EQUAL(std::string("db.example:6543/my db"), url.target());
+        assertEqual("user", url.user);
+        assertEqual("p@ss/w%rd", url.password);
+        assertEqual("db.example", url.host);
+        assertEqual("6543", url.port);
+        assertEqual("my db", url.database);
+        assertEqual("app-x", url.schema);
+        assertEqual("db.example:6543/my db", url.target());
     }
 
     void partsMayBeAbsent() {
         const DatabaseUrl url = DatabaseUrl::parse("postgres://");
         CPPUNIT_ASSERT_EQUAL(std::string(), url.conninfo());
-        CPPUNIT_ASSERT_EQUAL(std::string("host='h'"),
-                             DatabaseUrl::parse("postgres://h").conninfo());
-        CPPUNIT_ASSERT_EQUAL(std::string("host='h' user='u' dbname='d'"),
-                             DatabaseUrl::parse("postgres://u@h/d").conninfo());
+        assertEqual("host='h'", DatabaseUrl::parse("postgres://h").conninfo());
+        assertEqual("host='h' user='u' dbname='d'",
+                    DatabaseUrl::parse("postgres://u@h/d").conninfo());
     }
 
     void hostsMayBeSeveralAndIpv6AndSockets() {
-        CPPUNIT_ASSERT_EQUAL(std::string("host='a,::1' port='1,2' dbname='d'"),
-                             DatabaseUrl::parse("postgresql://a:1,[::1]:2/d").conninfo());
-        CPPUNIT_ASSERT_EQUAL(std::string("/run/pg"),
-                             DatabaseUrl::parse("postgresql://%2Frun%2Fpg/d").host);
-        CPPUNIT_ASSERT_EQUAL(std::string("/run/pg"),
-                             DatabaseUrl::parse("postgresql:///d?host=/run/pg").host);
+        assertEqual("host='a,::1' port='1,2' dbname='d'",
+                    DatabaseUrl::parse("postgresql://a:1,[::1]:2/d").conninfo());
+        assertEqual("/run/pg", DatabaseUrl::parse("postgresql://%2Frun%2Fpg/d").host);
+        assertEqual("/run/pg", DatabaseUrl::parse("postgresql:///d?host=/run/pg").host);
     }
 
     void knownParametersBecomeKeywordsAndForeignOnesAreIgnored() {
-        CPPUNIT_ASSERT_EQUAL(
-            std::string("host='h' dbname='d' sslmode='require' sslrootcert='/a b'"),
-            DatabaseUrl::parse(
-                "postgresql://h/d?sslmode=require&connection_limit=5&sslrootcert=/a%20b")
-                .conninfo());
+        assertEqual("host='h' dbname='d' sslmode='require' sslrootcert='/a b'",
+                    DatabaseUrl::parse(
+                        "postgresql://h/d?sslmode=require&connection_limit=5&sslrootcert=/a%20b")
+                        .conninfo());
         assertContains(refusal("postgresql://h/d?sslmod=x"), "unknown query parameter 'sslmod'");
     }
 
     void valuesAreQuotedForLibpq() {
-        CPPUNIT_ASSERT_EQUAL(std::string(R"(host='h' user='o\'hara' password='a b\\c')"),
-                             DatabaseUrl::parse("postgresql://o'hara:a%20b%5Cc@h").conninfo());
+        assertEqual(R"(host='h' user='o\'hara' password='a b\\c')",
+                    DatabaseUrl::parse("postgresql://o'hara:a%20b%5Cc@h").conninfo());
     }
 
     void theUrlWinsOverDefaults() {
         const DatabaseUrl url = DatabaseUrl::parse("postgresql://h?connect_timeout=9");
-        CPPUNIT_ASSERT_EQUAL(std::string("host='h' connect_timeout='9' keepalives='1'"),
-                             url.conninfo({{"connect_timeout", "2"}, {"keepalives", "1"}}));
+        assertEqual("host='h' connect_timeout='9' keepalives='1'",
+                    url.conninfo({{"connect_timeout", "2"}, {"keepalives", "1"}}));
     }
 
     void blanksAroundDoNotCount() {
-        CPPUNIT_ASSERT_EQUAL(std::string("d"),
-                             DatabaseUrl::parse(" postgresql://h/d\r\n").database);
-        CPPUNIT_ASSERT_EQUAL(std::string("s"),
-                             DatabaseUrl::parse("postgresql://h/d?schema=s\n").schema);
+        assertEqual("d", DatabaseUrl::parse(" postgresql://h/d\r\n").database);
+        assertEqual("s", DatabaseUrl::parse("postgresql://h/d?schema=s\n").schema);
         CPPUNIT_ASSERT(!refusal("postgresql://h/d\nx").empty());
         CPPUNIT_ASSERT(!refusal(" \n").empty());
     }
@@ -134,8 +129,7 @@ public:
         CPPUNIT_ASSERT(!DatabaseUrl::parse("postgresql://h/d").pgbouncer.has_value());
         CPPUNIT_ASSERT(DatabaseUrl::parse("postgresql://h/d?pgbouncer=true").pgbouncer.value());
         CPPUNIT_ASSERT(!DatabaseUrl::parse("postgresql://h/d?pgbouncer=false").pgbouncer.value());
-        CPPUNIT_ASSERT_EQUAL(std::string("host='h'"),
-                             DatabaseUrl::parse("postgresql://h?pgbouncer=true").conninfo());
+        assertEqual("host='h'", DatabaseUrl::parse("postgresql://h?pgbouncer=true").conninfo());
     }
 
     void malformedUrlsAreRefused() {
@@ -174,7 +168,7 @@ public:
             }
         }
         const DatabaseUrl url = DatabaseUrl::parse("postgresql://user:hunter@h/d");
-        CPPUNIT_ASSERT_EQUAL(std::string("h:5432/d"), url.target());
+        assertEqual("h:5432/d", url.target());
     }
 
 private:

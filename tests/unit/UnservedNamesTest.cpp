@@ -4,8 +4,11 @@
 
 #include <cppunit/extensions/HelperMacros.h>
 
+#include "support/Assert.h"
 #include "support/ManualClock.h"
 #include "worker/UnservedNames.h"
+
+using drover::test::assertEqual;
 
 namespace {
 
@@ -26,22 +29,22 @@ class UnservedNamesTest : public CppUnit::TestFixture {
 
 public:
     void aNameIsLoggedAtOnceAndThenOncePerMinute() {
-        CPPUNIT_ASSERT_EQUAL(std::string("a 3"), logged("a", 3));
+        assertEqual("a 3", logged("a", 3));
         clock_.advance(std::chrono::seconds(30));
         CPPUNIT_ASSERT_EQUAL(std::string(), logged("a", 50000));
         clock_.advance(std::chrono::seconds(29));
         CPPUNIT_ASSERT_EQUAL(std::string(), logged("a", 2));
         clock_.advance(std::chrono::seconds(1));
-        CPPUNIT_ASSERT_EQUAL(std::string("a 50003"), logged("a", 1));
+        assertEqual("a 50003", logged("a", 1));
         CPPUNIT_ASSERT_EQUAL(std::string(), logged("a", 1));
     }
 
     void eachNameHasItsOwnMinute() {
-        CPPUNIT_ASSERT_EQUAL(std::string("a 1"), logged("a", 1));
+        assertEqual("a 1", logged("a", 1));
         clock_.advance(std::chrono::seconds(30));
-        CPPUNIT_ASSERT_EQUAL(std::string("b 1"), logged("b", 1));
+        assertEqual("b 1", logged("b", 1));
         clock_.advance(std::chrono::seconds(30));
-        CPPUNIT_ASSERT_EQUAL(std::string("a 1"), logged("a", 1));
+        assertEqual("a 1", logged("a", 1));
         CPPUNIT_ASSERT_EQUAL(std::string(), logged("b", 1));
     }
 
@@ -61,9 +64,9 @@ public:
         for (std::size_t i = 0; i < UnservedNames::kMostNames; ++i) {
             logged("old " + std::to_string(i), 1);
         }
-        CPPUNIT_ASSERT_EQUAL(std::string("1"), logged("new", 1));
+        assertEqual("1", logged("new", 1));
         clock_.advance(UnservedNames::kRule.window);
-        CPPUNIT_ASSERT_EQUAL(std::string("new 1"), logged("new", 1));
+        assertEqual("new 1", logged("new", 1));
     }
 
     void jobsOfForgottenNamesAreCounted() {
@@ -72,7 +75,7 @@ public:
         }
         CPPUNIT_ASSERT_EQUAL(std::string(), logged("old 1", 500));
         clock_.advance(UnservedNames::kRule.window);
-        CPPUNIT_ASSERT_EQUAL(std::string("new 1, 500"), logged("new", 1));
+        assertEqual("new 1, 500", logged("new", 1));
     }
 
 private:
