@@ -23,7 +23,6 @@ class CompatQueue : public CompatFixture {
     CPPUNIT_TEST(aSleepingWorkerWakesAtOnce);
     CPPUNIT_TEST(countsAndStatesAgreeInEveryState);
     CPPUNIT_TEST(jobsAreListedInOrder);
-    CPPUNIT_TEST(ourWorkerIsListedOnceWithItsName);
     CPPUNIT_TEST(aWorkerWithoutNameIsListedToo);
     CPPUNIT_TEST(ourWorkerTakesNothingWhilePaused);
     CPPUNIT_TEST(finishedJobsAreRemovedAtOnceByTheirOptions);
@@ -118,22 +117,6 @@ public:
         }
         CPPUNIT_ASSERT_EQUAL(joined(done), listed("completed", true));
         CPPUNIT_ASSERT_EQUAL(joined({done.rbegin(), done.rend()}), listed("completed", false));
-    }
-
-    void ourWorkerIsListedOnceWithItsName() {
-        settings_.workerName = "cashier";
-        startWorker(Side::Ours);
-        untilIdle();
-        const auto workers = node("queue.getWorkers");
-        CPPUNIT_ASSERT_EQUAL_MESSAGE(textOf(workers), 1u, workers.Size());
-        assertEqual(queueName(), workers[0]["name"].GetString());
-        const std::string raw = workers[0]["rawname"].GetString();
-        assertEqual(":w:cashier", raw.substr(raw.rfind(":w:")));
-        // Beside one of Node's, and gone when it stops.
-        startWorker(Side::Node, R"({"name": "clerk"})");
-        eventually("two workers", [&] { return node("queue.getWorkers").Size() == 2; });
-        stopWorker(Side::Ours);
-        eventually("one worker", [&] { return node("queue.getWorkers").Size() == 1; });
     }
 
     void aWorkerWithoutNameIsListedToo() {

@@ -18,12 +18,9 @@ using std::chrono::seconds;
 class CompatSharing : public CompatFixture {
     CPPUNIT_TEST_SUITE(CompatSharing);
     CPPUNIT_TEST(bothWorkersTogetherRunEachJobOnce);
-    CPPUNIT_TEST(twoIdleWorkersShareTwoJobs);
-    CPPUNIT_TEST(renewedLocksAreLeftAloneByNode);
     CPPUNIT_TEST(nodeRecoversTheJobOfOurDeadWorker);
     CPPUNIT_TEST(ourWorkerRecoversTheJobOfNodesDeadWorker);
     CPPUNIT_TEST(aJobThatStalledTooOftenFailsWhoeverNotices);
-    CPPUNIT_TEST(nodeCannotFinishAJobThatOursHolds);
     CPPUNIT_TEST(jobsThatDroverHandsBackRunInNodeAtOnce);
     CPPUNIT_TEST_SUITE_END_ABSTRACT();
 
@@ -109,51 +106,6 @@ public:
         for (const auto& entry : begins) {
             CPPUNIT_ASSERT_EQUAL(std::int64_t{0}, number({"EXISTS", key(entry.first + ":lock")}));
         }
-    }
-
-    void twoIdleWorkersShareTwoJobs() {
-        settings_.concurrency = 1;
-        settings_.batchSize = 1;
-        startWorker(Side::Ours);
-        startWorker(Side::Node);
-        eventually("both sleep", [this] {
-            const std::string clients = text({"CLIENT", "LIST"});
-            const std::size_t first = clients.find("cmd=bzpopmin");
-            return first != std::string::npos &&
-                   clients.find("cmd=bzpopmin", first + 1) != std::string::npos;
-        });
-        queue().addBulk({{"hold", "{}", {}}, {"hold", "{}", {}}},
-                        std::chrono::steady_clock::now() + seconds(5));
-        eventually(
-            "each has one",
-            [this] { return begun(Side::Ours).size() == 1 && begun(Side::Node).size() == 1; },
-            milliseconds(3000));
-        release(Side::Ours);
-        release(Side::Node);
-        untilState("1", "completed");
-        untilState("2", "completed");
-    }
-
-    void renewedLocksAreLeftAloneByNode() {
-        settings_.lockDuration = milliseconds(600);
-        startWorker(Side::Ours);
-        keepLocks(options());
-        const std::string id = add(Side::Node, "hold");
-        untilState(id, "active");
-        startWorker(Side::Node, R"({"stalledInterval": 150})");
-        // Long enough for several checks past the first expiry; each one shows by its key.
-        for (int checks = 0; checks < 10; ++checks) {
-            eventually("a check", [this] { return number({"EXISTS", key("stalled-check")}) == 1; });
-            eventually("it expired", [this] {
-                return number({"EXISTS", key("stalled-check")}) == 0;
-            });
-        }
-        assertEqual("active", nodeState(id));
-        release(Side::Ours);
-        untilState(id, "completed");
-        CPPUNIT_ASSERT_EQUAL(std::size_t{1}, seenByOurs().size());
-        CPPUNIT_ASSERT_EQUAL(std::size_t{0}, begun(Side::Node).size());
-        assertEqual("1", field(id, "ats"));
     }
 
     void nodeRecoversTheJobOfOurDeadWorker() {
@@ -247,26 +199,6 @@ public:
         }
         // Begun once on each queue: no worker ran it again.
         CPPUNIT_ASSERT_EQUAL(std::size_t{2}, seenByOurs().size());
-    }
-
-    void nodeCannotFinishAJobThatOursHolds() {
-        startWorker(Side::Ours);
-        const std::string id = add(Side::Node, "hold", R"({"seat":7})");
-        untilState(id, "active");
-        const std::string lock = text({"GET", key(id + ":lock")});
-        try {
-            node("job.moveToCompleted",
-                 "\"job\": " + id + R"(, "args": ["stolen", "another-token", false])");
-            CPPUNIT_FAIL("another token finished the job");
-        } catch (const PeerError& error) {
-            // By its text: 5.48.1 gives its errors no code.
-            CPPUNIT_ASSERT_EQUAL_MESSAGE(
-                error.what(), std::size_t{0}, std::string(error.what()).find("Lock mismatch"));
-        }
-        CPPUNIT_ASSERT_EQUAL(lock, text({"GET", key(id + ":lock")}));
-        release(Side::Ours);
-        untilState(id, "completed");
-        assertEqual(R"({"seat":7})", field(id, "returnvalue"));
     }
 
     void jobsThatDroverHandsBackRunInNodeAtOnce() {

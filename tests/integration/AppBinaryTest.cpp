@@ -330,15 +330,10 @@ public:
 
     void stopHandsBackWhatHasNotBegun() {
         drover::Queue queue(redisOptions(), queueSettings("quiet"));
-        startEcho({"--set",
-                   "queue.echo.name=" + queue.name(),
-                   "--set",
-                   "queue.echo.threads=1",
-                   "--set",
+        startEcho(queue,
+                  {"queue.echo.threads=1",
                    "queue.echo.batchSize=1",
-                   "--set",
                    "queue.echo.unstartedMaxMs=600000",
-                   "--set",
                    "shutdown.graceMs=300"});
         // Jobs are short, as far as this one shows: further jobs are held ahead.
         const std::string first = addTo(queue, "{}");
@@ -377,15 +372,10 @@ public:
 
     void boundsOfAQueueReachItsWorker() {
         drover::Queue queue(redisOptions(), queueSettings("bounds"));
-        startEcho({"--set",
-                   "queue.echo.name=" + queue.name(),
-                   "--set",
-                   "queue.echo.maxBytes=100000",
-                   "--set",
+        startEcho(queue,
+                  {"queue.echo.maxBytes=100000",
                    "queue.echo.limiterMax=4",
-                   "--set",
                    "queue.echo.limiterDurationMs=600000",
-                   "--set",
                    "queue.echo.maximumRateLimitDelayMs=100"});
         redis().call(drover::Command{"CONFIG", "RESETSTAT"});
         const std::string large = R"({"sleepMs":1,"text":")" + std::string(90000, 'x') + "\"}";
@@ -536,7 +526,7 @@ public:
         drover::Queue queue(redisOptions(), queueSettings("cancel"));
         const std::string name = "queue.echo.name=" + queue.name();
         // The renewal of its lock, which reads the request as well, is minutes away.
-        startEcho({"--set", name, "--set", "queue.echo.lockDurationMs=600000"});
+        startEcho(queue, {"queue.echo.lockDurationMs=600000"});
         const std::string id = addTo(queue, R"({"sleepMs":600000})");
         waitUntil([&] { return queue.counts().active > 0; });
         CPPUNIT_ASSERT_EQUAL(0,
@@ -592,12 +582,7 @@ public:
 
     void theTimeoutOfAQueueCancelsItsJobs() {
         drover::Queue queue(redisOptions(), queueSettings("timeout"));
-        startEcho({"--set",
-                   "queue.echo.name=" + queue.name(),
-                   "--set",
-                   "worker.defaults.timeoutMs=600000",
-                   "--set",
-                   "queue.echo.timeoutMs=50"});
+        startEcho(queue, {"worker.defaults.timeoutMs=600000", "queue.echo.timeoutMs=50"});
         const std::string slow = addTo(queue, R"({"sleepMs":600000})");
         waitUntil([&] { return queue.state(slow) == drover::JobState::Failed; });
         assertEqual("cancelled", *queue.job(slow)->failedReason);
@@ -764,8 +749,17 @@ private:
         });
         return added.id;
     }
-    void startEcho(std::vector<std::string> args) {
-        args.insert(args.end(), {"--set", "plugins.load=echo", "--set", "plugins.dir=" + kPlugins});
+    /// Starts a process that works the queue with echo and these settings.
+    void startEcho(const drover::Queue& queue, const std::vector<std::string>& settings) {
+        std::vector<std::string> args = {"--set",
+                                         "plugins.load=echo",
+                                         "--set",
+                                         "plugins.dir=" + kPlugins,
+                                         "--set",
+                                         "queue.echo.name=" + queue.name()};
+        for (const std::string& setting : settings) {
+            args.insert(args.end(), {"--set", setting});
+        }
         startRunning(args);
     }
 

@@ -5,6 +5,7 @@
 #include <cppunit/extensions/HelperMacros.h>
 
 #include "core/JobFields.h"
+#include "support/Assert.h"
 #include "support/FakeHandler.h"
 #include "support/LogCapture.h"
 #include "support/ManualClock.h"
@@ -49,8 +50,8 @@ public:
     void aLongReasonIsCutBetweenCharacters() {
         const auto run = failed(RunMaker::job("7"), std::string(299, 'x') + "\xC3\xA4tail");
         const std::string line = FailureLog::describe(*run);
-        CPPUNIT_ASSERT(line.find(std::string(299, 'x') + "...") != std::string::npos);
-        CPPUNIT_ASSERT(line.find('\xC3') == std::string::npos);
+        assertContains(line, std::string(299, 'x') + "...");
+        assertLacks(line, "\xC3");
         CPPUNIT_ASSERT_EQUAL(std::size_t{303},
                              fieldsOf(RunMaker::job("7", std::string(1000, 'n'))).jobName.size());
     }

@@ -4,6 +4,7 @@
 #include <cppunit/extensions/HelperMacros.h>
 
 #include "drover/Exceptions.h"
+#include "support/Assert.h"
 #include "support/RunMaker.h"
 #include "worker/SettledRun.h"
 
@@ -44,7 +45,7 @@ public:
             const Verdict verdict = verdictOf(settled(code));
             CPPUNIT_ASSERT_EQUAL_MESSAGE(
                 std::to_string(code), static_cast<int>(Kind::Lost), static_cast<int>(verdict.kind));
-            CPPUNIT_ASSERT(verdict.message.find("42") != std::string::npos);
+            assertContains(verdict.message, "42");
         }
     }
 

@@ -62,8 +62,7 @@ public:
         add({Kind::Failed, "no route", "", 0});
         CPPUNIT_ASSERT_EQUAL(std::size_t{1}, settlement_.retry.size());
         CPPUNIT_ASSERT(!settlement_.finish.at(0).item.completed);
-        CPPUNIT_ASSERT(settlement_.finish[0].item.stacktrace.find("fake 1.0.0") !=
-                       std::string::npos);
+        assertContains(settlement_.finish[0].item.stacktrace, "fake 1.0.0");
     }
 
     void anUnrecoverableJobFailsAtOnce() {

@@ -38,23 +38,13 @@ std::string arrayHead(unsigned elementType, std::size_t length) {
 Params& Params::bigint(std::int64_t value) {
     std::string bytes;
     append(bytes, value);
-    values_.push_back({oid::kInt8, false, std::move(bytes)});
-    return *this;
-}
-
-Params& Params::boolean(bool value) {
-    values_.push_back({oid::kBool, false, std::string(1, value ? '\1' : '\0')});
+    values_.push_back({oid::kInt8, std::move(bytes)});
     return *this;
 }
 
 Params& Params::text(std::string_view value) {
     rejectNul(value);
-    values_.push_back({oid::kText, false, std::string(value)});
-    return *this;
-}
-
-Params& Params::null() {
-    values_.push_back({0, true, {}});
+    values_.push_back({oid::kText, std::string(value)});
     return *this;
 }
 
@@ -65,7 +55,7 @@ Params& Params::bigintArray(const std::vector<std::int64_t>& values) {
         append(bytes, std::int32_t{8});
         append(bytes, value);
     }
-    values_.push_back({oid::kInt8Array, false, std::move(bytes)});
+    values_.push_back({oid::kInt8Array, std::move(bytes)});
     return *this;
 }
 
@@ -76,7 +66,7 @@ Params& Params::textArray(const std::vector<std::string_view>& values) {
         append(bytes, static_cast<std::int32_t>(value.size()));
         bytes.append(value);
     }
-    values_.push_back({oid::kTextArray, false, std::move(bytes)});
+    values_.push_back({oid::kTextArray, std::move(bytes)});
     return *this;
 }
 

@@ -16,10 +16,7 @@ namespace drover::store {
 class Params {
 public:
     Params& bigint(std::int64_t value);
-    Params& boolean(bool value);
     Params& text(std::string_view value);
-    /// NULL of the type that the statement expects.
-    Params& null();
     Params& bigintArray(const std::vector<std::int64_t>& values);
     /// Views of text that lives until this call returns.
     Params& textArray(const std::vector<std::string_view>& values);
@@ -30,8 +27,7 @@ private:
     friend class Session;
 
     struct Value {
-        unsigned type = 0;  ///< OID; 0: left to the server.
-        bool isNull = false;
+        unsigned type;  ///< OID.
         std::string bytes;
     };
 

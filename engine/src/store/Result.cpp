@@ -58,14 +58,6 @@ std::optional<std::int64_t> Result::optionalBigint(int row, int column) const {
     return bigint(row, column);
 }
 
-bool Result::boolean(int row, int column) const {
-    requireValue(row, column);
-    if (PQftype(result_.get(), column) != oid::kBool) {
-        wrongType(column, "a boolean");
-    }
-    return PQgetvalue(result_.get(), row, column)[0] != 0;
-}
-
 std::string_view Result::text(int row, int column) const {
     requireValue(row, column);
     const unsigned type = PQftype(result_.get(), column);

@@ -26,7 +26,6 @@ public:
     /// smallint, integer or bigint.
     [[nodiscard]] std::int64_t bigint(int row, int column) const;
     [[nodiscard]] std::optional<std::int64_t> optionalBigint(int row, int column) const;
-    [[nodiscard]] bool boolean(int row, int column) const;
     /// text, varchar, char or name. Valid as long as this Result.
     [[nodiscard]] std::string_view text(int row, int column) const;
     [[nodiscard]] std::optional<std::string> optionalText(int row, int column) const;

@@ -1,6 +1,5 @@
 #include "store/Session.h"
 
-#include <array>
 #include <cerrno>
 #include <libpq-fe.h>
 #include <poll.h>
@@ -141,7 +140,7 @@ struct Session::Bound {
     explicit Bound(const Params& params) : formats(params.size(), kBinary) {
         for (const Params::Value& value : params.values_) {
             types.push_back(value.type);
-            values.push_back(value.isNull ? nullptr : value.bytes.data());
+            values.push_back(value.bytes.data());
             lengths.push_back(static_cast<int>(value.bytes.size()));
         }
     }
@@ -153,17 +152,6 @@ struct Session::Bound {
     std::vector<int> lengths;
     std::vector<int> formats;
 };
-
-Canceller::Canceller(pg_cancel* key) : key_(key) {}
-
-bool Canceller::cancel() const noexcept {
-    std::array<char, 256> error{};
-    return key_ && PQcancel(key_.get(), error.data(), error.size()) == 1;
-}
-
-void Canceller::Free::operator()(pg_cancel* key) const noexcept {
-    PQfreeCancel(key);
-}
 
 Session::Session(const SessionSettings& settings)
     : target_(settings.url.target()),
@@ -296,10 +284,6 @@ bool Session::probe() {
 
 bool Session::inTransaction() const {
     return PQtransactionStatus(connection_->raw()) != PQTRANS_IDLE;
-}
-
-Canceller Session::canceller() {
-    return Canceller(PQgetCancel(connection_->raw()));
 }
 
 void Session::prepare(const Statement& statement, const Params& params) {

@@ -12,7 +12,6 @@
 #include "store/Params.h"
 #include "store/Result.h"
 
-struct pg_cancel;
 struct pg_result;
 
 namespace drover::store {
@@ -36,23 +35,6 @@ struct SessionSettings {
 struct Statement {
     const char* name;
     const char* sql;
-};
-
-/// Ends the running statement of a session from another thread.
-/// It has a key of its own: the connector's cancel() waits for the mutex that the running statement holds
-/// (docs/pitfalls.md#p7).
-class Canceller {
-public:
-    explicit Canceller(pg_cancel* key);
-    /// Sends the request; false if the server cannot be reached. The statement then throws Unavailable (57014), unless it
-    /// was over already. Blocks for one round trip. Any thread; also after the session is gone, without effect then.
-    bool cancel() const noexcept;
-
-private:
-    struct Free {
-        void operator()(pg_cancel* key) const noexcept;
-    };
-    std::unique_ptr<pg_cancel, Free> key_;
 };
 
 /// One session with the database: times in UTC, limits on every wait, statements straight through libpq on the
@@ -101,8 +83,6 @@ public:
     void giveUp() noexcept { broken_ = true; }
     /// Returns true if a BEGIN is open on the server's side.
     [[nodiscard]] bool inTransaction() const;
-
-    [[nodiscard]] Canceller canceller();
 
 private:
     using Clock = std::chrono::steady_clock;

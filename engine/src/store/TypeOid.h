@@ -3,7 +3,6 @@
 namespace drover::store::oid {
 
 // Numbers of built-in types; fixed by PostgreSQL's catalog since its first release.
-inline constexpr unsigned kBool = 16;
 inline constexpr unsigned kInt8 = 20;
 inline constexpr unsigned kInt2 = 21;
 inline constexpr unsigned kInt4 = 23;
