@@ -11,7 +11,6 @@
 #include "drover/Exceptions.h"
 #include "drover/Failpoint.h"
 #include "queue/ops/Advance.h"
-#include "queue/ops/Marker.h"
 #include "queue/ops/Replies.h"
 
 namespace drover {
@@ -64,12 +63,6 @@ ClaimLoop::ClaimLoop(QueueSettings settings,
       handlers_(shared.handlers),
       held_(shared.held),
       redis_(redis, scripts, "claim " + settings_.name),
-      marker_(queue_,
-              std::make_unique<RedisClient>(redis,
-                                            scripts,
-                                            "wait " + settings_.name,
-                                            queue_.keys().workerClientName(settings_.workerName)),
-              clock_),
       scheduler_(queue_),
       intake_(shared.jobCalls,
               [this, &clients = shared.hostClients](const ClaimedJob& job) {
@@ -80,6 +73,14 @@ ClaimLoop::ClaimLoop(QueueSettings settings,
       calls_(queue_, redis_, settlement_, lostClaims_, clock_),
       sender_(queue_, redis_, settlement_, clock_),
       policy_(limitsOf(settings_)),
+      idle_(queue_,
+            std::make_unique<RedisClient>(redis,
+                                          scripts,
+                                          "wait " + settings_.name,
+                                          queue_.keys().workerClientName(settings_.workerName)),
+            inbox_,
+            outlook_,
+            clock_),
       servedNames_(handlers_.router().servedNames()),
       tokenPrefix_(Poco::UUIDGenerator::defaultGenerator().createRandom().toString() + ":"),
       log_("worker", {.queue = settings_.name, .worker = settings_.workerName}),
@@ -133,7 +134,7 @@ void ClaimLoop::close() {
     if (calls_.underWay()) {
         redis_.drop();
     }
-    marker_.disarm(redis_);
+    idle_.disarm(redis_);
     finished_ = true;
 }
 
@@ -419,47 +420,21 @@ void ClaimLoop::accept(std::vector<ClaimedJob> jobs) {
 void ClaimLoop::wait() {
     const Time now = clock_.monotonic();
     const bool canClaim = capacity(load(0), now) > 0;
-    if (canClaim) {
-        marker_.arm(outlook_.nextDelayedMs(), settings_.drainDelay);
-    } else if (!marker_.armed() && now - lastProgress_.load() >= settings_.drainDelay) {
+    if (!canClaim && !idle_.armed() && now - lastProgress_.load() >= settings_.drainDelay) {
         // While the handlers are busy no call is needed, and an outage would go unnoticed.
         redis_.call(Command{"PING"});
         markProgress();
     }
-    Time until = now + kLongestWait;
-    if (marker_.armed()) {
-        until = std::min(until, marker_.deadline());
-    } else if (canClaim) {
-        until = std::min(until, marker_.deadline());
-        outlook_.expectJobs();
+    const Time until = std::min({now + kLongestWait,
+                                 policy_.nextChange(),
+                                 handlers_.router().nextChange(settings_.unstartedMax)});
+    if (!idle_.wait(canClaim, settings_.drainDelay, until)) {
+        return;
     }
-    if (outlook_.isClosed(now)) {
-        until = std::min(until, outlook_.opensAt());
-    }
-    until = std::min(until, policy_.nextChange());
-    until = std::min(until, handlers_.router().nextChange(settings_.unstartedMax));
-    pollfd fds[2] = {{inbox_.fd(), POLLIN, 0}, {marker_.fd(), POLLIN, 0}};
-    const auto left = ms(until - now) + 1;  // Rounded up: rather late than in a loop of zero waits.
-    poll(fds, 2, static_cast<int>(std::max<std::int64_t>(left, 0)));
-
-    switch (marker_.check()) {
-        case MarkerWait::Woken::No:
-            break;
-        case MarkerWait::Woken::Later:
-            outlook_.onDelayedMarker(marker_.nextDelayedMs());
-            markProgress();
-            if (capacity(load(0), clock_.monotonic()) == 0) {
-                ops::restoreMarker(queue_, redis_, "1", std::to_string(outlook_.nextDelayedMs()));
-            }
-            break;
-        case MarkerWait::Woken::Look:
-            markProgress();
-            outlook_.expectJobs();
-            if (capacity(load(0), clock_.monotonic()) == 0) {
-                // It was armed while there was room, and there is none now: another worker needs the wake-up.
-                ops::restoreMarker(queue_, redis_, "0", "0");
-            }
-            break;
+    markProgress();
+    if (capacity(load(0), clock_.monotonic()) == 0) {
+        // The wait was armed while there was room, and there is none now: another worker needs the wake-up.
+        idle_.passOn(redis_);
     }
 }
 

@@ -21,10 +21,10 @@
 #include "worker/FailureLog.h"
 #include "worker/HandlerSet.h"
 #include "worker/HeldJobs.h"
+#include "worker/IdleWait.h"
 #include "worker/Intake.h"
 #include "worker/JobCalls.h"
 #include "worker/LostClaims.h"
-#include "worker/MarkerWait.h"
 #include "worker/OutcomeInbox.h"
 #include "worker/ProblemLog.h"
 #include "worker/QueueOutlook.h"
@@ -70,7 +70,7 @@ public:
               const Shared& shared);
 
     /// Connects the blocking connection, whose name dashboards list as the worker's. Does nothing while Redis is away.
-    void connect() { marker_.connect(); }
+    void connect() { idle_.connect(); }
     /// Runs until stop(), or until a drained worker holds no job. Throws std::exception for a defect; may be called again.
     void run();
     /// Ends the connections as run() has left them. Does not throw.
@@ -142,7 +142,6 @@ private:
     HeldJobs& held_;
 
     RedisClient redis_;
-    MarkerWait marker_;
     SchedulerIterator scheduler_;
     Intake intake_;
     Settlement settlement_;
@@ -151,6 +150,7 @@ private:
     SettlementSender sender_;
     ClaimPolicy policy_;
     QueueOutlook outlook_;
+    IdleWait idle_;
     /// The last answer, until processAnswer(): its jobs are not held yet, and the jobs that it finished still are.
     std::optional<AdvanceCalls::Answer> answer_;
     std::shared_ptr<const std::vector<std::string>> servedNames_;
