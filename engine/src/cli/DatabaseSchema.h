@@ -12,8 +12,8 @@ namespace drover::cli {
 class DatabaseSchema {
 public:
     struct Source {
-        std::string url;     ///< Of database.url; has a password.
-        std::string folder;  ///< Of the numbered .sql files.
+        std::string url;     ///< The value of database.url; has a password.
+        std::string folder;  ///< The folder of the numbered .sql files.
     };
 
     struct Change {
