@@ -98,7 +98,7 @@ public:
         CPPUNIT_ASSERT_EQUAL(400, RawClient(port).exchange("what is this\r\n\r\n").status);
         // Its trial is a child, whose end is not reported while SIGCHLD is ignored.
         drop(kPlugins + "echo.so");
-        app_->waitForLog("echo 1.0.0");
+        app_->waitForPlugin("echo", "version 1.0.0");
         completeOne("echo");
         end();
     }
