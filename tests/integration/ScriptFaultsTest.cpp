@@ -159,13 +159,15 @@ public:
     }
     void anyFailedCommandOfAScheduler() {
         const auto state = [this] {
-            const std::int64_t due = clock_.wallMs() / 1000 * 1000;
+            constexpr std::int64_t kHour =
+                3600000;  // The next slot stays in the future on a slow machine.
+            const std::int64_t due = clock_.wallMs() / kHour * kHour;
             const std::string id = "repeat:s:" + std::to_string(due);
             SchedulerItem next;
             next.scheduler = "s";
             next.claimedId = id;
-            next.everyMs = 1000;
-            next.repeat = R"({"every":1000})";
+            next.everyMs = kHour;
+            next.repeat = R"({"every":3600000})";
             next.next.opts = R"({"attempts":0})";
             return std::make_pair(id, next);
         };
@@ -173,7 +175,7 @@ public:
         failEach(
             [&] {
                 std::tie(id, next) = state();
-                redis({"HSET", keys().job("repeat:s"), "ic", "1", "every", "1000", "name", "x"});
+                redis({"HSET", keys().job("repeat:s"), "ic", "1", "every", "3600000", "name", "x"});
                 redis({"ZADD", keys().repeat, id.substr(9), "s"});
                 JobRecord first = item();
                 first.customId = id;
