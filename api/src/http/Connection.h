@@ -6,12 +6,14 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include <Poco/Net/SocketAddress.h>
 
 #include "http/ExchangeState.h"
 #include "http/RequestReader.h"
 #include "http/StreamState.h"
+#include "http/Transport.h"
 
 namespace drover::api {
 
@@ -29,10 +31,17 @@ struct Connection {
         Closed  ///< Its descriptor is closed; it goes away at the end of the turn.
     };
 
-    Connection(int descriptor, const Poco::Net::SocketAddress& from, const RequestLimits& limits)
-        : fd(descriptor), remoteAddress(from.host().toString()), reader(limits) {}
+    Connection(int descriptor,
+               std::unique_ptr<Transport> bytes,
+               const Poco::Net::SocketAddress& from,
+               const RequestLimits& limits)
+        : fd(descriptor),
+          transport(std::move(bytes)),
+          remoteAddress(from.host().toString()),
+          reader(limits) {}
 
     const int fd;
+    std::unique_ptr<Transport> transport;  ///< Over fd.
     const std::string remoteAddress;
     std::string group;  ///< The unit of the cap per address.
     RequestReader reader;
@@ -50,6 +59,7 @@ struct Connection {
     bool peerShut = false;      ///< The client has shut its side.
     bool lost = false;          ///< Reset, or both sides are shut.
     bool turnedAway = false;    ///< Beyond a cap: counted apart.
+    bool shut = false;          ///< The server has shut its side.
     std::size_t discarded = 0;  ///< Bytes thrown away while lingering.
 };
 

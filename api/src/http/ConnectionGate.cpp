@@ -17,6 +17,7 @@
 #include "http/AnswerOf.h"
 #include "http/HttpText.h"
 #include "http/PendingAnswer.h"
+#include "http/PlainTransport.h"
 
 namespace drover::api {
 
@@ -202,7 +203,8 @@ void ConnectionGate::acceptAll() {
 void ConnectionGate::admit(int fd, const Poco::Net::SocketAddress& peer) {
     const int on = 1;
     setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
-    auto owned = std::make_unique<Connection>(fd, peer, settings_.limits);
+    auto owned = std::make_unique<Connection>(
+        fd, std::make_unique<PlainTransport>(fd), peer, settings_.limits);
     Connection& connection = *owned;
     connection.group = groupOf(peer);
     Group& fromThere = perAddress_[connection.group];
@@ -287,8 +289,8 @@ void ConnectionGate::enter(Connection& connection, Phase phase, milliseconds atM
 }
 
 void ConnectionGate::handle(Connection& connection, std::uint32_t events) {
-    connection.readable =
-        connection.readable || (events & (EPOLLIN | EPOLLRDHUP | EPOLLHUP | EPOLLERR)) != 0;
+    // Room alone may be what a transport waits for before it can receive.
+    connection.readable = true;
     connection.peerShut = connection.peerShut || (events & EPOLLRDHUP) != 0;
     connection.lost = connection.lost || (events & (EPOLLHUP | EPOLLERR)) != 0;
     switch (connection.phase) {
@@ -313,21 +315,26 @@ void ConnectionGate::read(Connection& connection) {
     std::array<char, kReadBytes> bytes;  // NOLINT: filled by recv
     while (connection.readable &&
            (connection.phase == Phase::Waiting || connection.phase == Phase::Reading)) {
-        const ssize_t count = recv(connection.fd, bytes.data(), bytes.size(), MSG_DONTWAIT);
-        if (count > 0) {
-            // A part of the buffer is all that the kernel has, unless its end comes behind it.
-            connection.readable = static_cast<std::size_t>(count) == bytes.size() ||
-                                  connection.peerShut || connection.lost;
-            connection.reader.append(bytes.data(), static_cast<std::size_t>(count));
-            examine(connection);
-        } else if (count < 0 && errno == EAGAIN) {
-            connection.readable = false;
-        } else if (count == 0 && connection.phase == Phase::Reading) {
-            // The client may have shut only its own side: it gets the reason why its request failed.
-            return refuse(connection,
-                          errorResponse(400, "The request ended before it was complete"));
-        } else if (count == 0 || errno != EINTR) {
-            return close(connection);
+        const Transfer got = connection.transport->receive(bytes.data(), bytes.size());
+        switch (got.kind) {
+            case Transfer::Kind::Some:
+                // The end of the bytes comes behind them without a further event.
+                connection.readable = got.more || connection.peerShut || connection.lost;
+                connection.reader.append(bytes.data(), got.bytes);
+                examine(connection);
+                break;
+            case Transfer::Kind::Later:
+                connection.readable = false;
+                break;
+            case Transfer::Kind::End:
+                if (connection.phase == Phase::Reading) {
+                    // The client may have shut only its own side: it gets the reason why its request failed.
+                    return refuse(connection,
+                                  errorResponse(400, "The request ended before it was complete"));
+                }
+                return close(connection);
+            case Transfer::Kind::Broken:
+                return close(connection);
         }
     }
 }
@@ -346,9 +353,10 @@ void ConnectionGate::examine(Connection& connection) {
             }
             if (connection.reader.popExpectContinue()) {
                 constexpr std::string_view kContinue = "HTTP/1.1 100 Continue\r\n\r\n";
-                // 25 bytes into an empty buffer; if they do not fit, the client is gone.
-                (void)!::send(
-                    connection.fd, kContinue.data(), kContinue.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
+                // Without room for 25 bytes the client is gone, or has left many answers unread.
+                if (connection.transport->send(kContinue).bytes < kContinue.size()) {
+                    close(connection);
+                }
             }
             return;
         case RequestReader::State::Empty:
@@ -437,17 +445,15 @@ void ConnectionGate::send(Connection& connection, std::string bytes) {
 void ConnectionGate::flush(Connection& connection) {
     const std::size_t before = connection.written;
     while (connection.written < connection.output.size()) {
-        const ssize_t count = ::send(connection.fd,
-                                     connection.output.data() + connection.written,
-                                     connection.output.size() - connection.written,
-                                     MSG_DONTWAIT | MSG_NOSIGNAL);
-        if (count >= 0) {
-            connection.written += static_cast<std::size_t>(count);
-        } else if (errno == EAGAIN) {
+        const Transfer sent = connection.transport->send(
+            std::string_view(connection.output).substr(connection.written));
+        if (sent.kind == Transfer::Kind::Later) {
             break;
-        } else if (errno != EINTR) {
+        }
+        if (sent.kind != Transfer::Kind::Some) {
             return close(connection);
         }
+        connection.written += sent.bytes;
     }
     if (connection.stream && connection.written > before) {
         connection.stream->sent(connection.written - before);
@@ -501,13 +507,15 @@ void ConnectionGate::refuse(Connection& connection, const Response& response) {
 
 void ConnectionGate::linger(Connection& connection) {
     // Closing with unread bytes in the kernel sends a reset, and the client may lose the answer before it reads it.
-    shutdown(connection.fd, SHUT_WR);
     enter(connection, Phase::Lingering, kLinger);
-    connection.readable = true;
     discard(connection);
 }
 
 void ConnectionGate::discard(Connection& connection) {
+    if (!connection.shut && connection.transport->sendEnd()) {
+        connection.shut = true;
+        shutdown(connection.fd, SHUT_WR);
+    }
     std::array<char, kReadBytes> bytes;  // NOLINT: filled by recv
     for (;;) {
         const ssize_t count = recv(connection.fd, bytes.data(), bytes.size(), MSG_DONTWAIT);
