@@ -1,14 +1,16 @@
-// node report.cjs MEASUREMENTS JSON_FILE: medians and ratios of lines "<part> <value>". Absolute figures depend on the
-// machine and its mood; only ratios of one run are claimed.
+// node report.cjs MEASUREMENTS JSON_FILE: medians, ratios and bounds of lines "<name> <value> <unit>". Absolute figures depend on the
+// machine and its mood; only ratios of one run are claimed. Bounds of times and of memory are for two cores.
 'use strict';
 const fs = require('node:fs');
 const os = require('node:os');
 
 const [measurements, output] = process.argv.slice(2);
 const values = {};
+const units = {};
 for (const line of fs.readFileSync(measurements, 'utf8').trim().split('\n')) {
-  const [part, value] = line.split(' ');
-  (values[part] ??= []).push(Number(value));
+  const [name, value, unit] = line.split(' ');
+  (values[name] ??= []).push(Number(value));
+  units[name] = unit;
 }
 
 function median(list) {
@@ -21,32 +23,44 @@ const medians = Object.fromEntries(Object.entries(values).map(([part, list]) => 
 const best = Math.max(medians.bullmq_noop_50 ?? 0, medians.bullmq_noop_200 ?? 0);
 if (best) medians.bullmq_noop_best = best;
 
-// The measurements, their reference, and the ratio that the project requires (none: for information).
-const ratios = [
-  ['empty handler / BullMQ at its best concurrency', 'drover_noop', 'bullmq_noop_best', 2.5],
-  ['empty handler / batched scripts', 'drover_noop', 'script_jobs', 0.6],
-  ['empty handler in a process / in a thread', 'drover_noop_process', 'drover_noop', null],
-  ['POST, 32 connections / NestJS', 'drover_post', 'nest_post', 5],
-  ['POST, 32 connections / empty answer of the HTTP server', 'drover_post', 'http_empty', null],
-  ['drain / original logic', 'drover_drain', 'nest_drain_seed', 10],
-  ['drain / single insert', 'drover_drain', 'nest_drain_insert', 3],
-  ['drain / the SQL function alone', 'drover_drain', 'sql_reserve', null],
-].map(([name, ours, theirs, target]) => {
-  const known = medians[ours] !== undefined && medians[theirs] !== undefined;
-  const ratio = known ? medians[ours] / medians[theirs] : null;
-  return { name, ours, theirs, ratio, target, met: ratio === null || target === null ? null : ratio >= target };
+// The measurements, their reference, which is a measurement, a number or nothing, and the bound that the project requires (none: for
+// information).
+const checks = [
+  ['empty handler / BullMQ at its best concurrency', 'drover_noop', 'bullmq_noop_best', { atLeast: 2.5 }],
+  ['empty handler / batched scripts', 'drover_noop', 'script_jobs', { atLeast: 0.6 }],
+  ['empty handler in a process / in a thread', 'drover_noop_process', 'drover_noop', {}],
+  ['POST, 32 connections / NestJS', 'drover_post', 'nest_post', { atLeast: 8 }],
+  ['POST, 32 connections / empty answer of the HTTP server', 'drover_post', 'http_empty', { atLeast: 0.5 }],
+  ['processor time of a POST in the producer, us', 'drover_post_producer', null, { atMost: 20 }],
+  ['processor time of a POST in Redis, us', 'drover_post_redis', null, { atMost: 14 }],
+  ['128 clients thinking 15 ms / thinking alone', 'drover_think_128', 128 / 0.015, { atLeast: 0.9 }],
+  ['1,024 clients thinking 150 ms / thinking alone', 'drover_think_1024', 1024 / 0.15, { atLeast: 0.9 }],
+  ['the same of NestJS, 128 clients', 'nest_think_128', 128 / 0.015, {}],
+  ['the same of NestJS, 1,024 clients', 'nest_think_1024', 1024 / 0.15, {}],
+  ['drain / original logic', 'drover_drain', 'nest_drain_seed', { atLeast: 10 }],
+  ['drain / single insert', 'drover_drain', 'nest_drain_insert', { atLeast: 3 }],
+  ['drain / the SQL function alone', 'drover_drain', 'sql_reserve', {}],
+].map(([name, measurement, reference, { atLeast = null, atMost = null }]) => {
+  const divisor = reference === null ? 1 : (medians[reference] ?? reference);
+  const known = medians[measurement] !== undefined && typeof divisor === 'number';
+  const value = known ? medians[measurement] / divisor : null;
+  const bounded = known && (atLeast !== null || atMost !== null);
+  const met = bounded ? (atLeast === null || value >= atLeast) && (atMost === null || value <= atMost) : null;
+  return { name, measurement, reference, value, atLeast, atMost, met };
 });
 
-console.log('\nper second, median (lowest to highest)');
-for (const [part, list] of Object.entries(values)) {
-  const range = `${Math.min(...list)} to ${Math.max(...list)}, ${list.length} turns`;
-  console.log(`  ${part.padEnd(20)}${String(Math.round(medians[part])).padStart(9)}   (${range})`);
+console.log('\nmedian (lowest to highest)');
+for (const [name, list] of Object.entries(values)) {
+  const text = (value) => (units[name] === '/s' ? String(Math.round(value)) : value.toFixed(1));
+  const range = `${text(Math.min(...list))} to ${text(Math.max(...list))}, ${list.length} turns`;
+  console.log(`  ${name.padEnd(24)}${text(medians[name]).padStart(9)} ${units[name].padEnd(4)} (${range})`);
 }
-console.log('\nratios');
-for (const { name, ratio, target, met } of ratios) {
-  const goal = target === null ? '' : `  wanted ${target}${met === null ? '' : met ? ', met' : ', MISSED'}`;
-  console.log(`  ${name.padEnd(58)}${(ratio === null ? 'not measured' : ratio.toFixed(2)).padStart(12)}${goal}`);
+console.log('\nratios and bounds');
+for (const { name, value, atLeast, atMost, met } of checks) {
+  const bound = atLeast !== null ? `  at least ${atLeast}` : atMost !== null ? `  at most ${atMost}` : '';
+  const verdict = met === null ? '' : met ? ', met' : ', MISSED';
+  console.log(`  ${name.padEnd(60)}${(value === null ? 'not measured' : value.toFixed(2)).padStart(12)}${bound}${verdict}`);
 }
 const machine = { cpu: os.cpus()[0]?.model, cores: os.cpus().length, node: process.versions.node };
-fs.writeFileSync(output, `${JSON.stringify({ when: new Date().toISOString(), machine, medians, ratios, values }, null, 2)}\n`);
+fs.writeFileSync(output, `${JSON.stringify({ when: new Date().toISOString(), machine, units, medians, checks, values }, null, 2)}\n`);
 console.log(`\nwritten to ${output}`);

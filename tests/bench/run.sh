@@ -4,11 +4,14 @@
 set -euo pipefail
 cd "$(dirname "$(readlink -f "$0")")/../.."
 
-parts=(script http sql nest_post nest_drain_seed nest_drain_insert bullmq_noop drover_post drover_drain drover_noop drover_noop_process)
+parts=(script http sql nest_post nest_think nest_drain_seed nest_drain_insert bullmq_noop drover_post drover_think
+  drover_drain drover_noop drover_noop_process)
 turns=5
 jobs=50000 events=100 consumers=3   # For the drains.
 noop_jobs=100000                    # For an empty handler.
 post_seconds=6
+thinking=('128 15' '1024 150')      # Connections, and the pause of each in ms.
+think_seconds=5
 
 case ${1:-} in
   --help) echo "./dev bench [--turns N] [PART...]; parts: ${parts[*]}" && exit ;;
@@ -26,6 +29,7 @@ program=bench
 binary=$PWD/build/release/engine/drover
 peers=$PWD/build/npm/nest
 export NODE_PATH=$peers/node_modules NODE_ENV=production
+export LC_ALL=C  # Numbers have points, for bash, awk and psql alike.
 
 run=$(mktemp -d /var/tmp/drover-bench-XXXXXX)
 chmod 755 "$run"
@@ -40,7 +44,15 @@ trap finish EXIT
 trap 'exit 1' INT TERM HUP
 
 # Assign before you record: `die` in a substitution among the arguments would end only that.
-record() { printf '%s %s\n' "$1" "$2" >>"$run/measurements"; printf '  %-20s %9s /s\n' "$1" "$2" >&2; }
+# record NAME VALUE [UNIT]
+record() {
+  local unit=${3:-/s}
+  [[ -n $2 ]] || die "$1 has no value"
+  printf '%s %s %s\n' "$1" "$2" "$unit" >>"$run/measurements"
+  printf '  %-24s %9s %s\n' "$1" "$2" "$unit" >&2
+}
+# member JSON EXPRESSION: of a member of a JSON object.
+member() { node -p "($1).$2"; }
 
 # --- servers: the same for all parts, and durable in the same way: AOF every second, and PostgreSQL's defaults -------------
 
@@ -75,6 +87,43 @@ post() {
   ! grep -q -e 'Non-2xx' -e 'Socket errors' "$run/wrk" || die "wrk: $(grep -e Non-2xx -e 'Socket errors' "$run/wrk")"
   awk '/^Requests\/sec/ {printf "%d", $2}' "$run/wrk"
 }
+
+# processor_us NAME: processor time so far of a process, with all its threads.
+processor_us() {
+  local stat
+  stat=$(<"/proc/$(pid_of "$1")/stat")
+  read -r -a stat <<<"${stat##*) }"
+  echo "$(((stat[11] + stat[12]) * 1000000 / $(getconf CLK_TCK)))"
+}
+# redis_us [_main_thread]: the same of Redis.
+redis_us() { redis info cpu | awk -F: -v name="^used_cpu_(sys|user)${1:-}\$" '$1 ~ name {sum += $2} END {printf "%d", sum * 1000000}'; }
+
+# record_post PART NAME PORT: the rate of POST, and the processor time of one in the process NAME and in Redis.
+record_post() {
+  local requests i before after label=(producer redis redis_main)
+  before=("$(processor_us "$2")" "$(redis_us)" "$(redis_us _main_thread)")
+  rate=$(post "$3")
+  after=("$(processor_us "$2")" "$(redis_us)" "$(redis_us _main_thread)")
+  requests=$(awk '/ requests in / {print $1}' "$run/wrk")
+  record "$1" "$rate"
+  for i in "${!label[@]}"; do
+    record "$1_${label[i]}" "$(awk -v us="$((after[i] - before[i]))" -v n="$requests" 'BEGIN {printf "%.1f", us / n}')" us
+  done
+}
+
+# record_think PART PORT: answers per second to clients that think; the processor time of the load is for information.
+record_think() {
+  local load result
+  for load in "${thinking[@]}"; do
+    read -r -a load <<<"$load"
+    result=$(build/bench/http_load think "$2" "${load[@]}" "$think_seconds" 0)
+    rate=$(member "$result" 'perSecond.toFixed(0)')
+    record "$1_${load[0]}" "$rate"
+    record "$1_${load[0]}_p99" "$(member "$result" 'p99Ms.toFixed(1)')" ms
+    record "$1_${load[0]}_load" "$(member "$result" 'processorUs.toFixed(1)')" us
+  done
+}
+
 # drained QUEUE N: jobs per second, from the moment the queue is resumed with its workers ready until nothing is left.
 drained() { node tests/bench/queue.cjs time "$1" "$2"; }
 rows_are() {
@@ -121,14 +170,25 @@ nest_data() {
   redis flushall >/dev/null
 }
 
-measure_nest_post() {
-  local port
+# start_nest: its producer. Sets port.
+start_nest() {
   port=$(free_port 4200)
   nest_data
   DATABASE_URL=$(url_of nest) SERVICE_PORT=$port start_worker nest node "$peers/dist/producer.js"
   wait_for 30 nest says nest listening
-  rate=$(post "$port")
-  record nest_post "$rate"
+}
+
+measure_nest_post() {
+  local port
+  start_nest
+  record_post nest_post nest "$port"
+  stop_workers
+}
+
+measure_nest_think() {
+  local port
+  start_nest
+  record_think nest_think "$port"
   stop_workers
 }
 
@@ -183,23 +243,37 @@ start_drover() {
 }
 drover_is_ready() { "$binary" health --socket "$run/$1.sock"; }
 
-measure_drover_post() {
-  local port
+# start_producer ARGUMENTS...: with fresh data. Sets port.
+start_producer() {
   port=$(free_port 4300)
   drover_data
-  start_drover producer --config conf/producer.properties --set "api.port=$port" --set api.healthPort=0
+  start_drover producer --config conf/producer.properties --set "api.port=$port" --set api.healthPort=0 "$@"
   wait_for 30 producer drover_is_ready producer
-  rate=$(post "$port")
-  record drover_post "$rate"
+}
+start_consumers() {
+  local i
+  for ((i = 1; i <= consumers; ++i)); do start_drover "consumer-$i" --config conf/consumer.properties; done
+  for ((i = 1; i <= consumers; ++i)); do wait_for 30 "consumer-$i" drover_is_ready "consumer-$i"; done
+}
+
+measure_drover_post() {
+  local port
+  start_producer
+  record_post drover_post producer "$port"
+  stop_workers
+}
+
+measure_drover_think() {
+  local port
+  start_producer
+  record_think drover_think "$port"
   stop_workers
 }
 
 measure_drover_drain() {
-  local i
   drover_data
   node tests/bench/queue.cjs fill reservation-queue reserveEvent "$jobs" "$events"
-  for ((i = 1; i <= consumers; ++i)); do start_drover "consumer-$i" --config conf/consumer.properties; done
-  for ((i = 1; i <= consumers; ++i)); do wait_for 30 "consumer-$i" drover_is_ready "consumer-$i"; done
+  start_consumers
   rate=$(drained reservation-queue "$jobs")
   record drover_drain "$rate"
   stop_workers
