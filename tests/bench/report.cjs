@@ -37,6 +37,8 @@ const checks = [
   ['1,024 clients thinking 150 ms / thinking alone', 'drover_think_1024', 1024 / 0.15, { atLeast: 0.9 }],
   ['the same of NestJS, 128 clients', 'nest_think_128', 128 / 0.015, {}],
   ['the same of NestJS, 1,024 clients', 'nest_think_1024', 1024 / 0.15, {}],
+  ['POST beside 10,000 idle connections, 1,000 streams / alone', 'drover_post_beside', 'drover_post_alone', { atLeast: 0.9 }],
+  ['memory of the producer there, MiB', 'drover_beside_memory', null, { atMost: 100 }],
   ['drain / original logic', 'drover_drain', 'nest_drain_seed', { atLeast: 10 }],
   ['drain / single insert', 'drover_drain', 'nest_drain_insert', { atLeast: 3 }],
   ['drain / the SQL function alone', 'drover_drain', 'sql_reserve', {}],

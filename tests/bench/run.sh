@@ -4,7 +4,7 @@
 set -euo pipefail
 cd "$(dirname "$(readlink -f "$0")")/../.."
 
-parts=(script http sql nest_post nest_think nest_drain_seed nest_drain_insert bullmq_noop drover_post drover_think
+parts=(script http sql nest_post nest_think nest_drain_seed nest_drain_insert bullmq_noop drover_post drover_think drover_beside
   drover_drain drover_noop drover_noop_process)
 turns=5
 jobs=50000 events=100 consumers=3   # For the drains.
@@ -12,6 +12,7 @@ noop_jobs=100000                    # For an empty handler.
 post_seconds=6
 thinking=('128 15' '1024 150')      # Connections, and the pause of each in ms.
 think_seconds=5
+idle=10000 streams=1000             # Beside POST.
 
 case ${1:-} in
   --help) echo "./dev bench [--turns N] [PART...]; parts: ${parts[*]}" && exit ;;
@@ -267,6 +268,31 @@ measure_drover_think() {
   local port
   start_producer
   record_think drover_think "$port"
+  stop_workers
+}
+
+# POST alone and then, in the same process, beside connections that wait and streams that get an event a second. The memory is
+# the highest of both.
+measure_drover_beside() {
+  local port result
+  rm -rf "$run/plugins"
+  cp -r build/release/plugins "$run/plugins"
+  cp build/bench/plugins/bench-events.so "$run/plugins/"
+  start_producer --set "plugins.dir=$run/plugins" --set plugins.load=api,reservation-api,bench-events \
+    --set api.maxConnections=12000 --set api.maxConnectionsPerAddress=12000 --set api.idleTimeoutMs=300000
+  rate=$(post "$port")
+  record drover_post_alone "$rate"
+  redis flushall >/dev/null
+  start_worker hold build/bench/http_load hold "$port" "$idle" "$streams"
+  wait_for 60 hold says hold ready
+  rate=$(post "$port")
+  record drover_post_beside "$rate"
+  record drover_beside_memory "$(awk '/^VmHWM/ {printf "%.1f", $2 / 1024}' "/proc/$(pid_of producer)/status")" MiB
+  stop TERM 10 hold
+  result=$(tail -n 1 "$run/log/hold.log")
+  [[ $(member "$result" lost) == 0 && $(member "$result" 'eventsPerStreamAndSecond > 0.9') == true ]] ||
+    die "the load beside POST was not served: $result"
+  record drover_beside_load "$(member "$result" 'processorPercent.toFixed(1)')" %
   stop_workers
 }
 
