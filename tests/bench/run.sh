@@ -5,7 +5,7 @@ set -euo pipefail
 cd "$(dirname "$(readlink -f "$0")")/../.."
 
 parts=(script http sql nest_post nest_think nest_drain_seed nest_drain_insert bullmq_noop drover_post drover_think drover_beside
-  drover_drain drover_noop drover_noop_process)
+  drover_latency drover_drain drover_noop drover_noop_process)
 turns=5
 jobs=50000 events=100 consumers=3   # For the drains.
 noop_jobs=100000                    # For an empty handler.
@@ -13,6 +13,7 @@ post_seconds=6
 thinking=('128 15' '1024 150')      # Connections, and the pause of each in ms.
 think_seconds=5
 idle=10000 streams=1000             # Beside POST.
+capacity_seconds=3 latency_seconds=8
 
 case ${1:-} in
   --help) echo "./dev bench [--turns N] [PART...]; parts: ${parts[*]}" && exit ;;
@@ -294,6 +295,50 @@ measure_drover_beside() {
     die "the load beside POST was not served: $result"
   record drover_beside_load "$(member "$result" 'processorPercent.toFixed(1)')" %
   stop_workers
+}
+
+# The time from a request to its row at half of the capacity, with requests at a fixed rate. The capacity: 32 connections send as
+# fast as they can, which fills the queue, and the time counts until the queue's last row is there.
+measure_drover_latency() {
+  local port begin result requests rows
+  start_producer
+  start_consumers
+  begin=$EPOCHREALTIME
+  result=$(build/bench/http_load think "$port" 32 0 "$capacity_seconds" 0)
+  requests=$(member "$result" nextPair)
+  wait_for_rows "$requests"
+  rate=$(awk -v n="$requests" -v begin="$begin" -v end="$EPOCHREALTIME" 'BEGIN {printf "%d", n / (end - begin)}')
+  record drover_capacity "$rate"
+
+  start_worker watch psql -X -q -v ON_ERROR_STOP=1 -h 127.0.0.1 -p "$postgres_port" -U drover -d drover -f tests/bench/watch-rows.sql
+  wait_for 10 watch watch_is_on
+  result=$(build/bench/http_load open "$port" 128 "$((rate / 2))" "$latency_seconds" "$requests" "$run/planned")
+  requests=$(member "$result" nextPair)
+  wait_for_rows "$requests"
+  run_sql drover -c 'CREATE TABLE bench_stop ()'
+  gone_by "$((SECONDS + 30))" watch || die 'the watch of rows does not end'
+  rows=$(run_sql drover -At -F ' ' -f tests/bench/row-latency.sql <"$run/planned")
+  read -r -a rows <<<"$rows"
+  [[ ${rows[0]} == "$(member "$result" answers)" ]] || die "${rows[0]} rows were seen instead of $(member "$result" answers)"
+  record drover_row_p50 "$(printf %.1f "${rows[1]}")" ms
+  record drover_row_p99 "$(printf %.1f "${rows[2]}")" ms
+  record drover_row_max "$(printf %.1f "${rows[3]}")" ms
+  record drover_answer_p99 "$(member "$result" 'p99Ms.toFixed(1)')" ms
+  record drover_latency_load "$(member "$result" 'processorUs.toFixed(1)')" us
+  stop_workers
+  rows_are drover "$requests"
+}
+watch_is_on() { [[ $(value drover "SELECT to_regclass('bench_seen')") == bench_seen ]]; }
+# wait_for_rows N: waits in the server until there are N reservations. Ids are drawn in advance and can be lost, so rows are counted
+# once enough ids are drawn.
+wait_for_rows() {
+  run_sql drover -c "DO \$\$ BEGIN
+    WHILE (SELECT CASE WHEN last_value < $1 THEN true ELSE (SELECT count(*) FROM reservations) < $1 END FROM reservations_id_seq) LOOP
+      PERFORM pg_sleep(0.01);
+      COMMIT;
+      IF clock_timestamp() > statement_timestamp() + interval '60 s' THEN RAISE 'no % rows within 60 s', $1; END IF;
+    END LOOP;
+  END \$\$"
 }
 
 measure_drover_drain() {
