@@ -7,6 +7,7 @@
 #include <Poco/Logger.h>
 
 #include "HttpFront.h"
+#include "auth/TokenFile.h"
 #include "drover/Exceptions.h"
 #include "drover/Service.h"
 #include "http/HttpServer.h"
@@ -50,12 +51,17 @@ public:
         front.version = DROVER_VERSION;
         front.docsPages = context.config().text("environment") != "prod";
         front.docsFolder = context.config().text("docsDir");
+        front.rules = rulesOf(context.config());
+        front.accessLog = context.config().boolean("accessLog");
+        front.maxRequestsPerClient =
+            static_cast<std::size_t>(context.config().integer("maxConnectionsPerAddress"));
         front.maxBodyBytes = static_cast<std::size_t>(context.config().integer("maxBodyBytes"));
         front_ = std::make_unique<HttpFront>(context.routes(), front);
     }
 
     void start() override {
         const ServiceConfig& config = context_.config();
+        requireTokens(context_);
         const std::string host = config.text("host");
         const auto healthPort = static_cast<std::uint16_t>(config.integer("healthPort"));
         if (healthPort != 0) {
@@ -72,7 +78,10 @@ public:
 
     [[nodiscard]] std::function<void()> prepareReload(ServiceContext& next) override {
         applyRoutes(next);
-        return {};
+        requireTokens(next);
+        return [this, rules = rulesOf(next.config()), log = next.config().boolean("accessLog")] {
+            front_->replace(rules, log);
+        };
     }
 
     [[nodiscard]] bool stillBusy() const override { return leftBehind_; }
@@ -97,6 +106,31 @@ public:
     }
 
 private:
+    /// Throws ConfigException for a mistake in the file of the tokens or in a list.
+    static std::shared_ptr<const Gatekeeper::Rules> rulesOf(const ServiceConfig& config) {
+        const std::string tokens = config.text("tokens.file");
+        return std::make_shared<const Gatekeeper::Rules>(
+            Gatekeeper::Rules{tokens.empty() ? TokenTable() : readTokenFile(tokens),
+                              HostList(config.text("hosts")),
+                              OriginPolicy(config.text("cors.origins")),
+                              TrustedProxies(config.text("trustedProxies"))});
+    }
+
+    /// Throws ConfigException if a route demands a token and no file has any.
+    static void requireTokens(ServiceContext& context) {
+        if (!context.config().text("tokens.file").empty()) {
+            return;
+        }
+        for (const auto& route : *context.routes().snapshot()) {
+            if (route->scope) {
+                throw ConfigException("the route " + route->method + " " + route->path + " (" +
+                                      route->source + ") demands a token with the scope " +
+                                      route->scope->text() +
+                                      "; set api.tokens.file to the file that has them");
+            }
+        }
+    }
+
     /// Puts the configured routes into the table, in place of the present ones. A running request stays on its route.
     static void applyRoutes(ServiceContext& context) {
         const ServiceConfig& config = context.config();
@@ -109,7 +143,8 @@ private:
                     return Producer{[&queue](auto jobs, auto done) {
                                         queue.addAsync(std::move(jobs), std::move(done));
                                     },
-                                    queue.qualifiedName()};
+                                    queue.qualifiedName(),
+                                    queue.name()};
                 },
                 [&config](const std::string& key) { return config.origin("route." + key); }));
     }
@@ -153,6 +188,14 @@ drover_config_key text(const char* name,
                        std::uint32_t flags = 0) {
     return {
         sizeof(drover_config_key), DROVER_CONFIG_STRING, flags, 0, 0, 0, name, value, description};
+}
+
+drover_config_key flag(const char* name,
+                       const char* value,
+                       const char* description,
+                       std::uint32_t flags) {
+    return {
+        sizeof(drover_config_key), DROVER_CONFIG_BOOL, flags, 0, 0, 0, name, value, description};
 }
 
 drover_config_key number(const char* name,
@@ -207,6 +250,29 @@ const ServiceDescriptor kDescriptor = {
             3600000,
             "A client must have read the whole answer by then."),
      number("maxBodyBytes", "65536", 0, 16777216, "Largest body of a request; more is 413."),
+     text("tokens.file",
+          "",
+          "File of the tokens that routes demand, made of lines by `drover token new`. Read again "
+          "by a "
+          "reload.",
+          DROVER_CONFIG_RELOADABLE),
+     text("hosts",
+          "",
+          "Hosts that requests may name, parted by commas: api.example, *.shop.example, "
+          "localhost:4000. Empty: any.",
+          DROVER_CONFIG_RELOADABLE),
+     text(
+         "cors.origins",
+         "",
+         "Origins whose pages may send requests and read answers, parted by commas. Empty: CORS is "
+         "off.",
+         DROVER_CONFIG_RELOADABLE),
+     text("trustedProxies",
+          "",
+          "Networks of proxies whose X-Forwarded-For names the client, parted by commas: "
+          "10.0.0.0/8, ::1.",
+          DROVER_CONFIG_RELOADABLE),
+     flag("accessLog", "false", "A line for each request in the log.", DROVER_CONFIG_RELOADABLE),
      text("docsDir", "", "Folder of the npm package swagger-ui-dist, for the page at /api.")},
     {"route"},
     [](ServiceContext& context) -> std::unique_ptr<Service> {

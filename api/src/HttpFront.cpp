@@ -13,12 +13,26 @@ namespace {
 /// A larger body is checked on the pool: a parser of 1 GB/s would hold up all connections for 64 us.
 constexpr std::size_t kSmallBody = 65536;
 
+RequestView viewOf(const HttpRequest& request) {
+    const WholeRequest& whole = request.whole();
+    return {.method = whole.method(),
+            .peer = request.remoteAddress(),
+            .host = whole.host(),
+            .authorization = whole.authorization(),
+            .origin = whole.origin(),
+            .fetchSite = whole.fetchSite(),
+            .forwardedFor = {}};
+}
+
 }  // namespace
 
 HttpFront::HttpFront(const Routes& routes, const Settings& settings)
     : routes_(routes),
       title_(settings.title),
       version_(settings.version),
+      gatekeeper_(settings.rules),
+      clients_(settings.maxRequestsPerClient),
+      accessLog_(settings.accessLog),
       router_(routes),
       maxBodyBytes_(settings.maxBodyBytes),
       logger_(Poco::Logger::get(settings.name)) {
@@ -27,8 +41,28 @@ HttpFront::HttpFront(const Routes& routes, const Settings& settings)
     }
 }
 
-Handling HttpFront::accept(HttpRequest& request, Responder& responder) {
+void HttpFront::replace(std::shared_ptr<const Gatekeeper::Rules> rules, bool accessLog) {
+    gatekeeper_.replace(std::move(rules));
+    accessLog_ = accessLog;
+}
+
+bool HttpFront::isProxy(const std::string& address) const {
+    const std::optional<Address> parsed = Address::parse(address);
+    return parsed && gatekeeper_.rules()->proxies.trusts(*parsed);
+}
+
+Handling HttpFront::accept(HttpRequest& request, Responder& responder, AnswerNotes& notes) {
     Target target = Target::parse(request.target());
+    if (request.method() == "OPTIONS") {
+        responder.respond(answerOptions(request, target));
+        return {};
+    }
+    auto found = router_.find(request, target);
+    const auto* const match = std::get_if<Router::Match>(&found);
+    if (std::optional<Response> refusal = refusalOf(request, match, notes)) {
+        responder.respond(*std::move(refusal));
+        return {};
+    }
     if (request.method() == "GET" || request.method() == "HEAD") {
         if (target.segments == std::vector<std::string>{"api-json"}) {
             return {.pooled = [this](HttpRequest&, Responder&) { return document(); }};
@@ -39,12 +73,48 @@ Handling HttpFront::accept(HttpRequest& request, Responder& responder) {
             }};
         }
     }
-    auto found = router_.find(request, target);
-    if (auto* const refusal = std::get_if<Response>(&found)) {
-        responder.respond(std::move(*refusal));
+    if (match == nullptr) {
+        responder.respond(std::move(std::get<Response>(found)));
         return {};
     }
-    return acceptRoute(request, responder, std::move(target), std::get<Router::Match>(found));
+    return acceptRoute(request, responder, std::move(target), *match);
+}
+
+std::optional<Response> HttpFront::refusalOf(const HttpRequest& request,
+                                             const Router::Match* match,
+                                             AnswerNotes& notes) {
+    const bool proxied = isProxy(request.remoteAddress());
+    const std::string forwarded =
+        proxied ? request.header("X-Forwarded-For").value_or("") : std::string();
+    RequestView view = viewOf(request);
+    view.forwardedFor = forwarded;
+    static const std::optional<Scope> kNone;
+    Decision decision = gatekeeper_.decide(
+        view, match == nullptr ? kNone : match->route()->scope, std::chrono::steady_clock::now());
+    if (match != nullptr) {
+        notes.route = match->route()->path;
+    }
+    notes.token = std::move(decision.token);
+    if (decision.refusal) {
+        return std::move(decision.refusal);
+    }
+    notes.headers = std::move(decision.headers);
+    if (proxied) {
+        notes.client = decision.client.text();
+        notes.guard = clients_.admit(decision.client);
+        if (!notes.guard) {
+            return errorResponse(503, "Too many requests from this address", 1);
+        }
+    }
+    return std::nullopt;
+}
+
+Response HttpFront::answerOptions(const HttpRequest& request, const Target& target) const {
+    const std::optional<Router::Options> options = router_.options(target);
+    if (!options) {
+        return errorResponse(404, "Cannot OPTIONS " + target.path);
+    }
+    return gatekeeper_.answerOptions(viewOf(request), options->methods, options->headers);
 }
 
 Handling HttpFront::acceptRoute(HttpRequest& request,

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <atomic>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -9,6 +10,8 @@
 
 #include <Poco/Logger.h>
 
+#include "auth/ClientLimit.h"
+#include "auth/Gatekeeper.h"
 #include "drover/Routes.h"
 #include "http/Front.h"
 #include "http/Target.h"
@@ -31,16 +34,33 @@ public:
         std::size_t maxBodyBytes =
             RequestLimits().maxBodyBytes;  ///< Also behind a Content-Encoding.
         std::string name = "http";         ///< Of the logger.
+        /// Requests under way of one client behind trusted proxies; one more is answered with 503.
+        std::size_t maxRequestsPerClient = 2048;
+        std::shared_ptr<const Gatekeeper::Rules> rules =
+            std::make_shared<const Gatekeeper::Rules>();
+        bool accessLog = false;
     };
 
     HttpFront(const Routes& routes, const Settings& settings);
 
-    [[nodiscard]] Handling accept(HttpRequest& request, Responder& responder) override;
+    [[nodiscard]] Handling accept(HttpRequest& request,
+                                  Responder& responder,
+                                  AnswerNotes& notes) override;
     void endOfTurn() override;
+    [[nodiscard]] bool logsAccess() const override { return accessLog_; }
+    [[nodiscard]] bool isProxy(const std::string& address) const override;
+
+    /// Puts other rules and another access log in place. Requests under way end by the old ones. Any thread.
+    void replace(std::shared_ptr<const Gatekeeper::Rules> rules, bool accessLog);
 
 private:
     using Exchanges = std::vector<Exchange>;
 
+    /// Returns the refusal of a request that may not come in.
+    [[nodiscard]] std::optional<Response> refusalOf(const HttpRequest& request,
+                                                    const Router::Match* match,
+                                                    AnswerNotes& notes);
+    [[nodiscard]] Response answerOptions(const HttpRequest& request, const Target& target) const;
     [[nodiscard]] Response document();
     [[nodiscard]] Handling acceptRoute(HttpRequest& request,
                                        Responder& responder,
@@ -51,7 +71,10 @@ private:
     const Routes& routes_;
     const std::string title_;
     const std::string version_;
-    Router router_;
+    Gatekeeper gatekeeper_;
+    ClientLimit clients_;
+    std::atomic<bool> accessLog_;
+    mutable Router router_;
     std::optional<DocsPages> pages_;
     const std::size_t maxBodyBytes_;
     Poco::Logger& logger_;

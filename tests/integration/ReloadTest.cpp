@@ -11,6 +11,7 @@
 
 #include <cppunit/extensions/HelperMacros.h>
 
+#include "drover/AccessToken.h"
 #include "integration/AppFixture.h"
 #include "integration/RawClient.h"
 #include "integration/SlowCopy.h"
@@ -54,6 +55,8 @@ class ReloadTest : public AppFixture {
     CPPUNIT_TEST(changedIsolationMakesAnotherGeneration);
     CPPUNIT_TEST(secretsAreNotLogged);
     CPPUNIT_TEST(requestsOutliveTheirRoute);
+    CPPUNIT_TEST(tokensAreReadAgainByAReload);
+    CPPUNIT_TEST(aRouteThatDemandsATokenNeedsTheFileOfTokens);
     CPPUNIT_TEST_SUITE_END();
 
 public:
@@ -414,6 +417,70 @@ public:
         CPPUNIT_ASSERT_EQUAL(0, other.load());
         waitUntil(
             [&] { return exchange("GET /api-json").body.find("turn 49") != std::string::npos; });
+        end();
+    }
+
+    void tokensAreReadAgainByAReload() {
+        const auto tokenFile = [this](const std::string& token) {
+            AccessToken entry;
+            entry.name = "shop";
+            entry.digest = AccessToken::digestOf(token);
+            entry.scopes = {Scope::parse("add:*")};
+            app_->write("tokens", entry.line() + "\n");
+        };
+        const std::string first = "drv_first_0123456789abcdefghij";
+        const std::string second = "drv_second_0123456789abcdefghi";
+        const auto status = [this](const std::string& token) {
+            RawAnswer answer;
+            waitUntil([&] {
+                answer = RawClient(port_).exchange(
+                    request("POST /one", "Authorization: Bearer " + token));
+                return answer.status != 503;
+            });
+            return answer.status;
+        };
+        tokenFile(first);
+        run(route("one") + "api.route.one.auth = token\napi.tokens.file = " + app_->path("tokens") +
+            "\n");
+        CPPUNIT_ASSERT_EQUAL(401, post("/one"));
+        CPPUNIT_ASSERT_EQUAL(201, status(first));
+        CPPUNIT_ASSERT_EQUAL(401, status(second));
+
+        app_->write("tokens", "shop not-a-digest add:*\n");
+        app_->signal(SIGHUP);
+        app_->waitForLog("not reloaded: " + app_->path("tokens") + ":1: ");
+        CPPUNIT_ASSERT_EQUAL(201, status(first));
+
+        tokenFile(second);
+        app_->signal(SIGHUP);
+        waitUntil([&] { return status(second) == 201; });
+        CPPUNIT_ASSERT_EQUAL(401, status(first));
+        end();
+    }
+
+    void aRouteThatDemandsATokenNeedsTheFileOfTokens() {
+        const std::string guarded = route("one") + "api.route.one.auth = token\n";
+        const std::string expected =
+            "demands a token with the scope add:" + queueName_ + "; set api.tokens.file";
+        save(guarded);
+        app_->start({"run",
+                     "--config",
+                     file(),
+                     "--set",
+                     "plugins.dir=" + folder_,
+                     "--set",
+                     "redis.port=" + redisPort(),
+                     "--set",
+                     "control.socket=off"});
+        CPPUNIT_ASSERT(app_->wait() != 0);
+        assertContains(app_->err(), expected);
+
+        run(route("one"));
+        CPPUNIT_ASSERT_EQUAL(201, post("/one"));
+        save(guarded);
+        app_->waitForLog("not reloaded: ");
+        assertContains(app_->err(), expected);
+        CPPUNIT_ASSERT_EQUAL(201, post("/one"));
         end();
     }
 

@@ -263,7 +263,8 @@ public:
             [this](const std::vector<drover::NewJob>& jobs, const auto& done) {
                 done({queue_.add(jobs.at(0))});
             },
-            queue_.keys().qualifiedName()};
+            queue_.keys().qualifiedName(),
+            "reservation"};
         const drover::Route post =
             drover::api::configuredRoutes(
                 {{"r.path", "/reservation/{eventId}/{userId}"},

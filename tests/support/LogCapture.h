@@ -52,9 +52,11 @@ private:
         void log(const Poco::Message& message) override {
             const std::lock_guard lock(mutex);
             std::string line = message.getText();
-            LogFields::of(message).forEach([&line](const char* name, const std::string& value) {
-                line += std::string(" ") + name + "=" + value;
-            });
+            for (const LogField& field : kLogFields) {
+                if (message.has(field.name)) {
+                    line += std::string(" ") + field.name + "=" + message.get(field.name);
+                }
+            }
             all.push_back(std::move(line));
         }
         mutable std::mutex mutex;

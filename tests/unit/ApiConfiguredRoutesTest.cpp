@@ -41,6 +41,7 @@ class ApiConfiguredRoutesTest : public CppUnit::TestFixture {
     CPPUNIT_TEST(rejectedIs400AndAnAbsentQueueIs503);
     CPPUNIT_TEST(mistakesNameKeyValueAndCure);
     CPPUNIT_TEST(documentDescribesParametersBodyAndAnswers);
+    CPPUNIT_TEST(aRouteWithAuthDemandsTheScopeOfItsQueue);
     CPPUNIT_TEST(shippedRoutesAcceptIdsFromOneAndHaveALocation);
     CPPUNIT_TEST(headersAndErrorsAreWellFormed);
     CPPUNIT_TEST_SUITE_END();
@@ -186,6 +187,32 @@ public:
         }
     }
 
+    void aRouteWithAuthDemandsTheScopeOfItsQueue() {
+        auto keys = kReserve;
+        CPPUNIT_ASSERT(!make(keys).scope);
+        keys["reserve.auth"] = "none";
+        CPPUNIT_ASSERT(!make(keys).scope);
+        keys["reserve.auth"] = "token";
+        Route route = make(keys);
+        CPPUNIT_ASSERT_EQUAL(std::string("add:reservation-queue"), route.scope.value().text());
+        keys["reserve.auth"] = "basic";
+        assertContains(mistake(keys), "api.route.reserve.auth = basic: auth is none");
+
+        route.headers = {"Idempotency-Key"};
+        Routes routes;
+        routes.add(route);
+        rapidjson::Document document;
+        document.Parse(drover::api::openApiDocument(*routes.snapshot(), "T", "1").c_str());
+        const std::string post = "/paths/~1reservation~1{eventId}~1{userId}/post";
+        CPPUNIT_ASSERT_EQUAL(std::string("Needs a token with the scope add:reservation-queue."),
+                             at(document, post + "/description"));
+        CPPUNIT_ASSERT_EQUAL(std::string("header"), at(document, post + "/parameters/2/in"));
+        CPPUNIT_ASSERT_EQUAL(std::string("bearer"),
+                             at(document, "/components/securitySchemes/bearer/scheme"));
+        CPPUNIT_ASSERT(rapidjson::Pointer((post + "/responses/401").c_str()).Get(document));
+        CPPUNIT_ASSERT(rapidjson::Pointer((post + "/security/0/bearer").c_str()).Get(document));
+    }
+
     void shippedRoutesAcceptIdsFromOneAndHaveALocation() {
         // eventId 0 was accepted, and no ledger could ever hold it.
         std::ifstream file(DROVER_SOURCE_DIR "/conf/producer.properties");
@@ -240,7 +267,8 @@ private:
                                     added_ = jobs.back();
                                     done(std::vector<AddResult>(jobs.size(), result_));
                                 },
-                                "bull:reservation-queue"};
+                                "bull:reservation-queue",
+                                "reservation-queue"};
             },
             [](const std::string& key) { return "place of " + key; });
     }

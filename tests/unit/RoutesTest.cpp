@@ -29,7 +29,9 @@ class RoutesTest : public CppUnit::TestFixture {
     CPPUNIT_TEST(aNameIsDeclaredOnce);
     CPPUNIT_TEST(impossibleRangesAreRefused);
     CPPUNIT_TEST(aRouteNeedsAHandler);
-    CPPUNIT_TEST(anAuthThatNoFrontChecksIsRefused);
+    CPPUNIT_TEST(aRouteHasOneKindOfHandler);
+    CPPUNIT_TEST(aBodyOfAnyJsonHasNoDeclaredMembers);
+    CPPUNIT_TEST(aDeclaredHeaderHasAName);
     CPPUNIT_TEST(aRefusedRouteLeavesTheTableAsItWas);
     CPPUNIT_TEST(replaceSwapsTheRoutesOfOneSource);
     CPPUNIT_TEST(replaceIsAllOrNothing);
@@ -161,12 +163,32 @@ public:
         expectRefused(routes, silent, "has no handler");
     }
 
-    void anAuthThatNoFrontChecksIsRefused() {
+    void aRouteHasOneKindOfHandler() {
         Routes routes;
-        Route guarded = route("GET", "/event/{id}");
-        guarded.auth = static_cast<Route::Auth>(1);  // A value of a newer header.
-        expectRefused(routes, guarded, "asks for auth 1, which no HTTP front");
-        CPPUNIT_ASSERT(routes.snapshot()->empty());
+        Route both = route("GET", "/x");
+        both.asyncHandler = [](std::vector<drover::Exchange>) {};
+        expectRefused(routes, both, "has a handler and an asyncHandler");
+        both.handler = nullptr;
+        routes.add(both);
+        CPPUNIT_ASSERT_EQUAL(std::size_t{1}, routes.snapshot()->size());
+    }
+
+    void aBodyOfAnyJsonHasNoDeclaredMembers() {
+        Routes routes;
+        Route any = route("POST", "/x");
+        any.anyJson = true;
+        drover::Parameter member;
+        member.name = "note";
+        member.in = drover::Parameter::In::Body;
+        any.parameters.push_back(member);
+        expectRefused(routes, any, "the route accepts any JSON");
+    }
+
+    void aDeclaredHeaderHasAName() {
+        Routes routes;
+        Route headed = route("GET", "/x");
+        headed.headers = {"X Y"};
+        expectRefused(routes, headed, "'X Y' is not the name of a header");
     }
 
     void aRefusedRouteLeavesTheTableAsItWas() {

@@ -17,6 +17,8 @@ public:
     /// would be right.
     explicit TrustedProxies(std::string_view list);
 
+    [[nodiscard]] bool trusts(const Address& address) const;
+
     /// Returns the client of a request: the address that caps, throttle and logs count.
     ///
     /// `peer` is the other end of the connection, `forwardedFor` the header's value, several lines joined by commas; each
@@ -33,7 +35,6 @@ private:
     };
 
     static Network parseNetwork(std::string_view entry);
-    [[nodiscard]] bool trusts(const Address& address) const;
 
     std::vector<Network> networks_;
 };

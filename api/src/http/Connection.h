@@ -46,11 +46,13 @@ struct Connection {
     std::string group;  ///< The unit of the cap per address.
     RequestReader reader;
     Phase phase = Phase::Waiting;
-    Clock::time_point deadline;  ///< End of the phase, whatever happens.
-    Clock::time_point since;     ///< When the phase began; in Streaming the last write.
-    std::uint64_t serial = 0;    ///< Of the present request's Ticket.
-    std::shared_ptr<ExchangeState> exchange;  ///< In Answering.
+    Clock::time_point deadline;    ///< End of the phase, whatever happens.
+    Clock::time_point since;       ///< When the phase began; in Streaming the last write.
+    std::uint64_t serial = 0;      ///< Of the present request's Ticket.
+    Clock::time_point wholeSince;  ///< When that request was whole.
+    std::shared_ptr<ExchangeState> exchange;  ///< In Answering and Streaming.
     std::shared_ptr<StreamState> stream;      ///< In Streaming.
+    std::size_t streamed = 0;                 ///< Bytes of that stream.
     std::string output;                       ///< What is to be sent, from `written` on.
     std::size_t written = 0;
     bool closeAfterOutput = false;

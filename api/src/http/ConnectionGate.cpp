@@ -12,7 +12,9 @@
 #include <utility>
 #include <vector>
 
+#include <Poco/Message.h>
 #include <Poco/Net/NetException.h>
+#include <Poco/NumberFormatter.h>
 
 #include "http/AnswerOf.h"
 #include "http/HttpText.h"
@@ -37,6 +39,8 @@ constexpr std::size_t kMaxTurnedAway = 1024;
 constexpr int kEventsPerTurn = 256;
 constexpr int kAcceptsPerTurn = 256;
 constexpr std::size_t kReadBytes = 16384;
+/// The status in the access log of a request whose client left before the answer, as nginx has it.
+constexpr int kClientLeft = 499;
 
 /// Throws with the operation, the address and the reason.
 [[noreturn]] void fail(const std::string& operation, const Poco::Net::SocketAddress& address) {
@@ -207,16 +211,19 @@ void ConnectionGate::admit(int fd, const Poco::Net::SocketAddress& peer) {
         fd, std::make_unique<PlainTransport>(fd), peer, settings_.limits);
     Connection& connection = *owned;
     connection.group = groupOf(peer);
+    const std::size_t most = front_.isProxy(connection.remoteAddress)
+                                 ? settings_.maxConnections
+                                 : settings_.maxConnectionsPerAddress;
     Group& fromThere = perAddress_[connection.group];
     ++fromThere.count;  // So that the group stays while others of it make room.
-    if (fromThere.count > settings_.maxConnectionsPerAddress) {
+    if (fromThere.count > most) {
         makeRoom(&connection.group, fromThere.roomAgain);
     }
     if (open_ - turnedAway_ >= settings_.maxConnections) {
         makeRoom(nullptr, roomAgain_);
     }
     const bool full = open_ - turnedAway_ >= settings_.maxConnections;
-    connection.turnedAway = full || fromThere.count > settings_.maxConnectionsPerAddress;
+    connection.turnedAway = full || fromThere.count > most;
     if (connection.turnedAway) {
         leaveGroup(connection);
     }
@@ -367,6 +374,7 @@ void ConnectionGate::examine(Connection& connection) {
 void ConnectionGate::dispatch(Connection& connection) {
     HttpRequest request(connection.reader.pop(), connection.remoteAddress);
     connection.serial = ++lastSerial_;
+    connection.wholeSince = now_;
     connection.exchange = std::make_shared<ExchangeState>();
     Responder responder(
         std::make_unique<PendingAnswer>(PendingAnswer::Target{inbox_,
@@ -377,8 +385,11 @@ void ConnectionGate::dispatch(Connection& connection) {
                                                               settings_.streamBufferBytes,
                                                               &logger_}));
     Handling handling;
+    AnswerNotes& notes = connection.exchange->notes();
+    notes.method = request.method();
+    notes.client = connection.remoteAddress;
     std::optional<Response> refused = answerOf(request, logger_, [&]() -> std::optional<Response> {
-        handling = front_.accept(request, responder);
+        handling = front_.accept(request, responder, notes);
         return std::nullopt;
     });
     if (refused) {
@@ -409,12 +420,12 @@ void ConnectionGate::deliver(LoopMessage& message) {
     Connection& connection = *connections_[fd];
     switch (message.kind) {
         case LoopMessage::Kind::Answer:
+            logAccess(connection, message.status, message.bytes.size());
             connection.exchange.reset();
             connection.closeAfterOutput = !message.keepAlive;
             enter(connection, Phase::Writing, settings_.sendTimeout);
             return send(connection, std::move(message.bytes));
         case LoopMessage::Kind::StreamBegin:
-            connection.exchange.reset();
             connection.closeAfterOutput = true;
             connection.stream = std::move(message.stream);
             enter(connection, Phase::Streaming, settings_.streamHeartbeat);
@@ -457,6 +468,7 @@ void ConnectionGate::flush(Connection& connection) {
     }
     if (connection.stream && connection.written > before) {
         connection.stream->sent(connection.written - before);
+        connection.streamed += connection.written - before;
         connection.since = now_;
         connection.deadline = now_ + settings_.streamHeartbeat;
     }
@@ -493,6 +505,8 @@ void ConnectionGate::outputSent(Connection& connection) {
 }
 
 void ConnectionGate::endStream(Connection& connection) {
+    logAccess(connection, 200, connection.streamed);
+    connection.exchange.reset();
     connection.stream->close();
     connection.stream.reset();
     enter(connection, Phase::Writing, settings_.sendTimeout);
@@ -500,9 +514,12 @@ void ConnectionGate::endStream(Connection& connection) {
 }
 
 void ConnectionGate::refuse(Connection& connection, const Response& response) {
+    std::string bytes = answerBytes(response, {});
+    logAccess(connection, response.status, bytes.size());
+    connection.exchange.reset();
     connection.closeAfterOutput = true;
     enter(connection, Phase::Writing, settings_.sendTimeout);
-    send(connection, answerBytes(response, {}));
+    send(connection, std::move(bytes));
 }
 
 void ConnectionGate::linger(Connection& connection) {
@@ -540,12 +557,38 @@ void ConnectionGate::close(Connection& connection) {
     closed_.push_back(std::move(connections_[static_cast<std::size_t>(connection.fd)]));
     --open_;
     ::close(connection.fd);
-    if (connection.exchange) {
-        connection.exchange->end();
-    }
     if (connection.stream) {
+        logAccess(connection, 200, connection.streamed);
         connection.stream->close();
+    } else if (connection.exchange && connection.exchange->end()) {
+        logAccess(connection, kClientLeft, 0);
     }
+}
+
+void ConnectionGate::logAccess(const Connection& connection, int status, std::size_t bytes) {
+    if (!front_.logsAccess()) {
+        return;
+    }
+    Poco::Message line(logger_.name(), "request", Poco::Message::PRIO_INFORMATION);
+    if (connection.exchange) {
+        const AnswerNotes& notes = connection.exchange->notes();
+        const std::pair<const char*, const std::string&> texts[] = {{"method", notes.method},
+                                                                    {"route", notes.route},
+                                                                    {"client", notes.client},
+                                                                    {"token", notes.token}};
+        for (const auto& [name, text] : texts) {
+            if (!text.empty()) {
+                line.set(name, text);
+            }
+        }
+        const std::chrono::duration<double, std::milli> took = Clock::now() - connection.wholeSince;
+        line.set("ms", Poco::NumberFormatter::format(took.count(), 3));
+    } else {
+        line.set("client", connection.remoteAddress);
+    }
+    line.set("status", std::to_string(status));
+    line.set("bytes", std::to_string(bytes));
+    logger_.log(line);
 }
 
 void ConnectionGate::leaveGroup(const Connection& connection) {

@@ -112,6 +112,7 @@ private:
     void linger(Connection& connection);
     void enter(Connection& connection, Phase phase, std::chrono::milliseconds atMost);
     void close(Connection& connection);
+    void logAccess(const Connection& connection, int status, std::size_t bytes);
     void leaveGroup(const Connection& connection);
     void sweep();
     void expire(Connection& connection, bool cut);

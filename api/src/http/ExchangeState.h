@@ -2,10 +2,23 @@
 
 #include <atomic>
 #include <functional>
+#include <memory>
 #include <mutex>
+#include <string>
 #include <utility>
+#include <vector>
 
 namespace drover::api {
+
+/// What the front adds to a request for its answer and for the access log. Written before the request is answered.
+struct AnswerNotes {
+    std::vector<std::pair<std::string, std::string>> headers;  ///< For the answer, whatever it is.
+    std::string method;
+    std::string route;            ///< The pattern of its path; empty: none was found.
+    std::string client;           ///< The address that counts, behind trusted proxies.
+    std::string token;            ///< The name of its token; empty: none.
+    std::shared_ptr<void> guard;  ///< Lives until the request is answered.
+};
 
 /// The state of one request that its connection and its responder share: open, then answered or over, once.
 /// Threads: any.
@@ -33,6 +46,8 @@ public:
         return true;
     }
     [[nodiscard]] bool over() const { return state_.load() == State::Over; }
+    [[nodiscard]] AnswerNotes& notes() { return notes_; }
+
     void whenOver(std::function<void()> callback) {
         {
             const std::lock_guard lock(mutex_);
@@ -47,6 +62,7 @@ public:
 private:
     enum class State { Open, Answered, Over };
 
+    AnswerNotes notes_;
     std::atomic<State> state_{State::Open};
     std::mutex mutex_;
     std::function<void()> callback_;  ///< Guarded by mutex_.

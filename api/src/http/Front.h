@@ -3,8 +3,10 @@
 #include <chrono>
 #include <functional>
 #include <optional>
+#include <string>
 
 #include "drover/Responder.h"
+#include "http/ExchangeState.h"
 #include "http/HttpRequest.h"
 
 namespace drover::api {
@@ -27,9 +29,15 @@ class Front {
 public:
     virtual ~Front() = default;
     /// An exception becomes an answer as that of a PooledCall.
-    [[nodiscard]] virtual Handling accept(HttpRequest& request, Responder& responder) = 0;
+    [[nodiscard]] virtual Handling accept(HttpRequest& request,
+                                          Responder& responder,
+                                          AnswerNotes& notes) = 0;
     /// Every request that became whole in this turn of the loop has been accepted.
     virtual void endOfTurn() {}
+    /// Returns true if each request is logged.
+    [[nodiscard]] virtual bool logsAccess() const { return false; }
+    /// Returns true for the address of a proxy, whose connections do not count as those of one client.
+    [[nodiscard]] virtual bool isProxy(const std::string& /*address*/) const { return false; }
 };
 
 }  // namespace drover::api

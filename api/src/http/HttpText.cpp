@@ -160,10 +160,14 @@ std::string answerBytes(const Response& response, AnswerForm form) {
     return text;
 }
 
-std::string streamHead() {
-    return "HTTP/1.1 200 OK\r\nDate: " + dateNow() +
-           "\r\nContent-Type: text/event-stream\r\nX-Content-Type-Options: nosniff\r\n"
-           "Cache-Control: no-store\r\nConnection: close\r\n\r\n";
+std::string streamHead(const std::vector<std::pair<std::string, std::string>>& headers) {
+    std::string text = "HTTP/1.1 200 OK\r\nDate: " + dateNow() +
+                       "\r\nContent-Type: text/event-stream\r\nX-Content-Type-Options: nosniff\r\n"
+                       "Cache-Control: no-store\r\n";
+    for (const auto& [name, value] : headers) {
+        text.append(name).append(": ").append(value).append("\r\n");
+    }
+    return text + "Connection: close\r\n\r\n";
 }
 
 bool isSendableHeader(std::string_view name, std::string_view value) {

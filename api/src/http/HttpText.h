@@ -3,6 +3,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "drover/Routes.h"
@@ -30,7 +31,8 @@ struct AnswerForm {
 [[nodiscard]] std::string answerBytes(const Response& response, AnswerForm form);
 
 /// Returns the head of a stream of server-sent events; the stream ends with its connection.
-[[nodiscard]] std::string streamHead();
+[[nodiscard]] std::string streamHead(
+    const std::vector<std::pair<std::string, std::string>>& headers);
 
 /// Returns true if a header may be sent: `name` is a token and `value` has no CR, LF, NUL or other control character.
 [[nodiscard]] bool isSendableHeader(std::string_view name, std::string_view value);

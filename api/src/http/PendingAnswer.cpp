@@ -41,8 +41,12 @@ class PostedStream : public EventStream {
 public:
     PostedStream(std::shared_ptr<LoopInbox> inbox,
                  Ticket ticket,
-                 std::shared_ptr<StreamState> state)
-        : inbox_(std::move(inbox)), ticket_(ticket), state_(std::move(state)) {}
+                 std::shared_ptr<StreamState> state,
+                 std::shared_ptr<void> guard)
+        : inbox_(std::move(inbox)),
+          ticket_(ticket),
+          state_(std::move(state)),
+          guard_(std::move(guard)) {}
     ~PostedStream() override { inbox_->post({ticket_, LoopMessage::Kind::StreamEnd, {}}); }
     PostedStream(const PostedStream&) = delete;
     PostedStream& operator=(const PostedStream&) = delete;
@@ -69,6 +73,7 @@ private:
     const std::shared_ptr<LoopInbox> inbox_;
     const Ticket ticket_;
     const std::shared_ptr<StreamState> state_;
+    const std::shared_ptr<void> guard_;
 };
 
 }  // namespace
@@ -77,10 +82,7 @@ PendingAnswer::~PendingAnswer() {
     try {
         if (target_.state->answer()) {
             target_.logger->error("a request was left without an answer");
-            target_.inbox->post({target_.ticket,
-                                 LoopMessage::Kind::Answer,
-                                 answerBytes(errorResponse(500, "Internal server error"),
-                                             {.keepAlive = false, .headOnly = target_.headOnly})});
+            post(errorResponse(500, "Internal server error"), false);
         }
     } catch (
         const std::
@@ -100,13 +102,20 @@ bool PendingAnswer::respond(Response response) {
         target_.logger->error("a header of an answer has a control character or a bad name");
         response = errorResponse(500, "Internal server error");
     }
-    const bool keepAlive = target_.keepAlive && !target_.inbox->draining();
+    post(std::move(response), target_.keepAlive && !target_.inbox->draining());
+    return true;
+}
+
+void PendingAnswer::post(Response response, bool keepAlive) {
+    AnswerNotes& notes = target_.state->notes();
+    notes.guard.reset();
+    response.headers.insert(response.headers.end(), notes.headers.begin(), notes.headers.end());
     target_.inbox->post(
         {target_.ticket,
          LoopMessage::Kind::Answer,
          answerBytes(response, {.keepAlive = keepAlive, .headOnly = target_.headOnly}),
+         response.status,
          keepAlive});
-    return true;
 }
 
 std::shared_ptr<EventStream> PendingAnswer::stream() {
@@ -114,9 +123,14 @@ std::shared_ptr<EventStream> PendingAnswer::stream() {
         return nullptr;
     }
     auto state = std::make_shared<StreamState>(target_.streamCapBytes);
-    target_.inbox->post(
-        {target_.ticket, LoopMessage::Kind::StreamBegin, streamHead(), false, state});
-    return std::make_shared<PostedStream>(target_.inbox, target_.ticket, std::move(state));
+    target_.inbox->post({target_.ticket,
+                         LoopMessage::Kind::StreamBegin,
+                         streamHead(target_.state->notes().headers),
+                         200,
+                         false,
+                         state});
+    return std::make_shared<PostedStream>(
+        target_.inbox, target_.ticket, std::move(state), target_.state->notes().guard);
 }
 
 }  // namespace drover::api

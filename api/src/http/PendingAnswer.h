@@ -39,6 +39,8 @@ public:
     std::shared_ptr<EventStream> stream() override;
 
 private:
+    void post(Response response, bool keepAlive);
+
     const Target target_;
 };
 

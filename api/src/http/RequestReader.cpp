@@ -311,6 +311,7 @@ void RequestReader::applyHeader(std::string_view name, std::string_view value) {
         case 4:
             if (equalsIgnoringCase(name, "Host")) {
                 ++parsed_.hosts;
+                parsed_.host = {offsetOf(value), value.size()};
             }
             break;
         case 6:
@@ -319,6 +320,8 @@ void RequestReader::applyHeader(std::string_view name, std::string_view value) {
                     return refuse(417, "The only expectation that can be met is 100-continue");
                 }
                 parsed_.expectContinue = true;
+            } else if (equalsIgnoringCase(name, "Origin")) {
+                store(parsed_.origin, name, value);
             }
             break;
         case 10:
@@ -331,17 +334,21 @@ void RequestReader::applyHeader(std::string_view name, std::string_view value) {
                 parsed_.contentType = {offsetOf(value), value.size()};
             }
             break;
+        case 13:
+            if (equalsIgnoringCase(name, "Authorization")) {
+                store(parsed_.authorization, name, value);
+            }
+            break;
         case 14:
             if (equalsIgnoringCase(name, "Content-Length")) {
                 parseContentLength(value);
+            } else if (equalsIgnoringCase(name, "Sec-Fetch-Site")) {
+                store(parsed_.fetchSite, name, value);
             }
             break;
         case 16:
             if (equalsIgnoringCase(name, "Content-Encoding")) {
-                if (parsed_.contentEncoding.size != 0) {
-                    return refuse(400, "The request has more than one Content-Encoding");
-                }
-                parsed_.contentEncoding = {offsetOf(value), value.size()};
+                store(parsed_.contentEncoding, name, value);
             }
             break;
         case 17:
@@ -354,6 +361,13 @@ void RequestReader::applyHeader(std::string_view name, std::string_view value) {
         default:
             break;
     }
+}
+
+void RequestReader::store(Range& range, std::string_view name, std::string_view value) {
+    if (range.size != 0) {
+        return refuse(400, "The request has more than one " + std::string(name));
+    }
+    range = {offsetOf(value), value.size()};
 }
 
 void RequestReader::parseContentLength(std::string_view value) {
@@ -417,6 +431,10 @@ WholeRequest RequestReader::pop() {
                       parsed_.target,
                       parsed_.contentType,
                       parsed_.contentEncoding,
+                      parsed_.host,
+                      parsed_.authorization,
+                      parsed_.origin,
+                      parsed_.fetchSite,
                       parsed_.headersStart,
                       parsed_.headEnd,
                       parsed_.hasLength,

@@ -33,6 +33,11 @@ public:
     [[nodiscard]] std::string_view body() const {
         return std::string_view(bytes_).substr(parts_.bodyOffset);
     }
+    [[nodiscard]] std::string_view host() const { return viewOf(parts_.host); }
+    [[nodiscard]] std::string_view authorization() const { return viewOf(parts_.authorization); }
+    [[nodiscard]] std::string_view origin() const { return viewOf(parts_.origin); }
+    /// Returns the value of Sec-Fetch-Site.
+    [[nodiscard]] std::string_view fetchSite() const { return viewOf(parts_.fetchSite); }
     /// Returns true if Content-Length was given, be it 0.
     [[nodiscard]] bool hasLength() const { return parts_.hasLength; }
     /// Returns the client's wish.
@@ -53,7 +58,7 @@ private:
         std::size_t size = 0;
     };
     struct Parts {
-        Range method, target, contentType, contentEncoding;
+        Range method, target, contentType, contentEncoding, host, authorization, origin, fetchSite;
         std::size_t headersOffset = 0;
         std::size_t bodyOffset = 0;
         bool hasLength = false;
@@ -112,6 +117,8 @@ private:
     void parseRequestLine(std::string_view line);
     void parseHeader(std::string_view line);
     void applyHeader(std::string_view name, std::string_view value);
+    /// Stores the value of a header that stands once.
+    void store(WholeRequest::Range& range, std::string_view name, std::string_view value);
     void parseContentLength(std::string_view value);
     void parseConnection(std::string_view value);
     void endHead();
@@ -135,7 +142,7 @@ private:
         std::size_t headEnd = 0;
         std::size_t headerCount = 0;
         std::uint64_t bodyBytes = 0;
-        Range method, target, contentType, contentEncoding;
+        Range method, target, contentType, contentEncoding, host, authorization, origin, fetchSite;
         int hosts = 0;
         bool http11 = true;
         bool hasLength = false;

@@ -8,7 +8,9 @@
 
 namespace drover::api {
 
-Handling HealthPages::accept(HttpRequest& /*request*/, Responder& /*responder*/) {
+Handling HealthPages::accept(HttpRequest& /*request*/,
+                             Responder& /*responder*/,
+                             AnswerNotes& /*notes*/) {
     return {.pooled = [this](HttpRequest& request, Responder&) { return answer(request); }};
 }
 

@@ -21,7 +21,9 @@ class HealthPages : public Front {
 public:
     explicit HealthPages(std::function<HealthChecks()> checks) : checks_(std::move(checks)) {}
 
-    [[nodiscard]] Handling accept(HttpRequest& request, Responder& responder) override;
+    [[nodiscard]] Handling accept(HttpRequest& request,
+                                  Responder& responder,
+                                  AnswerNotes& notes) override;
 
     /// A server for these pages: few threads, few connections, short deadlines.
     [[nodiscard]] static HttpServer::Settings serverSettings(const std::string& host,

@@ -70,6 +70,13 @@ void parametersOf(JsonWriter& json, const Route& route) {
         schemaOf(json, parameter);
         json.endObject();
     }
+    for (const std::string& header : route.headers) {
+        json.beginObject();
+        member(json, "name", header);
+        member(json, "in", "header");
+        json.key("schema").raw(R"({"type":"string"})");
+        json.endObject();
+    }
     json.endArray();
 }
 
@@ -80,7 +87,7 @@ void bodyOf(JsonWriter& json, const Route& route) {
             members.push_back(&parameter);
         }
     }
-    if (members.empty()) {
+    if (members.empty() && !route.anyJson) {
         return;
     }
     json.key("requestBody").beginObject();
@@ -88,6 +95,13 @@ void bodyOf(JsonWriter& json, const Route& route) {
     json.key("content").beginObject();
     json.key("application/json").beginObject();
     json.key("schema").beginObject();
+    if (route.anyJson) {
+        json.endObject();
+        json.endObject();
+        json.endObject();
+        json.endObject();
+        return;
+    }
     member(json, "type", "object");
     json.key("additionalProperties").boolean(false);
     if (std::any_of(
@@ -146,6 +160,11 @@ std::vector<ResponseDoc> allResponses(const Route& route) {
                        "The body is not application/json in UTF-8, or its Content-Encoding is "
                        "neither gzip nor deflate");
     }
+    if (route.scope) {
+        addUnlessThere(401, "The request has no valid token");
+        addUnlessThere(403, "The token does not have the scope");
+        addUnlessThere(429, "Too many wrong tokens came from this address");
+    }
     addUnlessThere(500, "The handler failed");
     addUnlessThere(503, "Not now; try again after the seconds of Retry-After");
     std::stable_sort(all.begin(), all.end(), [](const ResponseDoc& a, const ResponseDoc& b) {
@@ -178,6 +197,11 @@ void operationOf(JsonWriter& json, const Route& route) {
         json.key("tags").beginArray();
         json.text(route.tag);
         json.endArray();
+    }
+    if (route.scope) {
+        // OpenAPI 3.0 has no scopes for these schemes: the description names it.
+        member(json, "description", "Needs a token with the scope " + route.scope->text() + ".");
+        json.key("security").raw(R"([{"bearer":[]},{"basic":[]}])");
     }
     parametersOf(json, route);
     bodyOf(json, route);
@@ -246,11 +270,12 @@ std::string openApiDocument(const Routes::Table& table,
     }
     json.endObject();
 
-    constexpr char kError[] =
-        R"({"schemas":{"Error":{"type":"object","required":["message","error","statusCode"],"properties":{)"
+    constexpr char kComponents[] =
+        R"({"securitySchemes":{"bearer":{"type":"http","scheme":"bearer"},"basic":{"type":"http","scheme":"basic",)"
+        R"("description":"The token is the password."}},"schemas":{"Error":{"type":"object","required":["message","error","statusCode"],"properties":{)"
         R"("message":{"oneOf":[{"type":"string"},{"type":"array","items":{"type":"string"}}]},)"
         R"("error":{"type":"string"},"statusCode":{"type":"integer"}}}}})";
-    json.key("components").raw(kError);
+    json.key("components").raw(kComponents);
     json.endObject();
     return std::move(json).str();
 }

@@ -155,7 +155,8 @@ void readParameters(const RouteKeys& keys, Route& route) {
                                                     "options",
                                                     "view",
                                                     "status",
-                                                    "location"};
+                                                    "location",
+                                                    "auth"};
     static const std::map<std::string, Parameter::In> kPlaces = {{"path", Parameter::In::Path},
                                                                  {"query", Parameter::In::Query},
                                                                  {"body", Parameter::In::Body}};
@@ -167,7 +168,7 @@ void readParameters(const RouteKeys& keys, Route& route) {
         } else if (kSettings.count(setting) == 0) {
             keys.refuse(setting,
                         "no such setting; there are method, path, summary, tag, queue, job, data, "
-                        "options, view, status, location, "
+                        "options, view, status, location, auth, "
                         "and path.<parameter>, query.<parameter>, body.<member>");
         }
     }
@@ -334,6 +335,15 @@ Producer readProducer(const RouteKeys& keys,
     }
 }
 
+/// Returns the scope of a route with `auth = token`: that of adding to its queue.
+std::optional<Scope> readScope(const RouteKeys& keys, const std::string& queue) {
+    const std::string auth = keys.text("auth", "none");
+    if (auth != "none" && auth != "token") {
+        keys.refuse("auth", "auth is none, for every client, or token");
+    }
+    return auth == "none" ? std::nullopt : std::optional(Scope{Scope::Kind::Add, queue});
+}
+
 Route makeRoute(const RouteKeys& keys,
                 const std::function<Producer(const std::string&)>& producerOf) {
     Route route;
@@ -357,6 +367,7 @@ Route makeRoute(const RouteKeys& keys,
                                                               status,
                                                               readLocation(keys, route),
                                                               readProducer(keys, producerOf)});
+    route.scope = readScope(keys, recipe->producer.queue);
     ResponseDoc success{status, "The job, added", kJobSchema};
     if (!recipe->location.empty()) {
         success.headers.emplace_back("Location", "Address of the job's outcome");

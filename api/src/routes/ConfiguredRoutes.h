@@ -15,6 +15,7 @@ struct Producer {
     /// Queue::addAsync; answers within `queue.<alias>.addTimeoutMs`.
     std::function<void(std::vector<NewJob>, std::function<void(std::vector<AddResult>)>)> add;
     std::string qualifiedName;
+    std::string queue;  ///< Its name, for the scope of a token.
 };
 
 /// The beginning of each configured route's source.
@@ -34,6 +35,7 @@ inline constexpr const char* kConfiguredSource = "configuration api.route.";
 ///     status     of success, 201 by default
 ///     location   header Location of a success, where the outcome of the job can be read: a path in which "{id}" and
 ///                "{timestamp}" stand for those of the job, "{parameter}" for a value; percent-encoded. Default: none
+///     auth       none (default): every client is served; token: a client needs one with the scope add:<name of the queue>
 ///     summary, tag
 ///
 /// The routes are asynchronous: the requests of one turn of the front are added in one call. Success answers with the job as

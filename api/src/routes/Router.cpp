@@ -70,6 +70,14 @@ void requireJson(std::string_view contentType) {
     }
 }
 
+std::string joined(const std::set<std::string>& names) {
+    std::string list;
+    for (const std::string& name : names) {
+        list += (list.empty() ? "" : ", ") + name;
+    }
+    return list;
+}
+
 std::string shortened(const std::string& path) {
     constexpr std::size_t kShown = 200;
     return path.size() <= kShown ? path : path.substr(0, kShown) + "...";
@@ -86,35 +94,39 @@ std::variant<Router::Match, Response> Router::find(const HttpRequest& request,
     std::shared_ptr<const Compiled> compiled = table();
     const std::string_view method =
         request.method() == "HEAD" ? std::string_view("GET") : request.method();
-    std::set<std::string> allowed;
     for (const Entry& entry : compiled->entries) {
-        if (matches(entry, target.segments)) {
-            if (entry.route->method == method) {
-                return Match(std::move(compiled), entry);
-            }
-            allowed.insert(entry.route->method);
+        if (entry.route->method == method && matches(entry, target.segments)) {
+            return Match(std::move(compiled), entry);
         }
     }
     const std::string what = std::string(request.method()) + " " + shortened(target.path);
-    if (allowed.empty()) {
+    const std::optional<Options> others = options(target);
+    if (!others) {
         return errorResponse(404, "Cannot " + what);
     }
-    if (allowed.count("GET") != 0) {
-        allowed.insert("HEAD");
-    }
-    allowed.insert("OPTIONS");
-    std::string list;
-    for (const std::string& name : allowed) {
-        list += (list.empty() ? "" : ", ") + name;
-    }
-    Response response;
-    if (method == "OPTIONS") {
-        response.status = 204;
-    } else {
-        response = errorResponse(405, "Cannot " + what + ", the path has " + list);
-    }
-    response.headers.emplace_back("Allow", list);
+    Response response = errorResponse(405, "Cannot " + what + ", the path has " + others->methods);
+    response.headers.emplace_back("Allow", others->methods);
     return response;
+}
+
+std::optional<Router::Options> Router::options(const Target& target) {
+    const std::shared_ptr<const Compiled> compiled = table();
+    std::set<std::string> methods;
+    std::set<std::string> headers;
+    for (const Entry& entry : compiled->entries) {
+        if (matches(entry, target.segments)) {
+            methods.insert(entry.route->method);
+            headers.insert(entry.route->headers.begin(), entry.route->headers.end());
+        }
+    }
+    if (methods.empty()) {
+        return std::nullopt;
+    }
+    if (methods.count("GET") != 0) {
+        methods.insert("HEAD");
+    }
+    methods.insert("OPTIONS");
+    return Options{joined(methods), joined(headers)};
 }
 
 bool Router::matches(const Entry& entry, const std::vector<std::string>& segments) {

@@ -2,6 +2,7 @@
 
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <utility>
 #include <variant>
@@ -16,7 +17,7 @@ struct Target;
 
 /// Finds the route of a request and checks its inputs.
 ///
-/// No such path: 404. A path that other methods have: 405 with Allow; OPTIONS of it: 204 with Allow. HEAD is served by GET.
+/// No such path: 404. A path that other methods have: 405 with Allow. HEAD is served by GET.
 /// Inputs are checked as the route declares them, so a handler sees only values of the right type and range. Where two
 /// patterns fit, the one with the literal segment further left wins.
 ///
@@ -45,6 +46,14 @@ public:
     /// Returns the route, or the answer if there is none for this path and method.
     [[nodiscard]] std::variant<Match, Response> find(const HttpRequest& request,
                                                      const Target& target);
+
+    /// The methods of a path, and the headers that its routes read, each parted by commas.
+    struct Options {
+        std::string methods;
+        std::string headers;
+    };
+    /// std::nullopt: no such path.
+    [[nodiscard]] std::optional<Options> options(const Target& target);
 
     /// Returns the checked request, or the answer that lists what is wrong in its body. Throws HttpError for other mistakes.
     [[nodiscard]] static std::variant<Request, Response> check(const Match& match,

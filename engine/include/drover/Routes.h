@@ -17,6 +17,7 @@
 #include "drover/Export.h"
 #include "drover/Responder.h"
 #include "drover/Response.h"
+#include "drover/Scope.h"
 
 namespace drover {
 
@@ -106,9 +107,6 @@ using AsyncHandler = std::function<void(std::vector<Exchange>)>;
 
 /// One endpoint. The table of them is served by the HTTP front, which also derives the OpenAPI document from it.
 struct Route {
-    /// None: every client is served. Routes refuses a route with another value, since no front can check it.
-    enum class Auth { None };
-
     std::string method;  ///< Upper case: GET, POST, PUT, PATCH, DELETE.
     std::string path;    ///< Pattern with parameters in braces: "/reservation/{eventId}/{userId}".
     std::string summary;
@@ -122,7 +120,8 @@ struct Route {
     std::vector<std::string>
         headers;  ///< Names of headers that the handler sees, as it looks them up.
     std::vector<ResponseDoc> responses;
-    Auth auth = Auth::None;
+    /// The scope that a token needs; std::nullopt: every client is served. A front without tokens refuses to serve the table.
+    std::optional<Scope> scope;
     // Exactly one of the two.
     RouteHandler handler;
     AsyncHandler asyncHandler;
@@ -138,7 +137,7 @@ public:
 
     /// Throws ConfigException, naming both sources, if a route with the same method and an equal pattern exists
     /// (parameter names do not count); also for a pattern or method that is malformed, a path parameter without
-    /// declaration or the reverse, no handler or two, or an `auth` that no front can check.
+    /// declaration or the reverse, no handler or two.
     void add(Route route);
 
     /// Replaces all routes whose source starts with `sourcePrefix` by `routes`, all or nothing.

@@ -1,21 +1,10 @@
 #include "core/Log.h"
 
-#include <cstdlib>
 #include <utility>
 
 #include <Poco/Logger.h>
 
 namespace drover {
-
-LogFields LogFields::of(const Poco::Message& message) {
-    const auto text = [&message](const char* name) { return message.get(name, std::string()); };
-    return {.queue = text("queue"),
-            .job = text("job"),
-            .jobName = text("jobName"),
-            .attempt = std::atoi(text("attempt").c_str()),
-            .plugin = text("plugin"),
-            .worker = text("worker")};
-}
 
 Log::Log(const std::string& logger, LogFields fields)
     : logger_(&Poco::Logger::get(logger)), fields_(std::move(fields)) {}

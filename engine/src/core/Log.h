@@ -39,10 +39,28 @@ struct LogFields {
             }
         }
     }
-
-    /// Returns the fields that a message carries.
-    [[nodiscard]] static LogFields of(const Poco::Message& message);
 };
+
+/// A field that a line may carry, set by its name as a parameter of the Poco::Message.
+struct LogField {
+    const char* name;
+    bool isNumber = false;
+};
+
+/// The fields of lines, in their order: those of LogFields, and those of the access log.
+inline constexpr LogField kLogFields[] = {{"queue"},
+                                          {"job"},
+                                          {"jobName"},
+                                          {"attempt", true},
+                                          {"plugin"},
+                                          {"worker"},
+                                          {"method"},
+                                          {"route"},
+                                          {"status", true},
+                                          {"ms", true},
+                                          {"bytes", true},
+                                          {"client"},
+                                          {"token"}};
 
 /// Writes lines with fields to one logger.
 ///

@@ -138,7 +138,7 @@ std::string fieldText(const std::string& value) {
     return plain ? repairedUtf8(value) : JsonWriter().text(value).str();
 }
 
-using Fields = std::vector<std::pair<const char*, std::string>>;
+using Fields = std::vector<std::pair<const LogField*, std::string>>;
 
 /// Returns one line without its end.
 std::string lineOf(LogChannel::Format format,
@@ -154,10 +154,9 @@ std::string lineOf(LogChannel::Format format,
         json.key("logger").text(message.getSource());
         json.key("thread").text(threadOf(message));
         json.key("message").text(text);
-        for (const auto& [name, value] : fields) {
-            json.key(name);
-            // The one field that is a number.
-            std::string_view(name) == "attempt" ? json.raw(value) : json.text(value);
+        for (const auto& [field, value] : fields) {
+            json.key(field->name);
+            field->isNumber&& isJson(value) ? json.raw(value) : json.text(value);
         }
         json.endObject();
         return json.str();
@@ -168,7 +167,7 @@ std::string lineOf(LogChannel::Format format,
     std::string line = timeOf(message) + " " + (coloured ? level.colour + name + "\x1b[0m" : name) +
                        " " + printable(message.getSource()) + ": " + printable(text);
     for (const auto& [field, value] : fields) {
-        line += std::string(" ") + field + "=" + fieldText(value);
+        line += std::string(" ") + field->name + "=" + fieldText(value);
     }
     return line;
 }
@@ -222,9 +221,11 @@ std::string LogChannel::withoutSecrets(std::string text) const {
 
 std::string LogChannel::line(const Poco::Message& message) const {
     Fields fields;
-    LogFields::of(message).forEach([&](const char* name, const std::string& value) {
-        fields.emplace_back(name, withoutSecrets(value));
-    });
+    for (const LogField& field : kLogFields) {
+        if (message.has(field.name)) {
+            fields.emplace_back(&field, withoutSecrets(message.get(field.name)));
+        }
+    }
     return lineOf(format_, message, withoutSecrets(message.getText()), fields);
 }
 
