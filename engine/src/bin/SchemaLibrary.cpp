@@ -1,16 +1,23 @@
 #include "bin/SchemaLibrary.h"
 
 #include <dlfcn.h>
+#include <filesystem>
 #include <stdexcept>
 
 namespace drover {
 
 namespace {
 
-/// Opens the library where the binary's RUNPATH leads, in the build as in an installation. It stays open: exceptions of its code
-/// are alive longer than a call.
+/// Opens the library beside the binary, as in a build, or in the folder of an installation. The RUNPATH of the binary leads to both,
+/// but not under AddressSanitizer, whose library makes the call. The library stays open: exceptions of its code are alive longer
+/// than a call.
 const cli::DatabaseSchema& opened() {
-    void* const library = ::dlopen(DROVER_SCHEMA_LIBRARY, RTLD_NOW | RTLD_LOCAL);
+    const auto folder = std::filesystem::read_symlink("/proc/self/exe").parent_path();
+    auto file = folder / DROVER_SCHEMA_LIBRARY;
+    if (!std::filesystem::exists(file)) {
+        file = folder / DROVER_LIB_FROM_BIN / DROVER_SCHEMA_LIBRARY;
+    }
+    void* const library = ::dlopen(file.c_str(), RTLD_NOW | RTLD_LOCAL);
     void* const function = library == nullptr ? nullptr : ::dlsym(library, DROVER_SCHEMA_SYMBOL);
     if (function == nullptr) {
         throw std::runtime_error(std::string("drover db needs a library of its own: ") +
