@@ -1,10 +1,13 @@
 // Loads of POST /reservation/{eventId}/{userId} that wrk does not have, on one thread, without pipelining.
 //
-//   http_load think PORT CONNECTIONS PAUSE_MS SECONDS FIRST  each client pauses between an answer and its next request
-//   http_load open PORT CONNECTIONS RATE SECONDS FIRST FILE  requests at planned times, whether or not others are answered;
-//                                                            FILE gets a line "eventId userId plannedAt" for each, in us of Unix time
-//   http_load hold PORT IDLE STREAMS                         connections that wait after one request, and readers of
-//                                                            /bench/events; prints "ready", and ends by TERM
+//   http_load think PORT CONNECTIONS PAUSE_MS SPREAD SECONDS FIRST
+//       each client pauses between an answer and its next request, for a time that differs by up to SPREAD percent. Equal pauses keep
+//       clients together that were answered together: requests then come in bursts
+//   http_load open PORT CONNECTIONS RATE SECONDS FIRST FILE
+//       requests at planned times, whether or not others are answered; FILE gets a line "eventId userId plannedAt" for each, in us
+//       of Unix time
+//   http_load hold PORT IDLE STREAMS
+//       connections that wait after one request, and readers of /bench/events; prints "ready", and ends by TERM
 //
 // FIRST is the number of the first pair of event and user; no pair comes twice in five million. Prints JSON. Latencies count from the
 // time for which a request was planned, so that a late client does not hide a slow server. An answer other than 2xx ends the program
@@ -24,6 +27,8 @@
 #include <iostream>
 #include <memory>
 #include <netinet/in.h>
+#include <queue>
+#include <random>
 #include <string>
 #include <string_view>
 #include <strings.h>
@@ -320,15 +325,18 @@ void print(const Load& load,
               << load.nextPair() << "}\n";
 }
 
-void think(Load& load, std::size_t connections, milliseconds pause, seconds period) {
+/// `spread` is the part of a pause by which it may be shorter or longer.
+void think(Load& load, std::size_t connections, milliseconds pause, double spread, seconds period) {
     constexpr seconds kWarmUp{1};
     load.open(connections);
-    // All pauses are equally long, so clients become due in the order of their answers.
-    std::deque<std::pair<TimePoint, Load::Client*>> pausing;
+    using Due = std::pair<TimePoint, Load::Client*>;
+    std::priority_queue<Due, std::vector<Due>, std::greater<>> pausing;
+    std::mt19937_64 random(1);
+    std::uniform_real_distribution<double> factor(1 - spread, 1 + spread);
     const TimePoint begin = Clock::now();
     for (std::size_t i = 0; i < connections; ++i) {
         // The first pauses end one after the other, as those of clients that have nothing to do with one another.
-        pausing.emplace_back(begin + nanoseconds(pause) * i / connections, load.clients()[i].get());
+        pausing.emplace(begin + nanoseconds(pause) * i / connections, load.clients()[i].get());
     }
     const TimePoint from = begin + kWarmUp;
     const TimePoint until = from + period;
@@ -338,16 +346,16 @@ void think(Load& load, std::size_t connections, milliseconds pause, seconds peri
         if (now >= from && now < until) {
             latencies.push_back(now - client.planned);
         }
-        pausing.emplace_back(now + pause, &client);
+        pausing.emplace(now + duration_cast<nanoseconds>(pause * factor(random)), &client);
     };
     for (TimePoint now = begin; now < until; now = Clock::now()) {
         if (!processor && now >= from) {
             processor = std::make_unique<ProcessorTime>();
         }
-        for (; !pausing.empty() && pausing.front().first <= now; pausing.pop_front()) {
-            load.post(*pausing.front().second, pausing.front().first);
+        for (; !pausing.empty() && pausing.top().first <= now; pausing.pop()) {
+            load.post(*pausing.top().second, pausing.top().first);
         }
-        load.turn(pausing.empty() ? until : std::min(until, pausing.front().first));
+        load.turn(pausing.empty() ? until : std::min(until, pausing.top().first));
     }
     const microseconds used = processor ? processor->used() : microseconds(0);
     load.finish();
@@ -444,9 +452,13 @@ int main(int argc, char** argv) {
     sigprocmask(SIG_BLOCK, &term, nullptr);
 
     const auto port = static_cast<std::uint16_t>(number(2));
-    if (mode == "think" && argc == 7) {
-        Load load(port, number(6));
-        think(load, number(3), milliseconds(number(4)), seconds(number(5)));
+    if (mode == "think" && argc == 8) {
+        Load load(port, number(7));
+        think(load,
+              number(3),
+              milliseconds(number(4)),
+              static_cast<double>(number(5)) / 100,
+              seconds(number(6)));
     } else if (mode == "open" && argc == 8) {
         Load load(port, number(6));
         std::ofstream file(argv[7]);

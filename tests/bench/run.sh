@@ -10,7 +10,6 @@ turns=5
 jobs=50000 events=100 consumers=3   # For the drains.
 noop_jobs=100000                    # For an empty handler.
 post_seconds=6
-thinking=('128 15' '1024 150')      # Connections, and the pause of each in ms.
 think_seconds=5
 idle=10000 streams=1000             # Beside POST.
 capacity_seconds=3 latency_seconds=8
@@ -113,17 +112,14 @@ record_post() {
   done
 }
 
-# record_think PART PORT: answers per second to clients that think; the processor time of the load is for information.
+# record_think NAME PORT CONNECTIONS PAUSE_MS SPREAD: answers per second to clients that think; the rest is for information.
 record_think() {
-  local load result
-  for load in "${thinking[@]}"; do
-    read -r -a load <<<"$load"
-    result=$(build/bench/http_load think "$2" "${load[@]}" "$think_seconds" 0)
-    rate=$(member "$result" 'perSecond.toFixed(0)')
-    record "$1_${load[0]}" "$rate"
-    record "$1_${load[0]}_p99" "$(member "$result" 'p99Ms.toFixed(1)')" ms
-    record "$1_${load[0]}_load" "$(member "$result" 'processorUs.toFixed(1)')" us
-  done
+  local result
+  result=$(build/bench/http_load think "$2" "$3" "$4" "$5" "$think_seconds" 0)
+  rate=$(member "$result" 'perSecond.toFixed(0)')
+  record "$1" "$rate"
+  record "$1_p99" "$(member "$result" 'p99Ms.toFixed(1)')" ms
+  record "$1_load" "$(member "$result" 'processorUs.toFixed(1)')" us
 }
 
 # drained QUEUE N: jobs per second, from the moment the queue is resumed with its workers ready until nothing is left.
@@ -190,7 +186,8 @@ measure_nest_post() {
 measure_nest_think() {
   local port
   start_nest
-  record_think nest_think "$port"
+  record_think nest_think_128 "$port" 128 15 0
+  record_think nest_think_1024 "$port" 1024 150 0
   stop_workers
 }
 
@@ -268,7 +265,9 @@ measure_drover_post() {
 measure_drover_think() {
   local port
   start_producer
-  record_think drover_think "$port"
+  record_think drover_think_128 "$port" 128 15 0
+  record_think drover_think_varied "$port" 128 15 50
+  record_think drover_think_1024 "$port" 1024 150 0
   stop_workers
 }
 
@@ -304,7 +303,7 @@ measure_drover_latency() {
   start_producer
   start_consumers
   begin=$EPOCHREALTIME
-  result=$(build/bench/http_load think "$port" 32 0 "$capacity_seconds" 0)
+  result=$(build/bench/http_load think "$port" 32 0 0 "$capacity_seconds" 0)
   requests=$(member "$result" nextPair)
   wait_for_rows "$requests"
   rate=$(awk -v n="$requests" -v begin="$begin" -v end="$EPOCHREALTIME" 'BEGIN {printf "%d", n / (end - begin)}')
