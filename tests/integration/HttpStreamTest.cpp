@@ -121,7 +121,10 @@ public:
             writable = true;
             changed_.notify_all();
         });
-        CPPUNIT_ASSERT(!writable);
+        {
+            const std::lock_guard lock(mutex_);
+            CPPUNIT_ASSERT(!writable);
+        }
         client.discard(sent * data.size() * 3 / 4);
         std::unique_lock lock(mutex_);
         CPPUNIT_ASSERT(changed_.wait_for(lock, RawClient::kPatience, [&] { return writable; }));

@@ -9,7 +9,10 @@ namespace drover::api {
 GuardedSocket::GuardedSocket(std::unique_ptr<PoolRequest> request,
                              int fd,
                              const Poco::Net::SocketAddress& local)
-    : request_(std::move(request)), local_(local), head_(request_->request.whole().headForPoco()) {
+    : request_(std::move(request)),
+      local_(local),
+      peer_(request_->request.remoteAddress(), std::uint16_t{0}),
+      head_(request_->request.whole().headForPoco()) {
     reset(fd);
 }
 
@@ -30,10 +33,6 @@ int GuardedSocket::receiveBytes(void* buffer, int length, int /*flags*/) {
 
 int GuardedSocket::sendBytes(const void* /*buffer*/, int length, int /*flags*/) {
     return length;
-}
-
-Poco::Net::SocketAddress GuardedSocket::peerAddress() {
-    return {request_->request.remoteAddress(), std::uint16_t{0}};
 }
 
 }  // namespace drover::api

@@ -3,6 +3,7 @@
 #include <cstddef>
 #include <memory>
 #include <string>
+#include <utility>
 
 #include <Poco/Net/StreamSocketImpl.h>
 
@@ -23,7 +24,8 @@ public:
                   int fd,
                   const Poco::Net::SocketAddress& local);
 
-    [[nodiscard]] PoolRequest& request() { return *request_; }
+    /// Returns the request, once: its end must not wait for that of Poco's last copy of the socket.
+    [[nodiscard]] std::unique_ptr<PoolRequest> popRequest() { return std::move(request_); }
 
     bool poll(const Poco::Timespan& timeout, int mode) override;
     int receiveBytes(void* buffer, int length, int flags) override;
@@ -31,7 +33,7 @@ public:
     void close() override {}
     void shutdown() override {}
     Poco::Net::SocketAddress address() override { return local_; }
-    Poco::Net::SocketAddress peerAddress() override;
+    Poco::Net::SocketAddress peerAddress() override { return peer_; }
     // The deadlines and options are the gate's.
     void setReceiveTimeout(const Poco::Timespan& /*timeout*/) override {}
     void setSendTimeout(const Poco::Timespan& /*timeout*/) override {}
@@ -44,8 +46,9 @@ protected:
     ~GuardedSocket() override;
 
 private:
-    const std::unique_ptr<PoolRequest> request_;
+    std::unique_ptr<PoolRequest> request_;
     const Poco::Net::SocketAddress local_;
+    const Poco::Net::SocketAddress peer_;
     const std::string head_;
     std::size_t read_ = 0;
 };

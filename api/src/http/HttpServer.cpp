@@ -46,26 +46,26 @@ struct Shared {
 /// The one handler of the server: answers the request of its socket by the call that came with it.
 class GuardedHandler : public Poco::Net::HTTPRequestHandler {
 public:
-    GuardedHandler(const Shared& shared, PoolRequest& request)
-        : shared_(shared), request_(request) {}
+    GuardedHandler(const Shared& shared, std::unique_ptr<PoolRequest> request)
+        : shared_(shared), request_(std::move(request)) {}
 
     void handleRequest(Poco::Net::HTTPServerRequest& /*request*/,
                        Poco::Net::HTTPServerResponse& /*response*/) override {
-        if (PoolRequest::Clock::now() - request_.since > shared_.waitTimeout) {
-            request_.responder.respond(errorResponse(503, "The server is busy", 1));
+        if (PoolRequest::Clock::now() - request_->since > shared_.waitTimeout) {
+            request_->responder.respond(errorResponse(503, "The server is busy", 1));
             return;
         }
-        std::optional<Response> response = answerOf(request_.request, *shared_.logger, [this] {
-            return request_.call(request_.request, request_.responder);
+        std::optional<Response> response = answerOf(request_->request, *shared_.logger, [this] {
+            return request_->call(request_->request, request_->responder);
         });
         if (response) {
-            request_.responder.respond(*std::move(response));
+            request_->responder.respond(*std::move(response));
         }
     }
 
 private:
     const Shared& shared_;
-    PoolRequest& request_;
+    const std::unique_ptr<PoolRequest> request_;
 };
 
 class GuardedHandlerFactory : public Poco::Net::HTTPRequestHandlerFactory {
@@ -78,7 +78,7 @@ public:
         auto& served = const_cast<Poco::Net::HTTPServerRequest&>(request);
         auto* const socket = static_cast<GuardedSocket*>(
             static_cast<Poco::Net::HTTPServerRequestImpl&>(served).socket().impl());
-        return new GuardedHandler(shared_, socket->request());
+        return new GuardedHandler(shared_, socket->popRequest());
     }
 
 private:
