@@ -57,6 +57,7 @@ public:
             static_cast<std::size_t>(context.config().integer("maxConnectionsPerAddress"));
         front.maxBodyBytes = static_cast<std::size_t>(context.config().integer("maxBodyBytes"));
         front_ = std::make_unique<HttpFront>(context.routes(), front);
+        tls_ = tlsOf(context.config());
     }
 
     void start() override {
@@ -72,15 +73,22 @@ public:
                 "health on http://%s:%hu/livez and /readyz", host, health_->port());
         }
         main_ = std::make_unique<HttpServer>(mainSettings(), *front_);
+        main_->useTls(tls_);
         main_->start();
-        context_.logger().information("listening on http://%s:%hu", host, main_->port());
+        context_.logger().information(
+            "listening on %s://%s:%hu", std::string(tls_ ? "https" : "http"), host, main_->port());
+        logCertificate();
     }
 
     [[nodiscard]] std::function<void()> prepareReload(ServiceContext& next) override {
         applyRoutes(next);
         requireTokens(next);
-        return [this, rules = rulesOf(next.config()), log = next.config().boolean("accessLog")] {
+        return [this,
+                rules = rulesOf(next.config()),
+                log = next.config().boolean("accessLog"),
+                tls = tlsOf(next.config())] {
             front_->replace(rules, log);
+            useTls(tls);
         };
     }
 
@@ -114,6 +122,50 @@ private:
                               HostList(config.text("hosts")),
                               OriginPolicy(config.text("cors.origins")),
                               TrustedProxies(config.text("trustedProxies"))});
+    }
+
+    /// Returns nullptr if HTTPS is off. Throws ConfigException for half of the configuration, or a mistake in a file.
+    static std::shared_ptr<const TlsContext> tlsOf(const ServiceConfig& config) {
+        const std::string certificate = config.text("tls.certificate");
+        const std::string key = config.text("tls.key");
+        if (certificate.empty() && key.empty()) {
+            return nullptr;
+        }
+        if (certificate.empty() || key.empty()) {
+            const std::string given = key.empty() ? "tls.certificate" : "tls.key";
+            throw ConfigException(config.origin(given) + ": api." + given +
+                                  " is given alone; HTTPS needs api.tls.certificate and "
+                                  "api.tls.key");
+        }
+        const auto file = [&config](const std::string& setting, const std::string& path) {
+            return TlsContext::File{path, config.origin(setting) + ": api." + setting};
+        };
+        return std::make_shared<const TlsContext>(file("tls.certificate", certificate),
+                                                  file("tls.key", key));
+    }
+
+    /// Encrypts further connections by `fresh`. The present context stays if it has the same certificate, since clients
+    /// have tickets of its sessions.
+    void useTls(const std::shared_ptr<const TlsContext>& fresh) {
+        if (fresh ? tls_ && fresh->sameAs(*tls_) : !tls_) {
+            return;
+        }
+        if (!fresh) {
+            context_.logger().warning("HTTPS is off: further connections are plain HTTP");
+        }
+        tls_ = fresh;
+        main_->useTls(tls_);
+        logCertificate();
+    }
+
+    void logCertificate() {
+        if (!tls_) {
+            return;
+        }
+        context_.logger().information("the last day of the certificate is %s", tls_->lastDay());
+        for (const std::string& warning : tls_->warnings()) {
+            context_.logger().warning(warning);
+        }
     }
 
     /// Throws ConfigException if a route demands a token and no file has any.
@@ -176,7 +228,8 @@ private:
 
     ServiceContext& context_;
     std::unique_ptr<HttpFront> front_;
-    bool leftBehind_ = false;  ///< stop() abandoned a handler.
+    std::shared_ptr<const TlsContext> tls_;  ///< nullptr: HTTPS is off.
+    bool leftBehind_ = false;                ///< stop() abandoned a handler.
     HealthPages healthPages_{[this] { return context_.health(); }};
     std::unique_ptr<HttpServer> health_;
     std::unique_ptr<HttpServer> main_;
@@ -255,6 +308,16 @@ const ServiceDescriptor kDescriptor = {
           "File of the tokens that routes demand, made of lines by `drover token new`. Read again "
           "by a "
           "reload.",
+          DROVER_CONFIG_RELOADABLE),
+     text(
+         "tls.certificate",
+         "",
+         "PEM file of the certificate and its issuers. With it the port of the routes speaks HTTPS "
+         "alone. Read again by a reload.",
+         DROVER_CONFIG_RELOADABLE),
+     text("tls.key",
+          "",
+          "PEM file of the certificate's private key, without a passphrase.",
           DROVER_CONFIG_RELOADABLE),
      text("hosts",
           "",

@@ -341,4 +341,13 @@ private:
     bool holding_ = false;
 };
 
+/// The same inside of TLS.
+class HttpsAsyncTest : public HttpAsyncTest {
+    CPPUNIT_TEST_SUB_SUITE(HttpsAsyncTest, HttpAsyncTest);
+    CPPUNIT_TEST_SUITE_END();
+
+    [[nodiscard]] bool secure() const override { return true; }
+};
+
 CPPUNIT_TEST_SUITE_REGISTRATION(HttpAsyncTest);
+CPPUNIT_TEST_SUITE_REGISTRATION(HttpsAsyncTest);

@@ -133,7 +133,7 @@ public:
         std::vector<RawClient> slow;
         start();
         for (int i = 0; i < 3; ++i) {
-            slow.emplace_back(server_->port(), 4096);
+            slow.push_back(connect(4096));
             slow.back().send(request("GET /big"));
         }
         for (int i = 0; i < 20; ++i) {
@@ -150,7 +150,7 @@ public:
         settings_.gate.sendTimeout = Milliseconds(300);
         settings_.gate.maxConnections = 1;
         start();
-        RawClient slow(server_->port(), 4096);
+        RawClient slow = connect(4096);
         slow.send(request("GET /big"));
         // Its place becomes free although it never reads.
         const auto until = Clock::now() + RawClient::kPatience;
@@ -165,7 +165,7 @@ public:
     void unreadAnswersAreBounded() {
         settings_.gate.maxBufferedBytes = 1U << 20U;
         start();
-        RawClient slow(server_->port(), 4096);
+        RawClient slow = connect(4096);
         slow.send(request("GET /big"));
         CPPUNIT_ASSERT_EQUAL_MESSAGE("more was buffered than is allowed", 0, slow.read().status);
         CPPUNIT_ASSERT_EQUAL(200, exchange(request("GET /constant")).status);
@@ -362,4 +362,13 @@ private:
     }
 };
 
+/// The same inside of TLS.
+class HttpsEnduranceTest : public HttpEnduranceTest {
+    CPPUNIT_TEST_SUB_SUITE(HttpsEnduranceTest, HttpEnduranceTest);
+    CPPUNIT_TEST_SUITE_END();
+
+    [[nodiscard]] bool secure() const override { return true; }
+};
+
 CPPUNIT_TEST_SUITE_REGISTRATION(HttpEnduranceTest);
+CPPUNIT_TEST_SUITE_REGISTRATION(HttpsEnduranceTest);

@@ -17,6 +17,7 @@
 #include "drover/Routes.h"
 #include "http/HttpServer.h"
 #include "support/Assert.h"
+#include "support/TestCertificate.h"
 
 namespace drover::test {
 
@@ -63,14 +64,28 @@ protected:
     /// Starts with settings_ as they are.
     void start() {
         server_ = std::make_unique<api::HttpServer>(settings_, *front_);
+        if (secure()) {
+            static const TestCertificate certificate("localhost");
+            server_->useTls(contextOf(certificate));
+        }
         server_->start();
     }
 
-    RawClient connect() {
+    static std::shared_ptr<const api::TlsContext> contextOf(const TestCertificate& certificate) {
+        return std::make_shared<const api::TlsContext>(
+            api::TlsContext::File{certificate.certificate(), "api.tls.certificate"},
+            api::TlsContext::File{certificate.key(), "api.tls.key"});
+    }
+
+    /// Returns true if the server and the clients of connect() speak TLS.
+    [[nodiscard]] virtual bool secure() const { return false; }
+
+    RawClient connect(int receiveBufferBytes = 0) {
         if (!server_) {
             start();
         }
-        return RawClient(server_->port());
+        return RawClient(
+            server_->port(), secure() ? TestCertificate::client() : nullptr, receiveBufferBytes);
     }
 
     /// One request on a connection of its own.

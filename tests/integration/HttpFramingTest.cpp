@@ -308,4 +308,13 @@ public:
     }
 };
 
+/// The same inside of TLS.
+class HttpsFramingTest : public HttpFramingTest {
+    CPPUNIT_TEST_SUB_SUITE(HttpsFramingTest, HttpFramingTest);
+    CPPUNIT_TEST_SUITE_END();
+
+    [[nodiscard]] bool secure() const override { return true; }
+};
+
 CPPUNIT_TEST_SUITE_REGISTRATION(HttpFramingTest);
+CPPUNIT_TEST_SUITE_REGISTRATION(HttpsFramingTest);

@@ -51,7 +51,7 @@ public:
         start();
         RawClient sender = connect();
         sender.send("GET /constant HTTP/1.1\r\nHost: h\r\nX-Drip: ");
-        RawClient reader(server_->port(), 4096);
+        RawClient reader = connect(4096);
         reader.send(request("GET /big"));
         RawClient silent = connect();
         RawClient worker = connect();
@@ -135,4 +135,13 @@ private:
     }
 };
 
+/// The same inside of TLS.
+class HttpsStopTest : public HttpStopTest {
+    CPPUNIT_TEST_SUB_SUITE(HttpsStopTest, HttpStopTest);
+    CPPUNIT_TEST_SUITE_END();
+
+    [[nodiscard]] bool secure() const override { return true; }
+};
+
 CPPUNIT_TEST_SUITE_REGISTRATION(HttpStopTest);
+CPPUNIT_TEST_SUITE_REGISTRATION(HttpsStopTest);

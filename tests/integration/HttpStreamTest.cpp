@@ -98,7 +98,7 @@ public:
     void aSlowReaderFillsItsCapAndIsToldToWait() {
         settings_.gate.streamBufferBytes = 1U << 20U;
         start();
-        RawClient client(server_->port(), 4096);
+        RawClient client = connect(4096);
         client.send(request("GET /events"));
         EventStream& stream = awaitStreams(1);
         const std::string data(10000, 'x');
@@ -134,7 +134,7 @@ public:
     void aReaderThatStandsStillIsCut() {
         settings_.gate.sendTimeout = Milliseconds(300);
         start();
-        RawClient client(server_->port(), 4096);
+        RawClient client = connect(4096);
         client.send(request("GET /events"));
         EventStream& stream = awaitStreams(1);
         const std::string data(10000, 'x');
@@ -229,4 +229,13 @@ private:
     std::vector<std::shared_ptr<EventStream>> streams_;
 };
 
+/// The same inside of TLS.
+class HttpsStreamTest : public HttpStreamTest {
+    CPPUNIT_TEST_SUB_SUITE(HttpsStreamTest, HttpStreamTest);
+    CPPUNIT_TEST_SUITE_END();
+
+    [[nodiscard]] bool secure() const override { return true; }
+};
+
 CPPUNIT_TEST_SUITE_REGISTRATION(HttpStreamTest);
+CPPUNIT_TEST_SUITE_REGISTRATION(HttpsStreamTest);

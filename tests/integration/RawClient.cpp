@@ -5,7 +5,11 @@
 #include <cctype>
 #include <cerrno>
 #include <cstring>
+#include <fcntl.h>
 #include <netinet/in.h>
+#include <openssl/err.h>
+#include <openssl/ssl.h>
+#include <openssl/x509.h>
 #include <poll.h>
 #include <stdexcept>
 #include <sys/socket.h>
@@ -35,6 +39,20 @@ RawClient::RawClient(std::uint16_t port, int receiveBufferBytes)
     }
 }
 
+RawClient::RawClient(std::uint16_t port, const std::shared_ptr<ssl_ctx_st>& tls, int receiveBuffer)
+    : RawClient(port, receiveBuffer) {
+    if (!tls) {
+        return;
+    }
+    tls_.reset(SSL_new(tls.get()), &SSL_free);
+    fcntl(fd_, F_SETFL, O_NONBLOCK);
+    SSL_set_fd(tls_.get(), fd_);
+    if (!complete([this] { return SSL_connect(tls_.get()); }, kPatience)) {
+        const char* const reason = ERR_reason_error_string(ERR_peek_error());
+        throw std::runtime_error(std::string("no TLS: ") + (reason == nullptr ? "end" : reason));
+    }
+}
+
 RawClient::~RawClient() {
     if (fd_ >= 0) {
         ::close(fd_);
@@ -42,9 +60,46 @@ RawClient::~RawClient() {
 }
 
 RawClient::RawClient(RawClient&& other) noexcept
-    : fd_(std::exchange(other.fd_, -1)), input_(std::move(other.input_)) {}
+    : fd_(std::exchange(other.fd_, -1)),
+      tls_(std::move(other.tls_)),
+      input_(std::move(other.input_)) {}
+
+bool RawClient::ready(short events, std::chrono::milliseconds patience) const {
+    pollfd waiting{fd_, events, 0};
+    return ::poll(&waiting, 1, static_cast<int>(std::max<long>(patience.count(), 0))) != 0;
+}
+
+template <typename Call>
+bool RawClient::complete(Call call, std::chrono::milliseconds patience) {
+    const auto until = std::chrono::steady_clock::now() + patience;
+    for (;;) {
+        ERR_clear_error();
+        const int result = call();
+        if (result > 0) {
+            return true;
+        }
+        const int reason = SSL_get_error(tls_.get(), result);
+        if (reason != SSL_ERROR_WANT_READ && reason != SSL_ERROR_WANT_WRITE) {
+            return false;
+        }
+        if (!ready(reason == SSL_ERROR_WANT_READ ? POLLIN : POLLOUT,
+                   std::chrono::ceil<std::chrono::milliseconds>(
+                       until - std::chrono::steady_clock::now()))) {
+            throw std::runtime_error("nothing came within " + std::to_string(patience.count()) +
+                                     " ms");
+        }
+    }
+}
 
 bool RawClient::send(const std::string& bytes) {
+    if (tls_) {
+        return bytes.empty() ||
+               complete(
+                   [&] {
+                       return SSL_write(tls_.get(), bytes.data(), static_cast<int>(bytes.size()));
+                   },
+                   kPatience);
+    }
     std::size_t sent = 0;
     while (sent < bytes.size()) {
         const ssize_t count = ::send(fd_, bytes.data() + sent, bytes.size() - sent, MSG_NOSIGNAL);
@@ -57,21 +112,34 @@ bool RawClient::send(const std::string& bytes) {
 }
 
 void RawClient::finishSending() {
+    if (tls_) {
+        SSL_shutdown(tls_.get());
+    }
     shutdown(fd_, SHUT_WR);
 }
 
 int RawClient::receive(std::chrono::milliseconds patience) {
-    pollfd waiting{fd_, POLLIN, 0};
-    const int ready = ::poll(&waiting, 1, static_cast<int>(patience.count()));
-    if (ready == 0) {
+    std::array<char, 65536> bytes;  // NOLINT: filled by recv
+    int count = 0;
+    if (tls_) {
+        const bool came = complete(
+            [&] {
+                count = SSL_read(tls_.get(), bytes.data(), static_cast<int>(bytes.size()));
+                return count;
+            },
+            patience);
+        if (!came) {
+            count = (SSL_get_shutdown(tls_.get()) & SSL_RECEIVED_SHUTDOWN) != 0 ? 0 : -1;
+        }
+    } else if (ready(POLLIN, patience)) {
+        count = static_cast<int>(recv(fd_, bytes.data(), bytes.size(), 0));
+    } else {
         throw std::runtime_error("nothing came within " + std::to_string(patience.count()) + " ms");
     }
-    std::array<char, 65536> bytes;  // NOLINT: filled by recv
-    const ssize_t count = recv(fd_, bytes.data(), bytes.size(), 0);
     if (count > 0) {
         input_.append(bytes.data(), static_cast<std::size_t>(count));
     }
-    return static_cast<int>(count);
+    return count;
 }
 
 RawAnswer RawClient::read(bool head) {
@@ -123,6 +191,13 @@ std::string RawClient::readUntil(const std::string& text) {
     return read;
 }
 
+std::string RawClient::readSome() {
+    if (input_.empty()) {
+        (void)receive(kPatience);
+    }
+    return std::exchange(input_, {});
+}
+
 void RawClient::discard(std::size_t bytes) {
     while (input_.size() < bytes) {
         bytes -= input_.size();
@@ -159,8 +234,24 @@ bool RawClient::closedSoon(std::chrono::milliseconds patience) {
 }
 
 bool RawClient::silentFor(std::chrono::milliseconds time) {
-    pollfd waiting{fd_, POLLIN, 0};
-    return input_.empty() && ::poll(&waiting, 1, static_cast<int>(time.count())) == 0;
+    if (!input_.empty()) {
+        return false;
+    }
+    try {
+        (void)receive(time);
+        return false;
+    } catch (const std::runtime_error&) {
+        return true;
+    }
+}
+
+std::string RawClient::serverName() const {
+    const std::unique_ptr<X509, decltype(&X509_free)> shown(SSL_get1_peer_certificate(tls_.get()),
+                                                            &X509_free);
+    std::array<char, 64> name{};
+    X509_NAME_get_text_by_NID(
+        X509_get_subject_name(shown.get()), NID_commonName, name.data(), name.size());
+    return name.data();
 }
 
 std::string request(const std::string& methodAndTarget,

@@ -4,7 +4,11 @@
 #include <cstddef>
 #include <cstdint>
 #include <map>
+#include <memory>
 #include <string>
+
+struct ssl_st;
+struct ssl_ctx_st;
 
 namespace drover::test {
 
@@ -18,13 +22,15 @@ struct RawAnswer {
     [[nodiscard]] std::string header(const std::string& name) const;
 };
 
-/// A client that sends exactly the given bytes over a socket to 127.0.0.1, which no HTTP library would do. Every wait
-/// has a deadline; missing it throws std::runtime_error.
+/// A client that sends exactly the given bytes over a socket to 127.0.0.1, which no HTTP library would do; plain, or
+/// inside of TLS. Every wait has a deadline; missing it throws std::runtime_error.
 class RawClient {
 public:
     static constexpr std::chrono::milliseconds kPatience{10000};
 
     explicit RawClient(std::uint16_t port, int receiveBufferBytes = 0);
+    /// With `tls` the handshake is over at the return; without success std::runtime_error with OpenSSL's reason.
+    RawClient(std::uint16_t port, const std::shared_ptr<ssl_ctx_st>& tls, int receiveBuffer = 0);
     ~RawClient();
     RawClient(RawClient&& other) noexcept;
     RawClient& operator=(RawClient&&) = delete;
@@ -33,7 +39,7 @@ public:
 
     /// Sends all of it; a peer that closes meanwhile is not an error. Returns true if everything was sent.
     bool send(const std::string& bytes);
-    /// Shuts the sending side; the peer sees the end of the bytes.
+    /// Shuts the sending side; the peer sees the end of the bytes, within TLS by close_notify.
     void finishSending();
     /// Reads one answer. `head`: of a HEAD request, which has no body whatever Content-Length says.
     RawAnswer read(bool head = false);
@@ -43,22 +49,37 @@ public:
     }
     /// Reads until the input ends in or holds `text`, and returns it with what stands before; what follows stays.
     std::string readUntil(const std::string& text);
+    /// Returns the bytes that come next; empty: the connection has ended.
+    std::string readSome();
     /// Reads `bytes` and throws them away.
     void discard(std::size_t bytes);
     /// Leaves with a reset, as a process that is killed with unread input.
     void reset();
-    /// Returns true if the peer ends the connection, without another byte and without a reset, in time.
+    /// Returns true if the peer ends the connection, without another byte and without a reset, in time. TLS must end by
+    /// close_notify.
     bool closedCleanly();
     /// Returns true if the peer has ended the connection in any way, in time; further bytes are thrown away.
     bool closedSoon(std::chrono::milliseconds patience = kPatience);
     /// Returns true if no byte and no end come for `time`.
     bool silentFor(std::chrono::milliseconds time);
 
+    /// Returns the common name of the certificate that the server has shown.
+    [[nodiscard]] std::string serverName() const;
+    [[nodiscard]] int fd() const { return fd_; }
+    /// nullptr without TLS.
+    [[nodiscard]] ssl_st* tls() const { return tls_.get(); }
+
 private:
-    /// Appends the next bytes to input_; 0: end, -1: reset.
+    /// Appends the next bytes to input_; 0: end, -1: reset, or TLS that ends without close_notify.
     int receive(std::chrono::milliseconds patience);
+    /// Returns false if `patience` ends before the socket is ready for `events`.
+    [[nodiscard]] bool ready(short events, std::chrono::milliseconds patience) const;
+    /// Repeats one of OpenSSL's calls until it has a result; false: it has failed.
+    template <typename Call>
+    bool complete(Call call, std::chrono::milliseconds patience);
 
     int fd_;
+    std::shared_ptr<ssl_st> tls_;
     std::string input_;
 };
 

@@ -16,6 +16,7 @@
 #include "integration/RawClient.h"
 #include "integration/SlowCopy.h"
 #include "support/Assert.h"
+#include "support/TestCertificate.h"
 
 namespace {
 
@@ -57,6 +58,8 @@ class ReloadTest : public AppFixture {
     CPPUNIT_TEST(requestsOutliveTheirRoute);
     CPPUNIT_TEST(tokensAreReadAgainByAReload);
     CPPUNIT_TEST(aRouteThatDemandsATokenNeedsTheFileOfTokens);
+    CPPUNIT_TEST(aCertificateIsReplacedByAReload);
+    CPPUNIT_TEST(halfOfTheConfigurationOfHttpsIsRefused);
     CPPUNIT_TEST_SUITE_END();
 
 public:
@@ -484,6 +487,55 @@ public:
         end();
     }
 
+    void aCertificateIsReplacedByAReload() {
+        const TestCertificate first("first.example");
+        const TestCertificate second("second.example");
+        const auto name = [this] {
+            return RawClient(port_, TestCertificate::client()).serverName();
+        };
+        // As a client of Let's Encrypt does: new files below the same names.
+        const auto install = [this](const std::string& certificate, const std::string& key) {
+            for (const auto& [from, to] :
+                 {std::pair(certificate, "c.pem"), std::pair(key, "k.pem")}) {
+                std::filesystem::copy_file(
+                    from, app_->path(to), std::filesystem::copy_options::overwrite_existing);
+            }
+        };
+        install(first.certificate(), first.key());
+        run(route("one") + "api.tls.certificate = " + app_->path("c.pem") +
+            "\napi.tls.key = " + app_->path("k.pem") + "\n");
+        assertLogged("listening on https://127.0.0.1:");
+        CPPUNIT_ASSERT_EQUAL(std::string("first.example"), name());
+        RawClient old(port_, TestCertificate::client());
+        waitUntil([&] { return old.exchange(request("POST /one")).status == 201; });
+
+        install(second.certificate(), first.key());
+        app_->signal(SIGHUP);
+        app_->waitForLog("not reloaded: " + file() + ":7: api.tls.key = " + app_->path("k.pem") +
+                         ": the key does not belong to the first certificate of");
+        CPPUNIT_ASSERT_EQUAL(std::string("first.example"), name());
+
+        install(second.certificate(), second.key());
+        app_->signal(SIGHUP);
+        waitUntil([&] { return name() == "second.example"; });
+        CPPUNIT_ASSERT_EQUAL(201, old.exchange(request("POST /one")).status);
+        CPPUNIT_ASSERT_EQUAL(std::string("first.example"), old.serverName());
+        end();
+    }
+
+    void halfOfTheConfigurationOfHttpsIsRefused() {
+        run(route("one"));
+        save(route("one") + "api.tls.key = /nowhere.pem\n");
+        app_->waitForLog("not reloaded: " + file() +
+                         ":6: api.tls.key is given alone; HTTPS needs api.tls.certificate and "
+                         "api.tls.key");
+        save(route("one") + "api.tls.key = /nowhere.pem\napi.tls.certificate = /nowhere.pem\n");
+        app_->waitForLog("not reloaded: " + file() +
+                         ":7: api.tls.certificate = /nowhere.pem: No such file or directory");
+        CPPUNIT_ASSERT_EQUAL(201, post("/one"));
+        end();
+    }
+
 private:
     /// Not in the folder of the process's log, whose growth would count as a change.
     [[nodiscard]] std::string file() const { return app_->path("conf/a.properties"); }
@@ -515,9 +567,10 @@ private:
         args.insert(args.end(), more.begin(), more.end());
         app_->start(args);
         app_->waitForLog("is running");
-        const std::string told = "listening on http://127.0.0.1:";
+        const std::string host = "://127.0.0.1:";
         const std::string log = app_->err();
-        port_ = static_cast<std::uint16_t>(std::stoi(log.substr(log.find(told) + told.size())));
+        const std::size_t found = log.find(host, log.find("listening on http"));
+        port_ = static_cast<std::uint16_t>(std::stoi(log.substr(found + host.size())));
     }
 
     RawAnswer exchange(const std::string& what) { return RawClient(port_).exchange(request(what)); }

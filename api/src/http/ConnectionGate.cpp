@@ -204,11 +204,20 @@ void ConnectionGate::acceptAll() {
     }
 }
 
+void ConnectionGate::useTls(std::shared_ptr<const TlsContext> context) {
+    const std::lock_guard lock(tlsMutex_);
+    tls_ = std::move(context);
+}
+
+std::unique_ptr<Transport> ConnectionGate::transportFor(int fd) {
+    const std::lock_guard lock(tlsMutex_);
+    return tls_ ? tls_->accept(fd) : std::make_unique<PlainTransport>(fd);
+}
+
 void ConnectionGate::admit(int fd, const Poco::Net::SocketAddress& peer) {
     const int on = 1;
     setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
-    auto owned = std::make_unique<Connection>(
-        fd, std::make_unique<PlainTransport>(fd), peer, settings_.limits);
+    auto owned = std::make_unique<Connection>(fd, transportFor(fd), peer, settings_.limits);
     Connection& connection = *owned;
     connection.group = groupOf(peer);
     const std::size_t most = front_.isProxy(connection.remoteAddress)
@@ -296,7 +305,7 @@ void ConnectionGate::enter(Connection& connection, Phase phase, milliseconds atM
 }
 
 void ConnectionGate::handle(Connection& connection, std::uint32_t events) {
-    // Room alone may be what a transport waits for before it can receive.
+    // Room alone may be what a transport waits for before it can receive (docs/pitfalls.md#o4).
     connection.readable = true;
     connection.peerShut = connection.peerShut || (events & EPOLLRDHUP) != 0;
     connection.lost = connection.lost || (events & (EPOLLHUP | EPOLLERR)) != 0;
@@ -340,10 +349,22 @@ void ConnectionGate::read(Connection& connection) {
                                   errorResponse(400, "The request ended before it was complete"));
                 }
                 return close(connection);
+            case Transfer::Kind::Foreign:
+                connection.transport = std::make_unique<PlainTransport>(connection.fd);
+                return refuse(connection, errorResponse(400, "This port speaks HTTPS"));
             case Transfer::Kind::Broken:
-                return close(connection);
+                return closeBroken(connection);
         }
     }
+}
+
+void ConnectionGate::closeBroken(Connection& connection) {
+    if (logger_.debug()) {
+        if (const std::string problem = connection.transport->problem(); !problem.empty()) {
+            logger_.debug("the connection of %s broke: %s", connection.remoteAddress, problem);
+        }
+    }
+    close(connection);
 }
 
 void ConnectionGate::examine(Connection& connection) {
@@ -445,7 +466,7 @@ void ConnectionGate::sendCounted(Connection& connection, std::string bytes) {
 
 void ConnectionGate::send(Connection& connection, std::string bytes) {
     buffered_ += bytes.size();
-    if (connection.output.empty()) {
+    if (connection.output.empty()) {  // Else what waits stays in front (docs/pitfalls.md#o5).
         connection.output = std::move(bytes);
     } else {
         connection.output.append(bytes);
@@ -462,7 +483,7 @@ void ConnectionGate::flush(Connection& connection) {
             break;
         }
         if (sent.kind != Transfer::Kind::Some) {
-            return close(connection);
+            return closeBroken(connection);
         }
         connection.written += sent.bytes;
     }
@@ -547,6 +568,10 @@ void ConnectionGate::discard(Connection& connection) {
 }
 
 void ConnectionGate::close(Connection& connection) {
+    if (connection.phase == Phase::Waiting) {
+        // In every other phase the client misses something, and must not read an orderly end.
+        (void)connection.transport->sendEnd();
+    }
     buffered_ -= connection.output.size();
     if (connection.turnedAway) {
         --turnedAway_;

@@ -18,6 +18,7 @@
 #include "http/Front.h"
 #include "http/LoopInbox.h"
 #include "http/PoolRequest.h"
+#include "http/TlsContext.h"
 
 namespace drover::api {
 
@@ -32,7 +33,10 @@ namespace drover::api {
 /// ones. If no connection may be closed, the new one gets 503. The gate answers refusals itself, in JSON, and closes with
 /// lingering, so that the client reads the answer instead of a reset.
 ///
-/// Threads: poll() and popReady() by one thread. drain(), waitUntilDrained(), abort() and pooled() by any.
+/// With a TlsContext the connections are encrypted. A handshake is a part of the wait for the first request and has its
+/// deadline; the gate's thread computes it.
+///
+/// Threads: poll() and popReady() by one thread. useTls(), drain(), waitUntilDrained(), abort() and pooled() by any.
 class ConnectionGate {
 public:
     using Clock = Connection::Clock;
@@ -64,6 +68,10 @@ public:
 
     [[nodiscard]] const Poco::Net::SocketAddress& address() const { return address_; }
 
+    /// Encrypts the connections that are accepted from now on; nullptr: they are plain, as they are at first. Present
+    /// connections stay as they are.
+    void useTls(std::shared_ptr<const TlsContext> context);
+
     /// Works for up to `timeout`, less if a request for the pool is ready. Returns true if one is.
     bool poll(std::chrono::milliseconds timeout);
     /// Returns the next request for the pool; nullptr if none is ready.
@@ -93,6 +101,7 @@ private:
 
     void listen();
     void acceptAll();
+    [[nodiscard]] std::unique_ptr<Transport> transportFor(int fd);
     void admit(int fd, const Poco::Net::SocketAddress& peer);
     bool makeRoom(const std::string* group, Clock::time_point& notBefore);
     void waitForEvents(std::chrono::milliseconds wait);
@@ -113,6 +122,7 @@ private:
     void enter(Connection& connection, Phase phase, std::chrono::milliseconds atMost);
     void close(Connection& connection);
     void logAccess(const Connection& connection, int status, std::size_t bytes);
+    void closeBroken(Connection& connection);
     void leaveGroup(const Connection& connection);
     void sweep();
     void expire(Connection& connection, bool cut);
@@ -142,6 +152,8 @@ private:
 
     const std::shared_ptr<std::atomic<int>> pooled_ = std::make_shared<std::atomic<int>>(0);
     std::atomic<bool> aborted_{false};
+    std::mutex tlsMutex_;
+    std::shared_ptr<const TlsContext> tls_;  ///< Guarded by tlsMutex_.
     std::mutex drainMutex_;
     std::condition_variable drainedSignal_;
     Clock::time_point readingDeadline_;  ///< Guarded by drainMutex_.

@@ -125,6 +125,10 @@ HttpServer::~HttpServer() {
     stop(milliseconds(0));
 }
 
+void HttpServer::useTls(std::shared_ptr<const TlsContext> context) {
+    running_->gate.useTls(std::move(context));
+}
+
 void HttpServer::start() {
     running_->server.start();
     running_->started = true;

@@ -11,7 +11,7 @@ namespace drover::api {
 
 /// A ConnectionGate with a Front, and Poco's HTTPServer as the pool for requests that block.
 ///
-/// Threads: start() and stop() by one thread.
+/// Threads: start(), stop() and useTls() by one thread.
 class HttpServer {
 public:
     struct Settings {
@@ -29,6 +29,9 @@ public:
     ~HttpServer();
     HttpServer(const HttpServer&) = delete;
     HttpServer& operator=(const HttpServer&) = delete;
+
+    /// Encrypts the connections that are accepted from now on; nullptr: they are plain. Not after stop().
+    void useTls(std::shared_ptr<const TlsContext> context);
 
     void start();
 

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstddef>
+#include <string>
 #include <string_view>
 
 namespace drover::api {
@@ -8,10 +9,11 @@ namespace drover::api {
 /// The result of one attempt to move bytes over a connection.
 struct Transfer {
     enum class Kind {
-        Some,   ///< `bytes` were moved.
-        Later,  ///< Nothing can be moved before the descriptor reports a change.
-        End,    ///< Of receive(): the client has ended its side.
-        Broken  ///< The connection is of no use any more.
+        Some,     ///< `bytes` were moved.
+        Later,    ///< Nothing can be moved before the descriptor reports a change.
+        End,      ///< Of receive(): the client has ended its side.
+        Foreign,  ///< The client speaks plain HTTP where TLS is due.
+        Broken    ///< The connection is of no use any more.
     };
 
     Kind kind = Kind::Broken;
@@ -36,6 +38,8 @@ public:
     [[nodiscard]] virtual Transfer send(std::string_view bytes) = 0;
     /// Marks the end of what is sent, if the protocol has a mark. Returns false while the mark waits for room.
     [[nodiscard]] virtual bool sendEnd() = 0;
+    /// Returns why the connection is broken, for a log; empty if there is nothing to learn from it.
+    [[nodiscard]] virtual std::string problem() const { return {}; }
 };
 
 }  // namespace drover::api
