@@ -79,7 +79,7 @@ private:
     const std::size_t maxBodyBytes_;
     Poco::Logger& logger_;
     std::vector<std::pair<std::shared_ptr<const Route>, Exchanges>>
-        turn_;  ///< Of the loop's thread.
+        turn_;  ///< Used by the loop's thread.
     std::mutex mutex_;
     std::shared_ptr<const Routes::Table>
         documented_;        ///< Guarded by mutex_, and what was made of it:

@@ -31,7 +31,7 @@ private:
     friend struct std::hash<Address>;
 
     bool v4_ = false;
-    std::array<unsigned char, 16> bytes_{};  ///< Of IPv4 the first four; the rest is 0.
+    std::array<unsigned char, 16> bytes_{};  ///< IPv4 uses the first four; the rest is 0.
 };
 
 }  // namespace drover::api

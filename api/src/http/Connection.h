@@ -48,12 +48,12 @@ struct Connection {
     Phase phase = Phase::Waiting;
     Clock::time_point deadline;    ///< End of the phase, whatever happens.
     Clock::time_point since;       ///< When the phase began; in Streaming the last write.
-    std::uint64_t serial = 0;      ///< Of the present request's Ticket.
+    std::uint64_t serial = 0;      ///< In the Ticket of the present request.
     Clock::time_point wholeSince;  ///< When that request was whole.
     std::shared_ptr<ExchangeState> exchange;  ///< In Answering and Streaming.
     std::shared_ptr<StreamState> stream;      ///< In Streaming.
     std::size_t streamed = 0;                 ///< Bytes of that stream.
-    std::string output;                       ///< What is to be sent, from `written` on.
+    std::string output;                       ///< To be sent, from `written` on.
     std::size_t written = 0;
     bool closeAfterOutput = false;
     // epoll reports each change once; these hold it until it is used.

@@ -246,7 +246,7 @@ void ConnectionGate::admit(int fd, const Poco::Net::SocketAddress& peer) {
     }
     connections_[static_cast<std::size_t>(fd)] = std::move(owned);
     ++open_;
-    // Registered once, by edges: a change is reported although nobody waits for it, and Connection remembers it.
+    // Registered once, by edges: a change is reported also while no call waits for it, and Connection remembers it.
     epoll_event event{};
     event.events = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET;
     event.data.fd = fd;
@@ -497,7 +497,7 @@ void ConnectionGate::flush(Connection& connection) {
         return outputSent(connection);
     }
     if (connection.stream) {
-        // What is written is dropped now and then, so that the rest does not grow behind it.
+        // Sent bytes are dropped now and then, so that the rest does not grow behind them.
         if (connection.written > settings_.streamBufferBytes) {
             buffered_ -= connection.written;
             connection.output.erase(0, std::exchange(connection.written, 0));

@@ -145,7 +145,7 @@ private:
     std::size_t buffered_ = 0;
     std::uint64_t lastSerial_ = 0;
     std::deque<std::unique_ptr<PoolRequest>> ready_;
-    Clock::time_point now_ = Clock::now();  ///< Of this turn.
+    Clock::time_point now_ = Clock::now();  ///< The time of this turn.
     Clock::time_point roomAgain_ = Clock::time_point::min();
     Clock::time_point nextSweep_;
     Clock::time_point listenAgain_;  ///< After the process ran out of descriptors; min: listening.

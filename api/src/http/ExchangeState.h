@@ -10,7 +10,7 @@
 
 namespace drover::api {
 
-/// What the front adds to a request for its answer and for the access log. Written before the request is answered.
+/// The front's notes on a request, for its answer and for the access log. Written before the request is answered.
 struct AnswerNotes {
     std::vector<std::pair<std::string, std::string>> headers;  ///< For the answer, whatever it is.
     std::string method;

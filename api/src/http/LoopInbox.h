@@ -24,7 +24,7 @@ struct LoopMessage {
     Ticket ticket;
     Kind kind = Kind::Answer;
     std::string bytes;
-    int status = 0;                                 ///< Of an Answer.
+    int status = 0;                                 ///< With an Answer.
     bool keepAlive = false;                         ///< After an Answer.
     std::shared_ptr<StreamState> stream = nullptr;  ///< With StreamBegin.
 };

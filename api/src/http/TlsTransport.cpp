@@ -132,7 +132,7 @@ Transfer TlsTransport::receive(char* buffer, std::size_t size) {
     if (result != 1) {
         return unmoved(result);
     }
-    // What OpenSSL has read ahead raises no event of the descriptor (docs/pitfalls.md#o1).
+    // Bytes that OpenSSL has read ahead raise no event of the descriptor (docs/pitfalls.md#o1).
     return {Transfer::Kind::Some, count, wire_->more || SSL_has_pending(ssl_.get()) == 1};
 }
 

@@ -11,7 +11,7 @@ struct Transfer {
     enum class Kind {
         Some,     ///< `bytes` were moved.
         Later,    ///< Nothing can be moved before the descriptor reports a change.
-        End,      ///< Of receive(): the client has ended its side.
+        End,      ///< Result of receive(): the client has ended its side.
         Foreign,  ///< The client speaks plain HTTP where TLS is due.
         Broken    ///< The connection is of no use any more.
     };
