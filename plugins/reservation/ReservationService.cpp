@@ -37,9 +37,8 @@ public:
                 static_cast<std::size_t>(context.config().integer("sessions"))),
           routes_(
               pool_,
-              [&queue = context.queue(context.config().text("queue"))](const std::string& id) {
-                  return queue.job(id);
-              },
+              [&reader = context.queueReader(context.config().text("queue"))](
+                  const std::string& id) { return reader.job(id); },
               routeSettings(context.config(), context.queue(context.config().text("queue")))) {
         for (Route& route : routes_.routes()) {
             context.routes().add(std::move(route));

@@ -34,8 +34,7 @@ QueueState::QueueState(int port, const std::string& queue) : keys_("bull", queue
 }
 
 void QueueState::useServer(int port) {
-    client_ = std::make_unique<RedisClient>(
-        optionsFor(port), std::make_shared<const ScriptRegistry>(), "chaos");
+    client_ = std::make_unique<RedisClient>(optionsFor(port), "chaos");
 }
 
 Reply QueueState::call(const std::vector<std::string>& args) {

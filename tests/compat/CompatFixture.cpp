@@ -8,6 +8,7 @@
 #include <cppunit/TestAssert.h>
 
 #include "support/OrphanScan.h"
+#include "support/WholeQueue.h"
 
 namespace drover::test {
 
@@ -99,7 +100,7 @@ void CompatFixture::useQueue(const std::string& name) {
     settings.name = name;
     settings.addTimeout = std::chrono::seconds(10);
     settings.bullmq5 = bullmq5_;
-    queue_ = std::make_unique<Queue>(options(), settings);
+    queue_ = std::make_unique<WholeQueue>(options(), settings);
 }
 
 rapidjson::Document CompatFixture::node(const std::string& operation,
@@ -143,11 +144,8 @@ void CompatFixture::startWorker(Side side, const std::string& opts) {
         }
     });
     handler->backoff = backoff_;
-    worker_ = std::make_unique<Worker>(settings_,
-                                       options(),
-                                       scripts(),
-                                       clock_,
-                                       std::vector<std::shared_ptr<HandlerType>>{handler});
+    worker_ = std::make_unique<Worker>(
+        settings_, options(), clock_, std::vector<std::shared_ptr<HandlerType>>{handler});
     worker_->start();
 }
 

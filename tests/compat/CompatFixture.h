@@ -10,8 +10,8 @@
 #include <string>
 #include <vector>
 
-#include "drover/Queue.h"
 #include "support/NodePeer.h"
+#include "support/WholeQueue.h"
 #include "support/WorkerFixture.h"
 
 namespace drover::test {
@@ -54,7 +54,7 @@ protected:
     /// Everything below is about this queue from now on.
     void useQueue(const std::string& name);
     [[nodiscard]] const std::string& queueName() const { return queueName_; }
-    [[nodiscard]] Queue& queue() { return *queue_; }
+    [[nodiscard]] WholeQueue& queue() { return *queue_; }
 
     NodePeer& peer() { return *peer_; }
     /// One operation of the peer on the queue. `arguments` as in NodePeer::call.
@@ -116,7 +116,7 @@ private:
     const std::string version_;
     std::string queueName_;
     std::unique_ptr<NodePeer> peer_;
-    std::unique_ptr<Queue> queue_;
+    std::unique_ptr<WholeQueue> queue_;
     std::atomic<int> released_{0};
     mutable std::mutex mutex_;
     std::vector<SeenJob> seen_;

@@ -7,6 +7,7 @@
 #include "queue/ops/Settle.h"
 #include "queue/ops/Stalled.h"
 #include "support/Assert.h"
+#include "support/WholeQueue.h"
 #include "worker/SchedulerIterator.h"
 
 namespace {
@@ -304,7 +305,7 @@ private:
         const char* const given = std::getenv("DROVER_RACE_SECONDS");
         const auto end = std::chrono::steady_clock::now() +
                          std::chrono::seconds(given == nullptr ? 2 : std::atoi(given));
-        Queue second(options(), ownSettings(mode));
+        WholeQueue second(options(), ownSettings(mode));
         while (std::chrono::steady_clock::now() < end) {
             // Several at once: their order at the server is the race.
             std::vector<std::pair<NodePeer*, int>> pending;
@@ -328,7 +329,7 @@ private:
                 pending.emplace_back(&six(), six().begin("queue.resume", target()));
             }
             for (int i = 0; i < 4; ++i) {
-                Queue& mine = random() % 2 == 0 ? queue() : second;
+                WholeQueue& mine = random() % 2 == 0 ? queue() : second;
                 const unsigned what = random() % 10;
                 if (what < 6) {
                     CPPUNIT_ASSERT(mine.add({"mail", "{}", {}}).status == AddResult::Status::Added);

@@ -24,8 +24,8 @@ QueueContext& Conformance::ours() {
 }
 
 void Conformance::weCheck(const QueueContext& context, int intervalMs, int maxStalledCount) {
-    sweeper_ = std::make_unique<StalledSweeper>(
-        std::make_unique<RedisClient>(options(), scripts(), "stalled"), clock_);
+    sweeper_ = std::make_unique<StalledSweeper>(std::make_unique<RedisClient>(options(), "stalled"),
+                                                clock_);
     sweeper_->watch(context, std::chrono::milliseconds(intervalMs), maxStalledCount);
     sweeper_->start();
 }

@@ -284,7 +284,7 @@ public:
 
     void c092_theNextIterationExistsBeforeOurHandlerStarts() {
         std::atomic<std::int64_t> pending{-1};
-        RedisClient probe(options(), scripts(), "probe");
+        RedisClient probe(options(), "probe");
         const std::string delayed = key("delayed");
         behaviours_["tick"] = [&](RunningJob& job) {
             Command count;

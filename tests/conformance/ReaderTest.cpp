@@ -59,8 +59,7 @@ public:
         untilState(lost, "active");
         redis({"DEL", key(lost + ":lock")});
         redis({"SADD", key("stalled"), lost});
-        StalledSweeper sweeper(std::make_unique<RedisClient>(options(), scripts(), "stalled"),
-                               clock_);
+        StalledSweeper sweeper(std::make_unique<RedisClient>(options(), "stalled"), clock_);
         sweeper.watch(worker_->queue(), milliseconds(100), 5);
         sweeper.start();
         eventually("stalled", [&] { return counted(Type::Stalled) == 1; });
@@ -218,8 +217,8 @@ private:
         QueueEvents::Settings settings;
         settings.name = queueName();
         settings.blockTimeout = milliseconds(500);
-        reader_ =
-            std::make_unique<QueueEvents>(options(), settings, [this](const QueueEvent& event) {
+        reader_ = std::make_unique<QueueEvents>(
+            handleOf(options()), settings, [this](const QueueEvent& event) {
                 const std::lock_guard lock(mutex_);
                 delivered_.push_back(event);
             });

@@ -282,9 +282,9 @@ private:
             through.commandTimeout = kTimeout;
         }
         sent_ = 0;
-        redis_ = std::make_unique<RedisClient>(through, scripts(), "claim");
+        redis_ = std::make_unique<RedisClient>(through, "claim");
         clients_ = std::make_unique<ClientPool>(
-            [this] { return std::make_unique<RedisClient>(options(), scripts(), "host"); }, 1);
+            [this] { return std::make_unique<RedisClient>(options(), "host"); }, 1);
         settlement_ = std::make_unique<Settlement>(settings_);
         jobCalls_ = std::make_unique<JobCalls>(context(), *clients_);
         lost_ = std::make_unique<LostClaims>(context(), clock_);

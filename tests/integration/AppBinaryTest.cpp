@@ -12,7 +12,6 @@
 
 #include <cppunit/extensions/HelperMacros.h>
 
-#include "drover/Queue.h"
 #include "integration/AppProcess.h"
 #include "integration/RawClient.h"
 #include "redis/RedisClient.h"
@@ -21,6 +20,7 @@
 #include "support/Assert.h"
 #include "support/RedisServer.h"
 #include "support/TcpProxy.h"
+#include "support/WholeQueue.h"
 
 namespace {
 
@@ -329,7 +329,7 @@ public:
     }
 
     void stopHandsBackWhatHasNotBegun() {
-        drover::Queue queue(redisOptions(), queueSettings("quiet"));
+        drover::test::WholeQueue queue(redisOptions(), queueSettings("quiet"));
         startEcho(queue,
                   {"queue.echo.threads=1",
                    "queue.echo.batchSize=1",
@@ -371,7 +371,7 @@ public:
     }
 
     void boundsOfAQueueReachItsWorker() {
-        drover::Queue queue(redisOptions(), queueSettings("bounds"));
+        drover::test::WholeQueue queue(redisOptions(), queueSettings("bounds"));
         startEcho(queue,
                   {"queue.echo.maxBytes=100000",
                    "queue.echo.limiterMax=4",
@@ -472,7 +472,7 @@ public:
         redis.port = RedisServer::shared().port();
         drover::Queue::Settings settings;
         settings.name = name;
-        drover::Queue queue(redis, settings);
+        drover::test::WholeQueue queue(redis, settings);
         // The first add may find the connection not made yet.
         drover::AddResult added;
         waitUntil([&] {
@@ -508,7 +508,7 @@ public:
         redis.port = RedisServer::shared().port();
         drover::Queue::Settings settings;
         settings.name = name;
-        drover::Queue queue(redis, settings);
+        drover::test::WholeQueue queue(redis, settings);
         waitUntil([&] {
             return queue.add({"echo", "{}", {}}).status == drover::AddResult::Status::Added;
         });
@@ -523,7 +523,7 @@ public:
     }
 
     void aJobIsCancelledFromAnotherProcess() {
-        drover::Queue queue(redisOptions(), queueSettings("cancel"));
+        drover::test::WholeQueue queue(redisOptions(), queueSettings("cancel"));
         const std::string name = "queue.echo.name=" + queue.name();
         // The renewal of its lock, which reads the request as well, is minutes away.
         startEcho(queue, {"queue.echo.lockDurationMs=600000"});
@@ -547,7 +547,7 @@ public:
     }
 
     void aJobThatCannotBeCancelledExitsWith66() {
-        drover::Queue queue(redisOptions(), queueSettings("waiting"));
+        drover::test::WholeQueue queue(redisOptions(), queueSettings("waiting"));
         const std::string id = addTo(queue, "{}");
         CPPUNIT_ASSERT_EQUAL(
             66, client_.run(redisArgs({"job", "cancel", id, "--queue", queue.name()})));
@@ -581,7 +581,7 @@ public:
     }
 
     void theTimeoutOfAQueueCancelsItsJobs() {
-        drover::Queue queue(redisOptions(), queueSettings("timeout"));
+        drover::test::WholeQueue queue(redisOptions(), queueSettings("timeout"));
         startEcho(queue, {"worker.defaults.timeoutMs=600000", "queue.echo.timeoutMs=50"});
         const std::string slow = addTo(queue, R"({"sleepMs":600000})");
         waitUntil([&] { return queue.state(slow) == drover::JobState::Failed; });
@@ -640,7 +640,7 @@ public:
     void aLogWithoutAReaderStopsNothing() {
         const FullPipe pipe(app_->path("pipe"));
         app_->printTo(pipe.path());
-        drover::Queue queue(redisOptions(), queueSettings("unread"));
+        drover::test::WholeQueue queue(redisOptions(), queueSettings("unread"));
         const std::uint16_t port = static_cast<std::uint16_t>(freePort());
         const std::string route = "api.route.add.";
         app_->start({"run",
@@ -691,7 +691,7 @@ public:
     }
 
     void theLastWordsOfACrashArePrinted() {
-        drover::Queue queue(redisOptions(), queueSettings("crash"));
+        drover::test::WholeQueue queue(redisOptions(), queueSettings("crash"));
         startRunning({"--set",
                       "plugins.load=crashing",
                       "--set",
@@ -724,8 +724,7 @@ private:
     }
     drover::RedisClient& redis() {
         if (!redis_) {
-            redis_ = std::make_unique<drover::RedisClient>(
-                redisOptions(), std::make_shared<const drover::ScriptRegistry>(), "test");
+            redis_ = std::make_unique<drover::RedisClient>(redisOptions(), "test");
         }
         return *redis_;
     }
@@ -740,7 +739,7 @@ private:
         return args;
     }
     /// Adds a job for echo and returns its id.
-    static std::string addTo(drover::Queue& queue, const std::string& data) {
+    static std::string addTo(drover::test::WholeQueue& queue, const std::string& data) {
         // The first add may find the connection not made yet.
         drover::AddResult added;
         waitUntil([&] {
@@ -750,7 +749,8 @@ private:
         return added.id;
     }
     /// Starts a process that works the queue with echo and these settings.
-    void startEcho(const drover::Queue& queue, const std::vector<std::string>& settings) {
+    void startEcho(const drover::test::WholeQueue& queue,
+                   const std::vector<std::string>& settings) {
         std::vector<std::string> args = {"--set",
                                          "plugins.load=echo",
                                          "--set",

@@ -12,10 +12,10 @@
 #include <cppunit/TestFixture.h>
 #include <cppunit/extensions/HelperMacros.h>
 
-#include "drover/Queue.h"
 #include "integration/AppProcess.h"
 #include "redis/RedisOptions.h"
 #include "support/RedisServer.h"
+#include "support/WholeQueue.h"
 
 namespace drover::test {
 
@@ -44,13 +44,13 @@ protected:
     }
 
     /// A client of the queue `queueName_` and `suffix`.
-    [[nodiscard]] Queue makeQueue(const std::string& suffix = "") const {
+    [[nodiscard]] WholeQueue makeQueue(const std::string& suffix = "") const {
         RedisOptions redis;
         redis.port = RedisServer::shared().port();
         Queue::Settings settings;
         settings.name = queueName_ + suffix;
         settings.addTimeout = std::chrono::seconds(10);
-        return Queue(redis, settings);
+        return WholeQueue(redis, settings);
     }
 
     /// Ends the process in order.

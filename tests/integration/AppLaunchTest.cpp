@@ -204,7 +204,7 @@ private:
     }
 
     void completeOne(const std::string& alias) const {
-        Queue queue = makeQueue(alias);
+        WholeQueue queue = makeQueue(alias);
         const AddResult added =
             queue.add({alias == "meddle" ? "meddle" : "echo", R"({"half":0.5})", {}});
         CPPUNIT_ASSERT(added.status == AddResult::Status::Added);

@@ -6,11 +6,11 @@
 
 #include <cppunit/extensions/HelperMacros.h>
 
-#include "drover/Queue.h"
 #include "queue/QueueContext.h"
 #include "queue/ops/Add.h"
 #include "support/Assert.h"
 #include "support/ManualClock.h"
+#include "support/WholeQueue.h"
 #include "support/WorkerFixture.h"
 
 namespace {
@@ -65,7 +65,7 @@ public:
     void aProducerBehindDelaysByRedissClock() { delaysByRedis(hours(-1)); }
 
     void aTimestampOfTheCallerStays() {
-        Queue queue(skewed(hours(1)), settingsOf());
+        WholeQueue queue(skewed(hours(1)), settingsOf());
         NewJob job;
         job.name = "old";
         job.opts.timestampMs = 12345;
@@ -104,8 +104,7 @@ public:
             return number({"EXISTS", keys().job(id) + ":lock"}) == 0;
         });
         const SkewedClock ahead(hours(1));
-        StalledSweeper sweeper(std::make_unique<RedisClient>(skewed(hours(1)), scripts(), "sweep"),
-                               ahead);
+        StalledSweeper sweeper(std::make_unique<RedisClient>(skewed(hours(1)), "sweep"), ahead);
         // Beside 5.48.1 such a job is failed by the check itself.
         const QueueContext shared(keys(), Bullmq5::On);
         sweeper.watch(shared, seconds(60), 0);
@@ -120,7 +119,7 @@ public:
         const auto machine = std::make_shared<ManualClock>();
         RedisOptions through = options();
         through.time = std::make_shared<ServerTime>(machine);
-        RedisClient client(through, scripts(), "test");
+        RedisClient client(through, "test");
         client.call(Command{"PING"});
         CPPUNIT_ASSERT(isNow(through.time->nowMs()));
         // A clock of the machine that runs faster than Redis's.
@@ -136,7 +135,7 @@ public:
         RedisOptions as = options();
         as.user = "timeless";
         as.password = "secret";
-        RedisClient client(as, scripts(), "test");
+        RedisClient client(as, "test");
         CPPUNIT_ASSERT(isNow(client.nowMs()));
         CPPUNIT_ASSERT_EQUAL(std::size_t{1}, log.count("does not tell its time"));
         redis({"ACL", "DELUSER", "timeless"});
@@ -165,7 +164,6 @@ private:
         worker_ =
             std::make_unique<Worker>(settings_,
                                      skewed(by),
-                                     scripts(),
                                      *machine_,
                                      std::vector<std::shared_ptr<HandlerType>>{
                                          std::make_shared<FakeHandler>(std::move(behaviour))});
@@ -198,7 +196,7 @@ private:
     }
 
     void delaysByRedis(milliseconds by) {
-        Queue queue(skewed(by), settingsOf());
+        WholeQueue queue(skewed(by), settingsOf());
         NewJob job;
         job.name = "delayed";
         job.opts.delayMs = 60000;

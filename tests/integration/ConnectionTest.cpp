@@ -102,7 +102,7 @@ public:
         assertLacks(text, "sesame");
         // Nor does the client that logs it.
         LogCapture log("redis");
-        RedisClient client(to(own, "sesame-opens-nothing"), scripts(), "secretive");
+        RedisClient client(to(own, "sesame-opens-nothing"), "secretive");
         CPPUNIT_ASSERT_THROW(client.call(Command{"PING"}), RedisAuthException);
         CPPUNIT_ASSERT_EQUAL(std::size_t{1}, log.count("secretive: Redis is away"));
         CPPUNIT_ASSERT_EQUAL(std::size_t{0}, log.count("sesame"));
@@ -126,7 +126,7 @@ public:
 
     void anAuthFaultIsRetriedSlowlyAndCured() {
         RedisServer own({"--requirepass", kPassword});
-        RedisClient client(to(own, "wrong"), scripts(), "test");
+        RedisClient client(to(own, "wrong"), "test");
         CPPUNIT_ASSERT_THROW(client.call(Command{"PING"}), RedisAuthException);
         CPPUNIT_ASSERT(client.nextAttempt() - SteadyClock::now() > milliseconds(300));
         Connection admin(to(own, kPassword), "");
@@ -156,7 +156,7 @@ public:
         const std::string text = textOf<Exception>([&] { Connection link(beyond, ""); });
         assertContains(text, "SELECT");
         // Counts as trouble with the server: a client with a connection waits and tries again, and does not spin.
-        RedisClient client(beyond, scripts(), "test");
+        RedisClient client(beyond, "test");
         CPPUNIT_ASSERT_THROW(client.call(Command{"PING"}), RedisIoException);
         CPPUNIT_ASSERT(client.nextAttempt() - SteadyClock::now() > milliseconds(300));
     }
@@ -338,7 +338,7 @@ public:
 
     void outOfMemoryIsBackPressure() {
         RedisServer own;
-        RedisClient client(to(own, ""), scripts(), "test");
+        RedisClient client(to(own, ""), "test");
         client.call(Command{"CONFIG", "SET", "maxmemory", "1"});
         CPPUNIT_ASSERT_THROW(client.call(Command{"SET", "a", "b"}), RedisBusyException);
     }

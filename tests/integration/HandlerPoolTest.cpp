@@ -300,7 +300,6 @@ public:
         worker_ = std::make_unique<Worker>(
             settings_,
             options(),
-            scripts(),
             clock_,
             std::vector<std::shared_ptr<HandlerType>>{only("even", wrong), only("odd", wrong)});
         worker_->start();

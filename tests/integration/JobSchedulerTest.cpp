@@ -180,7 +180,7 @@ public:
         std::vector<std::thread> threads;
         for (int i = 0; i < 8; ++i) {
             threads.emplace_back([&, i] {
-                RedisClient own(options(), scripts(), "iterate " + std::to_string(i));
+                RedisClient own(options(), "iterate " + std::to_string(i));
                 const Iteration made = scheduler.iterate(own, taken(kEveryOpts), kNow + i);
                 ++(made.state == State::Done ? done : nothing);
             });

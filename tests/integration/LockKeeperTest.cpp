@@ -254,8 +254,8 @@ public:
         startHolding(seconds(60));
         const QueueContext other(QueueKeys("bull", "other"), Bullmq5::Off);
         HeldJobs none;
-        listener_ = std::make_unique<CancelListener>(
-            std::make_unique<RedisClient>(options(), scripts(), "cancels"));
+        listener_ =
+            std::make_unique<CancelListener>(std::make_unique<RedisClient>(options(), "cancels"));
         listener_->watch(other, none);
         listener_->start();
         eventually("it reads", [&] {
@@ -344,8 +344,8 @@ private:
     std::shared_ptr<FakeHandler> handler_;
     std::atomic<bool> hold_{true};
     void listen() {
-        listener_ = std::make_unique<CancelListener>(
-            std::make_unique<RedisClient>(options(), scripts(), "cancels"));
+        listener_ =
+            std::make_unique<CancelListener>(std::make_unique<RedisClient>(options(), "cancels"));
         listener_->watch(worker_->queue(), worker_->held());
         listener_->start();
     }

@@ -9,11 +9,11 @@
 #include <cppunit/extensions/HelperMacros.h>
 
 #include "drover/Exceptions.h"
-#include "drover/Queue.h"
 #include "drover/QueueEvents.h"
 #include "queue/ops/Read.h"
 #include "support/Assert.h"
 #include "support/CopyingProxy.h"
+#include "support/WholeQueue.h"
 #include "support/WorkerFixture.h"
 
 namespace {
@@ -56,7 +56,7 @@ public:
     }
 
     void aCopyRightBehindItsReplyIsNotTheNextAnswer() {
-        RedisClient client(through(), scripts(), "test");
+        RedisClient client(through(), "test");
         assertEqual("PONG", get(client, {"PING"}));
         proxy_->duplicate(Copy::AtOnce, 1, "GET");
         assertEqual("value of a", get(client, {"GET", "a"}));
@@ -66,7 +66,7 @@ public:
     }
 
     void aCopyThatComesWithTheNextReplyIsNotItsAnswer() {
-        RedisClient client(through(), scripts(), "test");
+        RedisClient client(through(), "test");
         get(client, {"PING"});
         proxy_->duplicate(Copy::WithNext, 1, "GET");
         assertEqual("value of a", get(client, {"GET", "a"}));
@@ -82,7 +82,7 @@ public:
     }
 
     void bytesOfNoCommandAreNotAnAnswer() {
-        RedisClient client(through(), scripts(), "test");
+        RedisClient client(through(), "test");
         get(client, {"PING"});
         inject("$5\r\nstray\r\n", client);
         assertEqual("value of a", get(client, {"GET", "a"}));
@@ -93,7 +93,7 @@ public:
 
     void itIsLoggedOnce() {
         LogCapture log("redis");
-        RedisClient client(through(), scripts(), "test");
+        RedisClient client(through(), "test");
         get(client, {"PING"});
         for (int i = 0; i < 5; ++i) {
             inject("+stray\r\n", client);
@@ -155,7 +155,7 @@ public:
         settings.after = "0-0";
         settings.blockTimeout = milliseconds(100);
         proxy_->duplicate(Copy::AtOnce, 2, "XREAD");
-        QueueEvents events(through(), settings, [&](const QueueEvent& event) {
+        QueueEvents events(handleOf(through()), settings, [&](const QueueEvent& event) {
             const std::lock_guard lock(mutex);
             if (event.type == QueueEvent::Type::Added) {
                 told.emplace_back(event.jobId());
@@ -196,8 +196,8 @@ private:
     }
 
     void addsBeside(Copy copy) {
-        const std::unique_ptr<Queue> producer = makeQueue(through());
-        Queue& queue = *producer;
+        const std::unique_ptr<WholeQueue> producer = makeQueue(through());
+        WholeQueue& queue = *producer;
         eventually("connected", [&] { return queue.healthy(); });
         proxy_->duplicate(copy, 7, "EVALSHA");
         std::mutex mutex;

@@ -19,6 +19,7 @@
 #include "integration/AppFixture.h"
 #include "integration/SlowCopy.h"
 #include "support/Assert.h"
+#include "support/WholeQueue.h"
 
 namespace {
 
@@ -60,7 +61,7 @@ public:
     void setUp() override {
         AppFixture::setUp();
         client_ = std::make_unique<AppProcess>();
-        queue_.reset(new Queue(makeQueue()));
+        queue_.reset(new WholeQueue(makeQueue()));
     }
     void tearDown() override {
         queue_.reset();
@@ -542,7 +543,7 @@ private:
 
     std::unique_ptr<AppProcess> client_;
     std::string plugin_ = "same-a";  ///< The plugin that works the queue.
-    std::unique_ptr<Queue> queue_;
+    std::unique_ptr<WholeQueue> queue_;
 };
 
 CPPUNIT_TEST_SUITE_REGISTRATION(PluginFolderTest);

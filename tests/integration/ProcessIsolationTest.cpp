@@ -9,11 +9,11 @@
 
 #include <cppunit/extensions/HelperMacros.h>
 
-#include "drover/Queue.h"
 #include "integration/AppProcess.h"
 #include "redis/RedisOptions.h"
 #include "support/Assert.h"
 #include "support/RedisServer.h"
+#include "support/WholeQueue.h"
 
 namespace {
 
@@ -108,12 +108,12 @@ private:
     std::string plugins() const { return app_->path("plugins"); }
     static std::string port() { return std::to_string(RedisServer::shared().port()); }
 
-    static std::unique_ptr<drover::Queue> queue(const std::string& name) {
+    static std::unique_ptr<drover::test::WholeQueue> queue(const std::string& name) {
         drover::RedisOptions redis;
         redis.port = RedisServer::shared().port();
         drover::Queue::Settings settings;
         settings.name = name;
-        return std::make_unique<drover::Queue>(redis, settings);
+        return std::make_unique<drover::test::WholeQueue>(redis, settings);
     }
 
     void start(const std::vector<std::string>& more) {
@@ -133,7 +133,7 @@ private:
         app_->waitForLog("is running");
     }
 
-    static std::vector<std::string> add(drover::Queue& queue,
+    static std::vector<std::string> add(drover::test::WholeQueue& queue,
                                         const std::string& name,
                                         const std::vector<std::string>& data) {
         std::vector<std::string> ids;
@@ -209,8 +209,8 @@ private:
     static constexpr auto Added = drover::AddResult::Status::Added;
 
     std::unique_ptr<AppProcess> app_;
-    std::unique_ptr<drover::Queue> crashing_;
-    std::unique_ptr<drover::Queue> echo_;
+    std::unique_ptr<drover::test::WholeQueue> crashing_;
+    std::unique_ptr<drover::test::WholeQueue> echo_;
 };
 
 CPPUNIT_TEST_SUITE_REGISTRATION(ProcessIsolationTest);

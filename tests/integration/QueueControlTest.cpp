@@ -4,7 +4,6 @@
 #include <Poco/Exception.h>
 #include <cppunit/extensions/HelperMacros.h>
 
-#include "drover/Queue.h"
 #include "queue/ops/Advance.h"
 #include "support/Assert.h"
 #include "support/WorkerFixture.h"
@@ -46,7 +45,7 @@ class QueueControlTest : public WorkerFixture {
 
 public:
     void c069_pauseDeletesTheMarker() {
-        Queue queue = makeQueue();
+        WholeQueue queue = makeQueue();
         addJob();
         CPPUNIT_ASSERT_EQUAL(std::int64_t{1}, number({"ZCARD", keys().marker}));
         CPPUNIT_ASSERT(!queue.isPaused());
@@ -60,7 +59,7 @@ public:
 
     void c070_resumeWithWaitingJobsMarksThem() {
         for (const char* opts : {R"({"attempts":0})", R"({"attempts":0,"priority":2})"}) {
-            Queue queue = makeQueue();
+            WholeQueue queue = makeQueue();
             queue.pause();
             const AddResult added = queue.add({"test", "{}", JobOptions::parse(opts)});
             CPPUNIT_ASSERT(added.status == AddResult::Status::Added);
@@ -73,7 +72,7 @@ public:
     }
 
     void c070_resumeMarksAFullQueueToo() {
-        Queue queue = makeQueue();
+        WholeQueue queue = makeQueue();
         addJob();
         addJob();
         claim(1);
@@ -84,7 +83,7 @@ public:
     }
 
     void c071_resumeWithDelayedJobsMarksTheFirst() {
-        Queue queue = makeQueue();
+        WholeQueue queue = makeQueue();
         queue.pause();
         const std::int64_t due = clock_.wallMs() + 60000;
         redis({"ZADD", keys().delayed, std::to_string(due * 4096 + 4096000), "later"});
@@ -96,14 +95,14 @@ public:
     }
 
     void resumeOfAnEmptyQueueMarksNothing() {
-        Queue queue = makeQueue();
+        WholeQueue queue = makeQueue();
         queue.resume();
         CPPUNIT_ASSERT_EQUAL(std::int64_t{0}, number({"EXISTS", keys().marker}));
         CPPUNIT_ASSERT((events() == Strings{"resumed"}));
     }
 
     void c164_pauseLeavesWaitingJobsAndEmitsEachTime() {
-        Queue queue = makeQueue();
+        WholeQueue queue = makeQueue();
         addJob();
         addJob();
         const std::size_t before = events().size();
@@ -118,7 +117,7 @@ public:
     }
 
     void c272_pauseSharedWithFiveMovesWhatWaits() {
-        Queue queue = makeQueue(Bullmq5::On);
+        WholeQueue queue = makeQueue(Bullmq5::On);
         for (int i = 0; i < 3; ++i) {
             addJob();
         }
@@ -135,7 +134,7 @@ public:
     }
 
     void c272_pauseSharedWithFiveJoinsBothLists() {
-        Queue queue = makeQueue(Bullmq5::On);
+        WholeQueue queue = makeQueue(Bullmq5::On);
         redis({"RPUSH", keys().wait, "w2", "w1"});
         redis({"RPUSH", keys().paused, "p2", "p1"});
         queue.pause();
@@ -145,7 +144,7 @@ public:
 
     void c165_resumeBringsBackALegacyPausedList() {
         for (const Bullmq5 mode : {Bullmq5::Off, Bullmq5::Auto, Bullmq5::On}) {
-            Queue queue = makeQueue(mode);
+            WholeQueue queue = makeQueue(mode);
             redis({"HSET", keys().meta, "paused", "1"});
             redis({"RPUSH", keys().wait, "w2", "w1"});
             redis({"RPUSH", keys().paused, "p2", "p1"});
@@ -157,7 +156,7 @@ public:
     }
 
     void c274_resumeJoinsLongLists() {
-        Queue queue = makeQueue(Bullmq5::On);
+        WholeQueue queue = makeQueue(Bullmq5::On);
         redis({"HSET", keys().meta, "paused", "1"});
         fill(keys().wait, "w", 20000);
         fill(keys().paused, "p", 20000);
@@ -173,13 +172,13 @@ public:
     }
 
     void c274_noClientSeesAHalfResumedQueue() {
-        Queue queue = makeQueue(Bullmq5::On);
+        WholeQueue queue = makeQueue(Bullmq5::On);
         fill(keys().wait, "w", 5000);
         std::atomic<bool> more{true};
         std::atomic<int> looks{0};
         std::atomic<int> wrong{0};
         std::thread observer([&] {
-            RedisClient own(options(), scripts(), "observer");
+            RedisClient own(options(), "observer");
             while (more) {
                 // One script: the view of an observer at one moment.
                 const Reply seen =
@@ -209,7 +208,7 @@ public:
     void autoGoesByWhatRedisShows() {
         addJob();
         {
-            Queue queue = makeQueue(Bullmq5::Auto);
+            WholeQueue queue = makeQueue(Bullmq5::Auto);
             queue.pause();
             CPPUNIT_ASSERT_EQUAL(std::int64_t{1}, number({"LLEN", keys().wait}));
             queue.resume();
@@ -217,7 +216,7 @@ public:
         // The version of a 5.x client.
         redis({"HSET", keys().meta, "version", "bullmq:5.81.5"});
         {
-            Queue queue = makeQueue(Bullmq5::Auto);
+            WholeQueue queue = makeQueue(Bullmq5::Auto);
             queue.pause();
             CPPUNIT_ASSERT_EQUAL(std::int64_t{1}, number({"LLEN", keys().paused}));
             queue.resume();
@@ -226,7 +225,7 @@ public:
         redis({"HSET", keys().meta, "version", "bullmq:6.7.0"});
         redis({"RPUSH", keys().paused, "p1"});
         {
-            Queue queue = makeQueue(Bullmq5::Auto);
+            WholeQueue queue = makeQueue(Bullmq5::Auto);
             queue.pause();
             CPPUNIT_ASSERT((list(keys().paused) == Strings{"1", "p1"}));
         }
@@ -240,7 +239,7 @@ public:
 
     void autoRemembersWhatItSaw() {
         addJob();
-        Queue queue = makeQueue(Bullmq5::Auto);
+        WholeQueue queue = makeQueue(Bullmq5::Auto);
         redis({"HSET", keys().meta, "version", "bullmq:5.48.1"});
         queue.pause();
         queue.resume();
@@ -250,7 +249,7 @@ public:
     }
 
     void theConcurrencyIsStoredAndRemoved() {
-        Queue queue = makeQueue();
+        WholeQueue queue = makeQueue();
         queue.setGlobalConcurrency(3);
         assertEqual("3", meta("concurrency"));
         queue.removeGlobalConcurrency();
@@ -258,7 +257,7 @@ public:
     }
 
     void c161_ourWorkerObeysTheConcurrencyUntilItIsRemoved() {
-        Queue queue = makeQueue();
+        WholeQueue queue = makeQueue();
         queue.setGlobalConcurrency(2);
         settings_.threads = 4;
         settings_.batchSize = 1;
@@ -284,7 +283,7 @@ public:
     }
 
     void theRateLimitIsStoredAndRemoved() {
-        Queue queue = makeQueue();
+        WholeQueue queue = makeQueue();
         queue.setGlobalRateLimit({5, seconds(2)});
         assertEqual("5", meta("max"));
         assertEqual("2000", meta("duration"));
@@ -294,7 +293,7 @@ public:
     }
 
     void c157_aManualLimitStopsALimitedWorkerOnly() {
-        Queue queue = makeQueue();
+        WholeQueue queue = makeQueue();
         settings_.drainDelay = milliseconds(20);
         queue.rateLimit(seconds(60));
         assertEqual("9007199254740991", text({"GET", keys().limiter}));
@@ -321,7 +320,7 @@ public:
     }
 
     void c159_theTtlGoesByTheRequestedLimit() {
-        Queue queue = makeQueue();
+        WholeQueue queue = makeQueue();
         CPPUNIT_ASSERT_EQUAL(std::int64_t{-2}, queue.rateLimitTtl());
         CPPUNIT_ASSERT_EQUAL(std::int64_t{0}, queue.rateLimitTtl(1));
         queue.setGlobalRateLimit({3, seconds(60)});
@@ -341,7 +340,7 @@ public:
     }
 
     void senselessLimitsAreRefused() {
-        Queue queue = makeQueue();
+        WholeQueue queue = makeQueue();
         CPPUNIT_ASSERT_THROW(queue.setGlobalConcurrency(0), Poco::InvalidArgumentException);
         CPPUNIT_ASSERT_THROW(queue.setGlobalRateLimit({0, seconds(1)}),
                              Poco::InvalidArgumentException);
@@ -424,7 +423,7 @@ public:
     }
 
 private:
-    Queue makeQueue(Bullmq5 mode = Bullmq5::Off) {
+    WholeQueue makeQueue(Bullmq5 mode = Bullmq5::Off) {
         Queue::Settings settings;
         settings.name = keys().qualifiedName().substr(5);
         settings.addTimeout = seconds(10);

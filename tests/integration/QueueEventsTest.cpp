@@ -5,10 +5,10 @@
 #include <Poco/Exception.h>
 #include <cppunit/extensions/HelperMacros.h>
 
-#include "drover/Queue.h"
 #include "drover/QueueEvents.h"
 #include "support/Assert.h"
 #include "support/TcpProxy.h"
+#include "support/WholeQueue.h"
 #include "support/WorkerFixture.h"
 
 namespace {
@@ -68,7 +68,7 @@ public:
 
     void everyEventOfTheEngineIsDelivered() {
         read();
-        Queue queue = makeQueue();
+        WholeQueue queue = makeQueue();
         settings_.lockDuration = milliseconds(100);
         queue.pause();
         for (const char* opts : {R"({"jobId":"a:b:c"})",
@@ -135,7 +135,7 @@ public:
 
     void knownEventsAreTyped() {
         read();
-        Queue queue = makeQueue();
+        WholeQueue queue = makeQueue();
         const std::int64_t before = clock_.wallMs();
         const AddResult added =
             queue.add({"mail", "{}", JobOptions::parse(R"({"delay":50,"attempts":1})")});
@@ -460,7 +460,7 @@ public:
         read();
         std::atomic<bool> more{true};
         std::thread writer([&] {
-            RedisClient own(options(), scripts(), "writer");
+            RedisClient own(options(), "writer");
             while (more) {
                 own.call(Command{"XADD", keys().events, "*", "event", "n", "jobId", "1"});
             }
@@ -493,7 +493,7 @@ public:
             settings.name = name;
             settings.after = after;
             settings.blockTimeout = milliseconds(block);
-            QueueEvents reader(options(), settings, [](const QueueEvent&) {});
+            QueueEvents reader(handleOf(options()), settings, [](const QueueEvent&) {});
         };
         make("q", "17-3", 1);
         for (const char* name : {"", "a:b"}) {
@@ -509,7 +509,7 @@ public:
 
 private:
     [[nodiscard]] std::string name() const { return keys().qualifiedName().substr(5); }
-    Queue makeQueue() {
+    WholeQueue makeQueue() {
         Queue::Settings settings;
         settings.name = name();
         settings.addTimeout = seconds(10);
@@ -518,13 +518,12 @@ private:
 
     void begin(const std::string& after, milliseconds block, int port) {
         reader_.reset();
-        RedisOptions through = optionsAt(port);
         QueueEvents::Settings settings;
         settings.name = name();
         settings.after = after;
         settings.blockTimeout = block;
         reader_ = std::make_unique<QueueEvents>(
-            through, settings, [this](const QueueEvent& event) { hear(event); });
+            handleOf(optionsAt(port)), settings, [this](const QueueEvent& event) { hear(event); });
     }
     /// Starts the reader and waits until it misses no event.
     void read(const std::string& after = "$",

@@ -10,10 +10,10 @@
 #include <cppunit/extensions/HelperMacros.h>
 
 #include "drover/Exceptions.h"
-#include "drover/Queue.h"
 #include "support/Assert.h"
 #include "support/RedisFixture.h"
 #include "support/TcpProxy.h"
+#include "support/WholeQueue.h"
 
 namespace {
 
@@ -312,7 +312,7 @@ public:
         Queue::Settings settings = settingsOf();
         settings.maxWaiting = 10;
         settings.maxBatch = 10;
-        Queue queue(to(own), settings);
+        WholeQueue queue(to(own), settings);
         CPPUNIT_ASSERT(queue.add(named("first")).status == Status::Added);
         own.freeze();
         std::atomic<bool> done{false};
@@ -488,7 +488,7 @@ public:
         quick.connectTimeout = milliseconds(100);
         quick.commandTimeout = milliseconds(100);
         {
-            Queue queue(quick, settingsOf());
+            WholeQueue queue(quick, settingsOf());
             eventually("the stuck sender is noticed", [&] {
                 return queue.problem().find("makes no progress") != std::string::npos;
             });
@@ -500,11 +500,16 @@ public:
     }
 
     void aBadNameIsRefused() {
-        Queue::Settings settings;
-        settings.name = "a:b";
-        CPPUNIT_ASSERT_THROW(Queue(options(), settings), Poco::InvalidArgumentException);
-        settings.name = "";
-        CPPUNIT_ASSERT_THROW(Queue(options(), settings), Poco::InvalidArgumentException);
+        using Poco::InvalidArgumentException;
+        const Redis redis = handleOf(options());
+        for (const char* name : {"a:b", ""}) {
+            Queue::Settings settings;
+            settings.name = name;
+            CPPUNIT_ASSERT_THROW(Queue(redis, settings), InvalidArgumentException);
+            CPPUNIT_ASSERT_THROW(QueueReader(redis, {"bull", name}), InvalidArgumentException);
+            CPPUNIT_ASSERT_THROW(QueueControl(redis, {"bull", name, Bullmq5::Auto}),
+                                 InvalidArgumentException);
+        }
     }
 
 private:
@@ -518,9 +523,9 @@ private:
         settings.name = keys().qualifiedName().substr(5);
         return settings;
     }
-    std::unique_ptr<Queue> open() { return open(options()); }
-    std::unique_ptr<Queue> open(const RedisOptions& through) {
-        return std::make_unique<Queue>(through, settingsOf());
+    std::unique_ptr<WholeQueue> open() { return open(options()); }
+    std::unique_ptr<WholeQueue> open(const RedisOptions& through) {
+        return std::make_unique<WholeQueue>(through, settingsOf());
     }
     std::int64_t score(const std::string& key, const std::string& member) {
         return static_cast<std::int64_t>(std::stod(text({"ZSCORE", key, member})));
@@ -534,7 +539,7 @@ private:
     void bulkOf(int count, std::size_t perCall) {
         Queue::Settings settings = settingsOf();
         settings.maxBatch = perCall;
-        Queue queue(options(), settings);
+        WholeQueue queue(options(), settings);
         std::vector<NewJob> jobs;
         for (int i = 0; i < count; ++i) {
             jobs.push_back(named("n" + std::to_string(i)));

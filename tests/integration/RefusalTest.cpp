@@ -7,7 +7,7 @@
 #include <cppunit/extensions/HelperMacros.h>
 
 #include "drover/Exceptions.h"
-#include "drover/Queue.h"
+#include "support/WholeQueue.h"
 #include "support/WorkerFixture.h"
 #include "worker/upkeep/CancelListener.h"
 
@@ -158,7 +158,7 @@ public:
             return std::stoi(info.substr(at + 18));
         };
         config("maxclients", std::to_string(connected()));
-        RedisClient late(to(), scripts(), "late");
+        RedisClient late(to(), "late");
         const std::int64_t before = connections();
         const auto until = SteadyClock::now() + kLong;
         int refused = 0;
@@ -201,7 +201,7 @@ public:
         RedisOptions as = to();
         as.user = "u";
         as.password = "secret";
-        RedisClient client(as, scripts(), "test");
+        RedisClient client(as, "test");
         config("maxmemory", "1");
         const auto set = [&] {
             try {
@@ -260,7 +260,7 @@ private:
         eventually("it is done", [&] { return queue_->counts().completed == 1; });
         // Its reads are shorter than a refusal lasts here.
         cancels_ = std::make_unique<CancelListener>(
-            std::make_unique<RedisClient>(shared, scripts(), "cancels"), milliseconds(100));
+            std::make_unique<RedisClient>(shared, "cancels"), milliseconds(100));
         cancels_->watch(worker_->queue(), worker_->held());
         cancels_->start();
         eventually("the listener reads", [&] {
@@ -309,7 +309,7 @@ private:
     std::unique_ptr<RedisServer> refusing_;
     std::unique_ptr<Connection> admin_;
     std::unique_ptr<Connection> blocker_;
-    std::unique_ptr<Queue> queue_;
+    std::unique_ptr<WholeQueue> queue_;
     std::unique_ptr<CancelListener> cancels_;
 };
 

@@ -17,6 +17,7 @@
 #include "integration/SlowCopy.h"
 #include "support/Assert.h"
 #include "support/TestCertificate.h"
+#include "support/WholeQueue.h"
 
 namespace {
 
@@ -152,7 +153,7 @@ public:
                          ":10: api.route.three.queue = nobody: queue nobody: no such alias");
         CPPUNIT_ASSERT_EQUAL(404, post("/two"));
         const std::string id = addedBy("/one");
-        Queue queue = makeQueue();
+        WholeQueue queue = makeQueue();
         waitUntil([&] { return jobOf(queue, id).finishedOnMs.has_value(); });
         assertLacks(app_->err(), "removeOnComplete");
 
@@ -286,7 +287,7 @@ public:
         app_->waitForPlugin("echo", "version 1.0.0, generation 1: runs");
         assertLogged(folder_ + "/echo.properties:2: api.route.greet.path is /greet now");
         const std::string id = addedBy("/greet");
-        Queue queue = makeQueue();
+        WholeQueue queue = makeQueue();
         waitUntil([&] { return jobOf(queue, id).finishedOnMs.has_value(); });
         std::filesystem::remove(folder_ + "/echo.so");
         app_->waitForPlugin("echo", "generation 1: its file is gone");
@@ -321,7 +322,7 @@ public:
         base_ = "plugins.load = api,configured\nqueue.c.name = " + queueName_ + "\n" +
                 "api.route.c.path = /c\napi.route.c.queue = c\napi.route.c.job = configured\n";
         run("");
-        Queue queue = makeQueue();
+        WholeQueue queue = makeQueue();
         const auto result = [&] {
             const std::string id = addedBy("/c");
             waitUntil([&] { return jobOf(queue, id).finishedOnMs.has_value(); });
@@ -347,7 +348,7 @@ public:
         assertLogged(file() + ":2: queue.echo.name has changed and needs a restart");
         // It is still the queue of that alias, for producers and for the worker.
         const std::string id = addedBy("/one");
-        Queue queue = makeQueue();
+        WholeQueue queue = makeQueue();
         waitUntil([&] { return !queue.job(id) && queue.counts().active == 0; });
         const std::size_t before = app_->err().size();
         save("queue.echo.name = " + queueName_ + "-2\n" + route("one"));
@@ -376,7 +377,7 @@ public:
         app_->waitForLog("plugin.echo.isolation is process now, it was thread");
         app_->waitForPlugin("echo", "version 1.0.0, generation 2: runs");
         const std::string id = addedBy("/one");
-        Queue queue = makeQueue();
+        WholeQueue queue = makeQueue();
         waitUntil([&] { return jobOf(queue, id).finishedOnMs.has_value(); });
         CPPUNIT_ASSERT_EQUAL(std::int64_t{0}, queue.counts().failed);
         save(route("one") + "plugin.api.isolation = process\n");
@@ -593,7 +594,7 @@ private:
 
     void assertLogged(const std::string& text) const { assertContains(app_->err(), text); }
 
-    [[nodiscard]] static Job jobOf(Queue& queue, const std::string& id) {
+    [[nodiscard]] static Job jobOf(WholeQueue& queue, const std::string& id) {
         const std::optional<Job> job = queue.job(id);
         CPPUNIT_ASSERT_MESSAGE("job " + id + " is gone", job.has_value());
         return *job;

@@ -75,8 +75,8 @@ public:
         settings.threads = 2;
         settings.batchSize = 50;
         settings.concurrency = 200;
-        worker_ = std::make_unique<drover::Worker>(
-            settings, options(), scripts(), clock_, plugin->handlerTypes());
+        worker_ =
+            std::make_unique<drover::Worker>(settings, options(), clock_, plugin->handlerTypes());
         worker_->start();
     }
     void rest() { worker_.reset(); }

@@ -78,9 +78,10 @@ public:
     void setUp() override {
         RedisFixture::setUp();
         useOwnServer();
-        const auto scripts = std::make_shared<const ScriptRegistry>(
+        RedisOptions faulty = options();
+        faulty.scripts = std::make_shared<const ScriptRegistry>(
             [](std::string_view, std::string_view text) { return kFault + std::string(text); });
-        faulty_ = std::make_unique<RedisClient>(options(), scripts, "faulty");
+        faulty_ = std::make_unique<RedisClient>(faulty, "faulty");
     }
     void tearDown() override {
         faulty_.reset();

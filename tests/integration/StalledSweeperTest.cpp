@@ -300,8 +300,7 @@ public:
         {
             redis({"DEL", keys().wait});
             const QueueContext context(keys(), Bullmq5::Off);
-            StalledSweeper sweeper(std::make_unique<RedisClient>(options(), scripts(), "sweep"),
-                                   clock_);
+            StalledSweeper sweeper(std::make_unique<RedisClient>(options(), "sweep"), clock_);
             sweeper.watch(context, milliseconds(50), 1, seconds(2));
             sweeper.start();
             eventually("rescued", [&] { return (Strings{lost} == list(keys().wait)); });
@@ -312,8 +311,7 @@ public:
         // Although BullMQ's workers make all checks.
         const QueueContext shared(keys(), Bullmq5::On);
         redis({"SET", keys().stalledCheck, "1", "PX", "600000"});
-        StalledSweeper sweeper(std::make_unique<RedisClient>(options(), scripts(), "sweep"),
-                               clock_);
+        StalledSweeper sweeper(std::make_unique<RedisClient>(options(), "sweep"), clock_);
         sweeper.watch(shared, milliseconds(50), 1);
         sweeper.start();
         eventually("rescued", [&] { return (Strings{lost} == list(keys().wait)); });
@@ -321,8 +319,7 @@ public:
 
     void aQueueThatTurnsOutToBeSharedIsSearchedByItsInterval() {
         const QueueContext context(keys(), Bullmq5::Auto);
-        StalledSweeper sweeper(std::make_unique<RedisClient>(options(), scripts(), "sweep"),
-                               clock_);
+        StalledSweeper sweeper(std::make_unique<RedisClient>(options(), "sweep"), clock_);
         sweeper.watch(context, milliseconds(50), 1, std::chrono::minutes(10));
         sweeper.start();
         eventually("searched", [this] { return number({"EXISTS", keys().rescue}) == 1; });
@@ -343,7 +340,7 @@ public:
         settings_.bullmq5 = Bullmq5::On;
         worker_ = makeWorker(std::make_shared<FakeHandler>(completeAll), options());
         sweeper_ = std::make_unique<StalledSweeper>(
-            std::make_unique<RedisClient>(options(), scripts(), "stalled"), clock_);
+            std::make_unique<RedisClient>(options(), "stalled"), clock_);
         sweeper_->watch(worker_->queue(), std::chrono::minutes(10), 1);
         worker_->onResumed([this] { sweeper_->onResumed(worker_->queue()); });
         sweeper_->start();
@@ -378,7 +375,7 @@ public:
         redis({"SET", broken.keys().stalled, "a string"});
         redis({"DEL", broken.keys().stalledCheck});
         sweeper_ = std::make_unique<StalledSweeper>(
-            std::make_unique<RedisClient>(options(), scripts(), "stalled"), clock_);
+            std::make_unique<RedisClient>(options(), "stalled"), clock_);
         sweeper_->watch(broken, milliseconds(50), 1);
         sweeper_->watch(context(), milliseconds(100), 1);
         redis({"CONFIG", "RESETSTAT"});
@@ -389,8 +386,7 @@ public:
 
     void aVisitThatThrowsAnythingWaitsForTheNext() {
         std::atomic<int> thrown{0}, visits{0};
-        PeriodicThread rounds(
-            "rounds", std::make_unique<RedisClient>(options(), scripts(), "rounds"), clock_);
+        PeriodicThread rounds("rounds", std::make_unique<RedisClient>(options(), "rounds"), clock_);
         rounds.add(
             [&](RedisClient&) -> PeriodicThread::Time {
                 ++thrown;

@@ -668,7 +668,6 @@ private:
         worker_ =
             std::make_unique<Worker>(settings_,
                                      through,
-                                     scripts(),
                                      clock_,
                                      std::vector<std::shared_ptr<HandlerType>>{std::move(handler)});
     }

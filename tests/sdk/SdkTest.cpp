@@ -13,7 +13,6 @@
 
 #include <cppunit/extensions/HelperMacros.h>
 
-#include "drover/Queue.h"
 #include "integration/AppProcess.h"
 #include "plugin/loading/PluginGeneration.h"
 #include "plugin/loading/PluginLoader.h"
@@ -22,6 +21,7 @@
 #include "support/FakeRunningJob.h"
 #include "support/RedisServer.h"
 #include "support/ServerProcess.h"
+#include "support/WholeQueue.h"
 
 using drover::test::assertContains;
 using drover::test::assertEqual;
@@ -318,7 +318,7 @@ private:
         Queue::Settings settings;
         settings.name = "outside-" + std::to_string(getpid()) + "-" +
                         fs::path(engine.folder()).filename().string();
-        Queue queue(redis, settings);
+        test::WholeQueue queue(redis, settings);
         const auto patience = [] {
             return std::chrono::steady_clock::now() + std::chrono::seconds(60);
         };

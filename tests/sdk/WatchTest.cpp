@@ -7,12 +7,12 @@
 
 #include <cppunit/extensions/HelperMacros.h>
 
-#include "drover/Queue.h"
 #include "integration/AppProcess.h"
 #include "redis/RedisOptions.h"
 #include "support/Assert.h"
 #include "support/RedisServer.h"
 #include "support/ServerProcess.h"
+#include "support/WholeQueue.h"
 
 namespace {
 
@@ -52,7 +52,7 @@ public:
         redis.port = RedisServer::shared().port();
         Queue::Settings settings;
         settings.name = "watch-" + std::to_string(getpid());
-        queue_ = std::make_unique<Queue>(redis, settings);
+        queue_ = std::make_unique<test::WholeQueue>(redis, settings);
         engine_->start({"run",
                         "--set",
                         "plugins.load=*",
@@ -177,7 +177,7 @@ private:
     std::unique_ptr<AppProcess> engine_;
     std::unique_ptr<ServerProcess> watch_;
     fs::path root_;
-    std::unique_ptr<Queue> queue_;
+    std::unique_ptr<test::WholeQueue> queue_;
 };
 
 CPPUNIT_TEST_SUITE_REGISTRATION(WatchTest);

@@ -26,7 +26,7 @@ void RedisFixture::use(RedisServer& server) {
     static int number = 0;
     server_ = &server;
     context_ = std::make_unique<QueueContext>(QueueKeys("bull", "q" + std::to_string(++number)));
-    client_ = std::make_unique<RedisClient>(options(), scripts_, "test");
+    client_ = std::make_unique<RedisClient>(options(), "test");
 }
 
 void RedisFixture::tearDown() {

@@ -11,7 +11,7 @@
 
 #include "core/ClaimedJob.h"
 #include "core/Clock.h"
-#include "drover/Queue.h"
+#include "drover/Job.h"
 #include "queue/QueueContext.h"
 #include "redis/RedisClient.h"
 #include "support/RedisServer.h"
@@ -67,7 +67,6 @@ protected:
     [[nodiscard]] const QueueKeys& keys() const { return context_->keys(); }
     [[nodiscard]] QueueContext& context() { return *context_; }
     [[nodiscard]] RedisClient& client() { return *client_; }
-    [[nodiscard]] const std::shared_ptr<const ScriptRegistry>& scripts() const { return scripts_; }
 
     RedisServer* server_ = nullptr;  ///< The shared one, or the test's own.
     std::unique_ptr<RedisServer> own_;
@@ -76,7 +75,6 @@ protected:
 private:
     void use(RedisServer& server);
 
-    std::shared_ptr<const ScriptRegistry> scripts_ = std::make_shared<const ScriptRegistry>();
     std::unique_ptr<QueueContext> context_;
     std::unique_ptr<RedisClient> client_;
 };

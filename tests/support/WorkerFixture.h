@@ -5,11 +5,11 @@
 #include <utility>
 #include <vector>
 
-#include "drover/Queue.h"
 #include "support/Assert.h"
 #include "support/FakeHandler.h"
 #include "support/LogCapture.h"
 #include "support/RedisFixture.h"
+#include "support/WholeQueue.h"
 #include "worker/Worker.h"
 #include "worker/upkeep/LockKeeper.h"
 #include "worker/upkeep/StalledSweeper.h"
@@ -54,7 +54,6 @@ protected:
         return std::make_unique<Worker>(
             settings_,
             through,
-            scripts(),
             clock_,
             std::vector<std::shared_ptr<HandlerType>>{std::move(handler)});
     }
@@ -67,28 +66,27 @@ protected:
         auto worker =
             std::make_unique<Worker>(settings,
                                      options(),
-                                     scripts(),
                                      clock_,
                                      std::vector<std::shared_ptr<HandlerType>>{std::move(handler)});
         worker->start();
         return worker;
     }
     void keepLocks(const RedisOptions& through) {
-        keeper_ = std::make_unique<LockKeeper>(
-            std::make_unique<RedisClient>(through, scripts(), "locks"), clock_);
+        keeper_ =
+            std::make_unique<LockKeeper>(std::make_unique<RedisClient>(through, "locks"), clock_);
         keeper_->watch(worker_->queue(), worker_->held(), settings_.lockDuration);
         keeper_->start();
     }
     /// Returns a producer on the test's queue that finds Redis at `through`.
-    [[nodiscard]] std::unique_ptr<Queue> makeQueue(const RedisOptions& through) const {
+    [[nodiscard]] std::unique_ptr<WholeQueue> makeQueue(const RedisOptions& through) const {
         Queue::Settings settings;
         settings.name = keys().qualifiedName().substr(5);
         settings.addTimeout = std::chrono::seconds(10);
-        return std::make_unique<Queue>(through, settings);
+        return std::make_unique<WholeQueue>(through, settings);
     }
     void sweep(std::chrono::milliseconds interval, int maxStalledCount) {
         sweeper_ = std::make_unique<StalledSweeper>(
-            std::make_unique<RedisClient>(options(), scripts(), "stalled"), clock_);
+            std::make_unique<RedisClient>(options(), "stalled"), clock_);
         sweeper_->watch(context(), interval, maxStalledCount);
         sweeper_->start();
     }

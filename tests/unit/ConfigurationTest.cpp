@@ -335,18 +335,18 @@ public:
             sources_.environment = {{"REDIS_URL", url}};
             return Settings::redisServer(Configuration(sources_));
         };
-        const RedisSettings all = server("redis://me:p%40ss%2F@redis.example:6380/2");
+        const Redis::Settings all = server("redis://me:p%40ss%2F@redis.example:6380/2");
         assertEqual("redis.example", all.host);
         CPPUNIT_ASSERT_EQUAL(6380, all.port);
         assertEqual("me", all.user);
         assertEqual("p@ss/", all.password);
-        CPPUNIT_ASSERT_EQUAL(2, all.db);
-        const RedisSettings few = server("redis://:secret@[::1]");
+        CPPUNIT_ASSERT_EQUAL(2, all.database);
+        const Redis::Settings few = server("redis://:secret@[::1]");
         assertEqual("[::1]", few.host);
         CPPUNIT_ASSERT_EQUAL(6379, few.port);
         CPPUNIT_ASSERT_EQUAL(std::string(), few.user);
         assertEqual("secret", few.password);
-        CPPUNIT_ASSERT_EQUAL(4, few.db);
+        CPPUNIT_ASSERT_EQUAL(4, few.database);
         assertEqual("other", server("").host);
     }
 

@@ -66,7 +66,7 @@ private:
     }
 
     const QueueContext queue_{QueueKeys("p", "q")};
-    const RedisClient redis_{RedisOptions(), std::make_shared<ScriptRegistry>(), "test"};
+    const RedisClient redis_{RedisOptions(), "test"};
 };
 
 CPPUNIT_TEST_SUITE_REGISTRATION(ScriptCallTest);

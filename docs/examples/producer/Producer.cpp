@@ -5,6 +5,7 @@
 #include <cstdlib>
 #include <drover/Queue.h>
 #include <drover/QueueEvents.h>
+#include <drover/QueueReader.h>
 #include <drover/Redis.h>
 #include <exception>
 #include <iostream>
@@ -62,6 +63,9 @@ int produce(const drover::Redis& redis, const std::string& queueName, const drov
     if (added.status != drover::AddResult::Status::Added) {
         std::cerr << "not added: " << added.message << '\n';
         return 1;
+    }
+    if (drover::QueueReader(redis, {.prefix = settings.prefix, .name = queueName}).isPaused()) {
+        std::cerr << "the queue is paused\n";
     }
     const std::string end = ends.endOf(added.id);
     std::cout << added.id << ' ' << (end.empty() ? "has not ended" : end) << '\n';

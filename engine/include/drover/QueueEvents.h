@@ -14,7 +14,7 @@
 
 namespace drover {
 
-struct RedisOptions;
+class Redis;
 
 /// One entry of a queue's event stream: raw, with a typed view of what is known.
 ///
@@ -88,7 +88,7 @@ public:
 
     /// Begins at once, in the background: Redis may be away. Throws Poco::InvalidArgumentException for a bad queue name or
     /// id, or a timeout below 1 ms.
-    QueueEvents(const RedisOptions& redis, Settings settings, Listener listener);
+    QueueEvents(const Redis& redis, Settings settings, Listener listener);
     /// stop(). Not from the listener.
     ~QueueEvents();
     QueueEvents(const QueueEvents&) = delete;

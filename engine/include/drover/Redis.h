@@ -3,18 +3,17 @@
 #include <chrono>
 #include <memory>
 #include <string>
+#include <utility>
 
 #include "drover/Export.h"
 
 namespace drover {
 
-struct RedisOptions;
-
-/// A Redis server as Queue and QueueEvents are made from it.
+/// A Redis server, as the classes of queues are made from it.
 ///
-/// A handle: copies share what their connections learn of the server, such as its clock and that it refuses writes. Make
-/// one for each server and pass it wherever a constructor takes `const RedisOptions&`. Opens no connection by itself.
-/// Threads: immutable, from any thread.
+/// A handle: copies share a few connections for reads and commands, the scripts, and what is found out about the server,
+/// such as its clock and that it refuses writes. Make one for each server. Opens no connection by itself.
+/// Threads: copies may be made and used on any thread.
 class DROVER_API Redis {
 public:
     struct Settings {
@@ -32,11 +31,13 @@ public:
     /// or a timeout is below 1 ms.
     explicit Redis(const Settings& settings);
 
-    // NOLINTNEXTLINE(google-explicit-constructor): the options are what the engine's classes take; outside they are opaque.
-    operator const RedisOptions&() const { return *options_; }
+    /// The engine's own view of the handle; opaque outside.
+    class Shared;
+    explicit Redis(std::shared_ptr<Shared> shared) : shared_(std::move(shared)) {}
+    [[nodiscard]] Shared& shared() const { return *shared_; }
 
 private:
-    std::shared_ptr<const RedisOptions> options_;
+    std::shared_ptr<Shared> shared_;
 };
 
 }  // namespace drover

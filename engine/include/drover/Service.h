@@ -12,6 +12,7 @@
 #include "drover/Export.h"
 #include "drover/PluginAbi.h"
 #include "drover/Queue.h"
+#include "drover/QueueReader.h"
 #include "drover/Routes.h"
 
 namespace Poco {
@@ -51,9 +52,10 @@ public:
     virtual ~ServiceContext() = default;
     [[nodiscard]] virtual const ServiceConfig& config() const = 0;
     [[nodiscard]] virtual Routes& routes() = 0;
-    /// The producer side of the queue with this alias (`queue.<alias>.*`), made on first use and shared.
-    /// Throws ConfigException if the alias is not configured.
+    /// Returns the queue with this alias (`queue.<alias>.*`), to add jobs to or to read; made on first use and shared.
+    /// Throw ConfigException if the alias is not configured.
     [[nodiscard]] virtual Queue& queue(const std::string& alias) = 0;
+    [[nodiscard]] virtual const QueueReader& queueReader(const std::string& alias) = 0;
     [[nodiscard]] virtual Poco::Logger& logger() = 0;
     /// Adds a check to the process's readiness; must answer within milliseconds, from any thread.
     virtual void addHealthCheck(const std::string& name, std::function<HealthReport()> check) = 0;

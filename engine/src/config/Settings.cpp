@@ -48,7 +48,7 @@ std::string socketPath(const Configuration& config) {
 }
 
 void checkRedis(const Configuration& config, std::vector<std::string>& problems) {
-    RedisSettings redis;
+    Redis::Settings redis;
     try {
         redis = Settings::redisServer(config);
     } catch (const ConfigException& error) {
@@ -116,21 +116,20 @@ std::string controlSocketNote(const Settings& settings,
            std::to_string(geteuid()) + " may write to, or to off";
 }
 
-RedisSettings Settings::redisServer(const Configuration& config) {
-    RedisSettings redis;
+Redis::Settings Settings::redisServer(const Configuration& config) {
+    Redis::Settings redis;
     redis.host = config.text("redis.host");
     redis.port = static_cast<int>(config.integer("redis.port"));
     redis.user = config.text("redis.user");
     redis.password = config.text("redis.password");
-    redis.db = static_cast<int>(config.integer("redis.db"));
-    redis.prefix = config.text("redis.prefix");
+    redis.database = static_cast<int>(config.integer("redis.db"));
     if (const std::string text = config.text("redis.url"); !text.empty()) {
         const RedisUrl url = RedisUrl::parse(text);
         redis.host = url.host;
         redis.port = url.port.value_or(6379);
         redis.user = url.user.value_or(redis.user);
         redis.password = url.password.value_or(redis.password);
-        redis.db = url.database.value_or(redis.db);
+        redis.database = url.database.value_or(redis.database);
     }
     redis.connectTimeout = milliseconds(config.integer("redis.connectTimeoutMs"));
     redis.commandTimeout = milliseconds(config.integer("redis.commandTimeoutMs"));

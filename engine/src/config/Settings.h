@@ -10,20 +10,9 @@
 #include "config/Configuration.h"
 #include "config/ProcessIsolation.h"
 #include "core/QueueSettings.h"
+#include "drover/Redis.h"
 
 namespace drover {
-
-/// The way to Redis. Keys: redis.*.
-struct RedisSettings {
-    std::string host;
-    int port = 0;
-    std::string user;      ///< Empty: the default user.
-    std::string password;  ///< Empty: none.
-    int db = 0;
-    std::string prefix;
-    std::chrono::milliseconds connectTimeout{0};
-    std::chrono::milliseconds commandTimeout{0};
-};
 
 /// Keys: log.*.
 struct LogSettings {
@@ -45,7 +34,7 @@ struct PluginSettings {
 /// The values that the engine itself needs, read once and checked.
 struct Settings {
     std::string environment;
-    RedisSettings redis;
+    Redis::Settings redis;
     PluginSettings plugins;
     LogSettings log;
     bool watchConfig = true;
@@ -58,7 +47,7 @@ struct Settings {
     /// Returns the problems that read() would throw, one each.
     [[nodiscard]] static std::vector<std::string> check(const Configuration& config);
 
-    [[nodiscard]] static RedisSettings redisServer(const Configuration& config);
+    [[nodiscard]] static Redis::Settings redisServer(const Configuration& config);
     /// Returns the settings of a queue. One that has no alias is worked under its own name with the defaults.
     [[nodiscard]] static QueueSettings queue(const Configuration& config, const std::string& alias);
     [[nodiscard]] static LogSettings logging(const Configuration& config);

@@ -7,7 +7,7 @@
 
 #include "host/Consumers.h"
 #include "host/HandlerPlugins.h"
-#include "host/RedisAccess.h"
+#include "host/RedisProbe.h"
 #include "host/Services.h"
 #include "process/ConfigWatch.h"
 
@@ -25,7 +25,7 @@ Assembly assemble(const Configuration& config, const Settings& settings, PluginO
         }
     }
     Assembly assembly;
-    const RedisOptions redis = redisOptions(settings.redis);
+    const Redis redis(settings.redis);
     assembly.probes = {redisProbe(redis)};
     assembly.construct =
         [&config, &settings, &plugins, redis, consumes, services](Process& process) {

@@ -6,8 +6,7 @@
 
 #include "core/Log.h"
 #include "drover/Exceptions.h"
-#include "redis/RedisClient.h"
-#include "redis/ScriptRegistry.h"
+#include "redis/RedisShared.h"
 
 namespace drover {
 
@@ -46,15 +45,14 @@ QueueSettings settingsOf(const Configuration& config, const std::string& queue) 
     return Settings::queue(config, queue);
 }
 
-std::unique_ptr<RedisClient> client(const RedisOptions& options, const std::string& label) {
-    return std::make_unique<RedisClient>(options, std::make_shared<ScriptRegistry>(), label);
+std::unique_ptr<RedisClient> client(const Redis& redis, const std::string& label) {
+    return std::make_unique<RedisClient>(redis.shared().options(), label);
 }
 
 }  // namespace
 
-Consumers::Consumers(RedisOptions redis)
+Consumers::Consumers(Redis redis)
     : redis_(std::move(redis)),
-      scripts_(std::make_shared<const ScriptRegistry>()),
       keeper_(client(redis_, "lock keeper"), clock_),
       cancels_(client(redis_, "cancel listener")),
       sweeper_(client(redis_, "stalled sweeper"), clock_) {}
@@ -82,8 +80,8 @@ Component::Change Consumers::prepareHandlers(const HandlerRegistry& registry,
             next->changes.emplace_back(worker, worker->prepare(registry.handlersOf(queue), wanted));
             continue;
         }
-        next->added.push_back(
-            std::make_unique<Worker>(wanted, redis_, scripts_, clock_, registry.handlersOf(queue)));
+        next->added.push_back(std::make_unique<Worker>(
+            wanted, redis_.shared().options(), clock_, registry.handlersOf(queue)));
         if (started_) {
             next->added.back()->makeReady();
         }

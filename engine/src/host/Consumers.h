@@ -8,9 +8,9 @@
 
 #include "config/Settings.h"
 #include "core/Clock.h"
+#include "drover/Redis.h"
 #include "plugin/loading/HandlerRegistry.h"
 #include "process/Component.h"
-#include "redis/RedisOptions.h"
 #include "worker/Worker.h"
 #include "worker/upkeep/CancelListener.h"
 #include "worker/upkeep/LockKeeper.h"
@@ -22,7 +22,7 @@ namespace drover {
 /// they share. Locks are renewed until the last worker has ended, also while draining.
 class Consumers : public Component {
 public:
-    explicit Consumers(RedisOptions redis);
+    explicit Consumers(Redis redis);
 
     /// Makes ready for the handlers of `registry`, with the settings of `config`: all of them, or none if one refuses.
     /// Called by HandlerPlugins, which has the handlers; prepare() alone changes nothing. Before start() no instances
@@ -51,9 +51,8 @@ private:
     [[nodiscard]] bool allFinished() const;
 
     const std::string name_ = "workers";
-    const RedisOptions redis_;
+    const Redis redis_;
     const SystemClock clock_;
-    const std::shared_ptr<const ScriptRegistry> scripts_;
     mutable std::mutex mutex_;  ///< For the list; a worker stays where it is until the end.
     std::vector<std::unique_ptr<Worker>> workers_;
     LockKeeper keeper_;

@@ -21,6 +21,16 @@ void requireThread(const Configuration& config, const std::string& service) {
 
 }  // namespace
 
+/// A queue of which services have references.
+struct Services::Producer {
+    Producer(const Redis& redis, const Queue::Settings& wanted)
+        : settings(wanted), queue(redis, wanted), reader(redis, {wanted.prefix, wanted.name}) {}
+
+    const Queue::Settings settings;
+    Queue queue;
+    const QueueReader reader;
+};
+
 /// The view that one service has of the process, with one configuration.
 class Services::Context : public ServiceContext {
 public:
@@ -39,7 +49,10 @@ public:
     [[nodiscard]] const ServiceConfig& config() const override { return config_; }
     [[nodiscard]] Routes& routes() override { return routes_; }
     [[nodiscard]] Queue& queue(const std::string& alias) override {
-        return services_.queue(alias, all_, queues_);
+        return services_.producer(alias, all_, queues_).queue;
+    }
+    [[nodiscard]] const QueueReader& queueReader(const std::string& alias) override {
+        return services_.producer(alias, all_, queues_).reader;
     }
     [[nodiscard]] Poco::Logger& logger() override { return logger_; }
     void addHealthCheck(const std::string& name, std::function<HealthReport()> check) override {
@@ -62,14 +75,6 @@ private:
     Poco::Logger& logger_;
 };
 
-struct Services::Producer {
-    Producer(const RedisOptions& redis, const Queue::Settings& wanted)
-        : settings(wanted), queue(redis, wanted) {}
-
-    const Queue::Settings settings;
-    Queue queue;
-};
-
 /// The routes, queues and changes that are ready to take over.
 struct Services::Next {
     Routes routes;
@@ -78,7 +83,7 @@ struct Services::Next {
 };
 
 Services::Services(const Configuration& config,
-                   RedisOptions redis,
+                   Redis redis,
                    const std::vector<LoadedPlugin>& plugins,
                    std::function<HealthReports()> others)
     : config_(config), redis_(std::move(redis)), others_(std::move(others)) {
@@ -103,7 +108,9 @@ Services::~Services() {
     }
 }
 
-Queue& Services::queue(const std::string& alias, const Configuration& config, Queues& queues) {
+Services::Producer& Services::producer(const std::string& alias,
+                                       const Configuration& config,
+                                       Queues& queues) {
     const std::lock_guard<std::mutex> lock(mutex_);
     auto found = queues.find(alias);
     if (found == queues.end()) {
@@ -132,7 +139,7 @@ Queue& Services::queue(const std::string& alias, const Configuration& config, Qu
             hold(found->second);
         }
     }
-    return found->second->queue;
+    return *found->second;
 }
 
 void Services::hold(const std::shared_ptr<Producer>& producer) {

@@ -11,12 +11,12 @@
 #include "config/PluginConfig.h"
 #include "config/Settings.h"
 #include "drover/Queue.h"
+#include "drover/Redis.h"
 #include "drover/Routes.h"
 #include "drover/Service.h"
 #include "plugin/loading/PluginLoader.h"
 #include "process/Component.h"
 #include "process/HealthChecks.h"
-#include "redis/RedisOptions.h"
 
 namespace drover {
 
@@ -28,7 +28,7 @@ public:
     /// `others` adds the health of other components to the readiness that services see; called from any thread.
     /// Throws what the services' constructors throw.
     Services(const Configuration& config,
-             RedisOptions redis,
+             Redis redis,
              const std::vector<LoadedPlugin>& plugins,
              std::function<HealthReports()> others);
     ~Services() override;
@@ -54,17 +54,17 @@ private:
         std::unique_ptr<Service> service;  ///< Goes before its context.
     };
 
-    /// Returns the queue of an alias out of `queues`, and makes it first if it is not there.
-    [[nodiscard]] Queue& queue(const std::string& alias,
-                               const Configuration& config,
-                               Queues& queues);
+    /// Returns the producer of an alias out of `queues`, and makes it first if it is not there.
+    [[nodiscard]] Producer& producer(const std::string& alias,
+                                     const Configuration& config,
+                                     Queues& queues);
     /// Holds a producer until the end, since services have references, and checks its health.
     void hold(const std::shared_ptr<Producer>& producer);
     void switchTo(Next& next);
 
     const std::string name_ = "services";
     const Configuration config_;
-    const RedisOptions redis_;
+    const Redis redis_;
     std::function<HealthReports()> others_;
     Routes routes_;
     HealthChecks checks_;

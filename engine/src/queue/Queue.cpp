@@ -1,34 +1,23 @@
 #include "drover/Queue.h"
 
-#include <algorithm>
 #include <atomic>
+#include <functional>
 #include <future>
+#include <memory>
 #include <string>
 #include <utility>
-
-#include <Poco/Exception.h>
 
 #include "queue/AddCoalescer.h"
 #include "queue/JobRecord.h"
 #include "queue/QueueContext.h"
-#include "queue/ops/Control.h"
-#include "queue/ops/Read.h"
-#include "redis/ClientPool.h"
+#include "redis/RedisShared.h"
 
 namespace drover {
 
 namespace {
 
-constexpr std::size_t kReaders = 4;
 /// How much longer than everything that it waits for the adding thread may be away before it counts as stuck.
 constexpr std::chrono::milliseconds kProgressMargin{3000};
-
-void requireAtLeastOne(const std::string& what, std::int64_t value) {
-    if (value < 1) {
-        throw Poco::InvalidArgumentException(what + " must be at least 1, not " +
-                                             std::to_string(value));
-    }
-}
 
 /// The results of one add, gathered from its chunks.
 struct Pending {
@@ -53,14 +42,8 @@ public:
     Impl(const RedisOptions& redis, Settings settings)
         : settings_(std::move(settings)),
           queue_(QueueKeys(settings_.prefix, settings_.name), settings_.bullmq5),
-          scripts_(std::make_shared<const ScriptRegistry>()),
-          readers_(
-              [this, redis] {
-                  return std::make_unique<RedisClient>(redis, scripts_, "read " + settings_.name);
-              },
-              kReaders),
           coalescer_(queue_,
-                     std::make_unique<RedisClient>(redis, scripts_, "add " + settings_.name),
+                     std::make_unique<RedisClient>(redis, "add " + settings_.name),
                      settings_,
                      // A probe and a call, each with a connection to make before.
                      2 * (redis.connectTimeout + redis.commandTimeout) + kProgressMargin) {}
@@ -112,13 +95,11 @@ public:
 
     const Settings settings_;
     const QueueContext queue_;
-    const std::shared_ptr<const ScriptRegistry> scripts_;
-    ClientPool readers_;
     AddCoalescer coalescer_;
 };
 
-Queue::Queue(const RedisOptions& redis, Settings settings)
-    : impl_(std::make_unique<Impl>(redis, std::move(settings))) {}
+Queue::Queue(const Redis& redis, Settings settings)
+    : impl_(std::make_unique<Impl>(redis.shared().options(), std::move(settings))) {}
 Queue::~Queue() = default;
 
 const std::string& Queue::name() const {
@@ -144,53 +125,6 @@ std::vector<AddResult> Queue::addBulk(std::vector<NewJob> jobs, Clock::time_poin
 
 void Queue::addAsync(std::vector<NewJob> jobs, std::function<void(std::vector<AddResult>)> done) {
     impl_->add(std::move(jobs), Clock::now() + impl_->settings_.addTimeout, std::move(done));
-}
-
-JobCounts Queue::counts() {
-    return ops::counts(impl_->queue_, *impl_->readers_.lease());
-}
-std::optional<Job> Queue::job(const std::string& id) {
-    return ops::job(impl_->queue_, *impl_->readers_.lease(), id);
-}
-JobState Queue::state(const std::string& id) {
-    return ops::state(impl_->queue_, *impl_->readers_.lease(), id);
-}
-
-void Queue::pause() {
-    ops::pause(impl_->queue_, *impl_->readers_.lease());
-}
-void Queue::resume() {
-    ops::resume(impl_->queue_, *impl_->readers_.lease());
-}
-bool Queue::isPaused() {
-    return ops::isPaused(impl_->queue_, *impl_->readers_.lease());
-}
-
-void Queue::setGlobalConcurrency(int jobs) {
-    requireAtLeastOne("the concurrency", jobs);
-    ops::setConcurrency(impl_->queue_, *impl_->readers_.lease(), jobs);
-}
-void Queue::removeGlobalConcurrency() {
-    ops::setConcurrency(impl_->queue_, *impl_->readers_.lease(), std::nullopt);
-}
-
-void Queue::setGlobalRateLimit(const RateLimit& limit) {
-    requireAtLeastOne("max", limit.max);
-    requireAtLeastOne("the duration", limit.duration.count());
-    ops::setRateLimit(impl_->queue_, *impl_->readers_.lease(), limit);
-}
-void Queue::removeGlobalRateLimit() {
-    ops::setRateLimit(impl_->queue_, *impl_->readers_.lease(), std::nullopt);
-}
-void Queue::rateLimit(std::chrono::milliseconds duration) {
-    requireAtLeastOne("the duration", duration.count());
-    ops::rateLimit(impl_->queue_, *impl_->readers_.lease(), duration);
-}
-std::int64_t Queue::rateLimitTtl(std::optional<int> max) {
-    return ops::rateLimitTtl(impl_->queue_, *impl_->readers_.lease(), max);
-}
-void Queue::removeRateLimitKey() {
-    ops::removeRateLimitKey(impl_->queue_, *impl_->readers_.lease());
 }
 
 bool Queue::healthy() const {

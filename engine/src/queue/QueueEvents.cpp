@@ -18,7 +18,7 @@
 #include "core/WakeSignal.h"
 #include "drover/Exceptions.h"
 #include "queue/QueueKeys.h"
-#include "redis/RedisClient.h"
+#include "redis/RedisShared.h"
 
 namespace drover {
 
@@ -163,10 +163,7 @@ public:
           listener_(std::move(listener)),
           keys_(settings_.prefix, settings_.name),
           log_("events", {.queue = settings_.name}),
-          redis_(redis,
-                 std::make_shared<ScriptRegistry>(),
-                 "events " + settings_.name,
-                 keys_.eventsClientName()) {
+          redis_(redis, "events " + settings_.name, keys_.eventsClientName()) {
         if (settings_.after != "$" && !parsedId(settings_.after)) {
             throw Poco::InvalidArgumentException("\"" + settings_.after +
                                                  "\" is neither \"$\" nor an id of a stream");
@@ -367,8 +364,9 @@ private:
     std::thread thread_;
 };
 
-QueueEvents::QueueEvents(const RedisOptions& redis, Settings settings, Listener listener)
-    : impl_(std::make_unique<Impl>(redis, std::move(settings), std::move(listener))) {}
+QueueEvents::QueueEvents(const Redis& redis, Settings settings, Listener listener)
+    : impl_(std::make_unique<Impl>(
+          redis.shared().options(), std::move(settings), std::move(listener))) {}
 QueueEvents::~QueueEvents() = default;
 
 bool QueueEvents::waitUntilReady(std::chrono::milliseconds patience) {

@@ -2,7 +2,7 @@
 
 #include <Poco/Exception.h>
 
-#include "redis/RedisOptions.h"
+#include "redis/RedisShared.h"
 
 namespace drover {
 
@@ -24,15 +24,7 @@ Redis::Redis(const Settings& settings) {
             "the database must not be negative, and is " + std::to_string(settings.database));
     require(settings.connectTimeout.count() >= 1 && settings.commandTimeout.count() >= 1,
             "a timeout must be at least 1 ms");
-    RedisOptions options;
-    options.host = settings.host;
-    options.port = settings.port;
-    options.user = settings.user;
-    options.password = settings.password;
-    options.database = settings.database;
-    options.connectTimeout = settings.connectTimeout;
-    options.commandTimeout = settings.commandTimeout;
-    options_ = std::make_shared<const RedisOptions>(std::move(options));
+    shared_ = std::make_shared<Shared>(RedisOptions(settings));
 }
 
 }  // namespace drover

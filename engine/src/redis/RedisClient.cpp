@@ -42,14 +42,8 @@ bool isUnknownScript(const Reply& reply) {
 
 }  // namespace
 
-RedisClient::RedisClient(RedisOptions options,
-                         std::shared_ptr<const ScriptRegistry> scripts,
-                         std::string label,
-                         std::string clientName)
-    : options_(std::move(options)),
-      scripts_(std::move(scripts)),
-      label_(std::move(label)),
-      clientName_(std::move(clientName)) {}
+RedisClient::RedisClient(RedisOptions options, std::string label, std::string clientName)
+    : options_(std::move(options)), label_(std::move(label)), clientName_(std::move(clientName)) {}
 
 std::string RedisClient::where() const {
     return options_.host + ":" + std::to_string(options_.port);
@@ -252,7 +246,7 @@ Reply RedisClient::call(const Command& command, Clock::time_point deadline) {
 }
 
 Command RedisClient::script(const std::string& name) const {
-    const Script& script = scripts_->get(name);
+    const Script& script = options_.scripts->get(name);
     Command command{"EVALSHA", script.sha1};
     command.add(script.keyCount);
     return command;
@@ -260,7 +254,7 @@ Command RedisClient::script(const std::string& name) const {
 
 Reply RedisClient::run(Command& command) {
     Connection& link = idleConnection();
-    const std::string& name = scripts_->bySha1(shaOf(command)).name;
+    const std::string& name = options_.scripts->bySha1(shaOf(command)).name;
     Reply reply = guarded([&] {
         Reply first = link.call(command);
         if (!isUnknownScript(first)) {
@@ -320,7 +314,7 @@ Connection& RedisClient::idleConnection() {
 }
 
 void RedisClient::sendByText(Connection& link, Command& call, Clock::time_point deadline) const {
-    const Script& script = scripts_->bySha1(shaOf(call));
+    const Script& script = options_.scripts->bySha1(shaOf(call));
     call.set(0, "EVAL");
     call.set(1, script.text);
     link.send(call, deadline);

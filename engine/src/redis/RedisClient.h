@@ -26,10 +26,7 @@ public:
     using Clock = Connection::Clock;
 
     /// `label` names the connection in the log ("claim reservation-queue"). `clientName` is what CLIENT LIST shows.
-    RedisClient(RedisOptions options,
-                std::shared_ptr<const ScriptRegistry> scripts,
-                std::string label,
-                std::string clientName = "");
+    RedisClient(RedisOptions options, std::string label, std::string clientName = "");
 
     /// The connection, opened if needed, and in step: one with bytes that nobody asked for is replaced before it is used.
     /// Throws RedisIoException or a child of it: at once while the backoff runs.
@@ -112,7 +109,6 @@ private:
     [[nodiscard]] std::string where() const;
 
     RedisOptions options_;
-    std::shared_ptr<const ScriptRegistry> scripts_;
     std::string label_;
     std::string clientName_;
     Reconnect reconnect_;

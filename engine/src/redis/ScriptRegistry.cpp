@@ -26,6 +26,11 @@ ScriptRegistry::ScriptRegistry(
     }
 }
 
+const std::shared_ptr<const ScriptRegistry>& ScriptRegistry::embedded() {
+    static const auto kEmbedded = std::make_shared<const ScriptRegistry>();
+    return kEmbedded;
+}
+
 const Script& ScriptRegistry::get(const std::string& name) const {
     const auto found = scripts_.find(name);
     if (found == scripts_.end()) {

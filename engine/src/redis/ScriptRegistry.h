@@ -2,6 +2,7 @@
 
 #include <functional>
 #include <map>
+#include <memory>
 #include <string>
 #include <string_view>
 
@@ -11,8 +12,8 @@ namespace drover {
 struct Script {
     std::string name;
     std::string text;
-    std::string
-        sha1;  ///< Of the text, hex: computed here, so that EVALSHA works without SCRIPT LOAD.
+    /// Of the text, hex: computed here, so that EVALSHA works without SCRIPT LOAD.
+    std::string sha1;
     int keyCount = 0;
 };
 
@@ -20,7 +21,9 @@ struct Script {
 class ScriptRegistry {
 public:
     ScriptRegistry();
-    /// Each script as `rewrite` makes it of its name and text: for tests that plant errors.
+    /// Returns the registry of the scripts as they are embedded, made once.
+    [[nodiscard]] static const std::shared_ptr<const ScriptRegistry>& embedded();
+    /// Stores each script as `rewrite` returns it for its name and text: for tests that plant errors.
     explicit ScriptRegistry(
         const std::function<std::string(std::string_view name, std::string_view text)>& rewrite);
     /// Throws Poco::NotFoundException for an unknown name: a mistake in the code.

@@ -52,17 +52,14 @@ bool iterate(SchedulerIterator& scheduler,
 
 }  // namespace
 
-ClaimLoop::ClaimLoop(QueueSettings settings,
-                     const RedisOptions& redis,
-                     const std::shared_ptr<const ScriptRegistry>& scripts,
-                     const Shared& shared)
+ClaimLoop::ClaimLoop(QueueSettings settings, const RedisOptions& redis, const Shared& shared)
     : settings_(std::move(settings)),
       clock_(shared.clock),
       queue_(shared.queue),
       inbox_(shared.inbox),
       handlers_(shared.handlers),
       held_(shared.held),
-      redis_(redis, scripts, "claim " + settings_.name),
+      redis_(redis, "claim " + settings_.name),
       scheduler_(queue_),
       intake_(shared.jobCalls,
               [this, &clients = shared.hostClients](const ClaimedJob& job) {
@@ -75,7 +72,6 @@ ClaimLoop::ClaimLoop(QueueSettings settings,
       policy_(limitsOf(settings_)),
       idle_(queue_,
             std::make_unique<RedisClient>(redis,
-                                          scripts,
                                           "wait " + settings_.name,
                                           queue_.keys().workerClientName(settings_.workerName)),
             inbox_,

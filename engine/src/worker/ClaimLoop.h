@@ -64,10 +64,7 @@ public:
         HeldJobs& held;
     };
 
-    ClaimLoop(QueueSettings settings,
-              const RedisOptions& redis,
-              const std::shared_ptr<const ScriptRegistry>& scripts,
-              const Shared& shared);
+    ClaimLoop(QueueSettings settings, const RedisOptions& redis, const Shared& shared);
 
     /// Connects the blocking connection, whose name dashboards list as the worker's. Does nothing while Redis is away.
     void connect() { idle_.connect(); }

@@ -17,14 +17,13 @@ HandlerLimits handlerLimitsOf(const QueueSettings& settings) {
 
 Worker::Worker(const QueueSettings& settings,
                const RedisOptions& redis,
-               const std::shared_ptr<const ScriptRegistry>& scripts,
                const Clock& clock,
                std::vector<std::shared_ptr<HandlerType>> handlers)
     : clock_(clock, redis.time),
       queue_(QueueKeys(settings.prefix, settings.name), settings.bullmq5),
       hostClients_(
-          [redis, scripts, label = "host " + settings.name] {
-              return std::make_unique<RedisClient>(redis, scripts, label);
+          [redis, label = "host " + settings.name] {
+              return std::make_unique<RedisClient>(redis, label);
           },
           kHostClients),
       jobCalls_(queue_, hostClients_),
@@ -32,10 +31,7 @@ Worker::Worker(const QueueSettings& settings,
                 handlerLimitsOf(settings),
                 inbox_,
                 Log("worker", {.queue = settings.name})),
-      loop_(settings,
-            redis,
-            scripts,
-            {clock_, queue_, hostClients_, jobCalls_, inbox_, handlers_, held_}) {}
+      loop_(settings, redis, {clock_, queue_, hostClients_, jobCalls_, inbox_, handlers_, held_}) {}
 
 Worker::~Worker() {
     stop();

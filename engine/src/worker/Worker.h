@@ -44,7 +44,6 @@ public:
     /// `handlers` is not empty. Throws Poco::InvalidArgumentException for a bad queue name.
     Worker(const QueueSettings& settings,
            const RedisOptions& redis,
-           const std::shared_ptr<const ScriptRegistry>& scripts,
            const Clock& clock,
            std::vector<std::shared_ptr<HandlerType>> handlers);
     ~Worker();

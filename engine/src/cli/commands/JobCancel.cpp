@@ -5,7 +5,6 @@
 #include "cli/ConfigOptions.h"
 #include "config/Settings.h"
 #include "core/Names.h"
-#include "host/RedisAccess.h"
 #include "queue/QueueContext.h"
 #include "queue/ops/Locks.h"
 #include "queue/ops/Read.h"
@@ -92,11 +91,10 @@ public:
 
     [[nodiscard]] ExitCode run(const Invocation& call) const override {
         const Configuration config(configSources(call));
-        const RedisSettings server = Settings::redisServer(config);
-        const QueueContext queue(QueueKeys(server.prefix, queueOf(call, config)));
+        const QueueContext queue(QueueKeys(config.text("redis.prefix"), queueOf(call, config)));
         const std::string& name = queue.keys().qualifiedName();
         const std::string& id = call.line.arguments()[0];
-        RedisClient redis(redisOptions(server), std::make_shared<ScriptRegistry>(), "job");
+        RedisClient redis(RedisOptions(Settings::redisServer(config)), "job");
         const Result result = cancel(queue, redis, id, call.line.value(kReason));
         call.output.print(
             [&](JsonWriter& json) {

@@ -29,10 +29,6 @@ void resume(const QueueContext& queue, RedisClient& redis) {
     }
 }
 
-bool isPaused(const QueueContext& queue, RedisClient& redis) {
-    return redis.call(Command{"HEXISTS", queue.keys().meta, "paused"}).integer() == 1;
-}
-
 void setConcurrency(const QueueContext& queue, RedisClient& redis, std::optional<int> jobs) {
     if (jobs) {
         redis.call(Command{"HSET", queue.keys().meta, "concurrency"}.add(*jobs));
@@ -59,13 +55,6 @@ void rateLimit(const QueueContext& queue, RedisClient& redis, std::chrono::milli
     // As many as a JavaScript number counts exactly: more than any limit.
     redis.call(Command{"SET", queue.keys().limiter, "9007199254740991", "PX"}.add(
         static_cast<std::int64_t>(duration.count())));
-}
-
-std::int64_t rateLimitTtl(const QueueContext& queue, RedisClient& redis, std::optional<int> max) {
-    static const ScriptCall kScript("getRateLimitTtl");
-    Command command = kScript.begin(redis, queue, 1);
-    command.own(max ? std::to_string(*max) : "");
-    return redis.run(command).integer();
 }
 
 void removeRateLimitKey(const QueueContext& queue, RedisClient& redis) {

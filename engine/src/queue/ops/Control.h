@@ -1,15 +1,14 @@
 #pragma once
 
 #include <chrono>
-#include <cstdint>
 #include <optional>
 
-#include "drover/Queue.h"
+#include "drover/QueueControl.h"
 #include "queue/QueueContext.h"
 #include "redis/RedisClient.h"
 
-/// Settings of a whole queue, for all of its clients. Each throws RedisIoException (or a child) when Redis is away: it may
-/// have been done.
+/// Settings of a whole queue, for all of its clients. Each throws RedisIoException (or a child) when Redis is away; the change
+/// may have been made.
 namespace drover::ops {
 
 /// Writes what BullMQ's Queue constructor writes: the event stream's length if absent and, unless a 5.x client's is
@@ -18,7 +17,6 @@ void writeMeta(const QueueContext& queue, RedisClient& redis);
 
 void pause(const QueueContext& queue, RedisClient& redis);
 void resume(const QueueContext& queue, RedisClient& redis);
-[[nodiscard]] bool isPaused(const QueueContext& queue, RedisClient& redis);
 
 /// std::nullopt: without limit.
 void setConcurrency(const QueueContext& queue, RedisClient& redis, std::optional<int> jobs);
@@ -29,10 +27,6 @@ void setRateLimit(const QueueContext& queue,
 
 /// Closes the queue's limiter for all workers that have one.
 void rateLimit(const QueueContext& queue, RedisClient& redis, std::chrono::milliseconds duration);
-/// Returns for how many ms no job begins, see Queue::rateLimitTtl().
-[[nodiscard]] std::int64_t rateLimitTtl(const QueueContext& queue,
-                                        RedisClient& redis,
-                                        std::optional<int> max);
 void removeRateLimitKey(const QueueContext& queue, RedisClient& redis);
 
 }  // namespace drover::ops

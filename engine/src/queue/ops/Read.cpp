@@ -50,6 +50,17 @@ JobState state(const QueueContext& queue, RedisClient& redis, const std::string&
     return index >= 0 && index <= 8 ? kStates[index] : JobState::Unknown;
 }
 
+bool isPaused(const QueueContext& queue, RedisClient& redis) {
+    return redis.call(Command{"HEXISTS", queue.keys().meta, "paused"}).integer() == 1;
+}
+
+std::int64_t rateLimitTtl(const QueueContext& queue, RedisClient& redis, std::optional<int> max) {
+    static const ScriptCall kScript("getRateLimitTtl");
+    Command command = kScript.begin(redis, queue, 1);
+    command.own(max ? std::to_string(*max) : "");
+    return redis.run(command).integer();
+}
+
 std::vector<std::pair<std::string, std::string>> childrenValues(const QueueContext& queue,
                                                                 RedisClient& redis,
                                                                 const std::string& id) {

@@ -1,12 +1,12 @@
 #pragma once
 
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <utility>
 #include <vector>
 
-#include "drover/Job.h"
-#include "drover/Queue.h"
+#include "drover/QueueReader.h"
 #include "queue/QueueContext.h"
 #include "redis/RedisClient.h"
 
@@ -21,6 +21,13 @@ namespace drover::ops {
                                      const std::string& id);
 
 [[nodiscard]] JobState state(const QueueContext& queue, RedisClient& redis, const std::string& id);
+
+[[nodiscard]] bool isPaused(const QueueContext& queue, RedisClient& redis);
+
+/// Returns for how many ms no job begins, see QueueReader::rateLimitTtl().
+[[nodiscard]] std::int64_t rateLimitTtl(const QueueContext& queue,
+                                        RedisClient& redis,
+                                        std::optional<int> max);
 
 /// Returns the results (JSON) of the children that completed, by job key.
 [[nodiscard]] std::vector<std::pair<std::string, std::string>> childrenValues(

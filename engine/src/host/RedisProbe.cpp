@@ -1,25 +1,15 @@
-#include "host/RedisAccess.h"
+#include "host/RedisProbe.h"
 
 #include <string>
 
 #include "drover/Exceptions.h"
 #include "redis/Connection.h"
+#include "redis/RedisShared.h"
 
 namespace drover {
 
-RedisOptions redisOptions(const RedisSettings& settings) {
-    RedisOptions options;
-    options.host = settings.host;
-    options.port = settings.port;
-    options.user = settings.user;
-    options.password = settings.password;
-    options.database = settings.db;
-    options.connectTimeout = settings.connectTimeout;
-    options.commandTimeout = settings.commandTimeout;
-    return options;
-}
-
-ServerProbe redisProbe(const RedisOptions& options) {
+ServerProbe redisProbe(const Redis& redis) {
+    const RedisOptions& options = redis.shared().options();
     const std::string name = "redis " + options.host + ":" + std::to_string(options.port);
     return {name, [options] {
                 try {
