@@ -12,14 +12,13 @@
   KEYS[9]  active       list    …:active
   KEYS[10] paused       list    …:paused
   ARGV[1]  job key prefix "<prefix>:<queue>:"
-  ARGV[2]  "on", "auto" or "off": whether 5.x clients share the queue    ARGV[3]  now, ms
+  ARGV[2]  "on", "auto", "seen" or "off": whether 5.x clients share the queue    ARGV[3]  now, ms
   ARGV[4…] ten per job: name, data, opts (stored JSON), timestamp ms, delay ms, priority, custom id or "", "1" for lifo,
            key of the parent or "", parent (JSON) or ""
 
   Returns  per job its id, or a negative number: -5 its parent does not exist, -7 it exists as a child of another parent; or
-           an error, if something of another type is under a key of it: then nothing of it is stored. A job with -5 does not
-           take an id. A custom id that exists already is returned as it is. After them 1 if 5.x clients share the queue,
-           else 0.
+           an error, if a key of the job has another type: then nothing of the job is stored. A job with -5 uses up no id. A
+           custom id that exists already is returned as it is. After them 1 if 5.x clients share the queue, else 0
   Events   per job: added, then waiting or delayed; or duplicated
 ]]
 --- @keys
@@ -35,7 +34,7 @@ local first, width = 4, 10
 --- @include "parents"
 --- @include "writeRecord"
 
--- Asked first: a key of another type ends the script here, before anything is written. The adds do not change the answer.
+-- A key of another type ends the script here, before anything is written. The adds do not change what is read.
 local queue = readQueue(keys, bullmq5)
 redis.call('XLEN', keys.events)
 redis.call('LLEN', queue.ready)
@@ -43,7 +42,7 @@ redis.call('ZCARD', keys.delayed)
 redis.call('ZCARD', keys.prioritized)
 redis.call('ZCARD', keys.marker)
 
--- A job that exists already: nothing of it changes but the parent, which it gets if it has none that lives.
+-- Gives a job that exists already the parent of the add, unless it has a parent that lives. Nothing else of it changes.
 local function adopt(id, parentKey, parentJson)
   local jobKey = prefix .. id
   local present = redis.call('HGET', jobKey, 'parentKey')
@@ -77,7 +76,7 @@ if count > orphans then lastId = redis.call('INCRBY', keys.id, count - orphans) 
 local left, right = {}, {}
 local runnable, delayedAny = false, false
 
-local stored  -- The id of the job that each() is at, once anything of it is written.
+local stored  -- The id of the present job of each(), once anything of the job is written.
 each(count, function(n)
   stored = nil
   if ids[n] then return end
@@ -125,7 +124,7 @@ end, function(n, why)
   if parentKey ~= '' then redis.pcall('SREM', parentKey .. ':dependencies', prefix .. stored) end
 end)
 
--- The two ends do not meet, so each keeps its own order. Slices: Lua's stack bounds the values of one call.
+-- The two ends of the list do not meet, so both orders last. Slices: Lua's stack bounds the values of one call.
 for from = 1, #left, 1000 do
   surely('LPUSH', queue.ready, unpack(left, from, math.min(from + 999, #left)))
 end

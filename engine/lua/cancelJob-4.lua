@@ -1,6 +1,6 @@
 --[[
-  Asks the worker that holds a job to set its cancel token. It reads the stream of requests at once, and the hash when it
-  renews the lock, should it have missed the stream.
+  Requests that the worker that holds a job sets its cancel token. The worker reads the stream of requests at once. If it
+  misses the stream, it finds the hash when it renews the lock.
 
   KEYS[1]  job      hash    <prefix>:<queue>:<id>
   KEYS[2]  lock     string  …:<id>:lock
@@ -8,7 +8,7 @@
   KEYS[4]  cancels  stream  …:drover:cancels, fields id, token, reason
   ARGV[1]  job key prefix    ARGV[2]  job id    ARGV[3]  reason or ""
 
-  Returns  0 requested, -1 no such job, -2 nobody holds it
+  Returns  0 requested, -1 no such job, -2 no worker holds it
   Events   none
 ]]
 local cancelKey, requestsKey, prefix, id, reason = KEYS[3], KEYS[4], ARGV[1], ARGV[2], ARGV[3]
@@ -16,7 +16,7 @@ if redis.call('EXISTS', KEYS[1]) == 0 then return -1 end
 local token = redis.call('GET', KEYS[2])
 if not token then return -2 end
 
--- What is meant for a claim that ended is forgotten, so that the hash never holds more than jobs that run.
+-- Requests for claims that ended are deleted, so that the hash holds no more than jobs that run.
 local requests = redis.call('HGETALL', cancelKey)
 for i = 1, #requests, 2 do
   if redis.call('GET', prefix .. requests[i] .. ':lock') ~= string.match(requests[i + 1], '^[^\n]*') then
@@ -25,7 +25,7 @@ for i = 1, #requests, 2 do
 end
 redis.call('HSET', cancelKey, id, token .. '\n' .. reason)
 redis.call('XADD', requestsKey, 'MAXLEN', 1000, '*', 'id', id, 'token', token, 'reason', reason)
--- Whoever has not renewed the lock before it expires does not hold it any more: nothing is left to be told then.
+-- A worker that has not renewed the lock before it expires has lost the job: the request is then without a reader.
 local left = math.max(redis.call('PTTL', KEYS[2]), redis.call('PTTL', cancelKey), 1)
 redis.call('PEXPIRE', cancelKey, left)
 redis.call('PEXPIRE', requestsKey, left)

@@ -13,12 +13,12 @@
   KEYS[9]  paused         list    …:paused
   ARGV[1]  job key prefix    ARGV[2]  now, ms    ARGV[3]  stalled interval, ms    ARGV[4]  max stalled count
   ARGV[5]  jobs per call     ARGV[6]  "1" if this call goes on with a check that the caller began
-  ARGV[7]  "on", "auto" or "off": whether 5.x clients share the queue
+  ARGV[7]  "on", "auto", "seen" or "off": whether 5.x clients share the queue
 
   Returns  { state, ids, five, problems }
            state: 0 another check is still valid; 1 call again with ARGV[6] = "1"; 2 done
            ids: jobs that went back to wait    five: 1 if 5.x clients share the queue
-           problems: id, text, id, text, … of jobs that failed for it or were set aside (includes/safely)
+           problems: id, text, id, text, … of jobs that failed here or were set aside (includes/safely)
   Events   per job: waiting with prev active, stalled; or failed
 ]]
 --- @keys
@@ -60,7 +60,8 @@ if ARGV[6] ~= '1' then
   pcall(trimEvents, keys.events, keys.meta)
 end
 
--- Whether it is in a finished set all the same: 5.48.1 leaves such jobs in active (docs/wire-format.md#v9).
+-- Returns a true value for an active job that is in a finished set as well: 5.48.1 leaves such jobs in active
+-- (docs/wire-format.md#v9).
 local function isFinished(id, finishedOn)
   return finishedOn and (redis.call('ZSCORE', keys.failed, id) or redis.call('ZSCORE', keys.completed, id))
 end
@@ -72,10 +73,10 @@ each(#suspects, function(n)
   local jobKey = prefix .. id
   if redis.call('EXISTS', jobKey .. ':lock') == 1 then return end
   local values = redis.pcall('HMGET', jobKey, 'stc', 'stalledCounter', 'rjk', 'finishedOn')
-  -- From the tail: who stalled was claimed long ago.
+  -- From the tail, where the oldest claims are.
   if redis.call('LREM', keys.active, -1, id) == 0 then return end
   if values.err then error(values.err, 0) end
-  -- A job that was removed while it was active has nothing to run: a count would make a hash of its ghost.
+  -- A job that was removed while it was active has no hash. A count would make one again, without name and data.
   if redis.call('EXISTS', jobKey) == 0 or isFinished(id, values[4]) then return end
   local count = math.max(tonumber(values[1]) or 0, tonumber(values[2]) or 0) + 1
   local countText = string.format('%.0f', count)
@@ -98,7 +99,7 @@ end, function(n, why) setAside(keys, suspects[n], 'it stalled, and could not go 
 if #recovered > 0 and not readQueue(keys, bullmq5).closed then pcall(markJob, keys.marker) end
 if redis.call('SCARD', keys.stalled) > 0 then return { 1, recovered, five, problems } end
 
--- Whoever does not renew its lock until the next check is stalled then.
+-- The next check finds stalled what is in this set until then: a renewal of a lock removes its job.
 local active = redis.call('LRANGE', keys.active, 0, -1)
 for from = 1, #active, 1000 do
   redis.call('SADD', keys.stalled, unpack(active, from, math.min(from + 999, #active)))

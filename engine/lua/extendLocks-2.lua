@@ -1,16 +1,16 @@
 --[[
-  Keeps the locks of active jobs, takes the jobs off the stalled set, and tells which of them somebody wants cancelled.
+  Renews the locks of active jobs, removes the jobs from the stalled set, and returns which of them are to be cancelled.
 
   KEYS[1]  stalled  set   <prefix>:<queue>:stalled
   KEYS[2]  cancel   hash  …:drover:cancel, see cancelJob
   ARGV[1]  job key prefix "<prefix>:<queue>:"    ARGV[2]  lock duration, ms
   ARGV[3…]  pairs: job id, lock token
 
-  Returns  { lost, cancelled, reasons }: positions (from 0) of pairs; not ids, since one job may be in the list twice: claimed again
-           before the first claim's loss was noticed
+  Returns  { lost, cancelled, reasons }: positions (from 0) of pairs, not ids: one job may be in the list twice, when it was
+           claimed again before the caller noticed the loss of the first claim
            lost:      the lock is gone or another worker's
-           cancelled: to be cancelled, their locks are renewed. Told at each renewal until the request expires, so that a
-                      lost reply costs nothing
+           cancelled: to be cancelled, their locks are renewed. Returned at each renewal until the request expires, so
+                      that a lost reply costs nothing
            reasons:   one text for each of cancelled
   Events   none
 ]]

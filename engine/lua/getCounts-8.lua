@@ -1,5 +1,5 @@
 --[[
-  How many jobs are in each state, at one moment.
+  Counts the jobs of each state, at one moment.
 
   KEYS[1]  completed         zset  <prefix>:<queue>:completed
   KEYS[2]  failed            zset  …:failed

@@ -1,11 +1,11 @@
 --[[
-  How long the rate limiter keeps jobs from being claimed.
+  Returns for how long the rate limiter prevents claims.
 
   KEYS[1]  meta     hash    <prefix>:<queue>:meta
   KEYS[2]  limiter  string  …:limiter
   ARGV[1]  the most jobs in a window, or "": the queue's own limit
 
-  Returns  ms, 0 while fewer than the most have begun. Without any limit the PTTL of the counter as it is: -2 there is none
+  Returns  ms; 0 while fewer jobs than the limit have begun. Without any limit the PTTL of the counter: -2 there is none
   Events   none
 ]]
 --- @include "numbers"

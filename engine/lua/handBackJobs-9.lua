@@ -10,12 +10,12 @@
   KEYS[7]  marker       zset    …:marker
   KEYS[8]  stalled      set     …:stalled
   KEYS[9]  paused       list    …:paused
-  ARGV[1]  job key prefix    ARGV[2]  now, ms    ARGV[3]  "on", "auto" or "off": whether 5.x clients share the queue
+  ARGV[1]  job key prefix    ARGV[2]  now, ms    ARGV[3]  "on", "auto", "seen" or "off": whether 5.x clients share the queue
   ARGV[4…]  four per job, the newest first so that the oldest ends up in front: id, lock token, epoch ms until which it
             is delayed (0: to the front), "1" if the claim shall not count as a start either
 
   Returns  one code per job: 0 done, -1 no hash, -2 no lock, -6 another worker's lock, -3 not active; after them problems,
-           if there are any: id, text, id, text, … of jobs that failed for it or were set aside (includes/safely)
+           if there are any: id, text, id, text, … of jobs that failed here or were set aside (includes/safely)
   Events   per job: waiting with prev active, or delayed
 ]]
 --- @keys
@@ -60,7 +60,7 @@ each(#ids, function(n)
     return
   end
   if priority > 0 then
-    -- The front of its priority; no marker, as BullMQ has it.
+    -- The front of its priority. BullMQ writes no marker here either.
     redis.call('ZADD', keys.prioritized, string.format('%.0f', priority * 4294967296), id)
   else
     redis.call('RPUSH', queue.ready, id)

@@ -13,7 +13,7 @@
   KEYS[9]  pc           string  …:pc
   KEYS[10] id           string  …:id
   KEYS[11] repeat       zset    …:repeat
-  ARGV[1]  job key prefix    ARGV[2]  "on", "auto" or "off": whether 5.x clients share the queue    ARGV[3]  now, ms
+  ARGV[1]  job key prefix    ARGV[2]  "on", "auto", "seen" or "off": whether 5.x clients share the queue    ARGV[3]  now, ms
   ARGV[4]  scheduler id    ARGV[5]  id of the job that was claimed
   ARGV[6]  its kind: "every" or "pattern"
   ARGV[7]  its opts.repeat.every, ms, or ""    ARGV[8]  its opts.repeat.offset, ms, or ""
@@ -50,7 +50,7 @@ if not record[1] then return { -1, '' } end
 local idStart = 'repeat:' .. scheduler .. ':'
 if claimedId ~= idStart .. string.format('%.0f', previous) then return { 0, '' } end
 
--- A record of 5.48 keeps the members of an earlier kind: the job tells which one it is.
+-- A record of 5.48 retains the members of an earlier kind: the job's own opts decide.
 local every = tonumber(record[4]) or jobEvery
 if jobKind == 'pattern' and record[5] or every == 0 then every = nil end
 
@@ -64,7 +64,7 @@ redis.call('LLEN', queue.ready)
 local offset = tonumber(record[6]) or 0
 local due = nextByPattern
 if every then
-  -- 5.48 names its jobs by the period that they belong to, and runs them by their offset later.
+  -- 5.48 names a job by its period, and runs it by the offset later.
   local byPeriod = queue.five and tonumber(prevMillis) == previous and previous % every == 0 and
     (tonumber(jobOffset) or 0) > 0
   if byPeriod then
@@ -99,14 +99,14 @@ if jobOffset ~= '' then opts = opts .. ',"offset":' .. jobOffset end
 opts = opts .. '}}'
 
 redis.call('INCR', idKey)
--- The job first: should that fail, the scheduler stays where it is, and the next try finds it there.
+-- The job first: if that fails, the scheduler stays as it is, and the next call tries again.
 local runnable = storeJob(keys, queue, {
   id = id, name = record[2] or scheduler, data = record[3] or data, opts = opts, timestamp = timestamp, delay = delay,
   priority = ARGV[18], lifo = ARGV[20] == '1', scheduler = scheduler,
 })
 surely('ZADD', repeatKey, dueText, scheduler)
 redis.pcall('HSET', recordKey, 'ic', string.format('%.0f', (tonumber(record[1]) or 0) + 1))
--- Clients up to about 5.30 stored no data with the scheduler, and 5.81.5 leaves out {}: the job has it.
+-- Clients up to about 5.30 stored no data with the scheduler, and 5.81.5 leaves out {}: the job's data stand in.
 if not record[3] then redis.pcall('HSET', recordKey, 'data', data) end
 if not runnable then
   pcall(markDelayed, keys.marker, keys.delayed)

@@ -11,7 +11,7 @@
 
   Returns  one code per job: 0 done, 1 it has no child that is pending (nothing moved), -1 no hash, -9 a child failed,
            -2 no lock, -6 another worker's lock, -3 not active; after them problems, if there are any: id, text, id, text, …
-           of jobs that failed for it or were set aside (includes/safely)
+           of jobs that failed here or were set aside (includes/safely)
   Events   per job: waiting-children with prev active
 ]]
 --- @keys

@@ -1,14 +1,14 @@
 --[[
-  Pauses a queue: no worker claims from it until it is resumed. What runs goes on.
+  Pauses a queue: no worker claims from it until it is resumed. Running jobs go on.
 
   KEYS[1]  wait    list    <prefix>:<queue>:wait
-  KEYS[2]  paused  list    …:paused, where 5.x clients have what waits meanwhile
+  KEYS[2]  paused  list    …:paused, the list of 5.x clients for what waits in a paused queue
   KEYS[3]  meta    hash    …:meta
   KEYS[4]  marker  zset    …:marker
   KEYS[5]  events  stream  …:events
-  ARGV[1]  whether 5.x clients share the queue: "on", "auto" or "off"
+  ARGV[1]  whether 5.x clients share the queue: "on", "auto", "seen" or "off"
 
-  Returns  1 if it was paused in the way of 5.x, as one list under `paused`; else 0
+  Returns  1 if the jobs went to `paused`, since 5.x clients share the queue; else 0
   Events   paused, each time
 ]]
 --- @keys

@@ -1,7 +1,7 @@
 --[[
-  Puts jobs back that are in no state: because 5.x clients renamed a list over theirs (docs/wire-format.md#v5), or because
-  a script of some client ended half way. A finished job goes to its finished set. Also adds the next job of a
-  deduplication id without an owner (docs/wire-format.md#v12).
+  Puts jobs back that are in no state: 5.x clients renamed a list over theirs (docs/wire-format.md#v5), or a script of some
+  client ended half way. A finished job goes to its finished set. Also adds the next job of a deduplication id without an
+  owner (docs/wire-format.md#v12).
 
   KEYS[1]  wait              list    <prefix>:<queue>:wait
   KEYS[2]  paused            list    …:paused
@@ -16,12 +16,12 @@
   KEYS[11] marker            zset    …:marker
   KEYS[12] pc                string  …:pc
   KEYS[13] id                string  …:id
-  ARGV[1]  job key prefix    ARGV[2]  now, ms    ARGV[3]  "on", "auto" or "off": whether 5.x clients share the queue
-  ARGV[4]  jobs with a later timestamp, ms, are not looked at    ARGV[5]  how many job ids follow; after them
+  ARGV[1]  job key prefix    ARGV[2]  now, ms    ARGV[3]  "on", "auto", "seen" or "off": whether 5.x clients share the queue
+  ARGV[4]  latest timestamp, ms: younger jobs are passed over    ARGV[5]  how many job ids follow; after them
            deduplication ids
 
-  Returns  { rescued, problems }  rescued: the ids that were in no state    problems: id, text, id, text, … of those that
-           could not be brought back
+  Returns  { rescued, problems }  rescued: the ids that were in no state    problems: id, text, id, text, … of jobs that
+           could not be put back
   Events   per job: waiting, unless it ended; per deduplication id those of an add
 ]]
 --- @keys

@@ -1,6 +1,6 @@
 --[[
-  Resumes a paused queue. What 5.x clients put into `paused` comes back as a whole: a rest of it in a queue that is not
-  paused any more would be overwritten by their next pause.
+  Resumes a paused queue. All jobs that 5.x clients put into `paused` return to `wait`: their next pause would overwrite a
+  rest.
 
   KEYS[1]  wait         list    <prefix>:<queue>:wait
   KEYS[2]  paused       list    …:paused
@@ -26,7 +26,7 @@ redis.call('ZCARD', keys.delayed)
 local shared = redis.call('EXISTS', keys.paused)
 joinInWait(keys)
 redis.call('HDEL', keys.meta, 'paused')
--- Also when the queue is full: who finishes a job then finds the rest.
+-- Also when the queue is full: the worker that finishes a job then finds the next one.
 if redis.call('EXISTS', keys.wait, keys.prioritized) > 0 then
   markJob(keys.marker)
 else

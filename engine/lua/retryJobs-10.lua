@@ -11,12 +11,12 @@
   KEYS[8]  stalled      set     …:stalled
   KEYS[9]  pc           string  …:pc
   KEYS[10] paused       list    …:paused
-  ARGV[1]  job key prefix    ARGV[2]  now, ms    ARGV[3]  "on", "auto" or "off": whether 5.x clients share the queue
+  ARGV[1]  job key prefix    ARGV[2]  now, ms    ARGV[3]  "on", "auto", "seen" or "off": whether 5.x clients share the queue
   ARGV[4…]  seven per job: id, lock token, backoff ms (0: at once), "1" for lifo, reason, stack trace (JSON array), attempts
             made, this one included
 
   Returns  one code per job: 0 done, -1 no hash, -2 no lock, -6 another worker's lock, -3 not active; after them problems,
-           if there are any: id, text, id, text, … of jobs that failed for it or were set aside (includes/safely)
+           if there are any: id, text, id, text, … of jobs that failed here or were set aside (includes/safely)
   Events   per job: delayed, or waiting with prev active, or failed beside 5.48.1; before them the promotions that were due
 ]]
 --- @keys
@@ -54,7 +54,7 @@ each(#ids, function(n)
   codes[n] = leaveActive(keys, id)
   if codes[n] ~= 0 then return end
   redis.call('HSET', jobKey, 'failedReason', ARGV[at + 4], 'stacktrace', ARGV[at + 5], 'atm', ARGV[at + 6])
-  -- The oldest name of the counter would hide what was counted just now.
+  -- Readers prefer the oldest name of the counter, which would hide this count.
   redis.call('HDEL', jobKey, 'attemptsMade')
   if backoff > 0 then
     redis.call('HSET', jobKey, 'delay', ARGV[at + 2])

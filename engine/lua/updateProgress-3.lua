@@ -1,5 +1,5 @@
 --[[
-  Stores the progress of a job and tells the listeners.
+  Stores the progress of a job and adds the event.
 
   KEYS[1]  job     hash    <prefix>:<queue>:<id>
   KEYS[2]  events  stream  …:events

@@ -1,5 +1,5 @@
 --[[
-  Makes a queue known: what a dashboard looks for, without overwriting what others decided.
+  Makes a queue known to dashboards, and overwrites no setting of another client.
 
   KEYS[1]  meta  hash  <prefix>:<queue>:meta
   ARGV[1]  version, "<library>:<version>"
@@ -9,5 +9,5 @@
 ]]
 redis.call('HSETNX', KEYS[1], 'opts.maxLenEvents', '10000')
 local version = redis.call('HGET', KEYS[1], 'version')
--- A 5.x client's version is evidence that such clients are about (docs/wire-format.md#v0).
+-- The version of a 5.x client stays: it is evidence of such clients (docs/wire-format.md#v0).
 if not version or string.sub(version, 1, 9) ~= 'bullmq:5.' then redis.call('HSET', KEYS[1], 'version', ARGV[1]) end

@@ -1,17 +1,17 @@
 -- Claims jobs, for advance. Uses of the script: keys, prefix, now, nowText, token, lockDuration, workerName, workerMax,
 -- workerDuration, bullmq5, mostBytes, served.
 
--- Bounds what one call takes off the queue without a claim; the rest is left to the next. An id without a job counts 1, a
--- job that is put back 4 and 1 for each 64 kB.
+-- Bounds what one call removes from the lists without a claim; the next call goes on. An id without a job counts 1, a job
+-- that is put back 4 and 1 for each 64 kB.
 local mostSkipped = 1000
 
--- Reads a job: name, data, opts, timestamp, the rest as pairs, started: how often with this claim, deferred: its failure
--- was decided already, bytes. Returns nil for an id without hash.
+-- Returns a job: name, data, opts, timestamp, rest (the other fields as pairs), started (attempts with this claim), deferred
+-- (its failure is decided already), bytes. Returns nil for an id without hash.
 local function readJob(jobKey)
   local call = redis.call
   local count = call('HLEN', jobKey)
   if count == 0 then return end
-  -- Mostly it was never started, and has six fields; half the reply is then enough.
+  -- A job that never started has six fields: six values are half the reply of HGETALL.
   if count == 6 then
     local fields = call('HMGET', jobKey, 'name', 'data', 'opts', 'timestamp', 'delay', 'priority')
     local name, data, opts, timestamp, delay, priority = unpack(fields)
@@ -43,7 +43,7 @@ local function readJob(jobKey)
   return job
 end
 
--- Delays a job of a name that is not served, so that a peer may get it. It was not started and costs no attempt.
+-- Delays a job of a name that is not served, so that a peer may claim it. This costs no attempt.
 local function putBack(id, name, unserved)
   local jobKey = prefix .. id
   local times = tonumber(redis.call('HGET', jobKey, 'drover:unserved') or 0) or 0
@@ -61,7 +61,7 @@ local function putBack(id, name, unserved)
 end
 
 -- Claims at most `most` jobs. Fills in `claimed`: jobs, ttl, five, unserved and more, all as advance returns them, and
--- looked: the queue was open. An error leaves what was found before it.
+-- looked: the queue was open. After an error `claimed` has what was found before it.
 local function claimJobs(claimed, most)
   local call = redis.call
   claimed.looked = false
@@ -103,7 +103,7 @@ local function claimJobs(claimed, most)
       seen = n
       local id = waiting[length + 1 - n] or ranked[n - length]
       local job = readJob(prefix .. id)
-      -- An id without hash has nothing to run, and a "0:" id is a marker of long ago: both are dropped.
+      -- An id without hash has nothing to run, and a "0:" id is a marker of an old version: both are dropped.
       if not job or string.sub(id, 1, 2) == '0:' then
         skipped = skipped + 1
       elseif served and not served[job.name] and not job.deferred then
@@ -123,15 +123,15 @@ local function claimJobs(claimed, most)
       claimed.more = 1
       break
     end
-    -- Fewer than asked for: none is left, so the counter of priorities may start again.
+    -- Fewer than wanted: none is left, so the counter of priorities may start again.
     if there < wanted then
       call('DEL', keys.pc)
       break
     end
   end
 
-  -- A reply of megabytes may be on its way for long, and no lock is renewed before it has arrived: a second more for each
-  -- megabyte.
+  -- A reply of megabytes travels for long, and the worker renews no lock before the reply has arrived: a second more for
+  -- each megabyte.
   local duration = lockDuration
   if bytes > 262144 then duration = string.format('%.0f', tonumber(duration) + bytes / 1000) end
   local jobs, ids, counted = {}, {}, 0
@@ -163,7 +163,7 @@ local function claimJobs(claimed, most)
       function(n, why) setAside(keys, notServed[n][1], 'it could not be put back: ' .. why, now) end)
     pcall(markDelayed, keys.marker, keys.delayed)
   end
-  -- More of them may follow, and jobs behind them: look again at once.
+  -- More of them may follow, and jobs behind them: the marker brings the next call at once.
   if claimed.more == 1 then pcall(markJob, keys.marker) end
   if #ids > 0 then
     local done, why = pcall(function()

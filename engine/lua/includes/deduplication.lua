@@ -1,5 +1,5 @@
--- A job with a deduplication id ended: others with that id may come now, and the one that was kept back for the end of
--- this one is added. What is kept back stays so until it is stored.
+-- Releases a deduplication id when its job ended: adds with that id count again, and the job that waited for this end is
+-- added. Its record stays until the job is stored.
 local function releaseDeduplication(keys, deduplication, id, now, bullmq5)
   local ownerKey, nextKey = keys.prefix .. 'de:' .. deduplication, keys.prefix .. 'dn:' .. deduplication
   if redis.call('GET', ownerKey) == id and redis.call('PTTL', ownerKey) <= 0 then redis.call('DEL', ownerKey) end
@@ -31,7 +31,7 @@ local function releaseDeduplication(keys, deduplication, id, now, bullmq5)
   end
 end
 
--- The same for a job whose own end does not depend on it: an error is noted.
+-- Does the same, and notes an error: the end of the job does not depend on it.
 local function tryReleaseDeduplication(keys, deduplication, id, now, bullmq5)
   local done, why = pcall(releaseDeduplication, keys, deduplication, id, now, bullmq5)
   if not done then note(id, 'deduplication id ' .. deduplication .. ': ' .. errorText(why)) end

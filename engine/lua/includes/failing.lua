@@ -1,4 +1,4 @@
--- A keep rule as options have it: how many to keep (-1: all), for how long (s; -1: for ever), most to remove at once.
+-- Returns a keep rule of options: how many to keep (-1: all), for how long (s; -1: for ever), most to remove at once.
 local function keepRule(value)
   if value == true then return 0, -1, 1000 end
   if type(value) == 'number' then return value, -1, 1000 end
@@ -8,7 +8,7 @@ end
 
 local childFailed, failJob
 
--- Fails a job that no worker has: what a worker would do at the end of its last attempt. `from`: the state that it left.
+-- Fails a job that no worker holds, as a worker would at the end of its last attempt. `from`: the state that it left.
 failJob = function(keys, id, reason, from, now, bullmq5)
   local jobKey = keys.prefix .. id
   local values = redis.call('HMGET', jobKey, 'opts', 'parentKey', 'parent', 'deid')
@@ -31,7 +31,7 @@ failJob = function(keys, id, reason, from, now, bullmq5)
   redis.call('XADD', keys.events, '*', 'event', 'failed', 'jobId', id, 'failedReason', reason, 'prev', from)
 end
 
--- A child failed for good: what that does to its parent says the flag.
+-- Applies the final failure of a child to its parent, by the flag of the child.
 childFailed = function(childKey, parent, reason, now, bullmq5)
   local keys, flag = parent.keys, parent.flag
   if not flag then return end

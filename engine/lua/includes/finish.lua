@@ -1,6 +1,6 @@
 -- Ends jobs, for advance. Uses of the script: keys, prefix, now, nowText, bullmq5, maxDataPoints.
 
--- Reads the arguments from `at` on: the ids of the jobs, where in ARGV the value of each is, and its run.
+-- Returns what the arguments from `at` on hold: the ids of the jobs, the places of their values in ARGV, and their runs.
 local function readRuns(at, counter)
   local ids, valueAt, runOf = {}, {}, {}
   local runs, count = tonumber(ARGV[at]), 0
@@ -25,8 +25,8 @@ local function readRuns(at, counter)
   return ids, valueAt, runOf
 end
 
--- Takes jobs with code 0 off the active list; a job that is not there gets -3. The oldest active jobs finish first, mostly:
--- those at the list's tail leave it in one command, the rest one by one.
+-- Removes jobs with code 0 from the active list; a job that is not there gets -3. The oldest active jobs finish first,
+-- mostly: jobs at the tail leave in one command, the rest one by one.
 local function leaveActive(ids, codes)
   local count = #ids
   local tail = redis.call('LRANGE', keys.active, -count, -1)
@@ -80,7 +80,7 @@ local function finishJobs(at, counter)
   end
   local holders = call('MGET', unpack(lockKeys))
   local anyStalled = call('SCARD', keys.stalled) > 0
-  -- Mostly a job has its hash and nothing below: then nothing is asked for each, and little is written to the log.
+  -- Mostly a job has its hash and no key below it: then no job needs a read of its own, and the replication log stays short.
   local anyBelow = #below > 0 and call('EXISTS', unpack(below)) > 0
   local allThere = #unchanged > 0 and call('EXISTS', unpack(unchanged)) == #unchanged
   local released, gone, parents, broken = {}, {}, {}, {}
@@ -104,7 +104,7 @@ local function finishJobs(at, counter)
       code = holders[n] and -6 or -2
     end
     codes[n] = code
-    -- It stays active, in the place that was meant for another.
+    -- It stays active, in a place that the caller counts as free.
     if code == -4 or code == -9 then staying = staying + 1 end
   end, function(n, why)
     codes[n] = holders[n] == runOf[n].token and 0 or holders[n] and -6 or -2
@@ -118,7 +118,7 @@ local function finishJobs(at, counter)
     end
   end
 
-  -- Jobs kept without a rule enter their set together, at the latest before a rule is applied to it.
+  -- Jobs that are kept without a rule enter their set together, at the latest before a rule is applied to the set.
   local kept, ended = { completed = {}, failed = {} }, { completed = 0, failed = 0 }
   local function store(target)
     if #kept[target] > 0 then surely('ZADD', keys[target], unpack(kept[target])) end

@@ -1,5 +1,5 @@
--- Whether n active jobs may leave that state, asked before anything is written: `tokens` are the locks that the caller
--- holds. Returns one code per job: 0, -1 no hash, -2 no lock, -6 another worker's lock.
+-- Checks, before anything is written, that the caller holds the locks of n active jobs with these tokens. Returns one code per
+-- job: 0, -1 no hash, -2 no lock, -6 another worker's lock.
 local function ownershipOf(prefix, ids, tokens)
   local codes, lockKeys = {}, {}
   for n, id in ipairs(ids) do lockKeys[n] = prefix .. id .. ':lock' end
@@ -15,7 +15,7 @@ local function ownershipOf(prefix, ids, tokens)
   return codes
 end
 
--- Takes a job whose lock the caller holds off the active list. Returns 0, or -3: it is not there.
+-- Removes a job whose lock the caller holds from the active list. Returns 0, or -3 if it is not there.
 local function leaveActive(keys, id)
   local left = redis.call('LREM', keys.active, -1, id)
   surely('DEL', keys.prefix .. id .. ':lock')

@@ -1,4 +1,4 @@
--- Counts n ends of jobs, and once a minute pushes how many there were since the last point; idle minutes are zeros.
+-- Counts n ends of jobs. Once a minute pushes the number since the last point; idle minutes are zeros.
 local function countMetric(keys, target, n, now, maxDataPoints)
   local key = keys.prefix .. 'metrics:' .. target
   local before = redis.call('HINCRBY', key, 'count', n) - n

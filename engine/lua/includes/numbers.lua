@@ -1,5 +1,5 @@
--- A number that another client wrote. nil for what is none, NaN as well; bounded to where each whole number is exact, so that
--- it prints as one that every command takes.
+-- Returns a number that another client wrote, nil for any other text and for NaN. Bounded to where each whole number is exact,
+-- so that every command accepts it in print.
 local function numberOf(text)
   local number = text and tonumber(text)
   if not number or number ~= number then return nil end

@@ -1,6 +1,6 @@
--- The parent of a job, from the fields parentKey and parent of its hash: { key, id, keys of its queue, flag: what its
--- failure does to the parent (fpof, cpof, idof, rdof, or nil), of548: a client such as 5.48.1 stored it }; nil if they name
--- none.
+-- Returns the parent of a job from the fields parentKey and parent of its hash, nil if they name none: { key, id, keys of its
+-- queue, flag: the effect of the job's failure on the parent (fpof, cpof, idof, rdof, or nil), of548: a client such as 5.48.1
+-- stored it }.
 local function parentOf(parentKey, parentJson)
   local known, parent = pcall(cjson.decode, parentJson or '')
   if not known or type(parent) ~= 'table' then parent = {} end
@@ -26,13 +26,15 @@ local function hasPendingChildren(parent)
   return redis.call('SCARD', parent.key .. ':dependencies') > 0
 end
 
--- Lets a parent run that waits for children: at once, after its delay, or in the order of its priority. It enters its new
--- state before it leaves `from`, the old one: an error before that leaves it where it is.
+-- Lets a parent run that waits for children: at once, after its delay, or in the order of its priority. The parent enters its
+-- new state before it leaves the old one, `from`: after an error it is in the old one.
 local function releaseParent(parent, now, bullmq5, from)
   local keys = parent.keys
   local queue = readQueue(keys, bullmq5)
   -- 5.48.1 refuses to complete a parent with children left unless it finds this (docs/wire-format.md#v10).
-  if (queue.runsFailed or parent.of548 and bullmq5 ~= 'off') and hasPendingChildren(parent) then redis.call('HSET', parent.key, 'igdp', '1') end
+  if (queue.runsFailed or parent.of548 and bullmq5 ~= 'off') and hasPendingChildren(parent) then
+    redis.call('HSET', parent.key, 'igdp', '1')
+  end
   local values = redis.call('HMGET', parent.key, 'priority', 'delay')
   local delay = tonumber(values[2]) or 0
   if delay > 0 then
@@ -49,19 +51,19 @@ local function releaseParent(parent, now, bullmq5, from)
   end
 end
 
--- A child ended: it leaves what its parent waits for, and `tell` stores what became of it. An error brings it back, so that
--- the parent goes on waiting and a retry of the child reaches it.
+-- Removes an ended child from what its parent waits for; `tell` stores its end. An error undoes the removal, so that the parent
+-- waits on and a retry of the child reaches it.
 local function leaveParent(childKey, parent, tell)
   local dependenciesKey = parent.key .. ':dependencies'
   if redis.call('SREM', dependenciesKey, childKey) == 0 then return end
   local done, why = pcall(tell)
   if not done then
     redis.pcall('SADD', dependenciesKey, childKey)
-    error('its parent ' .. parent.key .. ' cannot be told: ' .. errorText(why), 0)
+    error('its parent ' .. parent.key .. ' cannot be updated: ' .. errorText(why), 0)
   end
 end
 
--- A child was removed without an end of its own: the last one lets its parent run.
+-- Handles the removal of a child without an end of its own: the last one lets its parent run.
 local function childRemoved(childKey, parent, bullmq5)
   leaveParent(childKey, parent, function()
     if hasPendingChildren(parent) or not waitsForChildren(parent) then return end

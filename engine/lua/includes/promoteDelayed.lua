@@ -1,4 +1,4 @@
--- Moves delayed jobs that are due, at most 1000, to where they can be taken. Returns how many.
+-- Moves delayed jobs that are due, at most 1000, to where workers claim. Returns how many.
 local function promoteDelayed(keys, queue, now)
   local limit = string.format('%.0f', (now + 1) * 4096 - 1)
   local due = redis.call('ZRANGEBYSCORE', keys.delayed, 0, limit, 'LIMIT', 0, 1000)
@@ -11,7 +11,7 @@ local function promoteDelayed(keys, queue, now)
     local id = due[n]
     local jobKey = keys.prefix .. id
     local priority = redis.call('HGET', jobKey, 'priority')
-    -- Without hash there is nothing to run, and a delay of 0 would make one.
+    -- An id without hash has nothing to run, and a delay of 0 would make a hash.
     if not priority and redis.call('EXISTS', jobKey) == 0 then return end
     redis.call('HSET', jobKey, 'delay', '0')
     enqueue(keys, queue, id, tonumber(priority or 0) or 0, 'LPUSH')

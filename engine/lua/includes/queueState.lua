@@ -1,6 +1,6 @@
 --- @include "numbers"
 
--- Puts what is in `paused` behind what is in `wait`, as one list under `wait`: nothing is lost, and the order is kept.
+-- Puts the jobs of `paused` behind those of `wait`, as one list under `wait`. None is lost, and their order stays.
 local function joinInWait(keys)
   -- A key of another type ends the script here, where every job is in one list.
   local waiting, held = redis.call('LLEN', keys.wait), redis.call('LLEN', keys.paused)
@@ -16,7 +16,7 @@ local function joinInWait(keys)
   surely('DEL', keys.paused)
 end
 
--- Puts everything that waits into `paused`: where 5.x clients look for it while the queue is paused.
+-- Puts all jobs that wait into `paused`, where 5.x clients look while the queue is paused.
 local function joinInPaused(keys)
   if redis.call('EXISTS', keys.wait) == 1 then
     joinInWait(keys)
@@ -24,16 +24,16 @@ local function joinInPaused(keys)
   end
 end
 
--- Whether the rules for queues shared with 5.x clients are in force. `bullmq5` is "on", "auto", "off", or "seen": auto, after the
--- process saw such a client.
+-- Returns true if the rules for queues shared with 5.x clients are in force. `bullmq5` is "on", "auto", "off", or "seen": auto,
+-- after the process saw such a client.
 local function isShared(keys, bullmq5, version)
   if bullmq5 ~= 'auto' then return bullmq5 ~= 'off' end
   return version and string.sub(version, 1, 9) == 'bullmq:5.' or redis.call('EXISTS', keys.paused) == 1
 end
 
--- What decides whether jobs may be taken and where ready ones go: { paused, closed, free (slots left; nil: no limit), max
--- and duration of the queue's limiter, five (shared with 5.x clients), ready (the list for jobs that may run), runsFailed (a worker may run a job that is to be
--- failed unrun), retriedFrom (what the event of an immediate retry tells as the state before) }.
+-- Returns what decides whether jobs may be claimed and where ready ones go: { paused, closed, free (slots left; nil: no limit),
+-- max and duration of the queue's limiter, five (shared with 5.x clients), ready (the list for jobs that may run), runsFailed
+-- (a worker may run a job that is to be failed unrun), retriedFrom (the state before in the event of an immediate retry) }.
 local function readQueue(keys, bullmq5)
   local meta = redis.call('HMGET', keys.meta, 'paused', 'concurrency', 'max', 'duration', 'version')
   local queue = { paused = meta[1] ~= false, max = numberOf(meta[3]), duration = numberOf(meta[4]), ready = keys.wait }
@@ -45,7 +45,7 @@ local function readQueue(keys, bullmq5)
     queue.closed = queue.closed or queue.free == 0
   end
   queue.five = isShared(keys, bullmq5, meta[5])
-  -- 5.81.5 fails such a job, 5.48.1 runs it. Which one between them began is not known, and a worker tells no version.
+  -- 5.81.5 fails such a job, 5.48.1 runs it. The version between them that began is unknown, and workers store no version.
   local minor = queue.five and meta[5] and tonumber(string.match(meta[5], '^bullmq:5%.(%d+)'))
   queue.runsFailed = queue.five and (bullmq5 == 'on' or not minor or minor < 81)
   queue.retriedFrom = minor and minor <= 48 and 'failed' or 'active'
@@ -56,7 +56,7 @@ local function readQueue(keys, bullmq5)
   return queue
 end
 
--- Puts a job where it can be taken. `push`: LPUSH behind the others, RPUSH before them; a priority has its own order.
+-- Puts a job where workers claim. `push`: LPUSH behind the other jobs, RPUSH before them; a priority has its own order.
 local function enqueue(keys, queue, id, priority, push)
   if priority > 0 then
     redis.call('ZADD', keys.prioritized, priorityScore(keys.pc, priority), id)

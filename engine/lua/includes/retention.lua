@@ -1,4 +1,4 @@
--- Removes jobs that left a finished set. One that failed may still be what its parent waits for.
+-- Removes jobs that a keep rule drops from a finished set. The parent of a failed one may still wait for it.
 local function dropFinished(keys, target, ids, bullmq5)
   local finishedKey, dropped = keys[target], {}
   each(#ids, function(n)
@@ -16,7 +16,7 @@ local function dropFinished(keys, target, ids, bullmq5)
 end
 
 -- Applies a keep rule to a finished set: first by age (seconds; at most `limit` jobs, the newest of the expired first),
--- then by count. -1 switches a rule off. No `removed` events: retention is not a removal by somebody.
+-- then by count. -1 switches a rule off. No `removed` events: BullMQ adds them for removals by a client alone.
 local function keepFinished(keys, target, now, count, age, limit, bullmq5)
   local finishedKey = keys[target]
   -- More than any set can hold, and written in a way that Redis reads as an integer.

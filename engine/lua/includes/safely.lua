@@ -2,7 +2,7 @@
 -- everything that the whole call depends on, where an error ends it before anything is written. Then it does each job's part
 -- through each(); writes for many jobs at once go through surely().
 
--- The keys of any queue, by what stands before its job ids.
+-- Returns the keys of the queue with that prefix of job keys.
 local function queueAt(prefix)
   return {
     prefix = prefix, wait = prefix .. 'wait', paused = prefix .. 'paused', active = prefix .. 'active',
@@ -13,8 +13,8 @@ local function queueAt(prefix)
   }
 end
 
--- What went wrong with single jobs: id, text, id, text, … Part of the reply, so that the caller logs and counts it. An id of
--- "" stands for the queue.
+-- Errors of single jobs: id, text, id, text, … A part of the reply, so that the caller logs and counts them. An id of "" stands
+-- for the queue.
 local problems = {}
 
 local function note(id, why)
@@ -27,8 +27,8 @@ local function errorText(why)
   return tostring(type(why) == 'table' and why.err or why)
 end
 
--- Calls work(n) for each n from 1 to count. An error is that item's alone: otherwise(n, text) follows, and the rest goes on.
--- One pcall for all, since most calls meet no error.
+-- Calls work(n) for each n from 1 to count. After an error calls otherwise(n, text) and goes on with the next item. One pcall
+-- for all, since most calls meet no error.
 local function each(count, work, otherwise)
   local n = 0
   local function rest()
@@ -44,15 +44,15 @@ local function each(count, work, otherwise)
   end
 end
 
--- A write that jobs depend on which are between two lists. Its keys were read before, so that no key's type makes it fail;
--- for any other reason it is tried once more.
+-- Runs a write on which jobs between two lists depend. Its keys were read before, so that no key's type makes it fail; after
+-- another error it is tried once more.
 local function surely(...)
   local reply = redis.pcall(...)
   if type(reply) == 'table' and reply.err then return redis.call(...) end
   return reply
 end
 
--- Takes a job out of all states, with its lock and its hold on a deduplication id. What is of another type has no job.
+-- Removes a job from all states, with its lock and its hold on a deduplication id. A key of another type holds no job.
 local function leaveStates(keys, id)
   local at = queueAt(keys.prefix)
   for _, list in ipairs({ at.wait, at.paused, at.active }) do redis.pcall('LREM', list, 0, id) end
@@ -68,8 +68,8 @@ local function leaveStates(keys, id)
   end
 end
 
--- Ends a job as failed that cannot go on for a reason of its own. If its key holds something else than a job, its id goes
--- to the hash `drover:set-aside` with the reason, for an operator to look at.
+-- Fails a job that cannot go on for a reason of its own. If its key does not hold a job, its id goes to the hash
+-- `drover:set-aside` with the reason, for an operator to look at.
 local function setAside(keys, id, why, now)
   local at = queueAt(keys.prefix)
   local jobKey, nowText = keys.prefix .. id, string.format('%.0f', now)

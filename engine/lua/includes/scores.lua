@@ -1,6 +1,6 @@
 -- Scores are beyond 10^14: Lua's own conversion would round them, so they travel as text (docs/pitfalls.md#r7).
 
--- The score of a job due at `due` ms: 4096 slots per millisecond keep jobs of one moment in the order of their adds.
+-- Returns the score of a job due at `due` ms: 4096 slots per millisecond preserve the order of adds for one moment.
 local function delayedScore(delayedKey, due)
   local low = due * 4096
   local high = low + 4095
@@ -17,11 +17,11 @@ local function delayJob(keys, id, due)
   redis.call('XADD', keys.events, '*', 'event', 'delayed', 'jobId', id, 'delay', string.format('%.0f', due))
 end
 
--- The score of a prioritized job: priority first, then the order of arrival.
+-- Returns the score of a prioritized job: priority first, then the order of arrival.
 local function priorityScore(counterKey, priority)
   local count = redis.pcall('INCR', counterKey)
   if type(count) ~= 'number' then
-    -- No number any more. It starts again whenever nothing prioritized waits, so it may do so now.
+    -- The counter is not a number. It starts again whenever no prioritized job waits, so it may do so now.
     redis.call('DEL', counterKey)
     count = redis.call('INCR', counterKey)
   end
