@@ -150,7 +150,8 @@ void QueueState::assertClean() {
                                        keys_.stalled,
                                        keys_.stalledCheck,
                                        keys_.repeat,
-                                       keys_.rescue};
+                                       keys_.rescue,
+                                       keys_.rescueShared};
     std::vector<std::string> leftovers;
     const Reply all = call({"KEYS", "*"});
     for (std::size_t i = 0; i < all.size(); ++i) {

@@ -96,7 +96,9 @@ public:
         ids.push_back(add(Side::Ours, "mail"));
         ids.push_back(add(Side::Ours, "mail", "{}", R"({"priority":2})"));
         ids.push_back(add(Side::Ours, "mail", "{}", R"({"delay":60000})"));
-        eventually("swept", [&] { return existing({"drover:rescue"}) == 1; });
+        eventually("swept", [&] {
+            return existing({"drover:rescue", "drover:rescue-shared"}) == 1;
+        });
         redis({"HSET", key("drover:cancel"), ids[0], "nobody"});
         const Strings before = suffixes();
         CPPUNIT_ASSERT_EQUAL(0, node("queue.removeOrphanedJobs").GetInt());

@@ -307,7 +307,7 @@ public:
             redis({"DEL", keys().wait});
             eventually("again", [&] { return (Strings{lost} == list(keys().wait)); });
         }
-        redis({"DEL", keys().wait, keys().rescue});
+        redis({"DEL", keys().wait});
         // Although BullMQ's workers make all checks.
         const QueueContext shared(keys(), Bullmq5::On);
         redis({"SET", keys().stalledCheck, "1", "PX", "600000"});
@@ -334,7 +334,7 @@ public:
         redis({"DEL", keys().wait});
         redis({"HSET", keys().meta, "paused", "1"});
         // Without the resume no worker would look for ten minutes.
-        for (const std::string& key : {keys().stalledCheck, keys().rescue}) {
+        for (const std::string& key : {keys().stalledCheck, keys().rescue, keys().rescueShared}) {
             redis({"SET", key, "1", "PX", "600000"});
         }
         settings_.bullmq5 = Bullmq5::On;

@@ -45,6 +45,7 @@ QueueKeys::QueueKeys(const std::string& qualifiedName, std::string prefix, std::
       cancel(qualifiedName + ":drover:cancel"),
       cancels(qualifiedName + ":drover:cancels"),
       rescue(qualifiedName + ":drover:rescue"),
+      rescueShared(qualifiedName + ":drover:rescue-shared"),
       qualifiedName_(qualifiedName),
       jobPrefix_(qualifiedName + ":"),
       prefix_(std::move(prefix)),

@@ -25,11 +25,11 @@ public:
     const std::string idCounter, meta, events, marker, pc, limiter, stalled, stalledCheck, repeat;
     /// Keys of Drover alone: two segments below the queue, which no BullMQ call touches (docs/wire-format.md#own).
     /// `cancels` is the stream of requests to cancel, with fields id, token and reason.
-    const std::string cancel, cancels, rescue;
+    const std::string cancel, cancels, rescue, rescueShared;
 
-    /// What CLIENT LIST shows for a worker's blocking connection: `<prefix>:<base64(queue)>[:w:<name>]`.
+    /// Returns the client name of a worker's blocking connection: `<prefix>:<base64(queue)>[:w:<name>]`.
     [[nodiscard]] std::string workerClientName(std::string_view workerName) const;
-    /// The same for a reader of events: `<prefix>:<base64(queue)>:qe`.
+    /// Returns the client name of a reader of events: `<prefix>:<base64(queue)>:qe`.
     [[nodiscard]] std::string eventsClientName() const { return workerClientName("") + ":qe"; }
 
 private:

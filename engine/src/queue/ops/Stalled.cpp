@@ -13,6 +13,10 @@ std::chrono::milliseconds expiresIn(RedisClient& redis, const std::string& key) 
     return std::chrono::milliseconds(std::max<std::int64_t>(left, 0));
 }
 
+const std::string& rescueKey(const QueueContext& queue, bool shared) {
+    return shared ? queue.keys().rescueShared : queue.keys().rescue;
+}
+
 StalledResult::State stateOf(std::int64_t code) {
     switch (code) {
         case 0:
@@ -78,22 +82,17 @@ RescueResult rescueLost(const QueueContext& queue,
 
 bool beginRescue(const QueueContext& queue,
                  RedisClient& redis,
+                 bool shared,
                  std::chrono::milliseconds interval) {
-    const std::string& key = queue.keys().rescue;
-    const std::string px = std::to_string(interval.count());
-    if (!redis.call(Command{"SET", key, "1", "PX", px, "NX"}).isNil()) {
-        return true;
-    }
-    // A search may have been begun with a longer interval, before 5.x clients showed themselves.
-    if (rescueExpiresIn(queue, redis) <= interval) {
-        return false;
-    }
-    redis.call(Command{"PEXPIRE", key, px});
-    return true;
+    Command command{"SET", rescueKey(queue, shared), "1", "PX"};
+    command.add(static_cast<std::int64_t>(interval.count())).add("NX");
+    return !redis.call(command).isNil();
 }
 
-std::chrono::milliseconds rescueExpiresIn(const QueueContext& queue, RedisClient& redis) {
-    return expiresIn(redis, queue.keys().rescue);
+std::chrono::milliseconds rescueExpiresIn(const QueueContext& queue,
+                                          RedisClient& redis,
+                                          bool shared) {
+    return expiresIn(redis, rescueKey(queue, shared));
 }
 
 }  // namespace drover::ops

@@ -40,26 +40,29 @@ StalledResult checkStalled(const QueueContext& queue,
                            int maxStalledCount,
                            int chunk,
                            bool continuing);
-/// Returns for how long the last check, of any client, keeps the next one from being made.
+/// Returns for how long the last check, of any client, prevents the next one.
 [[nodiscard]] std::chrono::milliseconds stalledCheckExpiresIn(const QueueContext& queue,
                                                               RedisClient& redis);
 
-/// Puts those jobs back that are in no state and not younger than `latestMs`, and adds what a deduplication id without
-/// owner kept. Each id is checked and moved in one step.
+/// Puts those jobs back that are in no state and not younger than `latestMs`, and adds the job that waits for a deduplication
+/// id without owner. Checks and moves each id in one step.
 RescueResult rescueLost(const QueueContext& queue,
                         RedisClient& redis,
                         const std::vector<std::string>& jobs,
                         const std::vector<std::string>& deduplications,
                         std::int64_t latestMs,
                         std::int64_t nowMs);
-/// Returns true if the caller may look for lost jobs now: no other process will until the interval is over. A search
-/// that was begun with a longer interval does not count.
+/// Returns true if the caller may look for lost jobs now; every other caller gets false until the interval is over.
+/// `shared`: 5.x clients share the queue, and lose jobs. Such searches have a key of their own, since they are more frequent:
+/// a queue that turns out to be shared is searched at once, whenever its last regular search was.
 [[nodiscard]] bool beginRescue(const QueueContext& queue,
                                RedisClient& redis,
+                               bool shared,
                                std::chrono::milliseconds interval);
-/// Returns for how long the last beginRescue(), of any process, holds.
+/// Returns for how long the last beginRescue() of the same kind, of any process, holds.
 [[nodiscard]] std::chrono::milliseconds rescueExpiresIn(const QueueContext& queue,
-                                                        RedisClient& redis);
+                                                        RedisClient& redis,
+                                                        bool shared);
 
 }  // namespace ops
 

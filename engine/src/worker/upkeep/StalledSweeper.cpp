@@ -82,7 +82,7 @@ PeriodicThread::Time StalledSweeper::sweep(RedisClient& redis, Watched& watched)
     if (searching) {
         left = std::min(left, kBetweenPages);
     } else if (shared) {
-        left = std::min(left, ops::rescueExpiresIn(queue, redis));
+        left = std::min(left, ops::rescueExpiresIn(queue, redis, shared));
     }
     return clock_.monotonic() + std::clamp(left, std::chrono::milliseconds(1), watched.interval);
 }
@@ -91,7 +91,7 @@ bool StalledSweeper::searchLost(RedisClient& redis, Watched& watched, bool share
     const QueueContext& queue = watched.queue;
     // Two reasons: the interval is over, or a shared queue was resumed.
     const bool due =
-        ops::beginRescue(queue, redis, shared ? watched.interval : watched.lostInterval);
+        ops::beginRescue(queue, redis, shared, shared ? watched.interval : watched.lostInterval);
     if ((watched.searchNow.exchange(false) && shared) || due) {
         watched.search.emplace(queue, clock_.wallMs());
     }
