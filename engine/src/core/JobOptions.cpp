@@ -343,7 +343,7 @@ std::string toJson(const JobOptions& opts, Form form) {
 }
 
 /// Reads one member, by its public name. Returns false for a member that this version does not have.
-bool take(JobOptions& opts, std::string_view name, std::string_view value) {
+bool parseMember(JobOptions& opts, std::string_view name, std::string_view value) {
     const std::string member = "." + std::string(name);
     if (name == "attempts") {
         // BullMQ tries again while attemptsMade + 1 < attempts, which is what rounding up gives.
@@ -445,8 +445,8 @@ KeepJobs keepJobsAsNode(std::string_view value) {
     return keep;
 }
 
-/// Reads one member, by its public name, that is of another type than take() accepts.
-void takeAsNode(JobOptions& opts, std::string_view name, std::string_view value) {
+/// Reads one member, by its public name, that is of another type than parseMember() accepts.
+void parseMemberAsNode(JobOptions& opts, std::string_view name, std::string_view value) {
     if (name == "attempts") {
         opts.attempts = clampedToInt(roundedUp(nodeNumber(value)));
     } else if (name == "backoff") {
@@ -488,9 +488,9 @@ void carry(Members& extra, std::string_view name, std::string_view value) {
     }
 }
 
-/// `take` reads a member by its public name; what it returns false for is carried along.
-template <typename Take>
-JobOptions optionsOf(const std::vector<JsonMember>& members, Take take) {
+/// `parse` reads a member by its public name. A member for which it returns false is carried along.
+template <typename Parse>
+JobOptions optionsOf(const std::vector<JsonMember>& members, Parse parse) {
     JobOptions opts;
     ObjectWriter telemetry;
     bool hasTelemetry = false;
@@ -499,7 +499,7 @@ JobOptions optionsOf(const std::vector<JsonMember>& members, Take take) {
         if (name == "tm" || name == "omc") {
             telemetry.raw(name == "tm" ? "metadata" : "omitContext", value);
             hasTelemetry = true;
-        } else if (value != "null" && !take(opts, open, value)) {
+        } else if (value != "null" && !parse(opts, open, value)) {
             carry(opts.extra, open, value);
         }
     }
@@ -519,7 +519,7 @@ JobOptions JobOptions::parse(std::string_view json) {
         }
         refuse("", "a JSON object", json);
     }
-    return optionsOf(*members, take);
+    return optionsOf(*members, parseMember);
 }
 
 JobOptions JobOptions::parseStored(std::string_view json) {
@@ -539,9 +539,9 @@ JobOptions JobOptions::parseStored(std::string_view json) {
                                         }),
                          opts.extra.end());
         try {
-            return take(opts, name, value);
+            return parseMember(opts, name, value);
         } catch (const Poco::InvalidArgumentException&) {
-            takeAsNode(opts, name, value);  // Not the type that the engine writes itself.
+            parseMemberAsNode(opts, name, value);  // Not the type that the engine writes itself.
             return false;
         }
     });
