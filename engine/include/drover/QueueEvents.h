@@ -16,7 +16,7 @@ namespace drover {
 
 class Redis;
 
-/// One entry of a queue's event stream: raw, with a typed view of what is known.
+/// One entry of a queue's event stream: raw, with a typed view of known events.
 ///
 /// A value. Source: BullMQ, stream `<prefix>:<queue>:events`; the first field is `event`, all values are text.
 struct DROVER_API QueueEvent {
@@ -38,19 +38,19 @@ struct DROVER_API QueueEvent {
         Removed,
         Duplicated,
         Deduplicated,
-        Other  ///< Of another version, or somebody's own: `name` and `fields` tell.
+        Other  ///< Of another version or another client; see `name` and `fields`.
     };
 
-    std::string id;    ///< "<ms>-<n>". Where a later reader goes on: Settings::after.
+    std::string id;    ///< "<ms>-<n>". For Settings::after of a later reader.
     std::string name;  ///< As in the stream: "waiting-children".
     Type type = Type::Other;
     std::vector<std::pair<std::string, std::string>> fields;  ///< All but `event`, in their order.
 
-    /// std::nullopt: the entry has no such field.
+    /// Returns std::nullopt if the entry has no such field.
     [[nodiscard]] std::optional<std::string_view> field(std::string_view name) const;
 
-    // The fields of known events. Text that is absent is empty; a number that is absent or none is std::nullopt.
-    [[nodiscard]] std::string_view jobId() const;    ///< Empty: it is about the whole queue.
+    // The fields of known events. An absent text is empty; an absent number, or a text that is not one, is std::nullopt.
+    [[nodiscard]] std::string_view jobId() const;    ///< Empty for events of the whole queue.
     [[nodiscard]] std::string_view jobName() const;  ///< Added.
     [[nodiscard]] std::string_view prev()
         const;  ///< The state left: "waiting", "active", "delayed" …
@@ -61,48 +61,48 @@ struct DROVER_API QueueEvent {
     [[nodiscard]] std::optional<std::int64_t> attemptsMade() const;  ///< RetriesExhausted.
     [[nodiscard]] std::optional<std::int64_t> count() const;         ///< Cleaned.
     [[nodiscard]] std::string_view deduplicationId() const;          ///< Deduplicated.
-    [[nodiscard]] std::string_view deduplicatedJobId() const;  ///< Deduplicated: who was not added.
+    [[nodiscard]] std::string_view deduplicatedJobId()
+        const;  ///< Deduplicated: the id that was not added.
 };
 
-/// Reads the events of one queue and tells a listener, in the order of the stream.
+/// Passes the events of one queue to a listener, in the order of the stream.
 ///
-/// An outage of Redis is waited out: reading then goes on after the last entry told, and so does a reader of a later
-/// process that is given that entry's id. Entries that the stream lost meanwhile (its length is bounded, `obliterate`
-/// deletes it) are not told. A stream that was begun anew with lower ids, as after a restore of Redis from a copy, is
-/// told from its beginning.
+/// After an outage of Redis reading goes on behind the last entry that was passed on; a reader of a later process does the
+/// same from that entry's id. Entries that the stream lost meanwhile (its length is bounded, `obliterate` deletes it) are
+/// lost. A stream that was begun anew with lower ids, as after a restore of Redis from a copy, is read from its beginning.
 /// Threads: the listener is called from one thread that belongs to this object, never from two at once and never after
 /// stop() has returned. Every method may be called from any thread, stop() also from the listener.
 /// Wire: a connection of its own that CLIENT LIST shows as `<prefix>:<base64(queue)>:qe`; XREAD BLOCK.
 class DROVER_API QueueEvents {
 public:
-    /// What it throws is logged, and reading goes on. What it does takes time from reading: entries wait in Redis.
+    /// Exceptions of the listener are logged, and reading goes on. While the listener runs, entries wait in Redis.
     using Listener = std::function<void(const QueueEvent&)>;
 
     struct Settings {
         std::string prefix = "bull";
-        std::string name;         ///< The queue. Not empty, no ':'.
-        std::string after = "$";  ///< Id of the last entry that is known already; "$": what comes
-                                  ///< from now on; "0": all that is there.
+        std::string name;  ///< The queue. Not empty, no ':'.
+        /// Id of the last entry that is known already; "$": entries from now on; "0": all entries.
+        std::string after = "$";
         std::chrono::milliseconds blockTimeout{10000};  ///< How long one XREAD waits.
     };
 
     /// Begins at once, in the background: Redis may be away. Throws Poco::InvalidArgumentException for a bad queue name or
     /// id, or a timeout below 1 ms.
     QueueEvents(const Redis& redis, Settings settings, Listener listener);
-    /// stop(). Not from the listener.
+    /// Stops. Not from the listener.
     ~QueueEvents();
     QueueEvents(const QueueEvents&) = delete;
     QueueEvents& operator=(const QueueEvents&) = delete;
 
-    /// Waits until the first entry to tell is settled, for "$" by a look at the stream: what is added after that is told.
-    /// False if Redis did not answer in time; it is tried further.
+    /// Waits until the first entry to pass on is settled, for "$" by a read of the stream: no later entry is missed.
+    /// Returns false if Redis did not answer in time; attempts go on.
     bool waitUntilReady(std::chrono::milliseconds patience);
 
-    /// After which entry reading goes on: that of the last call of the listener that has returned, else where it began.
-    /// Empty until waitUntilReady() would return true.
+    /// Returns the id behind which reading goes on: that of the last entry for which the listener has returned, else the first
+    /// one. Empty until waitUntilReady() would return true.
     [[nodiscard]] std::string lastId() const;
 
-    /// Whether Redis answered the last time it was asked.
+    /// Returns true if Redis answered the last command.
     [[nodiscard]] bool healthy() const;
 
     /// Ends the thread: at once while it waits for entries; else after the listener's call, or a connection attempt with

@@ -13,7 +13,7 @@ namespace drover {
 
 namespace {
 
-/// How often an idle sender asks whether Redis is there, so that readiness is known before the first add.
+/// How often an idle sender sends a small command, so that readiness is known before the first add.
 constexpr std::chrono::milliseconds kIdleProbe{1000};
 
 /// How long the thread that watches deadlines sleeps without any.

@@ -27,7 +27,7 @@ namespace {
 using SteadyClock = std::chrono::steady_clock;
 using Type = QueueEvent::Type;
 
-/// Bound a reply after a long outage: fewer entries are asked for while they are large.
+/// Bound a reply after a long outage: a read is for fewer entries while they are large.
 constexpr int kEntriesPerRead = 1000;
 constexpr std::size_t kBytesPerRead = 8 << 20;
 /// How much later than the block's own timeout a reply may come before the connection counts as dead.
@@ -63,7 +63,7 @@ Type typeOf(std::string_view name) {
     return known == kTypes.end() ? Type::Other : known->second;
 }
 
-/// An id of the stream as numbers, so that two can be compared; std::nullopt: it is none.
+/// Returns an id of the stream as numbers, for comparisons; std::nullopt for any other text.
 std::optional<std::pair<std::uint64_t, std::uint64_t>> parsedId(std::string_view id) {
     std::pair<std::uint64_t, std::uint64_t> parsed{0, 0};
     const char* const end = id.data() + id.size();
@@ -230,27 +230,27 @@ private:
         redis_.drop();
     }
 
-    /// The id of the last entry there is, which "$" means; asked for once, since XREAD would take it anew each time it is
-    /// called and miss what came between two calls.
+    /// Returns the id of the last entry, which "$" stands for. Read once: XREAD would resolve "$" anew at each call, and miss
+    /// the entries between two calls.
     std::string newestId() {
         const Reply newest =
             redis_.call(Command{"XREVRANGE", keys_.events, "+", "-", "COUNT", "1"});
         return newest.size() == 0 ? kBeginning : std::string(newest.at(0).at(0).text());
     }
 
-    /// One XREAD, and the listener's calls for what it brought.
+    /// Runs one XREAD, and calls the listener for each entry.
     void read() {
         Command command{"XREAD", "COUNT"};
         command.add(entriesPerRead_).add("BLOCK");
         command.add(static_cast<std::int64_t>(settings_.blockTimeout.count()));
         command.add("STREAMS").add(keys_.events).own(lastId());
-        const std::optional<Reply> reply = ask(command);
+        const std::optional<Reply> reply = awaitReply(command);
         if (!reply) {
             return;
         }
         redis_.require(*reply, "XREAD " + keys_.events, keys_.events);
         if (reply->size() == 0) {
-            lookForANewStream();
+            detectNewStream();
             return;
         }
         const ReplyView entries = reply->at(0).at(1);
@@ -266,8 +266,8 @@ private:
                                                 : std::min(entriesPerRead_ * 2, kEntriesPerRead);
     }
 
-    /// std::nullopt: stop() came first.
-    std::optional<Reply> ask(const Command& command) {
+    /// Returns std::nullopt if stop() came first.
+    std::optional<Reply> awaitReply(const Command& command) {
         Connection& link = redis_.connection();
         try {
             link.send(command, SteadyClock::now() + redis_.options().commandTimeout);
@@ -299,10 +299,10 @@ private:
         }
     }
 
-    /// Nothing newer came: perhaps since the stream is another one now, whose ids are lower.
-    void lookForANewStream() {
+    /// Goes to the beginning if the stream was begun anew with lower ids. Called when nothing newer came.
+    void detectNewStream() {
         const Reply info = redis_.connection().call(Command{"XINFO", "STREAM", keys_.events});
-        // Most likely there is no stream: it was deleted, or nobody ever added a job.
+        // An error reply mostly means that there is no stream: it was deleted, or no job was ever added.
         for (std::size_t i = 0; !info.isError() && i + 1 < info.size(); i += 2) {
             if (info.at(i).text() == "last-generated-id" &&
                 parsedId(info.at(i + 1).text()) < parsedId(lastId())) {
@@ -339,7 +339,7 @@ private:
         moved_.notify_all();
     }
 
-    /// Until there is something to read, the time is over, or stop() is called.
+    /// Waits until there is something to read, the time is over, or stop() is called.
     void waitFor(int fd, std::chrono::milliseconds time) {
         pollfd waited[2] = {{wake_.fd(), POLLIN, 0}, {fd, POLLIN, 0}};
         poll(waited,

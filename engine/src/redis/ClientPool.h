@@ -10,8 +10,8 @@
 
 namespace drover {
 
-/// A few connections for reads from many threads, made when needed.
-/// Threads: lease() from any thread; a lease belongs to the thread that took it.
+/// Lends a few connections to many threads, made when needed.
+/// Threads: lease() from any thread; a lease belongs to the thread that called it.
 class ClientPool {
 public:
     using Make = std::function<std::unique_ptr<RedisClient>()>;
@@ -25,7 +25,7 @@ public:
             : pool_(pool), client_(std::move(client)) {}
         ~Lease() {
             if (client_) {
-                pool_.giveBack(std::move(client_));
+                pool_.accept(std::move(client_));
             }
         }
         Lease(const Lease&) = delete;
@@ -37,7 +37,7 @@ public:
         std::unique_ptr<RedisClient> client_;
     };
 
-    /// Waits while all are lent; each is bounded by the deadlines of its commands.
+    /// Lends a client. Waits while all are lent, which the deadlines of their commands bound.
     Lease lease() {
         std::unique_lock lock(mutex_);
         returned_.wait(lock, [this] { return !idle_.empty() || made_ < most_; });
@@ -51,7 +51,7 @@ public:
     }
 
 private:
-    void giveBack(std::unique_ptr<RedisClient> client) {
+    void accept(std::unique_ptr<RedisClient> client) {
         {
             const std::lock_guard lock(mutex_);
             idle_.push_back(std::move(client));

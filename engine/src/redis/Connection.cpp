@@ -64,7 +64,7 @@ Poco::Logger& logger() {
     return Poco::Logger::get("redis");
 }
 
-/// Whether AUTH was refused because there is no password to give. Redis 5 and older words it the second way.
+/// Returns true if Redis refused AUTH because it has no password. Redis 5 and older use the second text.
 bool isUnaskedPassword(std::string_view error) {
     return error.find("called without any password configured") != std::string_view::npos ||
            error.rfind("ERR Client sent AUTH, but no password is set", 0) == 0;
@@ -165,7 +165,7 @@ void Connection::send(const Command& command, Clock::time_point deadline) {
     } catch (const Exception&) {
         throw;
     } catch (const Poco::Exception& error) {
-        // Redis may have said why before it closed: too many clients, say.
+        // Redis may have sent the reason before it closed: too many clients, for example.
         requireInStep();
         throw RedisIoException("send to Redis: " + error.displayText());
     }
@@ -264,7 +264,7 @@ std::optional<Reply> Connection::sealedReply() {
         if (seal.empty()) {
             seals_.pop_front();
             if (seals_.empty() && hasUnread()) {
-                throw RedisIoException(kOutOfStep);  // Which of them is the reply, nothing tells.
+                throw RedisIoException(kOutOfStep);  // Nothing shows which of them is the reply.
             }
             return reply;
         }
@@ -342,7 +342,7 @@ void Connection::handshake(const RedisOptions& options, const std::string& clien
         const Reply reply = call(auth.add(options.password), deadline);
         if (reply.isError() && isUnaskedPassword(reply.text())) {
             // As BullMQ's clients do: a password too many opens no door that was shut.
-            if (!options.refusal->exchangePasswordTold()) {
+            if (options.refusal->claimPasswordWarning()) {
                 logger().warning("Redis at %s asks for no password; redis.password is not used",
                                  where_);
             }

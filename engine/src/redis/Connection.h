@@ -18,16 +18,15 @@ namespace drover {
 
 /// One connection to a Redis master: hiredis formats and parses, Poco's socket carries the bytes (docs/pitfalls.md#h1).
 ///
-/// Every wait has a deadline, which counts from the last progress of the transfer: a large reply takes as long as it takes
-/// while its bytes arrive. Less than kProgress bytes are none, so that a peer that dribbles is not waited for.
-/// After any exception the connection is broken() and only good for being
-/// destroyed: a late reply would otherwise answer the next command (docs/pitfalls.md#h4).
+/// Every wait has a deadline, which counts from the last progress of the transfer: a large reply may last while its bytes
+/// arrive. Less than kProgress bytes are no progress, so that a wait for a peer that dribbles ends.
+/// After any exception the connection is broken() and must be destroyed: a late reply would otherwise answer the next
+/// command (docs/pitfalls.md#h4).
 ///
-/// A reply is trusted only with its seal (docs/pitfalls.md#h9): each command is followed by an ECHO of a text that is
-/// used once, and the reply counts when that text comes right behind it. A reply too many, from a broken proxy say,
-/// shifts the later ones, and the first seal shows it. So nothing may be sent that changes how later commands are
-/// answered: MULTI, SUBSCRIBE. Without the right to ECHO, bytes without a command show it, which misses a reply that
-/// comes late.
+/// A reply counts only with its seal (docs/pitfalls.md#h9): an ECHO of a text that is used once follows each command, and
+/// that text must come right behind the reply. A reply too many, as from a broken proxy, shifts the later ones, and the
+/// first seal shows it. Commands that change later replies must not be sent: MULTI, SUBSCRIBE. Without the right to ECHO
+/// only bytes without a command show the shift, which misses a reply that comes late.
 /// Threads: one at a time.
 class Connection {
 public:
@@ -58,13 +57,13 @@ public:
     /// A reply if one is complete, without waiting.
     std::optional<Reply> tryReceive();
 
-    /// Replies that are still to come.
+    /// Returns how many replies are still to come.
     [[nodiscard]] std::size_t owed() const { return seals_.size(); }
-    /// Describes bytes that came although no reply is owed; std::nullopt: there are none. A connection with such bytes is
+    /// Describes bytes that came although no reply is owed, std::nullopt if there are none. A connection with such bytes is
     /// broken. Throws RedisIoException if Redis has closed the connection.
     std::optional<std::string> unasked();
 
-    /// Asks Redis for its time, unless a measurement is not due. Only while no reply is owed. Throws as call() does.
+    /// Measures the time of Redis if a measurement is due. Only while no reply is owed. Throws as call() does.
     void measureTime();
 
     /// For poll(): readable when tryReceive() has something to do.
@@ -77,14 +76,14 @@ public:
     [[nodiscard]] bool sendProgressed();
 
 private:
-    /// Reads what is there into the parser; false if nothing was.
+    /// Reads what has arrived into the parser. Returns false if nothing has.
     bool readAvailable();
-    /// Whether the parser has bytes that belong to no reply which it has given out.
+    /// Returns true if the parser has bytes that belong to none of the replies that it returned.
     [[nodiscard]] bool hasUnread() const;
     std::optional<Reply> parse();
-    /// The next reply with its seal, of what has been read.
+    /// Returns the next reply if it and its seal have been read.
     std::optional<Reply> sealedReply();
-    /// For bytes that nobody asked for: throws what Redis says with them, if it is an error.
+    /// Throws the error of Redis if one came without a command.
     void requireInStep();
     std::string nextSeal();
     void measureTime(Clock::time_point deadline);
@@ -99,7 +98,7 @@ private:
     std::deque<std::string>
         seals_;  ///< One per reply to come; empty texts without the right to ECHO.
     std::optional<Reply> unsealed_;  ///< A reply whose seal is still to come.
-    std::string sealPrefix_;  ///< Random, so that no other connection's seal is taken for ours.
+    std::string sealPrefix_;         ///< Random, so that a seal of another connection never counts.
     std::uint64_t sealNumber_ = 0;
     bool sealing_ = false;
     bool broken_ = false;

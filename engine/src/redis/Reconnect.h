@@ -20,13 +20,13 @@ public:
     explicit Reconnect(std::chrono::milliseconds first = std::chrono::milliseconds(50),
                        std::chrono::milliseconds most = std::chrono::milliseconds(1000));
 
-    /// Whether an attempt may be made now.
+    /// Returns true if an attempt may be made now.
     [[nodiscard]] bool due(Clock::time_point now) const { return now >= nextAttempt_; }
     [[nodiscard]] Clock::time_point nextAttempt() const { return nextAttempt_; }
 
     /// The attempt, or a connection that stood, failed. `slow`: nothing but a person can cure it; waits `most` at once.
     void failed(Clock::time_point now, bool slow = false);
-    /// Connected. Returns how long the outage was; 0 if there was none.
+    /// Records a connection. Returns how long the outage was; 0 if there was none.
     std::chrono::milliseconds succeeded(Clock::time_point now);
 
     [[nodiscard]] bool inOutage() const { return attempts_ > 0; }

@@ -15,20 +15,20 @@ Poco::Logger& logger() {
     return Poco::Logger::get("redis");
 }
 
-/// How often a client tells that bytes come which nobody asked for.
+/// How often a client logs that bytes come without a command.
 constexpr std::chrono::minutes kStrayPause{1};
 
-/// The name of the script of a command made by RedisClient::script, for messages.
+/// Returns the name of the script of a command made by RedisClient::script, for messages.
 std::string operationOf(const Command& command) {
     return command.args().empty() ? "command" : std::string(command.args().front());
 }
 
-/// What a command made by RedisClient::script calls, before it is sent by its text.
+/// Returns the hash that a command made by RedisClient::script calls, before it is sent by its text.
 std::string_view shaOf(const Command& command) {
     return command.args()[1];
 }
 
-/// A key of the command, for a probe of its kind; empty if it has none.
+/// Returns a key of the command, for a probe of its kind; empty if it has none.
 std::string keyOf(const Command& command) {
     const auto& args = command.args();
     const bool script = args.size() > 3 && (args[0] == "EVALSHA" || args[0] == "EVAL");
@@ -196,7 +196,7 @@ void RedisClient::open() {
     }
     guarded([&] { connection_ = std::make_unique<Connection>(options_, clientName_); });
     if (refusedHere_) {
-        return;  // That it can be reached does not end it.
+        return;  // A connection alone does not end a refusal.
     }
     if (away_ && probe("") == Probe::Refused) {
         // It is up and loads its data, say.
@@ -209,24 +209,24 @@ void RedisClient::open() {
 
 bool RedisClient::inStep() {
     if (connection_->owed() > 0) {
-        return true;  // What comes may be what is owed; its seal tells.
+        return true;  // The bytes may belong to an owed reply; its seal decides.
     }
     const std::optional<std::string> bytes = guarded([&] { return connection_->unasked(); });
     if (!bytes) {
         guarded([&] { connection_->measureTime(); });
         return true;
     }
-    // Nothing was sent yet and nothing is answered with them: the caller need not know.
+    // Nothing was sent yet, so that no reply is lost: the caller goes on.
     const auto now = Clock::now();
     ++strays_;
-    if (!strayTold_ || now - *strayTold_ >= kStrayPause) {
+    if (!strayLogged_ || now - *strayLogged_ >= kStrayPause) {
         logger().warning(
             "%s: Redis, or a proxy before it, sent bytes that nobody asked for%s; they answer "
             "nothing, the connection is replaced (%d so far)",
             label_,
             bytes->empty() ? std::string() : " (\"" + *bytes + "\")",
             strays_);
-        strayTold_ = now;
+        strayLogged_ = now;
     }
     return false;
 }

@@ -14,11 +14,11 @@
 
 namespace drover {
 
-/// A connection that comes back: opens on first use, is dropped at the first error, and is opened again when the backoff
+/// Sends commands on a connection that it opens on first use, drops at the first error, and opens again when the backoff
 /// allows. Logs an outage when it begins and when it ends.
 ///
-/// A refusal that time cures (see Refusal) keeps the connection if it is sound. Until a command of the refused kind is done
-/// again, which a probe without effect finds out, this client sends nothing.
+/// A refusal that time cures (see Refusal) leaves a sound connection open. Until a probe without effect shows that Redis
+/// accepts commands of the refused kind again, this client sends nothing.
 ///
 /// Threads: one at a time, but for healthy().
 class RedisClient {
@@ -28,36 +28,36 @@ public:
     /// `label` names the connection in the log ("claim reservation-queue"). `clientName` is what CLIENT LIST shows.
     RedisClient(RedisOptions options, std::string label, std::string clientName = "");
 
-    /// The connection, opened if needed, and in step: one with bytes that nobody asked for is replaced before it is used.
+    /// Returns the connection, opened if needed. A connection with bytes that belong to no command is replaced first.
     /// Throws RedisIoException or a child of it: at once while the backoff runs.
     Connection& connection();
 
-    /// One command. Throws for error replies what their class asks for, see throwError.
+    /// Sends one command and returns its reply. Throws for error replies as throwError() does.
     Reply call(const Command& command);
     Reply call(const Command& command, Clock::time_point deadline);
 
     /// Starts a script call: the first three arguments; the caller adds keys (as many as the script has) and arguments.
     [[nodiscard]] Command script(const std::string& name) const;
-    /// Runs a command made by script(): by hash, and by text if Redis does not know it (a restart empties its cache).
+    /// Runs a command made by script(): by hash, and by text if Redis has no such script (a restart empties its cache).
     Reply run(Command& command);
 
-    /// A reply that receive() has brought, an error reply too, and the command that it answers.
+    /// A reply, an error reply too, and the command that it answers.
     struct Answered {
         const Command* call;
         Reply reply;
     };
-    /// Sends a command made by script(), which must live until receive() brings its reply. Several may be under way, and
-    /// until all are answered nothing else can be called. An exception of either means that none will be answered.
+    /// Sends a command made by script(), which must live until receive() returns its reply. Several may be under way; until
+    /// all have their replies nothing else may be called. After an exception of either none will have a reply.
     void send(Command& call);
-    /// The next reply, if it is there: without waiting. A call whose script Redis does not know is sent again by its text,
-    /// and answered after those that are under way.
+    /// Returns the next reply if it is there, without waiting. A call whose script Redis does not have is sent again by its
+    /// text: its reply then comes after those of all calls under way.
     std::optional<Answered> receive();
-    /// Throws for an error reply what call() would. `key`: a key of the command, if receive() did not bring the reply.
+    /// Throws for an error reply as call() does. `key`: a key of the command, unless receive() returned the reply.
     void require(const Reply& reply, const std::string& operation, const std::string& key = "");
-    /// For poll(): readable when receive() has something to do. -1: there is no connection.
+    /// Returns the socket for poll(), readable when receive() has something to do; -1 without a connection.
     [[nodiscard]] int fd() const { return connection_ ? connection_->fd() : -1; }
 
-    /// When a part of a reply last arrived; see Connection.
+    /// Returns when a part of a reply last arrived; see Connection.
     [[nodiscard]] Clock::time_point lastProgress() const {
         return connection_ ? connection_->lastProgress() : Clock::time_point::min();
     }
@@ -65,20 +65,20 @@ public:
 
     /// Forgets the connection; the next use opens a new one.
     void drop();
-    /// The caller found the connection dead: as after a failed call.
+    /// Drops a connection that the caller found dead, as after a failed call.
     void fail(const std::string& why) { failed(why, false); }
 
-    /// Redis's time, in milliseconds since the epoch: the one for what is stored. Throws as connection() does.
+    /// Returns Redis's time, in milliseconds since the epoch: the time to store. Throws as connection() does.
     std::int64_t nowMs() {
         connection();
         return options_.time->nowMs();
     }
 
-    /// Whether the last contact succeeded, and Redis refuses no client of this process. Any thread.
+    /// Returns true if the last contact succeeded, and Redis refuses no client of this process. Any thread.
     [[nodiscard]] bool healthy() const { return healthy_ && !options_.refusal->active(); }
-    /// Whether Redis refuses a client of this process for now. Any thread.
+    /// Returns true while Redis refuses a client of this process. Any thread.
     [[nodiscard]] bool refusedAnywhere() const { return options_.refusal->active(); }
-    /// When a refused use may be tried again.
+    /// Returns when a refused use may be tried again.
     [[nodiscard]] Clock::time_point nextAttempt() const { return reconnect_.nextAttempt(); }
     [[nodiscard]] const RedisOptions& options() const { return options_; }
 
@@ -86,18 +86,18 @@ private:
     /// Runs `work`, and drops the connection for what makes it useless.
     template <typename Work>
     auto guarded(Work work);
-    /// Whether the connection may be used: drops one whose replies are out of step.
+    /// Returns true if the connection may be used. Drops one whose replies are out of step.
     bool inStep();
-    /// For what needs the connection to itself.
+    /// Returns the connection. Throws if calls are under way.
     Connection& idleConnection();
     void sendByText(Connection& link, Command& call, Clock::time_point deadline) const;
     void failed(const std::string& why, bool slow);
     void refused(const std::string& why, const std::string& key, bool keepConnection);
-    /// Throws what the error asks for.
+    /// Throws what the class of the error demands.
     [[noreturn]] void raise(const std::string& operation,
                             std::string_view error,
                             const std::string& key);
-    /// A command was done.
+    /// Records that Redis accepted a command.
     void accepted();
     /// Throws RedisBusyException while Redis refuses what this client sent last.
     void requireAccepted();
@@ -113,14 +113,14 @@ private:
     std::string clientName_;
     Reconnect reconnect_;
     std::unique_ptr<Connection> connection_;
-    std::deque<Command*> underWay_;  ///< What send() has sent, in the order of the replies.
+    std::deque<Command*> underWay_;  ///< Sent without a reply yet, in the order of the replies.
     std::string lastError_;
     bool away_ = false;         ///< Logged as away.
     bool refusedHere_ = false;  ///< This client's last command was refused.
-    bool cannotProbe_ = false;  ///< No right to: the next command itself finds out.
-    std::string refusedKey_;    ///< Of the reply that receive() brought last, if it is an error.
-    int strays_ = 0;            ///< How often bytes came that nobody asked for.
-    std::optional<Clock::time_point> strayTold_;
+    bool cannotProbe_ = false;  ///< Without the right to probe; the next command itself does.
+    std::string refusedKey_;    ///< Of the last reply of receive(), if that is an error.
+    int strays_ = 0;            ///< How often bytes came without a command.
+    std::optional<Clock::time_point> strayLogged_;
     std::atomic<bool> healthy_{false};
 };
 

@@ -53,13 +53,13 @@ using ReplyReader = std::unique_ptr<redisReader, FreeReplyReader>;
 /// before it has any of them, and the length may be garbage (docs/pitfalls.md#h8).
 [[nodiscard]] ReplyReader makeReplyReader();
 
-/// What an error reply asks for (docs/pitfalls.md#r1).
+/// Classes of error replies, by what a client must do (docs/pitfalls.md#r1).
 enum class ReplyClass {
     NoScript,  ///< Send the script's text.
     Topology,  ///< Not a master (any more): drop the connection, connect anew, verify the role.
     Wait,      ///< LOADING, BUSY: the same connection works later.
     Pressure,  ///< OOM, MISCONF, NOREPLICAS: writes are refused for now; a refused renewal is not a lost lock.
-    Auth,       ///< NOAUTH, WRONGPASS, NOPERM, DENIED: somebody must change the configuration.
+    Auth,       ///< NOAUTH, WRONGPASS, NOPERM, DENIED: a person must change the configuration.
     TooMany,    ///< No connection left: retry with jitter.
     WrongType,  ///< A key of the queue has another type: keep away from the queue.
     Cluster,    ///< MOVED, ASK, CROSSSLOT, CLUSTERDOWN: needs a hash-tagged prefix and one node.
@@ -69,7 +69,7 @@ enum class ReplyClass {
 /// Classifies the text of an error reply, without its leading '-'.
 [[nodiscard]] ReplyClass classifyError(std::string_view error);
 
-/// Throws what the class of the error asks the caller to do; `operation` goes into the message.
+/// Throws the exception of the error's class; `operation` goes into the message.
 /// Must not be called for NoScript.
 [[noreturn]] void throwError(std::string_view operation, std::string_view error);
 

@@ -8,7 +8,7 @@
 
 namespace drover {
 
-/// One script as Redis knows it.
+/// One script, as Redis stores it.
 struct Script {
     std::string name;
     std::string text;

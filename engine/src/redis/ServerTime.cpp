@@ -16,7 +16,7 @@ using std::chrono::milliseconds;
 
 /// How long a measurement is trusted: no clock drifts by more than a few ms in this time.
 constexpr std::chrono::seconds kInterval{10};
-/// The machine's two clocks part by more than this when somebody sets the date, or the machine slept.
+/// The machine's two clocks part by more than this when a person sets the date, or the machine slept.
 constexpr std::int64_t kStepMs = 500;
 constexpr std::int64_t kApartUs = 1'000'000;
 

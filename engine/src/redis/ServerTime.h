@@ -10,10 +10,10 @@
 
 namespace drover {
 
-/// The time of a Redis server, as its clients measure it: every time that is stored in Redis comes from here, since all
-/// machines that share a queue have this one clock in common (docs/pitfalls.md#r9).
+/// Returns the time of a Redis server, as its clients measure it. Every time that is stored in Redis comes from here, since
+/// all machines that share a queue have this one clock in common (docs/pitfalls.md#r9).
 ///
-/// A measurement asks TIME and halves the round trip. The time then runs on the monotonic clock until the next
+/// A measurement sends TIME and halves the round trip. The time then runs on the monotonic clock until the next
 /// measurement, so that a step of the machine's own date moves nothing. A measurement that agrees with the estimate within
 /// its round trip does not move it either: times do not jitter. Before the first one the machine's clock stands in.
 /// Logs once when the machine's clock is a second or more from Redis's, and once when it no longer is.
@@ -30,14 +30,14 @@ public:
     /// The clock for a measurement.
     [[nodiscard]] const Clock& machine() const { return *machine_; }
 
-    /// Redis at `where` answered `serverUs` (microseconds since the epoch) to a TIME between these two moments.
+    /// Records that Redis at `where` answered TIME with `serverUs` (since the epoch) between these two moments.
     void measured(std::int64_t serverUs,
                   Monotonic asked,
                   Monotonic answered,
                   const std::string& where);
-    /// Redis does not tell its time: the machine's clock stands in. Logs it once.
+    /// Records that Redis refuses TIME: the machine's clock stands in. Logs it once.
     void untold(const std::string& why);
-    /// Whether a measurement is due: now and then, and when the machine's date was set or the machine slept.
+    /// Returns true if a measurement is due: now and then, and when the machine's date was set or the machine slept.
     [[nodiscard]] bool due() const;
 
 private:

@@ -26,7 +26,7 @@ struct FinishItem {
     int attempts = 0;      ///< Allowed.
     int attemptsMade = 1;  ///< This one included.
     std::string deduplicationId;
-    /// The counter at the claim, if the job had no parent then; empty: Redis is asked for its parent.
+    /// The counter at the claim, if the job had no parent then; empty: the script reads its parent.
     std::string idCounter;
 };
 

@@ -19,7 +19,7 @@ struct RenewResult {
 };
 
 enum class CancelRequest {
-    Requested,  ///< The holder hears of it at once, or when it renews the lock if it missed that.
+    Requested,  ///< The holder reads it at once, or else when it renews the lock.
     NotHeld,    ///< No worker has the job.
     Unknown     ///< There is no such job.
 };
@@ -40,7 +40,7 @@ RenewResult extendLocks(const QueueContext& queue,
                                                        RedisClient& redis,
                                                        const std::string& token);
 
-/// Asks the worker that holds the job to set its cancel token. A worker of BullMQ does not listen.
+/// Requests that the worker which holds the job sets its cancel token. A worker of BullMQ ignores the request.
 CancelRequest cancelJob(const QueueContext& queue,
                         RedisClient& redis,
                         const std::string& id,
