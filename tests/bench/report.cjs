@@ -53,11 +53,11 @@ const checks = [
   return { name, measurement, reference, value, atLeast, atMost, met };
 });
 
-console.log('\nmedian (lowest to highest)');
+console.log('\nmedian (lowest to highest, how many)');
 for (const [name, list] of Object.entries(values)) {
   const text = (value) => (units[name] === '/s' ? String(Math.round(value)) : value.toFixed(1));
-  const range = `${text(Math.min(...list))} to ${text(Math.max(...list))}, ${list.length} turns`;
-  console.log(`  ${name.padEnd(24)}${text(medians[name]).padStart(9)} ${units[name].padEnd(4)} (${range})`);
+  const range = `${text(Math.min(...list))} to ${text(Math.max(...list))}, ${list.length}`;
+  console.log(`  ${name.padEnd(30)}${text(medians[name]).padStart(9)} ${units[name].padEnd(4)} (${range})`);
 }
 console.log('\nratios and bounds');
 for (const { name, value, atLeast, atMost, met } of checks) {

@@ -50,7 +50,7 @@ record() {
   local unit=${3:-/s}
   [[ -n $2 ]] || die "$1 has no value"
   printf '%s %s %s\n' "$1" "$2" "$unit" >>"$run/measurements"
-  printf '  %-24s %9s %s\n' "$1" "$2" "$unit" >&2
+  printf '  %-30s %9s %s\n' "$1" "$2" "$unit" >&2
 }
 # member JSON EXPRESSION: of a member of a JSON object.
 member() { node -p "($1).$2"; }
@@ -62,6 +62,8 @@ start_servers() {
   start_postgres 5600
   make_database nest
   make_database drover
+  value postgres 'ALTER SYSTEM SET track_wal_io_timing = on'
+  value postgres 'SELECT pg_reload_conf()' >/dev/null
   export REDIS_HOST=127.0.0.1 REDIS_PORT=$redis_port REDIS_PASSWORD=
 }
 value() { sql "$1" -qAtc "$2"; }
@@ -271,8 +273,8 @@ measure_drover_think() {
   stop_workers
 }
 
-# POST alone and then, in the same process, beside connections that wait and streams that get an event a second. The memory is
-# the highest of both.
+# POST beside connections that wait and streams that get an event a second; before and after that alone, in the same process, since
+# a machine has better and worse minutes. The memory is the highest so far.
 measure_drover_beside() {
   local port result
   rm -rf "$run/plugins"
@@ -280,19 +282,19 @@ measure_drover_beside() {
   cp build/bench/plugins/bench-events.so "$run/plugins/"
   start_producer --set "plugins.dir=$run/plugins" --set plugins.load=api,reservation-api,bench-events \
     --set api.maxConnections=12000 --set api.maxConnectionsPerAddress=12000 --set api.idleTimeoutMs=300000
-  rate=$(post "$port")
-  record drover_post_alone "$rate"
+  record_post drover_post_alone producer "$port"
   redis flushall >/dev/null
   start_worker hold build/bench/http_load hold "$port" "$idle" "$streams"
   wait_for 60 hold says hold ready
-  rate=$(post "$port")
-  record drover_post_beside "$rate"
+  record_post drover_post_beside producer "$port"
   record drover_beside_memory "$(awk '/^VmHWM/ {printf "%.1f", $2 / 1024}' "/proc/$(pid_of producer)/status")" MiB
   stop TERM 10 hold
   result=$(tail -n 1 "$run/log/hold.log")
   [[ $(member "$result" lost) == 0 && $(member "$result" 'eventsPerStreamAndSecond > 0.9') == true ]] ||
     die "the load beside POST was not served: $result"
   record drover_beside_load "$(member "$result" 'processorPercent.toFixed(1)')" %
+  redis flushall >/dev/null
+  record_post drover_post_alone producer "$port"
   stop_workers
 }
 
@@ -311,6 +313,7 @@ measure_drover_latency() {
 
   start_worker watch psql -X -q -v ON_ERROR_STOP=1 -h 127.0.0.1 -p "$postgres_port" -U drover -d drover -f tests/bench/watch-rows.sql
   wait_for 10 watch watch_is_on
+  value postgres "SELECT pg_stat_reset_shared('wal')" >/dev/null
   result=$(build/bench/http_load open "$port" 128 "$((rate / 2))" "$latency_seconds" "$requests" "$run/planned")
   requests=$(member "$result" nextPair)
   wait_for_rows "$requests"
@@ -322,6 +325,8 @@ measure_drover_latency() {
   record drover_row_p50 "$(printf %.1f "${rows[1]}")" ms
   record drover_row_p99 "$(printf %.1f "${rows[2]}")" ms
   record drover_row_max "$(printf %.1f "${rows[3]}")" ms
+  # A row waits at least for one flush of the log, on a disk that may be shared.
+  record drover_row_flush "$(value postgres "SELECT round((wal_sync_time / greatest(wal_sync, 1))::numeric, 1) FROM pg_stat_wal")" ms
   record drover_answer_p99 "$(member "$result" 'p99Ms.toFixed(1)')" ms
   record drover_latency_load "$(member "$result" 'processorUs.toFixed(1)')" us
   stop_workers
