@@ -21,6 +21,7 @@ class HttpStopTest : public HttpFixture {
     CPPUNIT_TEST(idleServerStopsAtOnce);
     CPPUNIT_TEST(handlerThatNeverEndsIsLeftBehindInTime);
     CPPUNIT_TEST(noClientIsAcceptedAfterwards);
+    CPPUNIT_TEST(aBurstJustBeforeTheStopDoesNotDelayIt);
     CPPUNIT_TEST_SUITE_END();
 
 public:
@@ -114,6 +115,25 @@ public:
         const std::uint16_t port = server_->port();
         CPPUNIT_ASSERT_EQUAL(0, server_->stop(Milliseconds(1000)));
         CPPUNIT_ASSERT_THROW(RawClient{port}, std::runtime_error);
+    }
+
+    void aBurstJustBeforeTheStopDoesNotDelayIt() {
+        for (int turn = 0; turn < 5; ++turn) {
+            start();
+            std::vector<RawClient> clients;
+            for (int i = 0; i < 100; ++i) {
+                clients.push_back(connect());
+            }
+            for (RawClient& client : clients) {
+                client.send(request("GET /constant"));
+            }
+            for (RawClient& client : clients) {
+                CPPUNIT_ASSERT_EQUAL(200, client.read().status);
+            }
+            const auto begin = Clock::now();
+            CPPUNIT_ASSERT_EQUAL(0, server_->stop(Milliseconds(20000)));
+            CPPUNIT_ASSERT(Clock::now() - begin < Milliseconds(5000));
+        }
     }
 
 private:

@@ -30,6 +30,9 @@ constexpr milliseconds kWindDown{200};
 /// Requests that have begun when the server stops may take this long to become whole.
 constexpr milliseconds kReadingGrace{1000};
 
+/// A thread that misses the call to end, which a late one does, looks again after this time (docs/pitfalls.md#n16).
+constexpr milliseconds kThreadIdle{100};
+
 /// Poco's ServerSocket accepts an implementation only from a derived class.
 class AdoptedServerSocket : public Poco::Net::ServerSocket {
 public:
@@ -91,6 +94,7 @@ Poco::Net::HTTPServerParams::Ptr parametersFor(const HttpServer::Settings& setti
     // The gate bounds the requests; the dispatcher would drop further ones without an answer (docs/pitfalls.md#n1).
     parameters->setMaxQueued(static_cast<int>(settings.gate.maxConnections) + 1);
     parameters->setKeepAlive(false);
+    parameters->setThreadIdleTime(std::chrono::microseconds(kThreadIdle).count());
     return parameters;
 }
 
