@@ -2,6 +2,7 @@
 #include <memory>
 #include <openssl/bio.h>
 #include <openssl/ssl.h>
+#include <random>
 #include <string>
 #include <sys/socket.h>
 #include <vector>
@@ -44,6 +45,13 @@ public:
             receive();
         }
         send(pop());
+    }
+
+    /// Returns the record of a renewed key.
+    std::string renewedKey() {
+        CPPUNIT_ASSERT(SSL_key_update(tls_.get(), SSL_KEY_UPDATE_NOT_REQUESTED) == 1 &&
+                       SSL_do_handshake(tls_.get()) == 1);
+        return pop();
     }
 
     /// Returns the record that has `text`.
@@ -109,6 +117,9 @@ class HttpTlsTest : public HttpFixture {
     CPPUNIT_TEST(aSessionIsResumed);
     CPPUNIT_TEST(newConnectionsGetTheNewCertificate);
     CPPUNIT_TEST(connectionsBeyondTheCapRead503);
+    CPPUNIT_TEST(aClientThatRenewsKeysWithoutEndIsCut);
+    CPPUNIT_TEST(renegotiationIsRefused);
+    CPPUNIT_TEST(randomBytesEndTheirConnectionAlone);
     CPPUNIT_TEST_SUITE_END();
 
 public:
@@ -310,6 +321,59 @@ public:
         RawClient beyond = connect();
         CPPUNIT_ASSERT_EQUAL(503, beyond.read().status);
         CPPUNIT_ASSERT(beyond.closedCleanly());
+    }
+
+    void aClientThatRenewsKeysWithoutEndIsCut() {
+        settings_.gate.requestTimeout = Milliseconds(60000);
+        settings_.gate.idleTimeout = Milliseconds(60000);
+        start();
+        RawClient wire(server_->port());
+        Records records(wire);
+        records.handshake([&wire](const std::string& bytes) { wire.send(bytes); });
+        // A few are fine.
+        std::string few = records.renewedKey();
+        few += records.renewedKey();
+        few += records.encrypted(request("GET /constant"));
+        wire.send(few);
+        records.readTo(R"({"ok":true})");
+        std::string many;
+        for (int i = 0; i < 20000; ++i) {
+            many += records.renewedKey();
+        }
+        wire.send(many);
+        CPPUNIT_ASSERT(wire.closedSoon());
+        CPPUNIT_ASSERT_EQUAL(200, exchange(request("GET /constant")).status);
+    }
+
+    void renegotiationIsRefused() {
+        start();
+        RawClient client(server_->port(), versions(TLS1_2_VERSION, TLS1_2_VERSION));
+        CPPUNIT_ASSERT_EQUAL(200, client.exchange(request("GET /constant")).status);
+        SSL_renegotiate(client.tls());
+        CPPUNIT_ASSERT(!client.send(request("GET /constant")));
+    }
+
+    void randomBytesEndTheirConnectionAlone() {
+        RawClient other = connect();
+        std::mt19937 random(4711);  // NOLINT: the same bytes each time
+        for (int i = 0; i < 200; ++i) {
+            RawClient wire(server_->port());
+            Records records(wire);
+            std::string bytes(1 + random() % 2000, '\0');
+            for (char& byte : bytes) {
+                byte = static_cast<char>(random());
+            }
+            // Before the handshake behind the head of a record, or after the handshake.
+            if (i % 2 == 0) {
+                bytes = std::string("\x16\x03\x01\x01\x00\x01", 6) + bytes;
+            } else {
+                records.handshake([&wire](const std::string& hello) { wire.send(hello); });
+            }
+            wire.send(bytes);
+            wire.finishSending();
+            CPPUNIT_ASSERT(wire.closedSoon());
+        }
+        CPPUNIT_ASSERT_EQUAL(200, other.exchange(request("GET /constant")).status);
     }
 
 private:
