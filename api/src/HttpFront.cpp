@@ -67,7 +67,8 @@ Handling HttpFront::accept(HttpRequest& request, Responder& responder, AnswerNot
         if (target.segments == std::vector<std::string>{"api-json"}) {
             return {.pooled = [this](HttpRequest&, Responder&) { return document(); }};
         }
-        if (pages_ && pages_->has(target.path)) {
+        if (pages_ && (DocsPages::isPage(target.path) ||
+                       (match == nullptr && DocsPages::mayBeFile(target.path)))) {
             return {.pooled = [this, path = target.path](HttpRequest& page, Responder&) {
                 return pages_->answer(path, page);
             }};
@@ -88,6 +89,10 @@ std::optional<Response> HttpFront::refusalOf(const HttpRequest& request,
         proxied ? request.header("X-Forwarded-For").value_or("") : std::string();
     RequestView view = viewOf(request);
     view.forwardedFor = forwarded;
+    if (match != nullptr && match->route()->scope &&
+        match->route()->scope->kind != Scope::Kind::Read) {
+        view.method = "POST";  // A page of another site must not send it, whatever its method.
+    }
     static const std::optional<Scope> kNone;
     Decision decision = gatekeeper_.decide(
         view, match == nullptr ? kNone : match->route()->scope, std::chrono::steady_clock::now());
@@ -95,12 +100,14 @@ std::optional<Response> HttpFront::refusalOf(const HttpRequest& request,
         notes.route = match->route()->path;
     }
     notes.token = std::move(decision.token);
+    if (proxied) {
+        notes.client = decision.client.text();
+    }
     if (decision.refusal) {
         return std::move(decision.refusal);
     }
     notes.headers = std::move(decision.headers);
     if (proxied) {
-        notes.client = decision.client.text();
         notes.guard = clients_.admit(decision.client);
         if (!notes.guard) {
             return errorResponse(503, "Too many requests from this address", 1);

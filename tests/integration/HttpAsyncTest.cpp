@@ -26,6 +26,9 @@ class HttpAsyncTest : public HttpFixture {
     CPPUNIT_TEST(requestsThatWaitHoldNoThread);
     CPPUNIT_TEST(requestsOfOneTurnReachTheHandlerTogether);
     CPPUNIT_TEST(answersOfOneConnectionComeInTheOrderOfItsRequests);
+    CPPUNIT_TEST(pipelinedRequestsDoNotWaitForAnEvent);
+    CPPUNIT_TEST(aHeaderOfTheFrontIsNotAHandlers);
+    CPPUNIT_TEST(aCallbackOfAnAnsweredRequestIsReleased);
     CPPUNIT_TEST(aResponderThatIsDroppedAnswers500);
     CPPUNIT_TEST(aHandlerThatThrowsAnswers500);
     CPPUNIT_TEST(onlyTheFirstAnswerCounts);
@@ -128,6 +131,48 @@ public:
         assertEqual("{\"id\":7}", client.read().body);
         pop().responder.respond(answer("third"));
         assertEqual("third", client.read().body);
+    }
+
+    void pipelinedRequestsDoNotWaitForAnEvent() {
+        add("/now", [](std::vector<Exchange> turn) {
+            for (Exchange& exchange : turn) {
+                exchange.responder.respond(answer("now"));
+            }
+        });
+        RawClient client = connect();
+        std::string all;
+        for (int i = 0; i < 200; ++i) {
+            all += request("GET /now");
+        }
+        const auto begin = std::chrono::steady_clock::now();
+        client.send(all);
+        for (int i = 0; i < 200; ++i) {
+            CPPUNIT_ASSERT_EQUAL(std::string("now"), client.read().body);
+        }
+        // Each would wait for the next sweep, a tenth of a second.
+        CPPUNIT_ASSERT(std::chrono::steady_clock::now() - begin < Milliseconds(10000));
+    }
+
+    void aHeaderOfTheFrontIsNotAHandlers() {
+        add("/framed", [](std::vector<Exchange> turn) {
+            Response framed = answer("12345");
+            framed.headers.emplace_back("Content-Length", "2");
+            turn.at(0).responder.respond(std::move(framed));
+        });
+        CPPUNIT_ASSERT_EQUAL(500, exchange(request("GET /framed")).status);
+    }
+
+    void aCallbackOfAnAnsweredRequestIsReleased() {
+        const auto watched = std::make_shared<int>(0);
+        RawClient client = connect();
+        client.send(request("GET /later"));
+        Exchange exchange = pop();
+        exchange.responder.whenClientLeaves([watched] { ++*watched; });
+        exchange.responder.respond(answer("done"));
+        exchange.responder.whenClientLeaves([watched] { ++*watched; });
+        CPPUNIT_ASSERT_EQUAL(1L, watched.use_count());
+        CPPUNIT_ASSERT_EQUAL(std::string("done"), client.read().body);
+        CPPUNIT_ASSERT_EQUAL(0, *watched);
     }
 
     void aResponderThatIsDroppedAnswers500() {

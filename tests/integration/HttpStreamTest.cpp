@@ -25,6 +25,8 @@ class HttpStreamTest : public HttpFixture {
     CPPUNIT_TEST(destroyingTheStreamEndsIt);
     CPPUNIT_TEST(aSilentStreamGetsComments);
     CPPUNIT_TEST(aSlowReaderFillsItsCapAndIsToldToWait);
+    CPPUNIT_TEST(aStreamFilledBeforeItsHeadIsSentGoesOn);
+    CPPUNIT_TEST(headOfAStreamHasNoBody);
     CPPUNIT_TEST(aReaderThatStandsStillIsCut);
     CPPUNIT_TEST(thousandStreamsCutAtOnceAreAllClosed);
     CPPUNIT_TEST(streamsEndWhenTheServerDrains);
@@ -131,6 +133,40 @@ public:
         CPPUNIT_ASSERT(stream.send({.data = data}) == Sent::Yes);
     }
 
+    void aStreamFilledBeforeItsHeadIsSentGoesOn() {
+        settings_.gate.streamBufferBytes = 1000;
+        Route route;
+        route.method = "GET";
+        route.path = "/filled";
+        route.source = "test";
+        route.asyncHandler = [this](std::vector<Exchange> turn) {
+            const std::lock_guard lock(mutex_);
+            streams_.push_back(turn.at(0).responder.stream());
+            while (streams_.back()->send({.data = "early"}) == Sent::Yes) {
+                ++early_;
+            }
+            changed_.notify_all();
+        };
+        routes_->add(std::move(route));
+        RawClient client = connect();
+        client.send(request("GET /filled"));
+        EventStream& stream = awaitStreams(1);
+        for (int i = 0; i < early_; ++i) {
+            client.readUntil("data: early\n\n");
+        }
+        CPPUNIT_ASSERT(early_ > 10);
+        awaitSent(stream, "late");
+        client.readUntil("data: late\n\n");
+    }
+
+    void headOfAStreamHasNoBody() {
+        RawClient client = connect();
+        client.send(request("HEAD /events"));
+        const std::string head = client.readUntil("\r\n\r\n");
+        assertContains(head, "Content-Type: text/event-stream\r\n");
+        CPPUNIT_ASSERT(client.closedCleanly());
+    }
+
     void aReaderThatStandsStillIsCut() {
         settings_.gate.sendTimeout = Milliseconds(300);
         start();
@@ -224,9 +260,20 @@ private:
         CPPUNIT_ASSERT_EQUAL(count, closed);
     }
 
+    /// Sends as soon as the stream has room.
+    static void awaitSent(EventStream& stream, const std::string& data) {
+        const auto until = std::chrono::steady_clock::now() + RawClient::kPatience;
+        while (stream.send({.data = data}) != Sent::Yes) {
+            CPPUNIT_ASSERT_MESSAGE("the stream never had room again",
+                                   std::chrono::steady_clock::now() < until);
+            std::this_thread::sleep_for(Milliseconds(1));
+        }
+    }
+
     std::mutex mutex_;
     std::condition_variable changed_;
     std::vector<std::shared_ptr<EventStream>> streams_;
+    int early_ = 0;
 };
 
 /// The same inside of TLS.

@@ -114,7 +114,7 @@ public:
 
     void mistakesNameKeyValueAndCure() {
         const std::vector<std::pair<std::pair<std::string, std::string>, std::string>> cases = {
-            {{"reserve.method", "FETCH"}, "a method is GET"},
+            {{"reserve.method", "FETCH"}, "a method that adds a job is POST"},
             {{"reserve.path.eventId", "int"}, "a type is integer"},
             {{"reserve.path.eventId", "integer 9..1"}, "nor a range"},
             {{"reserve.path.eventId", "integer optional"}, "cannot be optional"},

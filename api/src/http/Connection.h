@@ -50,6 +50,7 @@ struct Connection {
     Clock::time_point since;       ///< When the phase began; in Streaming the last write.
     std::uint64_t serial = 0;      ///< In the Ticket of the present request.
     Clock::time_point wholeSince;  ///< When that request was whole.
+    bool headOnly = false;         ///< That request is HEAD.
     std::shared_ptr<ExchangeState> exchange;  ///< In Answering and Streaming.
     std::shared_ptr<StreamState> stream;      ///< In Streaming.
     std::size_t streamed = 0;                 ///< Bytes of that stream.

@@ -39,6 +39,8 @@ constexpr std::size_t kMaxTurnedAway = 1024;
 constexpr int kEventsPerTurn = 256;
 constexpr int kAcceptsPerTurn = 256;
 constexpr std::size_t kReadBytes = 16384;
+/// A longer time would overflow the clock.
+constexpr std::chrono::hours kLongest{24 * 365};
 /// The status in the access log of a request whose client left before the answer, as nginx has it.
 constexpr int kClientLeft = 499;
 
@@ -52,7 +54,11 @@ constexpr int kClientLeft = 499;
 std::string groupOf(const Poco::Net::SocketAddress& peer) {
     const Poco::Net::IPAddress host = peer.host();
     const auto* bytes = static_cast<const char*>(host.addr());
-    return {bytes, host.family() == Poco::Net::IPAddress::IPv6 ? std::size_t{8} : std::size_t{4}};
+    if (host.family() == Poco::Net::IPAddress::IPv4) {
+        return {bytes, 4};
+    }
+    // An IPv4 client of a socket for both is ::ffff:a.b.c.d, whose first half all of them share.
+    return host.isIPv4Mapped() ? std::string(bytes + 12, 4) : std::string(bytes, 8);
 }
 
 }  // namespace
@@ -133,6 +139,7 @@ bool ConnectionGate::poll(milliseconds timeout) {
         }
         waitForEvents(std::chrono::ceil<milliseconds>(std::min(until, nextSweep_) - now_));
         deliverAll();
+        accepted_ = false;
         front_.endOfTurn();
         deliverAll();
         closed_.clear();
@@ -142,11 +149,12 @@ bool ConnectionGate::poll(milliseconds timeout) {
 
 void ConnectionGate::waitForEvents(milliseconds wait) {
     std::array<epoll_event, kEventsPerTurn> events;  // NOLINT: filled by epoll_wait
-    const int count =
-        epoll_wait(epoll_,
-                   events.data(),
-                   kEventsPerTurn,
-                   inbox_->rest() ? static_cast<int>(std::max(wait, milliseconds(0)).count()) : 0);
+    const int count = epoll_wait(epoll_,
+                                 events.data(),
+                                 kEventsPerTurn,
+                                 inbox_->rest() && !accepted_
+                                     ? static_cast<int>(std::max(wait, milliseconds(0)).count())
+                                     : 0);
     now_ = Clock::now();
     bool signalled = false;
     bool clientsWait = false;
@@ -164,7 +172,8 @@ void ConnectionGate::waitForEvents(milliseconds wait) {
         if (event.data.fd == listener_) {
             clientsWait = true;
         } else if (fd < connections_.size() && connections_[fd]) {
-            handle(*connections_[fd], event.events);
+            Connection& connection = *connections_[fd];
+            closeIfThrows(connection, [&] { handle(connection, event.events); });
         }
     }
     // Last, since a connection closed above leaves its descriptor to a new one.
@@ -288,6 +297,9 @@ bool ConnectionGate::makeRoom(const std::string* group, Clock::time_point& notBe
         if (longest->phase == Phase::Waiting) {
             longest->readable = true;
             read(*longest);
+            if (longest->phase == Phase::Closed) {
+                return true;  // It had left.
+            }
             if (longest->phase != Phase::Waiting) {
                 continue;  // Its request has come meanwhile: it waits no more.
             }
@@ -301,7 +313,7 @@ bool ConnectionGate::makeRoom(const std::string* group, Clock::time_point& notBe
 void ConnectionGate::enter(Connection& connection, Phase phase, milliseconds atMost) {
     connection.phase = phase;
     connection.since = now_;
-    connection.deadline = now_ + atMost;
+    connection.deadline = now_ + std::min<milliseconds>(atMost, kLongest);
 }
 
 void ConnectionGate::handle(Connection& connection, std::uint32_t events) {
@@ -396,12 +408,13 @@ void ConnectionGate::dispatch(Connection& connection) {
     HttpRequest request(connection.reader.pop(), connection.remoteAddress);
     connection.serial = ++lastSerial_;
     connection.wholeSince = now_;
+    connection.headOnly = request.method() == "HEAD";
     connection.exchange = std::make_shared<ExchangeState>();
     Responder responder(
         std::make_unique<PendingAnswer>(PendingAnswer::Target{inbox_,
                                                               {connection.fd, connection.serial},
                                                               connection.exchange,
-                                                              request.method() == "HEAD",
+                                                              connection.headOnly,
                                                               request.whole().keepAlive(),
                                                               settings_.streamBufferBytes,
                                                               &logger_}));
@@ -416,6 +429,7 @@ void ConnectionGate::dispatch(Connection& connection) {
     if (refused) {
         responder.respond(*std::move(refused));
     }
+    accepted_ = true;
     enter(connection, Phase::Answering, handling.answerTimeout.value_or(milliseconds(0)));
     if (!handling.answerTimeout) {
         connection.deadline = Clock::time_point::max();
@@ -423,6 +437,19 @@ void ConnectionGate::dispatch(Connection& connection) {
     if (handling.pooled) {
         ready_.push_back(std::make_unique<PoolRequest>(
             std::move(request), std::move(handling.pooled), std::move(responder), pooled_));
+    }
+}
+
+template <typename Work>
+void ConnectionGate::closeIfThrows(Connection& connection, Work work) {
+    // An exception, of a callback or for want of memory, must not cost the other events and messages of this turn.
+    try {
+        work();
+    } catch (const std::exception& error) {
+        logger_.error("a connection is closed: %s", std::string(error.what()));
+        if (connection.phase != Phase::Closed) {
+            close(connection);
+        }
     }
 }
 
@@ -439,6 +466,10 @@ void ConnectionGate::deliver(LoopMessage& message) {
         return;  // The client has left, or the deadline has passed.
     }
     Connection& connection = *connections_[fd];
+    closeIfThrows(connection, [&] { deliver(connection, message); });
+}
+
+void ConnectionGate::deliver(Connection& connection, LoopMessage& message) {
     switch (message.kind) {
         case LoopMessage::Kind::Answer:
             logAccess(connection, message.status, message.bytes.size());
@@ -460,7 +491,7 @@ void ConnectionGate::deliver(LoopMessage& message) {
 }
 
 void ConnectionGate::sendCounted(Connection& connection, std::string bytes) {
-    (void)connection.stream->admit(bytes.size());
+    connection.stream->count(bytes.size());
     send(connection, std::move(bytes));
 }
 
@@ -535,7 +566,13 @@ void ConnectionGate::endStream(Connection& connection) {
 }
 
 void ConnectionGate::refuse(Connection& connection, const Response& response) {
-    std::string bytes = answerBytes(response, {});
+    Response whole = response;
+    if (connection.exchange) {
+        const auto& headers = connection.exchange->notes().headers;
+        whole.headers.insert(whole.headers.end(), headers.begin(), headers.end());
+    }
+    std::string bytes =
+        answerBytes(whole, {.headOnly = connection.exchange && connection.headOnly});
     logAccess(connection, response.status, bytes.size());
     connection.exchange.reset();
     connection.closeAfterOutput = true;
@@ -678,8 +715,10 @@ void ConnectionGate::expire(Connection& connection, bool cut) {
         case Phase::Answering:
             if (connection.exchange->end()) {
                 refuse(connection, errorResponse(503, "The request was not answered in time", 1));
+            } else if (now_ >= connection.deadline + settings_.sendTimeout) {
+                close(connection);  // The answer that was on its way never came.
             }
-            return;  // Else its answer is on the way.
+            return;
         case Phase::Streaming:
             if (draining()) {
                 return endStream(connection);
@@ -689,6 +728,10 @@ void ConnectionGate::expire(Connection& connection, bool cut) {
             }
             return sendCounted(connection, ":\n\n");
         case Phase::Waiting:
+            // A request that has arrived by now is still answered.
+            connection.readable = true;
+            read(connection);
+            return connection.phase == Phase::Waiting ? close(connection) : void();
         case Phase::Writing:
         case Phase::Lingering:
             return close(connection);

@@ -111,6 +111,9 @@ private:
     void dispatch(Connection& connection);
     void deliverAll();
     void deliver(LoopMessage& message);
+    void deliver(Connection& connection, LoopMessage& message);
+    template <typename Work>
+    void closeIfThrows(Connection& connection, Work work);
     void send(Connection& connection, std::string bytes);
     void sendCounted(Connection& connection, std::string bytes);
     void endStream(Connection& connection);
@@ -144,6 +147,7 @@ private:
     std::size_t turnedAway_ = 0;
     std::size_t buffered_ = 0;
     std::uint64_t lastSerial_ = 0;
+    bool accepted_ = false;  ///< The front has accepted a request since the last end of a turn.
     std::deque<std::unique_ptr<PoolRequest>> ready_;
     Clock::time_point now_ = Clock::now();  ///< The time of this turn.
     Clock::time_point roomAgain_ = Clock::time_point::min();

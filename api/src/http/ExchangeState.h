@@ -24,11 +24,18 @@ struct AnswerNotes {
 /// Threads: any.
 class ExchangeState {
 public:
-    /// Returns true for the one answer that counts.
+    /// Returns true for the one answer that counts, and drops the callback.
     [[nodiscard]] bool answer() {
         State expected = State::Open;
-        return state_.compare_exchange_strong(expected, State::Answered);
+        if (!state_.compare_exchange_strong(expected, State::Answered)) {
+            return false;
+        }
+        std::function<void()> dropped;
+        const std::lock_guard lock(mutex_);
+        dropped.swap(callback_);
+        return true;
     }
+    [[nodiscard]] bool open() const { return state_.load() == State::Open; }
     /// Ends it without an answer: the client has left, or the deadline has passed. Returns false if it was answered.
     bool end() {
         State expected = State::Open;
@@ -51,12 +58,14 @@ public:
     void whenOver(std::function<void()> callback) {
         {
             const std::lock_guard lock(mutex_);
-            if (!over()) {
+            if (open()) {
                 callback_ = std::move(callback);
                 return;
             }
         }
-        callback();
+        if (over()) {
+            callback();
+        }
     }
 
 private:

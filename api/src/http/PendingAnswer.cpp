@@ -37,6 +37,13 @@ std::string bytesOf(const Event& event) {
     return bytes += "\n";
 }
 
+/// Returns true for a header that decides the framing of an answer; the front writes it.
+bool isOfTheFront(const std::string& name) {
+    return equalsIgnoringCase(name, "Content-Length") ||
+           equalsIgnoringCase(name, "Transfer-Encoding") ||
+           equalsIgnoringCase(name, "Connection") || equalsIgnoringCase(name, "Content-Type");
+}
+
 class PostedStream : public EventStream {
 public:
     PostedStream(std::shared_ptr<LoopInbox> inbox,
@@ -80,7 +87,7 @@ private:
 
 PendingAnswer::~PendingAnswer() {
     try {
-        if (target_.state->answer()) {
+        if (target_.state->open()) {
             target_.logger->error("a request was left without an answer");
             post(errorResponse(500, "Internal server error"), false);
         }
@@ -91,35 +98,49 @@ PendingAnswer::~PendingAnswer() {
 }
 
 bool PendingAnswer::respond(Response response) {
-    if (!target_.state->answer()) {
+    if (!target_.state->open()) {
         return false;
     }
     const auto sendable = [](const auto& header) {
-        return isSendableHeader(header.first, header.second);
+        return isSendableHeader(header.first, header.second) && !isOfTheFront(header.first);
     };
     if (!isSendableHeader("Content-Type", response.contentType) ||
         !std::all_of(response.headers.begin(), response.headers.end(), sendable)) {
-        target_.logger->error("a header of an answer has a control character or a bad name");
+        target_.logger->error(
+            "an answer has a header with a control character or a bad name, or one that the front "
+            "sets");
         response = errorResponse(500, "Internal server error");
     }
-    post(std::move(response), target_.keepAlive && !target_.inbox->draining());
-    return true;
+    return post(std::move(response), target_.keepAlive && !target_.inbox->draining());
 }
 
-void PendingAnswer::post(Response response, bool keepAlive) {
+bool PendingAnswer::post(Response response, bool keepAlive) {
     AnswerNotes& notes = target_.state->notes();
-    notes.guard.reset();
     response.headers.insert(response.headers.end(), notes.headers.begin(), notes.headers.end());
-    target_.inbox->post(
-        {target_.ticket,
-         LoopMessage::Kind::Answer,
-         answerBytes(response, {.keepAlive = keepAlive, .headOnly = target_.headOnly}),
-         response.status,
-         keepAlive});
+    // Rendered first: after answer() nothing else would answer if this threw.
+    LoopMessage message{
+        target_.ticket,
+        LoopMessage::Kind::Answer,
+        answerBytes(response, {.keepAlive = keepAlive, .headOnly = target_.headOnly}),
+        response.status,
+        keepAlive};
+    if (!target_.state->answer()) {
+        return false;
+    }
+    notes.guard.reset();
+    target_.inbox->post(std::move(message));
+    return true;
 }
 
 std::shared_ptr<EventStream> PendingAnswer::stream() {
     if (!target_.state->answer()) {
+        return nullptr;
+    }
+    if (target_.headOnly) {
+        target_.inbox->post({target_.ticket,
+                             LoopMessage::Kind::Answer,
+                             streamHead(target_.state->notes().headers),
+                             200});
         return nullptr;
     }
     auto state = std::make_shared<StreamState>(target_.streamCapBytes);

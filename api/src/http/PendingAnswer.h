@@ -39,7 +39,7 @@ public:
     std::shared_ptr<EventStream> stream() override;
 
 private:
-    void post(Response response, bool keepAlive);
+    bool post(Response response, bool keepAlive);
 
     const Target target_;
 };

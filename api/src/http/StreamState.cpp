@@ -8,10 +8,16 @@ StreamState::Admission StreamState::admit(std::size_t bytes) {
         return Admission::Closed;
     }
     if (waiting_ > 0 && waiting_ + bytes > cap_) {
+        refused_ = bytes;
         return Admission::Full;
     }
     waiting_ += bytes;
     return Admission::Yes;
+}
+
+void StreamState::count(std::size_t bytes) {
+    const std::lock_guard lock(mutex_);
+    waiting_ += bytes;
 }
 
 void StreamState::sent(std::size_t bytes) {

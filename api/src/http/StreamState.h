@@ -17,18 +17,24 @@ public:
 
     /// Counts `bytes` that are about to be sent. A piece larger than the cap passes if nothing waits before it.
     [[nodiscard]] Admission admit(std::size_t bytes);
-    /// The kernel has accepted `bytes` of those admitted.
+    /// Counts `bytes` that are sent in any case: the head of the stream and its comments.
+    void count(std::size_t bytes);
+    /// The kernel has accepted `bytes` of those counted.
     void sent(std::size_t bytes);
     void close();
     [[nodiscard]] bool open() const;
     void whenWritable(std::function<void()> callback);
 
 private:
-    [[nodiscard]] bool writable() const { return closed_ || waiting_ <= cap_ / 2; }
+    /// Returns true if a piece as large as the last one that found no room would be admitted.
+    [[nodiscard]] bool writable() const {
+        return closed_ || waiting_ == 0 || (waiting_ <= cap_ / 2 && waiting_ + refused_ <= cap_);
+    }
 
     const std::size_t cap_;
     mutable std::mutex mutex_;
     std::size_t waiting_ = 0;
+    std::size_t refused_ = 0;  ///< Bytes of the last piece that found no room.
     bool closed_ = false;
     std::function<void()> callback_;
 };

@@ -1,7 +1,10 @@
 #include "pages/DocsPages.h"
 
+#include <optional>
 #include <string_view>
 #include <utility>
+
+#include "http/HttpText.h"
 
 namespace drover::api {
 
@@ -62,23 +65,25 @@ std::string nameIn(const std::string& path) {
 DocsPages::DocsPages(std::string folder, std::string title)
     : title_(std::move(title)), files_(std::move(folder)) {}
 
-bool DocsPages::has(const std::string& path) const {
-    if (path == "/api" || path == kPrefix) {
-        return true;
-    }
-    const std::string name = nameIn(path);
-    return !name.empty() && (name == kStartName || files_.has(name));
+bool DocsPages::isPage(const std::string& path) {
+    return path == "/api" || path == kPrefix;
 }
 
-std::optional<Response> DocsPages::answer(const std::string& path, const HttpRequest& request) {
+bool DocsPages::mayBeFile(const std::string& path) {
     const std::string name = nameIn(path);
-    if (name.empty()) {
+    return name == kStartName || StaticFiles::mayHave(name);
+}
+
+Response DocsPages::answer(const std::string& path, const HttpRequest& request) {
+    if (isPage(path)) {
         return page();
     }
+    const std::string name = nameIn(path);
     if (name == kStartName) {
         return withType(kStartScript, "text/javascript; charset=utf-8");
     }
-    return files_.answer(name, request);
+    std::optional<Response> file = files_.answer(name, request);
+    return file ? *std::move(file) : errorResponse(404, "Cannot GET " + path);
 }
 
 Response DocsPages::page() const {

@@ -1,6 +1,5 @@
 #pragma once
 
-#include <optional>
 #include <string>
 
 #include "drover/Response.h"
@@ -17,11 +16,12 @@ public:
     /// `folder` may be missing or empty: then /api explains how to get it.
     DocsPages(std::string folder, std::string title);
 
-    /// Returns true if the path is one of these pages.
-    [[nodiscard]] bool has(const std::string& path) const;
-    /// Answers GET of a path that has() found.
-    [[nodiscard]] std::optional<Response> answer(const std::string& path,
-                                                 const HttpRequest& request);
+    /// Returns true for the path of the page itself.
+    [[nodiscard]] static bool isPage(const std::string& path);
+    /// Returns true if the path can be one of the page's files; decided by its name alone.
+    [[nodiscard]] static bool mayBeFile(const std::string& path);
+    /// Answers GET of such a path; 404 for a file that does not exist. Reads files.
+    [[nodiscard]] Response answer(const std::string& path, const HttpRequest& request);
 
 private:
     [[nodiscard]] Response page() const;

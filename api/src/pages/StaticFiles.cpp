@@ -15,15 +15,17 @@ namespace drover::api {
 namespace {
 
 constexpr std::uintmax_t kMaxFileBytes = 16U << 20U;
+constexpr const char* kHtml = "text/html; charset=utf-8";
+constexpr const char* kSvg = "image/svg+xml";
 
 /// Returns the type of a served file; nullptr: not served. Source maps are left out: they serve only to debug a page.
 const char* typeOf(const std::string& name) {
     static const std::map<std::string, const char*> kTypes = {
         {".css", "text/css; charset=utf-8"},
-        {".html", "text/html; charset=utf-8"},
+        {".html", kHtml},
         {".js", "text/javascript; charset=utf-8"},
         {".png", "image/png"},
-        {".svg", "image/svg+xml"}};
+        {".svg", kSvg}};
     const auto dot = name.rfind('.');
     const auto found = dot == std::string::npos ? kTypes.end() : kTypes.find(name.substr(dot));
     return found == kTypes.end() ? nullptr : found->second;
@@ -51,8 +53,12 @@ bool matches(std::string_view list, const std::string& etag) {
 
 }  // namespace
 
+bool StaticFiles::mayHave(const std::string& name) {
+    return typeOf(name) != nullptr && isPlainName(name);
+}
+
 bool StaticFiles::has(const std::string& name) const {
-    if (folder_.empty() || typeOf(name) == nullptr || !isPlainName(name)) {
+    if (folder_.empty() || !mayHave(name)) {
         return false;
     }
     {
@@ -73,6 +79,10 @@ std::optional<Response> StaticFiles::answer(const std::string& name, const HttpR
     Response response;
     response.body = found->bytes;
     response.contentType = found->type;
+    if (response.contentType == kHtml || response.contentType == kSvg) {
+        response.headers.emplace_back("Content-Security-Policy",
+                                      "default-src 'self'; frame-ancestors 'none'");
+    }
     return cacheable(std::move(response), found->etag, request);
 }
 

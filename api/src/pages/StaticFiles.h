@@ -20,6 +20,8 @@ public:
     /// `folder` may be missing or empty: then no file exists.
     explicit StaticFiles(std::string folder) : folder_(std::move(folder)) {}
 
+    /// Returns true for a name that a file of the folder can have; looks at nothing else.
+    [[nodiscard]] static bool mayHave(const std::string& name);
     [[nodiscard]] bool has(const std::string& name) const;
     /// std::nullopt: no such file.
     [[nodiscard]] std::optional<Response> answer(const std::string& name,

@@ -349,9 +349,12 @@ Route makeRoute(const RouteKeys& keys,
     Route route;
     route.source = kConfiguredSource + keys.name() + ", " + keys.origin("path");
     route.method = keys.text("method", "POST");
-    static const std::set<std::string> kMethods = {"GET", "POST", "PUT", "PATCH", "DELETE"};
+    static const std::set<std::string> kMethods = {"POST", "PUT", "PATCH", "DELETE"};
     if (kMethods.count(route.method) == 0) {
-        keys.refuse("method", "a method is GET, POST, PUT, PATCH or DELETE");
+        keys.refuse(
+            "method",
+            "a method that adds a job is POST, PUT, PATCH or DELETE; pages and robots send GET "
+            "unasked");
     }
     route.path = keys.required("path", "/reservation/{eventId}/{userId}");
     route.summary = keys.text("summary", "");

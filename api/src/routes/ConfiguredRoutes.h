@@ -23,7 +23,7 @@ inline constexpr const char* kConfiguredSource = "configuration api.route.";
 
 /// Routes that add a job, made of configuration alone: `api.route.<name>.<setting>`.
 ///
-///     method     POST (default), GET, PUT, PATCH or DELETE
+///     method     POST (default), PUT, PATCH or DELETE
 ///     path       "/reservation/{eventId}/{userId}"
 ///     path.<parameter>, query.<parameter>, body.<member>
 ///                a type, then a range, then "optional" (not for a path): "integer 1..9000", "string 1..64 optional",

@@ -102,7 +102,7 @@ struct Exchange {
 };
 
 /// Gets the requests of one route that became whole together, and answers each when it can. Runs on the thread that serves
-/// every connection, so it must not block. An exception answers 500 to all that it has not moved away.
+/// every connection, so it must not block; for a large or compressed body on another one, at the same time. An exception answers 500 to all that it has not moved away.
 using AsyncHandler = std::function<void(std::vector<Exchange>)>;
 
 /// One endpoint. The table of them is served by the HTTP front, which also derives the OpenAPI document from it.

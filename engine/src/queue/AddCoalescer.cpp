@@ -93,10 +93,13 @@ void AddCoalescer::watchDeadlines() {
             deadlinesChanged_.wait_until(lock, deadlineWake_);
             continue;
         }
-        const std::shared_ptr<Waiter> waiter = deadlines_.begin()->second;
-        Answer late = giveUp(waiter);
-        lock.unlock();
-        late.done(std::move(late.results));
+        std::shared_ptr<Waiter> waiter = deadlines_.begin()->second;
+        {
+            Answer late = giveUp(waiter);
+            waiter.reset();
+            lock.unlock();
+            late.done(std::move(late.results));
+        }  // The callback goes without the lock, too: it may hold anything.
         lock.lock();
     }
 }
