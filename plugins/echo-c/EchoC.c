@@ -82,7 +82,7 @@ static void echo_one(echo* self, drover_call* call, const drover_job* job, uint3
                  job->data.size,
                  (long long)self->max_bytes);
         host->fail(call, index, text(reason), text(""), 1);
-        host->write_log("echo-c", DROVER_LOG_WARNING, text(reason));
+        host->write_log_about(call, index, DROVER_LOG_WARNING, text(reason));
         return;
     }
     if (self->wait_ms > 0) {

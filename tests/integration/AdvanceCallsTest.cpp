@@ -286,7 +286,7 @@ private:
         clients_ = std::make_unique<ClientPool>(
             [this] { return std::make_unique<RedisClient>(options(), "host"); }, 1);
         settlement_ = std::make_unique<Settlement>(settings_);
-        jobCalls_ = std::make_unique<JobCalls>(context(), *clients_);
+        jobCalls_ = std::make_unique<JobCalls>(context(), *clients_, "");
         lost_ = std::make_unique<LostClaims>(context(), clock_);
         calls_ = std::make_unique<AdvanceCalls>(context(), *redis_, *settlement_, *lost_, clock_);
     }

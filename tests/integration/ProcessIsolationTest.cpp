@@ -38,6 +38,7 @@ class ProcessIsolationTest : public CppUnit::TestFixture {
     CPPUNIT_TEST(inBatchesOnlyTheCrashersFail);
     CPPUNIT_TEST(noProcessOutlivesAKilledEngine);
     CPPUNIT_TEST(aHangingProcessDoesNotOutliveTheEnd);
+    CPPUNIT_TEST(aLineAboutAJobIsFoundByItsFields);
     CPPUNIT_TEST(aServiceCannotBeIsolated);
     CPPUNIT_TEST_SUITE_END();
 
@@ -86,6 +87,14 @@ public:
         app_->signal(SIGTERM);
         CPPUNIT_ASSERT_EQUAL(0, app_->wait());
         eventually([&] { return !lives(child); });
+    }
+
+    void aLineAboutAJobIsFoundByItsFields() {
+        start({"queue.crash.workerName=here"});
+        const std::string id = add(*crashing_, "crash", {"\"last words\""}).front();
+        app_->waitForLog(R"("message":"last words","queue":")" + crashing_->name() +
+                         R"(","job":")" + id +
+                         R"(","jobName":"crash","attempt":1,"plugin":"crashing","worker":"here"})");
     }
 
     void aServiceCannotBeIsolated() {

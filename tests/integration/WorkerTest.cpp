@@ -57,6 +57,7 @@ class WorkerTest : public RedisFixture {
     CPPUNIT_TEST(aJobWhoseScheduleCannotBeReadGoesBackUnstarted);
     CPPUNIT_TEST(madeReadyItClaimsNothing);
     CPPUNIT_TEST(startedItIsListed);
+    CPPUNIT_TEST(jobsHaveTheWorkersName);
     CPPUNIT_TEST(optionsOfOtherTypesCountAsInNode);
     CPPUNIT_TEST(aCountBeyondAllNumbersIsTheLast);
     CPPUNIT_TEST(aBackoffOfMinusOneEndsTheJob);
@@ -525,6 +526,16 @@ public:
         worker_->awaitListed();
         assertContains(text({"CLIENT", "LIST"}), ":w:listed");
         worker_.reset();
+    }
+
+    void jobsHaveTheWorkersName() {
+        settings_.workerName = "cashier";
+        const std::string id = addJob();
+        run(std::make_shared<FakeHandler>([](std::span<RunningJob* const> jobs) {
+            jobs.front()->setOutcome({JobOutcome::Kind::Failed, jobs.front()->workerName(), "", 0});
+        }));
+        eventually("failed", [&] { return stateOf(id) == JobState::Failed; });
+        assertEqual("cashier", hash(id)["failedReason"]);
     }
 
     void optionsOfOtherTypesCountAsInNode() {

@@ -13,11 +13,13 @@
 #include "plugin/abi/HostFunctions.h"
 #include "support/Assert.h"
 #include "support/FakeRunningJob.h"
+#include "support/LogCapture.h"
 
 using drover::test::assertEqual;
 
 using namespace drover;
 using drover::test::FakeRunningJob;
+using drover::test::LogCapture;
 using Kind = JobOutcome::Kind;
 
 namespace {
@@ -56,6 +58,7 @@ class HostApiTest : public CppUnit::TestFixture {
     CPPUNIT_TEST(aHandlerOnAShorterTableHasWhatThatOffers);
     CPPUNIT_TEST(nothingIsThrownAcrossTheBoundary);
     CPPUNIT_TEST(logLineGoesToThePluginsLogger);
+    CPPUNIT_TEST(lineAboutAJobHasItsFields);
     CPPUNIT_TEST(unknownRequestIsUnsupported);
     CPPUNIT_TEST_SUITE_END();
 
@@ -200,7 +203,7 @@ public:
 
     /// Plugins of minor version 0 have the functions at these places.
     void theTableOnlyGrowsAtItsEnd() {
-        CPPUNIT_ASSERT_EQUAL(sizeof(drover_host_api) - 2 * sizeof(void*),
+        CPPUNIT_ASSERT_EQUAL(sizeof(drover_host_api) - 3 * sizeof(void*),
                              offsetof(drover_host_api, cancel_reason));
         CPPUNIT_ASSERT_EQUAL(8 + 15 * sizeof(void*), offsetof(drover_host_api, request));
     }
@@ -218,6 +221,7 @@ public:
         older.struct_size = offsetof(drover_host_api, cancel_reason);
         older.cancel_reason = nullptr;
         older.put_off = nullptr;
+        older.write_log_about = nullptr;
         CPPUNIT_ASSERT_EQUAL(
             std::string(),
             drover::ActiveJob(&older, &call_, "p", fields, 0, &decided).cancelReason());
@@ -226,6 +230,9 @@ public:
         const std::chrono::system_clock::time_point until{std::chrono::seconds(7)};
         drover::ActiveJob(&older, &call_, "p", fields, 0, &decided).putOff(until, "refused");
         assertOutcome(Kind::Delayed, "", "", 7000, job);
+        const LogCapture log("plugin.p");
+        drover::ActiveJob(&older, &call_, "p", fields, 0, &decided).log().info("a line");
+        CPPUNIT_ASSERT_EQUAL(std::size_t{1}, log.count("a line plugin=p"));
         FakeRunningJob newer;
         use({&newer});
         drover::ActiveJob(&api_, &call_, "p", fields, 0, &decided).putOff(until, "refused");
@@ -248,6 +255,29 @@ public:
         api_.write_log("mail", DROVER_LOG_DEBUG, bytes("chatter"));
         logger.setChannel(nullptr);
         assertEqual("slow \xEF\xBF\xBD\n", out.str());
+    }
+
+    void lineAboutAJobHasItsFields() {
+        FakeRunningJob first, second;
+        second.claimed.id = "42";
+        second.claimed.attemptsStarted = 3;
+        second.worker = "here";
+        use({&first, &second});
+        call_.plugin = "mail";
+        const LogCapture log("plugin.mail");
+        CPPUNIT_ASSERT_EQUAL(
+            0, api_.write_log_about(&call_, 1, DROVER_LOG_WARNING, bytes("slow \xFF")));
+        CPPUNIT_ASSERT_EQUAL(+DROVER_E_ARGUMENT,
+                             api_.write_log_about(&call_, 2, DROVER_LOG_WARNING, bytes("none")));
+        drover_job fields{};
+        std::atomic<bool> decided{false};
+        drover::ActiveJob(&api_, &call_, "mail", fields, 0, &decided).log().debug("fine");
+        CPPUNIT_ASSERT_EQUAL(std::size_t{1},
+                             log.count("slow \xEF\xBF\xBD queue=test job=42 jobName=echo attempt=3 "
+                                       "plugin=mail worker=here"));
+        CPPUNIT_ASSERT_EQUAL(std::size_t{1},
+                             log.count("fine queue=test job=1 jobName=echo plugin=mail"));
+        CPPUNIT_ASSERT_EQUAL(std::size_t{2}, log.count(""));
     }
 
     void unknownRequestIsUnsupported() {

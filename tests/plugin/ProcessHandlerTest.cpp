@@ -62,6 +62,8 @@ class ProcessHandlerTest : public PluginFixture {
     CPPUNIT_TEST(processEndsWithItsInstance);
     CPPUNIT_TEST(processGetsNoDescriptorOfTheEngine);
     CPPUNIT_TEST(logLinesArriveAlsoBetweenRuns);
+    CPPUNIT_TEST(linesAboutAJobHaveItsFields);
+    CPPUNIT_TEST(garbledLogLinesDoNotEndTheLog);
     CPPUNIT_TEST(outputOfAProcessIsLoggedLineByLine);
     CPPUNIT_TEST(handlerHostIsNotACommand);
     CPPUNIT_TEST_SUITE_END();
@@ -375,11 +377,36 @@ public:
         const LogCapture log("plugin.crashing");
         run("crashing");
         outcome("\"talk\"");
-        for (int i = 0; i < 1000 && log.count("after the run") == 0; ++i) {
-            std::this_thread::sleep_for(milliseconds(10));
-        }
+        awaitLines(log, "after the run");
         CPPUNIT_ASSERT_EQUAL(std::size_t{1}, log.count("after the run"));
         // Its thread ends before the capture does.
+        instance_.reset();
+        generation_.reset();
+    }
+
+    void linesAboutAJobHaveItsFields() {
+        const LogCapture log("plugin.crashing");
+        run("crashing");
+        FakeRunningJob job("\"last words\"", "farewell");
+        job.claimed.id = std::string(70000, '7');  // More than a datagram holds.
+        job.claimed.attemptsStarted = 2;
+        job.worker = "here";
+        process(job);
+        const std::string line = "last words queue=test job=" + std::string(300, '7') +
+                                 "... jobName=farewell attempt=2 plugin=crashing worker=here";
+        awaitLines(log, line);
+        CPPUNIT_ASSERT_EQUAL(std::size_t{1}, log.count(line));
+        instance_.reset();
+        generation_.reset();
+    }
+
+    void garbledLogLinesDoNotEndTheLog() {
+        const LogCapture log("plugin.crashing");
+        run("crashing");
+        outcome("\"garbled lines\"");
+        awaitLines(log, "a whole line");
+        CPPUNIT_ASSERT_EQUAL(std::size_t{1}, log.count("a whole line"));
+        CPPUNIT_ASSERT_EQUAL(std::size_t{2}, log.count("a handler process has sent"));
         instance_.reset();
         generation_.reset();
     }
@@ -388,9 +415,7 @@ public:
         const LogCapture log("plugin.crashing");
         run("crashing");
         assertOutcome(Kind::Completed, "\"print\"", outcome("\"print\""));
-        for (int i = 0; i < 1000 && log.count("printed line 19999") == 0; ++i) {
-            std::this_thread::sleep_for(milliseconds(10));
-        }
+        awaitLines(log, "printed line 19999");
         CPPUNIT_ASSERT_EQUAL(std::size_t{20000}, log.count("printed line "));
         instance_.reset();
         generation_.reset();
@@ -403,6 +428,13 @@ public:
     }
 
 private:
+    /// Waits for the first line with this text; the log's thread writes it.
+    static void awaitLines(const LogCapture& log, const std::string& text) {
+        for (int i = 0; i < 1000 && log.count(text) == 0; ++i) {
+            std::this_thread::sleep_for(milliseconds(10));
+        }
+    }
+
     std::shared_ptr<PluginGeneration> makeGeneration(
         const std::string& name, const std::map<std::string, std::string>& config = {}) {
         return PluginGeneration::start(

@@ -124,6 +124,9 @@ std::vector<std::int32_t> answersOf(const drover_host_api& host, drover_call* ca
     answers.push_back(host.cancel_reason(call, 0, nullptr, nullptr));
     answers.push_back(host.cancel_reason(call, 9, &keep, &answer));
     answers.push_back(host.cancel_reason(nullptr, 0, &keep, &answer));
+    answers.push_back(host.write_log_about(call, 0, DROVER_LOG_DEBUG, bytes("\xFF")));
+    answers.push_back(host.write_log_about(call, 9, DROVER_LOG_DEBUG, bytes("x")));
+    answers.push_back(host.write_log_about(nullptr, 0, DROVER_LOG_DEBUG, bytes("x")));
     answers.push_back(host.request(call, 0, bytes("weather"), bytes(""), &keep, &answer));
     answers.push_back(host.complete(call, 0, bytes("{")));
     answers.push_back(host.unavailable(call, 0, bytes("x"), -1));
@@ -283,8 +286,8 @@ public:
                                               {"bull:orders", "a", "{}", "{}"},
                                               {"x:y", "b", "[7]", R"({"delay":5})"}}));
         CPPUNIT_ASSERT(
-            (drover::testing::popLog() ==
-             std::vector<drover::testing::LogLine>{{"obedient", DROVER_LOG_WARNING, "a line"}}));
+            (drover::testing::popLog() == std::vector<drover::testing::LogLine>{
+                                              {"obedient", DROVER_LOG_WARNING, "a line", "1"}}));
         CPPUNIT_ASSERT(drover::testing::popLog().empty());
     }
 
@@ -558,7 +561,10 @@ public:
         CPPUNIT_ASSERT(jobs[1].outcome() ==
                        drover::unrecoverable("24 bytes of data, at most 20 are accepted"));
         CPPUNIT_ASSERT(jobs[2].outcome() == drover::unrecoverable("its data is not JSON"));
-        CPPUNIT_ASSERT_EQUAL(std::size_t{1}, drover::testing::popLog().size());
+        CPPUNIT_ASSERT((
+            drover::testing::popLog() ==
+            std::vector<drover::testing::LogLine>{
+                {"echo-c", DROVER_LOG_WARNING, "24 bytes of data, at most 20 are accepted", "1"}}));
 
         echo.configure({{"waitMs", "300"}});
         Job waiting;

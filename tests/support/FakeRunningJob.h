@@ -21,6 +21,7 @@ public:
     }
 
     [[nodiscard]] const ClaimedJob& job() const override { return claimed; }
+    [[nodiscard]] const std::string& workerName() const override { return worker; }
     bool setOutcome(JobOutcome set) override {
         if (outcome.kind != JobOutcome::Kind::Unset) {
             return false;
@@ -47,6 +48,7 @@ public:
     }
 
     ClaimedJob claimed;
+    std::string worker;
     JobOutcome outcome;
     CancelReason cancel = CancelReason::None;
     std::string why;                     ///< The words that came with the cancel.

@@ -45,7 +45,7 @@ public:
 
     const QueueContext queue{QueueKeys("bull", "mail")};
     ClientPool clients{[]() -> std::unique_ptr<RedisClient> { return nullptr; }, 1};
-    const JobCalls calls{queue, clients};
+    const JobCalls calls{queue, clients, ""};
 
 private:
     std::uint64_t claimed_ = 0;

@@ -47,6 +47,42 @@ private:
     const char* plugin_;
 };
 
+/// The log of the process for lines about one job.
+///
+/// A line has the job's queue, id, name and attempt, the plugin and the worker as fields, so its text needs no ids.
+/// Not copyable, since it ends with the handler's call: later lines go to Config::log().
+/// Threads: may be used from any thread while the handler's call runs. Never throws: a line that cannot be written is lost.
+class JobLog {
+public:
+    JobLog(const drover_host_api* host,
+           drover_call* call,
+           const char* plugin,
+           std::uint32_t index) noexcept
+        : host_(host), call_(call), plugin_(plugin), index_(index) {}
+    JobLog(const JobLog&) = delete;
+    JobLog& operator=(const JobLog&) = delete;
+
+    void debug(std::string_view text) const noexcept { write(DROVER_LOG_DEBUG, text); }
+    void info(std::string_view text) const noexcept { write(DROVER_LOG_INFO, text); }
+    void warning(std::string_view text) const noexcept { write(DROVER_LOG_WARNING, text); }
+    void error(std::string_view text) const noexcept { write(DROVER_LOG_ERROR, text); }
+
+private:
+    void write(std::int32_t level, std::string_view text) const noexcept {
+        // An engine of minor version 0 has a shorter table, and writes the line without the job's fields.
+        if (host_->struct_size <= offsetof(drover_host_api, write_log_about)) {
+            host_->write_log(plugin_, level, {text.data(), text.size()});
+        } else {
+            host_->write_log_about(call_, index_, level, {text.data(), text.size()});
+        }
+    }
+
+    const drover_host_api* host_;
+    drover_call* call_;
+    const char* plugin_;
+    std::uint32_t index_;
+};
+
 /// The fields of a claimed job, as its hash held them after the claim. A view: valid while the handler's call runs.
 class JobInfo {
 public:
@@ -179,7 +215,7 @@ public:
     void updateData(std::string_view json) {
         check("updateData", host_->update_data(call_, index_, bytes(json)));
     }
-    /// Appends a row to the job's own log, which dashboards show.
+    /// Appends a row to the job's own log in Redis, which dashboards show.
     void addLog(std::string_view row) {
         check("addLog", host_->add_log(call_, index_, bytes(row)));
     }
@@ -222,8 +258,8 @@ public:
         return reason.value();
     }
 
-    /// The log of the process.
-    [[nodiscard]] EngineLog log() const noexcept { return {host_, plugin_}; }
+    /// The log of the process, for lines about this job. addLog() writes to the job's own log in Redis.
+    [[nodiscard]] JobLog log() const noexcept { return {host_, call_, plugin_, index_}; }
 
 private:
     /// Receives the answer of a host call; an allocation failure waits here until the call is back in C++.

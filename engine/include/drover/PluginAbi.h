@@ -146,7 +146,8 @@ typedef struct drover_host_api {
 
     /* The process. */
 
-    /* One line in the engine's log, with the plugin's name. May be called at any time, with any call or none. */
+    /* One line in the engine's log, with the plugin's name. May be called at any time, with any call or none. For a line
+     * about a job: write_log_about. */
     void (*write_log)(const char* plugin, int32_t level, drover_bytes text);
     /* Extension point: a named request with bytes and an answer with bytes; DROVER_E_UNSUPPORTED for an unknown name. */
     int32_t (*request)(drover_call*,
@@ -164,6 +165,9 @@ typedef struct drover_host_api {
     /* As move_to_delayed, for a job that infrastructure refuses, through no fault of the job, while it serves other jobs.
      * Health counts such jobs and shows the last reason; without a reason it is move_to_delayed. */
     int32_t (*put_off)(drover_call*, uint32_t job, int64_t until_ms, drover_bytes reason);
+    /* Writes one line about a job to the engine's log. Its fields are the job's queue, id, name and attempt, the plugin and
+     * the worker, so that the text needs no ids. The rows of add_log lie in Redis instead. */
+    int32_t (*write_log_about)(drover_call*, uint32_t job, int32_t level, drover_bytes text);
 } drover_host_api;
 
 enum drover_config_type {

@@ -34,6 +34,8 @@ class RunningJob {
 public:
     virtual ~RunningJob() = default;
     [[nodiscard]] virtual const ClaimedJob& job() const = 0;
+    /// Returns the worker's name in the list of clients; empty: it has none.
+    [[nodiscard]] virtual const std::string& workerName() const = 0;
 
     /// Sets the outcome; false if there is one already (the first one stands).
     virtual bool setOutcome(JobOutcome outcome) = 0;

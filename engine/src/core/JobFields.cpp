@@ -4,6 +4,8 @@
 #include <cstddef>
 #include <utility>
 
+#include "core/HandlerType.h"
+
 namespace drover {
 
 namespace {
@@ -21,6 +23,12 @@ LogFields fieldsOf(const ClaimedJob& job) {
             .job = job.id,
             .jobName = oneLine(job.name),
             .attempt = job.attemptsStarted};
+}
+
+LogFields fieldsOf(const RunningJob& job) {
+    LogFields fields = fieldsOf(job.job());
+    fields.worker = job.workerName();
+    return fields;
 }
 
 std::string oneLine(std::string text) {

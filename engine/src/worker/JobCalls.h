@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "core/HandlerType.h"
 #include "queue/QueueContext.h"
@@ -16,8 +17,11 @@ namespace drover {
 /// every method may be called from any thread; each call takes a connection from the pool.
 class JobCalls {
 public:
-    /// Both must outlive this object.
-    JobCalls(const QueueContext& queue, ClientPool& clients) : queue_(queue), clients_(clients) {}
+    /// Queue and clients must outlive this object.
+    JobCalls(const QueueContext& queue, ClientPool& clients, std::string workerName)
+        : queue_(queue), clients_(clients), workerName_(std::move(workerName)) {}
+
+    [[nodiscard]] const std::string& workerName() const { return workerName_; }
 
     HostStatus updateProgress(const ClaimedJob& job, std::string_view json) const;
     HostStatus updateData(const ClaimedJob& job, std::string_view json) const;
@@ -36,6 +40,7 @@ private:
 
     const QueueContext& queue_;
     ClientPool& clients_;
+    const std::string workerName_;
 };
 
 }  // namespace drover

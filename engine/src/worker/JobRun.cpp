@@ -18,6 +18,10 @@ JobRun::JobRun(ClaimedJob job,
       sequence_(sequence),
       claimedAt_(claimedAt) {}
 
+const std::string& JobRun::workerName() const {
+    return calls_.workerName();
+}
+
 bool JobRun::setOutcome(JobOutcome outcome) {
     const std::lock_guard lock(outcomeMutex_);
     if (outcome_.kind != JobOutcome::Kind::Unset) {

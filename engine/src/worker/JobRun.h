@@ -42,6 +42,7 @@ public:
            Time claimedAt);
 
     [[nodiscard]] const ClaimedJob& job() const override { return job_; }
+    [[nodiscard]] const std::string& workerName() const override;
     bool setOutcome(JobOutcome outcome) override;
     [[nodiscard]] CancelReason cancelled() const override;
     CancelReason waitCancelled(std::chrono::milliseconds timeout) override;

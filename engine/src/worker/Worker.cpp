@@ -26,7 +26,7 @@ Worker::Worker(const QueueSettings& settings,
               return std::make_unique<RedisClient>(redis, label);
           },
           kHostClients),
-      jobCalls_(queue_, hostClients_),
+      jobCalls_(queue_, hostClients_, settings.workerName),
       handlers_(std::move(handlers),
                 handlerLimitsOf(settings),
                 inbox_,

@@ -18,6 +18,7 @@
 namespace {
 
 constexpr int kConnection = 3;
+constexpr int kLog = 5;
 constexpr std::size_t kMegabyte = 1 << 20;
 
 bool writeMegabyte(void* memory) {
@@ -65,7 +66,7 @@ void maybeCrash(std::string_view what) {
 
 class Crash : public drover::Handler {
 public:
-    explicit Crash(const drover::Config& config) {
+    explicit Crash(const drover::Config& config) : log_(config.log()) {
         if (config.has("refuseIf") && std::filesystem::exists(config.text("refuseIf"))) {
             throw std::runtime_error("not now");
         }
@@ -98,6 +99,12 @@ public:
             job.log().error("last words");
             std::abort();
         }
+        if (what == "\"garbled lines\"") {
+            (void)send(kLog, "x", 1, 0);
+            const std::string garbage(64, '\xFF');
+            (void)send(kLog, garbage.data(), garbage.size(), 0);
+            job.log().info("a whole line");
+        }
         if (what == "\"print\"") {
             // More than a pipe holds.
             for (int line = 0; line < 20000; ++line) {
@@ -105,7 +112,7 @@ public:
             }
         }
         if (what == "\"talk\"") {
-            std::thread([log = job.log()] {
+            std::thread([log = log_] {
                 std::this_thread::sleep_for(std::chrono::milliseconds(50));
                 log.warning("after the run");
             }).detach();
@@ -126,6 +133,9 @@ public:
         return std::chrono::milliseconds(attemptsMade * 1000 + static_cast<int>(type.size()) * 100 +
                                          static_cast<int>(reason.size()));
     }
+
+private:
+    drover::EngineLog log_;
 };
 
 /// Decides its jobs one after the other; "token" completes with the cancel token that it sees, "wait" waits for it, "reason"

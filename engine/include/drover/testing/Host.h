@@ -25,7 +25,8 @@ class Host {
 public:
     /// One run of process() or outcome_of(). Handlers get it as a drover_call.
     struct Call {
-        std::vector<JobState*> jobs;
+        std::string plugin;
+        std::vector<JobState*> jobs{};
         drover_call* opaque() noexcept { return reinterpret_cast<drover_call*>(this); }
     };
 
@@ -52,6 +53,7 @@ public:
             .request = &request,
             .cancel_reason = &cancelReason,
             .put_off = &putOff,
+            .write_log_about = &writeLogAbout,
         };
         return kApi;
     }
@@ -261,11 +263,27 @@ private:
         return DROVER_OK;
     }
 
-    static void writeLog(const char* plugin, std::int32_t level, drover_bytes text) noexcept {
+    static void remember(LogLine line) {
         Log& log = processLog();
         const std::lock_guard lock(log.mutex);
-        log.lines.push_back(
-            {plugin == nullptr ? "" : plugin, level, repairedUtf8(abi::view(text))});
+        log.lines.push_back(std::move(line));
+    }
+    static void writeLog(const char* plugin, std::int32_t level, drover_bytes text) noexcept {
+        remember({plugin == nullptr ? "" : plugin, level, repairedUtf8(abi::view(text))});
+    }
+    static std::int32_t writeLogAbout(drover_call* call,
+                                      std::uint32_t index,
+                                      std::int32_t level,
+                                      drover_bytes text) noexcept {
+        const JobState* const job = find(call, index);
+        if (job == nullptr) {
+            return DROVER_E_ARGUMENT;
+        }
+        remember({reinterpret_cast<const Call*>(call)->plugin,
+                  level,
+                  repairedUtf8(abi::view(text)),
+                  job->fields.id});
+        return DROVER_OK;
     }
 
     static std::int32_t request(

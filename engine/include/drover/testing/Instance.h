@@ -45,7 +45,7 @@ public:
         }
         for (std::size_t from = 0; from < jobs.size(); from += handler_.batch_max) {
             const std::size_t n = std::min<std::size_t>(handler_.batch_max, jobs.size() - from);
-            detail::Host::Call call;
+            detail::Host::Call call{plugin_.name};
             std::vector<drover_job> views;
             for (Job& job : jobs.subspan(from, n)) {
                 call.jobs.push_back(job.state_.get());
@@ -66,7 +66,7 @@ public:
     void outcomeOf(Job& job) {
         prepare(*job.state_);
         if (handler_.outcome_of != nullptr) {
-            detail::Host::Call call{{job.state_.get()}};
+            detail::Host::Call call{plugin_.name, {job.state_.get()}};
             const drover_job view = viewOf(job.state_->fields);
             handler_.outcome_of(instance_, call.opaque(), &view);
         }

@@ -49,6 +49,7 @@ struct LogLine {
     std::string plugin;
     int level = DROVER_LOG_INFO;
     std::string text;
+    std::string job{};  ///< The id of the job that the line is about; empty: none.
 
     bool operator==(const LogLine&) const = default;
 };

@@ -19,8 +19,7 @@ using abi::view;
 
 void complain(const char* operation, const RunningJob& job, const std::string& what) noexcept {
     try {
-        Log("plugin").error("host call " + std::string(operation) + ": " + what,
-                            fieldsOf(job.job()));
+        Log("plugin").error("host call " + std::string(operation) + ": " + what, fieldsOf(job));
     } catch (...) {
         // A log that cannot be written must not become an exception in a plugin.
     }
@@ -245,11 +244,27 @@ Poco::Message::Priority priorityOf(std::int32_t level) {
     }
 }
 
+void writeLine(const std::string& plugin,
+               std::int32_t level,
+               drover_bytes text,
+               const LogFields& fields = {}) {
+    Log(plugin.empty() ? "plugin" : "plugin." + plugin, {.plugin = plugin})
+        .write(priorityOf(level), repairedUtf8(view(text)), fields);
+}
+
+std::int32_t writeLogAbout(drover_call* call,
+                           std::uint32_t index,
+                           std::int32_t level,
+                           drover_bytes text) noexcept {
+    return guarded("write_log_about", call, index, [&](const RunningJob& job) {
+        writeLine(std::string(call->plugin), level, text, fieldsOf(job));
+        return DROVER_OK;
+    });
+}
+
 void writeLog(const char* plugin, std::int32_t level, drover_bytes text) noexcept {
     try {
-        const std::string name = plugin == nullptr ? "" : plugin;
-        Log(name.empty() ? "plugin" : "plugin." + name, {.plugin = name})
-            .write(priorityOf(level), repairedUtf8(view(text)));
+        writeLine(plugin == nullptr ? "" : plugin, level, text);
     } catch (...) {
         // A log that cannot be written must not become an exception in a plugin.
     }
@@ -286,6 +301,7 @@ const drover_host_api& hostApi() noexcept {
         .request = &request,
         .cancel_reason = &cancelReason,
         .put_off = &putOff,
+        .write_log_about = &writeLogAbout,
     };
     return kApi;
 }

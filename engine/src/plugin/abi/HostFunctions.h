@@ -1,6 +1,7 @@
 #pragma once
 
 #include <span>
+#include <string_view>
 
 #include "core/HandlerType.h"
 #include "drover/PluginAbi.h"
@@ -8,6 +9,7 @@
 /// One run of process() or outcome_of(): the jobs that the indices of host calls stand for.
 struct drover_call {
     std::span<drover::RunningJob* const> jobs;
+    std::string_view plugin{};  ///< For the lines about its jobs.
 };
 
 namespace drover {

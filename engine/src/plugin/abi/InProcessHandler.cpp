@@ -64,7 +64,7 @@ public:
         }
         try {
             RunningJob* const one = &job;
-            drover_call call{std::span<RunningJob* const>(&one, 1)};
+            drover_call call{std::span<RunningJob* const>(&one, 1), generation_->plugin().name};
             const drover_job view = abiJob(job.job());
             handler_.outcome_of(instance_, &call, &view);
         } catch (...) {
@@ -93,7 +93,7 @@ private:
         for (const RunningJob* job : jobs) {
             pointers_.push_back(&jobs_.emplace_back(abiJob(job->job())));
         }
-        drover_call call{jobs};
+        drover_call call{jobs, generation_->plugin().name};
         handler_.process(
             instance_, &call, pointers_.data(), static_cast<std::uint32_t>(pointers_.size()));
         restoreLocale(generation_->plugin().name);

@@ -25,8 +25,10 @@
 #include <Poco/Channel.h>
 #include <Poco/Logger.h>
 #include <Poco/Message.h>
+#include <Poco/NumberParser.h>
 
 #include "core/Guarded.h"
+#include "core/JobFields.h"
 #include "drover/Exceptions.h"
 #include "plugin/isolation/HandlerProtocol.h"
 #include "plugin/loading/PluginGeneration.h"
@@ -38,7 +40,7 @@ namespace {
 
 /// "For ever" must not overflow the clock.
 constexpr std::chrono::milliseconds kLongestWait = std::chrono::hours(24 * 365);
-/// A longer line of a log is cut off: it travels as one datagram.
+/// A longer line of a log is cut off: it travels as one datagram. Its fields are cut off by oneLine().
 constexpr std::size_t kLongestLine = 60000;
 constexpr int kUsage = 64;  ///< As ExitCode::Usage.
 
@@ -46,8 +48,16 @@ constexpr int kUsage = 64;  ///< As ExitCode::Usage.
 class LogForwarder : public Poco::Channel {
 public:
     void log(const Poco::Message& message) override {
-        std::string datagram(1, static_cast<char>(message.getPriority()));
-        datagram.append(message.getText(), 0, kLongestLine);
+        const auto field = [&message](const char* name) {
+            return oneLine(message.get(name, std::string()));
+        };
+        wire::LogLine line{message.getPriority(), message.getText().substr(0, kLongestLine), {}};
+        line.fields.queue = field("queue");
+        line.fields.job = field("job");
+        line.fields.jobName = field("jobName");
+        (void)Poco::NumberParser::tryParse(field("attempt"), line.fields.attempt);
+        line.fields.worker = field("worker");
+        const std::string datagram = wire::encode(line);
         // A line that cannot be sent is lost: the engine is gone, and this process ends, too.
         (void)::send(wire::kLog, datagram.data(), datagram.size(), MSG_NOSIGNAL);
     }
@@ -101,10 +111,19 @@ private:
 /// A job whose worker is in the parent.
 class RemoteJob final : public RunningJob {
 public:
-    RemoteJob(ParentConnection& parent, std::uint32_t run, std::uint32_t index, ClaimedJob job)
-        : parent_(parent), run_(run), index_(index), job_(std::move(job)) {}
+    RemoteJob(ParentConnection& parent,
+              std::uint32_t run,
+              std::uint32_t index,
+              std::string worker,
+              ClaimedJob job)
+        : parent_(parent),
+          run_(run),
+          index_(index),
+          worker_(std::move(worker)),
+          job_(std::move(job)) {}
 
     [[nodiscard]] const ClaimedJob& job() const override { return job_; }
+    [[nodiscard]] const std::string& workerName() const override { return worker_; }
     bool setOutcome(JobOutcome outcome) override {
         if (decided_.exchange(true)) {
             return false;
@@ -164,6 +183,7 @@ private:
     ParentConnection& parent_;
     const std::uint32_t run_;
     const std::uint32_t index_;
+    const std::string worker_;
     const ClaimedJob job_;
     std::atomic<bool> decided_{false};
     mutable std::mutex mutex_;
@@ -177,8 +197,9 @@ struct RemoteRun {
     RemoteRun(ParentConnection& parent, wire::Run run)
         : number(run.run), outcomeOnly(run.outcomeOnly), logLevel(run.logLevel) {
         for (ClaimedJob& job : run.jobs) {
-            jobs.push_back(std::make_unique<RemoteJob>(
-                parent, number, static_cast<std::uint32_t>(jobs.size()), std::move(job)));
+            const auto index = static_cast<std::uint32_t>(jobs.size());
+            jobs.push_back(
+                std::make_unique<RemoteJob>(parent, number, index, run.worker, std::move(job)));
         }
     }
 

@@ -137,6 +137,13 @@ void Decoder::get(std::vector<ClaimedJob>& jobs) {
     }
 }
 
+Frame Frame::parse(std::string_view bytes) {
+    if (bytes.size() < kHeader) {
+        throw PluginException("a message without a head");
+    }
+    return {static_cast<Message>(bytes[kLengthSize]), std::string(bytes.substr(kHeader))};
+}
+
 void Frame::expect(Message wanted) const {
     if (message != wanted) {
         throw PluginException("message " + std::to_string(static_cast<int>(message)) +

@@ -17,6 +17,7 @@
 #include "core/Descriptor.h"
 #include "core/HandlerType.h"
 #include "core/JobOutcome.h"
+#include "core/Log.h"
 
 /// The protocol between the engine and a handler process (`drover --handler-host`).
 ///
@@ -33,7 +34,7 @@ namespace drover::wire {
 
 /// The version of the protocol. Hello and Ready begin with it, for ever: a library that was exchanged below a running
 /// engine is refused.
-constexpr std::uint32_t kVersion = 2;
+constexpr std::uint32_t kVersion = 3;
 /// The first argument that makes the program a handler process.
 constexpr const char* kOption = "--handler-host";
 /// A value of Redis has at most 512 MB: a longer frame is garbage.
@@ -41,7 +42,7 @@ constexpr std::size_t kMaxBody = std::size_t{512} << 20;
 /// The descriptors that a handler process begins with, besides the standard ones.
 constexpr int kSocket = 3;
 constexpr int kPlugin = 4;  ///< The private copy of the plugin, sealed.
-constexpr int kLog = 5;  ///< Datagrams: one byte, the priority as in Poco::Message, then the line.
+constexpr int kLog = 5;     ///< Datagrams, each the frame of a LogLine.
 /// The exit code of a process whose C++ code finds no more memory within its limit.
 constexpr int kMemoryExit = 99;
 
@@ -57,7 +58,8 @@ enum class Message : std::uint8_t {
     Refused,
     Outcome,
     Call,
-    Done
+    Done,
+    LogLine
 };
 
 /// A configuration: full key and value, one for each key that has a value.
@@ -101,10 +103,11 @@ struct RunOf {
     std::uint32_t run = 0;      ///< Counted by the engine; messages of the run carry it, too.
     bool outcomeOnly = false;   ///< outcomeOf() in place of process(); then there is one job.
     std::int32_t logLevel = 0;  ///< As in Hello.
+    std::string worker;         ///< As RunningJob::workerName() of each.
     Jobs jobs;
     template <typename Archive, typename Self>
     static void visit(Archive& archive, Self& self) {
-        archive(self.run, self.outcomeOnly, self.logLevel, self.jobs);
+        archive(self.run, self.outcomeOnly, self.logLevel, self.worker, self.jobs);
     }
 };
 using Run = RunOf<std::vector<ClaimedJob>>;
@@ -222,6 +225,19 @@ struct Done {
     }
 };
 
+/// A line of the log. The engine adds the plugin's name.
+struct LogLine {
+    static constexpr Message kMessage = Message::LogLine;
+    std::int32_t priority = 0;  ///< As in Poco::Message.
+    std::string text;
+    LogFields fields;
+    template <typename Archive, typename Self>
+    static void visit(Archive& archive, Self& self) {
+        archive(self.priority, self.text, self.fields.queue, self.fields.job);
+        archive(self.fields.jobName, self.fields.attempt, self.fields.worker);
+    }
+};
+
 /// Writes a frame.
 class Encoder {
 public:
@@ -288,6 +304,8 @@ struct Frame {
     Message message{};
     std::string body;
 
+    /// Parses a whole frame. Throws PluginException if its head is missing.
+    [[nodiscard]] static Frame parse(std::string_view bytes);
     /// Throws PluginException if the frame is another message or does not hold one.
     template <typename T>
     [[nodiscard]] T as() const {

@@ -81,7 +81,7 @@ public:
         guarded("outcome_of", [&] {
             RunningJob* const one = &job;
             if (ready({&one, 1})) {
-                note(process_->outcomeOf(job), "decided the outcome of a job", fieldsOf(job.job()));
+                note(process_->outcomeOf(job), "decided the outcome of a job", fieldsOf(job));
             }
         });
     }
@@ -136,7 +136,7 @@ private:
             jobs.size() == 1
                 ? "ran a job"
                 : "ran " + std::to_string(jobs.size()) + " jobs; those without outcome run again",
-            jobs.size() == 1 ? fieldsOf(jobs.front()->job())
+            jobs.size() == 1 ? fieldsOf(*jobs.front())
                              : LogFields{.queue = queueNameOf(jobs.front()->job().queue)});
         if (death.empty()) {
             return;
@@ -160,8 +160,8 @@ private:
         if (!ready({&one, 1})) {
             return;
         }
-        const std::string death = note(
-            process_->process({&one, 1}, decided, true), "ran a job alone", fieldsOf(job.job()));
+        const std::string death =
+            note(process_->process({&one, 1}, decided, true), "ran a job alone", fieldsOf(job));
         if (!death.empty() && !decided.front()) {
             blame(job, death);
         }
@@ -302,11 +302,18 @@ void IsolatedHandler::forwardLog() {
             logOutput(printed, true);
             return;
         }
-        const auto priority = std::clamp(static_cast<int>(datagram[0]),
-                                         static_cast<int>(Poco::Message::PRIO_FATAL),
-                                         static_cast<int>(Poco::Message::PRIO_TRACE));
-        log.write(static_cast<Poco::Message::Priority>(priority),
-                  repairedUtf8({datagram.data() + 1, static_cast<std::size_t>(got - 1)}));
+        try {
+            const auto line = wire::Frame::parse({datagram.data(), static_cast<std::size_t>(got)})
+                                  .as<wire::LogLine>();
+            const auto priority = std::clamp(line.priority,
+                                             static_cast<int>(Poco::Message::PRIO_FATAL),
+                                             static_cast<int>(Poco::Message::PRIO_TRACE));
+            log.write(static_cast<Poco::Message::Priority>(priority),
+                      repairedUtf8(line.text),
+                      line.fields);
+        } catch (const PluginException& garbage) {
+            log.error("a handler process has sent " + garbage.message() + " as a log line");
+        }
     }
 }
 

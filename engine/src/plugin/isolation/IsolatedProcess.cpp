@@ -116,12 +116,16 @@ void IsolatedProcess::configure(const wire::Config& config) {
     (void)channel_.send(wire::encode(wire::Configure{config}));
 }
 
+std::string IsolatedProcess::encodedRun(const Conversation& with, bool outcomeOnly) const {
+    return wire::encode(wire::OutgoingRun{
+        with.run, outcomeOnly, logger_.getLevel(), with.jobs.front()->workerName(), with.jobs});
+}
+
 IsolatedProcess::End IsolatedProcess::process(std::span<RunningJob* const> jobs,
                                               std::vector<bool>& decided,
                                               bool untimed) {
     Conversation with{++runs_, jobs, &decided, untimed};
-    return converse(wire::encode(wire::OutgoingRun{with.run, false, logger_.getLevel(), jobs}),
-                    with);
+    return converse(encodedRun(with, false), with);
 }
 
 IsolatedProcess::End IsolatedProcess::outcomeOf(RunningJob& job) {
@@ -129,8 +133,7 @@ IsolatedProcess::End IsolatedProcess::outcomeOf(RunningJob& job) {
     const std::span<RunningJob* const> jobs(&one, 1);
     std::vector<bool> decided(1);
     Conversation with{++runs_, jobs, &decided};
-    return converse(wire::encode(wire::OutgoingRun{with.run, true, logger_.getLevel(), jobs}),
-                    with);
+    return converse(encodedRun(with, true), with);
 }
 
 IsolatedProcess::End IsolatedProcess::backoff(const ClaimedJob& job,

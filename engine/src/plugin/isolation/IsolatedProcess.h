@@ -77,6 +77,7 @@ private:
                     Sockets sockets);
     static Sockets socketPair();
     void greet(const wire::Hello& hello);
+    [[nodiscard]] std::string encodedRun(const Conversation& with, bool outcomeOnly) const;
     [[nodiscard]] End converse(const std::string& request, Conversation& with);
     /// Returns true at the end of the conversation.
     bool onFrame(const wire::Frame& frame, Conversation& with, End& end);
