@@ -63,11 +63,10 @@ void putOff(const std::vector<ActiveJob*>& jobs, const std::string& reason) {
         longest = std::max(longest, pause);
         settle(*job, drover::putOff(std::chrono::system_clock::now() + pause, reason));
     }
-    const ActiveJob& first = *jobs.front();
-    first.log().error("the database refuses " + std::to_string(jobs.size()) + " of the jobs of " +
-                      std::string(first.queue()) + ", the first is job " + std::string(first.id()) +
-                      ": " + reason + "; tried again within " + std::to_string(longest.count()) +
-                      " s");
+    const std::string more =
+        jobs.size() == 1 ? "" : " and " + std::to_string(jobs.size() - 1) + " more of its batch";
+    jobs.front()->log().error("the database refuses this job" + more + ": " + reason +
+                              "; tried again within " + std::to_string(longest.count()) + " s");
 }
 
 }  // namespace
@@ -167,8 +166,7 @@ void ReserveEventHandler::rejectUnreadable(ActiveJob& job, const std::string& re
     } catch (const std::invalid_argument&) {
         // An id that cannot be stored: the job's reason and the log are its only traces.
     } catch (const StoreException& error) {
-        job.log().warning("the rejection of job " + std::string(job.id()) + " of " +
-                          std::string(job.queue()) + " is not stored: " + error.message());
+        job.log().warning("the rejection is not stored: " + error.message());
     }
     settle(job, failed(reason));
 }
@@ -189,8 +187,7 @@ std::optional<Outcome> ReserveEventHandler::outcomeOf(const ActiveJob& job) {
     try {
         repository.reject(job.queue(), request, kGivenUp);
     } catch (const StoreException& error) {
-        job.log().warning("the rejection of job " + std::string(job.id()) + " of " +
-                          std::string(job.queue()) + " is not stored: " + error.message());
+        job.log().warning("the rejection is not stored: " + error.message());
     }
     return std::nullopt;
 }

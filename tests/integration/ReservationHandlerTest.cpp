@@ -25,6 +25,9 @@ namespace {
 /// the reason.
 using Outcomes = std::map<std::uint32_t, std::string>;
 
+/// Lines about jobs: the index in the call, and the text.
+std::vector<std::string> gLines;
+
 std::string text(drover_bytes bytes) {
     return {bytes.data, bytes.size};
 }
@@ -61,7 +64,10 @@ drover_host_api makeHost() {
         (*reinterpret_cast<Outcomes*>(call))[job] = "put off " + text(reason);
         return std::int32_t{DROVER_OK};
     };
-    host.write_log = [](const char*, std::int32_t, drover_bytes) {};
+    host.write_log_about = [](drover_call*, std::uint32_t job, std::int32_t, drover_bytes line) {
+        gLines.push_back(std::to_string(job) + " " + text(line));
+        return std::int32_t{DROVER_OK};
+    };
     return host;
 }
 
@@ -199,8 +205,11 @@ public:
         const std::int64_t event = addEvent(5);
         session_->execute(
             "ALTER TABLE reservation_outcomes ADD CONSTRAINT test_no_four CHECK (user_id <> 4)");
+        gLines.clear();
         const Outcomes outcomes =
             run({job(event, 1), job(event, 2), job(event, 3), job(event, 4), job(event, 5)});
+        CPPUNIT_ASSERT_EQUAL(std::size_t{1}, gLines.size());
+        assertEqual("3 the database refuses this job: ", gLines.front().substr(0, 33));
         assertEqual("put off ", outcomes.at(3).substr(0, 8));
         CPPUNIT_ASSERT(outcomes.at(3).find("test_no_four") != std::string::npos);
         CPPUNIT_ASSERT_EQUAL(std::int64_t{4}, reserved(event));
