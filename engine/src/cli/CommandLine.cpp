@@ -42,6 +42,7 @@ bool isOption(const std::string& arg) {
                                const std::string& name,
                                const std::vector<Option>& known) {
     std::vector<std::string> names;
+    names.reserve(known.size());
     for (const Option& option : known) {
         names.emplace_back(option.name);
     }

@@ -45,8 +45,8 @@ bool isServiceAddress(const std::string& key, const ConfigSchema& schema, const 
     if (known == nullptr || known->type == KeyType::Text || known->accepts(text)) {
         return false;
     }
-    static const Poco::RegularExpression address("^(tcp|udp|sctp)://[^/]*:[0-9]+$");
-    return address.match(text);
+    static const Poco::RegularExpression kAddress("^(tcp|udp|sctp)://[^/]*:[0-9]+$");
+    return kAddress.match(text);
 }
 
 }  // namespace
