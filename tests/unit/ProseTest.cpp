@@ -21,17 +21,9 @@ const fs::path kRoot = DROVER_SOURCE_DIR;
 constexpr std::array<const char*, 6> kFolders = {
     "engine/include", "engine/src", "plugins", "tests", "docs", "api"};
 constexpr std::array<const char*, 2> kFiles = {"README.md", "CHANGELOG.md"};
-/// Rooms whose comments were not read by the rule yet. TODO(prose): goes away with the last of them.
-constexpr std::array<const char*, 4> kUnread = {"engine/src/queue/",
-                                                "engine/src/redis/",
-                                                "engine/include/drover/Queue.h",
-                                                "engine/include/drover/QueueEvents.h"};
 
 bool isRead(const std::string& path) {
-    return path.find("node_modules") == std::string::npos && path != "tests/unit/ProseTest.cpp" &&
-           std::none_of(kUnread.begin(), kUnread.end(), [&path](const char* room) {
-               return path.rfind(room, 0) == 0;
-           });
+    return path.find("node_modules") == std::string::npos && path != "tests/unit/ProseTest.cpp";
 }
 
 /// Returns the prose of a line: the comment in a source, all of a document. Empty: it has none.

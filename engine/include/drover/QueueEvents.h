@@ -38,7 +38,7 @@ struct DROVER_API QueueEvent {
         Removed,
         Duplicated,
         Deduplicated,
-        Other  ///< Of another version or another client; see `name` and `fields`.
+        Other  ///< From another version or another client; see `name` and `fields`.
     };
 
     std::string id;    ///< "<ms>-<n>". For Settings::after of a later reader.

@@ -96,7 +96,7 @@ private:
     std::condition_variable deadlinesChanged_;
     std::deque<std::shared_ptr<Waiter>> queued_;
     std::size_t queuedItems_ = 0;
-    Deadlines deadlines_;             ///< Of every waiter that is not Done.
+    Deadlines deadlines_;             ///< Has every waiter that is not Done.
     Clock::time_point deadlineWake_;  ///< When the thread that watches them looks again.
     bool stopping_ = false;
     bool busy_ = false;        ///< The last call carried more than one add: a linger pays.

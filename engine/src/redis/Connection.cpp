@@ -141,15 +141,15 @@ void Connection::send(const Command& command, Clock::time_point deadline) {
         Command{"ECHO", seal}.appendTo(out_);
     }
     std::size_t sent = 0;
-    std::size_t told = 0;    // Of it when the deadline was last moved.
-    std::size_t unsent = 0;  // What the kernel had then.
+    std::size_t counted = 0;  // The bytes sent when the deadline was last moved.
+    std::size_t unsent = 0;   // The bytes that the kernel had then.
     try {
         while (sent < out_.size()) {
             const int n = sendSome(socket_, out_.data() + sent, out_.size() - sent);
             if (n > 0) {
                 sent += static_cast<std::size_t>(n);
-                if (sent - told >= kProgress) {
-                    told = sent;
+                if (sent - counted >= kProgress) {
+                    counted = sent;
                     unsent = unsentBytes(fd());
                     deadline = std::max(deadline, Clock::now() + patience);
                 }

@@ -103,7 +103,7 @@ private:
     bool sealing_ = false;
     bool broken_ = false;
     std::size_t arrived_ = 0;  ///< Bytes since lastProgress_.
-    std::size_t unsent_ = 0;   ///< Of a large command, in the kernel's buffer.
+    std::size_t unsent_ = 0;   ///< Bytes of a large command in the kernel's buffer.
     Clock::time_point lastProgress_ = Clock::time_point::min();
 };
 

@@ -118,7 +118,7 @@ private:
     bool away_ = false;         ///< Logged as away.
     bool refusedHere_ = false;  ///< This client's last command was refused.
     bool cannotProbe_ = false;  ///< Without the right to probe; the next command itself does.
-    std::string refusedKey_;    ///< Of the last reply of receive(), if that is an error.
+    std::string refusedKey_;    ///< From the last reply of receive(), if that is an error.
     int strays_ = 0;            ///< How often bytes came without a command.
     std::optional<Clock::time_point> strayLogged_;
     std::atomic<bool> healthy_{false};

@@ -12,7 +12,7 @@ namespace drover {
 struct Script {
     std::string name;
     std::string text;
-    /// Of the text, hex: computed here, so that EVALSHA works without SCRIPT LOAD.
+    /// The digest of the text, hex: computed here, so that EVALSHA works without SCRIPT LOAD.
     std::string sha1;
     int keyCount = 0;
 };

@@ -76,7 +76,7 @@ std::int64_t exact(std::int64_t number) {
 
 /// Appends the arguments about jobs to finish.
 void addFinishItems(Command& command, const std::vector<FinishItem>& items) {
-    std::vector<std::size_t> lengths;  // Of the runs.
+    std::vector<std::size_t> lengths;  // The lengths of the runs.
     for (std::size_t i = 0; i < items.size(); ++i) {
         if (i == 0 || !sameRun(items[i - 1], items[i])) {
             lengths.push_back(0);
