@@ -18,8 +18,8 @@ namespace drover {
 namespace {
 
 /// The channel of every logger; nullptr without a Logging.
-LogChannel* current() {
-    return dynamic_cast<LogChannel*>(Poco::Logger::root().getChannel().get());
+Poco::AutoPtr<LogChannel> current() {
+    return Poco::Logger::root().getChannel().cast<LogChannel>();
 }
 
 /// The unwritten lines; nullptr without a Logging. A signal handler finds it nowhere else.
@@ -103,25 +103,25 @@ void Logging::apply(const Configuration& config) {
 }
 
 void Logging::hide(const Configuration& config) {
-    if (LogChannel* const channel = current()) {
+    if (Poco::AutoPtr<LogChannel> channel = current(); !channel.isNull()) {
         channel->hide(secretsOf(config));
     }
 }
 
 void Logging::flush(std::chrono::milliseconds timeout) {
-    if (LogChannel* const channel = current()) {
+    if (Poco::AutoPtr<LogChannel> channel = current(); !channel.isNull()) {
         (void)channel->writer().flush(timeout);
     }
 }
 
 std::uint64_t Logging::dropped() {
-    const LogChannel* const channel = current();
-    return channel != nullptr ? channel->writer().dropped() : 0;
+    const Poco::AutoPtr<LogChannel> channel = current();
+    return !channel.isNull() ? channel->writer().dropped() : 0;
 }
 
 std::string Logging::masked(const std::string& text) {
-    const LogChannel* const channel = current();
-    return channel != nullptr ? channel->withoutSecrets(text) : text;
+    const Poco::AutoPtr<LogChannel> channel = current();
+    return !channel.isNull() ? channel->withoutSecrets(text) : text;
 }
 
 std::string messageOf(const std::exception& error) {

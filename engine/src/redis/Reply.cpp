@@ -68,11 +68,11 @@ ReplyReader makeReplyReader() {
     if (!reader) {
         throw std::bad_alloc();
     }
-    static const redisReplyObjectFunctions original = *reader->fn;
+    static const redisReplyObjectFunctions kOriginal = *reader->fn;
     static redisReplyObjectFunctions bounded = [] {
-        redisReplyObjectFunctions functions = original;
+        redisReplyObjectFunctions functions = kOriginal;
         functions.createArray = [](const redisReadTask* task, int elements) -> void* {
-            return elements > 1 << 24 ? nullptr : original.createArray(task, elements);
+            return elements > 1 << 24 ? nullptr : kOriginal.createArray(task, elements);
         };
         return functions;
     }();

@@ -151,11 +151,10 @@ void ClaimLoop::step() {
         }
         sendSettlements();
     }
-    if (calls_.maySend() && sendCall()) {
-        processAnswer();
-    } else if (calls_.underWay()) {
+    const bool sent = calls_.maySend() && sendCall();
+    if (!sent && calls_.underWay()) {
         awaitAnswer(!calls_.full());
-    } else if (answer_) {
+    } else if (sent || answer_) {
         processAnswer();
     } else if (draining_ && held_.size() == 0) {
         finished_ = true;

@@ -42,10 +42,9 @@ Intake::Sorted Intake::sort(Runs runs, const HandlerRouter& router, int maxStart
         const std::string reason = reasonNotToRun(job, maxStartedAttempts);
         // A deferred failure goes to the handler, if there is one: the job's effect may exist already.
         const bool endsHere = !reason.empty() && (!served || !job.deferredFailure);
-        if (!served && !endsHere) {
-            // The handler went while the claim was under way: a peer may have it.
-            sorted.putOff.push_back(std::move(run));
-        } else if (!job.scheduler.empty() && !iterate_(job)) {
+        // The handler went while the claim was under way: a peer may have it.
+        const bool isGone = !served && !endsHere;
+        if (isGone || (!job.scheduler.empty() && !iterate_(job))) {
             sorted.putOff.push_back(std::move(run));
         } else if (endsHere) {
             run->setOutcome({JobOutcome::Kind::Unrecoverable, reason, "", 0});
