@@ -358,12 +358,12 @@ private:
         if (key.find(":repeat:") == std::string::npos) {
             return text;
         }
-        static const std::regex delay("\"delay\":[0-9]{8,}");
-        static const std::regex phase("(^offset=|\"offset\":)[0-9]+");
-        const std::string plain = std::regex_replace(text, delay, "\"delay\":some");
+        static const std::regex kDelay("\"delay\":[0-9]{8,}");
+        static const std::regex kPhase("(^offset=|\"offset\":)[0-9]+");
+        const std::string plain = std::regex_replace(text, kDelay, "\"delay\":some");
         return key.find(":repeat:now") == std::string::npos
                    ? plain
-                   : std::regex_replace(plain, phase, "$1some");
+                   : std::regex_replace(plain, kPhase, "$1some");
     }
 
     /// In the order of the stream if the script is ordered, else in the order of each job's own events.

@@ -465,7 +465,7 @@ std::string stormPromise() {
 }
 
 const std::vector<Fault>& everyFault() {
-    static const std::vector<Fault> all = [] {
+    static const std::vector<Fault> kAll = [] {
         std::vector<Fault> made;
         addNetworkFaults(made, true);
         addRedisFaults(made);
@@ -474,7 +474,7 @@ const std::vector<Fault>& everyFault() {
         addProcessFaults(made);
         return made;
     }();
-    return all;
+    return kAll;
 }
 
 }  // namespace drover::test

@@ -303,6 +303,7 @@ public:
     }
 
     void aLargeClaimIsLockedForAsLongAsItMayTravel() {
+        // NOLINTNEXTLINE(bugprone-string-constructor): a job of 20 MB is the case.
         addJob("test", "\"" + std::string(20'000'000, 'x') + "\"", "{}");
         advance(claimOf(1));
         const std::int64_t left = number({"PTTL", lockOf("1")});

@@ -65,8 +65,8 @@ protected:
     void start() {
         server_ = std::make_unique<api::HttpServer>(settings_, *front_);
         if (secure()) {
-            static const TestCertificate certificate("localhost");
-            server_->useTls(contextOf(certificate));
+            static const TestCertificate kCertificate("localhost");
+            server_->useTls(contextOf(kCertificate));
         }
         server_->start();
     }
