@@ -181,6 +181,7 @@ public:
             RedisClient own(options(), "observer");
             while (more) {
                 // One script: the view of an observer at one moment.
+                // NOLINTNEXTLINE(bugprone-suspicious-missing-comma): the script has two lines.
                 const Reply seen =
                     own.call(Command{"EVAL",
                                      "return {redis.call('HEXISTS', KEYS[1], 'paused'),"

@@ -172,15 +172,18 @@ public:
             next.next.opts = R"({"attempts":0})";
             return std::make_pair(id, next);
         };
-        auto [id, next] = state();
+        // Not a structured binding: clang 14 captures none.
+        auto first = state();
+        auto& id = first.first;
+        auto& next = first.second;
         failEach(
             [&] {
                 std::tie(id, next) = state();
                 redis({"HSET", keys().job("repeat:s"), "ic", "1", "every", "3600000", "name", "x"});
                 redis({"ZADD", keys().repeat, id.substr(9), "s"});
-                JobRecord first = item();
-                first.customId = id;
-                ops::addJobs(context(), client(), {first}, clock_.wallMs());
+                JobRecord record = item();
+                record.customId = id;
+                ops::addJobs(context(), client(), {record}, clock_.wallMs());
                 claim(1);
             },
             [&] { ops::iterateScheduler(context(), *faulty_, next, clock_.wallMs()); },

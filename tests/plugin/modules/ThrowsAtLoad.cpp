@@ -5,6 +5,6 @@ struct Refusal {
     Refusal() { throw 1; }  // NOLINT: on purpose.
 };
 
-const Refusal refusal;
+const Refusal kRefusal;
 
 }  // namespace
