@@ -91,9 +91,8 @@ PendingAnswer::~PendingAnswer() {
             target_.logger->error("a request was left without an answer");
             post(errorResponse(500, "Internal server error"), false);
         }
-    } catch (
-        const std::
-            exception&) {  // NOLINT(bugprone-empty-catch): out of memory; the deadline answers.
+        // NOLINTNEXTLINE(bugprone-empty-catch): out of memory; the deadline, if there is one, answers.
+    } catch (const std::exception&) {
     }
 }
 

@@ -74,7 +74,8 @@ public:
         }
     }
 
-    /// Answers 200 with a stream of events. Returns nullptr as respond() returns false.
+    /// Answers 200 with a stream of events. Returns nullptr as respond() returns false, and for HEAD, which has its answer
+    /// by then.
     [[nodiscard]] std::shared_ptr<EventStream> stream() {
         return channel_ ? channel_->stream() : nullptr;
     }
