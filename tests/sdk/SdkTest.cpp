@@ -171,12 +171,13 @@ public:
         build(source("docs/examples/producer"), {"-DCMAKE_BUILD_TYPE=Debug"});
         const std::string port = std::to_string(test::RedisServer::shared().port());
         const std::string queue = "producer-" + std::to_string(getpid());
+        const std::string plugins = "plugins.dir=" DROVER_BINARY_DIR "/plugins";
         test::AppProcess engine;
         engine.start({"run",
                       "--set",
                       "plugins.load=echo",
                       "--set",
-                      "plugins.dir=" DROVER_BINARY_DIR "/plugins",
+                      plugins,
                       "--set",
                       "queue.echo.name=" + queue,
                       "--set",

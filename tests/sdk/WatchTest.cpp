@@ -127,7 +127,7 @@ public:
 private:
     void restartWatch() {
         watch_->stop();
-        std::ofstream(engine_->path("watch"));  // Earlier lines do not count.
+        std::ofstream emptied(engine_->path("watch"));  // Earlier lines do not count.
         startWatch();
     }
     void startWatch() {

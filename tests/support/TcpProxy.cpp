@@ -81,14 +81,14 @@ std::string nameOf(Way way) {
 }
 
 const std::vector<Kind>& everyNetworkFault() {
-    static const std::vector<Kind> all = {Kind::Drop,
-                                          Kind::Delay,
-                                          Kind::Cut,
-                                          Kind::Duplicate,
-                                          Kind::Corrupt,
-                                          Kind::Dribble,
-                                          Kind::BlackHole};
-    return all;
+    static const std::vector<Kind> kAll = {Kind::Drop,
+                                           Kind::Delay,
+                                           Kind::Cut,
+                                           Kind::Duplicate,
+                                           Kind::Corrupt,
+                                           Kind::Dribble,
+                                           Kind::BlackHole};
+    return kAll;
 }
 
 /// One direction of a connection: what was read and is not yet sent, and when it may be.

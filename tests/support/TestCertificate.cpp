@@ -68,9 +68,9 @@ TestCertificate::~TestCertificate() {
 }
 
 const std::shared_ptr<ssl_ctx_st>& TestCertificate::client() {
-    static const std::shared_ptr<ssl_ctx_st> context(SSL_CTX_new(TLS_client_method()),
-                                                     &SSL_CTX_free);
-    return context;
+    static const std::shared_ptr<ssl_ctx_st> kContext(SSL_CTX_new(TLS_client_method()),
+                                                      &SSL_CTX_free);
+    return kContext;
 }
 
 }  // namespace drover::test
