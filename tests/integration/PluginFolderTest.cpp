@@ -61,7 +61,7 @@ public:
     void setUp() override {
         AppFixture::setUp();
         client_ = std::make_unique<AppProcess>();
-        queue_ = std::make_unique<WholeQueue>(makeQueue());
+        queue_.reset(new WholeQueue(makeQueue()));  // Neither copied nor moved.
     }
     void tearDown() override {
         queue_.reset();
