@@ -13,7 +13,10 @@ namespace {
 /// A larger body is checked on the pool: a parser of 1 GB/s would hold up all connections for 64 us.
 constexpr std::size_t kSmallBody = 65536;
 
-RequestView viewOf(const HttpRequest& request) {
+constexpr std::string_view kForwardedFor = "X-Forwarded-For";
+
+/// `forwardedFor` is the request's X-Forwarded-For.
+RequestView viewOf(const HttpRequest& request, const std::optional<std::string>& forwardedFor) {
     const WholeRequest& whole = request.whole();
     return {.method = whole.method(),
             .peer = request.remoteAddress(),
@@ -21,7 +24,7 @@ RequestView viewOf(const HttpRequest& request) {
             .authorization = whole.authorization(),
             .origin = whole.origin(),
             .fetchSite = whole.fetchSite(),
-            .forwardedFor = {}};
+            .forwardedFor = forwardedFor ? std::string_view(*forwardedFor) : std::string_view()};
 }
 
 }  // namespace
@@ -47,14 +50,13 @@ void HttpFront::replace(std::shared_ptr<const Gatekeeper::Rules> rules, bool acc
 }
 
 bool HttpFront::isProxy(const std::string& address) const {
-    const std::optional<Address> parsed = Address::parse(address);
-    return parsed && gatekeeper_.rules()->proxies.trusts(*parsed);
+    return gatekeeper_.trusts(address);
 }
 
 Handling HttpFront::accept(HttpRequest& request, Responder& responder, AnswerNotes& notes) {
     Target target = Target::parse(request.target());
     if (request.method() == "OPTIONS") {
-        responder.respond(answerOptions(request, target));
+        responder.respond(answerOptions(request, target, notes));
         return {};
     }
     auto found = router_.find(request, target);
@@ -84,11 +86,8 @@ Handling HttpFront::accept(HttpRequest& request, Responder& responder, AnswerNot
 std::optional<Response> HttpFront::refusalOf(const HttpRequest& request,
                                              const Router::Match* match,
                                              AnswerNotes& notes) {
-    const bool proxied = isProxy(request.remoteAddress());
-    const std::string forwarded =
-        proxied ? request.header("X-Forwarded-For").value_or("") : std::string();
-    RequestView view = viewOf(request);
-    view.forwardedFor = forwarded;
+    const std::optional<std::string> forwarded = request.header(kForwardedFor);
+    RequestView view = viewOf(request, forwarded);
     if (match != nullptr && match->route()->scope &&
         match->route()->scope->kind != Scope::Kind::Read) {
         view.method = "POST";  // A page of another site must not send it, whatever its method.
@@ -99,15 +98,15 @@ std::optional<Response> HttpFront::refusalOf(const HttpRequest& request,
     if (match != nullptr) {
         notes.route = match->route()->path;
     }
+    std::optional<Response> refusal = admit(decision, notes);
+    return decision.answer ? std::move(decision.answer) : std::move(refusal);
+}
+
+std::optional<Response> HttpFront::admit(Decision& decision, AnswerNotes& notes) {
     notes.token = std::move(decision.token);
-    if (proxied) {
+    notes.headers = decision.answer ? OriginPolicy::Headers() : std::move(decision.headers);
+    if (decision.proxied) {
         notes.client = decision.client.text();
-    }
-    if (decision.refusal) {
-        return std::move(decision.refusal);
-    }
-    notes.headers = std::move(decision.headers);
-    if (proxied) {
         notes.guard = clients_.admit(decision.client);
         if (!notes.guard) {
             return errorResponse(503, "Too many requests from this address", 1);
@@ -116,12 +115,19 @@ std::optional<Response> HttpFront::refusalOf(const HttpRequest& request,
     return std::nullopt;
 }
 
-Response HttpFront::answerOptions(const HttpRequest& request, const Target& target) const {
+Response HttpFront::answerOptions(const HttpRequest& request,
+                                  const Target& target,
+                                  AnswerNotes& notes) {
+    const std::optional<std::string> forwarded = request.header(kForwardedFor);
     const std::optional<Router::Options> options = router_.options(target);
-    if (!options) {
-        return errorResponse(404, "Cannot OPTIONS " + target.path);
+    Decision decision = gatekeeper_.answerOptions(viewOf(request, forwarded),
+                                                  options ? options->methods : std::string(),
+                                                  options ? options->headers : std::string());
+    if (std::optional<Response> refusal = admit(decision, notes)) {
+        return std::move(*refusal);
     }
-    return gatekeeper_.answerOptions(viewOf(request), options->methods, options->headers);
+    return options ? std::move(*decision.answer)
+                   : errorResponse(404, "Cannot OPTIONS " + target.path);
 }
 
 Handling HttpFront::acceptRoute(HttpRequest& request,

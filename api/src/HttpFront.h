@@ -60,7 +60,11 @@ private:
     [[nodiscard]] std::optional<Response> refusalOf(const HttpRequest& request,
                                                     const Router::Match* match,
                                                     AnswerNotes& notes);
-    [[nodiscard]] Response answerOptions(const HttpRequest& request, const Target& target) const;
+    [[nodiscard]] Response answerOptions(const HttpRequest& request,
+                                         const Target& target,
+                                         AnswerNotes& notes);
+    /// Notes who sent the request, and counts it if a proxy did. Returns the refusal of one too many.
+    [[nodiscard]] std::optional<Response> admit(Decision& decision, AnswerNotes& notes);
     [[nodiscard]] Response document();
     [[nodiscard]] Handling acceptRoute(HttpRequest& request,
                                        Responder& responder,

@@ -250,7 +250,9 @@ public:
         rules_ = rules;
         settings_.gate.maxConnectionsPerAddress = 1;
         frontSettings_.maxRequestsPerClient = 1;
+        frontSettings_.accessLog = true;
         restart();
+        LogCapture log("http");
         const std::string from7 = "X-Forwarded-For: 192.0.2.7";
         RawClient first = connect();
         first.send(request("GET /wait", from7));
@@ -260,6 +262,7 @@ public:
         const RawAnswer refused = second.exchange(request("GET /constant", from7));
         CPPUNIT_ASSERT_EQUAL(503, refused.status);
         assertContains(refused.body, "Too many requests from this address");
+        CPPUNIT_ASSERT_EQUAL(503, second.exchange(request("OPTIONS /constant", from7)).status);
         CPPUNIT_ASSERT_EQUAL(
             200,
             second.exchange(request("GET /constant", "X-Forwarded-For: 192.0.2.7, 192.0.2.8"))
@@ -267,6 +270,9 @@ public:
         open();
         CPPUNIT_ASSERT_EQUAL(200, first.read().status);
         CPPUNIT_ASSERT_EQUAL(200, second.exchange(request("GET /constant", from7)).status);
+        CPPUNIT_ASSERT_EQUAL(204, second.exchange(request("OPTIONS /constant", from7)).status);
+        CPPUNIT_ASSERT_EQUAL(std::size_t{1}, log.count("method=OPTIONS status=204"));
+        CPPUNIT_ASSERT_EQUAL(std::size_t{5}, log.count("client=192.0.2.7"));
     }
 
     void accessLogHasALinePerRequest() {

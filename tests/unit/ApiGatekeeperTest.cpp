@@ -72,7 +72,7 @@ std::vector<std::string> valuesOf(const OriginPolicy::Headers& headers, const st
 
 /// The challenge of a scheme in an answer; "(none)".
 std::string challengeOf(const Decision& decision, const std::string& scheme) {
-    for (const std::string& value : valuesOf(decision.refusal->headers, "WWW-Authenticate")) {
+    for (const std::string& value : valuesOf(decision.answer->headers, "WWW-Authenticate")) {
         if (value.rfind(scheme + " ", 0) == 0) {
             return value;
         }
@@ -120,7 +120,7 @@ public:
             RequestView request = post();
             request.authorization = header;
             const Decision decision = gate_.decide(request, std::nullopt, now_);
-            CPPUNIT_ASSERT(!decision.refusal);
+            CPPUNIT_ASSERT(!decision.answer);
             CPPUNIT_ASSERT_EQUAL(std::string(), decision.token);
             assertEqual("192.0.2.1", decision.client.text());
         }
@@ -128,22 +128,22 @@ public:
 
     void aTokenWithTheScopeIsServed() {
         const Decision decision = decide("Bearer " + kAdder);
-        CPPUNIT_ASSERT(!decision.refusal);
+        CPPUNIT_ASSERT(!decision.answer);
         assertEqual("adder", decision.token);
     }
 
     void aTokenIsServedAsAPasswordToo() {
         // me:drv_adder-of-the-unit-tests
         const Decision decision = decide("Basic bWU6ZHJ2X2FkZGVyLW9mLXRoZS11bml0LXRlc3Rz");
-        CPPUNIT_ASSERT(!decision.refusal);
+        CPPUNIT_ASSERT(!decision.answer);
         assertEqual("adder", decision.token);
     }
 
     void withoutATokenTheAnswerOffersBothSchemes() {
         for (const char* header : {"", "Digest username=\"me\""}) {
             const Decision decision = decide(header);
-            CPPUNIT_ASSERT_EQUAL(401, decision.refusal->status);
-            assertContains(messageOf(*decision.refusal), "this request needs a token");
+            CPPUNIT_ASSERT_EQUAL(401, decision.answer->status);
+            assertContains(messageOf(*decision.answer), "this request needs a token");
             assertEqual("Bearer realm=\"drover\"", challengeOf(decision, "Bearer"));
             assertEqual("Basic realm=\"drover\", charset=\"UTF-8\"",
                         challengeOf(decision, "Basic"));
@@ -153,8 +153,8 @@ public:
     void aMalformedHeaderIsABadRequest() {
         for (const char* header : {"Bearer a b", "Basic ???"}) {
             const Decision decision = decide(header);
-            CPPUNIT_ASSERT_EQUAL(400, decision.refusal->status);
-            assertContains(messageOf(*decision.refusal), "Authorization: ");
+            CPPUNIT_ASSERT_EQUAL(400, decision.answer->status);
+            assertContains(messageOf(*decision.answer), "Authorization: ");
         }
     }
 
@@ -162,8 +162,8 @@ public:
         // bWU6 is "me:": a person who sends an empty password is asked again.
         for (const std::string& header : {"Bearer " + kWrong, std::string("Basic bWU6")}) {
             const Decision decision = decide(header);
-            CPPUNIT_ASSERT_EQUAL(401, decision.refusal->status);
-            assertEqual("the token is not valid", messageOf(*decision.refusal));
+            CPPUNIT_ASSERT_EQUAL(401, decision.answer->status);
+            assertEqual("the token is not valid", messageOf(*decision.answer));
             assertContains(challengeOf(decision, "Bearer"), "error=\"invalid_token\"");
             assertContains(challengeOf(decision, "Basic"), "realm=\"drover\"");
             CPPUNIT_ASSERT_EQUAL(std::string(), decision.token);
@@ -172,9 +172,9 @@ public:
 
     void aMissingScopeIsNamed() {
         const Decision decision = decide("Bearer " + kReader);
-        CPPUNIT_ASSERT_EQUAL(403, decision.refusal->status);
+        CPPUNIT_ASSERT_EQUAL(403, decision.answer->status);
         assertEqual("the token reader does not have the scope add:mail",
-                    messageOf(*decision.refusal));
+                    messageOf(*decision.answer));
         assertEqual("Bearer realm=\"drover\", error=\"insufficient_scope\", scope=\"add:mail\"",
                     challengeOf(decision, "Bearer"));
         assertEqual("(none)", challengeOf(decision, "Basic"));
@@ -184,8 +184,8 @@ public:
     void aScopeThatNoHeaderCanHoldIsNamedInTheMessage() {
         for (const char* queue : {"a\"b", "a b", "caf\xC3\xA9", "a\\b"}) {
             const Decision decision = decide("Bearer " + kReader, Scope{Scope::Kind::Add, queue});
-            CPPUNIT_ASSERT_EQUAL(403, decision.refusal->status);
-            assertContains(messageOf(*decision.refusal), std::string("add:") + queue);
+            CPPUNIT_ASSERT_EQUAL(403, decision.answer->status);
+            assertContains(messageOf(*decision.answer), std::string("add:") + queue);
             assertEqual("Bearer realm=\"drover\", error=\"insufficient_scope\"",
                         challengeOf(decision, "Bearer"));
         }
@@ -193,32 +193,32 @@ public:
 
     void tooManyWrongTokensAreThrottled() {
         for (int i = 0; i < 10; ++i) {
-            CPPUNIT_ASSERT_EQUAL(401, decide("Bearer " + kWrong).refusal->status);
+            CPPUNIT_ASSERT_EQUAL(401, decide("Bearer " + kWrong).answer->status);
         }
         const Decision decision = decide("Bearer " + kWrong);
-        CPPUNIT_ASSERT_EQUAL(429, decision.refusal->status);
-        CPPUNIT_ASSERT(valuesOf(decision.refusal->headers, "Retry-After") ==
+        CPPUNIT_ASSERT_EQUAL(429, decision.answer->status);
+        CPPUNIT_ASSERT(valuesOf(decision.answer->headers, "Retry-After") ==
                        std::vector<std::string>{"1"});
-        assertEqual("too many wrong tokens from this address", messageOf(*decision.refusal));
+        assertEqual("too many wrong tokens from this address", messageOf(*decision.answer));
         now_ += std::chrono::seconds(1);
-        CPPUNIT_ASSERT_EQUAL(401, decide("Bearer " + kWrong).refusal->status);
+        CPPUNIT_ASSERT_EQUAL(401, decide("Bearer " + kWrong).answer->status);
     }
 
     void aRightTokenPassesFromAThrottledAddress() {
         for (int i = 0; i < 10'000; ++i) {
             decide("Bearer " + kWrong + std::to_string(i));
         }
-        CPPUNIT_ASSERT_EQUAL(429, decide("Bearer " + kWrong).refusal->status);
-        CPPUNIT_ASSERT(!decide("Bearer " + kAdder).refusal);
-        CPPUNIT_ASSERT_EQUAL(403, decide("Bearer " + kReader).refusal->status);
+        CPPUNIT_ASSERT_EQUAL(429, decide("Bearer " + kWrong).answer->status);
+        CPPUNIT_ASSERT(!decide("Bearer " + kAdder).answer);
+        CPPUNIT_ASSERT_EQUAL(403, decide("Bearer " + kReader).answer->status);
     }
 
     void requestsWithoutATokenAreNotThrottled() {
         for (int i = 0; i < 100; ++i) {
-            CPPUNIT_ASSERT_EQUAL(401, decide("").refusal->status);
-            CPPUNIT_ASSERT_EQUAL(400, decide("Basic ???").refusal->status);
+            CPPUNIT_ASSERT_EQUAL(401, decide("").answer->status);
+            CPPUNIT_ASSERT_EQUAL(400, decide("Basic ???").answer->status);
         }
-        CPPUNIT_ASSERT_EQUAL(401, decide("Bearer " + kWrong).refusal->status);
+        CPPUNIT_ASSERT_EQUAL(401, decide("Bearer " + kWrong).answer->status);
     }
 
     void theThrottleCountsTheClientBehindAProxy() {
@@ -233,23 +233,23 @@ public:
             static_cast<void>(gate_.decide(request, kAddMail, now_));
         }
         const Decision throttled = gate_.decide(request, kAddMail, now_);
-        CPPUNIT_ASSERT_EQUAL(429, throttled.refusal->status);
+        CPPUNIT_ASSERT_EQUAL(429, throttled.answer->status);
         assertEqual("203.0.113.1", throttled.client.text());
         request.forwardedFor = "203.0.113.2";
-        CPPUNIT_ASSERT_EQUAL(401, gate_.decide(request, kAddMail, now_).refusal->status);
+        CPPUNIT_ASSERT_EQUAL(401, gate_.decide(request, kAddMail, now_).answer->status);
     }
 
     void anotherHostIsMisdirected() {
         auto rules = rulesWithTokens();
         rules->hosts = HostList("api.example");
         gate_.replace(rules);
-        CPPUNIT_ASSERT(!decide("Bearer " + kAdder).refusal);
+        CPPUNIT_ASSERT(!decide("Bearer " + kAdder).answer);
         for (const char* host : {"evil.example", ""}) {
             RequestView request = post();
             request.host = host;
             const Decision decision = gate_.decide(request, std::nullopt, now_);
-            CPPUNIT_ASSERT_EQUAL(421, decision.refusal->status);
-            assertContains(messageOf(*decision.refusal), "api.hosts lists those");
+            CPPUNIT_ASSERT_EQUAL(421, decision.answer->status);
+            assertContains(messageOf(*decision.answer), "api.hosts lists those");
         }
     }
 
@@ -261,14 +261,14 @@ public:
         for (const std::optional<Scope>& demanded :
              {std::optional<Scope>(), std::optional(kAddMail)}) {
             const Decision decision = gate_.decide(request, demanded, now_);
-            CPPUNIT_ASSERT_EQUAL(403, decision.refusal->status);
-            assertContains(messageOf(*decision.refusal), "a page of another site may not");
+            CPPUNIT_ASSERT_EQUAL(403, decision.answer->status);
+            assertContains(messageOf(*decision.answer), "a page of another site may not");
         }
         request.fetchSite = "";
         request.origin = "https://evil.example";
-        CPPUNIT_ASSERT_EQUAL(403, gate_.decide(request, kAddMail, now_).refusal->status);
+        CPPUNIT_ASSERT_EQUAL(403, gate_.decide(request, kAddMail, now_).answer->status);
         request.origin = "https://api.example";
-        CPPUNIT_ASSERT(!gate_.decide(request, kAddMail, now_).refusal);
+        CPPUNIT_ASSERT(!gate_.decide(request, kAddMail, now_).answer);
     }
 
     void aListedOriginMayReadEveryAnswer() {
@@ -279,12 +279,11 @@ public:
         request.fetchSite = "cross-site";
         const std::vector<std::string> allowed = {"https://shop.example"};
         const Decision refused = gate_.decide(request, kAddMail, now_);
-        CPPUNIT_ASSERT_EQUAL(401, refused.refusal->status);
-        CPPUNIT_ASSERT(valuesOf(refused.refusal->headers, "Access-Control-Allow-Origin") ==
-                       allowed);
+        CPPUNIT_ASSERT_EQUAL(401, refused.answer->status);
+        CPPUNIT_ASSERT(valuesOf(refused.answer->headers, "Access-Control-Allow-Origin") == allowed);
         request.authorization = authorization;
         const Decision served = gate_.decide(request, kAddMail, now_);
-        CPPUNIT_ASSERT(!served.refusal);
+        CPPUNIT_ASSERT(!served.answer);
         CPPUNIT_ASSERT(valuesOf(served.headers, "Access-Control-Allow-Origin") == allowed);
     }
 
@@ -293,7 +292,8 @@ public:
         RequestView request = post();
         request.method = "OPTIONS";
         request.origin = "https://shop.example";
-        const Response answer = gate_.answerOptions(request, "GET, POST", "Idempotency-Key");
+        const Response answer =
+            *gate_.answerOptions(request, "GET, POST", "Idempotency-Key").answer;
         CPPUNIT_ASSERT_EQUAL(204, answer.status);
         CPPUNIT_ASSERT_EQUAL(std::string(), answer.body);
         for (const auto& [name, value] : std::vector<std::pair<std::string, std::string>>{
@@ -305,7 +305,7 @@ public:
                 name, valuesOf(answer.headers, name) == std::vector<std::string>{value});
         }
         request.origin = "https://evil.example";
-        const Response other = gate_.answerOptions(request, "GET, POST", "");
+        const Response other = *gate_.answerOptions(request, "GET, POST", "").answer;
         CPPUNIT_ASSERT_EQUAL(204, other.status);
         CPPUNIT_ASSERT(valuesOf(other.headers, "Access-Control-Allow-Origin").empty());
         CPPUNIT_ASSERT(valuesOf(other.headers, "Access-Control-Allow-Methods").empty());
@@ -315,15 +315,15 @@ public:
         auto rules = rulesWithTokens();
         rules->hosts = HostList("other.example");
         gate_.replace(rules);
-        CPPUNIT_ASSERT_EQUAL(421, gate_.answerOptions(post(), "POST", "").status);
+        CPPUNIT_ASSERT_EQUAL(421, gate_.answerOptions(post(), "POST", "").answer->status);
     }
 
     void aReloadChangesTheTokens() {
         auto rules = rulesWithTokens();
         rules->tokens = tableOf({{kWrong, "add:*"}});
         gate_.replace(rules);
-        CPPUNIT_ASSERT_EQUAL(401, decide("Bearer " + kAdder).refusal->status);
-        CPPUNIT_ASSERT(!decide("Bearer " + kWrong).refusal);
+        CPPUNIT_ASSERT_EQUAL(401, decide("Bearer " + kAdder).answer->status);
+        CPPUNIT_ASSERT(!decide("Bearer " + kWrong).answer);
     }
 
     void aReloadKeepsWhatIsThrottled() {
@@ -331,7 +331,7 @@ public:
             decide("Bearer " + kWrong);
         }
         gate_.replace(rulesWithTokens());
-        CPPUNIT_ASSERT_EQUAL(429, decide("Bearer " + kWrong).refusal->status);
+        CPPUNIT_ASSERT_EQUAL(429, decide("Bearer " + kWrong).answer->status);
     }
 
     /// A token that both files have is served throughout, and wrong ones beside it never.
@@ -342,12 +342,12 @@ public:
         std::atomic<bool> ended{false};
         std::thread right([&] {
             while (!ended) {
-                ++(decide("Bearer " + kAdder).refusal ? mistaken : served);
+                ++(decide("Bearer " + kAdder).answer ? mistaken : served);
             }
         });
         std::thread wrong([&] {
             while (!ended) {
-                ++(decide("Bearer " + kWrong).refusal ? refused : mistaken);
+                ++(decide("Bearer " + kWrong).answer ? refused : mistaken);
             }
         });
         for (int i = 0; i < 1000 || served + mistaken < 1000 || refused + mistaken < 1000; ++i) {

@@ -45,6 +45,15 @@ std::optional<Response> checkHost(const Gatekeeper::Rules& rules, const RequestV
                          "those that it answers for");
 }
 
+/// Returns a decision that has who sent the request, and nothing else.
+Decision begin(const Gatekeeper::Rules& rules, const RequestView& request) {
+    const Address peer = Address::parse(request.peer).value_or(Address());
+    Decision decision;
+    decision.proxied = rules.proxies.trusts(peer);
+    decision.client = decision.proxied ? rules.proxies.clientOf(peer, request.forwardedFor) : peer;
+    return decision;
+}
+
 }  // namespace
 
 void Gatekeeper::replace(std::shared_ptr<const Rules> rules) {
@@ -61,23 +70,21 @@ Decision Gatekeeper::decide(const RequestView& request,
                             const std::optional<Scope>& demanded,
                             Time now) {
     const std::shared_ptr<const Rules> rules = this->rules();
-    Decision decision;
-    decision.client = rules->proxies.clientOf(Address::parse(request.peer).value_or(Address()),
-                                              request.forwardedFor);
+    Decision decision = begin(*rules, request);
     decision.headers = rules->origins.headersFor(request.origin);
-    decision.refusal = checkHost(*rules, request);
-    if (!decision.refusal &&
+    decision.answer = checkHost(*rules, request);
+    if (!decision.answer &&
         rules->origins.refuses(request.method, request.host, request.origin, request.fetchSite)) {
-        decision.refusal = errorResponse(
+        decision.answer = errorResponse(
             403,
             "a page of another site may not send this request; api.cors.origins lists "
             "the origins that may");
     }
-    if (!decision.refusal && demanded) {
-        decision.refusal = checkToken(*rules, request.authorization, *demanded, now, decision);
+    if (!decision.answer && demanded) {
+        decision.answer = checkToken(*rules, request.authorization, *demanded, now, decision);
     }
-    if (decision.refusal) {
-        auto& headers = decision.refusal->headers;
+    if (decision.answer) {
+        auto& headers = decision.answer->headers;
         headers.insert(headers.end(), decision.headers.begin(), decision.headers.end());
     }
     return decision;
@@ -114,21 +121,28 @@ std::optional<Response> Gatekeeper::checkToken(const Rules& rules,
                                    : std::optional(missingScope(token->name, demanded));
 }
 
-Response Gatekeeper::answerOptions(const RequestView& request,
+bool Gatekeeper::trusts(std::string_view address) const {
+    const std::optional<Address> parsed = Address::parse(address);
+    return parsed && rules()->proxies.trusts(*parsed);
+}
+
+Decision Gatekeeper::answerOptions(const RequestView& request,
                                    std::string_view methods,
                                    std::string_view requestHeaders) const {
     const std::shared_ptr<const Rules> rules = this->rules();
-    if (std::optional<Response> refusal = checkHost(*rules, request)) {
-        return std::move(*refusal);
+    Decision decision = begin(*rules, request);
+    decision.answer = checkHost(*rules, request);
+    if (decision.answer) {
+        return decision;
     }
-    Response response;
+    Response& response = decision.answer.emplace();
     response.status = 204;
     response.headers = rules->origins.headersFor(request.origin);
     for (auto& header : rules->origins.preflightHeaders(request.origin, methods, requestHeaders)) {
         response.headers.push_back(std::move(header));
     }
     response.headers.emplace_back("Allow", methods);
-    return response;
+    return decision;
 }
 
 }  // namespace drover::api

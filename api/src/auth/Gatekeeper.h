@@ -31,10 +31,11 @@ struct RequestView {
 
 /// The outcome of a request at the gate.
 struct Decision {
-    std::optional<Response>
-        refusal;  ///< The whole answer, with all its headers; std::nullopt: the request is served.
+    /// The whole answer, with all its headers: a refusal, or that to OPTIONS. std::nullopt: the request is served.
+    std::optional<Response> answer;
     std::string token{};  ///< The name of a valid token that was looked up; empty: none.
-    Address client{};     ///< For logs: behind trusted proxies, the address that they report.
+    Address client{};  ///< For caps and logs: behind trusted proxies, the address that they report.
+    bool proxied = false;             ///< The other end of the connection is a trusted proxy.
     OriginPolicy::Headers headers{};  ///< For the answer of a served request.
 };
 
@@ -62,20 +63,23 @@ public:
 
     /// Puts other rules in place, for a reload. Decisions under way end by the old ones; counts of wrong tokens stay.
     void replace(std::shared_ptr<const Rules> rules);
-    [[nodiscard]] std::shared_ptr<const Rules> rules() const;
 
     /// `demanded` is the scope of the route; std::nullopt: it needs none.
     [[nodiscard]] Decision decide(const RequestView& request,
                                   const std::optional<Scope>& demanded,
                                   Time now);
 
-    /// Returns the answer to OPTIONS, a preflight included, which comes without a token: 204, or 421. `methods` and
+    /// Decides on OPTIONS, a preflight included, which comes without a token: the answer is 204, or 421. `methods` and
     /// `requestHeaders` are those that the path accepts, parted by commas.
-    [[nodiscard]] Response answerOptions(const RequestView& request,
+    [[nodiscard]] Decision answerOptions(const RequestView& request,
                                          std::string_view methods,
                                          std::string_view requestHeaders) const;
 
+    /// Returns true for the address of a trusted proxy.
+    [[nodiscard]] bool trusts(std::string_view address) const;
+
 private:
+    [[nodiscard]] std::shared_ptr<const Rules> rules() const;
     /// Returns the refusal, and the token's name through `decision`.
     std::optional<Response> checkToken(const Rules& rules,
                                        std::string_view authorization,
