@@ -7,6 +7,7 @@
 
 #include "drover/Export.h"
 #include "drover/Job.h"
+#include "drover/JobChildren.h"
 
 namespace drover {
 
@@ -41,6 +42,20 @@ public:
     [[nodiscard]] std::optional<Job> job(const std::string& id) const;
     [[nodiscard]] JobState state(const std::string& id) const;
     [[nodiscard]] bool isPaused() const;
+
+    /// Returns all children of a job; none if there is no such job. BullMQ: `job.getDependencies()`.
+    [[nodiscard]] JobChildren children(const std::string& id) const;
+    /// Returns a page of each kind of children that `pages` names. Throws Poco::InvalidArgumentException for a count below 1.
+    /// BullMQ: `job.getDependencies({...})`, which returns only the first page of failed children.
+    [[nodiscard]] ChildrenPage children(const std::string& id, const ChildPages& pages) const;
+    /// BullMQ: `job.getDependenciesCount()`.
+    [[nodiscard]] ChildCounts childCounts(const std::string& id) const;
+    /// Returns the results (JSON) of the children that completed, by job key. BullMQ: `job.getChildrenValues()`.
+    [[nodiscard]] JobChildren::Values childrenValues(const std::string& id) const;
+    /// Returns the reasons of the children whose failure was ignored, by job key. BullMQ: `job.getIgnoredChildrenFailures()`,
+    /// formerly `getFailedChildrenValues()`.
+    [[nodiscard]] JobChildren::Values ignoredChildrenFailures(const std::string& id) const;
+
     /// Returns for how many ms no job begins: 0 while fewer than `max` have begun in the window; without `max` that of the
     /// queue's own limit counts. Without any limit returns what is left of the window: -2 if there is none, -1 if it has
     /// no end.

@@ -270,6 +270,28 @@ Reply RedisClient::run(Command& command) {
     return reply;
 }
 
+std::vector<Reply> RedisClient::runAll(std::vector<Command>& commands) {
+    Connection& link = idleConnection();
+    std::vector<Reply> replies;
+    replies.reserve(commands.size());
+    guarded([&] {
+        const auto deadline = [this] { return Clock::now() + options_.commandTimeout; };
+        for (const Command& command : commands) {
+            link.send(command, deadline());
+        }
+        for (std::size_t i = 0; i < commands.size(); ++i) {
+            replies.push_back(link.receive(deadline()));
+        }
+        for (std::size_t i = 0; i < commands.size(); ++i) {
+            if (isUnknownScript(replies[i])) {
+                sendByText(link, commands[i], deadline());
+                replies[i] = link.receive(deadline());
+            }
+        }
+    });
+    return replies;
+}
+
 void RedisClient::send(Command& call) {
     Connection& link = connection();
     guarded([&] { link.send(call, Clock::now() + options_.commandTimeout); });

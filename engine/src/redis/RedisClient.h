@@ -7,6 +7,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "redis/Connection.h"
 #include "redis/Reconnect.h"
@@ -40,6 +41,10 @@ public:
     [[nodiscard]] Command script(const std::string& name) const;
     /// Runs a command made by script(): by hash, and by text if Redis has no such script (a restart empties its cache).
     Reply run(Command& command);
+
+    /// Sends commands made by script() together, and returns their replies in order, error replies too.
+    /// After an exception any of them may have run.
+    std::vector<Reply> runAll(std::vector<Command>& commands);
 
     /// A reply, an error reply too, and the command that it answers.
     struct Answered {

@@ -7,8 +7,8 @@
 #include "drover/Exceptions.h"
 #include "queue/QueueContext.h"
 #include "queue/ops/Add.h"
+#include "queue/ops/Children.h"
 #include "queue/ops/JobUpdates.h"
-#include "queue/ops/Read.h"
 #include "worker/ChildJobs.h"
 
 namespace drover {

@@ -61,12 +61,4 @@ std::int64_t rateLimitTtl(const QueueContext& queue, RedisClient& redis, std::op
     return redis.run(command).integer();
 }
 
-std::vector<std::pair<std::string, std::string>> childrenValues(const QueueContext& queue,
-                                                                RedisClient& redis,
-                                                                const std::string& id) {
-    const std::string key = queue.keys().job(id) + ":processed";
-    const Reply reply = redis.call(Command{"HGETALL", key});
-    return pairsOf(reply);
-}
-
 }  // namespace drover::ops

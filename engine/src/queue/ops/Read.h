@@ -3,8 +3,6 @@
 #include <cstdint>
 #include <optional>
 #include <string>
-#include <utility>
-#include <vector>
 
 #include "drover/QueueReader.h"
 #include "queue/QueueContext.h"
@@ -28,9 +26,5 @@ namespace drover::ops {
 [[nodiscard]] std::int64_t rateLimitTtl(const QueueContext& queue,
                                         RedisClient& redis,
                                         std::optional<int> max);
-
-/// Returns the results (JSON) of the children that completed, by job key.
-[[nodiscard]] std::vector<std::pair<std::string, std::string>> childrenValues(
-    const QueueContext& queue, RedisClient& redis, const std::string& id);
 
 }  // namespace drover::ops
