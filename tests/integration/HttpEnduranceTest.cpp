@@ -129,6 +129,7 @@ public:
     }
 
     void slowReadersHoldNoThread() {
+        settings_.gate.sendTimeout = Milliseconds(60000);
         settings_.threads = 2;
         std::vector<RawClient> slow;
         start();

@@ -3,18 +3,11 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
-#include <cstring>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
 #include <unistd.h>
 #include <utility>
 #include <vector>
-
-#include <Poco/Message.h>
-#include <Poco/Net/NetException.h>
-#include <Poco/NumberFormatter.h>
 
 #include "http/AnswerOf.h"
 #include "http/HttpText.h"
@@ -41,15 +34,6 @@ constexpr int kAcceptsPerTurn = 256;
 constexpr std::size_t kReadBytes = 16384;
 /// A longer time would overflow the clock.
 constexpr std::chrono::hours kLongest{24 * 365};
-/// The status in the access log of a request whose client left before the answer, as nginx has it.
-constexpr int kClientLeft = 499;
-
-/// Throws with the operation, the address and the reason.
-[[noreturn]] void fail(const std::string& operation, const Poco::Net::SocketAddress& address) {
-    throw Poco::Net::NetException(operation + " " + address.toString() + ": " +
-                                  std::strerror(errno));
-}
-
 /// Returns the unit of the cap per address: an IPv4 address, or an IPv6 /64, which one customer gets.
 std::string groupOf(const Poco::Net::SocketAddress& peer) {
     const Poco::Net::IPAddress host = peer.host();
@@ -67,43 +51,14 @@ ConnectionGate::ConnectionGate(Settings settings, Front& front, Poco::Logger& lo
     : settings_(std::move(settings)),
       front_(front),
       logger_(logger),
-      address_(settings_.host, settings_.port),
-      nextSweep_(now_ + kSweepInterval),
-      listenAgain_(Clock::time_point::min()) {
-    epoll_ = epoll_create1(EPOLL_CLOEXEC);
-    if (epoll_ < 0) {
-        fail("epoll for", address_);
-    }
-    listen();
-    for (const int fd : {listener_, inbox_->fd()}) {
-        epoll_event event{};
-        event.events = EPOLLIN;
-        event.data.fd = fd;
-        epoll_ctl(epoll_, EPOLL_CTL_ADD, fd, &event);
-    }
-}
-
-void ConnectionGate::listen() {
-    listener_ = socket(address_.af(), SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-    const int on = 1;
-    if (listener_ < 0 || setsockopt(listener_, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) != 0 ||
-        bind(listener_, address_.addr(), address_.length()) != 0 ||
-        ::listen(listener_, SOMAXCONN) != 0) {
-        const int reason = errno;
-        stopListening();
-        ::close(epoll_);
-        errno = reason;
-        fail("listen on", address_);
-    }
-    sockaddr_storage bound{};
-    socklen_t length = sizeof(bound);
-    getsockname(listener_, reinterpret_cast<sockaddr*>(&bound), &length);
-    address_ = Poco::Net::SocketAddress(reinterpret_cast<sockaddr*>(&bound), length);
+      accessLog_(logger),
+      listener_(Poco::Net::SocketAddress(settings_.host, settings_.port), epoll_),
+      nextSweep_(now_ + kSweepInterval) {
+    epoll_.add(inbox_->fd(), EPOLLIN);
 }
 
 ConnectionGate::~ConnectionGate() {
     inbox_->close();
-    stopListening();
     for (const auto& connection : connections_) {
         if (connection) {
             ::close(connection->fd);
@@ -114,13 +69,6 @@ ConnectionGate::~ConnectionGate() {
                 connection->stream->close();
             }
         }
-    }
-    ::close(epoll_);
-}
-
-void ConnectionGate::stopListening() {
-    if (listener_ >= 0) {
-        ::close(std::exchange(listener_, -1));
     }
 }
 
@@ -149,7 +97,7 @@ bool ConnectionGate::poll(milliseconds timeout) {
 
 void ConnectionGate::waitForEvents(milliseconds wait) {
     std::array<epoll_event, kEventsPerTurn> events;  // NOLINT: filled by epoll_wait
-    const int count = epoll_wait(epoll_,
+    const int count = epoll_wait(epoll_.fd(),
                                  events.data(),
                                  kEventsPerTurn,
                                  inbox_->rest() && !accepted_
@@ -169,7 +117,7 @@ void ConnectionGate::waitForEvents(milliseconds wait) {
     for (int i = 0; i < count; ++i) {
         const epoll_event& event = events[static_cast<std::size_t>(i)];
         const auto fd = static_cast<std::size_t>(event.data.fd);
-        if (event.data.fd == listener_) {
+        if (event.data.fd == listener_.fd()) {
             clientsWait = true;
         } else if (fd < connections_.size() && connections_[fd]) {
             Connection& connection = *connections_[fd];
@@ -192,24 +140,12 @@ std::unique_ptr<PoolRequest> ConnectionGate::popReady() {
 }
 
 void ConnectionGate::acceptAll() {
-    for (int i = 0; i < kAcceptsPerTurn && listener_ >= 0; ++i) {
-        sockaddr_storage from{};
-        socklen_t length = sizeof(from);
-        const int fd = accept4(
-            listener_, reinterpret_cast<sockaddr*>(&from), &length, SOCK_CLOEXEC | SOCK_NONBLOCK);
-        if (fd >= 0) {
-            admit(fd, Poco::Net::SocketAddress(reinterpret_cast<sockaddr*>(&from), length));
-        } else if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
-            // Out of descriptors: the listener would stay readable and spin. Look again when some may be free.
-            epoll_event nothing{};
-            nothing.data.fd = listener_;
-            epoll_ctl(epoll_, EPOLL_CTL_MOD, listener_, &nothing);
-            listenAgain_ = Clock::now() + kSweepInterval;
-            return;
-        } else if (errno == EAGAIN || errno == EWOULDBLOCK) {
+    for (int i = 0; i < kAcceptsPerTurn; ++i) {
+        const std::optional<Listener::Client> client = listener_.accept(now_);
+        if (!client) {
             return;
         }
-        // Any other error concerns this one connection, which is gone already.
+        admit(client->fd, client->address);
     }
 }
 
@@ -224,8 +160,6 @@ std::unique_ptr<Transport> ConnectionGate::transportFor(int fd) {
 }
 
 void ConnectionGate::admit(int fd, const Poco::Net::SocketAddress& peer) {
-    const int on = 1;
-    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
     auto owned = std::make_unique<Connection>(fd, transportFor(fd), peer, settings_.limits);
     Connection& connection = *owned;
     connection.group = groupOf(peer);
@@ -256,10 +190,7 @@ void ConnectionGate::admit(int fd, const Poco::Net::SocketAddress& peer) {
     connections_[static_cast<std::size_t>(fd)] = std::move(owned);
     ++open_;
     // Registered once, by edges: a change is reported also while no call waits for it, and Connection remembers it.
-    epoll_event event{};
-    event.events = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET;
-    event.data.fd = fd;
-    epoll_ctl(epoll_, EPOLL_CTL_ADD, fd, &event);
+    epoll_.add(fd, EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET);
 
     if (connection.turnedAway) {
         refuse(
@@ -623,34 +554,14 @@ void ConnectionGate::close(Connection& connection) {
         logAccess(connection, 200, connection.streamed);
         connection.stream->close();
     } else if (connection.exchange && connection.exchange->end()) {
-        logAccess(connection, kClientLeft, 0);
+        logAccess(connection, AccessLog::kClientLeft, 0);
     }
 }
 
 void ConnectionGate::logAccess(const Connection& connection, int status, std::size_t bytes) {
-    if (!front_.logsAccess()) {
-        return;
+    if (front_.logsAccess()) {
+        accessLog_.write(connection, status, bytes);
     }
-    Poco::Message line(logger_.name(), "request", Poco::Message::PRIO_INFORMATION);
-    if (connection.exchange) {
-        const AnswerNotes& notes = connection.exchange->notes();
-        const std::pair<const char*, const std::string&> texts[] = {{"method", notes.method},
-                                                                    {"route", notes.route},
-                                                                    {"client", notes.client},
-                                                                    {"token", notes.token}};
-        for (const auto& [name, text] : texts) {
-            if (!text.empty()) {
-                line.set(name, text);
-            }
-        }
-        const std::chrono::duration<double, std::milli> took = Clock::now() - connection.wholeSince;
-        line.set("ms", Poco::NumberFormatter::format(took.count(), 3));
-    } else {
-        line.set("client", connection.remoteAddress);
-    }
-    line.set("status", std::to_string(status));
-    line.set("bytes", std::to_string(bytes));
-    logger_.log(line);
 }
 
 void ConnectionGate::leaveGroup(const Connection& connection) {
@@ -661,18 +572,12 @@ void ConnectionGate::leaveGroup(const Connection& connection) {
 }
 
 void ConnectionGate::sweep() {
-    if (listenAgain_ != Clock::time_point::min() && now_ >= listenAgain_ && listener_ >= 0) {
-        listenAgain_ = Clock::time_point::min();
-        epoll_event event{};
-        event.events = EPOLLIN;
-        event.data.fd = listener_;
-        epoll_ctl(epoll_, EPOLL_CTL_MOD, listener_, &event);
-    }
+    listener_.resume(now_);
     const bool ending = draining();
     const bool cut = aborted_.load(std::memory_order_acquire);
     Clock::time_point readingDeadline = Clock::time_point::max();
     if (ending) {
-        stopListening();
+        listener_.close();
         const std::lock_guard lock(drainMutex_);
         readingDeadline = readingDeadline_;
     }

@@ -14,8 +14,10 @@
 #include <Poco/Logger.h>
 #include <Poco/Net/SocketAddress.h>
 
+#include "http/AccessLog.h"
 #include "http/Connection.h"
 #include "http/Front.h"
+#include "http/Listener.h"
 #include "http/LoopInbox.h"
 #include "http/PoolRequest.h"
 #include "http/TlsContext.h"
@@ -66,7 +68,7 @@ public:
     ConnectionGate(const ConnectionGate&) = delete;
     ConnectionGate& operator=(const ConnectionGate&) = delete;
 
-    [[nodiscard]] const Poco::Net::SocketAddress& address() const { return address_; }
+    [[nodiscard]] const Poco::Net::SocketAddress& address() const { return listener_.address(); }
 
     /// Encrypts the connections that are accepted from now on; nullptr: they are plain, as they are at first. Present
     /// connections stay as they are.
@@ -77,7 +79,7 @@ public:
     /// Returns the next request for the pool; nullptr if none is ready.
     std::unique_ptr<PoolRequest> popReady();
     /// Returns a descriptor that stays open as long as the gate lives.
-    [[nodiscard]] int fd() const { return epoll_; }
+    [[nodiscard]] int fd() const { return epoll_.fd(); }
     /// Returns how many requests wait for a thread of the pool or have one.
     [[nodiscard]] int pooled() const { return pooled_->load(std::memory_order_acquire); }
 
@@ -99,7 +101,6 @@ private:
         Clock::time_point roomAgain = Clock::time_point::min();
     };
 
-    void listen();
     void acceptAll();
     [[nodiscard]] std::unique_ptr<Transport> transportFor(int fd);
     void admit(int fd, const Poco::Net::SocketAddress& peer);
@@ -129,14 +130,13 @@ private:
     void leaveGroup(const Connection& connection);
     void sweep();
     void expire(Connection& connection, bool cut);
-    void stopListening();
 
     const Settings settings_;
     Front& front_;
     Poco::Logger& logger_;
-    Poco::Net::SocketAddress address_;
-    int listener_ = -1;
-    int epoll_ = -1;
+    AccessLog accessLog_;
+    const Epoll epoll_;
+    Listener listener_;
     const std::shared_ptr<LoopInbox> inbox_ = std::make_shared<LoopInbox>();
 
     // Used by the gate's thread alone.
@@ -152,7 +152,6 @@ private:
     Clock::time_point now_ = Clock::now();  ///< The time of this turn.
     Clock::time_point roomAgain_ = Clock::time_point::min();
     Clock::time_point nextSweep_;
-    Clock::time_point listenAgain_;  ///< After the process ran out of descriptors; min: listening.
 
     const std::shared_ptr<std::atomic<int>> pooled_ = std::make_shared<std::atomic<int>>(0);
     std::atomic<bool> aborted_{false};
