@@ -3,6 +3,7 @@
 #include <limits>
 #include <random>
 #include <string>
+#include <tuple>
 
 #include <Poco/Exception.h>
 #include <cppunit/extensions/HelperMacros.h>
@@ -20,6 +21,8 @@ class JobOptionsTest : public CppUnit::TestFixture {
     CPPUNIT_TEST(anEmptyObjectGivesTheDefaults);
     CPPUNIT_TEST(theExampleOfTheWireFormatIsWrittenInItsOrder);
     CPPUNIT_TEST(everyShortNameIsUnderstoodAndWrittenBack);
+    CPPUNIT_TEST(aSecondEffectOfAFailureIsCarriedAlong);
+    CPPUNIT_TEST(deduplicationHasItsModesAsMembers);
     CPPUNIT_TEST(telemetryIsOneMemberPubliclyAndTwoStored);
     CPPUNIT_TEST(aNumericBackoffIsAFixedOne);
     CPPUNIT_TEST(aBackoffOfTheHandlersOwnRetainsItsMembers);
@@ -63,20 +66,53 @@ public:
     }
 
     void everyShortNameIsUnderstoodAndWrittenBack() {
-        const std::string stored =
-            "{\"attempts\":0,\"kl\":10,\"de\":{\"id\":\"d\",\"ttl\":5},\"fpof\":true,\"cpof\":true,"
-            "\"idof\":false,\"rdof\":true}";
-        const std::string open =
-            "{\"attempts\":0,\"keepLogs\":10,\"deduplication\":{\"id\":\"d\",\"ttl\":5},"
-            "\"failParentOnFailure\":true,\"continueParentOnFailure\":true,"
-            "\"ignoreDependencyOnFailure\":false,\"removeDependencyOnFailure\":true}";
-        for (const std::string& text : {stored, open}) {
-            const JobOptions opts = JobOptions::parse(text);
-            CPPUNIT_ASSERT_EQUAL(std::int64_t{10}, opts.keepLogs.value());
-            CPPUNIT_ASSERT_EQUAL("deduplication"s, opts.extra.at(0).first);
-            CPPUNIT_ASSERT_EQUAL(stored, opts.toStoredJson());
-            CPPUNIT_ASSERT_EQUAL(open, opts.toPublicJson());
+        using drover::ChildFailure;
+        const std::tuple<const char*, const char*, ChildFailure> effects[] = {
+            {"fpof", "failParentOnFailure", ChildFailure::FailParent},
+            {"cpof", "continueParentOnFailure", ChildFailure::ContinueParent},
+            {"idof", "ignoreDependencyOnFailure", ChildFailure::IgnoreDependency},
+            {"rdof", "removeDependencyOnFailure", ChildFailure::RemoveDependency}};
+        for (const auto& [shortName, name, effect] : effects) {
+            const std::string stored =
+                R"({"attempts":0,"kl":10,"de":{"id":"d","ttl":5},")"s + shortName + "\":true}";
+            const std::string open =
+                R"({"attempts":0,"keepLogs":10,"deduplication":{"id":"d","ttl":5},")"s + name +
+                "\":true}";
+            for (const std::string& text : {stored, open}) {
+                const JobOptions opts = JobOptions::parse(text);
+                CPPUNIT_ASSERT_EQUAL(std::int64_t{10}, opts.keepLogs.value());
+                CPPUNIT_ASSERT_EQUAL("d"s, opts.deduplication->id);
+                CPPUNIT_ASSERT(opts.childFailure == effect);
+                CPPUNIT_ASSERT(opts.extra.empty());
+                CPPUNIT_ASSERT_EQUAL(stored, opts.toStoredJson());
+                CPPUNIT_ASSERT_EQUAL(open, opts.toPublicJson());
+            }
         }
+    }
+
+    void aSecondEffectOfAFailureIsCarriedAlong() {
+        const std::string text = R"({"attempts":0,"fpof":true,"cpof":false,"rdof":true})";
+        const JobOptions opts = JobOptions::parse(text);
+        CPPUNIT_ASSERT(opts.childFailure == drover::ChildFailure::FailParent);
+        CPPUNIT_ASSERT_EQUAL(text, opts.toStoredJson());
+        CPPUNIT_ASSERT_EQUAL(std::size_t{2}, opts.extra.size());
+        CPPUNIT_ASSERT(!JobOptions::parse(R"({"fpof":false})").childFailure);
+    }
+
+    void deduplicationHasItsModesAsMembers() {
+        const std::string text =
+            R"({"attempts":0,"deduplication":{"id":"d","ttl":1000,"extend":true,"replace":true,)"
+            R"("reschedule":true,"keepLastIfActive":true}})";
+        const JobOptions opts = JobOptions::parse(text);
+        CPPUNIT_ASSERT(
+            (*opts.deduplication == drover::Deduplication{"d", 1000, true, true, true, true}));
+        CPPUNIT_ASSERT_EQUAL(text, opts.toPublicJson());
+        CPPUNIT_ASSERT_EQUAL(
+            R"({"attempts":0,"deduplication":{"id":"d"}})"s,
+            JobOptions::parse(R"({"de":{"extend":false,"ttl":null,"id":"d"}})").toPublicJson());
+        // Members that a later version has.
+        const std::string later = R"({"attempts":0,"deduplication":{"id":"d","jitter":5}})";
+        CPPUNIT_ASSERT_EQUAL(later, JobOptions::parseStored(later).toPublicJson());
     }
 
     void telemetryIsOneMemberPubliclyAndTwoStored() {
@@ -87,6 +123,12 @@ public:
         CPPUNIT_ASSERT_EQUAL(stored, JobOptions::parse(open).toStoredJson());
         CPPUNIT_ASSERT_EQUAL("{\"attempts\":0,\"telemetry\":{\"omitContext\":true}}"s,
                              JobOptions::parse("{\"omc\":true}").toPublicJson());
+        CPPUNIT_ASSERT_EQUAL("trace-1"s, JobOptions::parse(stored).telemetry->metadata.value());
+        CPPUNIT_ASSERT(JobOptions::parse(open).telemetry->omitContext);
+        const std::string odd = R"({"attempts":0,"tm":[1],"omc":0})";
+        CPPUNIT_ASSERT_EQUAL(odd, JobOptions::parseStored(odd).toStoredJson());
+        CPPUNIT_ASSERT_EQUAL(R"({"attempts":0,"telemetry":{"metadata":[1],"omitContext":0}})"s,
+                             JobOptions::parseStored(odd).toPublicJson());
     }
 
     void aNumericBackoffIsAFixedOne() {
@@ -144,9 +186,10 @@ public:
 
     void unknownMembersRetainTheirBytes() {
         const std::string text =
-            "{\"attempts\":0,\"url\":\"http:\\/\\/a\\/b\",\"n\":1.50e+2,"
-            "\"deep\":{ \"a\" : [ {} ] },\"\xED\x95\x9C\":\"\\ud55c\",\"parent\":{\"id\":\"7\","
-            "\"queue\":\"bull:q\"},\"repeat\":{\"every\":1000,\"count\":1}}";
+            "{\"attempts\":0,\"parent\":{\"id\":\"7\",\"queue\":\"bull:q\"},"
+            "\"url\":\"http:\\/\\/a\\/b\",\"n\":1.50e+2,"
+            "\"deep\":{ \"a\" : [ {} ] "
+            "},\"\xED\x95\x9C\":\"\\ud55c\",\"repeat\":{\"every\":1000,\"count\":1}}";
         CPPUNIT_ASSERT_EQUAL(text, JobOptions::parse(text).toStoredJson());
         CPPUNIT_ASSERT_EQUAL(text, JobOptions::parse(text).toPublicJson());
         const JobOptions twice = JobOptions::parse("{\"x\":1,\"y\":2,\"x\":3}");
@@ -209,6 +252,24 @@ public:
         expectError("{\"backoff\":{\"type\":\"fixed\",\"jitter\":\"x\"}}",
                     "opts.backoff.jitter: a number in [0, 1] expected, got \"x\"");
         expectError("{\"kl\":[]}", "opts.keepLogs: a number expected, got []");
+        expectError(R"({"deduplication":"d"})",
+                    R"(opts.deduplication: {"id", "ttl", "extend", "replace", "reschedule", )"
+                    R"("keepLastIfActive"} expected, got "d")");
+        expectError(R"({"deduplication":{"id":"d","keepLast":true}})",
+                    R"(opts.deduplication: {"id", "ttl", "extend", "replace", "reschedule", )"
+                    R"("keepLastIfActive"} expected, got keepLast)");
+        expectError(R"({"de":{"id":5}})", "opts.deduplication.id: a string expected, got 5");
+        expectError(R"({"de":{"ttl":"5"}})",
+                    "opts.deduplication.ttl: a number expected, got \"5\"");
+        expectError(R"({"de":{"extend":1}})",
+                    "opts.deduplication.extend: true or false expected, got 1");
+        expectError(R"({"parent":{"id":"7","queueKey":"bull:q"}})",
+                    R"(opts.parent: {"id", "queue"} expected, got queueKey)");
+        expectError(R"({"parent":{"id":7}})", "opts.parent.id: a string expected, got 7");
+        expectError(R"({"telemetry":{"metadata":{}}})",
+                    "opts.telemetry.metadata: a string expected, got {}");
+        expectError(R"({"failParentOnFailure":"yes"})",
+                    "opts.failParentOnFailure: true or false expected, got \"yes\"");
         expectError("5", "opts: a JSON object expected, got 5");
         expectError("{\"a\":", "opts: a JSON object expected, got {\"a\":");
         expectError("", "opts: a JSON object expected, got ");
@@ -370,6 +431,10 @@ private:
         CPPUNIT_ASSERT_MESSAGE(text, a.keepLogs == b.keepLogs);
         CPPUNIT_ASSERT_MESSAGE(text, a.stackTraceLimit == b.stackTraceLimit);
         CPPUNIT_ASSERT_MESSAGE(text, a.sizeLimit == b.sizeLimit);
+        CPPUNIT_ASSERT_MESSAGE(text, a.deduplication == b.deduplication);
+        CPPUNIT_ASSERT_MESSAGE(text, a.parent == b.parent);
+        CPPUNIT_ASSERT_MESSAGE(text, a.childFailure == b.childFailure);
+        CPPUNIT_ASSERT_MESSAGE(text, a.telemetry == b.telemetry);
         CPPUNIT_ASSERT_MESSAGE(text, a.extra == b.extra);
     }
 
@@ -429,20 +494,20 @@ private:
         maybe(opts.stackTraceLimit);
         maybe(opts.sizeLimit);
         if (coin()) {
-            opts.extra.emplace_back(
-                "deduplication",
-                "{\"id\":" + drover::jsonString(randomText()) + ",\"ttl\":1.0e+3}");
+            opts.deduplication = drover::Deduplication{
+                randomText(), coin() ? randomInteger() : 0, coin(), coin(), coin(), coin()};
         }
         if (coin()) {
-            opts.extra.emplace_back("failParentOnFailure", coin() ? "true" : "false");
+            opts.parent = drover::ParentJob{randomText(), randomText()};
+        }
+        if (coin()) {
+            opts.childFailure = static_cast<drover::ChildFailure>(random_() % 4);
+        }
+        if (coin()) {
+            opts.telemetry = drover::Telemetry{randomText(), coin()};
         }
         if (coin()) {
             opts.extra.emplace_back("x" + randomText(), "[\"\\/\", 1E5 ,{} ]");
-        }
-        // Last, since that is where the two stored members are put together again.
-        if (coin()) {
-            opts.extra.emplace_back("telemetry",
-                                    "{\"metadata\":" + drover::jsonString(randomText()) + "}");
         }
         return opts;
     }

@@ -40,7 +40,7 @@ public:
         assertEqual("bull:orders:7", record.parentKey);
         assertEqual(R"({"id":"7","queueKey":"bull:orders","fpof":true})", record.parent);
         assertEqual(
-            R"({"attempts":0,"fpof":true,"idof":false,"parent":{"id":"7","queue":"bull:orders"}})",
+            R"({"attempts":0,"parent":{"id":"7","queue":"bull:orders"},"fpof":true,"idof":false})",
             record.opts);
     }
 

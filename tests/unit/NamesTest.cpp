@@ -26,6 +26,9 @@ class NamesTest : public CppUnit::TestFixture {
     CPPUNIT_TEST(aliasesMayBeginWithADigit);
     CPPUNIT_TEST(ordinaryOptionsAreAccepted);
     CPPUNIT_TEST(optionsThatBullmqRefusesAreRefused);
+    CPPUNIT_TEST(numbersThatMakeNoSenseAreRefused);
+    CPPUNIT_TEST(aParentHasAnIdAndAQualifiedQueue);
+    CPPUNIT_TEST(anOptionThatWasReadInAnotherTypeIsRefused);
     CPPUNIT_TEST_SUITE_END();
 
 public:
@@ -172,8 +175,7 @@ public:
         expectOptions("{\"backoff\":{\"type\":\"fixed\",\"jitter\":-0.1}}",
                       "Jitter should be between 0 and 1");
         expectOptions("{\"debounce\":{\"id\":\"d\"}}", "Debounce option has been removed");
-        for (const char* json :
-             {"{\"de\":{}}", "{\"de\":{\"id\":\"\"}}", "{\"de\":{\"id\":5}}", "{\"de\":\"d\"}"}) {
+        for (const char* json : {"{\"de\":{}}", "{\"de\":{\"id\":\"\"}}"}) {
             expectOptions(json, "Deduplication id must be provided");
         }
         expectOptions("{\"de\":{\"id\":\"d\"},\"parent\":{\"id\":\"1\",\"queue\":\"bull:p\"}}",
@@ -181,6 +183,40 @@ public:
         expectOptions("{\"rdof\":true,\"fpof\":true}",
                       "The following options cannot be used together: removeDependencyOnFailure, "
                       "failParentOnFailure");
+    }
+
+    void numbersThatMakeNoSenseAreRefused() {
+        expectOptions(R"({"attempts":-1})", "opts.attempts: 0 or more expected, got -1");
+        expectOptions(R"({"timestamp":-1})", "opts.timestamp: 0 or more expected, got -1");
+        expectOptions(R"({"keepLogs":-2})", "opts.keepLogs: 0 or more expected, got -2");
+        expectOptions(R"({"stackTraceLimit":-2})",
+                      "opts.stackTraceLimit: 0 or more expected, got -2");
+        expectOptions(R"({"sizeLimit":-2})", "opts.sizeLimit: 0 or more expected, got -2");
+        expectOptions(R"({"removeOnFail":-2})",
+                      "opts.removeOnFail: a count of 0 or more expected, got -2");
+        expectOptions(R"({"removeOnComplete":{"age":5,"limit":-1}})",
+                      "opts.removeOnComplete.limit: 0 or more expected, got -1");
+        expectOptions(R"({"backoff":-1})", "opts.backoff.delay: 0 or more expected, got -1");
+        expectOptions(R"({"backoff":{"type":""}})", "opts.backoff.type: a name expected, got \"\"");
+        expectOptions(R"({"de":{"id":"d","ttl":-5}})",
+                      "opts.deduplication.ttl: 0 or more expected, got -5");
+    }
+
+    void aParentHasAnIdAndAQualifiedQueue() {
+        expectOptions(R"({"parent":{"id":"","queue":"bull:p"}})",
+                      "opts.parent.id: the id of a job expected, got \"\"");
+        for (const char* queue : {"", "p", "bull:", ":p"}) {
+            expectOptions((R"({"parent":{"id":"1","queue":")"s + queue + "\"}}").c_str(),
+                          "opts.parent.queue: the qualified name of a queue, <prefix>:<queue>, "
+                          "expected, got \""s +
+                              queue + "\"");
+        }
+    }
+
+    void anOptionThatWasReadInAnotherTypeIsRefused() {
+        const JobOptions opts = JobOptions::parseStored(R"({"attempts":"3"})");
+        CPPUNIT_ASSERT_EQUAL("opts.attempts: a value of the option's type expected, got \"3\""s,
+                             drover::optionsError(opts));
     }
 
 private:

@@ -24,6 +24,46 @@ struct KeepJobs {
     bool operator==(const KeepJobs&) const = default;
 };
 
+/// Makes an add without effect while another job has the same id. Source: BullMQ `deduplication`.
+///
+/// The first job owns the id: until it ends, or for `ttlMs`. An add meanwhile returns the owner's id and stores no job.
+struct Deduplication {
+    std::string id;           ///< Not empty.
+    std::int64_t ttlMs = 0;   ///< How long the owner has the id, its end or not; 0: until its end.
+    bool extend = false;      ///< Each add starts `ttlMs` anew.
+    bool replace = false;     ///< An add takes the place of an owner that is delayed.
+    bool reschedule = false;  ///< An add gives an owner that is delayed its own due time.
+    /// The last add while the owner is active is stored when the owner ends. `ttlMs` does not count then.
+    bool keepLastIfActive = false;
+
+    bool operator==(const Deduplication&) const = default;
+};
+
+/// The job that a child belongs to.
+struct ParentJob {
+    std::string id;
+    std::string queue;  ///< Qualified name, "<prefix>:<queue>".
+
+    bool operator==(const ParentJob&) const = default;
+};
+
+/// Decides what the final failure of a child does to its parent.
+/// Source: BullMQ `failParentOnFailure`, `continueParentOnFailure`, `ignoreDependencyOnFailure`, `removeDependencyOnFailure`.
+enum class ChildFailure {
+    FailParent,        ///< The parent fails, too.
+    ContinueParent,    ///< The parent runs at once, without waiting for its other children.
+    IgnoreDependency,  ///< The parent waits for the others alone; it can read the reason.
+    RemoveDependency   ///< The parent waits for the others alone.
+};
+
+/// Passes the producer's trace on to the worker. Source: BullMQ `telemetry`.
+struct Telemetry {
+    std::optional<std::string> metadata;
+    bool omitContext = false;
+
+    bool operator==(const Telemetry&) const = default;
+};
+
 /// The options of a job, BullMQ's `opts`. A value: copyable, no I/O.
 ///
 /// Two JSON forms: public names, as Node's API and its JSON views have them, and the stored form in the job's hash, in
@@ -42,13 +82,17 @@ struct DROVER_API JobOptions {
     std::optional<std::int64_t> keepLogs;
     std::optional<std::int64_t> stackTraceLimit;
     std::optional<std::int64_t> sizeLimit;  ///< Bytes of `data` allowed.
-    /// Unknown members, name to JSON text, in order. Deduplication, parent, telemetry, repeat and the effects of a child's
-    /// failure on its parent are here too, always under their public names.
+    std::optional<Deduplication> deduplication;
+    std::optional<ParentJob> parent;
+    std::optional<ChildFailure> childFailure;  ///< Without: the parent waits on.
+    std::optional<Telemetry> telemetry;
+    /// Unknown members, name to JSON text, in order. The options of a scheduler's job (`repeat`, `prevMillis`) are here, and
+    /// those of ChildFailure that are false, under their public names.
     std::vector<std::pair<std::string, std::string>> extra;
 
     /// Parses either form; accepts a numeric backoff, missing attempts, exponent numbers and `{}` for an empty array.
     /// Parts of a millisecond are dropped, attempts and keep rules rounded up, null counts as absent. Ranges are not checked
-    /// here: options that another client has stored must be readable.
+    /// here, but by Queue::add().
     /// Throws Poco::InvalidArgumentException naming the member that is wrong.
     static JobOptions parse(std::string_view json);
 

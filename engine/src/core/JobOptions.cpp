@@ -11,6 +11,7 @@
 
 #include "core/JsonText.h"
 #include "core/NodeNumber.h"
+#include "core/OptionsCheck.h"
 
 namespace drover {
 
@@ -199,6 +200,100 @@ KeepJobs keepJobsOf(const std::string& member, std::string_view value) {
     return keep;
 }
 
+constexpr std::array<std::pair<std::string_view, bool Deduplication::*>, 4> kDeduplicationFlags{
+    {{"extend", &Deduplication::extend},
+     {"replace", &Deduplication::replace},
+     {"reschedule", &Deduplication::reschedule},
+     {"keepLastIfActive", &Deduplication::keepLastIfActive}}};
+
+bool Deduplication::*deduplicationFlag(std::string_view name) {
+    for (const auto& [flag, member] : kDeduplicationFlags) {
+        if (flag == name) {
+            return member;
+        }
+    }
+    return nullptr;
+}
+
+/// Calls `read` with each member of the object `value` that is not null. Throws unless it is an object.
+template <typename Read>
+void forMembers(const std::string& member, const char* shape, std::string_view value, Read read) {
+    const auto members = splitJsonObject(value);
+    if (!members.has_value()) {
+        refuse(member, shape, value);
+    }
+    for (const auto& [name, json] : *members) {
+        if (json != "null") {
+            read(name, json);
+        }
+    }
+}
+
+std::string textOf(const std::string& member, std::string_view value) {
+    const auto text = parseJsonString(value);
+    if (!text.has_value()) {
+        refuse(member, "a string", value);
+    }
+    return *text;
+}
+
+Deduplication deduplicationOf(std::string_view value) {
+    const char* const shape =
+        R"({"id", "ttl", "extend", "replace", "reschedule", "keepLastIfActive"})";
+    Deduplication result;
+    forMembers(".deduplication", shape, value, [&](const std::string& name, std::string_view json) {
+        const std::string member = ".deduplication." + name;
+        if (name == "id") {
+            result.id = textOf(member, json);
+        } else if (name == "ttl") {
+            result.ttlMs = integerOf(member, json, Fraction::Up);
+        } else if (const auto flag = deduplicationFlag(name)) {
+            result.*flag = boolOf(member, json);
+        } else {
+            refuse(".deduplication", shape, name);
+        }
+    });
+    return result;
+}
+
+ParentJob parentOf(std::string_view value) {
+    const char* const shape = R"({"id", "queue"})";
+    ParentJob result;
+    forMembers(".parent", shape, value, [&](const std::string& name, std::string_view json) {
+        if (name != "id" && name != "queue") {
+            refuse(".parent", shape, name);
+        }
+        (name == "id" ? result.id : result.queue) = textOf(".parent." + name, json);
+    });
+    return result;
+}
+
+Telemetry telemetryOf(std::string_view value) {
+    const char* const shape = R"({"metadata", "omitContext"})";
+    Telemetry result;
+    forMembers(".telemetry", shape, value, [&](const std::string& name, std::string_view json) {
+        if (name == "metadata") {
+            result.metadata = textOf(".telemetry.metadata", json);
+        } else if (name == "omitContext") {
+            result.omitContext = boolOf(".telemetry.omitContext", json);
+        } else {
+            refuse(".telemetry", shape, name);
+        }
+    });
+    return result;
+}
+
+/// Reads the effect of a failure, which shares its member with others. Returns false for one to be carried along: false, or
+/// a second one.
+bool parseChildFailure(JobOptions& opts, const ChildFailureName& name, std::string_view value) {
+    if (!boolOf("." + std::string(name.option), value) ||
+        opts.childFailure.value_or(name.effect) != name.effect) {
+        return false;
+    }
+    opts.childFailure = name.effect;
+    return true;
+}
+
 /// Writes one object, member by member.
 class ObjectWriter {
 public:
@@ -261,24 +356,6 @@ std::string keepJobsJson(const KeepJobs& keep) {
 
 enum class Form { Stored, Open };
 
-/// The options that are members of JobOptions, by their public names.
-constexpr std::array<std::string_view, 12> kTyped = {"attempts",
-                                                     "backoff",
-                                                     "delay",
-                                                     "priority",
-                                                     "lifo",
-                                                     "jobId",
-                                                     "timestamp",
-                                                     "removeOnComplete",
-                                                     "removeOnFail",
-                                                     "keepLogs",
-                                                     "stackTraceLimit",
-                                                     "sizeLimit"};
-
-bool isTyped(std::string_view name) {
-    return std::find(kTyped.begin(), kTyped.end(), name) != kTyped.end();
-}
-
 const std::string* memberOf(const Members& members, std::string_view name) {
     const auto found = std::find_if(members.begin(), members.end(), [name](const auto& member) {
         return member.first == name;
@@ -286,10 +363,43 @@ const std::string* memberOf(const Members& members, std::string_view name) {
     return found == members.end() ? nullptr : &found->second;
 }
 
+std::string deduplicationJson(const Deduplication& deduplication) {
+    ObjectWriter out;
+    out.string("id", deduplication.id);
+    if (deduplication.ttlMs != 0) {
+        out.number("ttl", deduplication.ttlMs);
+    }
+    for (const auto& [name, member] : kDeduplicationFlags) {
+        if (deduplication.*member) {
+            out.raw(name, "true");
+        }
+    }
+    return out.finish();
+}
+
+std::string parentJson(const ParentJob& parent) {
+    ObjectWriter out;
+    out.string("id", parent.id);
+    out.string("queue", parent.queue);
+    return out.finish();
+}
+
+std::string telemetryJson(const Telemetry& telemetry) {
+    ObjectWriter out;
+    if (telemetry.metadata) {
+        out.string("metadata", *telemetry.metadata);
+    }
+    if (telemetry.omitContext) {
+        out.raw("omitContext", "true");
+    }
+    return out.finish();
+}
+
 /// Telemetry is one member publicly and two in the stored form.
-void writeTelemetry(ObjectWriter& out, const std::string& json) {
+void writeTelemetry(ObjectWriter& out, const std::string& json, Form form) {
     const auto members = splitJsonObject(json);
-    if (!members.has_value()) {
+    if (form == Form::Open || !members.has_value()) {
+        out.raw("telemetry", json);
         return;
     }
     for (const auto& [name, value] : *members) {
@@ -332,10 +442,21 @@ std::string toJson(const JobOptions& opts, Form form) {
     write("keepLogs", number(opts.keepLogs));
     write("stackTraceLimit", number(opts.stackTraceLimit));
     write("sizeLimit", number(opts.sizeLimit));
+    write(
+        "deduplication",
+        opts.deduplication ? std::optional(deduplicationJson(*opts.deduplication)) : std::nullopt);
+    write("parent", opts.parent ? std::optional(parentJson(*opts.parent)) : std::nullopt);
+    for (const ChildFailureName& name : kChildFailures) {
+        write(name.option,
+              opts.childFailure == name.effect ? std::optional<std::string>("true") : std::nullopt);
+    }
+    if (const std::string* const odd = memberOf(opts.extra, "telemetry")) {
+        writeTelemetry(out, *odd, form);
+    } else if (opts.telemetry) {
+        writeTelemetry(out, telemetryJson(*opts.telemetry), form);
+    }
     for (const auto& [name, json] : opts.extra) {
-        if (form == Form::Stored && name == "telemetry") {
-            writeTelemetry(out, json);
-        } else if (!isTyped(name)) {
+        if (!isTypedOption(name)) {
             out.raw(named(name), json);
         }
     }
@@ -373,6 +494,14 @@ bool parseMember(JobOptions& opts, std::string_view name, std::string_view value
             limit != 0 || nodeNumber(value) == 0 ? std::optional(limit) : std::nullopt;
     } else if (name == "sizeLimit") {
         opts.sizeLimit = integerOf(member, value, Fraction::Drop);
+    } else if (name == "deduplication") {
+        opts.deduplication = deduplicationOf(value);
+    } else if (name == "parent") {
+        opts.parent = parentOf(value);
+    } else if (name == "telemetry") {
+        opts.telemetry = telemetryOf(value);
+    } else if (const ChildFailureName* const failure = childFailureNamed(name)) {
+        return parseChildFailure(opts, *failure, value);
     } else {
         return false;
     }
@@ -474,6 +603,12 @@ void parseMemberAsNode(JobOptions& opts, std::string_view name, std::string_view
         opts.stackTraceLimit = limit && *limit != 0 ? limit : std::nullopt;
     } else if (name == "sizeLimit") {
         opts.sizeLimit = numberAsNode(value);
+    } else if (name == "deduplication") {
+        opts.deduplication = std::nullopt;
+    } else if (name == "parent") {
+        opts.parent = std::nullopt;
+    } else if (name == "telemetry") {
+        opts.telemetry = std::nullopt;
     }
 }
 
@@ -504,7 +639,10 @@ JobOptions optionsOf(const std::vector<JsonMember>& members, Parse parse) {
         }
     }
     if (hasTelemetry) {
-        carry(opts.extra, "telemetry", telemetry.finish());
+        const std::string json = telemetry.finish();
+        if (!parse(opts, "telemetry", json)) {
+            carry(opts.extra, "telemetry", json);
+        }
     }
     return opts;
 }
@@ -535,7 +673,7 @@ JobOptions JobOptions::parseStored(std::string_view json) {
         opts.extra.erase(std::remove_if(opts.extra.begin(),
                                         opts.extra.end(),
                                         [name](const auto& member) {
-                                            return isTyped(name) && member.first == name;
+                                            return isTypedOption(name) && member.first == name;
                                         }),
                          opts.extra.end());
         try {

@@ -1,10 +1,8 @@
 #include "core/OptionsCheck.h"
 
 #include <algorithm>
-#include <array>
-#include <string_view>
+#include <optional>
 
-#include "core/JsonText.h"
 #include "core/Names.h"
 
 namespace drover {
@@ -13,67 +11,136 @@ namespace {
 
 constexpr int kMaxPriority = 2097151;
 
-constexpr std::array<std::string_view, 4> kChildFailure = {"failParentOnFailure",
-                                                           "continueParentOnFailure",
-                                                           "ignoreDependencyOnFailure",
-                                                           "removeDependencyOnFailure"};
+constexpr std::array<std::string_view, 19> kTyped = {"attempts",
+                                                     "backoff",
+                                                     "delay",
+                                                     "priority",
+                                                     "lifo",
+                                                     "jobId",
+                                                     "timestamp",
+                                                     "removeOnComplete",
+                                                     "removeOnFail",
+                                                     "keepLogs",
+                                                     "stackTraceLimit",
+                                                     "sizeLimit",
+                                                     "deduplication",
+                                                     "parent",
+                                                     "telemetry",
+                                                     "failParentOnFailure",
+                                                     "continueParentOnFailure",
+                                                     "ignoreDependencyOnFailure",
+                                                     "removeDependencyOnFailure"};
 
-std::string deduplicationError(std::string_view json) {
-    const auto members = splitJsonObject(json);
-    if (members.has_value()) {
-        for (const auto& [name, value] : *members) {
-            if (name == "id" && value.front() == '"' && value != "\"\"") {
-                return "";
-            }
-        }
-    }
-    return "Deduplication id must be provided: {\"id\": \"...\"} expected, got " +
-           std::string(json.substr(0, 60));
+std::string expected(std::string_view option, std::string_view right, const std::string& got) {
+    return "opts." + std::string(option) + ": " + std::string(right) + " expected, got " + got;
 }
 
-}  // namespace
+/// Returns the error of a number below 0; a number that is not given has none.
+std::string negativeError(std::string_view option, std::optional<std::int64_t> number) {
+    return number && *number < 0 ? expected(option, "0 or more", std::to_string(*number)) : "";
+}
 
-std::string optionsError(const JobOptions& opts) {
-    if (opts.jobId.has_value()) {
-        if (std::string error = jobIdError(*opts.jobId); !error.empty()) {
-            return error;
+std::string keepError(std::string_view option, const std::optional<KeepJobs>& keep) {
+    if (keep && keep->count < -1) {
+        return expected(option, "a count of 0 or more", std::to_string(keep->count));
+    }
+    return keep ? negativeError(std::string(option) + ".limit", keep->limit) : "";
+}
+
+std::string backoffError(const Backoff& backoff) {
+    if (backoff.type.empty()) {
+        return expected("backoff.type", "a name", "\"\"");
+    }
+    if (!(backoff.jitter >= 0 && backoff.jitter <= 1)) {
+        return "Jitter should be between 0 and 1, got " + std::to_string(backoff.jitter);
+    }
+    return backoff.isBuiltIn() ? negativeError("backoff.delay", backoff.delay.count()) : "";
+}
+
+std::string deduplicationError(const Deduplication& deduplication) {
+    if (deduplication.id.empty()) {
+        return "Deduplication id must be provided: {\"id\": \"...\"}";
+    }
+    return negativeError("deduplication.ttl", deduplication.ttlMs);
+}
+
+std::string parentError(const ParentJob& parent) {
+    if (parent.id.empty()) {
+        return expected("parent.id", "the id of a job", "\"\"");
+    }
+    const auto colon = parent.queue.rfind(':');
+    if (colon == std::string::npos || colon == 0 || colon + 1 == parent.queue.size()) {
+        return expected("parent.queue",
+                        "the qualified name of a queue, <prefix>:<queue>,",
+                        "\"" + parent.queue + "\"");
+    }
+    return "";
+}
+
+/// Returns the error of the options that have no member of their own, and of those that share a member.
+std::string extraError(const JobOptions& opts) {
+    std::string flags;
+    for (const ChildFailureName& name : kChildFailures) {
+        if (opts.childFailure == name.effect) {
+            flags = name.option;
         }
     }
-    if (opts.priority < 0 || opts.priority > kMaxPriority) {
-        return "Priority should be between 0 and 2097151, got " + std::to_string(opts.priority);
-    }
-    if (opts.backoff.has_value() && !(opts.backoff->jitter >= 0 && opts.backoff->jitter <= 1)) {
-        return "Jitter should be between 0 and 1, got " + std::to_string(opts.backoff->jitter);
-    }
-    bool deduplicated = false;
-    bool hasParent = false;
-    std::string flags;
-    int flagCount = 0;
+    bool several = false;
     for (const auto& [name, json] : opts.extra) {
         if (name == "debounce") {
             return "Debounce option has been removed. Use deduplication option instead";
         }
-        if (name == "deduplication") {
-            deduplicated = true;
-            if (std::string error = deduplicationError(json); !error.empty()) {
-                return error;
-            }
-        }
-        hasParent = hasParent || name == "parent";
-        const bool isFlag =
-            std::find(kChildFailure.begin(), kChildFailure.end(), name) != kChildFailure.end();
-        if (isFlag && json == "true") {
-            flags += (flags.empty() ? "" : ", ") + name;
-            ++flagCount;
+        const bool isFlag = childFailureNamed(name) != nullptr;
+        if (isFlag && json == "true" && opts.childFailure) {
+            flags += ", " + name;
+            several = true;
+        } else if (isTypedOption(name) && !(isFlag && json == "false")) {
+            return expected(name, "a value of the option's type", json.substr(0, 60));
         }
     }
-    if (deduplicated && hasParent) {
+    return several ? "The following options cannot be used together: " + flags : "";
+}
+
+}  // namespace
+
+const ChildFailureName* childFailureNamed(std::string_view option) {
+    for (const ChildFailureName& name : kChildFailures) {
+        if (name.option == option) {
+            return &name;
+        }
+    }
+    return nullptr;
+}
+
+bool isTypedOption(std::string_view name) {
+    return std::find(kTyped.begin(), kTyped.end(), name) != kTyped.end();
+}
+
+std::string optionsError(const JobOptions& opts) {
+    if (opts.priority < 0 || opts.priority > kMaxPriority) {
+        return "Priority should be between 0 and 2097151, got " + std::to_string(opts.priority);
+    }
+    if (opts.deduplication && opts.parent) {
         return "Deduplication and parent options cannot be used together";
     }
-    if (flagCount > 1) {
-        return "The following options cannot be used together: " + flags;
-    }
-    return "";
+    std::string error = opts.jobId ? jobIdError(*opts.jobId) : "";
+    const auto check = [&error](auto&& next) {
+        if (error.empty()) {
+            error = next();
+        }
+    };
+    check([&] { return negativeError("attempts", opts.attempts); });
+    check([&] { return opts.backoff ? backoffError(*opts.backoff) : ""; });
+    check([&] { return negativeError("timestamp", opts.timestampMs); });
+    check([&] { return keepError("removeOnComplete", opts.removeOnComplete); });
+    check([&] { return keepError("removeOnFail", opts.removeOnFail); });
+    check([&] { return negativeError("keepLogs", opts.keepLogs); });
+    check([&] { return negativeError("stackTraceLimit", opts.stackTraceLimit); });
+    check([&] { return negativeError("sizeLimit", opts.sizeLimit); });
+    check([&] { return opts.deduplication ? deduplicationError(*opts.deduplication) : ""; });
+    check([&] { return opts.parent ? parentError(*opts.parent) : ""; });
+    check([&] { return extraError(opts); });
+    return error;
 }
 
 }  // namespace drover

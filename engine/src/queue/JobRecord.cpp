@@ -16,15 +16,8 @@ namespace drover {
 
 namespace {
 
-/// The effect of a child's failure on its parent: the option, and its short name inside the hash field `parent`.
-constexpr std::array<std::pair<std::string_view, std::string_view>, 4> kFailureFlags{
-    {{"failParentOnFailure", "fpof"},
-     {"continueParentOnFailure", "cpof"},
-     {"ignoreDependencyOnFailure", "idof"},
-     {"removeDependencyOnFailure", "rdof"}}};
-
 /// Options without effect in an add. Stored they would mislead every other client of the queue.
-constexpr std::array<std::string_view, 3> kUnsupported = {"parent", "deduplication", "repeat"};
+constexpr std::array<std::string_view, 1> kUnsupported = {"repeat"};
 
 /// Options of a single run of a scheduler.
 constexpr std::array<std::string_view, 5> kOfOneRun = {
@@ -41,11 +34,9 @@ bool contains(const std::array<std::string_view, N>& names, std::string_view nam
 std::string parentField(const ParentJob& parent, const JobOptions& options) {
     JsonWriter out;
     out.beginObject().key("id").text(parent.id).key("queueKey").text(parent.queue);
-    for (const auto& [option, flag] : kFailureFlags) {
-        for (const auto& [name, value] : options.extra) {
-            if (name == option && value == "true") {
-                out.key(flag).boolean(true);
-            }
+    for (const ChildFailureName& name : kChildFailures) {
+        if (options.childFailure == name.effect) {
+            out.key(name.stored).boolean(true);
         }
     }
     return std::move(out.endObject()).str();
@@ -100,6 +91,10 @@ std::string newJobError(const NewJob& job) {
             return "the option \"" + name + "\" is not supported by this version";
         }
     }
+    if (job.opts.parent || job.opts.deduplication) {
+        return std::string("the option \"") + (job.opts.parent ? "parent" : "deduplication") +
+               "\" is not supported by this version";
+    }
     return optionsError(job.opts);
 }
 
@@ -118,9 +113,7 @@ JobRecord recordOf(NewJob job) {
 
 JobRecord recordOf(NewJob job, const ParentJob& parent) {
     std::string field = parentField(parent, job.opts);
-    JsonWriter option;
-    option.beginObject().key("id").text(parent.id).key("queue").text(parent.queue).endObject();
-    job.opts.extra.emplace_back("parent", std::move(option).str());
+    job.opts.parent = parent;
     JobRecord record = recordOf(std::move(job));
     record.parentKey = parent.queue + ":" + parent.id;
     record.parent = std::move(field);

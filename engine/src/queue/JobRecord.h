@@ -36,12 +36,6 @@ struct JobRecord {
     void appendTo(Command& command, std::int64_t nowMs) const;
 };
 
-/// The job that a child belongs to.
-struct ParentJob {
-    std::string id;
-    std::string queue;  ///< Qualified name.
-};
-
 /// Returns why the job cannot be added, as a job of its own or as a child; empty if it can.
 [[nodiscard]] std::string newJobError(const NewJob& job);
 
