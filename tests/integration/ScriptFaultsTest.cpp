@@ -13,6 +13,7 @@
 #include "queue/ops/Add.h"
 #include "queue/ops/Advance.h"
 #include "queue/ops/Control.h"
+#include "queue/ops/JobChanges.h"
 #include "queue/ops/Locks.h"
 #include "queue/ops/Schedulers.h"
 #include "queue/ops/Settle.h"
@@ -66,6 +67,12 @@ class ScriptFaultsTest : public RedisFixture {
     CPPUNIT_TEST(anyFailedCommandOfAScheduler);
     CPPUNIT_TEST(anyFailedCommandOfARescue);
     CPPUNIT_TEST(anyFailedCommandOfPauseAndResume);
+    CPPUNIT_TEST(anyFailedCommandOfAPromotion);
+    CPPUNIT_TEST(anyFailedCommandOfAChangedDelay);
+    CPPUNIT_TEST(anyFailedCommandOfAChangedPriority);
+    CPPUNIT_TEST(anyFailedCommandOfARetriedEnd);
+    CPPUNIT_TEST(anyFailedCommandOfARemoval);
+    CPPUNIT_TEST(anyFailedCommandOfAChildThatLeaves);
     CPPUNIT_TEST(anyKeyOfAnotherType);
     CPPUNIT_TEST(aRuleBeyondAllNumbersHarmsNoJob);
     CPPUNIT_TEST(aMalformedParentKeyHarmsNoOtherJob);
@@ -227,6 +234,81 @@ public:
                 redis({"RPOPLPUSH", keys().paused, keys().wait});
             },
             [&] { ops::resume(shared, *faulty_); });
+    }
+
+    void anyFailedCommandOfAPromotion() {
+        for (const int priority : {0, 3}) {
+            failEach([&] { addOne(60000, priority); },
+                     [&] { (void)ops::promoteJob(context(), *faulty_, "1"); },
+                     [&] {
+                         CPPUNIT_ASSERT_EQUAL(std::int64_t{0}, number({"ZCARD", keys().delayed}));
+                     });
+        }
+    }
+    void anyFailedCommandOfAChangedDelay() {
+        failEach([&] { addOne(60000, 0); },
+                 [&] {
+                     (void)ops::changeDelay(
+                         context(), *faulty_, "1", std::chrono::milliseconds(9), clock_.wallMs());
+                 },
+                 [&] { assertEqual("9", hash("1")["delay"]); });
+    }
+    void anyFailedCommandOfAChangedPriority() {
+        for (const auto& [before, after] : {std::pair{0, 3}, std::pair{3, 0}, std::pair{3, 4}}) {
+            failEach([&, before = before] { addOne(0, before); },
+                     [&, after = after] {
+                         (void)ops::changePriority(context(), *faulty_, "1", after, false);
+                     },
+                     [&, after = after] {
+                         CPPUNIT_ASSERT_EQUAL(std::to_string(after), hash("1")["priority"]);
+                     });
+        }
+    }
+    void anyFailedCommandOfARetriedEnd() {
+        failEach(
+            [&] {
+                addParent("p");
+                addChild("p", "");
+                addChild("p", "");
+                claim(1);
+                AdvanceRequest request = finishing(1);
+                request.finish[0].completed = false;
+                ops::advance(context(), client(), request, clock_.wallMs());
+                redis({"SREM", "bull:parents:p:dependencies", keys().job("1")});
+                redis({"HSET", "bull:parents:p:failed", keys().job("1"), "boom"});
+            },
+            [&] { (void)ops::reprocessJob(context(), *faulty_, "1", false, true, true); },
+            [&] { CPPUNIT_ASSERT(stateOf("1") == JobState::Waiting); });
+    }
+    void anyFailedCommandOfARemoval() {
+        failEach(
+            [&] {
+                addParent("p");
+                addChild("p", "");
+                addChild("p", "");
+                addJob();
+                redis({"HSET", keys().job("1"), "deid", "d"});
+                redis({"SET", keys().job("de:d"), "1"});
+            },
+            [&] { (void)ops::removeJob(context(), *faulty_, "1", true, 1000); },
+            [&] {
+                CPPUNIT_ASSERT(stateOf("1") == JobState::Unknown);
+                CPPUNIT_ASSERT_EQUAL(std::int64_t{0},
+                                     number({"EXISTS", keys().job("1"), keys().job("de:d")}));
+                assertEqual(keys().job("2"), text({"SRANDMEMBER", "bull:parents:p:dependencies"}));
+            },
+            {"1"});  // A hash whose id left its state; the second call removes it.
+    }
+    void anyFailedCommandOfAChildThatLeaves() {
+        failEach(
+            [&] {
+                addParent("p");
+                addChild("p", "");
+            },
+            [&] { (void)ops::removeChildDependency(context(), *faulty_, "1"); },
+            [&] {
+                CPPUNIT_ASSERT_EQUAL(std::int64_t{1}, number({"LLEN", "bull:parents:wait"}));
+            });
     }
 
     void anyKeyOfAnotherType() {
@@ -544,6 +626,13 @@ private:
         item.opts = "{}";
         item.timestampMs = clock_.wallMs();
         return item;
+    }
+
+    void addOne(std::int64_t delayMs, int priority) {
+        JobRecord one = item();
+        one.delayMs = delayMs;
+        one.priority = priority;
+        ops::addJobs(context(), client(), {one}, clock_.wallMs());
     }
 
     void addParent(const std::string& id) {

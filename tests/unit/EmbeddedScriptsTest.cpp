@@ -126,7 +126,7 @@ public:
     }
 
     void theTableOfKeysIsMadeOfTheHeader() {
-        int tables = 0;
+        std::ptrdiff_t tables = 0;
         for (std::size_t i = 0; i < kEmbeddedScriptCount; ++i) {
             const EmbeddedScript& script = kEmbeddedScripts[i];
             const std::string text = script.text;
@@ -140,7 +140,12 @@ public:
                               "KEYS[8], ['paused'] = KEYS[9] }\n") != std::string::npos);
             }
         }
-        CPPUNIT_ASSERT_EQUAL(10, tables);
+        const auto files = sources();
+        const auto wanted = std::count_if(files.begin(), files.end(), [](const auto& file) {
+            return file.second.text.find("--- @keys\n") != std::string::npos;
+        });
+        CPPUNIT_ASSERT(wanted >= 10);
+        CPPUNIT_ASSERT_EQUAL(wanted, tables);
     }
 
     void everyIncludeIsUsed() {
@@ -148,8 +153,11 @@ public:
         for (const auto& [name, source] : sources()) {
             all += source.text;
         }
-        for (const auto& entry :
-             fs::directory_iterator(fs::path(DROVER_SOURCE_DIR) / "engine/lua/includes")) {
+        const fs::path includes = fs::path(DROVER_SOURCE_DIR) / "engine/lua/includes";
+        for (const auto& entry : fs::directory_iterator(includes)) {
+            all += contentOf(entry.path());
+        }
+        for (const auto& entry : fs::directory_iterator(includes)) {
             const std::string stem = entry.path().stem().string();
             CPPUNIT_ASSERT_MESSAGE(stem,
                                    all.find("@include \"" + stem + "\"") != std::string::npos);

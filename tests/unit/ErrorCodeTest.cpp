@@ -18,6 +18,7 @@ class ErrorCodeTest : public CppUnit::TestFixture {
     CPPUNIT_TEST(everyNumberOfTheWireFormatHasItsName);
     CPPUNIT_TEST(anUnknownNumberIsRefusedByName);
     CPPUNIT_TEST(messagesAreWordedAsInBullmq);
+    CPPUNIT_TEST(aCodeBecomesAnExceptionThatHasIt);
     CPPUNIT_TEST(onlyFourCodesMeanThatTheJobIsLost);
     CPPUNIT_TEST_SUITE_END();
 
@@ -90,6 +91,19 @@ public:
                context,
                "Cannot create job scheduler iteration - current and next time slots already have "
                "jobs. moveToFinished");
+    }
+
+    void aCodeBecomesAnExceptionThatHasIt() {
+        drover::requireNoError(0, {});
+        drover::requireNoError(2, {});
+        try {
+            drover::requireNoError(-3, {"42", "promote", "delayed", ""});
+            CPPUNIT_FAIL("-3 is an error");
+        } catch (const drover::JobStateException& error) {
+            CPPUNIT_ASSERT(static_cast<ErrorCode>(error.code()) == ErrorCode::JobNotInState);
+            assertEqual("Job 42 is not in the delayed state. promote", error.message());
+        }
+        CPPUNIT_ASSERT_THROW(drover::requireNoError(-12, {}), drover::ScriptException);
     }
 
     void onlyFourCodesMeanThatTheJobIsLost() {

@@ -17,6 +17,7 @@ class NamesTest : public CppUnit::TestFixture {
     CPPUNIT_TEST(ordinaryIdsAreAccepted);
     CPPUNIT_TEST(idsThatBullmqRefusesAreRefusedInItsWords);
     CPPUNIT_TEST(idsThatAreKeysOfTheQueueAreRefused);
+    CPPUNIT_TEST(idsOfStoredJobsMayHaveAnyForm);
     CPPUNIT_TEST(idsThatAreNotUtf8AreRefused);
     CPPUNIT_TEST(queueNamesAreNotEmptyAndHaveNoColon);
     CPPUNIT_TEST(workerNamesFitIntoAClientName);
@@ -90,6 +91,17 @@ public:
                                "dn:a:b"}) {
             expectPart(drover::jobIdError(id), "the queue has a key of that name");
         }
+    }
+
+    void idsOfStoredJobsMayHaveAnyForm() {
+        for (const char* id : {"1", "0:1", "a:b", "repeat:tick:1795384466000", "repeat:a:b:5"}) {
+            CPPUNIT_ASSERT_EQUAL_MESSAGE(id, ""s, drover::storedJobIdError(id));
+        }
+        for (const char* id :
+             {"meta", "wait", "dn:x", "metrics:failed", "repeat:tick", "repeat:5x", "drover:a"}) {
+            expectPart(drover::storedJobIdError(id), "the queue has a key of that name");
+        }
+        expectPart(drover::storedJobIdError(""), "must be provided");
     }
 
     void idsThatAreNotUtf8AreRefused() { expectPart(drover::jobIdError("a\xFF"), "must be UTF-8"); }

@@ -46,6 +46,9 @@ DROVER_DECLARE_EXCEPTION(RedisBusyException, RedisIoException);
 DROVER_DECLARE_EXCEPTION(RedisAuthException, RedisIoException);
 /// Redis answered with an error that a repetition will not cure (WRONGTYPE, a script's own error).
 DROVER_DECLARE_EXCEPTION(ScriptException, Exception);
+/// The job, its parent or its scheduler is not in the state that the operation needs, so nothing has changed. `code()` is the
+/// number of an ErrorCode (-1: there is no such job), or 0 if BullMQ has no code for the reason.
+DROVER_DECLARE_EXCEPTION(JobStateException, Exception);
 /// A job's hash is unreadable; the message names the job and the field. Its neighbours are fine.
 DROVER_DECLARE_EXCEPTION(JobFormatException, Exception);
 /// The database answered with an error that is the statement's or the data's fault. Infrastructure is Unavailable.

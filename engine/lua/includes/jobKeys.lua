@@ -5,9 +5,9 @@ local function addKeysBelow(list, jobKey)
   list[last + 4], list[last + 5] = jobKey .. ':failed', jobKey .. ':unsuccessful'
 end
 
--- Deletes a job's hash and the keys below it but the lock.
+-- Deletes a job's hash and the keys below it but the lock. Returns how many there were. A thread of Redis frees large values.
 local function deleteJob(jobKey)
   local list = { jobKey }
   addKeysBelow(list, jobKey)
-  redis.call('DEL', unpack(list))
+  return redis.call('UNLINK', unpack(list))
 end

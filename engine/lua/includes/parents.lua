@@ -63,8 +63,8 @@ local function leaveParent(childKey, parent, tell)
   end
 end
 
--- Handles the removal of a child without an end of its own: the last one lets its parent run.
-local function childRemoved(childKey, parent, bullmq5)
+-- Handles the removal of a child without an end of its own: the last one lets its parent run. `quiet`: without event.
+local function childRemoved(childKey, parent, bullmq5, quiet)
   leaveParent(childKey, parent, function()
     if hasPendingChildren(parent) or not waitsForChildren(parent) then return end
     local keys = parent.keys
@@ -72,6 +72,7 @@ local function childRemoved(childKey, parent, bullmq5)
     redis.call('RPUSH', queue.ready, parent.id)
     surely('ZREM', keys.waitingChildren, parent.id)
     if not queue.closed then pcall(markJob, keys.marker) end
+    if quiet then return end
     redis.pcall('XADD', keys.events, '*', 'event', 'waiting', 'jobId', parent.id, 'prev', 'waiting-children')
   end)
 end

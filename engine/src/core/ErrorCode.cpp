@@ -51,6 +51,12 @@ std::string errorMessage(ErrorCode code, const ErrorContext& context) {
     return "Unknown error of job " + job + ". " + operation;
 }
 
+void requireNoError(std::int64_t scriptNumber, const ErrorContext& context) {
+    if (const std::optional<ErrorCode> code = errorCodeOf(scriptNumber)) {
+        throw JobStateException(errorMessage(*code, context), static_cast<int>(scriptNumber));
+    }
+}
+
 bool isOwnershipLost(ErrorCode code) {
     return code == ErrorCode::JobNotExist || code == ErrorCode::JobLockNotExist ||
            code == ErrorCode::JobNotInState || code == ErrorCode::JobLockMismatch;

@@ -5,22 +5,9 @@
 #include <string>
 #include <string_view>
 
-namespace drover {
+#include "drover/ErrorCode.h"
 
-/// A script's answer in place of a result. The numbers are BullMQ's and part of the wire format.
-enum class ErrorCode : std::int64_t {
-    JobNotExist = -1,
-    JobLockNotExist = -2,
-    JobNotInState = -3,
-    JobPendingChildren = -4,
-    ParentJobNotExist = -5,
-    JobLockMismatch = -6,
-    ParentJobCannotBeReplaced = -7,
-    JobBelongsToJobScheduler = -8,
-    JobHasFailedChildren = -9,
-    SchedulerJobIdCollision = -10,
-    SchedulerJobSlotsBusy = -11
-};
+namespace drover {
 
 /// The values for an error message; a code uses the members that its text needs.
 struct ErrorContext {
@@ -38,6 +25,10 @@ struct ErrorContext {
 /// Returns the message as BullMQ words it, so that a search finds the same explanations:
 /// "Missing lock for job 42. moveToFinished".
 [[nodiscard]] std::string errorMessage(ErrorCode code, const ErrorContext& context);
+
+/// Throws JobStateException with the code and its message if the number is an error code, ScriptException for a negative number
+/// that is none.
+void requireNoError(std::int64_t scriptNumber, const ErrorContext& context);
 
 /// Returns true if the worker has lost the job: its result is to be dropped, without a retry.
 [[nodiscard]] bool isOwnershipLost(ErrorCode code);

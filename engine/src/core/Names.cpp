@@ -110,6 +110,23 @@ std::string jobIdError(std::string_view id) {
     return "";
 }
 
+std::string storedJobIdError(std::string_view id) {
+    if (id.empty()) {
+        return "the id of a job must be provided";
+    }
+    const auto begins = [id](std::string_view prefix) {
+        return id.substr(0, prefix.size()) == prefix;
+    };
+    const std::size_t last = id.rfind(':');
+    const bool ofScheduler = begins("repeat:") && last > std::string_view("repeat").size() &&
+                             isInteger(id.substr(last + 1));
+    if (isReservedKey(id) || begins("drover:") ||
+        (!ofScheduler && std::any_of(kReservedFamilies.begin(), kReservedFamilies.end(), begins))) {
+        return "the id of a job cannot be " + quoted(id) + ": the queue has a key of that name";
+    }
+    return "";
+}
+
 std::string queueNameError(std::string_view name) {
     if (name.empty()) {
         return "Queue name must be provided";

@@ -26,6 +26,10 @@ inline constexpr const char* kPluginNameForm = "[A-Za-z][A-Za-z0-9_-]{0,63}";
 /// exactly twice or not at all, UTF-8, not a key of the queue (nor "metrics:...", "repeat:...", "de:...", "dn:...").
 [[nodiscard]] std::string jobIdError(std::string_view id);
 
+/// Checks the id of a job that may exist, whoever gave it: not empty, not a key of the queue or of Drover's own. Ids of
+/// schedulers' jobs ("repeat:<scheduler>:<ms>") are right.
+[[nodiscard]] std::string storedJobIdError(std::string_view id);
+
 /// Checks a queue's name on the wire: not empty, no ':', UTF-8.
 [[nodiscard]] std::string queueNameError(std::string_view name);
 

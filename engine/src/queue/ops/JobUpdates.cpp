@@ -35,4 +35,16 @@ std::int64_t addLog(const QueueContext& queue,
     return redis.run(command).integer();
 }
 
+void clearLogs(const QueueContext& queue,
+               RedisClient& redis,
+               const std::string& id,
+               std::int64_t keep) {
+    const std::string logs = queue.keys().job(id) + ":logs";
+    if (keep > 0) {
+        redis.call(Command{"LTRIM", logs, std::to_string(-keep), "-1"});
+    } else {
+        redis.call(Command{"UNLINK", logs});
+    }
+}
+
 }  // namespace drover::ops

@@ -30,4 +30,10 @@ std::int64_t addLog(const QueueContext& queue,
                     std::string_view row,
                     std::int64_t keep);
 
+/// Removes the rows of the job's log but the newest `keep`.
+void clearLogs(const QueueContext& queue,
+               RedisClient& redis,
+               const std::string& id,
+               std::int64_t keep);
+
 }  // namespace drover::ops
