@@ -196,7 +196,8 @@ private:
                                         queue.addAsync(std::move(jobs), std::move(done));
                                     },
                                     queue.qualifiedName(),
-                                    queue.name()};
+                                    queue.name(),
+                                    [&queue] { return queue.load(); }};
                 },
                 [&config](const std::string& key) { return config.origin("route." + key); }));
     }

@@ -21,6 +21,7 @@ class CompatJobs : public CompatFixture {
     CPPUNIT_TEST(aJobThatDroverCompletedReadsAsOneOfNode);
     CPPUNIT_TEST(waitUntilFinishedResolvesWithOurResult);
     CPPUNIT_TEST(theSameEventsAreDeliveredWhoeverAddsAndWorks);
+    CPPUNIT_TEST(aJobThatHasExpiredIsFailedUnrunByUsAlone);
     CPPUNIT_TEST(idsAreCountedTogether);
     CPPUNIT_TEST(aCustomIdOfTheOtherSideIsADuplicate);
     CPPUNIT_TEST(lifoAndPriorityOrderIsSharedByAllFour);
@@ -156,6 +157,30 @@ public:
         CPPUNIT_ASSERT_EQUAL(expected, joined(eventsOf(Side::Ours, Side::Node)));
         useQueue(base + "-both");
         CPPUNIT_ASSERT_EQUAL(expected, joined(eventsOf(Side::Ours, Side::Ours)));
+    }
+
+    void aJobThatHasExpiredIsFailedUnrunByUsAlone() {
+        const std::string late = "{\"expiresAt\":" + std::to_string(clock_.wallMs() - 1000) + "}";
+        const std::string inTime =
+            "{\"expiresAt\":" + std::to_string(clock_.wallMs() + 1000000) + "}";
+        std::vector<std::string> begun;
+        std::vector<std::string> expired;
+        for (const Side producer : kBoth) {
+            begun.push_back(add(producer, "mail", "{}", inTime));
+            expired.push_back(add(producer, "mail", "{}", late));
+        }
+        startWorker(Side::Ours);
+        for (const std::string& id : expired) {
+            untilState(id, "failed");
+            assertContains(field(id, "failedReason"), "expired before it began: expiresAt is ");
+        }
+        for (const std::string& id : begun) {
+            untilState(id, "completed");
+        }
+        CPPUNIT_ASSERT_EQUAL(std::size_t{2}, seenByOurs().size());
+        stopWorker(Side::Ours);
+        startWorker(Side::Node);
+        untilState(add(Side::Ours, "mail", "{}", late), "completed");
     }
 
     void idsAreCountedTogether() {

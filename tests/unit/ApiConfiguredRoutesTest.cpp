@@ -1,5 +1,6 @@
 #include <fstream>
 #include <map>
+#include <optional>
 #include <rapidjson/document.h>
 #include <rapidjson/pointer.h>
 #include <string>
@@ -10,6 +11,7 @@
 #include <cppunit/extensions/HelperMacros.h>
 
 #include "drover/Exceptions.h"
+#include "drover/Json.h"
 #include "http/HttpText.h"
 #include "pages/OpenApi.h"
 #include "routes/ConfiguredRoutes.h"
@@ -18,6 +20,7 @@
 
 using drover::test::assertContains;
 using drover::test::assertEqual;
+using drover::test::assertLacks;
 using drover::test::CapturedAnswer;
 
 using drover::AddResult;
@@ -25,6 +28,7 @@ using drover::ConfigException;
 using drover::Exchange;
 using drover::NewJob;
 using drover::Queue;
+using drover::QueueLoad;
 using drover::Request;
 using drover::Response;
 using drover::Route;
@@ -39,6 +43,8 @@ class ApiConfiguredRoutesTest : public CppUnit::TestFixture {
     CPPUNIT_TEST(optionsReachTheQueue);
     CPPUNIT_TEST(locationNamesTheJobForGood);
     CPPUNIT_TEST(rejectedIs400AndAnAbsentQueueIs503);
+    CPPUNIT_TEST(aFullQueueIs429AndAFullRedis503);
+    CPPUNIT_TEST(anEstimateIsShownIfTheRouteHasIt);
     CPPUNIT_TEST(mistakesNameKeyValueAndCure);
     CPPUNIT_TEST(documentDescribesParametersBodyAndAnswers);
     CPPUNIT_TEST(aRouteWithAuthDemandsTheScopeOfItsQueue);
@@ -97,6 +103,39 @@ public:
                     at(document,
                        "/paths/~1reservation~1{eventId}~1{userId}/post/responses/201/"
                        "headers/Location/schema/type"));
+    }
+
+    void aFullQueueIs429AndAFullRedis503() {
+        const Route route = make(kReserve);
+        result_ = {};
+        result_.message = "9 jobs wait";
+        result_.retryAfter = std::chrono::milliseconds(2001);
+        for (const auto& [status, code] : {std::pair(AddResult::Status::QueueFull, 429),
+                                           std::pair(AddResult::Status::MemoryFull, 503)}) {
+            result_.status = status;
+            const Response response = call(route);
+            CPPUNIT_ASSERT_EQUAL(code, response.status);
+            assertContains(response.body, "9 jobs wait");
+            assertEqual("3", response.headers.at(0).second);
+        }
+    }
+
+    void anEstimateIsShownIfTheRouteHasIt() {
+        result_ = {AddResult::Status::Added, "7", 0, "", 1700000000000};
+        load_ = QueueLoad{12, 3.0, std::chrono::milliseconds(4000)};
+        assertLacks(call(make(kReserve)).body, "position");
+        Keys keys = kReserve;
+        keys["reserve.estimate"] = "true";
+        assertContains(call(make(keys)).body, R"(","position":12,"estimatedWaitMs":4000})");
+        load_->wait = std::nullopt;
+        assertContains(call(make(keys)).body, R"("position":12,"estimatedWaitMs":null})");
+        load_ = std::nullopt;
+        const std::string unknown = call(make(keys)).body;
+        assertContains(unknown, R"("position":null,"estimatedWaitMs":null})");
+        CPPUNIT_ASSERT(drover::JsonView::parse(unknown).isObject());
+        keys["reserve.estimate"] = "yes";
+        assertContains(mistake(keys),
+                       "api.route.reserve.estimate = yes: estimate is true or false");
     }
 
     void rejectedIs400AndAnAbsentQueueIs503() {
@@ -268,7 +307,8 @@ private:
                                     done(std::vector<AddResult>(jobs.size(), result_));
                                 },
                                 "bull:reservation-queue",
-                                "reservation-queue"};
+                                "reservation-queue",
+                                [this] { return load_; }};
             },
             [](const std::string& key) { return "place of " + key; });
     }
@@ -321,6 +361,7 @@ private:
         {"reserve.view", "bullmq-5.48"},
     };
     AddResult result_ = {AddResult::Status::Added, "42", 0, "", 1700000000000};
+    std::optional<QueueLoad> load_;
     NewJob added_;
 };
 

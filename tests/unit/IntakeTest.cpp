@@ -26,6 +26,7 @@ class IntakeTest : public CppUnit::TestFixture {
     CPPUNIT_TEST(aJobWithoutHandlerGoesBack);
     CPPUNIT_TEST(aDeferredFailureGoesToTheHandlerIfThereIsOne);
     CPPUNIT_TEST(aJobStartedTooOftenEndsUnrun);
+    CPPUNIT_TEST(aJobThatHasExpiredBeforeItBeganEndsUnrun);
     CPPUNIT_TEST(aSchedulerThatCannotGoOnPutsItsJobOff);
     CPPUNIT_TEST(aJobThatGoesBackMakesNoSuccessor);
     CPPUNIT_TEST(jobsWithTheSameOptionsShareThem);
@@ -42,7 +43,7 @@ public:
         CPPUNIT_ASSERT(runs[0]->sequence() < runs[1]->sequence());
         CPPUNIT_ASSERT(runs[0]->claimedAt() == clock_.monotonic());
         CPPUNIT_ASSERT(runs[0]->state() == JobRun::State::Claimed);
-        const auto sorted = intake_.sort(runs, router_, 0);
+        const auto sorted = intake_.sort(runs, router_, 0, clock_.wallMs());
         assertEqual("2 1 ", idsOf(sorted.run));
         CPPUNIT_ASSERT(sorted.settle.empty());
         CPPUNIT_ASSERT(sorted.putOff.empty());
@@ -77,6 +78,23 @@ public:
         assertEqual("job started more than allowable limit", sorted.settle[0]->outcome().text);
         assertEqual("2 ", idsOf(sorted.run));
         assertEqual("1 2 ", idsOf(sort({often, last}).run));
+    }
+
+    void aJobThatHasExpiredBeforeItBeganEndsUnrun() {
+        ClaimedJob late = RunMaker::job("1");
+        late.opts = "{\"expiresAt\":" + std::to_string(clock_.wallMs() - 5) + "}";
+        ClaimedJob inTime = RunMaker::job("2");
+        inTime.opts = "{\"expiresAt\":" + std::to_string(clock_.wallMs()) + "}";
+        ClaimedJob begun = late;
+        begun.id = "3";
+        begun.attemptsStarted = 2;
+        const auto sorted = sort({late, inTime, begun});
+        assertEqual("1 ", idsOf(sorted.settle));
+        CPPUNIT_ASSERT(sorted.settle[0]->outcome().kind == JobOutcome::Kind::Unrecoverable);
+        assertEqual("expired before it began: expiresAt is " + std::to_string(clock_.wallMs() - 5) +
+                        ", 5 ms ago",
+                    sorted.settle[0]->outcome().text);
+        assertEqual("2 3 ", idsOf(sorted.run));
     }
 
     void aSchedulerThatCannotGoOnPutsItsJobOff() {
@@ -116,8 +134,10 @@ public:
 
 private:
     Intake::Sorted sort(std::vector<ClaimedJob> jobs, int maxStartedAttempts = 0) {
-        return intake_.sort(
-            intake_.runsOf(std::move(jobs), clock_.monotonic()), router_, maxStartedAttempts);
+        return intake_.sort(intake_.runsOf(std::move(jobs), clock_.monotonic()),
+                            router_,
+                            maxStartedAttempts,
+                            clock_.wallMs());
     }
 
     std::unique_ptr<LogCapture> log_;

@@ -304,6 +304,7 @@ public:
                                  "kl",
                                  "stackTraceLimit",
                                  "sizeLimit",
+                                 "expiresAt",
                                  "de",
                                  "tm",
                                  "repeat"}) {
@@ -431,6 +432,7 @@ private:
         CPPUNIT_ASSERT_MESSAGE(text, a.keepLogs == b.keepLogs);
         CPPUNIT_ASSERT_MESSAGE(text, a.stackTraceLimit == b.stackTraceLimit);
         CPPUNIT_ASSERT_MESSAGE(text, a.sizeLimit == b.sizeLimit);
+        CPPUNIT_ASSERT_MESSAGE(text, a.expiresAtMs == b.expiresAtMs);
         CPPUNIT_ASSERT_MESSAGE(text, a.deduplication == b.deduplication);
         CPPUNIT_ASSERT_MESSAGE(text, a.parent == b.parent);
         CPPUNIT_ASSERT_MESSAGE(text, a.childFailure == b.childFailure);
@@ -493,6 +495,7 @@ private:
         maybe(opts.keepLogs);
         maybe(opts.stackTraceLimit);
         maybe(opts.sizeLimit);
+        maybe(opts.expiresAtMs);
         if (coin()) {
             opts.deduplication = drover::Deduplication{
                 randomText(), coin() ? randomInteger() : 0, coin(), coin(), coin(), coin()};

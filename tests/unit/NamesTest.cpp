@@ -204,6 +204,7 @@ public:
         expectOptions(R"({"stackTraceLimit":-2})",
                       "opts.stackTraceLimit: 0 or more expected, got -2");
         expectOptions(R"({"sizeLimit":-2})", "opts.sizeLimit: 0 or more expected, got -2");
+        expectOptions(R"({"expiresAt":-2})", "opts.expiresAt: 0 or more expected, got -2");
         expectOptions(R"({"removeOnFail":-2})",
                       "opts.removeOnFail: a count of 0 or more expected, got -2");
         expectOptions(R"({"removeOnComplete":{"age":5,"limit":-1}})",

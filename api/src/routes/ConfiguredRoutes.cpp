@@ -23,6 +23,10 @@ namespace {
 
 constexpr int kRetryAfterSeconds = 1;
 
+int secondsOf(std::chrono::milliseconds time) {
+    return static_cast<int>(std::chrono::ceil<std::chrono::seconds>(time).count());
+}
+
 constexpr const char* kJobSchema =
     R"({"type":"object","properties":{"name":{"type":"string"},"data":{"type":"object"},"opts":{"type":"object"},)"
     R"("id":{"type":"string"},"progress":{},"returnvalue":{"nullable":true},"stacktrace":{"nullable":true},)"
@@ -156,6 +160,7 @@ void readParameters(const RouteKeys& keys, Route& route) {
                                                     "view",
                                                     "status",
                                                     "location",
+                                                    "estimate",
                                                     "auth"};
     static const std::map<std::string, Parameter::In> kPlaces = {{"path", Parameter::In::Path},
                                                                  {"query", Parameter::In::Query},
@@ -168,7 +173,7 @@ void readParameters(const RouteKeys& keys, Route& route) {
         } else if (kSettings.count(setting) == 0) {
             keys.refuse(setting,
                         "no such setting; there are method, path, summary, tag, queue, job, data, "
-                        "options, view, status, location, auth, "
+                        "options, view, status, location, estimate, auth, "
                         "and path.<parameter>, query.<parameter>, body.<member>");
         }
     }
@@ -203,6 +208,7 @@ struct Recipe {
     JobView view = JobView::Bullmq6;
     int status = 201;
     LocationTemplate location;
+    bool estimate = false;
     Producer producer;
 };
 
@@ -266,18 +272,43 @@ int readStatus(const RouteKeys& keys) {
     return *status;
 }
 
+bool readEstimate(const RouteKeys& keys) {
+    const std::string estimate = keys.text("estimate", "false");
+    if (estimate != "true" && estimate != "false") {
+        keys.refuse("estimate", "estimate is true or false");
+    }
+    return estimate == "true";
+}
+
+/// Returns the JSON of a job with two members more: what waits before it, and for how long it will wait.
+std::string withEstimate(std::string job, const std::optional<QueueLoad>& load) {
+    job.pop_back();
+    const auto number = [](std::int64_t value) { return std::to_string(value); };
+    job += ",\"position\":" + (load ? number(load->waiting) : "null");
+    job +=
+        ",\"estimatedWaitMs\":" + (load && load->wait ? number(load->wait->count()) : "null") + "}";
+    return job;
+}
+
 /// One request, from its arrival to the reply of Redis.
 struct Adding {
     Exchange exchange;
     std::string data;
 };
 
-Response answerFor(const Recipe& recipe, Adding& adding, AddResult result) {
+Response answerFor(const Recipe& recipe,
+                   Adding& adding,
+                   AddResult result,
+                   const std::optional<QueueLoad>& load) {
     switch (result.status) {
         case AddResult::Status::Added:
             break;
         case AddResult::Status::Rejected:
             return errorResponse(400, result.message);
+        case AddResult::Status::QueueFull:
+            return errorResponse(429, result.message, secondsOf(result.retryAfter));
+        case AddResult::Status::MemoryFull:
+            return errorResponse(503, result.message, secondsOf(result.retryAfter));
         case AddResult::Status::Unavailable:
             return errorResponse(
                 503, "The queue cannot be reached; nothing was added", kRetryAfterSeconds);
@@ -299,6 +330,9 @@ Response answerFor(const Recipe& recipe, Adding& adding, AddResult result) {
     Response response;
     response.status = recipe.status;
     response.body = job.toJson(recipe.view);
+    if (recipe.estimate) {
+        response.body = withEstimate(std::move(response.body), load);
+    }
     if (!recipe.location.empty()) {
         response.headers.emplace_back(
             "Location",
@@ -317,10 +351,15 @@ void run(const std::shared_ptr<const Recipe>& recipe, std::vector<Exchange> exch
         jobs.push_back({recipe->job, data, recipe->options});
         adding->push_back({std::move(exchange), std::move(data)});
     }
-    recipe->producer.add(std::move(jobs), [recipe, adding](std::vector<AddResult> results) {
+    std::optional<QueueLoad> load = recipe->estimate ? recipe->producer.load() : std::nullopt;
+    recipe->producer.add(std::move(jobs), [recipe, adding, load](std::vector<AddResult> results) {
         for (std::size_t i = 0; i < results.size(); ++i) {
             Adding& one = (*adding)[i];
-            one.exchange.responder.respond(answerFor(*recipe, one, std::move(results[i])));
+            std::optional<QueueLoad> before = load;
+            if (before) {
+                before->waiting += static_cast<std::int64_t>(i);
+            }
+            one.exchange.responder.respond(answerFor(*recipe, one, std::move(results[i]), before));
         }
     });
 }
@@ -369,9 +408,19 @@ Route makeRoute(const RouteKeys& keys,
                                                               readView(keys),
                                                               status,
                                                               readLocation(keys, route),
+                                                              readEstimate(keys),
                                                               readProducer(keys, producerOf)});
     route.scope = readScope(keys, recipe->producer.queue);
-    ResponseDoc success{status, "The job, added", kJobSchema};
+    if (recipe->estimate) {
+        (void)recipe->producer.load();  // The first call begins to measure.
+    }
+    std::string schema = kJobSchema;
+    if (recipe->estimate) {
+        schema.insert(schema.size() - 2,
+                      R"(,"position":{"type":"integer","nullable":true})"
+                      R"(,"estimatedWaitMs":{"type":"integer","nullable":true})");
+    }
+    ResponseDoc success{status, "The job, added", schema};
     if (!recipe->location.empty()) {
         success.headers.emplace_back("Location", "Address of the job's outcome");
     }

@@ -15,7 +15,8 @@ struct Producer {
     /// Queue::addAsync; answers within `queue.<alias>.addTimeoutMs`.
     std::function<void(std::vector<NewJob>, std::function<void(std::vector<AddResult>)>)> add;
     std::string qualifiedName;
-    std::string queue;  ///< Its name, for the scope of a token.
+    std::string queue;                               ///< Its name, for the scope of a token.
+    std::function<std::optional<QueueLoad>()> load;  ///< Queue::load.
 };
 
 /// The beginning of each configured route's source.
@@ -35,12 +36,15 @@ inline constexpr const char* kConfiguredSource = "configuration api.route.";
 ///     status     of success, 201 by default
 ///     location   header Location of a success, where the outcome of the job can be read: a path in which "{id}" and
 ///                "{timestamp}" stand for those of the job, "{parameter}" for a value; percent-encoded. Default: none
+///     estimate   true: the answer of a success has `position`, the jobs that wait before this one, and `estimatedWaitMs`, each
+///                null while it is not known; default false
 ///     auth       none (default): every client is served; token: a client needs one with the scope add:<name of the queue>
 ///     summary, tag
 ///
 /// The routes are asynchronous: the requests of one turn of the front are added in one call. Success answers with the job as
-/// JSON. A job that is refused is 400; a queue that cannot be reached, or whose answer is
-/// lost, is 503 with Retry-After, after `queue.<alias>.addTimeoutMs` at the latest.
+/// JSON. A job that is refused is 400; a queue that is beyond a bound of `queue.<alias>.maxDepth` or `.maxWaitMs` 429, and a
+/// Redis beyond `.maxMemoryPercent` 503, each with Retry-After and the estimate. A queue that cannot be reached, or whose
+/// answer is lost, is 503 with Retry-After, after `queue.<alias>.addTimeoutMs` at the latest.
 ///
 /// `keys` are the pairs below `api.route`. `producerOf` is called once per route and throws ConfigException for an alias
 /// that is not configured. `originOf` returns the place of a key ("greet.path"). Throws ConfigException naming the place,

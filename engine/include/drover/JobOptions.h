@@ -86,6 +86,9 @@ struct DROVER_API JobOptions {
     std::optional<ParentJob> parent;
     std::optional<ChildFailure> childFailure;  ///< Without: the parent waits on.
     std::optional<Telemetry> telemetry;
+    /// The job must have begun by then, epoch ms: a worker of Drover fails it unrun afterwards. BullMQ's workers run it. An
+    /// attempt after the first one is not bound.
+    std::optional<std::int64_t> expiresAtMs;
     /// Unknown members, name to JSON text, in order. The options of a scheduler's job (`repeat`, `prevMillis`) are here, and
     /// those of ChildFailure that are false, under their public names.
     std::vector<std::pair<std::string, std::string>> extra;

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -29,7 +30,9 @@ struct AddResult {
         Added,  ///< In Redis; `id` is set. Also for a custom id that existed already (then nothing changed).
         Rejected,  ///< Refused: `code` (-5 parent missing, -7 parent cannot be replaced, 0 bad argument), `message`.
         Unavailable,  ///< Not sent, so certainly not added: Redis is away, or too many adds wait already.
-        Unknown  ///< Sent, but the reply was lost or late: it may or may not have been added.
+        QueueFull,  ///< Not sent: beyond a bound of the queue in Queue::Admission. `message` has the estimate.
+        MemoryFull,  ///< Not sent: Redis has too little memory left, see Queue::Admission.
+        Unknown      ///< Sent, but the reply was lost or late: it may or may not have been added.
     };
 
     Status status = Status::Unknown;
@@ -37,6 +40,15 @@ struct AddResult {
     int code = 0;
     std::string message;
     std::int64_t timestampMs = 0;  ///< The `timestamp` stored with the job.
+    std::chrono::milliseconds retryAfter{
+        0};  ///< With QueueFull and MemoryFull: when another try may succeed.
+};
+
+/// The work ahead of a job that is added now, as an estimate.
+struct QueueLoad {
+    std::int64_t waiting = 0;              ///< Jobs that may run, by workers of any client.
+    std::optional<double> drainPerSecond;  ///< Jobs that left lately; measured while jobs wait.
+    std::optional<std::chrono::milliseconds> wait;  ///< Absent until a rate was measured.
 };
 
 /// Adds jobs to one queue.
@@ -47,6 +59,17 @@ class DROVER_API Queue {
 public:
     using Clock = std::chrono::steady_clock;
 
+    /// Bounds beyond which adds are refused. Each is upheld to within what other processes add in a fifth of a second, and
+    /// none refuses before the load is known. 0: no bound.
+    struct Admission {
+        std::int64_t maxDepth = 0;             ///< Jobs that may run and have not begun.
+        std::chrono::milliseconds maxWait{0};  ///< The estimated wait of a job.
+        int maxMemoryPercent = 0;  ///< Percent of Redis's maxmemory; without one, of its machine's.
+
+        bool operator==(const Admission&) const = default;
+        [[nodiscard]] bool isBounded() const { return *this != Admission(); }
+    };
+
     struct Settings {
         std::string prefix = "bull";
         std::string name;                           ///< Not empty, no ':'.
@@ -56,6 +79,7 @@ public:
             20000;  ///< Adds that may wait for the next call; more are Unavailable.
         std::size_t maxBatch = 512;  ///< Jobs per script call.
         Bullmq5 bullmq5 = Bullmq5::Auto;
+        Admission admission;
 
         bool operator==(const Settings&) const = default;
     };
@@ -80,6 +104,10 @@ public:
     /// Adds without waiting. Calls `done` once, with one result per job in order, within `addTimeout`: on a thread of the
     /// queue, or before addAsync() returns. `done` must neither throw nor block, or every add of the queue waits for it.
     void addAsync(std::vector<NewJob> jobs, std::function<void(std::vector<AddResult>)> done);
+
+    /// Returns the estimate. The first call begins to sample the queue, five times a second; std::nullopt until the first sample,
+    /// and whatever it was last while Redis is away.
+    [[nodiscard]] std::optional<QueueLoad> load() const;
 
     /// Returns true if Redis answered the last time, and the thread that adds makes progress. For /readyz.
     [[nodiscard]] bool healthy() const;

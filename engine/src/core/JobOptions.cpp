@@ -442,6 +442,7 @@ std::string toJson(const JobOptions& opts, Form form) {
     write("keepLogs", number(opts.keepLogs));
     write("stackTraceLimit", number(opts.stackTraceLimit));
     write("sizeLimit", number(opts.sizeLimit));
+    write("expiresAt", number(opts.expiresAtMs));
     write(
         "deduplication",
         opts.deduplication ? std::optional(deduplicationJson(*opts.deduplication)) : std::nullopt);
@@ -494,6 +495,8 @@ bool parseMember(JobOptions& opts, std::string_view name, std::string_view value
             limit != 0 || nodeNumber(value) == 0 ? std::optional(limit) : std::nullopt;
     } else if (name == "sizeLimit") {
         opts.sizeLimit = integerOf(member, value, Fraction::Drop);
+    } else if (name == "expiresAt") {
+        opts.expiresAtMs = integerOf(member, value, Fraction::Drop);
     } else if (name == "deduplication") {
         opts.deduplication = deduplicationOf(value);
     } else if (name == "parent") {
@@ -603,6 +606,8 @@ void parseMemberAsNode(JobOptions& opts, std::string_view name, std::string_view
         opts.stackTraceLimit = limit && *limit != 0 ? limit : std::nullopt;
     } else if (name == "sizeLimit") {
         opts.sizeLimit = numberAsNode(value);
+    } else if (name == "expiresAt") {
+        opts.expiresAtMs = numberAsNode(value);
     } else if (name == "deduplication") {
         opts.deduplication = std::nullopt;
     } else if (name == "parent") {

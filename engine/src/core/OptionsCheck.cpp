@@ -11,7 +11,7 @@ namespace {
 
 constexpr int kMaxPriority = 2097151;
 
-constexpr std::array<std::string_view, 19> kTyped = {"attempts",
+constexpr std::array<std::string_view, 20> kTyped = {"attempts",
                                                      "backoff",
                                                      "delay",
                                                      "priority",
@@ -23,6 +23,7 @@ constexpr std::array<std::string_view, 19> kTyped = {"attempts",
                                                      "keepLogs",
                                                      "stackTraceLimit",
                                                      "sizeLimit",
+                                                     "expiresAt",
                                                      "deduplication",
                                                      "parent",
                                                      "telemetry",
@@ -137,6 +138,7 @@ std::string optionsError(const JobOptions& opts) {
     check([&] { return negativeError("keepLogs", opts.keepLogs); });
     check([&] { return negativeError("stackTraceLimit", opts.stackTraceLimit); });
     check([&] { return negativeError("sizeLimit", opts.sizeLimit); });
+    check([&] { return negativeError("expiresAt", opts.expiresAtMs); });
     check([&] { return opts.deduplication ? deduplicationError(*opts.deduplication) : ""; });
     check([&] { return opts.parent ? parentError(*opts.parent) : ""; });
     check([&] { return extraError(opts); });

@@ -34,6 +34,9 @@ struct QueueSettings {
     std::string workerName;
     std::chrono::milliseconds addTimeout{800};
     std::chrono::microseconds addLinger{0};
+    std::int64_t maxDepth = 0;
+    std::chrono::milliseconds maxWait{0};
+    int maxMemoryPercent = 0;
     Bullmq5 bullmq5 = Bullmq5::Auto;
     int limiterMax = 0;
     std::chrono::milliseconds limiterDuration{1000};
@@ -167,6 +170,23 @@ inline constexpr QueueSetting kQueueSettings[] = {
      .scope = QueueSetting::Scope::Producer,
      .range = {0, 1000000},
      .sentence = "How long an add under load waits for further adds to travel with it."},
+    {.name = "maxDepth",
+     .member = &QueueSettings::maxDepth,
+     .scope = QueueSetting::Scope::Producer,
+     .range = {0, std::int64_t{1} << 40},
+     .sentence = "Jobs that may wait to run before further adds are refused; 0: no bound."},
+    {.name = "maxWaitMs",
+     .member = &QueueSettings::maxWait,
+     .scope = QueueSetting::Scope::Producer,
+     .range = {0, detail::kMaxMs},
+     .sentence = "Estimated wait of a job, by the jobs that wait and the rate at which they left "
+                 "lately, beyond which adds are refused; 0: no bound."},
+    {.name = "maxMemoryPercent",
+     .member = &QueueSettings::maxMemoryPercent,
+     .scope = QueueSetting::Scope::Producer,
+     .range = {0, 100},
+     .sentence = "Part of Redis's maxmemory, or without one of its machine's memory, beyond which "
+                 "adds are refused; 0: no bound."},
     {.name = "bullmq5",
      .member = &QueueSettings::bullmq5,
      .scope = QueueSetting::Scope::Queue,

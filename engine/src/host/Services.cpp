@@ -125,6 +125,7 @@ Services::Producer& Services::producer(const std::string& alias,
         wanted.name = settings.name;
         wanted.addTimeout = settings.addTimeout;
         wanted.linger = settings.addLinger;
+        wanted.admission = {settings.maxDepth, settings.maxWait, settings.maxMemoryPercent};
         wanted.bullmq5 = settings.bullmq5;
         // An alias that went with its plugin comes again with it.
         const auto same = std::find_if(held_.begin(), held_.end(), [&wanted](const auto& one) {

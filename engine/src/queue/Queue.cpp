@@ -4,10 +4,13 @@
 #include <functional>
 #include <future>
 #include <memory>
+#include <mutex>
+#include <optional>
 #include <string>
 #include <utility>
 
 #include "queue/AddCoalescer.h"
+#include "queue/AdmissionControl.h"
 #include "queue/JobRecord.h"
 #include "queue/QueueContext.h"
 #include "redis/RedisShared.h"
@@ -40,16 +43,26 @@ struct Pending {
 class Queue::Impl {
 public:
     Impl(const RedisOptions& redis, Settings settings)
-        : settings_(std::move(settings)),
+        : redis_(redis),
+          settings_(std::move(settings)),
           queue_(QueueKeys(settings_.prefix, settings_.name), settings_.bullmq5),
           coalescer_(queue_,
                      std::make_unique<RedisClient>(redis, "add " + settings_.name),
                      settings_,
                      // A probe and a call, each with a connection to make before.
-                     2 * (redis.connectTimeout + redis.commandTimeout) + kProgressMargin) {}
+                     2 * (redis.connectTimeout + redis.commandTimeout) + kProgressMargin) {
+        if (settings_.admission.isBounded()) {
+            (void)control();
+        }
+    }
 
     /// Refuses what is wrong, and sends the rest in chunks. `done` has the results of all, once the last chunk is answered.
     void add(std::vector<NewJob> jobs, Clock::time_point deadline, AddCoalescer::Done done) {
+        if (AdmissionControl* const control = control_.load(std::memory_order_acquire)) {
+            if (auto refused = control->admit(static_cast<std::int64_t>(jobs.size()))) {
+                return done(std::vector<AddResult>(jobs.size(), *refused));
+            }
+        }
         const auto pending = std::make_shared<Pending>(jobs.size(), std::move(done));
         std::vector<std::size_t> positions;
         std::vector<JobRecord> records;
@@ -93,9 +106,28 @@ public:
         return results.get();
     }
 
+    /// Returns what samples the queue, made by the first call.
+    AdmissionControl& control() {
+        const std::lock_guard lock(mutex_);
+        if (!owned_) {
+            owned_ = std::make_unique<AdmissionControl>(
+                queue_,
+                std::make_unique<RedisClient>(redis_, "load " + settings_.name),
+                settings_.admission);
+            control_.store(owned_.get(), std::memory_order_release);
+        }
+        return *owned_;
+    }
+
+    const RedisOptions redis_;
     const Settings settings_;
     const QueueContext queue_;
     AddCoalescer coalescer_;
+
+private:
+    std::mutex mutex_;
+    std::unique_ptr<AdmissionControl> owned_;          ///< Guarded by mutex_.
+    std::atomic<AdmissionControl*> control_{nullptr};  ///< The same, for every add.
 };
 
 Queue::Queue(const Redis& redis, Settings settings)
@@ -125,6 +157,10 @@ std::vector<AddResult> Queue::addBulk(std::vector<NewJob> jobs, Clock::time_poin
 
 void Queue::addAsync(std::vector<NewJob> jobs, std::function<void(std::vector<AddResult>)> done) {
     impl_->add(std::move(jobs), Clock::now() + impl_->settings_.addTimeout, std::move(done));
+}
+
+std::optional<QueueLoad> Queue::load() const {
+    return impl_->control().load();
 }
 
 bool Queue::healthy() const {

@@ -402,8 +402,8 @@ void ClaimLoop::accept(std::vector<ClaimedJob> jobs) {
     counters_.claimed += jobs.size();
     Intake::Runs runs = intake_.runsOf(std::move(jobs), now);
     held_.add(runs);  // Before anything that takes time: their locks need renewal from now on.
-    Intake::Sorted sorted =
-        intake_.sort(std::move(runs), handlers_.router(), settings_.maxStartedAttempts);
+    Intake::Sorted sorted = intake_.sort(
+        std::move(runs), handlers_.router(), settings_.maxStartedAttempts, clock_.wallMs());
     giveBack(sorted.putOff, kPutOffMs);
     for (const auto& run : sorted.settle) {
         settle(run, now);

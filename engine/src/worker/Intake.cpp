@@ -1,5 +1,6 @@
 #include "worker/Intake.h"
 
+#include <optional>
 #include <utility>
 
 #include <Poco/Exception.h>
@@ -11,9 +12,16 @@ namespace drover {
 namespace {
 
 /// Returns why the job is to fail unrun; empty: it is to run.
-std::string reasonNotToRun(const ClaimedJob& job, int maxStartedAttempts) {
+std::string reasonNotToRun(const JobRun& run, int maxStartedAttempts, std::int64_t nowMs) {
+    const ClaimedJob& job = run.job();
     if (job.deferredFailure) {
         return *job.deferredFailure;
+    }
+    // A job that has begun before kept its term.
+    const std::optional<std::int64_t>& expiresAt = run.options().expiresAtMs;
+    if (expiresAt && nowMs > *expiresAt && job.attemptsStarted <= 1) {
+        return "expired before it began: expiresAt is " + std::to_string(*expiresAt) + ", " +
+               std::to_string(nowMs - *expiresAt) + " ms ago";
     }
     return maxStartedAttempts > 0 && job.attemptsStarted > maxStartedAttempts
                ? "job started more than allowable limit"
@@ -33,13 +41,16 @@ Intake::Runs Intake::runsOf(std::vector<ClaimedJob> jobs, Time now) {
     return runs;
 }
 
-Intake::Sorted Intake::sort(Runs runs, const HandlerRouter& router, int maxStartedAttempts) const {
+Intake::Sorted Intake::sort(Runs runs,
+                            const HandlerRouter& router,
+                            int maxStartedAttempts,
+                            std::int64_t nowMs) const {
     Sorted sorted;
     sorted.run.reserve(runs.size());
     for (auto& run : runs) {
         const ClaimedJob& job = run->job();
         const bool served = router.serves(job.name);
-        const std::string reason = reasonNotToRun(job, maxStartedAttempts);
+        const std::string reason = reasonNotToRun(*run, maxStartedAttempts, nowMs);
         // A deferred failure goes to the handler, if there is one: the job's effect may exist already.
         const bool endsHere = !reason.empty() && (!served || !job.deferredFailure);
         // The handler went while the claim was under way: a peer may have it.

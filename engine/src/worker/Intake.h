@@ -36,7 +36,10 @@ public:
         Runs putOff;  ///< Cannot run here now; they go back for a moment.
     };
     /// Sorts runs by what is to become of them. Jobs of schedulers have their successors made before they run.
-    [[nodiscard]] Sorted sort(Runs runs, const HandlerRouter& router, int maxStartedAttempts) const;
+    [[nodiscard]] Sorted sort(Runs runs,
+                              const HandlerRouter& router,
+                              int maxStartedAttempts,
+                              std::int64_t nowMs) const;
 
 private:
     std::shared_ptr<const JobOptions> optionsOf(const ClaimedJob& job);
