@@ -1,4 +1,4 @@
-# `cmake --install` gives the binary, the engine's library, headers for authors of plugins, the CMake package, the
+# `cmake --install` gives the binary, the libraries of the engine and of clients, headers for authors of plugins, the CMake package, the
 # pkg-config file and examples of configuration; drover_add_plugin() installs the shipped plugins. No path in it is
 # absolute: the tree works wherever it is moved to.
 include(CMakePackageConfigHelpers)
@@ -8,8 +8,10 @@ set(package_dir ${CMAKE_INSTALL_LIBDIR}/cmake/drover)
 install(TARGETS drover_bin RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
 install(TARGETS drover_db LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR} NAMELINK_SKIP)
 install(TARGETS drover EXPORT droverServiceTargets LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR})
+install(TARGETS drover_client EXPORT droverClientTargets LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR})
 install(TARGETS drover_sdk EXPORT droverSdkTargets)
 install(EXPORT droverSdkTargets NAMESPACE drover:: DESTINATION ${package_dir})
+install(EXPORT droverClientTargets NAMESPACE drover:: DESTINATION ${package_dir})
 install(EXPORT droverServiceTargets NAMESPACE drover:: DESTINATION ${package_dir})
 
 # The build stamp is what the headers of service plugins need besides.

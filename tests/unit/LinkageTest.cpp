@@ -17,6 +17,7 @@ using drover::test::assertLacks;
 namespace {
 
 const std::string kLibrary = DROVER_BINARY_DIR "/engine/libdrover.so";
+const std::string kClient = DROVER_BINARY_DIR "/engine/libdrover-client.so";
 
 std::string outputOf(const std::string& command) {
     const std::unique_ptr<FILE, int (*)(FILE*)> pipe(popen(command.c_str(), "r"), pclose);
@@ -37,10 +38,10 @@ std::set<std::string> linesOf(std::istream&& in) {
     return lines;
 }
 
-/// Returns the names that libdrover.so exports, as they stand in a header. The two or three symbols of a constructor or a
+/// Returns the names that a library exports, as they stand in a header. The two or three symbols of a constructor or a
 /// destructor have one name.
-std::set<std::string> exportedNames() {
-    std::string names = outputOf("nm -DC --defined-only " + kLibrary + " | cut -d' ' -f3-");
+std::set<std::string> exportedNames(const std::string& library) {
+    std::string names = outputOf("nm -DC --defined-only " + library + " | cut -d' ' -f3-");
     const std::pair<const char*, const char*> kShort[] = {
         {"[abi:cxx11]", ""},
         {"std::__cxx11::basic_string<char, std::char_traits<char>, std::allocator<char> >",
@@ -61,6 +62,7 @@ class LinkageTest : public CppUnit::TestFixture {
 #if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
     // A sanitizer needs the types of more classes.
     CPPUNIT_TEST(libraryExportsTheNamesOfTheList);
+    CPPUNIT_TEST(clientHasQueuesAndNothingOfTheEngine);
 #endif
     CPPUNIT_TEST(libraryAndBinaryNeedNoDatabase);
     CPPUNIT_TEST(noFileLooksForLibrariesInTheCurrentFolder);
@@ -69,7 +71,7 @@ class LinkageTest : public CppUnit::TestFixture {
 public:
     void libraryExportsTheNamesOfTheList() {
         const std::string list = "tests/unit/exports.txt";
-        const std::set<std::string> exported = exportedNames();
+        const std::set<std::string> exported = exportedNames(kLibrary);
         const std::set<std::string> listed = linesOf(std::ifstream(DROVER_SOURCE_DIR "/" + list));
         std::string differences;
         for (const std::string& name : exported) {
@@ -91,9 +93,23 @@ public:
             differences.empty());
     }
 
+    void clientHasQueuesAndNothingOfTheEngine() {
+        const std::set<std::string> ofEngine = exportedNames(kLibrary);
+        const std::set<std::string> names = exportedNames(kClient);
+        for (const std::string& name : names) {
+            CPPUNIT_ASSERT_MESSAGE(name, ofEngine.count(name) == 1);
+            assertLacks(name, "runProgram");
+            assertLacks(name, "Service");
+        }
+        CPPUNIT_ASSERT(names.count("drover::Queue::healthy() const") == 1);
+        const std::string needed = outputOf("readelf -d " + kClient + " | grep NEEDED");
+        assertLacks(needed, "PocoUtil");
+        assertLacks(needed, "libdrover");
+    }
+
     void libraryAndBinaryNeedNoDatabase() {
         for (const std::string& file :
-             {kLibrary, std::string(DROVER_BINARY_DIR "/engine/drover")}) {
+             {kLibrary, kClient, std::string(DROVER_BINARY_DIR "/engine/drover")}) {
             const std::string needed = outputOf("readelf -d " + file + " | grep NEEDED");
             assertLacks(needed, "libpq");
             assertLacks(needed, "PocoData");
@@ -103,6 +119,7 @@ public:
     void noFileLooksForLibrariesInTheCurrentFolder() {
         for (const char* file : {"engine/drover",
                                  "engine/libdrover.so",
+                                 "engine/libdrover-client.so",
                                  "engine/libdrover-db.so",
                                  "plugins/api.so",
                                  "plugins/reservation-api.so",

@@ -8,7 +8,7 @@ namespace drover::cli {
 
 /// The numbered changes of a database's schema, for `drover db`.
 ///
-/// libdrover.so does not contain the store, so that a client program needs no PostgreSQL: the binary implements the changes.
+/// libdrover.so does not contain the store, so that no process needs PostgreSQL for it: the binary implements the changes.
 class DatabaseSchema {
 public:
     struct Source {
