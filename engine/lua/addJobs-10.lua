@@ -1,5 +1,5 @@
 --[[
-  Adds n jobs, in order: standard, prioritized or delayed, with a parent or without.
+  Adds n jobs, in order: standard, prioritized or delayed, with a parent or without, deduplicated or not.
 
   KEYS[1]  meta         hash    <prefix>:<queue>:meta
   KEYS[2]  id           string  …:id
@@ -13,26 +13,34 @@
   KEYS[10] paused       list    …:paused
   ARGV[1]  job key prefix "<prefix>:<queue>:"
   ARGV[2]  "on", "auto", "seen" or "off": whether 5.x clients share the queue    ARGV[3]  now, ms
-  ARGV[4…] ten per job: name, data, opts (stored JSON), timestamp ms, delay ms, priority, custom id or "", "1" for lifo,
-           key of the parent or "", parent (JSON) or ""
+  ARGV[4…] per job nine and what follows: name, data, opts (stored JSON), timestamp ms, delay ms, priority, custom id or "",
+           "1" for lifo, and how many further ones the job has: names and values of parentKey and parent (JSON), of
+           deduplication (its id) and ttl (ms), extend, replace, reschedule, keepLastIfActive ("1"), of scheduler (its id)
 
-  Returns  per job its id, or a negative number: -5 its parent does not exist, -7 it exists as a child of another parent; or
-           an error, if a key of the job has another type: then nothing of the job is stored. A job with -5 uses up no id. A
-           custom id that exists already is returned as it is. After them 1 if 5.x clients share the queue, else 0
-  Events   per job: added, then waiting or delayed; or duplicated
+  Returns  per job its id; or { id of the job that stands for it, "duplicated": the custom id exists, or "deduplicated": it owns
+           the deduplication id }; or a negative number: -5 its parent does not exist, -7 it exists as a child of another
+           parent; or an error, if a key of the job has another type: then nothing of the job is stored. A job with -5 uses
+           up no id. After them 1 if 5.x clients share the queue, else 0
+  Events   per job: added, then waiting or delayed; or duplicated; or deduplicated, and delayed if that moved the owner's due
+           time; for an owner that is replaced removed and deduplicated before added
 ]]
 --- @keys
 keys.prefix = ARGV[1]
 local prefix, bullmq5, now = ARGV[1], ARGV[2], tonumber(ARGV[3])
-local first, width = 4, 10
+local first, width = 4, 9
 
 --- @include "safely"
 --- @include "events"
 --- @include "markers"
 --- @include "scores"
 --- @include "queueState"
---- @include "parents"
 --- @include "writeRecord"
+
+-- Makes the function that adds a job with options. Each function of a script costs every call of it; plain jobs need none here.
+local function makeAddJob()
+--- @include "addJob"
+  return addJob
+end
 
 -- A key of another type ends the script here, before anything is written. The adds do not change what is read.
 local queue = readQueue(keys, bullmq5)
@@ -42,76 +50,75 @@ redis.call('ZCARD', keys.delayed)
 redis.call('ZCARD', keys.prioritized)
 redis.call('ZCARD', keys.marker)
 
--- Gives a job that exists already the parent of the add, unless it has a parent that lives. Nothing else of it changes.
-local function adopt(id, parentKey, parentJson)
-  local jobKey = prefix .. id
-  local present = redis.call('HGET', jobKey, 'parentKey')
-  if parentKey ~= '' then
-    if present and present ~= parentKey and redis.call('EXISTS', present) == 1 then return -7 end
-    local parent = parentOf(parentKey, parentJson)
-    if not parent then error('its parentKey "' .. parentKey .. '" is not the key of a job', 0) end
-    if redis.call('ZSCORE', prefix .. 'completed', id) then
-      redis.call('HSET', parentKey .. ':processed', jobKey, redis.call('HGET', jobKey, 'returnvalue') or 'null')
-      if not hasPendingChildren(parent) and waitsForChildren(parent) then releaseParent(parent, now, bullmq5) end
-    else
-      redis.call('SADD', parentKey .. ':dependencies', jobKey)
-    end
-    redis.call('HSET', jobKey, 'parentKey', parentKey, 'parent', parentJson)
-  end
-  redis.call('XADD', keys.events, '*', 'event', 'duplicated', 'jobId', id)
-  return id
-end
-
-local count = (#ARGV - first + 1) / width
-local ids, orphans = {}, 0
-for n = 1, count do
-  local parentKey = ARGV[first + (n - 1) * width + 8]
-  if parentKey ~= '' and redis.call('EXISTS', parentKey) == 0 then
-    ids[n] = -5
-    orphans = orphans + 1
+-- `places`: where each job begins; `further`: the named values of the jobs that have any.
+local places, further, count, anyParent = {}, {}, 0, false
+local at, last = first, #ARGV
+while at <= last do
+  count = count + 1
+  places[count] = at
+  local more = ARGV[at + width - 1]
+  at = at + width
+  if more ~= '0' then
+    local job = {}
+    for name = at, at + tonumber(more) - 1, 2 do job[ARGV[name]] = ARGV[name + 1] end
+    at = at + tonumber(more)
+    further[count] = job
+    anyParent = anyParent or job.parentKey ~= nil
   end
 end
-local lastId = 0
-if count > orphans then lastId = redis.call('INCRBY', keys.id, count - orphans) - (count - orphans) end
+-- A job without its parent uses up no id, and its parent may be among the jobs before it.
+local lastId = not anyParent and redis.call('INCRBY', keys.id, count) - count
+local function drawId()
+  lastId = anyParent and redis.call('INCR', keys.id) or lastId + 1
+  return string.format('%.0f', lastId)
+end
+local ids = {}
 local left, right = {}, {}
 local runnable, delayedAny = false, false
 
-local stored  -- The id of the present job of each(), once anything of the job is written.
+local function push(id, lifo)
+  local side = lifo and right or left
+  side[#side + 1] = id
+end
+
+local addJob
+-- Adds a job with further values, or with a custom id that exists.
+local function addWithOptions(n, job, newId)
+  local from = places[n]
+  job.name, job.data, job.opts = ARGV[from], ARGV[from + 1], ARGV[from + 2]
+  job.timestamp, job.delay, job.priority = ARGV[from + 3], ARGV[from + 4], ARGV[from + 5]
+  job.customId, job.lifo = ARGV[from + 6] ~= '' and ARGV[from + 6], ARGV[from + 7] == '1'
+  addJob = addJob or makeAddJob()
+  local id, how, ready, delayed = addJob(keys, queue, job, newId, now, bullmq5, push)
+  ids[n] = how and { id, how } or id
+  runnable, delayedAny = runnable or ready, delayedAny or delayed
+end
+
+local stored  -- The id of the present job of each(), once anything of the job is written here.
 each(count, function(n)
   stored = nil
-  if ids[n] then return end
-  local at = first + (n - 1) * width
-  local timestamp, delay, priority = ARGV[at + 3], ARGV[at + 4], ARGV[at + 5]
-  local id, parentKey = ARGV[at + 6], ARGV[at + 8]
-  local custom = id ~= ''
-  lastId = lastId + 1
-  if not custom then id = string.format('%.0f', lastId) end
-  local jobKey = prefix .. id
-  if custom and redis.call('EXISTS', jobKey) == 1 then
-    ids[n] = adopt(id, parentKey, ARGV[at + 9])
+  local from, job = places[n], further[n]
+  if job and job.parentKey and redis.call('EXISTS', job.parentKey) == 0 then
+    ids[n] = -5
     return
   end
-  local name, data, opts, parentJson = ARGV[at], ARGV[at + 1], ARGV[at + 2], ARGV[at + 9]
-  if parentKey == '' then
-    writeRecord(jobKey, name, data, opts, timestamp, delay, priority)
-  else
-    writeRecord(jobKey, name, data, opts, timestamp, delay, priority, 'parentKey', parentKey, 'parent', parentJson)
+  local newId, id = drawId(), ARGV[from + 6]
+  if job or id ~= '' and redis.call('EXISTS', prefix .. id) == 1 then
+    addWithOptions(n, job or {}, newId)
+    return
   end
+  if id == '' then id = newId end
+  local name, timestamp, delay, priority = ARGV[from], ARGV[from + 3], tonumber(ARGV[from + 4]), tonumber(ARGV[from + 5])
+  writeRecord(prefix .. id, name, ARGV[from + 1], ARGV[from + 2], timestamp, ARGV[from + 4], ARGV[from + 5])
   stored = id
-  if parentKey ~= '' then redis.call('SADD', parentKey .. ':dependencies', jobKey) end
   redis.call('XADD', keys.events, '*', 'event', 'added', 'jobId', id, 'name', name)
-  if tonumber(delay) > 0 then
-    delayJob(keys, id, tonumber(timestamp) + tonumber(delay))
+  if delay > 0 then
+    delayJob(keys, id, tonumber(timestamp) + delay)
     delayedAny = true
   else
-    if tonumber(priority) > 0 then
-      redis.call('ZADD', keys.prioritized, priorityScore(keys.pc, tonumber(priority)), id)
-    end
+    if priority > 0 then redis.call('ZADD', keys.prioritized, priorityScore(keys.pc, priority), id) end
     redis.call('XADD', keys.events, '*', 'event', 'waiting', 'jobId', id)
-    if tonumber(priority) <= 0 then
-      local side = ARGV[at + 7] == '1' and right or left
-      side[#side + 1] = id
-    end
+    if priority <= 0 then push(id, ARGV[from + 7] == '1') end
     runnable = true
   end
   ids[n] = id
@@ -120,8 +127,6 @@ end, function(n, why)
   if not stored then return end
   leaveStates(keys, stored)
   redis.pcall('DEL', prefix .. stored)
-  local parentKey = ARGV[first + (n - 1) * width + 8]
-  if parentKey ~= '' then redis.pcall('SREM', parentKey .. ':dependencies', prefix .. stored) end
 end)
 
 -- The two ends of the list do not meet, so both orders last. Slices: Lua's stack bounds the values of one call.

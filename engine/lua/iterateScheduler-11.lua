@@ -20,7 +20,7 @@
   ARGV[9]  its opts.prevMillis or ""    ARGV[10]  the pattern's next run, ms, or "": there is none
   ARGV[11] opts.repeat of the next job, without offset, with a member or more
   ARGV[12] 'repeat:<scheduler id>:' in JSON, with the opening quote alone
-  ARGV[13…22] the next job as for addJobs, its opts with a member or more and without jobId, delay, timestamp, prevMillis,
+  ARGV[13…21] the next job as for addJobs, without further values, its opts with a member or more and without jobId, delay, timestamp, prevMillis,
            repeat. Its name, delay and custom id are not used, and its data only if the record has none
 
   Returns  { code, id of the next job or "" }: 1 made; 0 nothing to do: the scheduler is gone, has another next run, or the

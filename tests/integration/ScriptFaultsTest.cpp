@@ -64,6 +64,7 @@ class ScriptFaultsTest : public RedisFixture {
     CPPUNIT_TEST(anyFailedCommandOfAStalledCheck);
     CPPUNIT_TEST(anyFailedCommandOfAStalledCheckNextToBullmq5);
     CPPUNIT_TEST(anyFailedCommandOfAnAdd);
+    CPPUNIT_TEST(anyFailedCommandOfADeduplicatedAdd);
     CPPUNIT_TEST(anyFailedCommandOfAScheduler);
     CPPUNIT_TEST(anyFailedCommandOfARescue);
     CPPUNIT_TEST(anyFailedCommandOfPauseAndResume);
@@ -163,6 +164,43 @@ public:
                 items[4].parent = items[3].parent;
                 items[5].lifo = true;
                 ops::addJobs(context(), *faulty_, items, clock_.wallMs());
+            });
+    }
+    void anyFailedCommandOfADeduplicatedAdd() {
+        const auto deduplicated = [this](const std::string& id, std::int64_t delayMs) {
+            JobRecord record = item();
+            record.delayMs = delayMs;
+            record.deduplication = Deduplication{id, 0, false, false, false, false};
+            return record;
+        };
+        failEach(
+            [&] {
+                ops::addJobs(context(), client(), {deduplicated("a", 0)}, clock_.wallMs());
+                claim(1);
+                ops::addJobs(context(),
+                             client(),
+                             {deduplicated("r", 60000), deduplicated("m", 60000)},
+                             clock_.wallMs());
+            },
+            [&] {
+                std::vector<JobRecord> items = {deduplicated("a", 0),
+                                                deduplicated("r", 60000),
+                                                deduplicated("m", 90000),
+                                                deduplicated("m", 0),
+                                                deduplicated("n", 0),
+                                                item()};
+                items[0].deduplication->keepLastIfActive = true;
+                items[1].deduplication->replace = true;
+                items[2].deduplication->reschedule = true;
+                ops::addJobs(context(), *faulty_, items, clock_.wallMs());
+            },
+            [&] {
+                // An id is never owned by a job that was not stored, so that each of them is free in the end.
+                for (const char* id : {"r", "m", "n"}) {
+                    const Reply owner = redis({"GET", keys().job("de:" + std::string(id))});
+                    CPPUNIT_ASSERT(owner.isNil() ||
+                                   number({"EXISTS", keys().job(std::string(owner.text()))}) == 1);
+                }
             });
     }
     void anyFailedCommandOfAScheduler() {

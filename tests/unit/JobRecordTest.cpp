@@ -17,7 +17,9 @@ class JobRecordTest : public CppUnit::TestFixture {
     CPPUNIT_TEST(aChildNamesItsParentInFieldsAndOptions);
     CPPUNIT_TEST(aJobThatNoScriptCanStoreRightIsRefused);
     CPPUNIT_TEST(theNextJobOfASchedulerInheritsAllButItsRun);
-    CPPUNIT_TEST(theArgumentsOfARecordAreTen);
+    CPPUNIT_TEST(aChildHasOneParentAndIsNotKeptBack);
+    CPPUNIT_TEST(aPlainRecordHasNineArguments);
+    CPPUNIT_TEST(furtherArgumentsAreNamed);
     CPPUNIT_TEST_SUITE_END();
 
 public:
@@ -49,11 +51,8 @@ public:
         assertEqual("the data of job \"mail\" is not valid JSON", newJobError({"mail", "{", {}}));
         assertEqual("the data of job \"mail\" has 7 bytes, sizeLimit allows 6",
                     newJobError(job(R"({"sizeLimit":6})")));
-        for (const char* option : {"parent", "deduplication", "repeat"}) {
-            CPPUNIT_ASSERT_EQUAL(
-                "the option \"" + std::string(option) + "\" is not supported by this version",
-                newJobError(job("{\"" + std::string(option) + "\":{\"id\":\"1\"}}")));
-        }
+        assertEqual("opts.repeat: the jobs of a scheduler are added by the scheduler alone",
+                    newJobError(job(R"({"repeat":{"every":5}})")));
         CPPUNIT_ASSERT(!newJobError(job(R"({"priority":-1})")).empty());
     }
 
@@ -77,18 +76,51 @@ public:
         CPPUNIT_ASSERT_THROW(nextRecordOf(claimed), Poco::InvalidArgumentException);
     }
 
-    void theArgumentsOfARecordAreTen() {
-        const JobRecord record = recordOf(job(R"({"delay":5,"lifo":true})"), {"7", "bull:q"});
-        Command command;
-        record.appendTo(command, 123);
-        CPPUNIT_ASSERT_EQUAL(JobRecord::kArguments, command.args().size());
-        CPPUNIT_ASSERT(command.args()[3] == "123");
-        CPPUNIT_ASSERT(command.args()[4] == "5");
-        CPPUNIT_ASSERT(command.args()[7] == "1");
-        CPPUNIT_ASSERT(command.args()[8] == "bull:q:7");
+    void aChildHasOneParentAndIsNotKeptBack() {
+        CPPUNIT_ASSERT_EQUAL(std::string(), newChildError(job(R"({"de":{"id":"d"},"fpof":true})")));
+        assertEqual("opts.parent: the parent of a child is the job that it is added to, got \"7\"",
+                    newChildError(job(R"({"parent":{"id":"7","queue":"bull:q"}})")));
+        assertEqual("opts.deduplication.keepLastIfActive: false expected for a child, got true",
+                    newChildError(job(R"({"de":{"id":"d","keepLastIfActive":true}})")));
+        CPPUNIT_ASSERT(!newChildError(job(R"({"priority":-1})")).empty());
+    }
+
+    void aPlainRecordHasNineArguments() {
+        assertEqual("mail|{\"n\":1}|{\"attempts\":0,\"delay\":5,\"lifo\":true}|123|5|0||1|0",
+                    argumentsOf(recordOf(job(R"({"delay":5,"lifo":true})"))));
+    }
+
+    void furtherArgumentsAreNamed() {
+        assertEqual(
+            R"(parentKey|bull:p:7|parent|{"id":"7","queueKey":"bull:p","cpof":true})",
+            furtherOf(recordOf(job(R"({"parent":{"id":"7","queue":"bull:p"},"cpof":true})"))));
+        assertEqual("deduplication|d", furtherOf(recordOf(job(R"({"de":{"id":"d"}})"))));
+        JobRecord most = recordOf(
+            job(R"({"de":{"id":"d","ttl":5,"extend":true,"replace":true,"reschedule":true,)"
+                R"("keepLastIfActive":true}})"),
+            {"7", "bull:p"});
+        most.scheduler = "s";
+        most.hasChildren = true;
+        assertEqual(
+            R"(parentKey|bull:p:7|parent|{"id":"7","queueKey":"bull:p"}|scheduler|s|children|1|)"
+            "deduplication|d|ttl|5|extend|1|replace|1|reschedule|1|keepLastIfActive|1",
+            furtherOf(most));
     }
 
 private:
+    static std::string argumentsOf(const JobRecord& record, std::size_t from = 0) {
+        Command command;
+        record.appendTo(command, 123);
+        const auto& args = command.args();
+        CPPUNIT_ASSERT(args.at(8) == std::to_string(args.size() - JobRecord::kArguments));
+        std::string text;
+        for (std::size_t i = from; i < args.size(); ++i) {
+            text += (text.empty() && i == from ? "" : "|") + std::string(args[i]);
+        }
+        return text;
+    }
+    static std::string furtherOf(const JobRecord& record) { return argumentsOf(record, 9); }
+
     static NewJob job(const std::string& opts) {
         return {"mail", R"({"n":1})", JobOptions::parse(opts)};
     }

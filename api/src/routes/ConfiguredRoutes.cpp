@@ -298,7 +298,7 @@ struct Adding {
 
 Response answerFor(const Recipe& recipe,
                    Adding& adding,
-                   AddResult result,
+                   const AddResult& result,
                    const std::optional<QueueLoad>& load) {
     switch (result.status) {
         case AddResult::Status::Added:
@@ -318,15 +318,9 @@ Response answerFor(const Recipe& recipe,
                 "The queue did not answer in time; whether the job was added is unknown",
                 kRetryAfterSeconds);
     }
-    Job job;
-    job.name = recipe.job;
-    job.data = std::move(adding.data);
-    job.opts = recipe.options;
-    job.queueQualifiedName = recipe.producer.qualifiedName;
-    job.delayMs = recipe.options.delayMs;
-    job.priority = recipe.options.priority;
-    job.id = std::move(result.id);
-    job.timestampMs = result.timestampMs;
+    const Job job = addedJob({recipe.job, std::move(adding.data), recipe.options},
+                             result,
+                             recipe.producer.qualifiedName);
     Response response;
     response.status = recipe.status;
     response.body = job.toJson(recipe.view);
@@ -359,7 +353,7 @@ void run(const std::shared_ptr<const Recipe>& recipe, std::vector<Exchange> exch
             if (before) {
                 before->waiting += static_cast<std::int64_t>(i);
             }
-            one.exchange.responder.respond(answerFor(*recipe, one, std::move(results[i]), before));
+            one.exchange.responder.respond(answerFor(*recipe, one, results[i], before));
         }
     });
 }

@@ -11,6 +11,7 @@
 
 #include "drover/Bullmq5.h"
 #include "drover/Export.h"
+#include "drover/Job.h"
 #include "drover/JobOptions.h"
 
 namespace drover {
@@ -27,12 +28,19 @@ struct NewJob {
 /// The result of an add.
 struct AddResult {
     enum class Status {
-        Added,  ///< In Redis; `id` is set. Also for a custom id that existed already (then nothing changed).
+        Added,  ///< `id` names a job in Redis: the new one, or the one that `match` describes.
         Rejected,  ///< Refused: `code` (-5 parent missing, -7 parent cannot be replaced, 0 bad argument), `message`.
         Unavailable,  ///< Not sent, so certainly not added: Redis is away, or too many adds wait already.
         QueueFull,  ///< Not sent: beyond a bound of the queue in Queue::Admission. `message` has the estimate.
         MemoryFull,  ///< Not sent: Redis has too little memory left, see Queue::Admission.
         Unknown      ///< Sent, but the reply was lost or late: it may or may not have been added.
+    };
+
+    /// Which job was there before, so that the new one was not stored.
+    enum class Match {
+        None,  ///< None: the job is new.
+        Id,  ///< The one with the custom id. An add with a parent may have made it that parent's child.
+        Deduplication  ///< The owner of the deduplication id; the add may have changed what Deduplication describes.
     };
 
     Status status = Status::Unknown;
@@ -42,6 +50,7 @@ struct AddResult {
     std::int64_t timestampMs = 0;  ///< The `timestamp` stored with the job.
     std::chrono::milliseconds retryAfter{
         0};  ///< With QueueFull and MemoryFull: when another try may succeed.
+    Match match = Match::None;
 };
 
 /// The work ahead of a job that is added now, as an estimate.
@@ -50,6 +59,12 @@ struct QueueLoad {
     std::optional<double> drainPerSecond;  ///< Jobs that left lately; measured while jobs wait.
     std::optional<std::chrono::milliseconds> wait;  ///< Absent until a rate was measured.
 };
+
+/// Returns the job that BullMQ's `add` returns: the id of the result, with the data and options of the call, also if the job
+/// was there before. Makes no call. `result.status` is Added.
+[[nodiscard]] DROVER_API Job addedJob(NewJob job,
+                                      const AddResult& result,
+                                      const std::string& queueQualifiedName);
 
 /// Adds jobs to one queue.
 ///
@@ -95,8 +110,11 @@ public:
     [[nodiscard]] const std::string& qualifiedName() const;
 
     /// Adds one job. Expected trouble is a value, see AddResult; never throws for it.
-    /// Rejects without a call: data that is not JSON or over opts.sizeLimit, a priority outside [0, 2097151], a custom id
-    /// that is "0", starts with "0:", is an integer, has a ':' (unless exactly two), or is a reserved key.
+    /// Rejects without a call, with a message that names the option, its value and what would be right: data that is not JSON
+    /// or over opts.sizeLimit, a priority outside [0, 2097151], a custom id that is "0", starts with "0:", is an integer, has
+    /// a ':' (unless exactly two), or is a reserved key; a number below 0 other than a delay; a jitter outside [0, 1];
+    /// deduplication without an id or together with a parent; two effects of a failure; an option in `extra` that has a
+    /// member of its own; `debounce` and `repeat`.
     AddResult add(NewJob job);
     AddResult add(NewJob job, Clock::time_point deadline);
     /// Returns one result per job, in order. Atomic per chunk of `maxBatch`, not across chunks.

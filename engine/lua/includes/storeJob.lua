@@ -1,9 +1,10 @@
 --- @include "writeRecord"
 
 -- Stores a new job and puts it where it belongs. `job`: id, name, data, opts (JSON), timestamp, delay (ms, text), priority,
--- lifo, and what it has of parentKey, parent (JSON), scheduler, deduplication. Returns true if the job may run now. An error
--- leaves nothing of the job behind.
-local function storeJob(keys, queue, job)
+-- lifo, and what it has of parentKey, parent (JSON), scheduler, deduplication, children (it waits for them). `push`, if
+-- given, is called with the id and lifo in place of the write to the list of jobs that may run. Returns true if the job may run
+-- now, and true if it is delayed. An error leaves nothing of the job behind.
+local function storeJob(keys, queue, job, push)
   local more = {}
   local function add(field, value)
     if value and value ~= '' then
@@ -17,17 +18,23 @@ local function storeJob(keys, queue, job)
   add('deid', job.deduplication)
   local jobKey = keys.prefix .. job.id
   local isNew = redis.call('EXISTS', jobKey) == 0
-  local ready
+  local ready, delayed = false, false
   local done, why = pcall(function()
     writeRecord(jobKey, job.name, job.data, job.opts, job.timestamp, job.delay, job.priority, unpack(more))
     redis.call('XADD', keys.events, '*', 'event', 'added', 'jobId', job.id, 'name', job.name)
-    local delay = tonumber(job.delay)
-    ready = delay <= 0
-    if ready then
-      enqueue(keys, queue, job.id, tonumber(job.priority), job.lifo and 'RPUSH' or 'LPUSH')
-      redis.call('XADD', keys.events, '*', 'event', 'waiting', 'jobId', job.id)
-    else
+    local delay, priority = tonumber(job.delay), tonumber(job.priority)
+    if job.children then
+      redis.call('ZADD', keys.waitingChildren, job.timestamp, job.id)
+      redis.call('XADD', keys.events, '*', 'event', 'waiting-children', 'jobId', job.id)
+    elseif delay > 0 then
       delayJob(keys, job.id, tonumber(job.timestamp) + delay)
+      delayed = true
+    else
+      local later = push and priority <= 0
+      if not later then enqueue(keys, queue, job.id, priority, job.lifo and 'RPUSH' or 'LPUSH') end
+      redis.call('XADD', keys.events, '*', 'event', 'waiting', 'jobId', job.id)
+      if later then push(job.id, job.lifo) end
+      ready = true
     end
   end)
   if not done then
@@ -35,5 +42,5 @@ local function storeJob(keys, queue, job)
     if isNew then redis.pcall('DEL', jobKey) end
     error(errorText(why), 0)
   end
-  return ready
+  return ready, delayed
 end

@@ -28,6 +28,19 @@ std::vector<AddResult> all(std::size_t count,
     return std::vector<AddResult>(count, result);
 }
 
+/// Returns why the script refused a job, from its code (docs/wire-format.md#codes).
+std::string refusalOf(const JobRecord& job, int code) {
+    switch (code) {
+        case -5:
+            return "the parent " + job.parentKey + " does not exist (-5)";
+        case -7:
+            return "job " + job.customId + " has another parent than " + job.parentKey +
+                   ", which exists and cannot be replaced (-7)";
+        default:
+            return "the job was refused (" + std::to_string(code) + ")";
+    }
+}
+
 }  // namespace
 
 AddCoalescer::AddCoalescer(QueueContext queue,
@@ -279,6 +292,12 @@ void AddCoalescer::finish(const Waiters& waiters,
                 results[i].timestampMs = items[first + i].timestampMs;
                 const AddedId& one = added[first + i];
                 results[i].id = one.id;
+                results[i].match = one.match;
+                if (one.code < 0) {
+                    results[i].status = AddResult::Status::Rejected;
+                    results[i].code = one.code;
+                    results[i].message = refusalOf(items[first + i], one.code);
+                }
                 if (!one.error.empty()) {
                     // Nothing of it was stored; another try gets another id.
                     results[i].status = AddResult::Status::Unavailable;

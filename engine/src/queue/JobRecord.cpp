@@ -16,8 +16,12 @@ namespace drover {
 
 namespace {
 
-/// Options without effect in an add. Stored they would mislead every other client of the queue.
-constexpr std::array<std::string_view, 1> kUnsupported = {"repeat"};
+/// The modes of deduplication, by their names in BullMQ and in the script.
+constexpr std::array<std::pair<const char*, bool Deduplication::*>, 4> kModes{
+    {{"extend", &Deduplication::extend},
+     {"replace", &Deduplication::replace},
+     {"reschedule", &Deduplication::reschedule},
+     {"keepLastIfActive", &Deduplication::keepLastIfActive}}};
 
 /// Options of a single run of a scheduler.
 constexpr std::array<std::string_view, 5> kOfOneRun = {
@@ -29,17 +33,6 @@ constexpr int kLowestPriority = 2097152;
 template <std::size_t N>
 bool contains(const std::array<std::string_view, N>& names, std::string_view name) {
     return std::find(names.begin(), names.end(), name) != names.end();
-}
-
-std::string parentField(const ParentJob& parent, const JobOptions& options) {
-    JsonWriter out;
-    out.beginObject().key("id").text(parent.id).key("queueKey").text(parent.queue);
-    for (const ChildFailureName& name : kChildFailures) {
-        if (options.childFailure == name.effect) {
-            out.key(name.stored).boolean(true);
-        }
-    }
-    return std::move(out.endObject()).str();
 }
 
 /// Returns the options that the next job of a scheduler inherits, as BullMQ writes them.
@@ -75,7 +68,53 @@ std::string inheritedOptions(std::string_view opts) {
 void JobRecord::appendTo(Command& command, std::int64_t nowMs) const {
     command.add(name).add(data).add(opts);
     command.add(timestampMs == kWhenAdded ? nowMs : timestampMs).add(delayMs).add(priority);
-    command.add(customId).add(lifo ? "1" : "").add(parentKey).add(parent);
+    command.add(customId).add(lifo ? "1" : "");
+    const bool isChild = !parentKey.empty();
+    if (!isChild && !deduplication && scheduler.empty() && !hasChildren) {
+        command.add("0");
+        return;
+    }
+    std::int64_t further = (isChild ? 4 : 0) + (scheduler.empty() ? 0 : 2) + (hasChildren ? 2 : 0);
+    if (deduplication) {
+        further += deduplication->ttlMs > 0 ? 4 : 2;
+        for (const auto& [name, flag] : kModes) {
+            further += (*deduplication).*flag ? 2 : 0;
+        }
+    }
+    command.add(further);
+    if (isChild) {
+        command.add("parentKey").add(parentKey).add("parent").add(parent);
+    }
+    if (!scheduler.empty()) {
+        command.add("scheduler").add(scheduler);
+    }
+    if (hasChildren) {
+        command.add("children").add("1");
+    }
+    if (!deduplication) {
+        return;
+    }
+    command.add("deduplication").add(deduplication->id);
+    if (deduplication->ttlMs > 0) {
+        command.add("ttl").add(deduplication->ttlMs);
+    }
+    for (const auto& [name, flag] : kModes) {
+        if ((*deduplication).*flag) {
+            command.add(name).add("1");
+        }
+    }
+}
+
+std::string parentField(const JobOptions& options) {
+    JsonWriter out;
+    out.beginObject().key("id").text(options.parent->id);
+    out.key("queueKey").text(options.parent->queue);
+    for (const ChildFailureName& name : kChildFailures) {
+        if (options.childFailure == name.effect) {
+            out.key(name.stored).boolean(true);
+        }
+    }
+    return std::move(out.endObject()).str();
 }
 
 std::string newJobError(const NewJob& job) {
@@ -87,15 +126,22 @@ std::string newJobError(const NewJob& job) {
                " bytes, sizeLimit allows " + std::to_string(*job.opts.sizeLimit);
     }
     for (const auto& [name, value] : job.opts.extra) {
-        if (contains(kUnsupported, name)) {
-            return "the option \"" + name + "\" is not supported by this version";
+        if (name == "repeat") {
+            return "opts.repeat: the jobs of a scheduler are added by the scheduler alone";
         }
     }
-    if (job.opts.parent || job.opts.deduplication) {
-        return std::string("the option \"") + (job.opts.parent ? "parent" : "deduplication") +
-               "\" is not supported by this version";
-    }
     return optionsError(job.opts);
+}
+
+std::string newChildError(const NewJob& job) {
+    if (job.opts.parent) {
+        return "opts.parent: the parent of a child is the job that it is added to, got \"" +
+               job.opts.parent->id + "\"";
+    }
+    if (job.opts.deduplication && job.opts.deduplication->keepLastIfActive) {
+        return "opts.deduplication.keepLastIfActive: false expected for a child, got true";
+    }
+    return newJobError(job);
 }
 
 JobRecord recordOf(NewJob job) {
@@ -105,19 +151,20 @@ JobRecord recordOf(NewJob job) {
     record.priority = job.opts.priority;
     record.customId = job.opts.jobId.value_or("");
     record.lifo = job.opts.lifo;
+    if (job.opts.parent) {
+        record.parentKey = job.opts.parent->queue + ":" + job.opts.parent->id;
+        record.parent = parentField(job.opts);
+    }
     record.opts = job.opts.toStoredJson();
+    record.deduplication = std::move(job.opts.deduplication);
     record.name = std::move(job.name);
     record.data = std::move(job.data);
     return record;
 }
 
 JobRecord recordOf(NewJob job, const ParentJob& parent) {
-    std::string field = parentField(parent, job.opts);
     job.opts.parent = parent;
-    JobRecord record = recordOf(std::move(job));
-    record.parentKey = parent.queue + ":" + parent.id;
-    record.parent = std::move(field);
-    return record;
+    return recordOf(std::move(job));
 }
 
 JobRecord nextRecordOf(const ClaimedJob& job) {

@@ -3,6 +3,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <limits>
+#include <optional>
 #include <string>
 
 #include "core/ClaimedJob.h"
@@ -18,8 +19,8 @@ namespace drover {
 struct JobRecord {
     /// Stands for Redis's time when the record is sent.
     static constexpr std::int64_t kWhenAdded = std::numeric_limits<std::int64_t>::min();
-    /// The arguments of a script per record.
-    static constexpr std::size_t kArguments = 10;
+    /// The arguments of a script for a record without further values.
+    static constexpr std::size_t kArguments = 9;
 
     std::string name;
     std::string data;  ///< JSON.
@@ -30,16 +31,25 @@ struct JobRecord {
     std::string customId;  ///< Empty: from the counter.
     bool lifo = false;
     std::string parentKey;  ///< Empty: none.
-    std::string parent;     ///< JSON {"id", "queueKey"[, "fpof" | "cpof" | "idof" | "rdof": true]}.
+    std::string parent;     ///< parentField().
+    std::optional<Deduplication> deduplication;
+    std::string scheduler;     ///< Id of the scheduler that makes the job; empty: none.
+    bool hasChildren = false;  ///< Waits for children that are added after it, in the same script.
 
-    /// Adds the arguments that the script reads. The command refers to this record.
+    /// Adds the arguments that a script reads: nine, the last one the number of those that follow, which are names and values.
+    /// The command refers to this record.
     void appendTo(Command& command, std::int64_t nowMs) const;
 };
 
-/// Returns why the job cannot be added, as a job of its own or as a child; empty if it can.
-[[nodiscard]] std::string newJobError(const NewJob& job);
+/// Returns the hash field `parent` of a job with a parent: {"id", "queueKey"[, "fpof" | "cpof" | "idof" | "rdof": true]}.
+[[nodiscard]] std::string parentField(const JobOptions& options);
 
-/// Returns the record of a job that newJobError() accepts.
+/// Returns why the job cannot be added; empty if it can.
+[[nodiscard]] std::string newJobError(const NewJob& job);
+/// Returns why the job cannot be added as a child whose parent the caller names; empty if it can.
+[[nodiscard]] std::string newChildError(const NewJob& job);
+
+/// Returns the record of a job that newJobError() accepts, or newChildError() with the parent.
 [[nodiscard]] JobRecord recordOf(NewJob job);
 [[nodiscard]] JobRecord recordOf(NewJob job, const ParentJob& parent);
 

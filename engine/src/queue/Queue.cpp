@@ -40,6 +40,26 @@ struct Pending {
 
 }  // namespace
 
+Job addedJob(NewJob job, const AddResult& result, const std::string& queueQualifiedName) {
+    Job added;
+    added.id = result.id;
+    added.name = std::move(job.name);
+    added.data = std::move(job.data);
+    added.queueQualifiedName = queueQualifiedName;
+    added.delayMs = job.opts.delayMs;
+    added.priority = job.opts.priority;
+    added.timestampMs = result.timestampMs;
+    if (job.opts.parent) {
+        added.parentKey = job.opts.parent->queue + ":" + job.opts.parent->id;
+        added.parent = parentField(job.opts);
+    }
+    if (job.opts.deduplication) {
+        added.deduplicationId = job.opts.deduplication->id;
+    }
+    added.opts = std::move(job.opts);
+    return added;
+}
+
 class Queue::Impl {
 public:
     Impl(const RedisOptions& redis, Settings settings)

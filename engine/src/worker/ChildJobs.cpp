@@ -44,7 +44,7 @@ std::string readChild(std::string_view json, const ClaimedJob& parent, ChildJob&
         return named ? "has the queue \"" + queue + "\"; <prefix>:<queue> was expected"
                      : "has no name";
     }
-    if (std::string problem = newJobError(job); !problem.empty()) {
+    if (std::string problem = newChildError(job); !problem.empty()) {
         return "cannot be added: " + problem;
     }
     child.prefix = queue.substr(0, colon);

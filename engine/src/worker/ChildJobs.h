@@ -19,7 +19,7 @@ struct ChildJob {
 
 /// Parses the argument of add_children: a JSON array of {"queue": qualified name, "name": string, "data": any,
 /// "opts": object}. Without "queue" a child goes to its parent's queue.
-/// Returns std::nullopt, with the reason in `problem`, for any other text and for a job that newJobError() refuses.
+/// Returns std::nullopt, with the reason in `problem`, for any other text and for a job that newChildError() refuses.
 [[nodiscard]] std::optional<std::vector<ChildJob>> parseChildren(std::string_view json,
                                                                  const ClaimedJob& parent,
                                                                  std::string& problem);

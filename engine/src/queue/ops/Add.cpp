@@ -29,11 +29,17 @@ std::vector<AddedId> addJobs(const QueueContext& queue,
     for (std::size_t i = 0; i < jobs.size(); ++i) {
         const ReplyView one = reply.at(i);
         if (one.isError()) {
-            added.push_back({"", 0, std::string(one.text())});
+            added.push_back({"", 0, std::string(one.text()), {}});
         } else if (one.isInteger()) {
-            added.push_back({"", static_cast<int>(one.integer()), ""});
+            added.push_back({"", static_cast<int>(one.integer()), "", {}});
+        } else if (one.size() == 2) {
+            added.push_back({std::string(one.at(0).text()),
+                             0,
+                             "",
+                             one.at(1).text() == "duplicated" ? AddResult::Match::Id
+                                                              : AddResult::Match::Deduplication});
         } else {
-            added.push_back({std::string(one.text()), 0, ""});
+            added.push_back({std::string(one.text()), 0, "", {}});
         }
     }
     if (reply.at(jobs.size()).integer() == 1) {

@@ -10,11 +10,13 @@
 
 namespace drover {
 
-/// The answer for one job: its id, or a negative code (docs/wire-format.md#codes), or why nothing of it could be stored.
+/// The answer for one job: its id, or that of the job that stands for it; or a negative code (docs/wire-format.md#codes), or
+/// why nothing of it could be stored.
 struct AddedId {
     std::string id;
     int code = 0;
     std::string error;
+    AddResult::Match match = AddResult::Match::None;
 };
 
 namespace ops {
