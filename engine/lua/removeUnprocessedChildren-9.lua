@@ -14,7 +14,7 @@
   ARGV[1]  job key prefix    ARGV[2]  job id    ARGV[3]  "on", "auto", "seen" or "off": whether 5.x clients share the queue
   ARGV[4]  cursor of the call before, "0" at first    ARGV[5]  bound of the cost of a call, in units of about ten microseconds
 
-  Returns  { cursor for the next call, "0": done; jobs removed }
+  Returns  { cursor for the next call, jobs removed, 1: done or 0 }
   Events   removed per job, in its queue; waiting of a parent that waits for nothing else
 ]]
 --- @keys
@@ -38,7 +38,7 @@ local removed = 0
 for _, childKey in ipairs(page[2]) do
   if budget <= 0 then
     -- The rest of the page comes again, unless all that was looked at stays.
-    if removed > 0 then return { cursor, removed } end
+    if removed > 0 then return { cursor, removed, 0 } end
     break
   end
   local at, childId = locate(childKey, keys)
@@ -47,8 +47,8 @@ for _, childKey in ipairs(page[2]) do
     budget = budget - costOf(at) * math.max(#plan.steps / 2, 1)
     if not plan.locked then
       removed = removed + runPlan(plan, bullmq5)
-      if not plan.whole then return { cursor, removed } end
+      if not plan.whole then return { cursor, removed, 0 } end
     end
   end
 end
-return { page[1], removed }
+return { page[1], removed, page[1] == '0' and 1 or 0 }

@@ -35,16 +35,7 @@ local now, bullmq5, latest, count = tonumber(ARGV[2]), ARGV[3], tonumber(ARGV[4]
 --- @include "queueState"
 --- @include "storeJob"
 --- @include "deduplication"
-
-local function isSomewhere(id)
-  for _, key in ipairs({ keys.prioritized, keys.delayed, keys.completed, keys.failed, keys.waitingChildren }) do
-    if redis.call('ZSCORE', key, id) then return true end
-  end
-  for _, key in ipairs({ keys.wait, keys.paused, keys.active }) do
-    if redis.call('LPOS', key, id) then return true end
-  end
-  return false
-end
+--- @include "states"
 
 local queue = readQueue(keys, bullmq5)
 local rescued = {}
@@ -52,7 +43,7 @@ each(count, function(n)
   local id = ARGV[5 + n]
   local values = redis.call('HMGET', keys.prefix .. id, 'timestamp', 'opts', 'finishedOn', 'returnvalue')
   local timestamp = tonumber(values[1])
-  if not timestamp or timestamp > latest or not values[2] or isSomewhere(id) then return end
+  if not timestamp or timestamp > latest or not values[2] or isSomewhere(keys, id) then return end
   rescued[#rescued + 1] = id
   if values[3] then
     redis.call('ZADD', values[4] and keys.completed or keys.failed, tonumber(values[3]) and values[3] or ARGV[2], id)

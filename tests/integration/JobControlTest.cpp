@@ -482,7 +482,7 @@ public:
             CPPUNIT_ASSERT(code != 2 || stateOf("p") == JobState::WaitingChildren);
         }
         CPPUNIT_ASSERT_EQUAL(std::int64_t{1}, code);
-        CPPUNIT_ASSERT_MESSAGE(std::to_string(calls), calls >= 3 && calls <= 6);
+        CPPUNIT_ASSERT_MESSAGE(std::to_string(calls), calls >= 3 && calls <= 20);
         CPPUNIT_ASSERT_EQUAL(std::int64_t{0},
                              number({"EXISTS", keys().wait, keys().waitingChildren}));
         expectNoOrphans();
@@ -557,7 +557,12 @@ public:
     void thousandsOfUnprocessedChildrenAreRemovedByManyCalls() {
         addParent("p");
         addChildren("p", 1200);
-        CPPUNIT_ASSERT_EQUAL(std::size_t{1200}, jobs_->removeUnprocessedChildren("p"));
+        // Most of a page does not fit into a call.
+        std::string cursor = "0";
+        CPPUNIT_ASSERT(!ops::removeUnprocessedChildren(context(), client(), "p", 10, cursor).done);
+        addChildren("p", 3);
+        const std::int64_t left = number({"SCARD", keys().job("p:dependencies")});
+        CPPUNIT_ASSERT_EQUAL(static_cast<std::size_t>(left), jobs_->removeUnprocessedChildren("p"));
         CPPUNIT_ASSERT(stateOf("p") == JobState::Waiting);
         CPPUNIT_ASSERT_EQUAL(std::int64_t{1}, number({"LLEN", keys().wait}));
         expectNoOrphans();
@@ -569,12 +574,12 @@ public:
         claim(300);
         std::string cursor = "0";
         int calls = 0;
+        ops::RemovedChildren step;
         do {
-            CPPUNIT_ASSERT_EQUAL(
-                std::size_t{0},
-                ops::removeUnprocessedChildren(context(), client(), "p", 5, cursor));
+            step = ops::removeUnprocessedChildren(context(), client(), "p", 5, cursor);
+            CPPUNIT_ASSERT_EQUAL(std::size_t{0}, step.removed);
             CPPUNIT_ASSERT(++calls < 1000);
-        } while (cursor != "0");
+        } while (!step.done);
         CPPUNIT_ASSERT_EQUAL(std::int64_t{300}, number({"SCARD", keys().job("p:dependencies")}));
         CPPUNIT_ASSERT_EQUAL(std::size_t{0}, jobs_->removeUnprocessedChildren("none"));
     }

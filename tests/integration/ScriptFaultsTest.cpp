@@ -15,6 +15,7 @@
 #include "queue/ops/Control.h"
 #include "queue/ops/JobChanges.h"
 #include "queue/ops/Locks.h"
+#include "queue/ops/Maintenance.h"
 #include "queue/ops/Schedulers.h"
 #include "queue/ops/Settle.h"
 #include "queue/ops/Stalled.h"
@@ -74,6 +75,9 @@ class ScriptFaultsTest : public RedisFixture {
     CPPUNIT_TEST(anyFailedCommandOfARetriedEnd);
     CPPUNIT_TEST(anyFailedCommandOfARemoval);
     CPPUNIT_TEST(anyFailedCommandOfAChildThatLeaves);
+    CPPUNIT_TEST(anyFailedCommandOfAClean);
+    CPPUNIT_TEST(anyFailedCommandOfManyRetries);
+    CPPUNIT_TEST(anyFailedCommandOfAnObliteration);
     CPPUNIT_TEST(anyKeyOfAnotherType);
     CPPUNIT_TEST(aRuleBeyondAllNumbersHarmsNoJob);
     CPPUNIT_TEST(aMalformedParentKeyHarmsNoOtherJob);
@@ -347,6 +351,66 @@ public:
             [&] {
                 CPPUNIT_ASSERT_EQUAL(std::int64_t{1}, number({"LLEN", "bull:parents:wait"}));
             });
+    }
+
+    void anyFailedCommandOfAClean() {
+        for (const bool middle : {false, true}) {
+            failEach(
+                [&] {
+                    addParent("p");
+                    addChild("p", "");
+                    for (int i = 0; i < 4; ++i) {
+                        addJob();
+                    }
+                    if (middle) {
+                        redis({"HSET", keys().job("2"), "timestamp", "99999999999999"});
+                    }
+                },
+                [&] { ops::cleanJobs(context(), *faulty_, "wait", 0, 4, clock_.wallMs() + 1000); },
+                [&] {
+                    const Strings left = list(keys().wait);
+                    CPPUNIT_ASSERT(std::find(left.begin(), left.end(), "1") == left.end());
+                    CPPUNIT_ASSERT_EQUAL(middle,
+                                         std::find(left.begin(), left.end(), "2") != left.end());
+                    CPPUNIT_ASSERT_EQUAL(std::int64_t{1}, number({"LLEN", "bull:parents:wait"}));
+                });
+        }
+    }
+    void anyFailedCommandOfManyRetries() {
+        failEach(
+            [&] {
+                for (int i = 0; i < 3; ++i) {
+                    addJob();
+                }
+                claim(3);
+                AdvanceRequest request = finishing(3);
+                for (FinishItem& one : request.finish) {
+                    one.completed = false;
+                }
+                ops::advance(context(), client(), request, clock_.wallMs());
+            },
+            [&] { ops::requeueJobs(context(), *faulty_, "failed", "+inf", 10, clock_.wallMs()); },
+            [&] {
+                CPPUNIT_ASSERT_EQUAL(std::int64_t{3}, number({"LLEN", keys().wait}));
+            });
+    }
+    void anyFailedCommandOfAnObliteration() {
+        failEach(
+            [&] {
+                addJob();
+                addJob();
+                claim(1);
+                addOne(60000, 0);
+                redis({"ZADD", keys().repeat, "1", "s"});
+                redis({"HSET", keys().job("repeat:s"), "ic", "1"});
+                redis({"HSET", keys().meta, "paused", "1"});
+            },
+            [&] { ops::obliterate(context(), *faulty_, 100, true); },
+            [&] {
+                CPPUNIT_ASSERT_EQUAL(std::size_t{0},
+                                     redis({"KEYS", keys().qualifiedName() + ":*"}).size());
+            },
+            {"1", "2", "3"});
     }
 
     void anyKeyOfAnotherType() {

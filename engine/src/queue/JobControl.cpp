@@ -163,11 +163,14 @@ std::size_t JobControl::removeUnprocessedChildren(const std::string& id) {
     requireId(id);
     std::size_t removed = 0;
     std::string cursor = "0";
-    do {
-        removed += ops::removeUnprocessedChildren(
+    for (;;) {
+        const ops::RemovedChildren step = ops::removeUnprocessedChildren(
             impl_->queue_, *impl_->redis_.shared().lease(), id, kBudget, cursor);
-    } while (cursor != "0");
-    return removed;
+        removed += step.removed;
+        if (step.done) {
+            return removed;
+        }
+    }
 }
 
 bool JobControl::removeChildDependency(const std::string& id) {

@@ -64,18 +64,18 @@ std::int64_t removeJob(const QueueContext& queue,
     return redis.run(command).integer();
 }
 
-std::size_t removeUnprocessedChildren(const QueueContext& queue,
-                                      RedisClient& redis,
-                                      const std::string& id,
-                                      int budget,
-                                      std::string& cursor) {
+RemovedChildren removeUnprocessedChildren(const QueueContext& queue,
+                                          RedisClient& redis,
+                                          const std::string& id,
+                                          int budget,
+                                          std::string& cursor) {
     static const ScriptCall kScript("removeUnprocessedChildren");
     Command command = kScript.begin(redis, queue, 5);
     command.add(queue.keys().jobPrefix()).add(id).add(queue.bullmq5Argument());
     command.add(cursor).add(budget);
     const Reply reply = redis.run(command);
     cursor = reply.at(0).text();
-    return static_cast<std::size_t>(reply.at(1).integer());
+    return {static_cast<std::size_t>(reply.at(1).integer()), reply.at(2).integer() == 1};
 }
 
 RemovedDependency removeChildDependency(const QueueContext& queue,

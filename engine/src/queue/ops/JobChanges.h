@@ -46,12 +46,17 @@ namespace drover::ops {
                                      bool withChildren,
                                      int budget);
 
-/// Removes pending children. `cursor`: "0" at first, and again at the end. Returns how many jobs this call removed.
-std::size_t removeUnprocessedChildren(const QueueContext& queue,
-                                      RedisClient& redis,
-                                      const std::string& id,
-                                      int budget,
-                                      std::string& cursor);
+struct RemovedChildren {
+    std::size_t removed = 0;
+    bool done = false;
+};
+
+/// Removes pending children, in one step of many. `cursor`: "0" at first.
+RemovedChildren removeUnprocessedChildren(const QueueContext& queue,
+                                          RedisClient& redis,
+                                          const std::string& id,
+                                          int budget,
+                                          std::string& cursor);
 
 struct RemovedDependency {
     std::int64_t code = 0;  ///< 0 done, 1 no parent waits for the job, -1, -5.

@@ -4,6 +4,7 @@
 
 #include "drover/Exceptions.h"
 #include "queue/QueueContext.h"
+#include "queue/StateIds.h"
 #include "queue/ops/Replies.h"
 #include "queue/ops/Stalled.h"
 
@@ -12,54 +13,16 @@ namespace drover {
 namespace {
 
 constexpr std::size_t kPerCall = 500;
-constexpr std::int64_t kIdsPerRead = 10000;
-
-/// Returns a pattern of SCAN for keys that begin with the text.
-std::string startingWith(const std::string& text) {
-    std::string pattern;
-    for (const char c : text) {
-        if (c == '*' || c == '?' || c == '[' || c == ']' || c == '\\') {
-            pattern += '\\';
-        }
-        pattern += c;
-    }
-    return pattern + "*";
-}
 
 }  // namespace
 
 LostJobsSearch::LostJobsSearch(const QueueContext& queue, std::int64_t nowMs)
-    : queue_(queue), beganMs_(nowMs), pattern_(startingWith(queue.keys().jobPrefix())) {}
-
-void LostJobsSearch::readStates(RedisClient& redis) {
-    const QueueKeys& keys = queue_.keys();
-    known_.clear();
-    const auto read = [&](const char* command, const std::string& key) {
-        for (std::int64_t from = 0;; from += kIdsPerRead) {
-            const std::string first = std::to_string(from);
-            const std::string last = std::to_string(from + kIdsPerRead - 1);
-            const Reply reply = redis.call(Command{command, key, first, last});
-            for (std::size_t i = 0; i < reply.size(); ++i) {
-                known_.emplace(reply.at(i).text());
-            }
-            if (static_cast<std::int64_t>(reply.size()) < kIdsPerRead) {
-                return;
-            }
-        }
-    };
-    for (const std::string* list : {&keys.wait, &keys.paused, &keys.active}) {
-        read("LRANGE", *list);
-    }
-    for (const std::string* set :
-         {&keys.prioritized, &keys.delayed, &keys.waitingChildren, &keys.completed, &keys.failed}) {
-        read("ZRANGE", *set);
-    }
-    statesRead_ = true;
-}
+    : queue_(queue), beganMs_(nowMs), pattern_(patternOfKeys(queue.keys())) {}
 
 bool LostJobsSearch::step(RedisClient& redis, int pages, std::int64_t nowMs) {
     if (!statesRead_) {
-        readStates(redis);
+        known_ = idsOfAllStates(queue_.keys(), redis);
+        statesRead_ = true;
     }
     const std::string& prefix = queue_.keys().jobPrefix();
     std::vector<std::string> jobs;

@@ -30,8 +30,6 @@ public:
     [[nodiscard]] std::vector<JobProblem> popProblems();
 
 private:
-    void readStates(RedisClient& redis);
-
     const QueueContext& queue_;
     const std::int64_t beganMs_;
     const std::string pattern_;
