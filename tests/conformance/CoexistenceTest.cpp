@@ -4,6 +4,8 @@
 #include <cppunit/TestAssert.h>
 
 #include "conformance/SharedQueueSection.h"
+#include "drover/JobControl.h"
+#include "drover/QueueMaintenance.h"
 #include "queue/ops/Settle.h"
 #include "queue/ops/Stalled.h"
 #include "support/Assert.h"
@@ -94,6 +96,9 @@ public:
         const std::string givenBack = begin("givenBack");
         const std::string stalled = begin("stalled");
         const std::string owner = begin("owner");
+        const std::string failed = begin("failed");
+        const std::string failedLater = begin("failedLater");
+        CPPUNIT_ASSERT_EQUAL(0, finish(failed, "failed", false));
         upsert("{\"every\": " + std::to_string(kHour) + "}");
         const ClaimedJob tick = claimOne(clock_.wallMs() + kLate, "tick");
         redis({"HSET", key(owner), "deid", "once"});
@@ -115,6 +120,9 @@ public:
                "{}",
                "jid",
                "next"});
+        const std::string promoted =
+            add(Side::Node, "mail", "{}", "{\"delay\": " + std::to_string(kHour) + "}");
+        const std::string ranked = add(Side::Node, "mail", "{}", R"({"priority":3})");
         node("queue.pause");
 
         std::vector<std::string> expected;
@@ -160,6 +168,23 @@ public:
         CPPUNIT_ASSERT(made.state == Iteration::State::Done);
         expectPaused(made.text, false);
         CPPUNIT_ASSERT_EQUAL(0, finish(tick.id, "tick"));
+
+        JobControl jobs(handleOf(options()), {"bull", queueName(), bullmq5_});
+        QueueMaintenance work(handleOf(options()), {"bull", queueName(), bullmq5_});
+        jobs.promote(promoted);
+        expectPaused(promoted, false);
+        jobs.changePriority(ranked, 0);
+        expectPaused(ranked, false);
+        jobs.retry(failed);
+        expectPaused(failed, false);
+        CPPUNIT_ASSERT_EQUAL(0, finish(failedLater, "failedLater", false));
+        CPPUNIT_ASSERT_EQUAL(std::size_t{1}, work.retryJobs());
+        expectPaused(failedLater, false);
+        const std::string delayed =
+            add(Side::Node, "mail", "{}", "{\"delay\": " + std::to_string(kHour) + "}");
+        redis({"DEL", key("marker")});  // The add has marked when the job is due.
+        CPPUNIT_ASSERT_EQUAL(std::size_t{1}, work.promoteJobs());
+        expectPaused(delayed, false);
 
         expectPaused(add(Side::Ours, "mail"), false);
         node("queue.resume");

@@ -46,7 +46,7 @@ local function costOf(keys)
   local cost = costs[keys.prefix]
   if not cost then
     local length = redis.call('LLEN', keys.wait) + redis.call('LLEN', keys.paused) + redis.call('LLEN', keys.active)
-    cost = 2 + length / 400
+    cost = 2 + length / 250
     costs[keys.prefix] = cost
   end
   return cost
