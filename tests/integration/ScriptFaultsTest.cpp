@@ -13,6 +13,7 @@
 #include "queue/ops/Add.h"
 #include "queue/ops/Advance.h"
 #include "queue/ops/Control.h"
+#include "queue/ops/Flow.h"
 #include "queue/ops/JobChanges.h"
 #include "queue/ops/Locks.h"
 #include "queue/ops/Maintenance.h"
@@ -66,6 +67,7 @@ class ScriptFaultsTest : public RedisFixture {
     CPPUNIT_TEST(anyFailedCommandOfAStalledCheckNextToBullmq5);
     CPPUNIT_TEST(anyFailedCommandOfAnAdd);
     CPPUNIT_TEST(anyFailedCommandOfADeduplicatedAdd);
+    CPPUNIT_TEST(anyFailedCommandOfAFlow);
     CPPUNIT_TEST(anyFailedCommandOfAScheduler);
     CPPUNIT_TEST(anyFailedCommandOfARescue);
     CPPUNIT_TEST(anyFailedCommandOfPauseAndResume);
@@ -206,6 +208,84 @@ public:
                                    number({"EXISTS", keys().job(std::string(owner.text()))}) == 1);
                 }
             });
+    }
+    void anyFailedCommandOfAFlow() {
+        // Parents are "top", "p" and "m"; the child of "m" has completed, so that "m" is released.
+        FlowRecords flow;
+        flow.queues.push_back(context());
+        flow.queues.emplace_back(QueueKeys("bull", "parents"));
+        const auto add =
+            [&](const std::string& id, std::size_t parent, const std::string& parentKey) {
+                FlowRecords::Node& node = flow.nodes.emplace_back();
+                node.record = item();
+                node.record.customId = id;
+                node.record.parentKey = parentKey;
+                const std::size_t colon = parentKey.rfind(':');
+                node.record.parent = R"({"id":")" + parentKey.substr(colon + 1) +
+                                     R"(","queueKey":")" + parentKey.substr(0, colon) + "\"}";
+                node.parent = parent;
+                node.mayExist = true;
+                node.record.hasChildren = id == "p" || id == "m";
+            };
+        add("p", 0, std::string(kParents) + ":top");
+        for (const char* id : {"c", "d", "e", "known", "m"}) {
+            add(id, 0, keys().job("p"));
+        }
+        flow.nodes[2].record.delayMs = 60000;
+        flow.nodes[3].record.priority = 3;
+        add("done", 5, keys().job("m"));
+        const std::vector<std::string> fresh = {"p", "c", "d", "e", "m"};
+        const auto stored = [&] {
+            return std::count_if(fresh.begin(), fresh.end(), [&](const std::string& id) {
+                return number({"EXISTS", keys().job(id)}) == 1;
+            });
+        };
+        const auto call = [&] {
+            Command command = ops::flowCall(*faulty_, flow, clock_.wallMs());
+            static_cast<void>(faulty_->run(command));
+        };
+        const auto prepare = [&] {
+            addParent("top");
+            JobRecord known = item();
+            known.customId = "known";
+            ops::addJobs(context(), client(), {known}, clock_.wallMs());
+            redis({"HSET",
+                   keys().job("done"),
+                   "name",
+                   "done",
+                   "data",
+                   "{}",
+                   "opts",
+                   "{}",
+                   "timestamp",
+                   "1",
+                   "returnvalue",
+                   "1"});
+            redis({"ZADD", keys().completed, "1", "done"});
+        };
+        std::set<std::int64_t> outcomes;
+        failEach(prepare, [&] {
+            try {
+                call();
+            } catch (const Exception&) {
+                CPPUNIT_ASSERT_EQUAL_MESSAGE(trial_, 0L, static_cast<long>(stored()));
+                CPPUNIT_ASSERT_EQUAL_MESSAGE(trial_,
+                                             std::int64_t{0},
+                                             number({"EXISTS",
+                                                     std::string(kParents) + ":top:dependencies",
+                                                     keys().job("m:processed")}));
+                for (const char* id : {"known", "done"}) {
+                    CPPUNIT_ASSERT_EQUAL_MESSAGE(
+                        trial_, std::int64_t{0}, number({"HEXISTS", keys().job(id), "parentKey"}));
+                }
+                outcomes.insert(0);
+                return;
+            }
+            CPPUNIT_ASSERT_EQUAL_MESSAGE(trial_, 5L, static_cast<long>(stored()));
+            CPPUNIT_ASSERT_MESSAGE(trial_, stateOf("m") == JobState::Waiting);
+            outcomes.insert(5);
+        });
+        CPPUNIT_ASSERT_EQUAL(std::size_t{2}, outcomes.size());
     }
     void anyFailedCommandOfAScheduler() {
         const auto state = [this] {

@@ -1,27 +1,52 @@
 #pragma once
 
+#include <cstddef>
 #include <memory>
 #include <optional>
 #include <string>
 #include <vector>
 
+#include "drover/Bullmq5.h"
 #include "drover/Export.h"
 #include "drover/Job.h"
+#include "drover/Queue.h"
 
 namespace drover {
 
 class Redis;
 
-/// A job in a tree of jobs, each of which waits for its children.
+/// A tree of jobs to add: a job with children waits until they have ended.
+struct FlowJob {
+    std::string queue;   ///< Not empty, no ':'.
+    std::string prefix;  ///< Empty: that of the producer.
+    NewJob job;          ///< Without opts.jobId its id is a random UUID.
+    std::vector<FlowJob> children;
+};
+
+/// A job in a tree of jobs.
 struct DROVER_API FlowNode {
     std::string key;  ///< "<prefix>:<queue>:<id>".
     std::optional<Job>
         job;  ///< Absent for a job that has been removed: its parent still has its key.
     std::vector<FlowNode> children;
+    /// -7 in the result of an add: the job existed as a child of another parent. It stays there, and its parent in the tree
+    /// waits in waiting-children.
+    int code = 0;
 
     /// Returns the tree as `JSON.stringify()` shows BullMQ's JobNode: {"job": {…}, "children": […]}; a job that has been
     /// removed is null, and a node without children has no such member.
     [[nodiscard]] std::string toJson(JobView view = JobView::Bullmq6) const;
+};
+
+/// The result of adding a tree.
+struct FlowResult {
+    /// Rejected, Unavailable: nothing of the tree is stored. Unknown: all of it is, or nothing.
+    AddResult::Status status = AddResult::Status::Unknown;
+    /// If Added, the jobs as they were sent, with their ids. A job whose custom id existed is unchanged in Redis.
+    FlowNode tree;
+    int code =
+        0;  ///< If Rejected: -5 the root's own parent does not exist, -7 the root has another one, 0 bad input.
+    std::string message;
 };
 
 /// How much of a tree a read returns.
@@ -32,19 +57,36 @@ struct FlowDepth {
     int maxChildren = 20;
 };
 
-/// Reads trees of jobs over any number of queues.
+/// Adds and reads trees of jobs over any number of queues. In a cluster all queues of a tree must be in one slot.
 ///
 /// Threads: every method may be called from any thread.
 class DROVER_API FlowProducer {
 public:
     struct Settings {
         std::string prefix = "bull";  ///< Of every queue that names no prefix.
+        Bullmq5 bullmq5 = Bullmq5::Auto;
     };
+
+    /// The most jobs of one tree. Redis serves no other client while it stores one: 80 ms for so many jobs, where 100,000
+    /// would be a second.
+    static constexpr std::size_t kMostJobs = 10000;
 
     FlowProducer(const Redis& redis, Settings settings);
     ~FlowProducer();
     FlowProducer(const FlowProducer&) = delete;
     FlowProducer& operator=(const FlowProducer&) = delete;
+
+    /// Adds a tree in one atomic call: all of it, or nothing. Expected trouble is a value; never throws for it.
+    ///
+    /// A job with children goes to waiting-children; its delay and priority count when the last child releases it. A custom
+    /// id that exists is not stored again: that job becomes a child of its parent in the tree, with its result if it has
+    /// completed. BullMQ: `FlowProducer.add()`, which adds the children of a root that it cannot add.
+    /// Rejects without a call: more than kMostJobs jobs or 1,000 levels, a bad queue name, a job that Queue::add() rejects,
+    /// a job that is its own ancestor, deduplication of a job with children or with a parent.
+    FlowResult add(FlowJob flow);
+    /// Returns one result per tree, in order. Each tree is a call of its own; the calls travel together. A tree that is
+    /// rejected does not concern its neighbours. BullMQ: `FlowProducer.addBulk()`, which is one transaction.
+    std::vector<FlowResult> addBulk(std::vector<FlowJob> flows);
 
     /// Returns a job with the tree below it; std::nullopt if there is no such job. The children of a job come in the order
     /// completed, pending, failed, ignored; each node is read at one moment, the tree is not. BullMQ: `FlowProducer.getFlow()`.

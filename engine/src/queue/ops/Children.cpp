@@ -134,6 +134,7 @@ std::optional<FlowNode> flow(RedisClient& redis,
         for (std::size_t from = 0; from < level.size(); from += kNodesAtOnce) {
             const std::size_t to = std::min(from + kNodesAtOnce, level.size());
             std::vector<Command> calls;
+            calls.reserve(to - from);  // A copy of a command refers to the texts of the first one.
             for (std::size_t i = from; i < to; ++i) {
                 Command& command = calls.emplace_back(call(redis, level[i]->key, "1"));
                 for (int kind = 0; kind < 4; ++kind) {

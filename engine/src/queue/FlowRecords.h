@@ -1,0 +1,45 @@
+#pragma once
+
+#include <cstddef>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "drover/FlowProducer.h"
+#include "queue/JobRecord.h"
+#include "queue/QueueContext.h"
+
+namespace drover {
+
+/// A tree of jobs to add, checked and rendered: flat, each job behind its parent, level by level. A value without I/O.
+struct FlowRecords {
+    /// One job; the record has its id as `customId`.
+    struct Node {
+        JobRecord record;
+        std::size_t queue = 0;   ///< Index in `queues`.
+        std::size_t parent = 0;  ///< Index in `nodes`; of no meaning for the root.
+        bool mayExist = false;   ///< The id is the caller's.
+    };
+
+    std::vector<QueueContext> queues;  ///< That of the root first; also that of its own parent.
+    std::vector<Node> nodes;           ///< The root first.
+};
+
+/// A tree of jobs, as it is to be stored and as its add returns it.
+struct PreparedFlow {
+    FlowRecords records;
+    std::unique_ptr<FlowNode> tree;  ///< Behind a pointer, so that `nodes` hold when this moves.
+    std::vector<FlowNode*> nodes;    ///< Those of `tree`, in the order of the records.
+    std::string problem;             ///< Why the tree cannot be added; empty if it can.
+};
+
+/// Returns the queue of a prefix and a name. Throws Poco::InvalidArgumentException for a bad name.
+using FindQueue = std::function<QueueContext(const std::string& prefix, const std::string& name)>;
+
+/// Checks and renders a tree. Jobs without an id get a random one.
+[[nodiscard]] PreparedFlow prepareFlow(FlowJob flow,
+                                       const std::string& defaultPrefix,
+                                       const FindQueue& find);
+
+}  // namespace drover
