@@ -29,6 +29,7 @@ const checks = [
   ['empty handler / BullMQ at its best concurrency', 'drover_noop', 'bullmq_noop_best', { atLeast: 2.5 }],
   ['empty handler / batched scripts', 'drover_noop', 'script_jobs', { atLeast: 0.6 }],
   ['empty handler in a process / in a thread', 'drover_noop_process', 'drover_noop', {}],
+  ['trees of 1,000 children / BullMQ', 'drover_flow', 'bullmq_flow', { atLeast: 3 }],
   ['POST, 32 connections / NestJS', 'drover_post', 'nest_post', { atLeast: 8 }],
   ['POST, 32 connections / empty answer of the HTTP server', 'drover_post', 'http_empty', { atLeast: 0.5 }],
   ['processor time of a POST in the producer, us', 'drover_post_producer', null, { atMost: 20 }],

@@ -5,10 +5,12 @@ set -euo pipefail
 cd "$(dirname "$(readlink -f "$0")")/../.."
 
 parts=(script http sql nest_post nest_think nest_drain_seed nest_drain_insert bullmq_noop drover_post drover_think drover_beside
-  drover_latency drover_drain drover_noop drover_noop_process)
+  drover_latency drover_drain drover_noop drover_noop_process
+  bullmq_flow drover_flow)
 turns=5
 jobs=50000 events=100 consumers=3   # For the drains.
 noop_jobs=100000                    # For an empty handler.
+flow_trees=50 flow_children=1000    # For trees of jobs.
 post_seconds=6
 think_seconds=5
 idle=10000 streams=1000             # Beside POST.
@@ -223,6 +225,13 @@ measure_bullmq_noop() {
   done
 }
 
+measure_bullmq_flow() {
+  local result
+  redis flushall >/dev/null
+  result=$(node tests/bench/peers/flows.cjs "$flow_trees" "$flow_children")
+  record bullmq_flow "$(member "$result" jobsPerSecond)"
+}
+
 # --- Drover ----------------------------------------------------------------------------------------------------------------
 
 # Makes a fresh schema with users, and with events for every pair that the jobs name.
@@ -370,6 +379,13 @@ noop_drained() {
 }
 measure_drover_noop() { noop_drained drover_noop thread; }
 measure_drover_noop_process() { noop_drained drover_noop_process process; }
+
+measure_drover_flow() {
+  local result
+  redis flushall >/dev/null
+  result=$(build/bench/flow_load "$redis_port" "$flow_trees" "$flow_children")
+  record drover_flow "$(member "$result" jobsPerSecond)"
+}
 
 # --- turns -----------------------------------------------------------------------------------------------------------------
 
