@@ -11,6 +11,7 @@
 //   job.json         queue, job                      JSON.stringify(job) as a string, byte for byte; null if no such job
 //   job.waitUntilFinished   queue, job, ttl?
 //   flow.add         args: [flow]                    FlowProducer.add; the parent's id
+//   flow.get         args: [opts]                    JSON.stringify(FlowProducer.getFlow) as a string
 //   worker.start     worker, queue, opts?, behaviours: {JOB NAME or "*": behaviour}
 //   worker.METHOD    worker, args: [...]             any method of BullMQ's Worker: pause, resume, close, isRunning …
 //   worker.seen      worker, event?                  [{event, jobId, ...}] so far, in order
@@ -193,10 +194,10 @@ async function dump({ queue, prefix = 'bull' }) {
   return sorted(entries.filter(([, { type }]) => type !== 'none'));
 }
 
-async function addFlow({ args }) {
+async function withProducer(act) {
   const producer = quiet(new FlowProducer({ connection }));
   try {
-    return (await producer.add(...args)).job.id;
+    return await act(producer);
   } finally {
     await producer.close();
   }
@@ -240,7 +241,8 @@ const operations = {
   },
   'job.waitUntilFinished': async (request) =>
     (await jobOf(request)).waitUntilFinished(subscriptionOf(request).events, request.ttl),
-  'flow.add': addFlow,
+  'flow.add': ({ args }) => withProducer(async (producer) => (await producer.add(...args)).job.id),
+  'flow.get': ({ args }) => withProducer(async (producer) => JSON.stringify(await producer.getFlow(...args)) ?? null),
   'worker.start': startWorker,
   'worker.seen': (request) => workerOf(request).journal.seen(request),
   'worker.wait': (request) => workerOf(request).journal.wait(request),
