@@ -41,6 +41,7 @@ class ApiConfiguredRoutesTest : public CppUnit::TestFixture {
     CPPUNIT_TEST_SUITE(ApiConfiguredRoutesTest);
     CPPUNIT_TEST(routeAddsTheJobAndAnswersWithIt);
     CPPUNIT_TEST(optionsReachTheQueue);
+    CPPUNIT_TEST(parametersStandInOptionsAsWell);
     CPPUNIT_TEST(locationNamesTheJobForGood);
     CPPUNIT_TEST(rejectedIs400AndAnAbsentQueueIs503);
     CPPUNIT_TEST(aFullQueueIs429AndAFullRedis503);
@@ -83,6 +84,19 @@ public:
         CPPUNIT_ASSERT_EQUAL(7, job["priority"].GetInt());
         CPPUNIT_ASSERT_EQUAL(500, job["delay"].GetInt());
         CPPUNIT_ASSERT(job.HasMember("stalledCounter"));
+    }
+
+    void parametersStandInOptionsAsWell() {
+        auto keys = kReserve;
+        keys["reserve.options"] =
+            R"({"delay":"{userId}","priority":"{eventId}","deduplication":{"id":"{userId}"}})";
+        const Response response = call(make(keys));
+        CPPUNIT_ASSERT_EQUAL(201, response.status);
+        CPPUNIT_ASSERT_EQUAL(std::int64_t{15001}, added_.opts.delayMs.value());
+        CPPUNIT_ASSERT_EQUAL(1, added_.opts.priority);
+        assertEqual("15001", added_.opts.deduplication->id);
+        assertContains(response.body, R"("delay":15001,"priority":1,)");
+        assertContains(response.body, R"("deduplicationId":"15001")");
     }
 
     void locationNamesTheJobForGood() {
@@ -162,6 +176,12 @@ public:
             {{"reserve.data", "{"}, "not JSON"},
             {{"reserve.data", R"({"a":"{nobody}"})"}, "{nobody} is not a parameter"},
             {{"reserve.options", R"({"attempts":"many"})"}, "not the options of a job"},
+            {{"reserve.options", R"({"priority":2097152})"},
+             "Priority should be between 0 and 2097151, got 2097152"},
+            {{"reserve.options", R"({"delay":"{nobody}"})"}, "{nobody} is not a parameter"},
+            {{"reserve.options", R"({"lifo":"{userId}"})"},
+             "opts.lifo: true or false expected, got 1"},
+            {{"reserve.options", R"({"jobId":"{userId}"})"}, "Custom Id cannot be integers"},
             {{"reserve.view", "bullmq-4"}, "bullmq-5.48"},
             {{"reserve.status", "404"}, "a status of success"},
             {{"reserve.location", "/request/{nobody}"}, "{nobody} is neither {id}"},

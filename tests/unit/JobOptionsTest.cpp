@@ -110,6 +110,7 @@ public:
         CPPUNIT_ASSERT_EQUAL(
             R"({"attempts":0,"deduplication":{"id":"d"}})"s,
             JobOptions::parse(R"({"de":{"extend":false,"ttl":null,"id":"d"}})").toPublicJson());
+        CPPUNIT_ASSERT_EQUAL("7"s, JobOptions::parse(R"({"de":{"id":7}})").deduplication->id);
         // Members that a later version has.
         const std::string later = R"({"attempts":0,"deduplication":{"id":"d","jitter":5}})";
         CPPUNIT_ASSERT_EQUAL(later, JobOptions::parseStored(later).toPublicJson());
@@ -258,14 +259,14 @@ public:
         expectError(R"({"deduplication":{"id":"d","keepLast":true}})",
                     R"(opts.deduplication: {"id", "ttl", "extend", "replace", "reschedule", )"
                     R"("keepLastIfActive"} expected, got keepLast)");
-        expectError(R"({"de":{"id":5}})", "opts.deduplication.id: a string expected, got 5");
+        expectError(R"({"de":{"id":[]}})", "opts.deduplication.id: a string expected, got []");
         expectError(R"({"de":{"ttl":"5"}})",
                     "opts.deduplication.ttl: a number expected, got \"5\"");
         expectError(R"({"de":{"extend":1}})",
                     "opts.deduplication.extend: true or false expected, got 1");
         expectError(R"({"parent":{"id":"7","queueKey":"bull:q"}})",
                     R"(opts.parent: {"id", "queue"} expected, got queueKey)");
-        expectError(R"({"parent":{"id":7}})", "opts.parent.id: a string expected, got 7");
+        expectError(R"({"parent":{"id":true}})", "opts.parent.id: a string expected, got true");
         expectError(R"({"telemetry":{"metadata":{}}})",
                     "opts.telemetry.metadata: a string expected, got {}");
         expectError(R"({"failParentOnFailure":"yes"})",

@@ -200,11 +200,32 @@ void checkPath(const RouteKeys& keys, const Route& route) {
     }
 }
 
+/// The options of a route's jobs: the same for all, or made from the parameters of each request.
+class RouteOptions {
+public:
+    /// Throws Poco::Exception unless `text` is JSON and, without parameters in it, the options of a job.
+    explicit RouteOptions(const std::string& text) : template_(text) {
+        if (template_.names().empty()) {
+            same_ = JobOptions::parse(template_.render({}));
+        }
+    }
+
+    [[nodiscard]] const std::set<std::string>& names() const { return template_.names(); }
+    /// Throws Poco::InvalidArgumentException if a parameter cannot be the option that it stands for.
+    [[nodiscard]] JobOptions of(const Values& values) const {
+        return same_ ? *same_ : JobOptions::parse(template_.render(values));
+    }
+
+private:
+    JsonTemplate template_;
+    std::optional<JobOptions> same_;
+};
+
 /// The recipe of one route's handler, shared by its threads; never changed.
 struct Recipe {
     std::string job;
     JsonTemplate data;
-    JobOptions options;
+    RouteOptions options;
     JobView view = JobView::Bullmq6;
     int status = 201;
     LocationTemplate location;
@@ -248,9 +269,43 @@ JsonTemplate readData(const RouteKeys& keys, const Route& route) {
     }
 }
 
-JobOptions readOptions(const RouteKeys& keys) {
+/// Returns a value that the parameter may have.
+ParameterValue exampleOf(const Parameter& parameter) {
+    switch (parameter.type) {
+        case ParameterType::Integer:
+            return std::clamp<std::int64_t>(1, parameter.minimum, parameter.maximum);
+        case ParameterType::Number:
+            return 0.5;
+        case ParameterType::Boolean:
+            return true;
+        case ParameterType::DateTime:
+            return std::string("2030-01-01T00:00:00.000Z");
+        case ParameterType::String:
+            break;
+    }
+    return std::string(std::max<std::size_t>(parameter.minLength, 1), 'a');
+}
+
+/// An option that no value of its parameter fits is a mistake of the route, not of its clients.
+RouteOptions readOptions(const RouteKeys& keys, const Route& route) {
     try {
-        return JobOptions::parse(keys.text("options", "{}"));
+        RouteOptions options(keys.text("options", "{}"));
+        Values example;
+        for (const std::string& name : options.names()) {
+            const auto parameter = std::find_if(route.parameters.begin(),
+                                                route.parameters.end(),
+                                                [&](const auto& one) { return one.name == name; });
+            if (parameter == route.parameters.end()) {
+                keys.refuse("options", "{" + name + "} is not a parameter of the route");
+            }
+            example.emplace(name, exampleOf(*parameter));
+        }
+        if (const std::string problem = options.of(example).problem(); !problem.empty()) {
+            keys.refuse("options", "not the options of a job: " + problem);
+        }
+        return options;
+    } catch (const ConfigException&) {
+        throw;
     } catch (const Poco::Exception& error) {
         keys.refuse("options", "not the options of a job: " + error.message());
     }
@@ -294,6 +349,7 @@ std::string withEstimate(std::string job, const std::optional<QueueLoad>& load) 
 struct Adding {
     Exchange exchange;
     std::string data;
+    JobOptions options;
 };
 
 Response answerFor(const Recipe& recipe,
@@ -318,7 +374,7 @@ Response answerFor(const Recipe& recipe,
                 "The queue did not answer in time; whether the job was added is unknown",
                 kRetryAfterSeconds);
     }
-    const Job job = addedJob({recipe.job, std::move(adding.data), recipe.options},
+    const Job job = addedJob({recipe.job, std::move(adding.data), std::move(adding.options)},
                              result,
                              recipe.producer.qualifiedName);
     Response response;
@@ -342,8 +398,18 @@ void run(const std::shared_ptr<const Recipe>& recipe, std::vector<Exchange> exch
     jobs.reserve(exchanges.size());
     for (Exchange& exchange : exchanges) {
         std::string data = recipe->data.render(exchange.request.values);
-        jobs.push_back({recipe->job, data, recipe->options});
-        adding->push_back({std::move(exchange), std::move(data)});
+        JobOptions options;
+        try {
+            options = recipe->options.of(exchange.request.values);
+        } catch (const Poco::InvalidArgumentException& error) {
+            exchange.responder.respond(errorResponse(400, error.message()));
+            continue;
+        }
+        jobs.push_back({recipe->job, data, options});
+        adding->push_back({std::move(exchange), std::move(data), std::move(options)});
+    }
+    if (jobs.empty()) {
+        return;
     }
     std::optional<QueueLoad> load = recipe->estimate ? recipe->producer.load() : std::nullopt;
     recipe->producer.add(std::move(jobs), [recipe, adding, load](std::vector<AddResult> results) {
@@ -398,7 +464,7 @@ Route makeRoute(const RouteKeys& keys,
     const int status = readStatus(keys);
     const auto recipe = std::make_shared<const Recipe>(Recipe{keys.required("job", "reserveEvent"),
                                                               readData(keys, route),
-                                                              readOptions(keys),
+                                                              readOptions(keys, route),
                                                               readView(keys),
                                                               status,
                                                               readLocation(keys, route),

@@ -105,6 +105,10 @@ struct DROVER_API JobOptions {
     /// Throws Poco::InvalidArgumentException only if `json` is not JSON.
     static JobOptions parseStored(std::string_view json);
 
+    /// Returns why no new job can have these options: the option, its value and what would be right; empty if one can. Queue::add()
+    /// checks them so.
+    [[nodiscard]] std::string problem() const;
+
     /// The stored form. Rules and numbers of equal meaning are written in one way: {"count": 5} as 5, 0 as true.
     [[nodiscard]] std::string toStoredJson() const;
     /// Public names, `attempts` first, as `JSON.stringify(job)` shows them.

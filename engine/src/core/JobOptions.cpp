@@ -229,14 +229,6 @@ void forMembers(const std::string& member, const char* shape, std::string_view v
     }
 }
 
-std::string textOf(const std::string& member, std::string_view value) {
-    const auto text = parseJsonString(value);
-    if (!text.has_value()) {
-        refuse(member, "a string", value);
-    }
-    return *text;
-}
-
 Deduplication deduplicationOf(std::string_view value) {
     const char* const shape =
         R"({"id", "ttl", "extend", "replace", "reschedule", "keepLastIfActive"})";
@@ -244,7 +236,7 @@ Deduplication deduplicationOf(std::string_view value) {
     forMembers(".deduplication", shape, value, [&](const std::string& name, std::string_view json) {
         const std::string member = ".deduplication." + name;
         if (name == "id") {
-            result.id = textOf(member, json);
+            result.id = stringOf(member, json);
         } else if (name == "ttl") {
             result.ttlMs = integerOf(member, json, Fraction::Up);
         } else if (const auto flag = deduplicationFlag(name)) {
@@ -263,7 +255,7 @@ ParentJob parentOf(std::string_view value) {
         if (name != "id" && name != "queue") {
             refuse(".parent", shape, name);
         }
-        (name == "id" ? result.id : result.queue) = textOf(".parent." + name, json);
+        (name == "id" ? result.id : result.queue) = stringOf(".parent." + name, json);
     });
     return result;
 }
@@ -273,7 +265,11 @@ Telemetry telemetryOf(std::string_view value) {
     Telemetry result;
     forMembers(".telemetry", shape, value, [&](const std::string& name, std::string_view json) {
         if (name == "metadata") {
-            result.metadata = textOf(".telemetry.metadata", json);
+            const auto text = parseJsonString(json);
+            if (!text.has_value()) {
+                refuse(".telemetry.metadata", "a string", json);
+            }
+            result.metadata = *text;
         } else if (name == "omitContext") {
             result.omitContext = boolOf(".telemetry.omitContext", json);
         } else {
@@ -688,6 +684,10 @@ JobOptions JobOptions::parseStored(std::string_view json) {
             return false;
         }
     });
+}
+
+std::string JobOptions::problem() const {
+    return optionsError(*this);
 }
 
 std::string JobOptions::toStoredJson() const {
