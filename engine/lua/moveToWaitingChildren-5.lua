@@ -7,9 +7,9 @@
   KEYS[4]  stalled           set     …:stalled
   KEYS[5]  meta              hash    …:meta
   ARGV[1]  job key prefix    ARGV[2]  now, ms
-  ARGV[3…] pairs: job id, lock token
+  ARGV[3…] three per job: job id, lock token, job key of the child that must be pending (empty: any)
 
-  Returns  one code per job: 0 done, 1 it has no child that is pending (nothing moved), -1 no hash, -9 a child failed,
+  Returns  one code per job: 0 done, 1 it has no such child that is pending (nothing moved), -1 no hash, -9 a child failed,
            -2 no lock, -6 another worker's lock, -3 not active; after them problems, if there are any: id, text, id, text, …
            of jobs that failed here or were set aside (includes/safely)
   Events   per job: waiting-children with prev active
@@ -27,10 +27,19 @@ redis.call('LLEN', keys.active)
 redis.call('SCARD', keys.stalled)
 redis.call('ZCARD', keys.waitingChildren)
 
-local ids, tokens = {}, {}
-for at = 3, #ARGV, 2 do ids[#ids + 1], tokens[#tokens + 1] = ARGV[at], ARGV[at + 1] end
+local ids, tokens, wanted = {}, {}, {}
+for at = 3, #ARGV, 3 do
+  local n = #ids + 1
+  ids[n], tokens[n], wanted[n] = ARGV[at], ARGV[at + 1], ARGV[at + 2]
+end
 local owned = ownershipOf(prefix, ids, tokens)
 local codes = {}
+
+local function isPending(dependencies, child)
+  if child == '' then return redis.call('SCARD', dependencies) > 0 end
+  return redis.call('SISMEMBER', dependencies, child) == 1
+end
+
 each(#ids, function(n)
   local id = ids[n]
   local jobKey = prefix .. id
@@ -38,7 +47,7 @@ each(#ids, function(n)
     codes[n] = -1
   elseif redis.call('ZCARD', jobKey .. ':unsuccessful') > 0 then
     codes[n] = -9
-  elseif redis.call('SCARD', jobKey .. ':dependencies') == 0 then
+  elseif not isPending(jobKey .. ':dependencies', wanted[n]) then
     codes[n] = 1
   elseif owned[n] ~= 0 then
     codes[n] = owned[n]

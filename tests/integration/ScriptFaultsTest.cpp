@@ -138,10 +138,11 @@ public:
                 redis({"SADD", keys().job("2:dependencies"), "bull:other:2"});
             },
             [this] {
-                ops::moveToWaitingChildren(context(),
-                                           *faulty_,
-                                           {{"1", "token"}, {"2", "token"}, {"3", "token"}},
-                                           clock_.wallMs());
+                ops::moveToWaitingChildren(
+                    context(),
+                    *faulty_,
+                    {{"1", "token"}, {"2", "token", "bull:other:2"}, {"3", "token"}},
+                    clock_.wallMs());
             });
     }
     void anyFailedCommandOfAStalledCheck() {

@@ -1,5 +1,7 @@
 #include <atomic>
 #include <cstddef>
+#include <functional>
+#include <initializer_list>
 #include <sstream>
 #include <stdexcept>
 #include <string_view>
@@ -10,6 +12,7 @@
 #include <cppunit/extensions/HelperMacros.h>
 
 #include "drover/ActiveJob.h"
+#include "plugin/abi/AbiJob.h"
 #include "plugin/abi/HostFunctions.h"
 #include "support/Assert.h"
 #include "support/FakeRunningJob.h"
@@ -36,7 +39,7 @@ void keep(void* context, drover_bytes answer) {
 class BrokenRunningJob : public FakeRunningJob {
 public:
     bool setOutcome(JobOutcome) override { throw std::runtime_error("no outcome today"); }
-    HostStatus addLog(std::string_view) override { throw 1; }
+    HostStatus call(HostCall, std::string_view, std::string&) override { throw 1; }
 };
 
 }  // namespace
@@ -52,6 +55,12 @@ class HostApiTest : public CppUnit::TestFixture {
     CPPUNIT_TEST(negativeTimesAreArgumentErrors);
     CPPUNIT_TEST(reasonThatIsNotUtf8IsRepaired);
     CPPUNIT_TEST(answersOfTheRunningJobPassThrough);
+    CPPUNIT_TEST(requestsAndTheirAnswersPassThrough);
+    CPPUNIT_TEST(rowsAreCounted);
+    CPPUNIT_TEST(removedChildrenAreCounted);
+    CPPUNIT_TEST(aChildToWaitForPassesThrough);
+    CPPUNIT_TEST(aJobHasAllOfItsClaim);
+    CPPUNIT_TEST(aJobOfAnOlderEngineHasWhatThatOffers);
     CPPUNIT_TEST(cancelTokenPassesThrough);
     CPPUNIT_TEST(reasonOfACancelPassesThrough);
     CPPUNIT_TEST(theTableOnlyGrowsAtItsEnd);
@@ -178,6 +187,108 @@ public:
         CPPUNIT_ASSERT_EQUAL(+DROVER_E_UNAVAILABLE, api_.update_data(&call_, 0, bytes("1")));
     }
 
+    void requestsAndTheirAnswersPassThrough() {
+        FakeRunningJob job;
+        job.results = {{HostCall::AddJobs, "[1]"},
+                       {HostCall::StoredJob, "{}"},
+                       {HostCall::Dependencies, "{\"a\":1}"},
+                       {HostCall::DependenciesCount, "{\"b\":1}"},
+                       {HostCall::FailedChildren, "{\"c\":1}"},
+                       {HostCall::UpsertScheduler, "null"},
+                       {HostCall::RemoveScheduler, "true"}};
+        use({&job});
+        std::string all;
+        const auto answered = [&](std::int32_t status) {
+            all += std::to_string(status) + answer_ + " ";
+        };
+        answered(api_.add_jobs(&call_, 0, bytes("[]"), &keep, &answer_));
+        answered(api_.stored_job(&call_, 0, &keep, &answer_));
+        answered(api_.dependencies(&call_, 0, {nullptr, 0}, &keep, &answer_));
+        answered(api_.dependencies(&call_, 0, bytes("{}"), &keep, &answer_));
+        answered(api_.dependencies_count(&call_, 0, &keep, &answer_));
+        answered(api_.failed_children(&call_, 0, &keep, &answer_));
+        answered(api_.upsert_scheduler(&call_, 0, bytes("{}"), &keep, &answer_));
+        answered(api_.remove_scheduler(&call_, 0, bytes("[]"), &keep, &answer_));
+        assertEqual(R"(0[1] 0{} 0{"a":1} 0{"a":1} 0{"b":1} 0{"c":1} 0null 0true )", all);
+        const std::vector<std::pair<HostCall, std::string>> calls = {
+            {HostCall::AddJobs, "[]"},
+            {HostCall::StoredJob, ""},
+            {HostCall::Dependencies, ""},
+            {HostCall::Dependencies, "{}"},
+            {HostCall::DependenciesCount, ""},
+            {HostCall::FailedChildren, ""},
+            {HostCall::UpsertScheduler, "{}"},
+            {HostCall::RemoveScheduler, "[]"}};
+        CPPUNIT_ASSERT(job.calls == calls);
+        CPPUNIT_ASSERT_EQUAL(+DROVER_E_ARGUMENT,
+                             api_.add_jobs(&call_, 0, bytes("[1"), &keep, &answer_));
+        assertEqual("the argument is not JSON", answer_);
+    }
+
+    void rowsAreCounted() {
+        FakeRunningJob job;
+        use({&job});
+        std::int64_t rows = 7;
+        CPPUNIT_ASSERT_EQUAL(0, api_.append_log(&call_, 0, bytes("a"), &rows));
+        CPPUNIT_ASSERT_EQUAL(std::int64_t{1}, rows);
+        CPPUNIT_ASSERT_EQUAL(0, api_.append_log(&call_, 0, bytes("b"), nullptr));
+        CPPUNIT_ASSERT_EQUAL(+DROVER_E_ARGUMENT, api_.append_log(&call_, 0, bytes("\xE9"), &rows));
+        job.answer = HostStatus::Lost;
+        CPPUNIT_ASSERT_EQUAL(+DROVER_E_LOST, api_.append_log(&call_, 0, bytes("c"), &rows));
+        CPPUNIT_ASSERT_EQUAL(std::int64_t{1}, rows);
+    }
+
+    void removedChildrenAreCounted() {
+        FakeRunningJob job;
+        job.results = {{HostCall::RemoveUnprocessedChildren, "12"}};
+        use({&job});
+        std::int64_t removed = 7;
+        CPPUNIT_ASSERT_EQUAL(0, api_.remove_unprocessed_children(&call_, 0, &removed));
+        CPPUNIT_ASSERT_EQUAL(std::int64_t{12}, removed);
+        CPPUNIT_ASSERT_EQUAL(0, api_.remove_unprocessed_children(&call_, 0, nullptr));
+        CPPUNIT_ASSERT_EQUAL(+DROVER_E_ARGUMENT,
+                             api_.remove_unprocessed_children(&call_, 1, &removed));
+    }
+
+    void aChildToWaitForPassesThrough() {
+        FakeRunningJob job;
+        use({&job});
+        CPPUNIT_ASSERT_EQUAL(+DROVER_E_ARGUMENT, api_.move_to_waiting_child(&call_, 0, bytes("")));
+        CPPUNIT_ASSERT_EQUAL(0, api_.move_to_waiting_child(&call_, 0, bytes("bull:x:1")));
+        assertOutcome(Kind::WaitingChildren, "bull:x:1", "", 0, job);
+    }
+
+    void aJobHasAllOfItsClaim() {
+        ClaimedJob claimed;
+        claimed.token = "token";
+        claimed.stacktrace = "[]";
+        claimed.failedReason = "boom";
+        claimed.parent = "{}";
+        claimed.processedOnMs = 5;
+        const drover_job fields = abiJob(claimed);
+        const JobInfo job(fields);
+        assertEqual("token [] boom {} 5",
+                    std::string(job.token()) + " " + std::string(job.stacktrace()) + " " +
+                        std::string(job.failedReason()) + " " + std::string(job.parent()) + " " +
+                        std::to_string(job.processedOnMs()));
+    }
+
+    /// An engine of minor version 0 has no members behind `progress`.
+    void aJobOfAnOlderEngineHasWhatThatOffers() {
+        ClaimedJob claimed;
+        claimed.progress = "1";
+        claimed.token = "token";
+        drover_job older = abiJob(claimed);
+        older.struct_size = offsetof(drover_job, processed_on_ms);
+        const JobInfo job(older);
+        assertEqual("1", std::string(job.progress()));
+        CPPUNIT_ASSERT(job.token().empty() && job.stacktrace().empty() &&
+                       job.failedReason().empty() && job.parent().empty());
+        CPPUNIT_ASSERT_EQUAL(std::int64_t{0}, job.processedOnMs());
+        CPPUNIT_ASSERT_EQUAL(std::size_t{40 + 9 * sizeof(drover_bytes)},
+                             offsetof(drover_job, processed_on_ms));
+    }
+
     void cancelTokenPassesThrough() {
         FakeRunningJob job;
         use({&job});
@@ -203,8 +314,7 @@ public:
 
     /// Plugins of minor version 0 have the functions at these places.
     void theTableOnlyGrowsAtItsEnd() {
-        CPPUNIT_ASSERT_EQUAL(sizeof(drover_host_api) - 3 * sizeof(void*),
-                             offsetof(drover_host_api, cancel_reason));
+        CPPUNIT_ASSERT_EQUAL(8 + 16 * sizeof(void*), offsetof(drover_host_api, cancel_reason));
         CPPUNIT_ASSERT_EQUAL(8 + 15 * sizeof(void*), offsetof(drover_host_api, request));
     }
 
@@ -222,6 +332,7 @@ public:
         older.cancel_reason = nullptr;
         older.put_off = nullptr;
         older.write_log_about = nullptr;
+        older.append_log = nullptr;
         CPPUNIT_ASSERT_EQUAL(
             std::string(),
             drover::ActiveJob(&older, &call_, "p", fields, 0, &decided).cancelReason());
@@ -233,6 +344,17 @@ public:
         const LogCapture log("plugin.p");
         drover::ActiveJob(&older, &call_, "p", fields, 0, &decided).log().info("a line");
         CPPUNIT_ASSERT_EQUAL(std::size_t{1}, log.count("a line plugin=p"));
+        drover::ActiveJob handler(&older, &call_, "p", fields, 0, &decided);
+        CPPUNIT_ASSERT_EQUAL(std::int64_t{0}, handler.addLog("a row"));
+        CPPUNIT_ASSERT(job.logs == std::vector<std::string>{"a row"});
+        // A test of each kind of missing function: one that reads, one with an argument, an outcome.
+        for (const std::function<void()>& missing :
+             std::initializer_list<std::function<void()>>{[&] { (void)handler.stored(); },
+                                                          [&] { handler.addJob({.name = "x"}); },
+                                                          [&] { handler.waitForChild("a:b:1"); }}) {
+            CPPUNIT_ASSERT_THROW(missing(), std::runtime_error);
+        }
+        CPPUNIT_ASSERT(job.calls.empty());
         FakeRunningJob newer;
         use({&newer});
         drover::ActiveJob(&api_, &call_, "p", fields, 0, &decided).putOff(until, "refused");

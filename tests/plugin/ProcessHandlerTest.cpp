@@ -38,6 +38,7 @@ class ProcessHandlerTest : public PluginFixture {
     CPPUNIT_TEST_SUITE(ProcessHandlerTest);
     CPPUNIT_TEST(handlersAnswerAsInAThread);
     CPPUNIT_TEST(hostCallsReachTheRunningJob);
+    CPPUNIT_TEST(answersReachTheHandler);
     CPPUNIT_TEST(refusedHostCallsReachTheHandler);
     CPPUNIT_TEST(jobsOfAnySizePass);
     CPPUNIT_TEST(configurationAndReloadReachTheProcess);
@@ -107,6 +108,32 @@ public:
         CPPUNIT_ASSERT(job.logs == (std::vector<std::string>{R"(["7"])", R"({"bull:test:7":1})"}));
         CPPUNIT_ASSERT(job.written == std::vector<std::string>{R"({"a":1})"});
         CPPUNIT_ASSERT(job.progress == std::vector<std::string>{"50"});
+    }
+
+    void answersReachTheHandler() {
+        run("throwing");
+        FakeRunningJob job("\"calls\"");
+        job.claimed.token = "token:";
+        job.results = {{HostCall::AddJobs,
+                        R"([{"status":"added","id":"8"},{"status":"rejected","message":"no"}])"},
+                       {HostCall::Dependencies, R"({"failed":["a:b:1"],"nextFailedCursor":9})"},
+                       {HostCall::FailedChildren, R"({"failed":{"a:b:1":null},"ignored":{}})"},
+                       {HostCall::DependenciesCount, R"({"ignored":3})"},
+                       {HostCall::StoredJob, R"({"id":"1"})"}};
+        process(job);
+        assertOutcome(Kind::WaitingChildren, "bull:x:1", job.outcome);
+        CPPUNIT_ASSERT(job.logs ==
+                       (std::vector<std::string>{
+                           "8", "no", "a:b:19", "a:b:1?", "3", R"({"id":"1"})", "row", "token:7"}));
+        CPPUNIT_ASSERT(
+            job.calls ==
+            (std::vector<std::pair<HostCall, std::string>>{
+                {HostCall::AddJobs,
+                 R"([{"queue":"q","name":"x","data":{},"opts":{}},{"name":"y","data":1,"opts":{}}])"},
+                {HostCall::Dependencies, R"({"failed":{"cursor":7,"count":5}})"},
+                {HostCall::FailedChildren, ""},
+                {HostCall::DependenciesCount, ""},
+                {HostCall::StoredJob, ""}}));
     }
 
     void refusedHostCallsReachTheHandler() {

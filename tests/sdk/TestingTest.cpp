@@ -18,7 +18,7 @@
 #include "plugin/loading/PluginLoader.h"
 #include "support/Assert.h"
 #include "support/FakeRunningJob.h"
-#include "worker/ChildJobs.h"
+#include "worker/HandlerJobs.h"
 
 using drover::test::assertEqual;
 
@@ -56,6 +56,34 @@ public:
             job.addLog(job.addChildren(
                 R"([{"name":"a"},{"queue":"x:y","name":"b","data":[7],"opts":{"delay":5}}])"));
             job.addLog(job.childrenValues());
+        } else if (job.data() == "add") {
+            job.addLog(job.addJob({.name = "mail", .data = "[1]", .queue = "mails"}));
+            const drover::JobToAdd two[] = {{.name = "a"}, {.name = "b", .queue = "no queue:"}};
+            for (const drover::AddedJob& added : job.addJobs(two)) {
+                job.addLog(added.id + added.message);
+            }
+            job.addLog(job.stored());
+            return drover::waitForChild("bull:mails:1");
+        } else if (job.data() == "add badly") {
+            job.addJob({.name = "mail", .data = "half"});
+        } else if (job.data() == "children") {
+            const drover::JobChildren all = job.dependencies();
+            job.addLog(all.processed.at(0).second + all.unprocessed.at(0) +
+                       all.ignored.at(0).second + all.failed.at(0));
+            job.addLog(std::to_string(job.dependenciesCount().unprocessed));
+            drover::ChildPages pages;
+            pages.failed.emplace();
+            job.addLog(job.dependencies(pages).children.failed.at(0));
+            const drover::FailedChildren failed = job.failedChildren();
+            job.addLog(failed.failed.at(0).second.value_or("gone") + failed.ignored.at(0).second);
+        } else if (job.data() == "schedule") {
+            const auto run = job.upsertScheduler(
+                {.id = "nightly", .repeat = R"({"every":5})", .jobs = R"({"name":"x"})"});
+            job.upsertScheduler({.id = "other", .repeat = R"({"every":7})", .queue = "mails"});
+            job.addLog(run->jobId + " " + std::to_string(run->dueMs));
+            job.addLog(job.removeScheduler("nightly") ? "removed" : "none");
+            job.addLog(job.removeScheduler("nightly") ? "removed" : "none");
+            job.addLog(std::to_string(job.removeUnprocessedChildren()));
         } else if (job.data() == "wait") {
             while (!job.waitCancelled(milliseconds(100))) {
             }
@@ -114,27 +142,49 @@ std::vector<std::int32_t> answersOf(const drover_host_api& host, drover_call* ca
     answers.push_back(host.add_children(call, 0, bytes("[1"), &keep, &answer));
     answers.push_back(host.add_children(call, 0, bytes("[]"), nullptr, nullptr));
     answers.push_back(host.children_values(call, 0, &keep, &answer));
-    answers.push_back(host.update_progress(call, 9, bytes("1")));
+    answers.push_back(host.update_progress(call, 99, bytes("1")));
     answers.push_back(host.add_log(nullptr, 0, bytes("x")));
     answers.push_back(host.cancelled(call, 0));
-    answers.push_back(host.cancelled(call, 9));
+    answers.push_back(host.cancelled(call, 99));
     answers.push_back(host.wait_cancelled(call, 0, -1));
     answers.push_back(host.wait_cancelled(nullptr, 0, 1));
     answers.push_back(host.cancel_reason(call, 0, &keep, &answer));
     answers.push_back(host.cancel_reason(call, 0, nullptr, nullptr));
-    answers.push_back(host.cancel_reason(call, 9, &keep, &answer));
+    answers.push_back(host.cancel_reason(call, 99, &keep, &answer));
     answers.push_back(host.cancel_reason(nullptr, 0, &keep, &answer));
     answers.push_back(host.write_log_about(call, 0, DROVER_LOG_DEBUG, bytes("\xFF")));
-    answers.push_back(host.write_log_about(call, 9, DROVER_LOG_DEBUG, bytes("x")));
+    answers.push_back(host.write_log_about(call, 99, DROVER_LOG_DEBUG, bytes("x")));
     answers.push_back(host.write_log_about(nullptr, 0, DROVER_LOG_DEBUG, bytes("x")));
+    answers.push_back(host.add_jobs(call, 0, bytes("[]"), &keep, &answer));
+    answers.push_back(host.add_jobs(call, 0, bytes("[1"), &keep, &answer));
+    answers.push_back(host.add_jobs(call, 99, bytes("[]"), &keep, &answer));
+    answers.push_back(host.stored_job(call, 0, &keep, &answer));
+    answers.push_back(host.stored_job(call, 99, &keep, &answer));
+    answers.push_back(host.dependencies(call, 0, bytes(""), &keep, &answer));
+    answers.push_back(host.dependencies(call, 0, bytes("{}"), nullptr, nullptr));
+    answers.push_back(host.dependencies(call, 0, bytes("{"), &keep, &answer));
+    answers.push_back(host.dependencies_count(call, 0, &keep, &answer));
+    answers.push_back(host.failed_children(call, 0, &keep, &answer));
+    std::int64_t rows = 0;
+    answers.push_back(host.append_log(call, 0, bytes("x"), &rows));
+    answers.push_back(host.append_log(call, 0, bytes("\xFF"), &rows));
+    answers.push_back(host.append_log(call, 99, bytes("x"), nullptr));
+    answers.push_back(static_cast<std::int32_t>(rows));
+    answers.push_back(host.remove_unprocessed_children(call, 0, nullptr));
+    answers.push_back(host.remove_unprocessed_children(call, 99, &rows));
+    answers.push_back(host.upsert_scheduler(call, 0, bytes("{"), &keep, &answer));
+    answers.push_back(host.upsert_scheduler(call, 0, bytes(R"({"id":"a"})"), &keep, &answer));
+    answers.push_back(host.remove_scheduler(call, 0, bytes(R"({"id":"a"})"), &keep, &answer));
+    answers.push_back(host.remove_scheduler(call, 99, bytes("{}"), &keep, &answer));
+    answers.push_back(host.move_to_waiting_child(call, 0, bytes("")));
     answers.push_back(host.request(call, 0, bytes("weather"), bytes(""), &keep, &answer));
     answers.push_back(host.complete(call, 0, bytes("{")));
     answers.push_back(host.unavailable(call, 0, bytes("x"), -1));
     answers.push_back(host.move_to_delayed(call, 0, -1));
     answers.push_back(host.rate_limit(call, 0, -1));
     answers.push_back(host.put_off(call, 0, -1, bytes("x")));
-    answers.push_back(host.put_off(call, 9, 1, bytes("x")));
-    answers.push_back(host.complete(call, 9, bytes("1")));
+    answers.push_back(host.put_off(call, 99, 1, bytes("x")));
+    answers.push_back(host.complete(call, 99, bytes("1")));
     answers.push_back(host.complete(call, 0, {nullptr, 0}));
     answers.push_back(host.complete(call, 0, bytes("1")));
     answers.push_back(host.fail(call, 0, bytes("caf\xE9"), bytes("\xFF"), 1));
@@ -146,10 +196,11 @@ std::vector<std::int32_t> answersOf(const drover_host_api& host, drover_call* ca
     answers.push_back(host.rate_limit(call, 6, 30));
     answers.push_back(host.fail(call, 7, bytes("no"), bytes("line"), 0));
     answers.push_back(host.put_off(call, 8, 1700000000000, bytes("caf\xE9")));
+    answers.push_back(host.move_to_waiting_child(call, 9, bytes("bull:x:1")));
     return answers;
 }
 
-constexpr std::size_t kCallJobs = 9;
+constexpr std::size_t kCallJobs = 10;
 
 std::vector<std::int32_t> gAnswers;  ///< Written by the handler below.
 const drover_host_api* gHost = nullptr;
@@ -203,6 +254,9 @@ class TestingTest : public CppUnit::TestFixture {
     CPPUNIT_TEST(handlerSeesTheFieldsOfItsJob);
     CPPUNIT_TEST(attemptsAreReadAsTheEngineReadsThem);
     CPPUNIT_TEST(theCallsOfAHandlerCanBeLookedAt);
+    CPPUNIT_TEST(addsCanBeLookedAtAndRejected);
+    CPPUNIT_TEST(childrenCanBeSet);
+    CPPUNIT_TEST(schedulersCanBeLookedAt);
     CPPUNIT_TEST(outcomesHaveWords);
     CPPUNIT_TEST(tokenIsSetAfterTheWaitsOfTheHandler);
     CPPUNIT_TEST(tokenIsSetFromAnotherThread);
@@ -289,6 +343,53 @@ public:
             (drover::testing::popLog() == std::vector<drover::testing::LogLine>{
                                               {"obedient", DROVER_LOG_WARNING, "a line", "1"}}));
         CPPUNIT_ASSERT(drover::testing::popLog().empty());
+    }
+
+    void addsCanBeLookedAtAndRejected() {
+        Job job({.data = "add"});
+        job.setStored(R"({"id":"1"})");
+        obey(job);
+        assertEqual("waiting for bull:mails:1", toString(job.outcome()));
+        CPPUNIT_ASSERT(
+            (job.added() == std::vector<drover::testing::Child>{{"bull:mails", "mail", "[1]", "{}"},
+                                                                {"bull:orders", "a", "{}", "{}"}}));
+        CPPUNIT_ASSERT(
+            (job.logs() == Strings{"1", "2", "not a job of the right form", R"({"id":"1"})"}));
+        Job rejected({.data = "add"});
+        rejected.rejectAdds("no such parent", -5);
+        obey(rejected);
+        assertEqual("failed: addJob mail: no such parent", toString(rejected.outcome()));
+        CPPUNIT_ASSERT(rejected.added().empty());
+        Job away({.data = "add"});
+        away.loseRedis();
+        obey(away);
+        assertEqual("unavailable for 0 ms: addJobs job 1 of bull:orders: Redis cannot be reached",
+                    toString(away.outcome()));
+        Job bad({.data = "add badly"});
+        obey(bad);
+        assertEqual("failed: the data of the job \"mail\" is not JSON", toString(bad.outcome()));
+    }
+
+    void childrenCanBeSet() {
+        Job job({.data = "children"});
+        job.setDependencies(
+            {{{"bull:x:1", "{}"}}, {"bull:x:2"}, {{"bull:x:3", "no"}}, {"bull:x:4"}});
+        job.setFailedChildren({{{"bull:x:4", std::nullopt}}, {{"bull:x:3", "no"}}});
+        obey(job);
+        CPPUNIT_ASSERT((job.logs() == Strings{"{}bull:x:2nobull:x:4", "1", "bull:x:4", "goneno"}));
+    }
+
+    void schedulersCanBeLookedAt() {
+        Job job({.data = "schedule"});
+        job.setDependencies({{}, {"bull:x:1", "bull:x:2"}, {}, {}});
+        CPPUNIT_ASSERT(!job.unprocessedChildrenRemoved());
+        obey(job);
+        CPPUNIT_ASSERT(
+            (job.logs() ==
+             Strings{"repeat:nightly:1700000000000 1700000000000", "removed", "none", "2"}));
+        CPPUNIT_ASSERT((job.schedulers() == std::vector<drover::SchedulerToUpsert>{
+                                                {"other", R"({"every":7})", "{}", "bull:mails"}}));
+        CPPUNIT_ASSERT(job.unprocessedChildrenRemoved());
     }
 
     void outcomesHaveWords() {
@@ -542,7 +643,7 @@ public:
             const auto found = drover::testing::detail::parseChildren(text, parent.queue);
             CPPUNIT_ASSERT_EQUAL_MESSAGE(text, wanted.has_value(), found.has_value());
             for (std::size_t i = 0; wanted && i < wanted->size(); ++i) {
-                const drover::ChildJob& child = (*wanted)[i];
+                const drover::HandlerJob& child = (*wanted)[i];
                 CPPUNIT_ASSERT_EQUAL(child.prefix + ":" + child.queue, found->at(i).queue);
                 CPPUNIT_ASSERT_EQUAL(child.record.name, found->at(i).name);
                 CPPUNIT_ASSERT_EQUAL(child.record.data, found->at(i).data);

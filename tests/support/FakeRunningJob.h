@@ -1,5 +1,6 @@
 #pragma once
 
+#include <map>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -35,16 +36,34 @@ public:
         return cancel;
     }
     [[nodiscard]] std::string cancelledWhy() const override { return why; }
-    HostStatus updateProgress(std::string_view json) override { return remember(progress, json); }
-    HostStatus updateData(std::string_view json) override { return remember(written, json); }
-    HostStatus addLog(std::string_view row) override { return remember(logs, row); }
-    HostStatus addChildren(std::string_view childrenJson, std::string& ids) override {
-        ids = R"(["7"])";
-        return remember(children, childrenJson);
-    }
-    HostStatus childrenValues(std::string& values) override {
-        values = R"({"bull:test:7":1})";
-        return answer;
+    HostStatus call(HostCall function, std::string_view text, std::string& result) override {
+        if (answer != HostStatus::Ok) {
+            return answer;
+        }
+        switch (function) {
+            case HostCall::UpdateProgress:
+                progress.emplace_back(text);
+                break;
+            case HostCall::UpdateData:
+                written.emplace_back(text);
+                break;
+            case HostCall::AddLog:
+                logs.emplace_back(text);
+                result = std::to_string(logs.size());
+                break;
+            case HostCall::AddChildren:
+                children.emplace_back(text);
+                result = R"(["7"])";
+                break;
+            case HostCall::ChildrenValues:
+                result = R"({"bull:test:7":1})";
+                break;
+            default:
+                calls.emplace_back(function, text);
+                result = results[function];
+                break;
+        }
+        return HostStatus::Ok;
     }
 
     ClaimedJob claimed;
@@ -58,14 +77,8 @@ public:
     std::vector<std::string> written;  ///< By updateData.
     std::vector<std::string> logs;
     std::vector<std::string> children;
-
-private:
-    HostStatus remember(std::vector<std::string>& place, std::string_view what) {
-        if (answer == HostStatus::Ok) {
-            place.emplace_back(what);
-        }
-        return answer;
-    }
+    std::vector<std::pair<HostCall, std::string>> calls;  ///< All other calls.
+    std::map<HostCall, std::string> results;              ///< Their answers.
 };
 
 }  // namespace drover::test

@@ -20,7 +20,8 @@
 #include "plugin/abi/DefaultOptions.h"
 #include "routes/Inputs.h"
 #include "routes/JsonTemplate.h"
-#include "worker/ChildJobs.h"
+#include "worker/CallTexts.h"
+#include "worker/HandlerJobs.h"
 
 using namespace std::string_literals;
 
@@ -99,6 +100,9 @@ const std::vector<Source>& sources() {
              static_cast<void>(drover::parseChildren(text, parent, problem));
              static_cast<void>(drover::parseChildren(
                  "[{\"name\":\"a\",\"opts\":" + text + "}]", parent, problem));
+             static_cast<void>(drover::parseHandlerJobs(text, parent, problem));
+             drover::ChildPages pages;
+             static_cast<void>(drover::readChildPages(text, pages));
          }},
         {"seat request", [](const std::string& text) {
              static_cast<void>(drover::reservation::reservationIdOf(text));

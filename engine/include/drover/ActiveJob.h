@@ -5,13 +5,21 @@
 #include <cstddef>
 #include <cstdint>
 #include <new>
+#include <optional>
+#include <span>
 #include <stdexcept>
 #include <string>
 #include <string_view>
 #include <utility>
+#include <vector>
 
+#include "drover/FailedChildren.h"
+#include "drover/JobChildren.h"
+#include "drover/JobToAdd.h"
+#include "drover/Json.h"
 #include "drover/Outcome.h"
 #include "drover/PluginAbi.h"
+#include "drover/SchedulerToUpsert.h"
 #include "drover/Unavailable.h"
 
 namespace drover {
@@ -70,10 +78,10 @@ public:
 private:
     void write(std::int32_t level, std::string_view text) const noexcept {
         // An engine of minor version 0 has a shorter table, and writes the line without the job's fields.
-        if (host_->struct_size <= offsetof(drover_host_api, write_log_about)) {
-            host_->write_log(plugin_, level, {text.data(), text.size()});
-        } else {
+        if (DROVER_HOST_HAS(host_, write_log_about)) {
             host_->write_log_about(call_, index_, level, {text.data(), text.size()});
+        } else {
+            host_->write_log(plugin_, level, {text.data(), text.size()});
         }
     }
 
@@ -106,6 +114,27 @@ public:
         return text(job_->deduplication_id);
     }
 
+    /// JSON {"id", "queueKey"[, "fpof" | "cpof" | "idof" | "rdof": true]}; empty: no parent.
+    [[nodiscard]] std::string_view parent() const noexcept {
+        return DROVER_JOB_HAS(job_, parent) ? text(job_->parent) : std::string_view();
+    }
+    /// Proof that this worker holds the job: the value of its lock.
+    [[nodiscard]] std::string_view token() const noexcept {
+        return DROVER_JOB_HAS(job_, token) ? text(job_->token) : std::string_view();
+    }
+    /// The reason of the attempt before; empty: none has failed.
+    [[nodiscard]] std::string_view failedReason() const noexcept {
+        return DROVER_JOB_HAS(job_, failed_reason) ? text(job_->failed_reason) : std::string_view();
+    }
+    /// JSON array of strings, one per failed attempt; empty: none has failed.
+    [[nodiscard]] std::string_view stacktrace() const noexcept {
+        return DROVER_JOB_HAS(job_, stacktrace) ? text(job_->stacktrace) : std::string_view();
+    }
+
+    /// When it was moved to active this time, epoch milliseconds.
+    [[nodiscard]] std::int64_t processedOnMs() const noexcept {
+        return DROVER_JOB_HAS(job_, processed_on_ms) ? job_->processed_on_ms : 0;
+    }
     /// When it was added, epoch milliseconds. Id and timestamp together name a job for good; an id alone may come back.
     [[nodiscard]] std::int64_t timestampMs() const noexcept { return job_->timestamp_ms; }
     [[nodiscard]] std::int64_t delayMs() const noexcept { return job_->delay_ms; }
@@ -175,6 +204,13 @@ public:
     void waitForChildren() {
         decide("waitForChildren", host_->move_to_waiting_children(call_, index_));
     }
+    /// As drover::waitForChild().
+    void waitForChild(std::string_view childKey) {
+        decide("waitForChild",
+               DROVER_HOST_HAS(host_, move_to_waiting_child)
+                   ? host_->move_to_waiting_child(call_, index_, bytes(childKey))
+                   : DROVER_E_UNSUPPORTED);
+    }
     void rateLimit(std::chrono::milliseconds duration) {
         decide("rateLimit", host_->rate_limit(call_, index_, duration.count()));
     }
@@ -194,7 +230,7 @@ public:
             case Outcome::Kind::Wait:
                 return moveToWait();
             case Outcome::Kind::WaitingChildren:
-                return waitForChildren();
+                return outcome.text.empty() ? waitForChildren() : waitForChild(outcome.text);
             case Outcome::Kind::RateLimited:
                 return rateLimit(std::chrono::milliseconds{outcome.ms});
         }
@@ -215,24 +251,104 @@ public:
     void updateData(std::string_view json) {
         check("updateData", host_->update_data(call_, index_, bytes(json)));
     }
-    /// Appends a row to the job's own log in Redis, which dashboards show.
-    void addLog(std::string_view row) {
-        check("addLog", host_->add_log(call_, index_, bytes(row)));
+    /// Appends a row to the job's own log in Redis, which dashboards show. Returns how many rows it has now.
+    std::int64_t addLog(std::string_view row) {
+        std::int64_t rows = 0;
+        // An engine of minor version 0 has a shorter table, and returns no number.
+        check("addLog",
+              DROVER_HOST_HAS(host_, append_log)
+                  ? host_->append_log(call_, index_, bytes(row), &rows)
+                  : host_->add_log(call_, index_, bytes(row)));
+        return rows;
+    }
+    /// Adds a job to any queue of the same Redis, and returns its id. The job stays, whatever becomes of this one; if this one
+    /// runs again it adds again, unless an option "jobId" makes sure that there is one.
+    /// Throws std::invalid_argument, naming the option, for a job that cannot be added so, and Unavailable if Redis is away; if
+    /// the reply was lost the job may have been added.
+    std::string addJob(const JobToAdd& job) {
+        AddedJob added = std::move(addJobs(std::span<const JobToAdd>(&job, 1)).front());
+        switch (added.status) {
+            case AddedJob::Status::Added:
+                return std::move(added.id);
+            case AddedJob::Status::Rejected:
+                throw std::invalid_argument("addJob " + job.name + ": " + added.message);
+            default:
+                throw Unavailable("addJob " + job.name + ": " + added.message);
+        }
+    }
+    /// Adds jobs, in order; the jobs for one queue in one atomic call, up to 512 of them. Returns a result for each.
+    /// Throws std::invalid_argument for data or options that are not JSON, and Unavailable if none was sent.
+    std::vector<AddedJob> addJobs(std::span<const JobToAdd> jobs) {
+        std::string json = "[";
+        for (const JobToAdd& job : jobs) {
+            json.append(json.size() > 1 ? "," : "").append(detail::jsonOf(job));
+        }
+        const std::string answer = request("addJobs", &drover_host_api::add_jobs, json + "]");
+        std::vector<AddedJob> added;
+        for (const JsonView& one : JsonView::parse(answer).elements()) {
+            added.push_back(detail::addedJob(one));
+        }
+        return added;
+    }
+    /// Reads the whole job as it is now: the text that `JSON.stringify(job)` has in BullMQ.
+    [[nodiscard]] std::string stored() const {
+        return request("stored", &drover_host_api::stored_job);
     }
     /// Adds jobs with this job as parent. `children`: JSON array of {"queue": qualified name, "name": string, "data": any,
     /// "opts": object}; without a queue they go to this job's own. Returns the JSON array of their ids.
-    /// Throws std::runtime_error if the text is anything else; then none was added.
+    /// Throws std::invalid_argument, naming what is wrong, if the text is anything else; then none was added.
     std::string addChildren(std::string_view children) {
-        Received ids;
-        check("addChildren",
-              host_->add_children(call_, index_, bytes(children), &Received::receive, &ids));
-        return ids.value();
+        return request("addChildren", &drover_host_api::add_children, children);
     }
     /// The results of finished children: JSON object, child job key to result.
     [[nodiscard]] std::string childrenValues() const {
-        Received values;
-        check("childrenValues", host_->children_values(call_, index_, &Received::receive, &values));
-        return values.value();
+        return request("childrenValues", &drover_host_api::children_values);
+    }
+    /// Returns all children of the job. BullMQ: `job.getDependencies()`.
+    [[nodiscard]] JobChildren dependencies() const {
+        return page(request("dependencies", &drover_host_api::dependencies, "")).children;
+    }
+    /// Returns a page of each kind of children that `pages` names. Throws std::invalid_argument for a count below 1.
+    [[nodiscard]] ChildrenPage dependencies(const ChildPages& pages) const {
+        return page(request("dependencies", &drover_host_api::dependencies, detail::jsonOf(pages)));
+    }
+    /// BullMQ: `job.getDependenciesCount()`.
+    [[nodiscard]] ChildCounts dependenciesCount() const {
+        const std::string answer =
+            request("dependenciesCount", &drover_host_api::dependencies_count);
+        return detail::childCounts(JsonView::parse(answer));
+    }
+    /// Returns the children that failed, with their reasons. BullMQ: `job.getIgnoredChildrenFailures()` and the failed children of
+    /// `job.getDependencies()`.
+    [[nodiscard]] FailedChildren failedChildren() const {
+        const std::string answer = request("failedChildren", &drover_host_api::failed_children);
+        return detail::failedChildren(JsonView::parse(answer));
+    }
+    /// Removes the children that have not ended, with the jobs below them; a child that a worker holds stays. Returns how many jobs
+    /// were removed. BullMQ: `job.removeUnprocessedChildren()`.
+    std::int64_t removeUnprocessedChildren() {
+        std::int64_t removed = 0;
+        check("removeUnprocessedChildren",
+              DROVER_HOST_HAS(host_, remove_unprocessed_children)
+                  ? host_->remove_unprocessed_children(call_, index_, &removed)
+                  : DROVER_E_UNSUPPORTED);
+        return removed;
+    }
+
+    /// Adds a job scheduler, or gives the one of that id this rule and these jobs. Returns its next run; std::nullopt, and changes
+    /// nothing, if the rule has none. Throws std::invalid_argument, naming what is wrong, and changes nothing.
+    /// BullMQ: `queue.upsertJobScheduler()`.
+    std::optional<NextRun> upsertScheduler(const SchedulerToUpsert& scheduler) {
+        const std::string answer = request(
+            "upsertScheduler", &drover_host_api::upsert_scheduler, detail::jsonOf(scheduler));
+        return detail::nextRun(JsonView::parse(answer));
+    }
+    /// Removes a job scheduler and its pending job; false: there is none. `queue` is as in SchedulerToUpsert.
+    /// BullMQ: `queue.removeJobScheduler()`.
+    bool removeScheduler(std::string_view id, std::string_view queue = {}) {
+        return request("removeScheduler",
+                       &drover_host_api::remove_scheduler,
+                       detail::schedulerJson(id, queue)) == "true";
     }
 
     // Cancel token.
@@ -250,12 +366,10 @@ public:
     /// cancelled, if the request had none, and for every cause but CancelCause::Remote.
     [[nodiscard]] std::string cancelReason() const {
         // An engine of minor version 0 has a shorter table.
-        if (host_->struct_size <= offsetof(drover_host_api, cancel_reason)) {
+        if (!DROVER_HOST_HAS(host_, cancel_reason)) {
             return {};
         }
-        Received reason;
-        check("cancelReason", host_->cancel_reason(call_, index_, &Received::receive, &reason));
-        return reason.value();
+        return request("cancelReason", &drover_host_api::cancel_reason);
     }
 
     /// The log of the process, for lines about this job. addLog() writes to the job's own log in Redis.
@@ -287,6 +401,43 @@ private:
 
     static drover_bytes bytes(std::string_view text) noexcept { return {text.data(), text.size()}; }
 
+    using Read = std::int32_t (*)(drover_call*, std::uint32_t, drover_sink, void*);
+    using Request = std::int32_t (*)(drover_call*, std::uint32_t, drover_bytes, drover_sink, void*);
+
+    /// Calls a function that answers by a sink, and returns its answer. An older engine has a shorter table.
+    std::string request(const char* operation, Read drover_host_api::*function) const {
+        Received answer;
+        const std::int32_t status =
+            has(&(host_->*function))
+                ? (host_->*function)(call_, index_, &Received::receive, &answer)
+                : DROVER_E_UNSUPPORTED;
+        return checked(operation, status, answer);
+    }
+    std::string request(const char* operation,
+                        Request drover_host_api::*function,
+                        std::string_view text) const {
+        Received answer;
+        const std::int32_t status =
+            has(&(host_->*function))
+                ? (host_->*function)(call_, index_, bytes(text), &Received::receive, &answer)
+                : DROVER_E_UNSUPPORTED;
+        return checked(operation, status, answer);
+    }
+    template <typename Member>
+    [[nodiscard]] bool has(const Member* member) const noexcept {
+        return reinterpret_cast<const char*>(member + 1) <=
+               reinterpret_cast<const char*>(host_) + host_->struct_size;
+    }
+    std::string checked(const char* operation, std::int32_t status, Received& answer) const {
+        std::string text = answer.value();
+        check(operation, status, text);
+        return text;
+    }
+
+    static ChildrenPage page(const std::string& answer) {
+        return detail::childrenPage(JsonView::parse(answer, kAnyDepth));
+    }
+
     void decide(const char* operation, std::int32_t status) {
         if (status != DROVER_E_TWICE) {
             check(operation, status);
@@ -296,13 +447,14 @@ private:
 
     void delay(const Outcome& outcome) {
         // An engine of minor version 0 has a shorter table, and counts nothing.
-        if (outcome.text.empty() || host_->struct_size <= offsetof(drover_host_api, put_off)) {
+        if (outcome.text.empty() || !DROVER_HOST_HAS(host_, put_off)) {
             return decide("delayUntil", host_->move_to_delayed(call_, index_, outcome.ms));
         }
         decide("putOff", host_->put_off(call_, index_, outcome.ms, bytes(outcome.text)));
     }
 
-    void check(const char* operation, std::int32_t status) const {
+    /// `why`: the words of the engine about a wrong argument, if there are any.
+    void check(const char* operation, std::int32_t status, std::string_view why = {}) const {
         if (status == DROVER_OK) {
             return;
         }
@@ -310,8 +462,8 @@ private:
         message.append(" job ").append(id()).append(" of ").append(queue());
         switch (status) {
             case DROVER_E_ARGUMENT:
-                throw std::invalid_argument(
-                    message + ": the engine accepts only well-formed JSON and UTF-8 here");
+                throw std::invalid_argument(message.append(": ").append(
+                    why.empty() ? "the engine accepts only well-formed JSON and UTF-8 here" : why));
             case DROVER_E_LOST:
                 throw JobLost(message + ": this worker has lost the job");
             case DROVER_E_UNAVAILABLE:
@@ -321,6 +473,9 @@ private:
                                          std::to_string(status) + ")");
         }
     }
+
+    /// Results of children may be nested as deep as their handlers like.
+    static constexpr std::size_t kAnyDepth = static_cast<std::size_t>(-1);
 
     const drover_host_api* host_;
     drover_call* call_;

@@ -16,7 +16,7 @@ struct Outcome {
         Unavailable,  ///< `text` is the reason; `ms` how long to wait at least, 0: the engine decides.
         Delayed,  ///< `ms` is the epoch time until which it waits; `text` is the reason of putOff().
         Wait,     ///< Back to the head of the queue.
-        WaitingChildren,  ///< Sleeps until its children are done.
+        WaitingChildren,  ///< Sleeps until its children are done; `text` is the child of waitForChild().
         RateLimited  ///< `ms` is how long the queue's limiter closes; so far only this job waits.
     };
 
@@ -77,6 +77,12 @@ struct Outcome {
 /// Sleeps until its children are done, then runs again from the start; at once if none is left to wait for.
 [[nodiscard]] inline Outcome waitForChildren() {
     return {.kind = Outcome::Kind::WaitingChildren};
+}
+
+/// As waitForChildren(), unless the child with this job key ("<prefix>:<queue>:<id>") is done already: then the job runs again
+/// at once. As in BullMQ it sleeps until all of its children are done.
+[[nodiscard]] inline Outcome waitForChild(std::string_view childKey) {
+    return {.kind = Outcome::Kind::WaitingChildren, .text = std::string(childKey)};
 }
 
 /// Back to the head of the queue, whose limiter closes for `duration`: for this process, and for every worker that has a

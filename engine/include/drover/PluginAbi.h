@@ -60,6 +60,14 @@ typedef struct drover_job {
     drover_bytes scheduler;  /* id of the job scheduler that made it; empty: none */
     drover_bytes deduplication_id;
     drover_bytes progress; /* JSON; empty: never set */
+
+    /* Since minor 1. */
+    int64_t processed_on_ms;    /* when it was moved to active this time, epoch milliseconds */
+    drover_bytes token;         /* proof that this worker holds the job: the value of its lock */
+    drover_bytes stacktrace;    /* JSON array of strings, one per failed attempt; empty: none */
+    drover_bytes failed_reason; /* of the attempt before; empty: none */
+    drover_bytes
+        parent; /* JSON {"id", "queueKey"[, "fpof" | "cpof" | "idof" | "rdof": true]}; empty: none */
 } drover_job;
 
 /* One run of process() or outcome_of(); opaque, dies when that function returns. */
@@ -68,8 +76,9 @@ typedef struct drover_call drover_call;
 /* The answers of host functions. */
 enum {
     DROVER_OK = 0,
-    DROVER_E_ARGUMENT = 1, /* no such job index, not JSON, not UTF-8 */
-    DROVER_E_TWICE = 2,    /* this job has an outcome already; the first one stands */
+    DROVER_E_ARGUMENT =
+        1, /* no such job index, not JSON, not UTF-8, not of the form that is described */
+    DROVER_E_TWICE = 2, /* this job has an outcome already; the first one stands */
     DROVER_E_LOST =
         3, /* another worker holds the job, or it is gone (lock lost, job removed): stop */
     DROVER_E_UNAVAILABLE =
@@ -168,7 +177,62 @@ typedef struct drover_host_api {
     /* Writes one line about a job to the engine's log. Its fields are the job's queue, id, name and attempt, the plugin and
      * the worker, so that the text needs no ids. The rows of add_log lie in Redis instead. */
     int32_t (*write_log_about)(drover_call*, uint32_t job, int32_t level, drover_bytes text);
+    /* Adds jobs to any queues of the same Redis. `jobs` is a JSON array of
+     * {"queue": string, "name": string, "data": any, "opts": object}. "queue" is the name of a queue with the prefix of this job's
+     * own, or "<prefix>:<queue>"; without it the job goes to this job's own queue. "data" may be missing, as may "opts", which
+     * has BullMQ's names of options. The jobs for one queue are one atomic script, up to 512 of them.
+     * The sink receives a JSON array with one object per job, in order: {"status": "added", "id": string}, or
+     * {"status": string, "code": int, "message": string}. "rejected": it cannot be added so; the code is -5 (no such parent), -7
+     * (the parent cannot be replaced), or 0 (a bad option, which the message names). "unavailable": not sent. "unknown":
+     * the reply was lost, it may have been added. DROVER_E_ARGUMENT: not an array, and the sink receives why.
+     * DROVER_E_UNAVAILABLE: none was sent.
+     * What Redis has added stays, whatever becomes of this job. A job that runs again adds again: an option "jobId" makes sure
+     * that there is one. After the lock is lost the answer is DROVER_E_LOST, and nothing is added. */
+    int32_t (*add_jobs)(drover_call*, uint32_t job, drover_bytes jobs, drover_sink, void* context);
+    /* Reads the whole job as it is now. The sink receives what JSON.stringify(job) shows in BullMQ, with stacktrace,
+     * failedReason, processedBy, parent and all options under their public names. */
+    int32_t (*stored_job)(drover_call*, uint32_t job, drover_sink, void* context);
+    /* As move_to_waiting_children, unless the child with this job key ("<prefix>:<queue>:<id>") is done: then the job is run
+     * again at once. As in BullMQ it sleeps until all of its children are done. */
+    int32_t (*move_to_waiting_child)(drover_call*, uint32_t job, drover_bytes child_key);
+    /* As add_log; *rows becomes the number of rows that the log has now. `rows` may be NULL. */
+    int32_t (*append_log)(drover_call*, uint32_t job, drover_bytes row, int64_t* rows);
+    /* Reads the job's children. `pages` empty: all of them. Else it is a JSON object with a member for each kind to read,
+     * {"processed" | "unprocessed" | "ignored" | "failed": {"cursor": int, "count": int}}, where the cursor is 0 at first (its
+     * default) and count (20) a rough number. The sink receives {"processed": {child job key: result}, "unprocessed": [job key],
+     * "ignored": {job key: reason of its failure}, "failed": [job key]}, and for each page "nextProcessedCursor" and so on: 0
+     * after the last one. DROVER_E_ARGUMENT: the sink receives why. */
+    int32_t (*dependencies)(
+        drover_call*, uint32_t job, drover_bytes pages, drover_sink, void* context);
+    /* The sink receives {"processed": int, "unprocessed": int, "ignored": int, "failed": int}. */
+    int32_t (*dependencies_count)(drover_call*, uint32_t job, drover_sink, void* context);
+    /* The children that failed, with their reasons. The sink receives {"failed": {child job key: reason, or null if that job has
+     * been removed}, "ignored": {child job key: reason}}: those that fail this job, and those whose failure it ignores. */
+    int32_t (*failed_children)(drover_call*, uint32_t job, drover_sink, void* context);
+    /* Removes the children that have not ended, with the jobs below them; a child that a worker holds stays. *removed becomes how
+     * many jobs were removed; `removed` may be NULL. Several calls to Redis remove many children. */
+    int32_t (*remove_unprocessed_children)(drover_call*, uint32_t job, int64_t* removed);
+    /* Adds a job scheduler, or gives the one of that id this rule and these jobs. `scheduler` is a JSON object {"queue": string,
+     * "id": string, "repeat": object, "template": object}, where "queue" is as in add_jobs, "repeat" as in BullMQ's
+     * upsertJobScheduler(), and "template", which may be missing, {"name": string, "data": any, "opts": object}. The sink receives
+     * {"jobId": string, "dueMs": int}, the next run, or null if the rule has none: then nothing has changed.
+     * DROVER_E_ARGUMENT: nothing has changed, and the sink receives why. */
+    int32_t (*upsert_scheduler)(
+        drover_call*, uint32_t job, drover_bytes scheduler, drover_sink, void* context);
+    /* Removes a job scheduler and its pending job. `scheduler` is a JSON object {"queue": string, "id": string}. The sink receives
+     * true, or false if there is none. */
+    int32_t (*remove_scheduler)(
+        drover_call*, uint32_t job, drover_bytes scheduler, drover_sink, void* context);
 } drover_host_api;
+
+/* Whether a host has a function: DROVER_HOST_HAS(host, add_jobs). A plugin whose descriptor has the minor of its header is
+ * refused by every older engine, so it need not look. One that can do without newer functions puts an older abi_minor into its
+ * descriptor, and looks before it calls. */
+#define DROVER_HOST_HAS(host, function) \
+    ((host)->struct_size >= offsetof(drover_host_api, function) + sizeof((host)->function))
+/* The same for a member of a drover_job. */
+#define DROVER_JOB_HAS(job, member) \
+    ((job)->struct_size >= offsetof(drover_job, member) + sizeof((job)->member))
 
 enum drover_config_type {
     DROVER_CONFIG_STRING = 0,

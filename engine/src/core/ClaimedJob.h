@@ -21,9 +21,12 @@ struct ClaimedJob {
     int attemptsMade = 0;
     int attemptsStarted = 0;
     int stalledCount = 0;
-    std::string progress;         ///< JSON; empty: never set.
-    std::string stacktrace;       ///< JSON array of earlier attempts; empty: none.
-    std::string parentKey;        ///< Empty: none.
+    std::string progress;      ///< JSON; empty: never set.
+    std::string stacktrace;    ///< JSON array of earlier attempts; empty: none.
+    std::string failedReason;  ///< Reason of the attempt before; empty: none.
+    std::string parentKey;     ///< Empty: none.
+    std::string
+        parent;  ///< JSON {"id", "queueKey"[, "fpof" | "cpof" | "idof" | "rdof": true]}; empty: none.
     std::string scheduler;        ///< Field rjk; empty: none.
     std::string deduplicationId;  ///< Field deid; empty: none.
     std::string idCounter;        ///< The queue's counter of adds at the claim; empty: unknown.

@@ -28,6 +28,25 @@ enum class HostStatus {
     Unsupported = 5
 };
 
+/// The calls by which a handler changes or reads Redis while it runs: a text, answered by a status and a text. The numbers are
+/// those of the protocol with handler processes.
+enum class HostCall : std::uint8_t {
+    UpdateProgress,  ///< JSON.
+    UpdateData,      ///< JSON.
+    AddLog,          ///< A row, UTF-8. The answer is the number of rows.
+    AddChildren,     ///< See drover_host_api::add_children, and so on.
+    ChildrenValues,
+    AddJobs,
+    StoredJob,
+    Dependencies,  ///< Empty: all of them.
+    DependenciesCount,
+    FailedChildren,
+    RemoveUnprocessedChildren,  ///< The answer is the number of removed jobs.
+    UpsertScheduler,
+    RemoveScheduler,
+    Last = RemoveScheduler
+};
+
 /// A claimed job while a handler has it. Owned by the worker; implements the calls of a handler.
 /// Threads: every method may be called from any thread while the handler runs.
 class RunningJob {
@@ -46,13 +65,28 @@ public:
     /// Returns the words that came with the request to cancel, UTF-8; empty if there are none.
     [[nodiscard]] virtual std::string cancelledWhy() const = 0;
 
-    virtual HostStatus updateProgress(std::string_view json) = 0;
-    virtual HostStatus updateData(std::string_view json) = 0;
-    virtual HostStatus addLog(std::string_view row) = 0;
+    /// Carries out a call. `answer` has its result with HostStatus::Ok, and with HostStatus::Argument what is wrong with `text`.
+    virtual HostStatus call(HostCall function, std::string_view text, std::string& answer) = 0;
+
+    HostStatus updateProgress(std::string_view json) {
+        return call(HostCall::UpdateProgress, json);
+    }
+    HostStatus updateData(std::string_view json) { return call(HostCall::UpdateData, json); }
+    HostStatus addLog(std::string_view row) { return call(HostCall::AddLog, row); }
     /// `ids`: JSON array.
-    virtual HostStatus addChildren(std::string_view childrenJson, std::string& ids) = 0;
+    HostStatus addChildren(std::string_view childrenJson, std::string& ids) {
+        return call(HostCall::AddChildren, childrenJson, ids);
+    }
     /// `values`: JSON object, child job key to result.
-    virtual HostStatus childrenValues(std::string& values) = 0;
+    HostStatus childrenValues(std::string& values) {
+        return call(HostCall::ChildrenValues, "", values);
+    }
+
+private:
+    HostStatus call(HostCall function, std::string_view text) {
+        std::string answer;
+        return call(function, text, answer);
+    }
 };
 
 /// One instance of a handler; used by the thread that made it, and destroyed there.

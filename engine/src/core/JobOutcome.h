@@ -16,9 +16,9 @@ struct JobOutcome {
         Unrecoverable,  ///< `text` is the reason; no attempt will help.
         Unavailable,    ///< `text` is the reason; `ms` how long to wait, 0: the engine decides.
         Delayed,  ///< `ms` is the epoch time until which it waits; `text` why it was put off, or empty.
-        Wait,             ///< Back to the head of the queue.
-        WaitingChildren,  ///< Sleeps until its children are done.
-        RateLimited       ///< `ms` is how long the queue's limiter closes.
+        Wait,  ///< Back to the head of the queue.
+        WaitingChildren,  ///< Sleeps until its children are done; `text`: if this child (a job key) is not, or empty.
+        RateLimited  ///< `ms` is how long the queue's limiter closes.
     };
 
     Kind kind = Kind::Unset;

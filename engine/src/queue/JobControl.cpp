@@ -19,9 +19,6 @@ namespace drover {
 
 namespace {
 
-/// Bounds a call that removes jobs, in units of about ten microseconds: Redis stands still for about 10 ms.
-constexpr int kBudget = 1000;
-
 void requireId(const std::string& id) {
     if (const std::string error = storedJobIdError(id); !error.empty()) {
         throw Poco::InvalidArgumentException(error);
@@ -151,7 +148,7 @@ bool JobControl::remove(const std::string& id, bool withChildren) {
     requireId(id);
     for (;;) {
         const std::int64_t result = ops::removeJob(
-            impl_->queue_, *impl_->redis_.shared().lease(), id, withChildren, kBudget);
+            impl_->queue_, *impl_->redis_.shared().lease(), id, withChildren, ops::kRemovalBudget);
         requireNoError(result, {id, "removeJob", "", ""});
         if (result < 2) {
             return result == 1;
@@ -165,7 +162,7 @@ std::size_t JobControl::removeUnprocessedChildren(const std::string& id) {
     std::string cursor = "0";
     for (;;) {
         const ops::RemovedChildren step = ops::removeUnprocessedChildren(
-            impl_->queue_, *impl_->redis_.shared().lease(), id, kBudget, cursor);
+            impl_->queue_, *impl_->redis_.shared().lease(), id, ops::kRemovalBudget, cursor);
         removed += step.removed;
         if (step.done) {
             return removed;

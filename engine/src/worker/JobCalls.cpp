@@ -1,22 +1,30 @@
 #include "worker/JobCalls.h"
 
+#include <algorithm>
+#include <map>
+#include <optional>
+#include <utility>
 #include <vector>
 
 #include "core/JobFields.h"
 #include "core/JsonText.h"
 #include "drover/Exceptions.h"
+#include "drover/JobChildren.h"
 #include "queue/QueueContext.h"
 #include "queue/ops/Add.h"
 #include "queue/ops/Children.h"
+#include "queue/ops/JobChanges.h"
 #include "queue/ops/JobUpdates.h"
-#include "worker/ChildJobs.h"
+#include "queue/ops/Read.h"
+#include "worker/CallTexts.h"
+#include "worker/HandlerJobs.h"
 
 namespace drover {
 
-template <typename Call>
-HostStatus JobCalls::call(const ClaimedJob& job, Call call) const {
+template <typename Act>
+HostStatus JobCalls::reach(const ClaimedJob& job, Act act) const {
     try {
-        return call(*clients_.lease()) < 0 ? HostStatus::Lost : HostStatus::Ok;
+        return act(*clients_.lease()) < 0 ? HostStatus::Lost : HostStatus::Ok;
     } catch (const RedisIoException&) {
         return HostStatus::Unavailable;
     } catch (const Exception& error) {
@@ -26,43 +34,80 @@ HostStatus JobCalls::call(const ClaimedJob& job, Call call) const {
     }
 }
 
-HostStatus JobCalls::updateProgress(const ClaimedJob& job, std::string_view json) const {
-    // Text that is not JSON ends the event loop of every BullMQ client of the queue (docs/wire-format.md#events).
-    if (!isJson(json)) {
-        return HostStatus::Argument;
+HostStatus JobCalls::call(const ClaimedJob& job,
+                          const JobOptions& options,
+                          HostCall function,
+                          std::string_view text,
+                          std::string& answer) const {
+    switch (function) {
+        case HostCall::UpdateProgress:
+        case HostCall::UpdateData:
+            // Text that is not JSON ends the event loop of every BullMQ client of the queue (docs/wire-format.md#events).
+            if (!isJson(text)) {
+                return HostStatus::Argument;
+            }
+            return reach(job, [&](RedisClient& redis) {
+                return function == HostCall::UpdateData
+                           ? ops::updateData(queue_, redis, job.id, text)
+                           : ops::updateProgress(queue_, redis, job.id, text);
+            });
+        case HostCall::AddLog:
+            if (!isUtf8(text)) {
+                return HostStatus::Argument;
+            }
+            return reach(job, [&](RedisClient& redis) {
+                const std::int64_t most = std::max<std::int64_t>(options.keepLogs.value_or(0), 0);
+                const std::int64_t rows = ops::addLog(queue_, redis, job.id, text, most);
+                answer = std::to_string(rows);
+                return rows;
+            });
+        case HostCall::AddChildren:
+            return addChildren(job, text, answer);
+        case HostCall::ChildrenValues:
+            return reach(job, [&](RedisClient& redis) {
+                answer = callText(ops::childrenValues(queue_, redis, job.id));
+                return 0;
+            });
+        case HostCall::AddJobs:
+            return addJobs(job, text, answer);
+        case HostCall::StoredJob:
+            return reach(job, [&](RedisClient& redis) {
+                const std::optional<Job> stored = ops::job(queue_, redis, job.id);
+                answer = stored ? stored->toJson() : "";
+                return stored ? 0 : -1;
+            });
+        case HostCall::Dependencies:
+            return dependencies(job, text, answer);
+        case HostCall::DependenciesCount:
+            return reach(job, [&](RedisClient& redis) {
+                answer = callText(ops::childCounts(queue_, redis, job.id));
+                return 0;
+            });
+        case HostCall::FailedChildren:
+            return failedChildren(job, answer);
+        case HostCall::RemoveUnprocessedChildren:
+            return removeUnprocessedChildren(job, answer);
+        case HostCall::UpsertScheduler:
+        case HostCall::RemoveScheduler:
+            break;
     }
-    return call(
-        job, [&](RedisClient& redis) { return ops::updateProgress(queue_, redis, job.id, json); });
-}
-
-HostStatus JobCalls::updateData(const ClaimedJob& job, std::string_view json) const {
-    if (!isJson(json)) {
-        return HostStatus::Argument;
-    }
-    return call(job,
-                [&](RedisClient& redis) { return ops::updateData(queue_, redis, job.id, json); });
-}
-
-HostStatus JobCalls::addLog(const ClaimedJob& job, std::string_view row, std::int64_t keep) const {
-    return call(job,
-                [&](RedisClient& redis) { return ops::addLog(queue_, redis, job.id, row, keep); });
+    return HostStatus::Unsupported;
 }
 
 HostStatus JobCalls::addChildren(const ClaimedJob& job,
-                                 std::string_view childrenJson,
-                                 std::string& ids) const {
-    std::string problem;
-    const auto children = parseChildren(childrenJson, job, problem);
+                                 std::string_view json,
+                                 std::string& answer) const {
+    const auto children = parseChildren(json, job, answer);
     if (!children) {
-        Log("worker").error("add_children: " + problem, fieldsOf(job));
+        Log("worker").error("add_children: " + answer, fieldsOf(job));
         return HostStatus::Argument;
     }
-    ids = "[";
-    return call(job, [&](RedisClient& redis) {
+    answer = "[";
+    return reach(job, [&](RedisClient& redis) {
         const std::int64_t nowMs = redis.nowMs();
         // Neighbours for the same queue travel together.
         for (std::size_t from = 0; from < children->size();) {
-            const ChildJob& first = (*children)[from];
+            const HandlerJob& first = (*children)[from];
             std::vector<JobRecord> records;
             while (from < children->size() && (*children)[from].prefix == first.prefix &&
                    (*children)[from].queue == first.queue) {
@@ -77,24 +122,94 @@ HostStatus JobCalls::addChildren(const ClaimedJob& job,
                 if (!added.error.empty()) {
                     throw ScriptException("add_children: " + added.error);
                 }
-                ids += ids.size() > 1 ? "," : "";
-                appendJsonString(ids, added.id);
+                answer += answer.size() > 1 ? "," : "";
+                appendJsonString(answer, added.id);
             }
         }
-        ids += "]";
+        answer += "]";
         return 0;
     });
 }
 
-HostStatus JobCalls::childrenValues(const ClaimedJob& job, std::string& values) const {
-    return call(job, [&](RedisClient& redis) {
-        values = "{";
-        for (const auto& [child, value] : ops::childrenValues(queue_, redis, job.id)) {
-            values += values.size() > 1 ? "," : "";
-            appendJsonString(values, child);
-            values += ":" + value;
+HostStatus JobCalls::addJobs(const ClaimedJob& job,
+                             std::string_view json,
+                             std::string& answer) const {
+    auto jobs = parseHandlerJobs(json, job, answer);
+    if (!jobs) {
+        return HostStatus::Argument;
+    }
+    std::vector<AddResult> results(jobs->size());
+    std::map<std::pair<std::string, std::string>, std::vector<std::size_t>> byQueue;
+    for (std::size_t i = 0; i < jobs->size(); ++i) {
+        HandlerJob& one = (*jobs)[i];
+        if (one.refusal.empty()) {
+            byQueue[{one.prefix, one.queue}].push_back(i);
+        } else {
+            results[i].status = AddResult::Status::Rejected;
+            results[i].message = std::move(one.refusal);
         }
-        values += "}";
+    }
+    for (const auto& [queue, places] : byQueue) {
+        std::vector<JobRecord> records;
+        records.reserve(places.size());
+        for (const std::size_t place : places) {
+            records.push_back(std::move((*jobs)[place].record));
+        }
+        const QueueContext target(QueueKeys(queue.first, queue.second), queue_.bullmq5Mode());
+        const bool own = target.keys().qualifiedName() == queue_.keys().qualifiedName();
+        std::vector<AddResult> added = adds_.add(own ? queue_ : target, std::move(records));
+        for (std::size_t i = 0; i < added.size(); ++i) {
+            results[places[i]] = std::move(added[i]);
+        }
+    }
+    answer = callText(results);
+    const bool noneSent = std::all_of(results.begin(), results.end(), [](const AddResult& result) {
+        return result.status == AddResult::Status::Unavailable;
+    });
+    return noneSent && !results.empty() ? HostStatus::Unavailable : HostStatus::Ok;
+}
+
+HostStatus JobCalls::dependencies(const ClaimedJob& job,
+                                  std::string_view text,
+                                  std::string& answer) const {
+    if (text.empty()) {
+        return reach(job, [&](RedisClient& redis) {
+            answer = callText(ops::children(queue_, redis, job.id));
+            return 0;
+        });
+    }
+    ChildPages pages;
+    answer = readChildPages(text, pages);
+    if (!answer.empty()) {
+        return HostStatus::Argument;
+    }
+    return reach(job, [&](RedisClient& redis) {
+        answer = callText(ops::childrenPage(queue_, redis, job.id, pages), pages);
+        return 0;
+    });
+}
+
+HostStatus JobCalls::removeUnprocessedChildren(const ClaimedJob& job, std::string& answer) const {
+    std::size_t removed = 0;
+    std::string cursor = "0";
+    const HostStatus status = reach(job, [&](RedisClient& redis) {
+        for (;;) {
+            const ops::RemovedChildren step =
+                ops::removeUnprocessedChildren(queue_, redis, job.id, ops::kRemovalBudget, cursor);
+            removed += step.removed;
+            if (step.done) {
+                return 0;
+            }
+        }
+    });
+    answer = std::to_string(removed);
+    return status;
+}
+
+HostStatus JobCalls::failedChildren(const ClaimedJob& job, std::string& answer) const {
+    return reach(job, [&](RedisClient& redis) {
+        answer = callText(FailedChildren{ops::failedChildren(queue_, redis, job.id),
+                                         ops::ignoredChildrenFailures(queue_, redis, job.id)});
         return 0;
     });
 }

@@ -1,17 +1,18 @@
 #pragma once
 
-#include <cstdint>
 #include <string>
 #include <string_view>
 #include <utility>
 
 #include "core/HandlerType.h"
+#include "drover/JobOptions.h"
 #include "queue/QueueContext.h"
 #include "redis/ClientPool.h"
+#include "worker/JointAdds.h"
 
 namespace drover {
 
-/// Carries out the calls by which a handler changes or reads its job in Redis while it runs.
+/// Carries out the calls by which a handler changes or reads Redis while it runs.
 ///
 /// Every call returns HostStatus::Unavailable if Redis is away or refuses it: no exception reaches a plugin. Threads:
 /// every method may be called from any thread; each call takes a connection from the pool.
@@ -19,28 +20,33 @@ class JobCalls {
 public:
     /// Queue and clients must outlive this object.
     JobCalls(const QueueContext& queue, ClientPool& clients, std::string workerName)
-        : queue_(queue), clients_(clients), workerName_(std::move(workerName)) {}
+        : queue_(queue), clients_(clients), workerName_(std::move(workerName)), adds_(clients) {}
 
     [[nodiscard]] const std::string& workerName() const { return workerName_; }
 
-    HostStatus updateProgress(const ClaimedJob& job, std::string_view json) const;
-    HostStatus updateData(const ClaimedJob& job, std::string_view json) const;
-    /// `keep`: how many rows stay; 0: all.
-    HostStatus addLog(const ClaimedJob& job, std::string_view row, std::int64_t keep) const;
-    /// Adds jobs that the job waits for; see parseChildren(). `ids` becomes a JSON array.
-    HostStatus addChildren(const ClaimedJob& job,
-                           std::string_view childrenJson,
-                           std::string& ids) const;
-    /// `values` becomes a JSON object, child job key to result.
-    HostStatus childrenValues(const ClaimedJob& job, std::string& values) const;
+    /// As RunningJob::call(). `options` is the parsed job.opts.
+    HostStatus call(const ClaimedJob& job,
+                    const JobOptions& options,
+                    HostCall function,
+                    std::string_view text,
+                    std::string& answer) const;
 
 private:
-    template <typename Call>
-    HostStatus call(const ClaimedJob& job, Call call) const;
+    HostStatus addChildren(const ClaimedJob& job, std::string_view json, std::string& answer) const;
+    HostStatus addJobs(const ClaimedJob& job, std::string_view json, std::string& answer) const;
+    HostStatus dependencies(const ClaimedJob& job,
+                            std::string_view text,
+                            std::string& answer) const;
+    HostStatus failedChildren(const ClaimedJob& job, std::string& answer) const;
+    HostStatus removeUnprocessedChildren(const ClaimedJob& job, std::string& answer) const;
+    /// Calls `act(redis)`. Returns HostStatus::Lost if that is negative.
+    template <typename Act>
+    HostStatus reach(const ClaimedJob& job, Act act) const;
 
     const QueueContext& queue_;
     ClientPool& clients_;
     const std::string workerName_;
+    mutable JointAdds adds_;
 };
 
 }  // namespace drover

@@ -1,9 +1,6 @@
 #include "worker/JobRun.h"
 
-#include <algorithm>
 #include <utility>
-
-#include "worker/JobCalls.h"
 
 namespace drover {
 
@@ -43,27 +40,6 @@ CancelReason JobRun::cancelled() const {
 
 CancelReason JobRun::waitCancelled(std::chrono::milliseconds timeout) {
     return cancel_.wait(timeout, std::chrono::steady_clock::now());
-}
-
-HostStatus JobRun::updateProgress(std::string_view json) {
-    return cancel_.isLost() ? HostStatus::Lost : calls_.updateProgress(job_, json);
-}
-
-HostStatus JobRun::updateData(std::string_view json) {
-    return cancel_.isLost() ? HostStatus::Lost : calls_.updateData(job_, json);
-}
-
-HostStatus JobRun::addLog(std::string_view row) {
-    const std::int64_t keep = std::max<std::int64_t>(options_->keepLogs.value_or(0), 0);
-    return cancel_.isLost() ? HostStatus::Lost : calls_.addLog(job_, row, keep);
-}
-
-HostStatus JobRun::addChildren(std::string_view childrenJson, std::string& ids) {
-    return cancel_.isLost() ? HostStatus::Lost : calls_.addChildren(job_, childrenJson, ids);
-}
-
-HostStatus JobRun::childrenValues(std::string& values) {
-    return cancel_.isLost() ? HostStatus::Lost : calls_.childrenValues(job_, values);
 }
 
 }  // namespace drover

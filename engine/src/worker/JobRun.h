@@ -11,11 +11,11 @@
 #include "core/HandlerType.h"
 #include "drover/JobOptions.h"
 #include "worker/CancelToken.h"
+#include "worker/JobCalls.h"
 
 namespace drover {
 
 class HandlerPool;
-class JobCalls;
 
 /// A claimed job on its way through this process: from the claim, through a handler, to its outcome.
 ///
@@ -47,11 +47,10 @@ public:
     [[nodiscard]] CancelReason cancelled() const override;
     CancelReason waitCancelled(std::chrono::milliseconds timeout) override;
     [[nodiscard]] std::string cancelledWhy() const override { return cancel_.why(); }
-    HostStatus updateProgress(std::string_view json) override;
-    HostStatus updateData(std::string_view json) override;
-    HostStatus addLog(std::string_view row) override;
-    HostStatus addChildren(std::string_view childrenJson, std::string& ids) override;
-    HostStatus childrenValues(std::string& values) override;
+    HostStatus call(HostCall function, std::string_view text, std::string& answer) override {
+        return cancel_.isLost() ? HostStatus::Lost
+                                : calls_.call(job_, *options_, function, text, answer);
+    }
 
     /// Sets the cancel token; see CancelToken::set(). `why`: words for people, UTF-8.
     bool cancel(CancelReason reason, const std::string& why = "") {

@@ -93,7 +93,7 @@ void Settlement::add(const std::shared_ptr<JobRun>& run,
             giveBack(run, 0, false);
             break;
         case JobOutcome::Kind::WaitingChildren:
-            childrenWait.push_back({run, {job.id, job.token}});
+            childrenWait.push_back({run, {job.id, job.token, outcome.text}});
             break;
         case JobOutcome::Kind::Unset:
             Log("worker").warning(

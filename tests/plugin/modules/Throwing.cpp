@@ -12,6 +12,24 @@ public:
     using std::invalid_argument::invalid_argument;
 };
 
+/// Makes each call that answers, and decides by the answers.
+drover::Outcome calls(drover::ActiveJob& job) {
+    const drover::JobToAdd wanted[] = {{.name = "x", .queue = "q"}, {.name = "y", .data = "1"}};
+    for (const drover::AddedJob& added : job.addJobs(wanted)) {
+        job.addLog(added.id + added.message);
+    }
+    drover::ChildPages pages;
+    pages.failed = drover::ChildPage{7, 5};
+    const drover::ChildrenPage page = job.dependencies(pages);
+    job.addLog(page.children.failed.at(0) + std::to_string(page.nextFailed));
+    const drover::FailedChildren failed = job.failedChildren();
+    job.addLog(failed.failed.at(0).first + failed.failed.at(0).second.value_or("?"));
+    job.addLog(std::to_string(job.dependenciesCount().ignored));
+    job.addLog(job.stored());
+    job.addLog(std::string(job.token()) + std::to_string(job.addLog("row")));
+    return drover::waitForChild("bull:x:1");
+}
+
 class Single : public drover::Handler {
 public:
     drover::Outcome process(drover::ActiveJob& job) override {
@@ -54,6 +72,9 @@ public:
             job.addLog(job.childrenValues());
             job.updateData("{\"a\":1}");
             job.updateProgress("50");
+        }
+        if (what == "\"calls\"") {
+            return calls(job);
         }
         if (what == "\"unset\"") {
             return drover::rateLimited(std::chrono::milliseconds(250));

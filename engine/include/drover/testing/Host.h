@@ -2,7 +2,9 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cstddef>
 #include <cstdint>
+#include <limits>
 #include <mutex>
 #include <optional>
 #include <string>
@@ -54,6 +56,16 @@ public:
             .cancel_reason = &cancelReason,
             .put_off = &putOff,
             .write_log_about = &writeLogAbout,
+            .add_jobs = &addJobs,
+            .stored_job = &storedJob,
+            .move_to_waiting_child = &moveToWaitingChild,
+            .append_log = &appendLog,
+            .dependencies = &dependencies,
+            .dependencies_count = &dependenciesCount,
+            .failed_children = &failedChildren,
+            .remove_unprocessed_children = &removeUnprocessedChildren,
+            .upsert_scheduler = &upsertScheduler,
+            .remove_scheduler = &removeScheduler,
         };
         return kApi;
     }
@@ -119,6 +131,12 @@ private:
     static std::int32_t moveToWaitingChildren(drover_call* call, std::uint32_t index) noexcept {
         return decide(call, index, true, waitForChildren());
     }
+    static std::int32_t moveToWaitingChild(drover_call* call,
+                                           std::uint32_t index,
+                                           drover_bytes childKey) noexcept {
+        const std::string_view key = abi::view(childKey);
+        return decide(call, index, !key.empty() && isUtf8(key), waitForChild(key));
+    }
     static std::int32_t rateLimit(drover_call* call,
                                   std::uint32_t index,
                                   std::int64_t ms) noexcept {
@@ -161,8 +179,17 @@ private:
         });
     }
     static std::int32_t addLog(drover_call* call, std::uint32_t index, drover_bytes row) noexcept {
+        return appendLog(call, index, row, nullptr);
+    }
+    static std::int32_t appendLog(drover_call* call,
+                                  std::uint32_t index,
+                                  drover_bytes row,
+                                  std::int64_t* rows) noexcept {
         return reachRedis(call, index, isUtf8(abi::view(row)), [&](JobState& job) {
             job.logs.emplace_back(abi::view(row));
+            if (rows != nullptr) {
+                *rows = static_cast<std::int64_t>(job.logs.size());
+            }
         });
     }
     static std::int32_t addChildren(drover_call* call,
@@ -188,15 +215,152 @@ private:
         }
         return answer;
     }
+    /// A read whose answer the test has set.
+    static std::int32_t answerWith(std::string JobState::*member,
+                                   drover_call* call,
+                                   std::uint32_t index,
+                                   drover_sink sink,
+                                   void* context) noexcept {
+        std::string value;
+        const std::int32_t answer =
+            reachRedis(call, index, true, [&](JobState& job) { value = job.*member; });
+        if (answer == DROVER_OK && sink != nullptr) {
+            sink(context, abi::bytes(value));
+        }
+        return answer;
+    }
     static std::int32_t childrenValues(drover_call* call,
                                        std::uint32_t index,
                                        drover_sink sink,
                                        void* context) noexcept {
-        std::string values;
-        const std::int32_t answer =
-            reachRedis(call, index, true, [&](JobState& job) { values = job.childrenValues; });
-        if (answer == DROVER_OK && sink != nullptr) {
-            sink(context, abi::bytes(values));
+        return answerWith(&JobState::childrenValues, call, index, sink, context);
+    }
+    static std::int32_t storedJob(drover_call* call,
+                                  std::uint32_t index,
+                                  drover_sink sink,
+                                  void* context) noexcept {
+        return answerWith(&JobState::stored, call, index, sink, context);
+    }
+    /// The children that the test has set; pages have all of them.
+    static std::int32_t dependencies(drover_call* call,
+                                     std::uint32_t index,
+                                     drover_bytes pages,
+                                     drover_sink sink,
+                                     void* context) noexcept {
+        if (pages.size > 0 &&
+            !JsonView::tryParse(abi::view(pages)).value_or(JsonView()).isObject()) {
+            return DROVER_E_ARGUMENT;
+        }
+        return answerWith(&JobState::dependencies, call, index, sink, context);
+    }
+    static std::int32_t dependenciesCount(drover_call* call,
+                                          std::uint32_t index,
+                                          drover_sink sink,
+                                          void* context) noexcept {
+        return answerWith(&JobState::dependenciesCount, call, index, sink, context);
+    }
+    static std::int32_t failedChildren(drover_call* call,
+                                       std::uint32_t index,
+                                       drover_sink sink,
+                                       void* context) noexcept {
+        return answerWith(&JobState::failedChildren, call, index, sink, context);
+    }
+    static std::int32_t removeUnprocessedChildren(drover_call* call,
+                                                  std::uint32_t index,
+                                                  std::int64_t* removed) noexcept {
+        return reachRedis(call, index, true, [&](JobState& job) {
+            job.unprocessedRemoved = true;
+            if (removed != nullptr) {
+                *removed = job.unprocessed;
+            }
+        });
+    }
+
+    /// Calls `act(job, scheduler)`, which returns the answer, for an argument of the right form.
+    template <typename Act>
+    static std::int32_t withScheduler(drover_call* call,
+                                      std::uint32_t index,
+                                      drover_bytes text,
+                                      drover_sink sink,
+                                      void* context,
+                                      Act act) noexcept {
+        constexpr std::size_t kAnyDepth = std::numeric_limits<std::size_t>::max();
+        const JsonView json = JsonView::tryParse(abi::view(text), kAnyDepth).value_or(JsonView());
+        const auto id = json["id"].string();
+        std::string answer;
+        const std::int32_t status = reachRedis(call, index, id.has_value(), [&](JobState& job) {
+            answer = act(job,
+                         SchedulerToUpsert{
+                             *id,
+                             std::string(json["repeat"].text()),
+                             std::string(json["template"].text()),
+                             qualified(json["queue"].string().value_or(""), job.fields.queue)});
+        });
+        if (status == DROVER_OK && sink != nullptr) {
+            sink(context, abi::bytes(answer));
+        }
+        return status;
+    }
+    static std::int32_t upsertScheduler(drover_call* call,
+                                        std::uint32_t index,
+                                        drover_bytes text,
+                                        drover_sink sink,
+                                        void* context) noexcept {
+        return withScheduler(
+            call, index, text, sink, context, [](JobState& job, SchedulerToUpsert scheduler) {
+                const std::string due = std::to_string(job.fields.timestampMs);
+                std::string answer =
+                    "{\"jobId\":" + jsonString("repeat:" + scheduler.id + ":" + due) +
+                    ",\"dueMs\":" + due + "}";
+                job.schedulers.push_back(std::move(scheduler));
+                return answer;
+            });
+    }
+    static std::int32_t removeScheduler(drover_call* call,
+                                        std::uint32_t index,
+                                        drover_bytes text,
+                                        drover_sink sink,
+                                        void* context) noexcept {
+        return withScheduler(
+            call, index, text, sink, context, [](JobState& job, const SchedulerToUpsert& one) {
+                const auto end = std::remove_if(
+                    job.schedulers.begin(), job.schedulers.end(), [&](const auto& known) {
+                        return known.id == one.id && known.queue == one.queue;
+                    });
+                const bool found = end != job.schedulers.end();
+                job.schedulers.erase(end, job.schedulers.end());
+                return std::string(found ? "true" : "false");
+            });
+    }
+
+    static std::string resultOfAdd(JobState& job, const JsonView& json) {
+        auto added = parseJob(json, job.fields.queue, true);
+        if (!added || job.rejection) {
+            const int code = added ? job.rejection->code : 0;
+            return R"({"status":"rejected","code":)" + std::to_string(code) + R"(,"message":)" +
+                   jsonString(added ? job.rejection->message : "not a job of the right form") + "}";
+        }
+        job.added.push_back(std::move(*added));
+        return R"({"status":"added","id":")" + std::to_string(job.added.size()) + R"("})";
+    }
+    static std::int32_t addJobs(drover_call* call,
+                                std::uint32_t index,
+                                drover_bytes json,
+                                drover_sink sink,
+                                void* context) noexcept {
+        const auto jobs =
+            JsonView::tryParse(abi::view(json), std::numeric_limits<std::size_t>::max());
+        std::string results = "[";
+        const bool isArray = jobs && jobs->isArray();
+        const std::int32_t answer = reachRedis(call, index, isArray, [&](JobState& job) {
+            for (const JsonView& one : jobs->elements()) {
+                results.append(results.size() > 1 ? "," : "").append(resultOfAdd(job, one));
+            }
+            results += "]";
+        });
+        const bool isRefused = answer == DROVER_E_ARGUMENT && !isArray;
+        if (sink != nullptr && (answer == DROVER_OK || isRefused)) {
+            sink(context, abi::bytes(isRefused ? "the jobs are not a JSON array" : results));
         }
         return answer;
     }

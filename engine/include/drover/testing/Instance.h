@@ -181,6 +181,11 @@ private:
         out.scheduler = abi::bytes(fields.scheduler);
         out.deduplication_id = abi::bytes(fields.deduplicationId);
         out.progress = abi::bytes(fields.progress);
+        out.processed_on_ms = fields.processedOnMs;
+        out.token = abi::bytes(fields.token);
+        out.stacktrace = abi::bytes(fields.stacktrace);
+        out.failed_reason = abi::bytes(fields.failedReason);
+        out.parent = abi::bytes(fields.parent);
         return out;
     }
 

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "drover/ActiveJob.h"
+#include "drover/JsonWriter.h"
 #include "drover/Outcome.h"
 #include "drover/PluginAbi.h"
 
@@ -24,6 +25,7 @@ struct JobFields {
     std::string opts = "{}";     ///< JSON; ActiveJob::attempts() returns its "attempts".
     std::string progress = {};   ///< JSON; empty: never set.
     std::string parentKey = {};  ///< "<prefix>:<queue>:<id>"; empty: no parent.
+    std::string parent = {};     ///< JSON {"id", "queueKey"}; empty: no parent.
     std::string scheduler = {};  ///< Empty: none.
     std::string deduplicationId = {};
     std::int64_t timestampMs = 1700000000000;  ///< Epoch.
@@ -32,11 +34,15 @@ struct JobFields {
     int attemptsMade = 0;
     int attemptsStarted = 0;  ///< 0: one more than `attemptsMade`.
     int stalledCount = 0;
+    std::int64_t processedOnMs = 1700000000000;  ///< Epoch.
+    std::string token = "token";
+    std::string stacktrace = {};    ///< JSON array of texts; empty: none.
+    std::string failedReason = {};  ///< Empty: none.
 };
 
-/// A job that a handler added with addChildren().
+/// A job that a handler added with addChildren() or addJobs().
 struct Child {
-    std::string queue;  ///< Qualified; the parent's if the handler named none.
+    std::string queue;  ///< Qualified; that of the handler's job if the handler named none.
     std::string name;
     std::string data;  ///< JSON.
     std::string opts;  ///< JSON.
@@ -82,10 +88,23 @@ struct JobState {
     std::chrono::milliseconds waited{0};
     bool redisAway = false;
     std::string childrenValues = "{}";
+    std::string stored = "{}";
+    std::string dependencies = "{}";
+    std::string dependenciesCount = "{}";
+    std::string failedChildren = "{}";
+    struct Rejection {
+        int code;
+        std::string message;
+    };
+    std::optional<Rejection> rejection;
     std::vector<std::string> progress;
     std::vector<std::string> data;
     std::vector<std::string> logs;
     std::vector<Child> children;
+    std::vector<Child> added;
+    std::vector<SchedulerToUpsert> schedulers;
+    std::int64_t unprocessed = 0;
+    bool unprocessedRemoved = false;
 };
 
 }  // namespace detail
@@ -124,6 +143,59 @@ public:
         state_->childrenValues = std::move(json);
         return *this;
     }
+    /// Sets the result of dependencies() and of dependenciesCount(). Pages have all of the children.
+    Job& setDependencies(const JobChildren& children) {
+        JsonWriter all;
+        all.beginObject().key("processed").beginObject();
+        for (const auto& [key, result] : children.processed) {
+            all.key(key).raw(result);
+        }
+        all.endObject().key("unprocessed").texts(children.unprocessed);
+        all.key("ignored").beginObject();
+        for (const auto& [key, reason] : children.ignored) {
+            all.key(key).text(reason);
+        }
+        all.endObject().key("failed").texts(children.failed).endObject();
+        JsonWriter counts;
+        counts.beginObject().key("processed").number(children.processed.size());
+        counts.key("unprocessed").number(children.unprocessed.size());
+        counts.key("ignored").number(children.ignored.size());
+        counts.key("failed").number(children.failed.size()).endObject();
+        const std::lock_guard lock(state_->mutex);
+        state_->dependencies = all.str();
+        state_->dependenciesCount = counts.str();
+        state_->unprocessed = static_cast<std::int64_t>(children.unprocessed.size());
+        return *this;
+    }
+    /// Sets the result of failedChildren().
+    Job& setFailedChildren(const FailedChildren& children) {
+        JsonWriter out;
+        out.beginObject().key("failed").beginObject();
+        for (const auto& [key, reason] : children.failed) {
+            out.key(key);
+            reason ? out.text(*reason) : out.null();
+        }
+        out.endObject().key("ignored").beginObject();
+        for (const auto& [key, reason] : children.ignored) {
+            out.key(key).text(reason);
+        }
+        out.endObject().endObject();
+        const std::lock_guard lock(state_->mutex);
+        state_->failedChildren = out.str();
+        return *this;
+    }
+    /// Sets the result of stored(): the job as JSON.stringify() shows it in BullMQ.
+    Job& setStored(std::string json) {
+        const std::lock_guard lock(state_->mutex);
+        state_->stored = std::move(json);
+        return *this;
+    }
+    /// Makes every addJob() and addJobs() from now on rejected; see AddedJob.
+    Job& rejectAdds(std::string message, int code = 0) {
+        const std::lock_guard lock(state_->mutex);
+        state_->rejection = {code, std::move(message)};
+        return *this;
+    }
     /// Makes every call that needs Redis report from now on that Redis cannot be reached. Outcomes need no Redis.
     Job& loseRedis() {
         const std::lock_guard lock(state_->mutex);
@@ -150,6 +222,17 @@ public:
     /// The jobs that addChildren() added. Their ids are counted from 1. The engine checks more of their opts than is
     /// checked here.
     [[nodiscard]] std::vector<Child> children() const { return read(&detail::JobState::children); }
+    /// The jobs that addJob() and addJobs() added, as children().
+    [[nodiscard]] std::vector<Child> added() const { return read(&detail::JobState::added); }
+    /// The schedulers that upsertScheduler() added, in order and with qualified queues, without those that removeScheduler()
+    /// removed again. The engine checks more of their rules than is checked here.
+    [[nodiscard]] std::vector<SchedulerToUpsert> schedulers() const {
+        return read(&detail::JobState::schedulers);
+    }
+    /// Returns true if the handler has called removeUnprocessedChildren().
+    [[nodiscard]] bool unprocessedChildrenRemoved() const {
+        return read(&detail::JobState::unprocessedRemoved);
+    }
     /// Returns how long the handler has waited in waitCancelled(), all its waits added up.
     [[nodiscard]] std::chrono::milliseconds waited() const {
         return read(&detail::JobState::waited);
@@ -187,7 +270,7 @@ private:
         case Outcome::Kind::Wait:
             return "moved to wait";
         case Outcome::Kind::WaitingChildren:
-            return "waiting for children";
+            return outcome->text.empty() ? "waiting for children" : "waiting for " + outcome->text;
         case Outcome::Kind::RateLimited:
             return "rate limited for " + ms + " ms";
     }

@@ -47,6 +47,11 @@ drover_job abiJob(const ClaimedJob& job) {
     out.scheduler = bytes(job.scheduler);
     out.deduplication_id = bytes(job.deduplicationId);
     out.progress = bytes(job.progress);
+    out.processed_on_ms = job.processedOnMs;
+    out.token = bytes(job.token);
+    out.stacktrace = bytes(job.stacktrace);
+    out.failed_reason = bytes(job.failedReason);
+    out.parent = bytes(job.parent);
     return out;
 }
 

@@ -135,6 +135,20 @@ std::int32_t moveToWaitingChildren(drover_call* call, std::uint32_t index) noexc
     });
 }
 
+std::int32_t moveToWaitingChild(drover_call* call,
+                                std::uint32_t index,
+                                drover_bytes childKey) noexcept {
+    return guarded("move_to_waiting_child", call, index, [&](RunningJob& job) -> std::int32_t {
+        if (childKey.size == 0 || !isUtf8(view(childKey))) {
+            return DROVER_E_ARGUMENT;
+        }
+        JobOutcome outcome;
+        outcome.kind = JobOutcome::Kind::WaitingChildren;
+        outcome.text = view(childKey);
+        return set(job, std::move(outcome));
+    });
+}
+
 std::int32_t rateLimit(drover_call* call, std::uint32_t index, std::int64_t durationMs) noexcept {
     return guarded("rate_limit", call, index, [&](RunningJob& job) -> std::int32_t {
         return durationMs < 0 ? DROVER_E_ARGUMENT
@@ -156,10 +170,27 @@ std::int32_t updateData(drover_call* call, std::uint32_t index, drover_bytes jso
     });
 }
 
-std::int32_t addLog(drover_call* call, std::uint32_t index, drover_bytes row) noexcept {
-    return guarded("add_log", call, index, [&](RunningJob& job) -> std::int32_t {
-        return isUtf8(view(row)) ? static_cast<std::int32_t>(job.addLog(view(row)))
-                                 : DROVER_E_ARGUMENT;
+/// A call whose answer goes to a sink, as does the reason why the argument is wrong. `json` null: it has no argument.
+std::int32_t answered(const char* operation,
+                      HostCall function,
+                      drover_call* call,
+                      std::uint32_t index,
+                      const drover_bytes* json,
+                      drover_sink sink,
+                      void* context) noexcept {
+    return guarded(operation, call, index, [&](RunningJob& job) {
+        std::string answer;
+        HostStatus status = HostStatus::Argument;
+        if (json == nullptr || isJson(view(*json))) {
+            status = job.call(function, json == nullptr ? "" : view(*json), answer);
+        } else {
+            answer = "the argument is not JSON";
+        }
+        if (sink != nullptr &&
+            (status == HostStatus::Ok || (status == HostStatus::Argument && !answer.empty()))) {
+            sink(context, {answer.data(), answer.size()});
+        }
+        return static_cast<std::int32_t>(status);
     });
 }
 
@@ -168,31 +199,113 @@ std::int32_t addChildren(drover_call* call,
                          drover_bytes children,
                          drover_sink sink,
                          void* context) noexcept {
-    return guarded("add_children", call, index, [&](RunningJob& job) -> std::int32_t {
-        if (!isJson(view(children))) {
-            return DROVER_E_ARGUMENT;
-        }
-        std::string ids;
-        const HostStatus status = job.addChildren(view(children), ids);
-        if (status == HostStatus::Ok && sink != nullptr) {
-            sink(context, {ids.data(), ids.size()});
-        }
-        return static_cast<std::int32_t>(status);
-    });
+    return answered("add_children", HostCall::AddChildren, call, index, &children, sink, context);
 }
 
 std::int32_t childrenValues(drover_call* call,
                             std::uint32_t index,
                             drover_sink sink,
                             void* context) noexcept {
-    return guarded("children_values", call, index, [&](RunningJob& job) {
-        std::string values;
-        const HostStatus status = job.childrenValues(values);
-        if (status == HostStatus::Ok && sink != nullptr) {
-            sink(context, {values.data(), values.size()});
+    return answered(
+        "children_values", HostCall::ChildrenValues, call, index, nullptr, sink, context);
+}
+
+std::int32_t addJobs(drover_call* call,
+                     std::uint32_t index,
+                     drover_bytes jobs,
+                     drover_sink sink,
+                     void* context) noexcept {
+    return answered("add_jobs", HostCall::AddJobs, call, index, &jobs, sink, context);
+}
+
+std::int32_t storedJob(drover_call* call,
+                       std::uint32_t index,
+                       drover_sink sink,
+                       void* context) noexcept {
+    return answered("stored_job", HostCall::StoredJob, call, index, nullptr, sink, context);
+}
+
+std::int32_t dependencies(drover_call* call,
+                          std::uint32_t index,
+                          drover_bytes pages,
+                          drover_sink sink,
+                          void* context) noexcept {
+    const drover_bytes* const argument = pages.size == 0 ? nullptr : &pages;
+    return answered("dependencies", HostCall::Dependencies, call, index, argument, sink, context);
+}
+
+std::int32_t dependenciesCount(drover_call* call,
+                               std::uint32_t index,
+                               drover_sink sink,
+                               void* context) noexcept {
+    return answered(
+        "dependencies_count", HostCall::DependenciesCount, call, index, nullptr, sink, context);
+}
+
+std::int32_t failedChildren(drover_call* call,
+                            std::uint32_t index,
+                            drover_sink sink,
+                            void* context) noexcept {
+    return answered(
+        "failed_children", HostCall::FailedChildren, call, index, nullptr, sink, context);
+}
+
+std::int32_t upsertScheduler(drover_call* call,
+                             std::uint32_t index,
+                             drover_bytes scheduler,
+                             drover_sink sink,
+                             void* context) noexcept {
+    return answered(
+        "upsert_scheduler", HostCall::UpsertScheduler, call, index, &scheduler, sink, context);
+}
+
+std::int32_t removeScheduler(drover_call* call,
+                             std::uint32_t index,
+                             drover_bytes scheduler,
+                             drover_sink sink,
+                             void* context) noexcept {
+    return answered(
+        "remove_scheduler", HostCall::RemoveScheduler, call, index, &scheduler, sink, context);
+}
+
+/// A call whose answer is a number.
+std::int32_t counted(const char* operation,
+                     HostCall function,
+                     drover_call* call,
+                     std::uint32_t index,
+                     std::string_view text,
+                     std::int64_t* number) noexcept {
+    return guarded(operation, call, index, [&](RunningJob& job) {
+        std::string answer;
+        const HostStatus status = job.call(function, text, answer);
+        if (status == HostStatus::Ok && number != nullptr) {
+            *number = JsonView::tryParse(answer).value_or(JsonView()).integer().value_or(0);
         }
         return static_cast<std::int32_t>(status);
     });
+}
+
+std::int32_t appendLog(drover_call* call,
+                       std::uint32_t index,
+                       drover_bytes row,
+                       std::int64_t* rows) noexcept {
+    return isUtf8(view(row)) ? counted("append_log", HostCall::AddLog, call, index, view(row), rows)
+                             : DROVER_E_ARGUMENT;
+}
+
+std::int32_t removeUnprocessedChildren(drover_call* call,
+                                       std::uint32_t index,
+                                       std::int64_t* removed) noexcept {
+    return counted("remove_unprocessed_children",
+                   HostCall::RemoveUnprocessedChildren,
+                   call,
+                   index,
+                   "",
+                   removed);
+}
+
+std::int32_t addLog(drover_call* call, std::uint32_t index, drover_bytes row) noexcept {
+    return appendLog(call, index, row, nullptr);
 }
 
 // The cancel functions answer a reason, not a status: without a job of that index nothing can go on.
@@ -302,6 +415,16 @@ const drover_host_api& hostApi() noexcept {
         .cancel_reason = &cancelReason,
         .put_off = &putOff,
         .write_log_about = &writeLogAbout,
+        .add_jobs = &addJobs,
+        .stored_job = &storedJob,
+        .move_to_waiting_child = &moveToWaitingChild,
+        .append_log = &appendLog,
+        .dependencies = &dependencies,
+        .dependencies_count = &dependenciesCount,
+        .failed_children = &failedChildren,
+        .remove_unprocessed_children = &removeUnprocessedChildren,
+        .upsert_scheduler = &upsertScheduler,
+        .remove_scheduler = &removeScheduler,
     };
     return kApi;
 }

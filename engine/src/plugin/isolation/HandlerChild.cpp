@@ -151,35 +151,16 @@ public:
         }
         cancelledSignal_.notify_all();
     }
-    HostStatus updateProgress(std::string_view json) override {
-        return call(wire::Call::Function::UpdateProgress, json).status;
-    }
-    HostStatus updateData(std::string_view json) override {
-        return call(wire::Call::Function::UpdateData, json).status;
-    }
-    HostStatus addLog(std::string_view row) override {
-        return call(wire::Call::Function::AddLog, row).status;
-    }
-    HostStatus addChildren(std::string_view childrenJson, std::string& ids) override {
-        return call(wire::Call::Function::AddChildren, childrenJson, &ids);
-    }
-    HostStatus childrenValues(std::string& values) override {
-        return call(wire::Call::Function::ChildrenValues, "", &values);
+    HostStatus call(HostCall function, std::string_view text, std::string& answer) override {
+        if (cancelReason_ == CancelReason::Lost) {
+            return HostStatus::Lost;
+        }
+        wire::Answer received = parent_.call({run_, index_, 0, function, std::string(text)});
+        answer = std::move(received.text);
+        return received.status;
     }
 
 private:
-    wire::Answer call(wire::Call::Function function, std::string_view text) {
-        if (cancelReason_ == CancelReason::Lost) {
-            return {0, HostStatus::Lost, ""};
-        }
-        return parent_.call({run_, index_, 0, function, std::string(text)});
-    }
-    HostStatus call(wire::Call::Function function, std::string_view text, std::string* result) {
-        wire::Answer answer = call(function, text);
-        *result = std::move(answer.text);
-        return answer.status;
-    }
-
     ParentConnection& parent_;
     const std::uint32_t run_;
     const std::uint32_t index_;

@@ -20,7 +20,8 @@ void visitJob(Archive& archive, Job& job) {
     archive(job.id, job.queue, job.name, job.data, job.opts, job.progress);
     archive(job.timestampMs, job.delayMs, job.processedOnMs, job.priority);
     archive(job.attemptsMade, job.attemptsStarted, job.stalledCount);
-    archive(job.parentKey, job.scheduler, job.deduplicationId);
+    archive(job.parentKey, job.parent, job.scheduler, job.deduplicationId);
+    archive(job.token, job.stacktrace, job.failedReason);
 }
 
 void setTimeout(int socket, int option, std::chrono::milliseconds timeout) {

@@ -34,7 +34,7 @@ namespace drover::wire {
 
 /// The version of the protocol. Hello and Ready begin with it, for ever: a library that was exchanged below a running
 /// engine is refused.
-constexpr std::uint32_t kVersion = 3;
+constexpr std::uint32_t kVersion = 4;
 /// The first argument that makes the program a handler process.
 constexpr const char* kOption = "--handler-host";
 /// A value of Redis has at most 512 MB: a longer frame is garbage.
@@ -96,7 +96,7 @@ struct Configure {
 };
 
 /// Run these jobs, or report their known outcome. `Jobs` is a list of ClaimedJob on the way in and of RunningJob*
-/// on the way out. A job travels as its handler sees it, without lock token and stack trace.
+/// on the way out. A job travels as its handler sees it.
 template <typename Jobs>
 struct RunOf {
     static constexpr Message kMessage = Message::Run;
@@ -144,7 +144,7 @@ struct Answer {
     static constexpr Message kMessage = Message::Answer;
     std::uint32_t call = 0;
     HostStatus status = HostStatus::Ok;
-    std::string text;  ///< For AddChildren and ChildrenValues: JSON.
+    std::string text;  ///< As RunningJob::call() has it.
     template <typename Archive, typename Self>
     static void visit(Archive& archive, Self& self) {
         archive(self.call, self.status, self.text);
@@ -192,20 +192,13 @@ struct Outcome {
     }
 };
 
-/// One of RunningJob's functions that go to Redis.
+/// RunningJob::call().
 struct Call {
     static constexpr Message kMessage = Message::Call;
-    enum class Function : std::uint8_t {
-        UpdateProgress,
-        UpdateData,
-        AddLog,
-        AddChildren,
-        ChildrenValues
-    };
     std::uint32_t run = 0;
     std::uint32_t job = 0;
     std::uint32_t call = 0;  ///< Counted by the child.
-    Function function = Function::UpdateProgress;
+    HostCall function = HostCall::UpdateProgress;
     std::string text;
     template <typename Archive, typename Self>
     static void visit(Archive& archive, Self& self) {

@@ -231,26 +231,10 @@ void IsolatedProcess::acceptOutcome(wire::Outcome message, Conversation& with) {
 void IsolatedProcess::serve(const wire::Call& call, const Conversation& with) {
     wire::Answer answer{call.call, HostStatus::Lost, ""};
     if (call.run == with.run && call.job < with.jobs.size()) {
-        RunningJob& job = *with.jobs[call.job];
-        switch (call.function) {
-            case wire::Call::Function::UpdateProgress:
-                answer.status = job.updateProgress(call.text);
-                break;
-            case wire::Call::Function::UpdateData:
-                answer.status = job.updateData(call.text);
-                break;
-            case wire::Call::Function::AddLog:
-                answer.status = job.addLog(repairedUtf8(call.text));
-                break;
-            case wire::Call::Function::AddChildren:
-                answer.status = job.addChildren(call.text, answer.text);
-                break;
-            case wire::Call::Function::ChildrenValues:
-                answer.status = job.childrenValues(answer.text);
-                break;
-            default:
-                throw PluginException("a call that does not exist");
+        if (call.function > HostCall::Last) {
+            throw PluginException("a call that does not exist");
         }
+        answer.status = with.jobs[call.job]->call(call.function, call.text, answer.text);
     }
     // A dead child is noticed by receive().
     (void)channel_.send(wire::encode(answer));

@@ -54,7 +54,9 @@ ClaimedJob claimedJob(const ReplyView& jobs,
     job.stalledCount = hash.stalledCount();
     job.progress = hash.progress;
     job.stacktrace = hash.stacktrace;
+    job.failedReason = hash.failedReason.value_or("");
     job.parentKey = hash.parentKey;
+    job.parent = hash.parent;
     job.scheduler = hash.scheduler;
     job.deduplicationId = hash.deduplicationId;
     job.deferredFailure = hash.deferredFailure;

@@ -15,6 +15,8 @@ namespace {
 
 /// The nodes of a tree that are read at once.
 constexpr std::size_t kNodesAtOnce = 64;
+/// The reasons of failed jobs that are read at once.
+constexpr std::size_t kReasonsAtOnce = 256;
 
 /// Appends the arguments of one kind: a page of it, all of it (no count), or nothing (no page).
 void addPage(Command& command, const std::optional<ChildPage>& page) {
@@ -120,6 +122,32 @@ JobChildren::Values ignoredChildrenFailures(const QueueContext& queue,
                                             RedisClient& redis,
                                             const std::string& id) {
     return hashAt(redis, queue.keys().job(id) + ":failed");
+}
+
+std::vector<std::pair<std::string, std::optional<std::string>>> failedChildren(
+    const QueueContext& queue, RedisClient& redis, const std::string& id) {
+    const std::string key = queue.keys().job(id) + ":unsuccessful";
+    const std::vector<std::string> children =
+        textsOf(redis.call(Command{"ZRANGE", key, "0", "-1"}));
+    std::vector<std::pair<std::string, std::optional<std::string>>> failed;
+    failed.reserve(children.size());
+    for (std::size_t from = 0; from < children.size(); from += kReasonsAtOnce) {
+        const std::size_t to = std::min(from + kReasonsAtOnce, children.size());
+        std::vector<Command> calls;
+        for (std::size_t i = from; i < to; ++i) {
+            calls.push_back(Command{"HGET", children[i], "failedReason"});
+        }
+        const std::vector<Reply> replies = redis.runAll(calls);
+        for (std::size_t i = from; i < to; ++i) {
+            const Reply& reply = replies[i - from];
+            redis.require(reply, "HGET", children[i]);
+            failed.emplace_back(children[i], std::nullopt);
+            if (!reply.isNil()) {
+                failed.back().second = std::string(reply.text());
+            }
+        }
+    }
+    return failed;
 }
 
 std::optional<FlowNode> flow(RedisClient& redis,

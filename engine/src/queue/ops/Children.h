@@ -2,6 +2,7 @@
 
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "drover/FlowProducer.h"
@@ -36,6 +37,10 @@ namespace drover::ops {
 [[nodiscard]] JobChildren::Values ignoredChildrenFailures(const QueueContext& queue,
                                                           RedisClient& redis,
                                                           const std::string& id);
+
+/// Returns the children that fail the job, by job key, each with its reason: std::nullopt for a child that has been removed.
+[[nodiscard]] std::vector<std::pair<std::string, std::optional<std::string>>> failedChildren(
+    const QueueContext& queue, RedisClient& redis, const std::string& id);
 
 /// Reads the tree below a job, level by level, as FlowProducer::flow() does.
 [[nodiscard]] std::optional<FlowNode> flow(RedisClient& redis,

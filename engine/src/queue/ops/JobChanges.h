@@ -38,6 +38,9 @@ namespace drover::ops {
                                         bool resetAttemptsMade,
                                         bool resetAttemptsStarted);
 
+/// Bounds a call that removes jobs, in units of about ten microseconds: Redis stands still for about 10 ms.
+inline constexpr int kRemovalBudget = 1000;
+
 /// Removes a job, with what is below it if `withChildren`. Returns 1 removed, or there is none; 0 a worker holds one of the
 /// jobs; 2 a part was removed, since the jobs cost more than a call may (`budget`, units of about 10 us); -8.
 [[nodiscard]] std::int64_t removeJob(const QueueContext& queue,

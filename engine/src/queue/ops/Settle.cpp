@@ -59,10 +59,10 @@ SettleResult moveToWaitingChildren(const QueueContext& queue,
                                    const std::vector<ChildrenWaitItem>& items,
                                    std::int64_t nowMs) {
     static const ScriptCall kScript("moveToWaitingChildren");
-    Command command = kScript.begin(redis, queue, 2 + items.size() * 2);
+    Command command = kScript.begin(redis, queue, 2 + items.size() * 3);
     command.add(queue.keys().jobPrefix()).add(nowMs);
     for (const ChildrenWaitItem& item : items) {
-        command.add(item.id).add(item.token);
+        command.add(item.id).add(item.token).add(item.child);
     }
     return settle(queue, redis, command, items.size(), "moveToWaitingChildren");
 }

@@ -34,6 +34,7 @@ struct HandBackItem {
 struct ChildrenWaitItem {
     std::string id;
     std::string token;
+    std::string child{};  ///< Key of the child that must be pending; empty: any child.
 };
 
 /// The answer for jobs that leave active without an end: one code each, and what befell single ones.
@@ -58,7 +59,7 @@ SettleResult handBackJobs(const QueueContext& queue,
                           const std::vector<HandBackItem>& items,
                           std::int64_t nowMs);
 
-/// Lets jobs sleep until their children are done. Codes as for a finish, and 1: no child is pending, nothing moved.
+/// Lets jobs sleep until their children are done. Codes as for a finish, and 1: no such child is pending, nothing moved.
 SettleResult moveToWaitingChildren(const QueueContext& queue,
                                    RedisClient& redis,
                                    const std::vector<ChildrenWaitItem>& items,

@@ -1,0 +1,35 @@
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "core/ClaimedJob.h"
+#include "queue/JobRecord.h"
+
+namespace drover {
+
+/// A job that a handler adds, ready for its queue.
+struct HandlerJob {
+    std::string prefix;
+    std::string queue;
+    JobRecord record;
+    std::string refusal;  ///< Why it cannot be added; empty: it can.
+};
+
+/// Parses the argument of add_children: a JSON array of {"queue": qualified name, "name": string, "data": any,
+/// "opts": object}. Without "queue" a child goes to its parent's queue.
+/// Returns std::nullopt, with the reason in `problem`, for any other text and for a job that newChildError() refuses.
+[[nodiscard]] std::optional<std::vector<HandlerJob>> parseChildren(std::string_view json,
+                                                                   const ClaimedJob& parent,
+                                                                   std::string& problem);
+
+/// Parses the argument of add_jobs: an array as that of parseChildren(), for jobs of their own. A queue without prefix has
+/// that of `job`, and without "queue" it is the queue of `job`.
+/// Returns std::nullopt, with the reason in `problem`, for any text but an array. Each job has a refusal of its own.
+[[nodiscard]] std::optional<std::vector<HandlerJob>> parseHandlerJobs(std::string_view json,
+                                                                      const ClaimedJob& job,
+                                                                      std::string& problem);
+
+}  // namespace drover
