@@ -41,6 +41,7 @@ local data, timestamp = ARGV[14], ARGV[16]
 --- @include "scores"
 --- @include "queueState"
 --- @include "storeJob"
+--- @include "schedulers"
 
 local previous = tonumber(redis.call('ZSCORE', repeatKey, scheduler))
 if not previous then return { 0, '' } end
@@ -54,29 +55,16 @@ if claimedId ~= idStart .. string.format('%.0f', previous) then return { 0, '' }
 local every = tonumber(record[4]) or jobEvery
 if jobKind == 'pattern' and record[5] or every == 0 then every = nil end
 
--- A key of another type ends the script here, before anything is written.
-redis.call('XLEN', keys.events)
-redis.call('ZCARD', keys.delayed)
-redis.call('ZCARD', keys.prioritized)
-redis.call('ZCARD', keys.marker)
-local queue = readQueue(keys, ARGV[2])
-redis.call('LLEN', queue.ready)
+local queue = readQueueForRun(keys, ARGV[2])
 local offset = tonumber(record[6]) or 0
 local due = nextByPattern
 if every then
-  -- 5.48 names a job by its period, and runs it by the offset later.
-  local byPeriod = queue.five and tonumber(prevMillis) == previous and previous % every == 0 and
-    (tonumber(jobOffset) or 0) > 0
-  if byPeriod then
-    offset = tonumber(jobOffset)
-    previous = previous + offset
+  local late = lateness(queue, previous, every, prevMillis, jobOffset)
+  due = runAfter(previous + late, every, late > 0 and late or offset, now)
+  if late > 0 then
+    offset = late
+    redis.call('HSET', recordKey, 'offset', string.format('%.0f', due % every))
   end
-  due = previous + every
-  if due < now then
-    due = now - now % every + offset
-    if due <= now then due = due + every end
-  end
-  if byPeriod then redis.call('HSET', recordKey, 'offset', string.format('%.0f', due % every)) end
 end
 if not due then return { 0, '' } end
 
@@ -91,12 +79,7 @@ end
 local shared = every and queue.five
 if shared then jobOffset = string.format('%.0f', (offset > 0 and offset or due) % every) end
 local delay = string.format('%.0f', math.max(due - now, 0))
-local opts = string.sub(ARGV[15], 1, -2) .. ',"jobId":' .. ARGV[12] .. dueText .. '","delay":' .. delay .. ',"timestamp":' ..
-  timestamp
-if shared or not every then opts = opts .. ',"prevMillis":' .. dueText end
-opts = opts .. ',"repeat":' .. string.sub(ARGV[11], 1, -2)
-if jobOffset ~= '' then opts = opts .. ',"offset":' .. jobOffset end
-opts = opts .. '}}'
+local opts = runOptions(ARGV[15], ARGV[11], jobOffset, ARGV[12], dueText, delay, timestamp, shared or not every)
 
 redis.call('INCR', idKey)
 -- The job first: if that fails, the scheduler stays as it is, and the next call tries again.
@@ -108,10 +91,5 @@ surely('ZADD', repeatKey, dueText, scheduler)
 redis.pcall('HSET', recordKey, 'ic', string.format('%.0f', (tonumber(record[1]) or 0) + 1))
 -- Clients up to about 5.30 stored no data with the scheduler, and 5.81.5 leaves out {}: the job's data stand in.
 if not record[3] then redis.pcall('HSET', recordKey, 'data', data) end
-if not runnable then
-  pcall(markDelayed, keys.marker, keys.delayed)
-elseif not queue.closed then
-  pcall(markJob, keys.marker)
-end
-pcall(trimEvents, keys.events, keys.meta)
+announceRun(keys, queue, runnable)
 return { 1, id }

@@ -19,6 +19,7 @@ class NamesTest : public CppUnit::TestFixture {
     CPPUNIT_TEST(idsThatAreKeysOfTheQueueAreRefused);
     CPPUNIT_TEST(idsOfStoredJobsMayHaveAnyForm);
     CPPUNIT_TEST(idsThatAreNotUtf8AreRefused);
+    CPPUNIT_TEST(schedulerIdsDoNotLookLikeKeysOfJobs);
     CPPUNIT_TEST(queueNamesAreNotEmptyAndHaveNoColon);
     CPPUNIT_TEST(workerNamesFitIntoAClientName);
     CPPUNIT_TEST(prefixesFitIntoAClientName);
@@ -105,6 +106,16 @@ public:
     }
 
     void idsThatAreNotUtf8AreRefused() { expectPart(drover::jobIdError("a\xFF"), "must be UTF-8"); }
+
+    void schedulerIdsDoNotLookLikeKeysOfJobs() {
+        for (const char* id : {"beat", "a:b", "1795392000000", "beat:17x", "a b", "::x"}) {
+            CPPUNIT_ASSERT_EQUAL_MESSAGE(id, ""s, drover::schedulerIdError(id));
+        }
+        expectPart(drover::schedulerIdError(""), "cannot be empty");
+        expectPart(drover::schedulerIdError("beat:17"), "the jobs of the scheduler \"beat\"");
+        expectPart(drover::schedulerIdError("beat:"), "cannot end in ':' and digits");
+        expectPart(drover::schedulerIdError("\xff"), "must be UTF-8");
+    }
 
     void queueNamesAreNotEmptyAndHaveNoColon() {
         for (const char* name :

@@ -11,6 +11,7 @@
 
 #include "core/JsonText.h"
 #include "core/NodeNumber.h"
+#include "core/OptionNames.h"
 #include "core/OptionsCheck.h"
 
 namespace drover {
@@ -696,6 +697,25 @@ std::string JobOptions::toStoredJson() const {
 
 std::string JobOptions::toPublicJson() const {
     return toJson(*this, Form::Open);
+}
+
+std::string withPublicNames(std::string_view json) {
+    const auto members = splitJsonObject(json);
+    ObjectWriter out;
+    ObjectWriter telemetry;
+    bool hasTelemetry = false;
+    for (const auto& [name, value] : members.value_or(std::vector<JsonMember>())) {
+        if (name == "tm" || name == "omc") {
+            telemetry.raw(name == "tm" ? "metadata" : "omitContext", value);
+            hasTelemetry = true;
+        } else {
+            out.raw(openName(name), value);
+        }
+    }
+    if (hasTelemetry) {
+        out.raw("telemetry", telemetry.finish());
+    }
+    return out.finish();
 }
 
 }  // namespace drover

@@ -127,6 +127,22 @@ std::string storedJobIdError(std::string_view id) {
     return "";
 }
 
+std::string schedulerIdError(std::string_view id) {
+    if (id.empty()) {
+        return "the id of a scheduler cannot be empty";
+    }
+    const std::string_view end = id.substr(std::min(id.rfind(':') + 1, id.size()));
+    if (id.find(':') != std::string_view::npos && std::all_of(end.begin(), end.end(), isDigit)) {
+        return "the id of a scheduler cannot end in ':' and digits, got " + quoted(id) +
+               ": the jobs of the scheduler " + quoted(id.substr(0, id.rfind(':'))) +
+               " have such keys";
+    }
+    if (!isUtf8(id)) {
+        return "the id of a scheduler must be UTF-8, got " + quoted(id);
+    }
+    return "";
+}
+
 std::string queueNameError(std::string_view name) {
     if (name.empty()) {
         return "Queue name must be provided";

@@ -30,6 +30,9 @@ inline constexpr const char* kPluginNameForm = "[A-Za-z][A-Za-z0-9_-]{0,63}";
 /// schedulers' jobs ("repeat:<scheduler>:<ms>") are right.
 [[nodiscard]] std::string storedJobIdError(std::string_view id);
 
+/// Checks the id of a job scheduler: not empty, UTF-8, without ':' and digits at the end, which the key of a job ends with.
+[[nodiscard]] std::string schedulerIdError(std::string_view id);
+
 /// Checks a queue's name on the wire: not empty, no ':', UTF-8.
 [[nodiscard]] std::string queueNameError(std::string_view name);
 

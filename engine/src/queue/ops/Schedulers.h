@@ -3,9 +3,12 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "queue/JobRecord.h"
 #include "queue/QueueContext.h"
+#include "queue/SchedulerRecord.h"
 #include "redis/RedisClient.h"
 
 namespace drover {
@@ -36,6 +39,12 @@ struct SchedulerResult {
     std::string nextId;
 };
 
+struct UpsertResult {
+    int code = 0;  ///< 1 done; -10, -11: nothing has changed, the job `jobId` is there already.
+    std::string jobId;
+    std::int64_t dueMs = 0;
+};
+
 namespace ops {
 
 /// Makes the next job of a scheduler, once for each job claimed: safe to repeat.
@@ -44,6 +53,27 @@ SchedulerResult iterateScheduler(const QueueContext& queue,
                                  RedisClient& redis,
                                  const SchedulerItem& item,
                                  std::int64_t nowMs);
+
+/// Adds or changes a scheduler: safe to repeat. Throws as iterateScheduler().
+UpsertResult upsertScheduler(const QueueContext& queue,
+                             RedisClient& redis,
+                             const SchedulerRecord& record,
+                             std::int64_t nowMs);
+
+/// Removes a scheduler. Returns false if there is none.
+bool removeScheduler(const QueueContext& queue, RedisClient& redis, const std::string& id);
+
+[[nodiscard]] std::optional<StoredScheduler> scheduler(const QueueContext& queue,
+                                                       RedisClient& redis,
+                                                       const std::string& id);
+/// Returns the schedulers at these positions by next run, in one call. Members without a record are left out.
+[[nodiscard]] std::vector<StoredScheduler> schedulers(const QueueContext& queue,
+                                                      RedisClient& redis,
+                                                      std::int64_t first,
+                                                      std::int64_t last,
+                                                      bool latestFirst);
+/// Returns the number of members of `repeat`.
+[[nodiscard]] std::int64_t countSchedulers(const QueueContext& queue, RedisClient& redis);
 
 }  // namespace ops
 
