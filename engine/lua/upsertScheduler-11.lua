@@ -80,8 +80,7 @@ if not every then
   due = tonumber(ARGV[6])
 elseif unchanged then
   local from = previous + latenessOfPending()
-  local phase = offset > 0 and offset or tonumber(record[2]) or from % every
-  due = replaced and from or runAfter(from, every, phase, now)
+  due = replaced and from or runAfter(from, every, offset, now)
 elseif first then
   due = math.max(first, now)
 elseif offset > 0 then

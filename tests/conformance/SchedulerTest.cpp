@@ -3,6 +3,8 @@
 #include <cppunit/TestAssert.h>
 
 #include "conformance/Conformance.h"
+#include "drover/Exceptions.h"
+#include "drover/JobSchedulers.h"
 #include "support/Assert.h"
 
 namespace {
@@ -12,10 +14,46 @@ using namespace drover::test;
 
 }  // namespace
 
-/// Section M: job schedulers. Node makes them; the worker that claims one of their jobs plans the next one.
+/// Section M: job schedulers, made by either side; the worker that claims one of their jobs plans the next one.
 class SchedulerSection : public Conformance {
 public:
     using Conformance::Conformance;
+
+    void c205_anUpsertOfOursStoresRecordAndFirstJob() {
+        const std::string job = R"({"name": "mail", "data": {"n":1}, "opts": {"attempts": 2}})";
+        upsert(Side::Ours, R"({"every": 2000})", job);
+        const std::int64_t next = nextRun();
+        const auto record = fieldsOf("repeat:tick");
+        const std::map<std::string, std::string> wanted = {{"name", "mail"},
+                                                           {"every", "2000"},
+                                                           {"offset", std::to_string(next % 2000)},
+                                                           {"ic", "1"},
+                                                           {"data", R"({"n":1})"},
+                                                           {"opts", R"({"attempts":2})"}};
+        CPPUNIT_ASSERT(wanted == record);
+        expectOnePending(next);
+        const std::string id = "repeat:tick:" + std::to_string(next);
+        CPPUNIT_ASSERT_EQUAL(id, joined(list(key("wait"))));
+        assertEqual("added name=mail | waiting", eventsOf(id));
+        const auto ours = fieldsOf(id);
+        startWorker(Side::Node);
+        untilState(id, "completed");
+        stopWorker(Side::Node);
+        CPPUNIT_ASSERT(nextRun() > next);
+
+        // The same as BullMQ stores.
+        useQueue(queueName() + "-node");
+        upsert(R"({"every": 2000})", job);
+        const auto theirs = fieldsOf("repeat:tick:" + std::to_string(nextRun()));
+        for (const auto& [name, value] : theirs) {
+            CPPUNIT_ASSERT_EQUAL_MESSAGE(name, std::size_t{1}, ours.count(name));
+        }
+        CPPUNIT_ASSERT_EQUAL(theirs.size(), ours.size());
+        if (!is548()) {
+            CPPUNIT_ASSERT_EQUAL(withoutMoments(theirs.at("opts"), nextRun()),
+                                 withoutMoments(ours.at("opts"), next));
+        }
+    }
 
     void c206_eitherSideMakesTheNextIterationOnePeriodLater() {
         upsert(R"({"every": 700})");
@@ -154,6 +192,49 @@ public:
         CPPUNIT_ASSERT_EQUAL(std::to_string(slots.size() + 1), field("repeat:tick", "ic"));
     }
 
+    void c216_aRepeatedUpsertRetainsTheRun() {
+        eachPair([&](Side first, Side second) {
+            upsert(first, R"({"every": 3600000, "offset": 1800000})");
+            const std::int64_t next = nextRun();
+            nextMillisecond();
+            upsert(second,
+                   R"({"every": 3600000})",
+                   R"({"name": "other", "data": {"n":2}, "opts": {"attempts": 3}})");
+            expectOnePending(next);
+            const std::string id = pendingJob();
+            assertEqual("other", field(id, "name"));
+            assertEqual(R"({"n":2})", field(id, "data"));
+            rapidjson::Document opts;
+            opts.Parse(field(id, "opts").c_str());
+            CPPUNIT_ASSERT_EQUAL(3, opts["attempts"].GetInt());
+            assertEqual("other", field("repeat:tick", "name"));
+            assertEqual("1800000", field("repeat:tick", "offset"));
+            CPPUNIT_ASSERT_EQUAL(std::int64_t{0}, countOf("removed " + id + " prev=delayed"));
+        });
+    }
+
+    void c217_anotherPeriodReplacesThePendingJob() {
+        eachPair([&](Side first, Side second) {
+            upsert(first, R"({"every": 7200000})");
+            const std::string before = "repeat:tick:" + std::to_string(nextRun());
+            // To a time that is far away: a job that waits would be claimable before it was replaced.
+            redis({"LREM", key("wait"), "0", before});
+            redis({"ZADD",
+                   key("delayed"),
+                   std::to_string((clock_.wallMs() + 7200000) * 4096),
+                   before});
+            nextMillisecond();
+            const std::int64_t from = clock_.wallMs();
+            upsert(second, R"({"every": 3600000})");
+            const std::string id = joined(list(key("wait")));
+            CPPUNIT_ASSERT_EQUAL("repeat:tick:" + std::to_string(nextRun()), id);
+            CPPUNIT_ASSERT_EQUAL(std::int64_t{0}, existing({"delayed"}));
+            CPPUNIT_ASSERT(id == before || existing({before}) == 0);
+            assertEqual("3600000", field("repeat:tick", "every"));
+            CPPUNIT_ASSERT(std::stoll(field(id, "timestamp")) >= from);
+        });
+    }
+
     void c218_retriesMakeNoIterations() {
         upsert(R"({"every": 3600000})", R"({"name": "fail", "opts": {"attempts": 3}})");
         startWorker(Side::Ours);
@@ -161,6 +242,22 @@ public:
         CPPUNIT_ASSERT_EQUAL(std::size_t{3}, seenByOurs().size());
         assertEqual("2", field("repeat:tick", "ic"));
         expectOnePending(nextRun());
+    }
+
+    void c219_removingDeletesThePendingJob() {
+        eachPair([&](Side maker, Side remover) {
+            upsert(maker, R"({"pattern": "0 0 3 1 1 *", "tz": "UTC"})");
+            const std::string id = pendingJob();
+            CPPUNIT_ASSERT(removeScheduler(remover));
+            // 5.48.1 may be late by the milliseconds between two looks at the clock.
+            const std::string events = eventsOf(id);
+            assertContains(events,
+                           "added name=mail | delayed delay=" + id.substr(id.rfind(':') + 1, 10));
+            assertContains(events, " | removed prev=delayed");
+            CPPUNIT_ASSERT_EQUAL(std::int64_t{0},
+                                 existing({"repeat", "repeat:tick", "delayed", id}));
+            CPPUNIT_ASSERT(!removeScheduler(remover));
+        });
     }
 
     void c220_aRemovedSchedulerMakesNoMore() {
@@ -185,6 +282,91 @@ public:
         eventually("it ended", [&] { return number({"ZCARD", key("completed")}) == 1; });
         CPPUNIT_ASSERT_EQUAL(std::int64_t{0},
                              existing({"delayed", "wait", "repeat", "repeat:tick"}));
+    }
+
+    void c221_takenSlotsAreErrors() {
+        for (const Side side : kBoth) {
+            const std::string base = queueName();
+            useQueue(base + "-" + std::to_string(static_cast<int>(side)));
+            const std::string yearly = R"({"pattern": "0 0 3 1 1 *", "tz": "UTC"})";
+            upsert(side, yearly);
+            const std::string done = pendingJob();
+            node("job.promote", "\"job\": \"" + done + "\"");
+            startWorker(Side::Ours);
+            untilState(done, "completed");
+            stopWorker(Side::Ours);
+            CPPUNIT_ASSERT(removeScheduler(side));
+            const auto before = fieldsOf(done);
+            CPPUNIT_ASSERT_EQUAL(-10, refusal(side, yearly));
+            CPPUNIT_ASSERT_EQUAL(std::int64_t{0}, existing({"repeat", "repeat:tick", "delayed"}));
+            CPPUNIT_ASSERT(before == fieldsOf(done));
+
+            // The first run of a period, and the 32 after it.
+            const std::int64_t start = clock_.wallMs() + 3600000;
+            const std::string every =
+                "{\"every\": 1000, \"startDate\": " + std::to_string(start) + "}";
+            std::vector<std::string> taken = {"DEL"};
+            for (int i = 0; i <= 32; ++i) {
+                taken.push_back(key("repeat:tick:" + std::to_string(start + i * 1000)));
+                redis({"HSET", taken.back(), "name", "taken"});
+            }
+            CPPUNIT_ASSERT_EQUAL(-11, refusal(side, every));
+            CPPUNIT_ASSERT_EQUAL(std::int64_t{0}, existing({"repeat", "repeat:tick", "delayed"}));
+            redis({"DEL", taken.back()});
+            upsert(side, every);
+            CPPUNIT_ASSERT_EQUAL(start + 32000, nextRun());
+            taken.pop_back();
+            redis(taken);
+            useQueue(base);
+        }
+    }
+
+    void c222_nodeListsSchedulersOfOurs() {
+        JobSchedulers schedulers = ourSchedulers();
+        const auto add = [&](const char* id, const std::string& repeat, const std::string& job) {
+            schedulers.upsert(id, RepeatOptions::parse(repeat), JobTemplate::parse(job));
+        };
+        const std::string end = std::to_string(clock_.wallMs() + 999999999);
+        add("yearly",
+            R"({"pattern": "0 0 3 1 1 *", "tz": "Europe/Madrid", "limit": 3, "endDate": )" + end +
+                "0}",
+            R"({"name": "mail", "data": {"n": 1}, "opts": {"attempts": 3, "keepLogs": 2, "backoff": 9}})");
+        add("plain", R"({"every": 60000})", "{}");
+        add("shifted", R"({"every": 60000, "offset": 30000})", R"({"data": [1, {"a": "b/c"}]})");
+
+        const rapidjson::Document theirs =
+            node("queue.getJobSchedulers", R"("args": [0, -1, true])");
+        const std::vector<JobScheduler> ours = schedulers.list();
+        CPPUNIT_ASSERT_EQUAL(std::size_t{3}, ours.size());
+        CPPUNIT_ASSERT_EQUAL(rapidjson::SizeType{3}, theirs.Size());
+        for (rapidjson::SizeType i = 0; i < 3; ++i) {
+            rapidjson::Document mine;
+            mine.Parse(ours[i].toJson().c_str());
+            if (!is548()) {
+                CPPUNIT_ASSERT_EQUAL(textOf(theirs[i]), textOf(mine));
+                continue;
+            }
+            for (const char* member : {"key", "name", "next", "pattern", "tz", "template"}) {
+                CPPUNIT_ASSERT_EQUAL_MESSAGE(
+                    member, theirs[i].HasMember(member), mine.HasMember(member));
+                CPPUNIT_ASSERT(!mine.HasMember(member) ||
+                               textOf(theirs[i][member]) == textOf(mine[member]));
+            }
+        }
+        for (const std::string& id : members("repeat")) {
+            CPPUNIT_ASSERT_EQUAL_MESSAGE(id, std::int64_t{1}, existing({"repeat:" + id}));
+        }
+
+        // And the other way round.
+        upsert(R"({"pattern": "0 0 3 1 1 *", "tz": "UTC"})",
+               R"({"name": "mail", "data": {"n": 1}, "opts": {"keepLogs": 2}})");
+        const JobScheduler tick = schedulers.get("tick").value();
+        assertEqual("mail", tick.name);
+        assertEqual("0 0 3 1 1 *", tick.repeat.pattern);
+        assertEqual(R"({"n":1})", tick.data.value());
+        assertEqual(R"({"keepLogs":2})", tick.opts.value());
+        CPPUNIT_ASSERT_EQUAL(nextRun(), tick.nextMs);
+        CPPUNIT_ASSERT_EQUAL(std::int64_t{4}, schedulers.count());
     }
 
     void c223_twoWorkersMakeOneNextIteration() {
@@ -260,8 +442,70 @@ public:
     }
 
 private:
+    JobSchedulers ourSchedulers() {
+        return JobSchedulers(handleOf(options()), {"bull", queueName(), ours().bullmq5Mode()});
+    }
+
     void upsert(const std::string& repeat, const std::string& job = R"({"name": "mail"})") {
-        node("queue.upsertJobScheduler", "\"args\": [\"tick\", " + repeat + ", " + job + "]");
+        upsert(Side::Node, repeat, job);
+    }
+    void upsert(Side side,
+                const std::string& repeat,
+                const std::string& job = R"({"name": "mail"})") {
+        if (side == Side::Node) {
+            node("queue.upsertJobScheduler", "\"args\": [\"tick\", " + repeat + ", " + job + "]");
+        } else {
+            ourSchedulers().upsert("tick", RepeatOptions::parse(repeat), JobTemplate::parse(job));
+        }
+    }
+
+    bool removeScheduler(Side side) {
+        return side == Side::Node
+                   ? node("queue.removeJobScheduler", R"("args": ["tick"])").GetBool()
+                   : ourSchedulers().remove("tick");
+    }
+
+    /// Returns the code with which an upsert fails; 0 if it does not.
+    int refusal(Side side, const std::string& repeat) {
+        try {
+            upsert(side, repeat);
+        } catch (const PeerError& error) {
+            return error.code;
+        } catch (const ScriptException& error) {
+            return error.code();
+        }
+        return 0;
+    }
+
+    /// Calls act(first, second) for each pair of sides, each with a queue of its own.
+    template <typename Act>
+    void eachPair(Act act) {
+        const std::string base = queueName();
+        for (const Side first : kBoth) {
+            for (const Side second : kBoth) {
+                useQueue(base + "-" + nameOf(first) + "-" + nameOf(second));
+                act(first, second);
+            }
+        }
+        useQueue(base);
+    }
+
+    /// Returns the members of a first job's options, without its moment and the moment of its add.
+    static std::string withoutMoments(const std::string& opts, std::int64_t moment) {
+        rapidjson::Document json;
+        json.Parse(opts.c_str());
+        std::map<std::string, std::string> members;
+        for (const auto& member : json.GetObject()) {
+            members[member.name.GetString()] = textOf(member.value);
+        }
+        members.at("timestamp") = "a time";
+        std::string text;
+        for (const auto& [name, value] : members) {
+            text += name + "=" + value + " ";
+        }
+        const std::string shown = std::to_string(moment);
+        const std::size_t at = text.find(shown);
+        return at == std::string::npos ? text : text.replace(at, shown.size(), "its moment");
     }
 
     std::int64_t nextRun() { return std::stoll(text({"ZSCORE", key("repeat"), "tick"})); }
@@ -296,30 +540,35 @@ private:
         }
     }
 
-    /// The scheduler's first job, run now by either side, is followed by the same one.
+    /// The first job of a scheduler of either side, run now by either side, is followed by the same one.
     void expectSameNextRun(const std::string& repeat) {
         const std::string base = queueName();
-        std::string next[2];
+        std::vector<std::string> next;
         static int number = 0;
         ++number;
-        for (const Side worker : kBoth) {
-            useQueue(base + "-" + std::to_string(number) + nameOf(worker));
-            upsert(repeat);
-            node("job.promote", "\"job\": \"" + pendingJob() + "\"");
-            startWorker(worker);
-            eventually("it ran", [&] { return this->number({"ZCARD", key("completed")}) == 1; });
-            stopWorker(worker);
-            next[static_cast<int>(worker)] = pendingJob();
+        for (const Side maker : kBoth) {
+            for (const Side worker : kBoth) {
+                useQueue(base + "-" + std::to_string(number) + nameOf(maker) + nameOf(worker));
+                upsert(maker, repeat);
+                node("job.promote", "\"job\": \"" + pendingJob() + "\"");
+                startWorker(worker);
+                eventually("it ran", [&] {
+                    return this->number({"ZCARD", key("completed")}) == 1;
+                });
+                stopWorker(worker);
+                next.push_back(pendingJob());
+                CPPUNIT_ASSERT_EQUAL_MESSAGE(repeat, next.front(), next.back());
+            }
         }
         useQueue(base);
-        CPPUNIT_ASSERT_EQUAL_MESSAGE(repeat, next[1], next[0]);
     }
 };
 
 namespace {
 
 const Statements<SchedulerSection> kRegistered(
-    {STATEMENT(SchedulerSection, c206_eitherSideMakesTheNextIterationOnePeriodLater),
+    {STATEMENT(SchedulerSection, c205_anUpsertOfOursStoresRecordAndFirstJob),
+     STATEMENT(SchedulerSection, c206_eitherSideMakesTheNextIterationOnePeriodLater),
      STATEMENT(SchedulerSection, c207_afterMissedPeriodsOneJobFollowsInPhase),
      STATEMENT(SchedulerSection, c208_anOffsetShiftsThePhase),
      STATEMENT(SchedulerSection, c209_aStartDateSetsFirstRunAndPhase),
@@ -329,8 +578,13 @@ const Statements<SchedulerSection> kRegistered(
      STATEMENT(SchedulerSection, c213_anEndDateEndsIt),
      STATEMENT(SchedulerSection, c214_immediatelyMeansNowAndThenByThePattern),
      STATEMENT(SchedulerSection, c215_iterationsAreCounted),
+     STATEMENT(SchedulerSection, c216_aRepeatedUpsertRetainsTheRun),
+     STATEMENT(SchedulerSection, c217_anotherPeriodReplacesThePendingJob),
      STATEMENT(SchedulerSection, c218_retriesMakeNoIterations),
+     STATEMENT(SchedulerSection, c219_removingDeletesThePendingJob),
      STATEMENT(SchedulerSection, c220_aRemovedSchedulerMakesNoMore),
+     STATEMENT(SchedulerSection, c221_takenSlotsAreErrors),
+     STATEMENT(SchedulerSection, c222_nodeListsSchedulersOfOurs),
      STATEMENT(SchedulerSection, c223_twoWorkersMakeOneNextIteration),
      STATEMENT(SchedulerSection, c224_theNextHasTheRecordsDataAndTheJobsOptions),
      STATEMENT(SchedulerSection, c225_aStalledJobMakesNoSecondIteration)});

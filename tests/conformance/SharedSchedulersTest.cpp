@@ -2,6 +2,7 @@
 
 #include "conformance/SharedQueueSection.h"
 #include "core/Cron.h"
+#include "drover/JobSchedulers.h"
 #include "support/Assert.h"
 #include "worker/SchedulerIterator.h"
 
@@ -175,6 +176,7 @@ public:
         upsert(R"({"every": 60000})");
         upsert(R"({"pattern": "0 0 1 1 *", "tz": "UTC"})");
         assertEqual("60000", field("repeat:tick", "every"));
+        expectListed("pattern");
         const std::int64_t newYear = nextRun();
         const std::int64_t following = runOurs(dueAt(newYear));
         CPPUNIT_ASSERT_EQUAL(Cron("0 0 1 1 *").next(newYear, TimeZone::named("UTC")).value(),
@@ -186,6 +188,7 @@ public:
         upsert(R"({"pattern": "0 0 1 1 *", "tz": "UTC"})");
         upsert("{\"every\": " + std::to_string(kHour) + "}");
         assertEqual("0 0 1 1 *", field("repeat:tick", "pattern"));
+        expectListed("every");
         const std::int64_t due = periodDue(idAt(nextRun()));
         const std::int64_t next = runOurs(due + kLate);
         CPPUNIT_ASSERT_EQUAL(due + kHour, next);
@@ -194,6 +197,15 @@ public:
 
 private:
     static std::string idAt(std::int64_t slot) { return "repeat:tick:" + std::to_string(slot); }
+
+    /// Our list has that kind alone.
+    void expectListed(const std::string& kind) {
+        JobSchedulers schedulers(handleOf(options()), {"bull", queueName(), Bullmq5::On});
+        const std::vector<JobScheduler> found = schedulers.list();
+        CPPUNIT_ASSERT_EQUAL(std::size_t{1}, found.size());
+        CPPUNIT_ASSERT_EQUAL(kind == "every", found[0].repeat.every.has_value());
+        CPPUNIT_ASSERT_EQUAL(kind == "pattern", !found[0].repeat.pattern.empty());
+    }
 
     /// When the job of a slot runs: 5.48.1 adds an offset to its period.
     std::int64_t dueAt(std::int64_t slot) {
