@@ -13,21 +13,23 @@
   KEYS[10] paused       list    …:paused
   ARGV[1]  job key prefix "<prefix>:<queue>:"
   ARGV[2]  "on", "auto", "seen" or "off": whether 5.x clients share the queue    ARGV[3]  now, ms
-  ARGV[4…] per job nine and what follows: name, data, opts (stored JSON), timestamp ms, delay ms, priority, custom id or "",
+  ARGV[4]  how many adds happen once    ARGV[5…] five for each: key, fingerprint, time to live in ms, first and last job
+  ARGV[…]  per job nine and what follows: name, data, opts (stored JSON), timestamp ms, delay ms, priority, custom id or "",
            "1" for lifo, and how many further ones the job has: names and values of parentKey and parent (JSON), of
            deduplication (its id) and ttl (ms), extend, replace, reschedule, keepLastIfActive ("1"), of scheduler (its id)
 
   Returns  per job its id; or { id of the job that stands for it, "duplicated": the custom id exists, or "deduplicated": it owns
            the deduplication id }; or a negative number: -5 its parent does not exist, -7 it exists as a child of another
            parent; or an error, if a key of the job has another type: then nothing of the job is stored. A job with -5 uses
-           up no id. After them 1 if 5.x clients share the queue, else 0
+           up no id. A job of an add that happened before: { id or number, "duplicated" or "deduplicated" or "", its
+           timestamp }, or {} if its key belongs to another request. After them 1 if 5.x clients share the queue, else 0
   Events   per job: added, then waiting or delayed; or duplicated; or deduplicated, and delayed if that moved the owner's due
            time; for an owner that is replaced removed and deduplicated before added
 ]]
 --- @keys
 keys.prefix = ARGV[1]
 local prefix, bullmq5, now = ARGV[1], ARGV[2], tonumber(ARGV[3])
-local first, width = 4, 9
+local first, width = 5 + 5 * tonumber(ARGV[4]), 9
 
 --- @include "safely"
 --- @include "events"
@@ -66,13 +68,26 @@ while at <= last do
     anyParent = anyParent or job.parentKey ~= nil
   end
 end
--- A job without its parent uses up no id, and its parent may be among the jobs before it.
-local lastId = not anyParent and redis.call('INCRBY', keys.id, count) - count
+local ids, recordOnces = {}, nil
+if ARGV[4] ~= '0' then
+--- @include "once"
+  local adds, recall = {}, nil
+  for from = 5, first - 5, 5 do
+    adds[#adds + 1] = {
+      key = prefix .. 'drover:once:' .. ARGV[from], fingerprint = ARGV[from + 1], ttl = ARGV[from + 2],
+      first = tonumber(ARGV[from + 3]), last = tonumber(ARGV[from + 4]),
+    }
+  end
+  recall, recordOnces = addsOnce(adds, ids, function(n) return ARGV[places[n] + 3] end)
+  recall()
+end
+-- A job without its parent uses up no id, and its parent may be among the jobs before it. A job of before needs none.
+local oneByOne = anyParent or recordOnces
+local lastId = not oneByOne and redis.call('INCRBY', keys.id, count) - count
 local function drawId()
-  lastId = anyParent and redis.call('INCR', keys.id) or lastId + 1
+  lastId = oneByOne and redis.call('INCR', keys.id) or lastId + 1
   return string.format('%.0f', lastId)
 end
-local ids = {}
 local left, right = {}, {}
 local runnable, delayedAny = false, false
 
@@ -97,6 +112,7 @@ end
 local stored  -- The id of the present job of each(), once anything of the job is written here.
 each(count, function(n)
   stored = nil
+  if ids[n] then return end
   local from, job = places[n], further[n]
   if job and job.parentKey and redis.call('EXISTS', job.parentKey) == 0 then
     ids[n] = -5
@@ -139,5 +155,6 @@ end
 if runnable and not queue.closed then pcall(markJob, keys.marker) end
 if delayedAny then pcall(markDelayed, keys.marker, keys.delayed) end
 pcall(trimEvents, keys.events, keys.meta)
+if recordOnces then recordOnces() end
 ids[count + 1] = queue.five and 1 or 0
 return ids

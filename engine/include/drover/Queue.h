@@ -25,6 +25,16 @@ struct NewJob {
     JobOptions opts;
 };
 
+/// Makes an add happen once, however often it is sent, from any process.
+///
+/// Wire: a key of Drover's own beside the queue's (docs/wire-format.md#own), written by the call that adds the jobs.
+struct AddOnce {
+    std::string key;  ///< Names the request: 1 to 128 of [A-Za-z0-9_-], a digest say.
+    std::string
+        fingerprint;  ///< Names its content: another one with the same key is a mistake. UTF-8.
+    std::chrono::milliseconds ttl{std::chrono::hours(24)};  ///< How long the key is remembered.
+};
+
 /// The result of an add.
 struct AddResult {
     enum class Status {
@@ -33,7 +43,8 @@ struct AddResult {
         Unavailable,  ///< Not sent, so certainly not added: Redis is away, or too many adds wait already.
         QueueFull,  ///< Not sent: beyond a bound of the queue in Queue::Admission. `message` has the estimate.
         MemoryFull,  ///< Not sent: Redis has too little memory left, see Queue::Admission.
-        Unknown      ///< Sent, but the reply was lost or late: it may or may not have been added.
+        Unknown,     ///< Sent, but the reply was lost or late: it may or may not have been added.
+        KeyTaken     ///< Not added: the key of AddOnce belongs to an add with another content.
     };
 
     /// Which job was there before, so that the new one was not stored.
@@ -51,6 +62,8 @@ struct AddResult {
     std::chrono::milliseconds retryAfter{
         0};  ///< With QueueFull and MemoryFull: when another try may succeed.
     Match match = Match::None;
+    bool repeated =
+        false;  ///< Nothing was added now: an earlier add with the same AddOnce had this result.
 };
 
 /// The work ahead of a job that is added now, as an estimate.
@@ -122,6 +135,13 @@ public:
     /// Adds without waiting. Calls `done` once, with one result per job in order, within `addTimeout`: on a thread of the
     /// queue, or before addAsync() returns. `done` must neither throw nor block, or every add of the queue waits for it.
     void addAsync(std::vector<NewJob> jobs, std::function<void(std::vector<AddResult>)> done);
+
+    /// As addAsync(), for jobs that are to be added once: a repetition has the results of the first add. All go in one call
+    /// of Redis, so hundreds are right and thousands are not. After Unknown or Unavailable the same add may be sent
+    /// again: a job that was added is not added twice. Each job is Rejected if the key is malformed or `ttl` below 1 ms.
+    void addOnceAsync(std::vector<NewJob> jobs,
+                      AddOnce once,
+                      std::function<void(std::vector<AddResult>)> done);
 
     /// Returns the estimate. The first call begins to sample the queue, five times a second; std::nullopt until the first sample,
     /// and whatever it was last while Redis is away.

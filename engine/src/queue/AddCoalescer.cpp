@@ -69,7 +69,10 @@ AddCoalescer::~AddCoalescer() {
     refuseQueued("the queue is closing");
 }
 
-void AddCoalescer::add(std::vector<JobRecord> items, Clock::time_point deadline, Done done) {
+void AddCoalescer::add(std::vector<JobRecord> items,
+                       Clock::time_point deadline,
+                       Done done,
+                       std::optional<AddOnce> once) {
     const std::size_t count = items.size();
     std::string refusal;
     {
@@ -83,6 +86,7 @@ void AddCoalescer::add(std::vector<JobRecord> items, Clock::time_point deadline,
             waiter->items = std::move(items);
             waiter->count = count;
             waiter->done = std::move(done);
+            waiter->once = std::move(once);
             waiter->deadline = deadlines_.emplace(deadline, waiter);
             if (deadline < deadlineWake_) {
                 deadlineWake_ = deadline;
@@ -229,6 +233,7 @@ void AddCoalescer::send(Waiters waiters) {
         return;
     }
     std::vector<JobRecord> items;
+    std::vector<ops::OnceGroup> onces;
     {
         // Connecting took its time: adds whose deadline passed meanwhile were answered as not sent.
         const std::lock_guard lock(mutex_);
@@ -245,7 +250,10 @@ void AddCoalescer::send(Waiters waiters) {
         return;
     }
     for (const auto& waiter : waiters) {
-        // Moved: a waiter that gives up leaves without its items.
+        // Moved: a waiter that gives up leaves without its items. `once` stays, since the waiter does until the reply.
+        if (waiter->once) {
+            onces.push_back({&*waiter->once, items.size(), waiter->count});
+        }
         items.insert(items.end(),
                      std::make_move_iterator(waiter->items.begin()),
                      std::make_move_iterator(waiter->items.end()));
@@ -258,7 +266,7 @@ void AddCoalescer::send(Waiters waiters) {
         finish(waiters,
                AddResult::Status::Added,
                "",
-               ops::addJobs(queue_, *redis_, items, nowMs),
+               ops::addJobs(queue_, *redis_, items, nowMs, onces),
                items);
     } catch (const RedisBusyException& error) {
         finish(waiters, AddResult::Status::Unavailable, error.message(), {});
@@ -292,6 +300,12 @@ void AddCoalescer::finish(const Waiters& waiters,
                 results[i].timestampMs = items[first + i].timestampMs;
                 const AddedId& one = added[first + i];
                 results[i].id = one.id;
+                if (one.keyTaken) {
+                    results[i].status = AddResult::Status::KeyTaken;
+                    continue;
+                }
+                results[i].repeated = one.timestampMs.has_value();
+                results[i].timestampMs = one.timestampMs.value_or(results[i].timestampMs);
                 results[i].match = one.match;
                 if (one.code < 0) {
                     results[i].status = AddResult::Status::Rejected;

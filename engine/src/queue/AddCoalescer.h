@@ -8,6 +8,7 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <thread>
 #include <vector>
@@ -40,8 +41,12 @@ public:
     AddCoalescer& operator=(const AddCoalescer&) = delete;
 
     /// Adds at most settings.maxBatch items. Calls `done` once, with one result each, by the deadline: on a thread of the
-    /// coalescer, or before add() returns. `done` must neither throw nor block.
-    void add(std::vector<JobRecord> items, Clock::time_point deadline, Done done);
+    /// coalescer, or before add() returns. `done` must neither throw nor block. With `once` the items are added together, and
+    /// a repetition has the results of the first time.
+    void add(std::vector<JobRecord> items,
+             Clock::time_point deadline,
+             Done done,
+             std::optional<AddOnce> once = std::nullopt);
 
     /// Returns the reason why adds make no progress; empty: they do. Redis did not answer the last time, or the thread that
     /// sends stands still for `stuckAfter`, which is longer than each of its waits. Any thread.
@@ -58,6 +63,7 @@ private:
         std::vector<JobRecord> items;
         std::size_t count = 0;
         Done done;
+        std::optional<AddOnce> once;
         enum class Phase { Queued, Gathered, InFlight, Done } phase = Phase::Queued;
         Deadlines::iterator deadline;  ///< Until it is Done.
     };

@@ -1,5 +1,6 @@
 #include "drover/Queue.h"
 
+#include <algorithm>
 #include <atomic>
 #include <functional>
 #include <future>
@@ -9,6 +10,7 @@
 #include <string>
 #include <utility>
 
+#include "drover/Json.h"
 #include "queue/AddCoalescer.h"
 #include "queue/AdmissionControl.h"
 #include "queue/JobRecord.h"
@@ -37,6 +39,25 @@ struct Pending {
     const AddCoalescer::Done done;
     std::atomic<std::size_t> chunks{1};  ///< Those under way, and one until all have been sent.
 };
+
+/// Returns why an add cannot happen once; empty: it can.
+std::string onceError(const AddOnce& once) {
+    constexpr std::size_t kLongest = 128;
+    const bool wellFormed = !once.key.empty() && once.key.size() <= kLongest &&
+                            std::all_of(once.key.begin(), once.key.end(), [](char c) {
+                                return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') ||
+                                       (c >= 'a' && c <= 'z') || c == '_' || c == '-';
+                            });
+    if (!wellFormed) {
+        return "the key " + jsonString(once.key) +
+               " of an add that happens once is not 1 to 128 of "
+               "[A-Za-z0-9_-]";
+    }
+    return once.ttl < std::chrono::milliseconds(1)
+               ? "the key of an add that happens once must be remembered for 1 ms or more, not " +
+                     std::to_string(once.ttl.count())
+               : "";
+}
 
 }  // namespace
 
@@ -116,6 +137,42 @@ public:
         pending->oneChunkLess();
     }
 
+    /// Refuses what is wrong, and sends the rest in one call.
+    void addOnce(std::vector<NewJob> jobs, AddOnce once, AddCoalescer::Done done) {
+        if (AdmissionControl* const control = control_.load(std::memory_order_acquire)) {
+            if (auto refused = control->admit(static_cast<std::int64_t>(jobs.size()))) {
+                return done(std::vector<AddResult>(jobs.size(), *refused));
+            }
+        }
+        const auto pending = std::make_shared<Pending>(jobs.size(), std::move(done));
+        const std::string mistake = onceError(once);
+        std::vector<std::size_t> positions;
+        std::vector<JobRecord> records;
+        for (std::size_t i = 0; i < jobs.size(); ++i) {
+            std::string problem = mistake.empty() ? newJobError(jobs[i]) : mistake;
+            if (!problem.empty()) {
+                pending->results[i].status = AddResult::Status::Rejected;
+                pending->results[i].message = std::move(problem);
+                continue;
+            }
+            records.push_back(recordOf(std::move(jobs[i])));
+            positions.push_back(i);
+        }
+        if (records.empty()) {
+            return pending->oneChunkLess();
+        }
+        coalescer_.add(
+            std::move(records),
+            Clock::now() + settings_.addTimeout,
+            [pending, positions = std::move(positions)](std::vector<AddResult> added) {
+                for (std::size_t i = 0; i < added.size(); ++i) {
+                    pending->results[positions[i]] = std::move(added[i]);
+                }
+                pending->oneChunkLess();
+            },
+            std::move(once));
+    }
+
     std::vector<AddResult> addAndWait(std::vector<NewJob> jobs, Clock::time_point deadline) {
         // Shared, since the thread that sets it may still use it when this one goes on.
         const auto promise = std::make_shared<std::promise<std::vector<AddResult>>>();
@@ -177,6 +234,12 @@ std::vector<AddResult> Queue::addBulk(std::vector<NewJob> jobs, Clock::time_poin
 
 void Queue::addAsync(std::vector<NewJob> jobs, std::function<void(std::vector<AddResult>)> done) {
     impl_->add(std::move(jobs), Clock::now() + impl_->settings_.addTimeout, std::move(done));
+}
+
+void Queue::addOnceAsync(std::vector<NewJob> jobs,
+                         AddOnce once,
+                         std::function<void(std::vector<AddResult>)> done) {
+    impl_->addOnce(std::move(jobs), std::move(once), std::move(done));
 }
 
 std::optional<QueueLoad> Queue::load() const {

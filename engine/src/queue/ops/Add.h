@@ -1,9 +1,12 @@
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
+#include "drover/Queue.h"
 #include "queue/JobRecord.h"
 #include "queue/QueueContext.h"
 #include "redis/RedisClient.h"
@@ -17,16 +20,27 @@ struct AddedId {
     int code = 0;
     std::string error;
     AddResult::Match match = AddResult::Match::None;
+    std::optional<std::int64_t>
+        timestampMs{};      ///< Present if an earlier add with the same key has added the job.
+    bool keyTaken = false;  ///< The key of AddOnce belongs to another request.
 };
 
 namespace ops {
 
-/// Adds jobs, in order. `nowMs` is the time of the add, also for parents that it releases.
+/// Jobs of a call that are added once.
+struct OnceGroup {
+    const AddOnce* once;
+    std::size_t first;  ///< Place of the first job.
+    std::size_t count;  ///< At least one.
+};
+
+/// Adds jobs, in order. `nowMs` is the time of the add, also for parents that it releases. `onces` do not overlap.
 /// Throws RedisIoException (or a child) when Redis is away and ScriptException for a reply of another shape.
 std::vector<AddedId> addJobs(const QueueContext& queue,
                              RedisClient& redis,
                              const std::vector<JobRecord>& jobs,
-                             std::int64_t nowMs);
+                             std::int64_t nowMs,
+                             const std::vector<OnceGroup>& onces = {});
 
 }  // namespace ops
 
