@@ -7,11 +7,14 @@
 #include <Poco/Logger.h>
 
 #include "HttpFront.h"
+#include "auth/Lists.h"
 #include "auth/TokenFile.h"
 #include "drover/Exceptions.h"
 #include "drover/Service.h"
 #include "http/HttpServer.h"
 #include "pages/HealthPages.h"
+#include "queues/QueueRoutes.h"
+#include "queues/QueueTable.h"
 #include "routes/ConfiguredRoutes.h"
 
 namespace drover::api {
@@ -45,7 +48,10 @@ std::size_t roomForConnections(std::size_t wanted) {
 /// The HTTP front as a service: routes of the table on the main port, health on its own.
 class ApiService : public Service {
 public:
-    explicit ApiService(ServiceContext& context) : context_(context) {
+    explicit ApiService(ServiceContext& context)
+        : context_(context), queues_(context.redis(), [&context](const std::string& name) {
+              return context.queueSettings(name);
+          }) {
         applyRoutes(context);
         HttpFront::Settings front;
         front.version = DROVER_VERSION;
@@ -184,19 +190,35 @@ private:
     }
 
     /// Puts the configured routes into the table, in place of the present ones. A running request stays on its route.
-    static void applyRoutes(ServiceContext& context) {
+    void applyRoutes(ServiceContext& context) {
         const ServiceConfig& config = context.config();
+        const milliseconds ttl(config.integer("idempotencyTtlMs"));
+        std::vector<std::string> globs;
+        for (const std::string_view glob : commaList(config.text("queues"))) {
+            globs.emplace_back(glob);
+        }
+        try {
+            context.routes().replace(kQueueSource, queueRoutes(globs, queues_, ttl));
+        } catch (const ConfigException& error) {
+            throw ConfigException(config.origin("queues") + ": api.queues = " +
+                                  config.text("queues") + ": " + error.message());
+        }
         context.routes().replace(
             kConfiguredSource,
             configuredRoutes(
                 config.below("route"),
-                [&context](const std::string& alias) {
+                [&context, ttl](const std::string& alias) {
                     Queue& queue = context.queue(alias);
                     return Producer{[&queue](auto jobs, auto done) {
                                         queue.addAsync(std::move(jobs), std::move(done));
                                     },
+                                    [&queue](auto jobs, auto once, auto done) {
+                                        queue.addOnceAsync(
+                                            std::move(jobs), std::move(once), std::move(done));
+                                    },
                                     queue.qualifiedName(),
                                     queue.name(),
+                                    ttl,
                                     [&queue] { return queue.load(); }};
                 },
                 [&config](const std::string& key) { return config.origin("route." + key); }));
@@ -228,6 +250,7 @@ private:
     }
 
     ServiceContext& context_;
+    QueueTable queues_;
     std::unique_ptr<HttpFront> front_;
     std::shared_ptr<const TlsContext> tls_;  ///< nullptr: HTTPS is off.
     bool leftBehind_ = false;                ///< stop() abandoned a handler.
@@ -304,6 +327,11 @@ const ServiceDescriptor kDescriptor = {
             3600000,
             "A client must have read the whole answer by then."),
      number("maxBodyBytes", "65536", 0, 16777216, "Largest body of a request; more is 413."),
+     number("idempotencyTtlMs",
+            "86400000",
+            1000,
+            2592000000,
+            "How long an Idempotency-Key is remembered: a request that comes again adds nothing."),
      text("tokens.file",
           "",
           "File of the tokens that routes demand, made of lines by `drover token new`. Read again "
@@ -335,6 +363,11 @@ const ServiceDescriptor kDescriptor = {
           "",
           "Networks of proxies whose X-Forwarded-For names the client, parted by commas: "
           "10.0.0.0/8, ::1.",
+          DROVER_CONFIG_RELOADABLE),
+     text("queues",
+          "",
+          "Queues that clients with tokens may add to at /queues/QUEUE, as globs parted by commas: "
+          "mail-*, reports. Empty: none.",
           DROVER_CONFIG_RELOADABLE),
      flag("accessLog", "false", "A line for each request in the log.", DROVER_CONFIG_RELOADABLE),
      text("docsDir", "", "Folder of the npm package swagger-ui-dist, for the page at /api.")},

@@ -61,7 +61,8 @@ Handling HttpFront::accept(HttpRequest& request, Responder& responder, AnswerNot
     }
     auto found = router_.find(request, target);
     const auto* const match = std::get_if<Router::Match>(&found);
-    if (std::optional<Response> refusal = refusalOf(request, match, notes)) {
+    std::shared_ptr<const AccessToken> token;
+    if (std::optional<Response> refusal = refusalOf(request, target, match, notes, token)) {
         responder.respond(*std::move(refusal));
         return {};
     }
@@ -80,21 +81,24 @@ Handling HttpFront::accept(HttpRequest& request, Responder& responder, AnswerNot
         responder.respond(std::move(std::get<Response>(found)));
         return {};
     }
-    return acceptRoute(request, responder, std::move(target), *match);
+    return acceptRoute(request, responder, std::move(target), *match, std::move(token));
 }
 
 std::optional<Response> HttpFront::refusalOf(const HttpRequest& request,
+                                             const Target& target,
                                              const Router::Match* match,
-                                             AnswerNotes& notes) {
+                                             AnswerNotes& notes,
+                                             std::shared_ptr<const AccessToken>& token) {
     const std::optional<std::string> forwarded = request.header(kForwardedFor);
     RequestView view = viewOf(request, forwarded);
     if (match != nullptr && match->route()->scope &&
         match->route()->scope->kind != Scope::Kind::Read) {
         view.method = "POST";  // A page of another site must not send it, whatever its method.
     }
-    static const std::optional<Scope> kNone;
-    Decision decision = gatekeeper_.decide(
-        view, match == nullptr ? kNone : match->route()->scope, std::chrono::steady_clock::now());
+    Decision decision = gatekeeper_.decide(view,
+                                           match == nullptr ? std::nullopt : match->scope(target),
+                                           std::chrono::steady_clock::now());
+    token = std::move(decision.access);
     if (match != nullptr) {
         notes.route = match->route()->path;
     }
@@ -133,7 +137,8 @@ Response HttpFront::answerOptions(const HttpRequest& request,
 Handling HttpFront::acceptRoute(HttpRequest& request,
                                 Responder& responder,
                                 Target target,
-                                const Router::Match& match) {
+                                const Router::Match& match,
+                                std::shared_ptr<const AccessToken> token) {
     const std::shared_ptr<const Route>& route = match.route();
     const bool small = request.contentEncoding().empty() && request.body().size() <= kSmallBody;
     if (route->asyncHandler && small) {
@@ -148,17 +153,19 @@ Handling HttpFront::acceptRoute(HttpRequest& request,
         if (mine == turn_.end()) {
             mine = turn_.emplace(turn_.end(), route, Exchanges());
         }
+        std::get<Request>(checked).token = std::move(token);
         mine->second.push_back({std::move(std::get<Request>(checked)), std::move(responder)});
         return {.pooled = {}, .answerTimeout = route->answerTimeout};
     }
     Handling handling;
-    handling.pooled = [this, match, target = std::move(target)](
+    handling.pooled = [this, match, target = std::move(target), token = std::move(token)](
                           HttpRequest& whole, Responder& to) -> std::optional<Response> {
         whole.decode(maxBodyBytes_);
         auto checked = Router::check(match, whole, target);
         if (auto* const mistakes = std::get_if<Response>(&checked)) {
             return std::move(*mistakes);
         }
+        std::get<Request>(checked).token = token;
         if (match.route()->handler) {
             return match.route()->handler(std::get<Request>(checked));
         }

@@ -56,10 +56,12 @@ public:
 private:
     using Exchanges = std::vector<Exchange>;
 
-    /// Returns the refusal of a request that may not come in.
+    /// Returns the refusal of a request that may not come in; else its token through `token`.
     [[nodiscard]] std::optional<Response> refusalOf(const HttpRequest& request,
+                                                    const Target& target,
                                                     const Router::Match* match,
-                                                    AnswerNotes& notes);
+                                                    AnswerNotes& notes,
+                                                    std::shared_ptr<const AccessToken>& token);
     [[nodiscard]] Response answerOptions(const HttpRequest& request,
                                          const Target& target,
                                          AnswerNotes& notes);
@@ -69,7 +71,8 @@ private:
     [[nodiscard]] Handling acceptRoute(HttpRequest& request,
                                        Responder& responder,
                                        Target target,
-                                       const Router::Match& match);
+                                       const Router::Match& match,
+                                       std::shared_ptr<const AccessToken> token);
     void run(const Route& route, Exchanges exchanges) const;
 
     const Routes& routes_;

@@ -263,6 +263,7 @@ public:
             [this](const std::vector<drover::NewJob>& jobs, const auto& done) {
                 done({queue_.add(jobs.at(0))});
             },
+            {},
             queue_.keys().qualifiedName(),
             "reservation"};
         const drover::Route post =

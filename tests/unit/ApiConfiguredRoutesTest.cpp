@@ -1,4 +1,6 @@
+#include <chrono>
 #include <fstream>
+#include <functional>
 #include <map>
 #include <optional>
 #include <rapidjson/document.h>
@@ -10,6 +12,7 @@
 #include <cppunit/TestFixture.h>
 #include <cppunit/extensions/HelperMacros.h>
 
+#include "drover/AccessToken.h"
 #include "drover/Exceptions.h"
 #include "drover/Json.h"
 #include "http/HttpText.h"
@@ -23,6 +26,8 @@ using drover::test::assertEqual;
 using drover::test::assertLacks;
 using drover::test::CapturedAnswer;
 
+using drover::AccessToken;
+using drover::AddOnce;
 using drover::AddResult;
 using drover::ConfigException;
 using drover::Exchange;
@@ -46,6 +51,7 @@ class ApiConfiguredRoutesTest : public CppUnit::TestFixture {
     CPPUNIT_TEST(rejectedIs400AndAnAbsentQueueIs503);
     CPPUNIT_TEST(aFullQueueIs429AndAFullRedis503);
     CPPUNIT_TEST(anEstimateIsShownIfTheRouteHasIt);
+    CPPUNIT_TEST(anIdempotencyKeyNamesTheRequest);
     CPPUNIT_TEST(mistakesNameKeyValueAndCure);
     CPPUNIT_TEST(documentDescribesParametersBodyAndAnswers);
     CPPUNIT_TEST(aRouteWithAuthDemandsTheScopeOfItsQueue);
@@ -163,6 +169,52 @@ public:
                     503,
                     "The queue did not answer in time; whether the job was added is unknown",
                     true);
+    }
+
+    void anIdempotencyKeyNamesTheRequest() {
+        const Route route = make(kReserve);
+        assertEqual("Idempotency-Key", route.headers.at(0));
+        CPPUNIT_ASSERT_EQUAL(201, call(route).status);
+        assertEqual("", once_.key);
+        CPPUNIT_ASSERT_EQUAL(201, call(route, "order-7").status);
+        const AddOnce first = once_;
+        CPPUNIT_ASSERT_EQUAL(std::size_t{64}, first.key.size());
+        CPPUNIT_ASSERT(first.ttl == std::chrono::hours(24));
+        call(route, "\"order-7\"");
+        assertEqual(first.key, once_.key);
+        assertEqual(first.fingerprint, once_.fingerprint);
+        for (const auto& change : std::vector<std::function<void(Request&)>>{
+                 [](Request& request) { request.body = "{}"; },
+                 [](Request& request) { request.path = "/reservation/2/15001"; },
+                 [](Request& request) { request.values["eventId"] = std::int64_t{2}; }}) {
+            call(route, "order-7", change);
+            assertEqual(first.key, once_.key);
+            CPPUNIT_ASSERT(first.fingerprint != once_.fingerprint);
+        }
+        call(route, "order-8");
+        CPPUNIT_ASSERT(first.key != once_.key);
+        call(route, "order-7", [](Request& request) {
+            auto token = std::make_shared<AccessToken>();
+            token->name = "shop";
+            request.token = token;
+        });
+        CPPUNIT_ASSERT(first.key != once_.key);
+        for (const std::string& key : {std::string("a b"),
+                                       std::string("a,b"),
+                                       std::string("\"a"),
+                                       std::string("\"\""),
+                                       std::string("\"a\\b\""),
+                                       std::string("\"a\";p=1"),
+                                       std::string(256, 'x')}) {
+            CPPUNIT_ASSERT_EQUAL_MESSAGE(key, 400, call(route, key).status);
+        }
+        result_.repeated = true;
+        assertEqual("Idempotent-Replayed", call(route, "order-7").headers.at(0).first);
+        result_ = {};
+        result_.status = AddResult::Status::KeyTaken;
+        const Response taken = call(route, "order-7");
+        CPPUNIT_ASSERT_EQUAL(422, taken.status);
+        assertContains(taken.body, "was sent with another request before");
     }
 
     void mistakesNameKeyValueAndCure() {
@@ -326,8 +378,14 @@ private:
                                     added_ = jobs.back();
                                     done(std::vector<AddResult>(jobs.size(), result_));
                                 },
+                                [this](std::vector<NewJob> jobs, AddOnce once, auto done) {
+                                    added_ = jobs.back();
+                                    once_ = std::move(once);
+                                    done(std::vector<AddResult>(jobs.size(), result_));
+                                },
                                 "bull:reservation-queue",
                                 "reservation-queue",
+                                std::chrono::hours(24),
                                 [this] { return load_; }};
             },
             [](const std::string& key) { return "place of " + key; });
@@ -335,9 +393,17 @@ private:
 
     Route make(const Keys& keys) { return makeAll(keys).at(0); }
 
-    static Response call(const Route& route) {
+    static Response call(const Route& route,
+                         const std::string& key = "",
+                         const std::function<void(Request&)>& change = {}) {
         Request request;
         request.values = {{"eventId", std::int64_t{1}}, {"userId", std::int64_t{15001}}};
+        if (!key.empty()) {
+            request.headers["Idempotency-Key"] = key;
+        }
+        if (change) {
+            change(request);
+        }
         const CapturedAnswer answer;
         std::vector<Exchange> turn;
         turn.push_back({std::move(request), answer.responder()});
@@ -383,6 +449,7 @@ private:
     AddResult result_ = {AddResult::Status::Added, "42", 0, "", 1700000000000};
     std::optional<QueueLoad> load_;
     NewJob added_;
+    AddOnce once_;
 };
 
 CPPUNIT_TEST_SUITE_REGISTRATION(ApiConfiguredRoutesTest);

@@ -34,7 +34,8 @@ const std::map<std::string, std::set<std::string>> kAllowed = {
     {"api/src/auth", {"http"}},
     {"api/src/routes", {"http"}},
     {"api/src/pages", {"http"}},
-    {"api", {"http", "auth", "routes", "pages"}},
+    {"api/src/queues", {"http", "routes"}},
+    {"api", {"http", "auth", "routes", "queues", "pages"}},
 };
 
 /// Libraries that only the named folders may include.

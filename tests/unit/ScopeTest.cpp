@@ -36,6 +36,7 @@ class ScopeTest : public CppUnit::TestFixture {
     CPPUNIT_TEST(everyScopeIsParsedAndPrinted);
     CPPUNIT_TEST(aMistakeIsAnsweredWithTheRightForm);
     CPPUNIT_TEST(noScopeImpliesAnother);
+    CPPUNIT_TEST(aDemandWithoutAQueueIsMetByAnyScopeOfAdding);
     CPPUNIT_TEST(addHoldsForTheQueuesOfItsGlob);
     CPPUNIT_TEST(aGlobHasStarsAndQuestionMarks);
     CPPUNIT_TEST(aLongGlobIsMatchedInModestTime);
@@ -79,6 +80,12 @@ public:
                                              covers(granted, Scope::parse(demanded)));
             }
         }
+    }
+
+    void aDemandWithoutAQueueIsMetByAnyScopeOfAdding() {
+        const Scope any{Scope::Kind::Add, ""};
+        CPPUNIT_ASSERT(covers("add:mail-*", any));
+        CPPUNIT_ASSERT(!covers("operate", any));
     }
 
     void addHoldsForTheQueuesOfItsGlob() {

@@ -81,7 +81,7 @@ Decision Gatekeeper::decide(const RequestView& request,
             "the origins that may");
     }
     if (!decision.answer && demanded) {
-        decision.answer = checkToken(*rules, request.authorization, *demanded, now, decision);
+        decision.answer = checkToken(rules, request.authorization, *demanded, now, decision);
     }
     if (decision.answer) {
         auto& headers = decision.answer->headers;
@@ -90,7 +90,7 @@ Decision Gatekeeper::decide(const RequestView& request,
     return decision;
 }
 
-std::optional<Response> Gatekeeper::checkToken(const Rules& rules,
+std::optional<Response> Gatekeeper::checkToken(const std::shared_ptr<const Rules>& rules,
                                                std::string_view authorization,
                                                const Scope& demanded,
                                                Time now,
@@ -107,7 +107,7 @@ std::optional<Response> Gatekeeper::checkToken(const Rules& rules,
         case Credentials::Kind::Token:
             break;
     }
-    const AccessToken* token = rules.tokens.find(credentials.token);
+    const AccessToken* token = rules->tokens.find(credentials.token);
     if (token == nullptr) {
         if (const auto wait = throttle_.onWrongToken(decision.client, now)) {
             return errorResponse(
@@ -117,8 +117,11 @@ std::optional<Response> Gatekeeper::checkToken(const Rules& rules,
                             std::string(kBearer) + R"(, error="invalid_token")");
     }
     decision.token = token->name;
-    return token->allows(demanded) ? std::nullopt
-                                   : std::optional(missingScope(token->name, demanded));
+    if (!token->allows(demanded)) {
+        return missingScope(token->name, demanded);
+    }
+    decision.access = {rules, token};  // The table of the rules has the token.
+    return std::nullopt;
 }
 
 bool Gatekeeper::trusts(std::string_view address) const {

@@ -34,6 +34,7 @@ struct Decision {
     /// The whole answer, with all its headers: a refusal, or that to OPTIONS. std::nullopt: the request is served.
     std::optional<Response> answer;
     std::string token{};  ///< The name of a valid token that was looked up; empty: none.
+    std::shared_ptr<const AccessToken> access{};  ///< That token, if it has the scope.
     Address client{};  ///< For caps and logs: behind trusted proxies, the address that they report.
     bool proxied = false;             ///< The other end of the connection is a trusted proxy.
     OriginPolicy::Headers headers{};  ///< For the answer of a served request.
@@ -81,7 +82,7 @@ public:
 private:
     [[nodiscard]] std::shared_ptr<const Rules> rules() const;
     /// Returns the refusal, and the token's name through `decision`.
-    std::optional<Response> checkToken(const Rules& rules,
+    std::optional<Response> checkToken(const std::shared_ptr<const Rules>& rules,
                                        std::string_view authorization,
                                        const Scope& demanded,
                                        Time now,

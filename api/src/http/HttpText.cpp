@@ -71,6 +71,8 @@ const char* reasonPhrase(int status) {
             return "Accepted";
         case 204:
             return "No Content";
+        case 207:
+            return "Multi-Status";
         case 304:
             return "Not Modified";
         case 400:

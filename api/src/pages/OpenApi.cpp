@@ -94,14 +94,16 @@ void bodyOf(JsonWriter& json, const Route& route) {
     json.key("required").boolean(true);
     json.key("content").beginObject();
     json.key("application/json").beginObject();
-    json.key("schema").beginObject();
     if (route.anyJson) {
-        json.endObject();
-        json.endObject();
+        json.key("schema").raw(isJson(route.bodySchema) ? route.bodySchema : "{}").endObject();
+        if (route.jsonLines) {
+            json.key("application/x-ndjson").raw(R"({"schema":{}})");
+        }
         json.endObject();
         json.endObject();
         return;
     }
+    json.key("schema").beginObject();
     member(json, "type", "object");
     json.key("additionalProperties").boolean(false);
     if (std::any_of(
@@ -141,7 +143,7 @@ void contentOf(JsonWriter& json, const std::string& schema) {
 std::vector<ResponseDoc> allResponses(const Route& route) {
     static const std::string kError = R"({"$ref":"#/components/schemas/Error"})";
     std::vector<ResponseDoc> all = route.responses;
-    const auto addUnlessThere = [&all](int status, const char* description) {
+    const auto addUnlessThere = [&all](int status, const std::string& description) {
         if (std::none_of(all.begin(), all.end(), [status](const ResponseDoc& doc) {
                 return doc.status == status;
             })) {
@@ -151,14 +153,17 @@ std::vector<ResponseDoc> allResponses(const Route& route) {
     if (!route.parameters.empty()) {
         addUnlessThere(400, "A parameter or the body does not fit");
     }
-    if (std::any_of(
-            route.parameters.begin(), route.parameters.end(), [](const Parameter& parameter) {
-                return parameter.in == Parameter::In::Body;
-            })) {
+    const bool readsBody =
+        route.anyJson ||
+        std::any_of(route.parameters.begin(),
+                    route.parameters.end(),
+                    [](const Parameter& parameter) { return parameter.in == Parameter::In::Body; });
+    if (readsBody) {
         addUnlessThere(413, "The body is too large");
         addUnlessThere(415,
-                       "The body is not application/json in UTF-8, or its Content-Encoding is "
-                       "neither gzip nor deflate");
+                       std::string("The body is not application/json") +
+                           (route.jsonLines ? " or application/x-ndjson" : "") +
+                           " in UTF-8, or its Content-Encoding is neither gzip nor deflate");
     }
     if (route.scope) {
         addUnlessThere(401, "The request has no valid token");

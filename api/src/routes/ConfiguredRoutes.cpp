@@ -14,24 +14,14 @@
 #include "drover/Job.h"
 #include "drover/JobOptions.h"
 #include "http/HttpText.h"
+#include "routes/AddAnswer.h"
+#include "routes/Idempotency.h"
 #include "routes/JsonTemplate.h"
 #include "routes/LocationTemplate.h"
 
 namespace drover::api {
 
 namespace {
-
-constexpr int kRetryAfterSeconds = 1;
-
-int secondsOf(std::chrono::milliseconds time) {
-    return static_cast<int>(std::chrono::ceil<std::chrono::seconds>(time).count());
-}
-
-constexpr const char* kJobSchema =
-    R"({"type":"object","properties":{"name":{"type":"string"},"data":{"type":"object"},"opts":{"type":"object"},)"
-    R"("id":{"type":"string"},"progress":{},"returnvalue":{"nullable":true},"stacktrace":{"nullable":true},)"
-    R"("priority":{"type":"integer"},"attemptsStarted":{"type":"integer"},"attemptsMade":{"type":"integer"},)"
-    R"("timestamp":{"type":"integer","format":"int64"},"queueQualifiedName":{"type":"string"}}})";
 
 /// The keys of one route, for reading and for messages.
 class RouteKeys {
@@ -223,6 +213,7 @@ private:
 
 /// The recipe of one route's handler, shared by its threads; never changed.
 struct Recipe {
+    std::string route;  ///< Method and pattern.
     std::string job;
     JsonTemplate data;
     RouteOptions options;
@@ -356,23 +347,8 @@ Response answerFor(const Recipe& recipe,
                    Adding& adding,
                    const AddResult& result,
                    const std::optional<QueueLoad>& load) {
-    switch (result.status) {
-        case AddResult::Status::Added:
-            break;
-        case AddResult::Status::Rejected:
-            return errorResponse(400, result.message);
-        case AddResult::Status::QueueFull:
-            return errorResponse(429, result.message, secondsOf(result.retryAfter));
-        case AddResult::Status::MemoryFull:
-            return errorResponse(503, result.message, secondsOf(result.retryAfter));
-        case AddResult::Status::Unavailable:
-            return errorResponse(
-                503, "The queue cannot be reached; nothing was added", kRetryAfterSeconds);
-        case AddResult::Status::Unknown:
-            return errorResponse(
-                503,
-                "The queue did not answer in time; whether the job was added is unknown",
-                kRetryAfterSeconds);
+    if (std::optional<Response> refusal = refusalOf(result)) {
+        return *std::move(refusal);
     }
     const Job job = addedJob({recipe.job, std::move(adding.data), std::move(adding.options)},
                              result,
@@ -391,6 +367,23 @@ Response answerFor(const Recipe& recipe,
     return response;
 }
 
+/// Adds the job of a request with an Idempotency-Key.
+void runOnce(const std::shared_ptr<const Recipe>& recipe, Adding one, AddOnce once) {
+    std::vector<NewJob> jobs{{recipe->job, one.data, one.options}};
+    const auto adding = std::make_shared<Adding>(std::move(one));
+    const std::optional<QueueLoad> load = recipe->estimate ? recipe->producer.load() : std::nullopt;
+    recipe->producer.addOnce(std::move(jobs),
+                             std::move(once),
+                             [recipe, adding, load](const std::vector<AddResult>& results) {
+                                 Response response =
+                                     answerFor(*recipe, *adding, results.front(), load);
+                                 if (results.front().repeated) {
+                                     markRepeated(response);
+                                 }
+                                 adding->exchange.responder.respond(std::move(response));
+                             });
+}
+
 void run(const std::shared_ptr<const Recipe>& recipe, std::vector<Exchange> exchanges) {
     const auto adding = std::make_shared<std::vector<Adding>>();
     adding->reserve(exchanges.size());
@@ -399,10 +392,21 @@ void run(const std::shared_ptr<const Recipe>& recipe, std::vector<Exchange> exch
     for (Exchange& exchange : exchanges) {
         std::string data = recipe->data.render(exchange.request.values);
         JobOptions options;
+        std::optional<AddOnce> once;
         try {
             options = recipe->options.of(exchange.request.values);
+            once = addOnceOf(exchange.request, recipe->route, recipe->producer.idempotencyTtl);
         } catch (const Poco::InvalidArgumentException& error) {
             exchange.responder.respond(errorResponse(400, error.message()));
+            continue;
+        } catch (const HttpError& error) {
+            exchange.responder.respond(errorResponse(error.status(), error.what()));
+            continue;
+        }
+        if (once) {
+            runOnce(recipe,
+                    {std::move(exchange), std::move(data), std::move(options)},
+                    *std::move(once));
             continue;
         }
         jobs.push_back({recipe->job, data, options});
@@ -412,16 +416,17 @@ void run(const std::shared_ptr<const Recipe>& recipe, std::vector<Exchange> exch
         return;
     }
     std::optional<QueueLoad> load = recipe->estimate ? recipe->producer.load() : std::nullopt;
-    recipe->producer.add(std::move(jobs), [recipe, adding, load](std::vector<AddResult> results) {
-        for (std::size_t i = 0; i < results.size(); ++i) {
-            Adding& one = (*adding)[i];
-            std::optional<QueueLoad> before = load;
-            if (before) {
-                before->waiting += static_cast<std::int64_t>(i);
+    recipe->producer.add(
+        std::move(jobs), [recipe, adding, load](const std::vector<AddResult>& results) {
+            for (std::size_t i = 0; i < results.size(); ++i) {
+                Adding& one = (*adding)[i];
+                std::optional<QueueLoad> before = load;
+                if (before) {
+                    before->waiting += static_cast<std::int64_t>(i);
+                }
+                one.exchange.responder.respond(answerFor(*recipe, one, results[i], before));
             }
-            one.exchange.responder.respond(answerFor(*recipe, one, results[i], before));
-        }
-    });
+        });
 }
 
 Producer readProducer(const RouteKeys& keys,
@@ -462,7 +467,8 @@ Route makeRoute(const RouteKeys& keys,
     checkPath(keys, route);
 
     const int status = readStatus(keys);
-    const auto recipe = std::make_shared<const Recipe>(Recipe{keys.required("job", "reserveEvent"),
+    const auto recipe = std::make_shared<const Recipe>(Recipe{route.method + " " + route.path,
+                                                              keys.required("job", "reserveEvent"),
                                                               readData(keys, route),
                                                               readOptions(keys, route),
                                                               readView(keys),
@@ -485,6 +491,7 @@ Route makeRoute(const RouteKeys& keys,
         success.headers.emplace_back("Location", "Address of the job's outcome");
     }
     route.responses.push_back(std::move(success));
+    describeIdempotency(route);
     route.asyncHandler = [recipe](std::vector<Exchange> exchanges) {
         run(recipe, std::move(exchanges));
     };

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <chrono>
 #include <functional>
 #include <string>
 #include <utility>
@@ -14,9 +15,13 @@ namespace drover::api {
 struct Producer {
     /// Queue::addAsync; answers within `queue.<alias>.addTimeoutMs`.
     std::function<void(std::vector<NewJob>, std::function<void(std::vector<AddResult>)>)> add;
+    /// Queue::addOnceAsync.
+    std::function<void(std::vector<NewJob>, AddOnce, std::function<void(std::vector<AddResult>)>)>
+        addOnce;
     std::string qualifiedName;
-    std::string queue;                               ///< Its name, for the scope of a token.
-    std::function<std::optional<QueueLoad>()> load;  ///< Queue::load.
+    std::string queue;  ///< Its name, for the scope of a token.
+    std::chrono::milliseconds idempotencyTtl{std::chrono::hours(24)};
+    std::function<std::optional<QueueLoad>()> load{};  ///< Queue::load.
 };
 
 /// The beginning of each configured route's source.
@@ -44,7 +49,9 @@ inline constexpr const char* kConfiguredSource = "configuration api.route.";
 /// The routes are asynchronous: the requests of one turn of the front are added in one call. Success answers with the job as
 /// JSON. A job that is refused is 400; a queue that is beyond a bound of `queue.<alias>.maxDepth` or `.maxWaitMs` 429, and a
 /// Redis beyond `.maxMemoryPercent` 503, each with Retry-After and the estimate. A queue that cannot be reached, or whose
-/// answer is lost, is 503 with Retry-After, after `queue.<alias>.addTimeoutMs` at the latest.
+/// answer is lost, is 503 with Retry-After, after `queue.<alias>.addTimeoutMs` at the latest. With an
+/// Idempotency-Key a request that is sent again adds nothing and gets the first answer, and another request with that key
+/// is 422.
 ///
 /// `keys` are the pairs below `api.route`. `producerOf` is called once per route and throws ConfigException for an alias
 /// that is not configured. `originOf` returns the place of a key ("greet.path"). Throws ConfigException naming the place,

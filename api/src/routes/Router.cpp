@@ -39,16 +39,18 @@ std::string_view upToSemicolon(std::string_view text) {
     return text;
 }
 
-/// Throws HttpError 415 unless it is application/json. Only the parameter charset matters, as in Express: JSON is
-/// UTF-8, so another one is refused.
-void requireJson(std::string_view contentType) {
+/// Throws HttpError 415 unless it is application/json, or application/x-ndjson with `linesAllowed`. Returns true for the
+/// second. Only the parameter charset matters, as in Express: JSON is UTF-8, so another one is refused.
+bool requireJson(std::string_view contentType, bool linesAllowed) {
     std::string_view part = upToSemicolon(contentType);
-    if (!equalsIgnoringCase(trimmed(part), "application/json")) {
+    const bool lines = linesAllowed && equalsIgnoringCase(trimmed(part), "application/x-ndjson");
+    if (!lines && !equalsIgnoringCase(trimmed(part), "application/json")) {
+        const std::string wanted =
+            std::string("application/json") + (linesAllowed ? " or application/x-ndjson" : "");
         throw HttpError(415,
-                        contentType.empty()
-                            ? "The body needs the header Content-Type: application/json"
-                            : "The body must be application/json, not \"" +
-                                  repairedUtf8(contentType.substr(0, 100)) + "\"");
+                        contentType.empty() ? "The body needs the header Content-Type: " + wanted
+                                            : "The body must be " + wanted + ", not \"" +
+                                                  repairedUtf8(contentType.substr(0, 100)) + "\"");
     }
     while (part.size() < contentType.size()) {
         contentType.remove_prefix(part.size() + 1);
@@ -68,6 +70,7 @@ void requireJson(std::string_view contentType) {
                                 repairedUtf8(charset.substr(0, 60)) + "\"");
         }
     }
+    return lines;
 }
 
 std::string joined(const std::set<std::string>& names) {
@@ -87,6 +90,21 @@ std::string shortened(const std::string& path) {
 
 const std::shared_ptr<const Route>& Router::Match::route() const {
     return entry_->route;
+}
+
+std::optional<Scope> Router::Match::scope(const Target& target) const {
+    std::optional<Scope> scope = route()->scope;
+    if (!scope || scope->queues.empty() || scope->queues.front() != '{') {
+        return scope;
+    }
+    const std::string name = scope->queues.substr(1, scope->queues.size() - 2);
+    scope->queues.clear();
+    for (std::size_t i = 0; i < entry_->segments.size(); ++i) {
+        if (entry_->segments[i].isParameter && entry_->segments[i].text == name) {
+            scope->queues = target.segments[i];
+        }
+    }
+    return scope;
 }
 
 std::variant<Router::Match, Response> Router::find(const HttpRequest& request,
@@ -174,10 +192,11 @@ std::variant<Request, Response> Router::check(const Match& match,
         if (!request.hasLength() && wantsBody(request.method())) {
             throw HttpError(411, "The request needs a body with Content-Length");
         }
-        requireJson(request.contentType());
+        checked.jsonLines = requireJson(request.contentType(), entry.route->jsonLines);
         const std::vector<std::string> mistakes =
-            entry.route->anyJson ? readAnyJson(request.body())
-                                 : readBody(entry.body, request.body(), checked.values);
+            checked.jsonLines      ? std::vector<std::string>()
+            : entry.route->anyJson ? readAnyJson(request.body())
+                                   : readBody(entry.body, request.body(), checked.values);
         if (!mistakes.empty()) {
             return validationResponse(mistakes);
         }

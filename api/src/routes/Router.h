@@ -31,6 +31,8 @@ public:
     class Match {
     public:
         [[nodiscard]] const std::shared_ptr<const Route>& route() const;
+        /// Returns the route's scope, with the parameter of its queue replaced by its value in `target`.
+        [[nodiscard]] std::optional<Scope> scope(const Target& target) const;
 
     private:
         friend class Router;

@@ -14,6 +14,7 @@
 #include <variant>
 #include <vector>
 
+#include "drover/AccessToken.h"
 #include "drover/Export.h"
 #include "drover/Responder.h"
 #include "drover/Response.h"
@@ -59,6 +60,10 @@ public:
     std::string path;           ///< As received, without query.
     std::string remoteAddress;  ///< Numeric, without port.
     std::string body;           ///< Raw bytes; complete.
+    bool jsonLines =
+        false;  ///< The body came as application/x-ndjson, and nothing in it was checked.
+    /// The token that passed the route's scope; nullptr: the route demands none.
+    std::shared_ptr<const AccessToken> token;
     std::map<std::string, ParameterValue>
         values;  ///< Path, query and body members together, by name.
     std::map<std::string, std::string>
@@ -117,10 +122,16 @@ struct Route {
     /// The body is any JSON, an array say, up to the front's limit; the handler reads Request::body. No Parameter is of
     /// kind Body then.
     bool anyJson = false;
+    bool jsonLines =
+        false;  ///< With anyJson: the body may be application/x-ndjson as well. The handler checks its lines.
+    std::string
+        bodySchema{};  ///< With anyJson: the JSON Schema of the body, for the document; empty: any JSON.
     std::vector<std::string>
         headers;  ///< Names of headers that the handler sees, as it looks them up.
     std::vector<ResponseDoc> responses;
     /// The scope that a token needs; std::nullopt: every client is served. A front without tokens refuses to serve the table.
+    /// The queue of an add may be "{parameter}" of the path. With other braces the queues stand in the body: a token needs
+    /// any scope of adding, and the handler asks Request::token about each queue.
     std::optional<Scope> scope;
     // Exactly one of the two.
     RouteHandler handler;

@@ -17,7 +17,8 @@ struct DROVER_API Scope {
     enum class Kind { Add, Read, Operate, Destroy };
 
     Kind kind = Kind::Read;
-    /// For Add. As a grant a glob: '*' stands for any text, '?' for one character. As a demand the queue's name.
+    /// For Add. As a grant a glob: '*' stands for any text, '?' for one character. As a demand the queue's name; empty: any
+    /// scope of adding will do.
     std::string queues{};
 
     /// Parses `add:GLOB`, `read`, `operate` or `destroy`. A glob has no blank, no ':' and none of `[]{}\`, whose meaning

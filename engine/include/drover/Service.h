@@ -13,6 +13,7 @@
 #include "drover/PluginAbi.h"
 #include "drover/Queue.h"
 #include "drover/QueueReader.h"
+#include "drover/Redis.h"
 #include "drover/Routes.h"
 
 namespace Poco {
@@ -56,6 +57,10 @@ public:
     /// Throw ConfigException if the alias is not configured.
     [[nodiscard]] virtual Queue& queue(const std::string& alias) = 0;
     [[nodiscard]] virtual const QueueReader& queueReader(const std::string& alias) = 0;
+    /// Returns the server of all queues, for those that the configuration does not name.
+    [[nodiscard]] virtual const Redis& redis() const = 0;
+    /// Returns the settings of the queue `name`: those of its alias, or else the defaults.
+    [[nodiscard]] virtual Queue::Settings queueSettings(const std::string& name) const = 0;
     [[nodiscard]] virtual Poco::Logger& logger() = 0;
     /// Adds a check to the process's readiness; must answer within milliseconds, from any thread.
     virtual void addHealthCheck(const std::string& name, std::function<HealthReport()> check) = 0;

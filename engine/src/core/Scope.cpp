@@ -111,7 +111,8 @@ Scope Scope::parse(std::string_view text) {
 }
 
 bool Scope::covers(const Scope& demanded) const {
-    return kind == demanded.kind && (kind != Kind::Add || matchesGlob(queues, demanded.queues));
+    return kind == demanded.kind &&
+           (kind != Kind::Add || demanded.queues.empty() || matchesGlob(queues, demanded.queues));
 }
 
 std::string Scope::text() const {

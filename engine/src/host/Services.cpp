@@ -19,6 +19,18 @@ void requireThread(const Configuration& config, const std::string& service) {
     }
 }
 
+Queue::Settings settingsOf(const Configuration& config, const std::string& alias) {
+    const QueueSettings settings = Settings::queue(config, alias);
+    Queue::Settings wanted;
+    wanted.prefix = settings.prefix;
+    wanted.name = settings.name;
+    wanted.addTimeout = settings.addTimeout;
+    wanted.linger = settings.addLinger;
+    wanted.admission = {settings.maxDepth, settings.maxWait, settings.maxMemoryPercent};
+    wanted.bullmq5 = settings.bullmq5;
+    return wanted;
+}
+
 }  // namespace
 
 /// A queue of which services have references.
@@ -53,6 +65,18 @@ public:
     }
     [[nodiscard]] const QueueReader& queueReader(const std::string& alias) override {
         return services_.producer(alias, all_, queues_).reader;
+    }
+    [[nodiscard]] const Redis& redis() const override { return services_.redis_; }
+    [[nodiscard]] Queue::Settings queueSettings(const std::string& name) const override {
+        for (const std::string& alias : all_.aliases()) {
+            if (Queue::Settings settings = settingsOf(all_, alias); settings.name == name) {
+                return settings;
+            }
+        }
+        Queue::Settings settings =
+            settingsOf(all_, name);  // An alias that is not there has the defaults.
+        settings.name = name;
+        return settings;
     }
     [[nodiscard]] Poco::Logger& logger() override { return logger_; }
     void addHealthCheck(const std::string& name, std::function<HealthReport()> check) override {
@@ -119,14 +143,7 @@ Services::Producer& Services::producer(const std::string& alias,
             throw ConfigException("queue " + alias + ": no such alias; set queue." + alias +
                                   ".name");
         }
-        const QueueSettings settings = Settings::queue(config, alias);
-        Queue::Settings wanted;
-        wanted.prefix = settings.prefix;
-        wanted.name = settings.name;
-        wanted.addTimeout = settings.addTimeout;
-        wanted.linger = settings.addLinger;
-        wanted.admission = {settings.maxDepth, settings.maxWait, settings.maxMemoryPercent};
-        wanted.bullmq5 = settings.bullmq5;
+        const Queue::Settings wanted = settingsOf(config, alias);
         // An alias that went with its plugin comes again with it.
         const auto same = std::find_if(held_.begin(), held_.end(), [&wanted](const auto& one) {
             return one->settings == wanted;

@@ -1,0 +1,91 @@
+#include "queues/JobBody.h"
+
+#include <algorithm>
+#include <array>
+#include <set>
+#include <string>
+#include <string_view>
+
+#include <Poco/Exception.h>
+
+#include "drover/Routes.h"
+
+namespace drover::api {
+
+namespace {
+
+/// Options without a member of their own that Queue::add() checks.
+constexpr std::array<std::string_view, 6> kPassedOn = {"debounce",
+                                                       "repeat",
+                                                       "failParentOnFailure",
+                                                       "continueParentOnFailure",
+                                                       "ignoreDependencyOnFailure",
+                                                       "removeDependencyOnFailure"};
+
+JobOptions parseOptions(const JsonView& json) {
+    if (!json.isObject()) {
+        throw HttpError(400, R"(opts must be an object such as {"attempts": 3, "delay": 1000})");
+    }
+    JobOptions options;
+    try {
+        options = JobOptions::parse(json.text());
+    } catch (const Poco::Exception& error) {
+        throw HttpError(400, "opts: " + error.message());
+    }
+    for (const auto& [name, value] : options.extra) {
+        if (std::find(kPassedOn.begin(), kPassedOn.end(), name) == kPassedOn.end()) {
+            throw HttpError(
+                400,
+                "opts: the option " + jsonString(name) +
+                    " should not exist; the options of a job are attempts, backoff, delay, "
+                    "priority, "
+                    "lifo, jobId, timestamp, removeOnComplete, removeOnFail, keepLogs, "
+                    "stackTraceLimit, sizeLimit, deduplication, parent, telemetry, "
+                    "failParentOnFailure, continueParentOnFailure, ignoreDependencyOnFailure and "
+                    "removeDependencyOnFailure");
+        }
+    }
+    return options;
+}
+
+std::string parseName(const JsonView& json) {
+    if (!json.isString()) {
+        throw HttpError(400, "name must be a string");
+    }
+    if (json.hasHalfSurrogate()) {
+        throw HttpError(400, "name must not contain half of a surrogate pair");
+    }
+    return *json.string();
+}
+
+}  // namespace
+
+NewJob parseJob(const JsonView& json) {
+    if (!json.isObject()) {
+        throw HttpError(
+            400, R"(a job must be an object such as {"name": "mail", "data": {}, "opts": {}})");
+    }
+    NewJob job;
+    std::set<std::string> seen;
+    for (const auto& [name, value] : json.members()) {
+        if (!seen.insert(name).second) {
+            throw HttpError(400, "property " + name + " must be given once");
+        }
+        if (name == "name") {
+            job.name = parseName(value);
+        } else if (name == "data") {
+            job.data = value.text();
+        } else if (name == "opts") {
+            job.opts = parseOptions(value);
+        } else {
+            throw HttpError(
+                400, "property " + name + " should not exist; a job has name, data and opts");
+        }
+    }
+    if (seen.count("name") == 0) {
+        throw HttpError(400, "name should not be empty");
+    }
+    return job;
+}
+
+}  // namespace drover::api

@@ -1,0 +1,17 @@
+#pragma once
+
+#include "drover/Json.h"
+#include "drover/Queue.h"
+
+namespace drover::api {
+
+/// Parses a job of a body: {"name": string, "data": any JSON = {}, "opts": object = {}}, with the options of BullMQ.
+/// `data` keeps its bytes. Throws HttpError 400, naming the member or option, and what would be right.
+[[nodiscard]] NewJob parseJob(const JsonView& json);
+
+/// The JSON Schema of such a job.
+inline constexpr const char* kNewJobSchema =
+    R"({"type":"object","required":["name"],"additionalProperties":false,"properties":{"name":{"type":"string"},)"
+    R"("data":{},"opts":{"type":"object"}}})";
+
+}  // namespace drover::api

@@ -1,0 +1,49 @@
+#include "queues/ServedQueues.h"
+
+#include <algorithm>
+#include <utility>
+
+#include <Poco/Exception.h>
+
+#include "drover/Scope.h"
+#include "queues/QueueTable.h"
+
+namespace drover::api {
+
+ServedQueues::ServedQueues(std::vector<std::string> globs, QueueTable& queues)
+    : globs_(std::move(globs)), queues_(queues) {
+    for (const std::string& glob : globs_) {
+        static_cast<void>(Scope::parse("add:" + glob));  // Has the same rules.
+    }
+}
+
+void ServedQueues::require(const std::string& name) const {
+    if (std::none_of(globs_.begin(), globs_.end(), [&name](const std::string& glob) {
+            return matchesGlob(glob, name);
+        })) {
+        throw HttpError(404,
+                        "api.queues does not list the queue " + name + "; it has globs of names");
+    }
+}
+
+std::shared_ptr<Queue> ServedQueues::open(const std::string& name) const {
+    require(name);
+    try {
+        if (auto queue = queues_.open(name)) {
+            return queue;
+        }
+    } catch (const Poco::InvalidArgumentException& error) {
+        throw HttpError(400, error.message());
+    }
+    throw HttpError(503, "Too many queues are in use", 1);
+}
+
+Parameter ServedQueues::parameter() {
+    Parameter queue;
+    queue.name = "queue";
+    queue.description = "Name of the queue.";
+    queue.maxLength = 256;
+    return queue;
+}
+
+}  // namespace drover::api

@@ -1,0 +1,35 @@
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "drover/Queue.h"
+#include "drover/Routes.h"
+
+namespace drover::api {
+
+class QueueTable;
+
+/// The queues that the routes serve: those whose names match a glob.
+/// Threads: any.
+class ServedQueues {
+public:
+    /// `queues` must outlive this. Throws ConfigException for a glob that a scope could not have.
+    ServedQueues(std::vector<std::string> globs, QueueTable& queues);
+
+    /// Throws HttpError 404 if no glob has the queue.
+    void require(const std::string& name) const;
+    /// Returns the queue. Throws HttpError: 404 as require(), 400 for a name that no queue can have, 503 if too many queues
+    /// are in use.
+    [[nodiscard]] std::shared_ptr<Queue> open(const std::string& name) const;
+
+    /// Returns the parameter {queue} of a path.
+    [[nodiscard]] static Parameter parameter();
+
+private:
+    const std::vector<std::string> globs_;
+    QueueTable& queues_;
+};
+
+}  // namespace drover::api

@@ -1,0 +1,20 @@
+#pragma once
+
+#include <optional>
+
+#include "drover/Queue.h"
+#include "drover/Response.h"
+
+namespace drover::api {
+
+/// Returns the answer for a job that was not added, an error; std::nullopt: it was added.
+[[nodiscard]] std::optional<Response> refusalOf(const AddResult& result);
+
+/// The JSON Schema of a job as the routes answer with it.
+inline constexpr const char* kJobSchema =
+    R"({"type":"object","properties":{"name":{"type":"string"},"data":{"type":"object"},"opts":{"type":"object"},)"
+    R"("id":{"type":"string"},"progress":{},"returnvalue":{"nullable":true},"stacktrace":{"nullable":true},)"
+    R"("priority":{"type":"integer"},"attemptsStarted":{"type":"integer"},"attemptsMade":{"type":"integer"},)"
+    R"("timestamp":{"type":"integer","format":"int64"},"queueQualifiedName":{"type":"string"}}})";
+
+}  // namespace drover::api

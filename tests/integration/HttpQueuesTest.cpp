@@ -1,0 +1,422 @@
+#include <chrono>
+#include <map>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "HttpFixture.h"
+#include "drover/AccessToken.h"
+#include "drover/Exceptions.h"
+#include "drover/Json.h"
+#include "drover/Redis.h"
+#include "pages/OpenApi.h"
+#include "queues/QueueRoutes.h"
+#include "queues/QueueTable.h"
+#include "support/RedisFixture.h"
+
+namespace api = drover::api;
+using drover::AccessToken;
+using drover::ConfigException;
+using drover::JsonView;
+using drover::Queue;
+using drover::Redis;
+using drover::Scope;
+using drover::test::assertContains;
+using drover::test::assertEqual;
+using drover::test::HttpFixture;
+using drover::test::RawAnswer;
+using drover::test::RawClient;
+using drover::test::RedisFixture;
+using drover::test::request;
+
+namespace {
+
+constexpr const char* kShop = "drv_shop_0123456789abcdefghij";
+constexpr const char* kReader = "drv_reader_0123456789abcdefgh";
+constexpr std::chrono::milliseconds kTtl{60000};
+
+/// A queue's Redis, to look at.
+class Store : public RedisFixture {
+public:
+    using RedisFixture::hash;
+    using RedisFixture::keys;
+    using RedisFixture::list;
+    using RedisFixture::number;
+    using RedisFixture::redis;
+    using RedisFixture::server_;
+    using RedisFixture::stateOf;
+    using RedisFixture::useOwnServer;
+};
+
+AccessToken token(const std::string& name,
+                  const std::string& text,
+                  const std::vector<std::string>& scopes) {
+    AccessToken entry;
+    entry.name = name;
+    entry.digest = AccessToken::digestOf(text);
+    for (const std::string& scope : scopes) {
+        entry.scopes.push_back(Scope::parse(scope));
+    }
+    return entry;
+}
+
+}  // namespace
+
+/// The routes of the queues that `api.queues` lists.
+class HttpQueuesTest : public HttpFixture {
+    CPPUNIT_TEST_SUITE(HttpQueuesTest);
+    CPPUNIT_TEST(aJobIsAddedAndAnsweredAsNodeShowsIt);
+    CPPUNIT_TEST(everyOptionReachesTheJob);
+    CPPUNIT_TEST(anArrayHasAResultForEachJob);
+    CPPUNIT_TEST(linesAreAnsweredWithLines);
+    CPPUNIT_TEST(manyJobsAreAddedInOrder);
+    CPPUNIT_TEST(mistakesNameTheMemberAndAddNothing);
+    CPPUNIT_TEST(aRequestWithAKeyIsServedOnce);
+    CPPUNIT_TEST(aKeyHoldsForManyJobs);
+    CPPUNIT_TEST(requestsAtOnceWithOneKeyAddOnce);
+    CPPUNIT_TEST(aQueueNeedsItsScopeAndAGlob);
+    CPPUNIT_TEST(withoutRedisNothingIsAdded);
+    CPPUNIT_TEST(moreQueuesThanMayBeOpenTakeTurns);
+    CPPUNIT_TEST(aGlobIsChecked);
+    CPPUNIT_TEST(theDocumentDescribesBodiesAndAnswers);
+    CPPUNIT_TEST_SUITE_END();
+
+public:
+    void setUp() override {
+        store_.setUp();
+        HttpFixture::setUp();
+        auto rules = std::make_shared<api::Gatekeeper::Rules>();
+        rules->tokens = api::TokenTable(
+            {token("shop", kShop, {"add:q*", "add:mail-*"}), token("reader", kReader, {"read"})});
+        frontSettings_.rules = rules;
+        frontSettings_.maxBodyBytes = 4 << 20;
+        settings_.gate.limits.maxBodyBytes = 4 << 20;
+        serve({"q*"}, 8);
+    }
+
+    void tearDown() override {
+        HttpFixture::tearDown();
+        routes_.reset();
+        queues_.reset();
+        store_.tearDown();
+    }
+
+    void aJobIsAddedAndAnsweredAsNodeShowsIt() {
+        const RawAnswer answer =
+            post(R"({"name":"mail","data":{"to":"a@b","n":1e2},"opts":{"attempts":3}})");
+        CPPUNIT_ASSERT_EQUAL_MESSAGE(answer.body, 201, answer.status);
+        const JsonView job = JsonView::parse(answer.body);
+        assertEqual("mail", job["name"].string().value());
+        assertEqual(R"({"to":"a@b","n":1e2})", std::string(job["data"].text()));
+        assertEqual(R"({"attempts":3})", std::string(job["opts"].text()));
+        assertEqual("bull:" + queue(), job["queueQualifiedName"].string().value());
+        const std::string id = job["id"].string().value();
+        const auto stored = store_.hash(id);
+        assertEqual(R"({"to":"a@b","n":1e2})", stored.at("data"));
+        assertEqual(stored.at("timestamp"), std::string(job["timestamp"].text()));
+        CPPUNIT_ASSERT(std::vector<std::string>{id} == store_.list(store_.keys().wait));
+    }
+
+    void everyOptionReachesTheJob() {
+        const RawAnswer answer = post(
+            R"({"name":"x","opts":{"attempts":2,"backoff":{"type":"exponential","delay":5},"delay":60000,)"
+            R"("priority":7,"jobId":"order-7","removeOnComplete":true,"removeOnFail":{"count":5},)"
+            R"("keepLogs":3,"stackTraceLimit":2,"sizeLimit":100,"timestamp":1700000000000}})");
+        CPPUNIT_ASSERT_EQUAL_MESSAGE(answer.body, 201, answer.status);
+        const auto stored = store_.hash("order-7");
+        assertEqual("{}", stored.at("data"));
+        assertEqual("1700000000000", stored.at("timestamp"));
+        assertEqual("60000", stored.at("delay"));
+        assertEqual("7", stored.at("priority"));
+        const JsonView options = JsonView::parse(stored.at("opts"));
+        for (const char* name :
+             {"backoff", "removeOnComplete", "removeOnFail", "kl", "stackTraceLimit"}) {
+            CPPUNIT_ASSERT_MESSAGE(name, !options[name].isNull());
+        }
+        CPPUNIT_ASSERT(store_.stateOf("order-7") == drover::JobState::Delayed);
+    }
+
+    void anArrayHasAResultForEachJob() {
+        const RawAnswer good = post(R"([{"name":"a"},{"name":"b","data":[1]}])");
+        CPPUNIT_ASSERT_EQUAL_MESSAGE(good.body, 201, good.status);
+        auto results = JsonView::parse(good.body).elements();
+        CPPUNIT_ASSERT_EQUAL(std::size_t{2}, results.size());
+        assertEqual("[1]", std::string(results[1]["job"]["data"].text()));
+        CPPUNIT_ASSERT_EQUAL(std::int64_t{201}, results[1]["status"].integer().value());
+
+        const RawAnswer mixed = post(
+            R"([{"name":"c","dta":1},{"name":"d"},{"name":"e","opts":{"priority":9999999}},7])");
+        CPPUNIT_ASSERT_EQUAL(207, mixed.status);
+        results = JsonView::parse(mixed.body).elements();
+        CPPUNIT_ASSERT_EQUAL(std::size_t{4}, results.size());
+        assertContains(results[0]["error"]["message"].string().value(), "property dta");
+        CPPUNIT_ASSERT_EQUAL(std::int64_t{201}, results[1]["status"].integer().value());
+        assertContains(results[2]["error"]["message"].string().value(), "Priority");
+        CPPUNIT_ASSERT_EQUAL(std::int64_t{400}, results[3]["status"].integer().value());
+        CPPUNIT_ASSERT_EQUAL(std::int64_t{3}, store_.number({"LLEN", store_.keys().wait}));
+
+        CPPUNIT_ASSERT_EQUAL(400, post(R"([{"nam":"c"},7])").status);
+    }
+
+    void linesAreAnsweredWithLines() {
+        const RawAnswer answer = postLines("{\"name\":\"a\"}\r\n\n{\"name\":\n{\"name\":\"b\"}");
+        CPPUNIT_ASSERT_EQUAL_MESSAGE(answer.body, 207, answer.status);
+        assertEqual("application/x-ndjson; charset=utf-8", answer.header("content-type"));
+        const std::vector<std::string> lines = linesOf(answer.body);
+        CPPUNIT_ASSERT_EQUAL(std::size_t{3}, lines.size());
+        assertEqual("a", JsonView::parse(lines[0])["job"]["name"].string().value());
+        assertContains(lines[1], "the job is not JSON");
+        assertEqual("b", JsonView::parse(lines[2])["job"]["name"].string().value());
+        CPPUNIT_ASSERT_EQUAL(400, postLines("\n \n").status);
+    }
+
+    void manyJobsAreAddedInOrder() {
+        std::string lines;
+        constexpr std::size_t kJobs = 2000;
+        for (std::size_t i = 0; i < kJobs; ++i) {
+            lines += R"({"name":"n)" + std::to_string(i) + R"(","opts":{"priority":)" +
+                     (i % 700 == 699 ? "-1" : "0") + "}}\n";
+        }
+        const RawAnswer answer = postLines(lines);
+        CPPUNIT_ASSERT_EQUAL(207, answer.status);
+        const std::vector<std::string> results = linesOf(answer.body);
+        CPPUNIT_ASSERT_EQUAL(kJobs, results.size());
+        std::int64_t before = 0;
+        for (std::size_t i = 0; i < kJobs; ++i) {
+            const JsonView result = JsonView::parse(results[i]);
+            if (i % 700 == 699) {
+                CPPUNIT_ASSERT_EQUAL(std::int64_t{400}, result["status"].integer().value());
+                continue;
+            }
+            assertEqual("n" + std::to_string(i), result["job"]["name"].string().value());
+            const std::int64_t id = std::stoll(result["job"]["id"].string().value());
+            CPPUNIT_ASSERT(id > before);
+            before = id;
+        }
+        CPPUNIT_ASSERT_EQUAL(std::int64_t{kJobs - 2}, store_.number({"LLEN", store_.keys().wait}));
+    }
+
+    void mistakesNameTheMemberAndAddNothing() {
+        const std::map<std::string, std::string> cases = {
+            {"7", "a job must be an object such as"},
+            {"[]", "must have a job"},
+            {"{\"data\":1}", "name should not be empty"},
+            {R"({"name":7})", "name must be a string"},
+            {R"({"name":"\ud800"})", "half of a surrogate pair"},
+            {R"({"name":"a","name":"b"})", "property name must be given once"},
+            {R"({"name":"a","dta":1})",
+             "property dta should not exist; a job has name, data and opts"},
+            {R"({"name":"a","opts":[]})", "opts must be an object"},
+            {R"({"name":"a","opts":{"attemps":1}})", "the option \\\"attemps\\\" should not exist"},
+            {R"({"name":"a","opts":{"attempts":"3"}})", "attempts"},
+            {R"({"name":"a","opts":{"priority":-1}})", "Priority"},
+            {R"({"name":"a","opts":{"jobId":"7"}})", "7"},
+            {R"({"name":"a","data":"12345","opts":{"sizeLimit":3}})", "sizeLimit allows 3"},
+            {"{\"name\":", "not JSON"}};
+        for (const auto& [body, mistake] : cases) {
+            const RawAnswer answer = post(body);
+            CPPUNIT_ASSERT_EQUAL_MESSAGE(body + " " + answer.body, 400, answer.status);
+            assertContains(answer.body, mistake);
+        }
+        CPPUNIT_ASSERT_EQUAL(415,
+                             exchange(request("POST /queues/" + queue() + "/jobs",
+                                              bearer(kShop) + "\r\nContent-Type: text/plain",
+                                              "{}"))
+                                 .status);
+        CPPUNIT_ASSERT_EQUAL(std::int64_t{0}, store_.number({"EXISTS", store_.keys().wait}));
+    }
+
+    void aRequestWithAKeyIsServedOnce() {
+        const std::string body = R"([{"name":"a"},{"nam":"b"},{"name":"c"}])";
+        const RawAnswer first = postOnce("order-7", body);
+        CPPUNIT_ASSERT_EQUAL(207, first.status);
+        assertEqual("", first.header("idempotent-replayed"));
+        serve({"q*"}, 8);  // As another process.
+        const RawAnswer again = postOnce("order-7", body);
+        CPPUNIT_ASSERT_EQUAL(207, again.status);
+        assertEqual(first.body, again.body);
+        assertEqual("true", again.header("idempotent-replayed"));
+        const RawAnswer other = postOnce("order-7", R"({"name":"z"})");
+        CPPUNIT_ASSERT_EQUAL_MESSAGE(other.body, 422, other.status);
+        assertContains(other.body, "each request needs a key of its own");
+        CPPUNIT_ASSERT_EQUAL(std::int64_t{2}, store_.number({"LLEN", store_.keys().wait}));
+        CPPUNIT_ASSERT_EQUAL(201, postOnce("order-8", R"({"name":"z"})").status);
+        CPPUNIT_ASSERT_EQUAL(400, postOnce("order 9", R"({"name":"z"})").status);
+    }
+
+    void aKeyHoldsForManyJobs() {
+        std::string many = "[{\"name\":\"n\"}";
+        for (int i = 1; i < 1100; ++i) {
+            many += ",{\"name\":\"n\"}";
+        }
+        many += ']';
+        const RawAnswer first = postOnce("many", many);
+        CPPUNIT_ASSERT_EQUAL(201, first.status);
+        assertEqual(first.body, postOnce("many", many).body);
+        CPPUNIT_ASSERT_EQUAL(std::int64_t{1100}, store_.number({"LLEN", store_.keys().wait}));
+        // Fewer chunks, or more, with a key that is taken add nothing.
+        CPPUNIT_ASSERT_EQUAL(422, postOnce("many", R"({"name":"z"})").status);
+        CPPUNIT_ASSERT_EQUAL(201, postOnce("one", R"({"name":"z"})").status);
+        CPPUNIT_ASSERT_EQUAL(422, postOnce("one", many).status);
+        CPPUNIT_ASSERT_EQUAL(std::int64_t{1101}, store_.number({"LLEN", store_.keys().wait}));
+    }
+
+    void requestsAtOnceWithOneKeyAddOnce() {
+        constexpr int kClients = 16;
+        std::vector<RawClient> clients;
+        for (int i = 0; i < kClients; ++i) {
+            clients.push_back(connect());
+        }
+        for (RawClient& client : clients) {
+            client.send(keyed("order-7", R"({"name":"a"})"));
+        }
+        std::string id;
+        for (RawClient& client : clients) {
+            const RawAnswer answer = client.read();
+            CPPUNIT_ASSERT_EQUAL_MESSAGE(answer.body, 201, answer.status);
+            const std::string its = JsonView::parse(answer.body)["id"].string().value();
+            assertEqual(id.empty() ? its : id, its);
+            id = its;
+        }
+        CPPUNIT_ASSERT_EQUAL(std::int64_t{1}, store_.number({"LLEN", store_.keys().wait}));
+    }
+
+    void aQueueNeedsItsScopeAndAGlob() {
+        const std::string body = R"({"name":"a"})";
+        CPPUNIT_ASSERT_EQUAL(401, post(body, queue(), "").status);
+        const RawAnswer reader = post(body, queue(), kReader);
+        CPPUNIT_ASSERT_EQUAL(403, reader.status);
+        assertContains(reader.body, "does not have the scope add:" + queue());
+        CPPUNIT_ASSERT_EQUAL(403, post(body, "other").status);
+        const RawAnswer child =
+            post(R"({"name":"a","opts":{"parent":{"id":"1","queue":"bull:secret"}}})");
+        CPPUNIT_ASSERT_EQUAL_MESSAGE(child.body, 403, child.status);
+        assertContains(child.body, "does not have the scope add:secret of the job's parent");
+        const RawAnswer unlisted = post(body, "mail-out");
+        CPPUNIT_ASSERT_EQUAL(404, unlisted.status);
+        assertContains(unlisted.body, "api.queues does not list the queue mail-out");
+        const RawAnswer bad = post(body, "q%3Ax");
+        CPPUNIT_ASSERT_EQUAL_MESSAGE(bad.body, 400, bad.status);
+    }
+
+    void withoutRedisNothingIsAdded() {
+        store_.useOwnServer();
+        serve({"q*"}, 8);
+        CPPUNIT_ASSERT_EQUAL(201, post(R"({"name":"a"})").status);
+        store_.server_->stop();
+        const RawAnswer answer = post(R"([{"name":"a"},{"name":"b"}])");
+        CPPUNIT_ASSERT_EQUAL_MESSAGE(answer.body, 503, answer.status);
+        assertEqual("1", answer.header("retry-after"));
+        CPPUNIT_ASSERT_EQUAL(503, post(R"({"name":"a"})").status);
+    }
+
+    void moreQueuesThanMayBeOpenTakeTurns() {
+        serve({"q*"}, 2);
+        for (int round = 0; round < 3; ++round) {
+            for (const char* name : {"q-a", "q-b", "q-c"}) {
+                CPPUNIT_ASSERT_EQUAL(201, post(R"({"name":"a"})", name).status);
+            }
+        }
+        for (const char* name : {"q-a", "q-b", "q-c"}) {
+            const std::string key = std::string("bull:") + name + ":wait";
+            CPPUNIT_ASSERT_EQUAL(std::int64_t{3}, store_.number({"LLEN", key}));
+            store_.redis({"DEL", key});
+        }
+        const auto first = queues_->open("q-a");
+        const auto second = queues_->open("q-b");
+        CPPUNIT_ASSERT_EQUAL(503, post(R"({"name":"a"})", "q-c").status);
+    }
+
+    void aGlobIsChecked() {
+        try {
+            static_cast<void>(api::queueRoutes({"a:b"}, *queues_, kTtl));
+            CPPUNIT_FAIL("accepted");
+        } catch (const ConfigException& error) {
+            assertContains(error.message(), "has one of :[]{}\\ in it");
+        }
+        CPPUNIT_ASSERT(api::queueRoutes({}, *queues_, kTtl).empty());
+    }
+
+    void theDocumentDescribesBodiesAndAnswers() {
+        const JsonView document =
+            JsonView::parse(api::openApiDocument(*routes_->snapshot(), "T", "1"));
+        const JsonView post = document["paths"]["/queues/{queue}/jobs"]["post"];
+        assertContains(std::string(post["description"].text()), "the scope add:{queue}");
+        const JsonView content = post["requestBody"]["content"];
+        CPPUNIT_ASSERT(content["application/json"]["schema"]["oneOf"].isArray());
+        CPPUNIT_ASSERT(content["application/x-ndjson"].isObject());
+        for (const char* status : {"201", "207", "400", "401", "403", "404", "413", "415", "503"}) {
+            CPPUNIT_ASSERT_MESSAGE(status, post["responses"][status].isObject());
+        }
+    }
+
+private:
+    void serve(const std::vector<std::string>& globs, std::size_t most) {
+        server_.reset();
+        Redis::Settings redis;
+        redis.port = store_.server_->port();
+        queues_ = std::make_unique<api::QueueTable>(
+            Redis(redis),
+            [](const std::string& name) {
+                Queue::Settings settings;
+                settings.name = name;
+                return settings;
+            },
+            most);
+        routes_->replace(api::kQueueSource, api::queueRoutes(globs, *queues_, kTtl));
+        front_ = std::make_unique<api::HttpFront>(*routes_, frontSettings_);
+    }
+
+    /// The queue of the store.
+    [[nodiscard]] std::string queue() const {
+        return store_.keys().qualifiedName().substr(std::string("bull:").size());
+    }
+
+    static std::string bearer(const std::string& token) {
+        return token.empty() ? "X-None: 1" : "Authorization: Bearer " + token;
+    }
+
+    RawAnswer send(const std::string& type,
+                   const std::string& body,
+                   const std::string& queue,
+                   const std::string& token) {
+        return exchange(request(
+            "POST /queues/" + queue + "/jobs", bearer(token) + "\r\nContent-Type: " + type, body));
+    }
+    RawAnswer post(const std::string& body) { return post(body, queue()); }
+    RawAnswer post(const std::string& body,
+                   const std::string& queue,
+                   const std::string& token = kShop) {
+        return send("application/json", body, queue, token);
+    }
+    RawAnswer postLines(const std::string& body) {
+        return send("application/x-ndjson", body, queue(), kShop);
+    }
+
+    [[nodiscard]] std::string keyed(const std::string& key, const std::string& body) const {
+        return request(
+            "POST /queues/" + queue() + "/jobs",
+            bearer(kShop) + "\r\nContent-Type: application/json\r\nIdempotency-Key: " + key,
+            body);
+    }
+    RawAnswer postOnce(const std::string& key, const std::string& body) {
+        return exchange(keyed(key, body));
+    }
+
+    static std::vector<std::string> linesOf(const std::string& body) {
+        std::vector<std::string> lines;
+        for (std::size_t from = 0; from < body.size();) {
+            const std::size_t end = body.find('\n', from);
+            CPPUNIT_ASSERT(end != std::string::npos);
+            lines.push_back(body.substr(from, end - from));
+            from = end + 1;
+        }
+        return lines;
+    }
+
+    Store store_;
+    std::unique_ptr<api::QueueTable> queues_;
+};
+
+CPPUNIT_TEST_SUITE_REGISTRATION(HttpQueuesTest);
