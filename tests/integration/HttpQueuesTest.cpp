@@ -75,6 +75,8 @@ class HttpQueuesTest : public HttpFixture {
     CPPUNIT_TEST(aRequestWithAKeyIsServedOnce);
     CPPUNIT_TEST(aKeyHoldsForManyJobs);
     CPPUNIT_TEST(requestsAtOnceWithOneKeyAddOnce);
+    CPPUNIT_TEST(aTreeIsAddedWhole);
+    CPPUNIT_TEST(eachQueueOfATreeNeedsItsScope);
     CPPUNIT_TEST(aQueueNeedsItsScopeAndAGlob);
     CPPUNIT_TEST(withoutRedisNothingIsAdded);
     CPPUNIT_TEST(moreQueuesThanMayBeOpenTakeTurns);
@@ -282,6 +284,50 @@ public:
         CPPUNIT_ASSERT_EQUAL(std::int64_t{1}, store_.number({"LLEN", store_.keys().wait}));
     }
 
+    void aTreeIsAddedWhole() {
+        const RawAnswer answer = postFlow(
+            R"({"name":"cake","queueName":")" + queue() +
+            R"(","data":{"n":1},"children":[{"name":"eggs","queueName":"q-kitchen","opts":{"jobId":"eggs-1"}}]})");
+        CPPUNIT_ASSERT_EQUAL_MESSAGE(answer.body, 201, answer.status);
+        const JsonView tree = JsonView::parse(answer.body);
+        const std::string id = tree["job"]["id"].string().value();
+        assertEqual("cake", store_.hash(id).at("name"));
+        CPPUNIT_ASSERT(store_.stateOf(id) == drover::JobState::WaitingChildren);
+        const auto children = tree["children"].elements();
+        CPPUNIT_ASSERT_EQUAL(std::size_t{1}, children.size());
+        assertEqual("eggs-1", children[0]["job"]["id"].string().value());
+        CPPUNIT_ASSERT_EQUAL(std::int64_t{1}, store_.number({"EXISTS", "bull:q-kitchen:eggs-1"}));
+        store_.redis({"DEL", "bull:q-kitchen:eggs-1", "bull:q-kitchen:wait"});
+    }
+
+    void eachQueueOfATreeNeedsItsScope() {
+        const auto tree = [this](const std::string& child) {
+            return R"({"name":"a","queueName":")" + queue() + R"(","children":[)" + child + "]}";
+        };
+        const std::map<std::string, std::pair<int, std::string>> cases = {
+            {R"({"name":"b","queueName":"secret"})", {404, "does not list the queue secret"}},
+            {R"({"name":"b","queueName":"q-x","opts":{"parent":{"id":"1","queue":"bull:secret"}}})",
+             {403, "does not have the scope add:secret"}},
+            {R"({"name":"b"})", {400, "queueName should not be empty"}},
+            {R"({"name":"b","queueName":7})", {400, "queueName must be a string"}},
+            {R"({"name":"b","queueName":"q-x","children":{}})", {400, "children must be an array"}},
+            {R"({"name":"b","queueName":"q-x","prefix":"x"})",
+             {400, "property prefix should not exist"}},
+            {"7", {400, "a job of a flow must be an object"}}};
+        for (const auto& [child, answer] : cases) {
+            const RawAnswer refused = postFlow(tree(child));
+            CPPUNIT_ASSERT_EQUAL_MESSAGE(child + refused.body, answer.first, refused.status);
+            assertContains(refused.body, answer.second);
+        }
+        serve({"*"}, 8);
+        const RawAnswer other = postFlow(tree(R"({"name":"b","queueName":"secret"})"));
+        CPPUNIT_ASSERT_EQUAL_MESSAGE(other.body, 403, other.status);
+        CPPUNIT_ASSERT_EQUAL(401, postFlow(tree(""), "").status);
+        CPPUNIT_ASSERT_EQUAL(403, postFlow(tree(""), kReader).status);
+        CPPUNIT_ASSERT_EQUAL(400, postFlow(tree(""), kShop, "\r\nIdempotency-Key: k").status);
+        CPPUNIT_ASSERT_EQUAL(std::int64_t{0}, store_.number({"EXISTS", store_.keys().idCounter}));
+    }
+
     void aQueueNeedsItsScopeAndAGlob() {
         const std::string body = R"({"name":"a"})";
         CPPUNIT_ASSERT_EQUAL(401, post(body, queue(), "").status);
@@ -292,7 +338,7 @@ public:
         const RawAnswer child =
             post(R"({"name":"a","opts":{"parent":{"id":"1","queue":"bull:secret"}}})");
         CPPUNIT_ASSERT_EQUAL_MESSAGE(child.body, 403, child.status);
-        assertContains(child.body, "does not have the scope add:secret of the job's parent");
+        assertContains(child.body, "does not have the scope add:secret");
         const RawAnswer unlisted = post(body, "mail-out");
         CPPUNIT_ASSERT_EQUAL(404, unlisted.status);
         assertContains(unlisted.body, "api.queues does not list the queue mail-out");
@@ -383,6 +429,12 @@ private:
                    const std::string& token) {
         return exchange(request(
             "POST /queues/" + queue + "/jobs", bearer(token) + "\r\nContent-Type: " + type, body));
+    }
+    RawAnswer postFlow(const std::string& body,
+                       const std::string& token = kShop,
+                       const std::string& headers = "") {
+        return exchange(request(
+            "POST /flows", bearer(token) + "\r\nContent-Type: application/json" + headers, body));
     }
     RawAnswer post(const std::string& body) { return post(body, queue()); }
     RawAnswer post(const std::string& body,

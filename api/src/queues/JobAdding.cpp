@@ -7,6 +7,7 @@
 #include "drover/JsonWriter.h"
 #include "http/HttpText.h"
 #include "queues/JobBody.h"
+#include "queues/ServedQueues.h"
 #include "routes/AddAnswer.h"
 #include "routes/Idempotency.h"
 
@@ -75,17 +76,7 @@ void JobAdding::parseLines(std::string_view body) {
 
 NewJob JobAdding::parseOne(const JsonView& json) const {
     NewJob job = parseJob(json);
-    const auto& token = exchange_.request.token;
-    if (job.opts.parent && token) {
-        // A child changes the state of its parent: it counts as an add to the parent's queue.
-        const std::string& queue = job.opts.parent->queue;
-        const Scope scope{Scope::Kind::Add, queue.substr(queue.rfind(':') + 1)};
-        if (scope.queues.empty() || !token->allows(scope)) {
-            throw HttpError(403,
-                            "the token " + token->name + " does not have the scope " +
-                                scope.text() + " of the job's parent");
-        }
-    }
+    ServedQueues::requireScopeOfParent(exchange_.request, job);
     return job;
 }
 

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "http/HttpText.h"
+#include "queues/FlowRoute.h"
 #include "queues/JobAdding.h"
 #include "queues/JobBody.h"
 #include "queues/ServedQueues.h"
@@ -66,8 +67,10 @@ std::vector<Route> queueRoutes(const std::vector<std::string>& globs,
                                QueueTable& queues,
                                std::chrono::milliseconds idempotencyTtl) {
     const auto served = std::make_shared<const ServedQueues>(globs, queues);
-    return globs.empty() ? std::vector<Route>()
-                         : std::vector<Route>{addRoute(served, idempotencyTtl)};
+    if (globs.empty()) {
+        return {};
+    }
+    return {addRoute(served, idempotencyTtl), flowRoute(served)};
 }
 
 }  // namespace drover::api

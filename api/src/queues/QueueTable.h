@@ -38,6 +38,11 @@ public:
     /// in callbacks of Queue::addAsync().
     [[nodiscard]] std::shared_ptr<Queue> open(const std::string& name);
 
+    [[nodiscard]] Queue::Settings settings(const std::string& name) const {
+        return settingsOf_(name);
+    }
+    [[nodiscard]] const Redis& redis() const { return redis_; }
+
 private:
     struct Entry {
         Entry(const Redis& redis, const Queue::Settings& settings) : queue(redis, settings) {}

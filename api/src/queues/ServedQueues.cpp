@@ -38,6 +38,29 @@ std::shared_ptr<Queue> ServedQueues::open(const std::string& name) const {
     throw HttpError(503, "Too many queues are in use", 1);
 }
 
+Queue::Settings ServedQueues::settings(const std::string& name) const {
+    return queues_.settings(name);
+}
+
+const Redis& ServedQueues::redis() const {
+    return queues_.redis();
+}
+
+void ServedQueues::requireScope(const Request& request, const std::string& queue) {
+    const Scope scope{Scope::Kind::Add, queue};
+    if (request.token && (queue.empty() || !request.token->allows(scope))) {
+        throw HttpError(
+            403, "the token " + request.token->name + " does not have the scope " + scope.text());
+    }
+}
+
+void ServedQueues::requireScopeOfParent(const Request& request, const NewJob& job) {
+    if (job.opts.parent) {
+        const std::string& queue = job.opts.parent->queue;
+        requireScope(request, queue.substr(queue.rfind(':') + 1));
+    }
+}
+
 Parameter ServedQueues::parameter() {
     Parameter queue;
     queue.name = "queue";

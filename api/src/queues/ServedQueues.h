@@ -24,6 +24,14 @@ public:
     /// are in use.
     [[nodiscard]] std::shared_ptr<Queue> open(const std::string& name) const;
 
+    [[nodiscard]] Queue::Settings settings(const std::string& name) const;
+    [[nodiscard]] const Redis& redis() const;
+
+    /// Throws HttpError 403 if the request has a token that may not add to the queue.
+    static void requireScope(const Request& request, const std::string& queue);
+    /// The same for the queue of the job's parent, whose state a child changes.
+    static void requireScopeOfParent(const Request& request, const NewJob& job);
+
     /// Returns the parameter {queue} of a path.
     [[nodiscard]] static Parameter parameter();
 

@@ -131,7 +131,7 @@ struct Route {
     std::vector<ResponseDoc> responses;
     /// The scope that a token needs; std::nullopt: every client is served. A front without tokens refuses to serve the table.
     /// The queue of an add may be "{parameter}" of the path. With other braces the queues stand in the body: a token needs
-    /// any scope of adding, and the handler asks Request::token about each queue.
+    /// any scope of adding, and the handler checks each queue against Request::token.
     std::optional<Scope> scope;
     // Exactly one of the two.
     RouteHandler handler;

@@ -1,0 +1,118 @@
+#include "queues/FlowRoute.h"
+
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "drover/FlowProducer.h"
+#include "drover/Json.h"
+#include "http/HttpText.h"
+#include "queues/JobBody.h"
+#include "queues/QueueRoutes.h"
+#include "queues/ServedQueues.h"
+#include "routes/AddAnswer.h"
+#include "routes/Idempotency.h"
+
+namespace drover::api {
+
+namespace {
+
+/// Parses a tree: {"name", "queueName", "data"?, "opts"?, "children"?: [tree]}, as BullMQ's FlowJob has it.
+class TreeParser {
+public:
+    TreeParser(const ServedQueues& queues, const Request& request)
+        : queues_(queues), request_(request) {}
+
+    /// Throws HttpError: 400 for a mistake, 403 and 404 for a queue to which the client may not add. The depth of JSON bounds
+    /// the recursion.
+    [[nodiscard]] FlowJob parse(const JsonView& json) const {
+        if (!json.isObject()) {
+            throw HttpError(
+                400,
+                R"(a job of a flow must be an object such as {"name": "a", "queueName": "mail"})");
+        }
+        FlowJob flow;
+        std::string job;
+        for (const auto& [name, value] : json.members()) {
+            if (name == "queueName" && value.isString()) {
+                flow.queue = *value.string();
+            } else if (name == "children" && value.isArray()) {
+                for (const JsonView& child : value.elements()) {
+                    flow.children.push_back(parse(child));
+                }
+            } else if (name == "queueName" || name == "children") {
+                throw HttpError(
+                    400, name + " must be " + (name == "children" ? "an array" : "a string"));
+            } else {
+                job +=
+                    (job.empty() ? "" : ",") + jsonString(name) + ':' + std::string(value.text());
+            }
+        }
+        if (flow.queue.empty()) {
+            throw HttpError(400, "queueName should not be empty");
+        }
+        queues_.require(flow.queue);
+        ServedQueues::requireScope(request_, flow.queue);
+        flow.prefix = queues_.settings(flow.queue).prefix;
+        flow.job = parseJob(JsonView::parse('{' + job + '}'));
+        ServedQueues::requireScopeOfParent(request_, flow.job);
+        return flow;
+    }
+
+private:
+    const ServedQueues& queues_;
+    const Request& request_;
+};
+
+Response add(const ServedQueues& queues, const Request& request) {
+    if (request.headers.count(kIdempotencyKey) != 0) {
+        throw HttpError(
+            400,
+            "Idempotency-Key is not supported by /flows; give each job an opts.jobId: a "
+            "job that exists is not added again");
+    }
+    FlowJob tree = TreeParser(queues, request).parse(JsonView::parse(request.body));
+    const Queue::Settings settings = queues.settings(tree.queue);
+    FlowProducer producer(queues.redis(), {settings.prefix, settings.bullmq5});
+    FlowResult added = producer.add(std::move(tree));
+    AddResult result;
+    result.status = added.status;
+    result.message = added.message;
+    if (std::optional<Response> refusal = refusalOf(result)) {
+        return *std::move(refusal);
+    }
+    Response response;
+    response.status = 201;
+    response.body = added.tree.toJson();
+    return response;
+}
+
+}  // namespace
+
+Route flowRoute(const std::shared_ptr<const ServedQueues>& queues) {
+    Route route;
+    route.source = kQueueSource;
+    route.method = "POST";
+    route.path = "/flows";
+    route.summary = "Add a tree of jobs: a job with children waits for their ends.";
+    route.tag = "queues";
+    route.anyJson = true;
+    route.bodySchema =
+        R"({"type":"object","required":["name","queueName"],"properties":{"name":{"type":"string"},)"
+        R"("queueName":{"type":"string"},"data":{},"opts":{"type":"object"},)"
+        R"("children":{"type":"array","items":{"type":"object"}}}})";
+    route.responses = {{201,
+                        "All jobs are added",
+                        std::string(R"({"type":"object","properties":{"job":)") + kJobSchema +
+                            R"(,"children":{"type":"array","items":{"type":"object"}}}})"},
+                       {404,
+                        "api.queues does not list a queue of the tree",
+                        R"({"$ref":"#/components/schemas/Error"})"}};
+    route.headers = {kIdempotencyKey};
+    route.scope = Scope{Scope::Kind::Add, "{queue of each job}"};
+    route.handler = [queues](const Request& request) { return add(*queues, request); };
+    return route;
+}
+
+}  // namespace drover::api
