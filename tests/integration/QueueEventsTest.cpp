@@ -6,6 +6,7 @@
 #include <cppunit/extensions/HelperMacros.h>
 
 #include "drover/QueueEvents.h"
+#include "drover/QueueEventsProducer.h"
 #include "support/Assert.h"
 #include "support/TcpProxy.h"
 #include "support/WholeQueue.h"
@@ -51,6 +52,11 @@ class QueueEventsTest : public WorkerFixture {
     CPPUNIT_TEST(nothingIsDeliveredAfterStop);
     CPPUNIT_TEST(itsConnectionHasItsName);
     CPPUNIT_TEST(badSettingsAreRefused);
+    CPPUNIT_TEST(anOutageIsReportedAsAGap);
+    CPPUNIT_TEST(trimmingBeforeTheReaderIsAGap);
+    CPPUNIT_TEST(anEventOfAnApplicationIsDelivered);
+    CPPUNIT_TEST(publishedEventsTrimTheStream);
+    CPPUNIT_TEST(senselessEventsAreNotPublished);
     CPPUNIT_TEST_SUITE_END();
 
 public:
@@ -507,7 +513,100 @@ public:
         CPPUNIT_ASSERT_THROW(make("q", "$", 0), Poco::InvalidArgumentException);
     }
 
+    void anOutageIsReportedAsAGap() {
+        useOwnServer();
+        proxy_ = std::make_unique<TcpProxy>(own_->port());
+        const int port = proxy_->port();
+        std::atomic<int> gaps{0};
+        const auto reader = readGaps(gaps, port, [](const QueueEvent&) {});
+        CPPUNIT_ASSERT_EQUAL(0, gaps.load());
+        proxy_.reset();
+        eventually("away", [&] { return !reader->healthy(); });
+        proxy_ = std::make_unique<TcpProxy>(own_->port(), port);
+        eventually("reported", [&] { return gaps == 1; });
+    }
+
+    void trimmingBeforeTheReaderIsAGap() {
+        std::atomic<int> gaps{0};
+        std::atomic<bool> go{false};
+        std::atomic<int> seen{0};
+        const auto reader = readGaps(gaps, options().port, [&](const QueueEvent&) {
+            ++seen;
+            eventually("may go on", [&] { return go.load(); });
+        });
+        addJob();
+        eventually("read", [&] { return seen > 0; });
+        redis({"EVAL",
+               "for i = 1, 1000 do redis.call('XADD', KEYS[1], '*', 'event', 'x') end "
+               "redis.call('XTRIM', KEYS[1], 'MAXLEN', 150)",
+               "1",
+               keys().events});
+        go = true;
+        eventually("reported", [&] { return gaps == 1; });
+        // A reader that is behind without a loss reports none.
+        redis({"EVAL",
+               "for i = 1, 500 do redis.call('XADD', KEYS[1], '*', 'event', 'x') end",
+               "1",
+               keys().events});
+        const std::string last(
+            redis({"XREVRANGE", keys().events, "+", "-", "COUNT", "1"}).at(0).at(0).text());
+        eventually("read", [&] { return reader->lastId() == last; });
+        CPPUNIT_ASSERT_EQUAL(1, gaps.load());
+    }
+
+    void anEventOfAnApplicationIsDelivered() {
+        read();
+        QueueEventsProducer producer(handleOf(options()), {"bull", queueName()});
+        const std::string id = producer.publishEvent("sold", {{"seat", "12"}, {"jobId", "7"}});
+        eventually("delivered", [&] { return !delivered().empty(); });
+        const QueueEvent event = delivered().front();
+        assertEqual(id, event.id);
+        assertEqual("sold", event.name);
+        CPPUNIT_ASSERT(event.type == Type::Other);
+        assertEqual("12", event.field("seat").value());
+        assertEqual("7", event.jobId());
+    }
+
+    void publishedEventsTrimTheStream() {
+        redis({"EVAL",
+               "for i = 1, 3000 do redis.call('XADD', KEYS[1], '*', 'event', 'x') end",
+               "1",
+               keys().events});
+        QueueEventsProducer producer(handleOf(options()), {"bull", queueName()});
+        producer.publishEvent("sold", {}, 5000);
+        CPPUNIT_ASSERT_EQUAL(std::int64_t{3001}, number({"XLEN", keys().events}));
+        producer.publishEvent("sold", {});
+        const std::int64_t left = number({"XLEN", keys().events});
+        CPPUNIT_ASSERT_MESSAGE(std::to_string(left), left >= 1000 && left < 1200);
+    }
+
+    void senselessEventsAreNotPublished() {
+        QueueEventsProducer producer(handleOf(options()), {"bull", queueName()});
+        for (const char* name : {"", "completed", "waiting-children", "debounced", "error"}) {
+            CPPUNIT_ASSERT_THROW_MESSAGE(
+                name, producer.publishEvent(name, {}), Poco::InvalidArgumentException);
+        }
+        CPPUNIT_ASSERT_THROW(producer.publishEvent("sold", {{"event", "x"}}),
+                             Poco::InvalidArgumentException);
+        CPPUNIT_ASSERT_THROW(producer.publishEvent("sold", {}, -1), Poco::InvalidArgumentException);
+        CPPUNIT_ASSERT_EQUAL(std::int64_t{0}, number({"EXISTS", keys().events}));
+    }
+
 private:
+    [[nodiscard]] std::string queueName() const { return keys().qualifiedName().substr(5); }
+    /// A reader that counts gaps.
+    std::unique_ptr<QueueEvents> readGaps(std::atomic<int>& gaps,
+                                          int port,
+                                          QueueEvents::Listener listener) {
+        QueueEvents::Settings settings;
+        settings.name = queueName();
+        settings.blockTimeout = milliseconds(500);
+        settings.onGap = [&gaps] { ++gaps; };
+        auto reader = std::make_unique<QueueEvents>(
+            handleOf(optionsAt(static_cast<std::uint16_t>(port))), settings, std::move(listener));
+        CPPUNIT_ASSERT(reader->waitUntilReady(seconds(10)));
+        return reader;
+    }
     [[nodiscard]] std::string name() const { return keys().qualifiedName().substr(5); }
     WholeQueue makeQueue() {
         Queue::Settings settings;

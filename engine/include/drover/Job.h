@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 
 #include "drover/Export.h"
 #include "drover/JobOptions.h"
@@ -23,6 +24,9 @@ enum class JobState {
 
 /// "waiting", "active", "delayed", "prioritized", "waiting-children", "completed", "failed", "unknown".
 [[nodiscard]] DROVER_API const char* toString(JobState state);
+/// Returns the state of that name, "wait" being another one for "waiting".
+/// Throws Poco::InvalidArgumentException, with the names there are, for any other text and for "unknown".
+[[nodiscard]] DROVER_API JobState parseJobState(std::string_view name);
 
 /// Which version's `JSON.stringify(job)` a view imitates: 5.48.1 has no `stalledCounter` and no `deferredFailure`.
 enum class JobView { Bullmq6, Bullmq548 };

@@ -84,6 +84,9 @@ public:
         /// Id of the last entry that is known already; "$": entries from now on; "0": all entries.
         std::string after = "$";
         std::chrono::milliseconds blockTimeout{10000};  ///< How long one XREAD waits.
+        /// Called on the listener's thread when entries may have been lost: after an outage of Redis, when the stream was
+        /// trimmed before they were read, and when it was begun anew. Empty: nothing is called.
+        std::function<void()> onGap{};
     };
 
     /// Begins at once, in the background: Redis may be away. Throws Poco::InvalidArgumentException for a bad queue name or

@@ -1,5 +1,7 @@
 #include "drover/Job.h"
 
+#include <Poco/Exception.h>
+
 #include "core/JsonText.h"
 
 namespace drover {
@@ -57,6 +59,26 @@ const char* toString(JobState state) {
             break;
     }
     return "unknown";
+}
+
+JobState parseJobState(std::string_view name) {
+    for (const JobState state : {JobState::Waiting,
+                                 JobState::Active,
+                                 JobState::Delayed,
+                                 JobState::Prioritized,
+                                 JobState::WaitingChildren,
+                                 JobState::Completed,
+                                 JobState::Failed}) {
+        if (name == toString(state)) {
+            return state;
+        }
+    }
+    if (name == "wait") {
+        return JobState::Waiting;
+    }
+    throw Poco::InvalidArgumentException(
+        "state \"" + std::string(name) +
+        "\" must be waiting, active, delayed, prioritized, waiting-children, completed or failed");
 }
 
 std::string Job::toJson(JobView view) const {

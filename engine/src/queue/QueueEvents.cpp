@@ -17,6 +17,7 @@
 #include "core/Strtod.h"
 #include "core/WakeSignal.h"
 #include "drover/Exceptions.h"
+#include "queue/EventTypes.h"
 #include "queue/QueueKeys.h"
 #include "redis/RedisShared.h"
 
@@ -35,6 +36,8 @@ constexpr std::chrono::milliseconds kMargin{1000};
 /// How long a stream is left alone whose key answers with an error that no repetition cures.
 constexpr std::chrono::milliseconds kQuarantine{5000};
 constexpr std::chrono::milliseconds kShortestPause{10};
+/// Trimming spares the latest entries, at least those of about one node of the stream.
+constexpr std::size_t kEntriesOfANode = 100;
 constexpr const char* kBeginning = "0-0";
 
 constexpr std::array<std::pair<std::string_view, Type>, 17> kTypes = {{
@@ -57,12 +60,6 @@ constexpr std::array<std::pair<std::string_view, Type>, 17> kTypes = {{
     {"deduplicated", Type::Deduplicated},
 }};
 
-Type typeOf(std::string_view name) {
-    const auto known = std::find_if(
-        kTypes.begin(), kTypes.end(), [name](const auto& one) { return one.first == name; });
-    return known == kTypes.end() ? Type::Other : known->second;
-}
-
 /// Returns an id of the stream as numbers, for comparisons; std::nullopt for any other text.
 std::optional<std::pair<std::uint64_t, std::uint64_t>> parsedId(std::string_view id) {
     std::pair<std::uint64_t, std::uint64_t> parsed{0, 0};
@@ -75,6 +72,14 @@ std::optional<std::pair<std::uint64_t, std::uint64_t>> parsedId(std::string_view
         read = std::from_chars(read.ptr + 1, end, parsed.second);
     }
     return read.ec == std::errc() && read.ptr == end ? std::optional(parsed) : std::nullopt;
+}
+
+}  // namespace
+
+Type eventTypeOf(std::string_view name) {
+    const auto* const known = std::find_if(
+        kTypes.begin(), kTypes.end(), [name](const auto& one) { return one.first == name; });
+    return known == kTypes.end() ? Type::Other : known->second;
 }
 
 QueueEvent eventOf(const ReplyView& entry) {
@@ -90,11 +95,9 @@ QueueEvent eventOf(const ReplyView& entry) {
             event.fields.emplace_back(name, value);
         }
     }
-    event.type = typeOf(event.name);
+    event.type = eventTypeOf(event.name);
     return event;
 }
-
-}  // namespace
 
 std::optional<std::string_view> QueueEvent::field(std::string_view wanted) const {
     for (const auto& [key, value] : fields) {
@@ -214,10 +217,15 @@ private:
             try {
                 if (lastId().empty()) {
                     moveTo(newestId());
+                } else if (interrupted_) {
+                    redis_.connection();
+                    reportGap();
                 }
+                interrupted_ = false;
                 read();
             } catch (const RedisIoException&) {
                 // Logged when the outage began.
+                interrupted_ = true;
                 pause(std::max(std::chrono::duration_cast<std::chrono::milliseconds>(
                                    redis_.nextAttempt() - SteadyClock::now()),
                                kShortestPause));
@@ -238,6 +246,21 @@ private:
         return newest.size() == 0 ? kBeginning : std::string(newest.at(0).at(0).text());
     }
 
+    /// Calls the listener of gaps: entries behind the last one may have been trimmed before they were read.
+    void reportGap() {
+        if (settings_.onGap) {
+            callGuarded("a gap in the stream", [this] { settings_.onGap(); });
+        }
+    }
+
+    /// Reports a gap if the stream begins behind the entry that a read went on from.
+    void detectTrimming(const std::string& from) {
+        const Reply oldest = redis_.call(Command{"XRANGE", keys_.events, "-", "+", "COUNT", "1"});
+        if (oldest.size() == 0 || parsedId(from) < parsedId(oldest.at(0).at(0).text())) {
+            reportGap();
+        }
+    }
+
     /// Runs one XREAD, and calls the listener for each entry.
     void read() {
         Command command{"XREAD", "COUNT"};
@@ -253,6 +276,7 @@ private:
             detectNewStream();
             return;
         }
+        const std::string from = lastId();
         const ReplyView entries = reply->at(0).at(1);
         std::size_t bytes = 0;
         for (std::size_t i = 0; i < entries.size() && !stopping_; ++i) {
@@ -261,6 +285,10 @@ private:
                 bytes += value.size();
             }
             deliver(event);
+        }
+        // A reader that is behind may be overtaken by the trimming.
+        if (settings_.onGap && !stopping_ && entries.size() >= kEntriesOfANode) {
+            detectTrimming(from);
         }
         entriesPerRead_ = bytes > kBytesPerRead ? std::max(entriesPerRead_ / 2, 1)
                                                 : std::min(entriesPerRead_ * 2, kEntriesPerRead);
@@ -309,26 +337,32 @@ private:
                 log_.warning("the stream begins anew, at " + std::string(info.at(i + 1).text()) +
                              " after " + lastId());
                 moveTo(kBeginning);
+                reportGap();
                 return;
             }
         }
     }
 
     void deliver(const QueueEvent& event) {
-        try {
-            listener_(event);
-        } catch (const Poco::Exception& error) {
-            listenerFailed(event, error.displayText());
-        } catch (const std::exception& error) {
-            listenerFailed(event, error.what());
-        } catch (...) {
-            listenerFailed(event, "an exception that is not a std::exception");
-        }
+        callGuarded("the event " + event.id, [&] { listener_(event); });
         moveTo(event.id);
     }
 
-    void listenerFailed(const QueueEvent& event, const std::string& why) {
-        log_.error("the listener threw for the event " + event.id + ": " + why);
+    template <typename Call>
+    void callGuarded(const std::string& about, Call call) {
+        try {
+            call();
+        } catch (const Poco::Exception& error) {
+            listenerFailed(about, error.displayText());
+        } catch (const std::exception& error) {
+            listenerFailed(about, error.what());
+        } catch (...) {
+            listenerFailed(about, "an exception that is not a std::exception");
+        }
+    }
+
+    void listenerFailed(const std::string& about, const std::string& why) {
+        log_.error("the listener threw for " + about + ": " + why);
     }
 
     void moveTo(std::string id) {
@@ -358,6 +392,7 @@ private:
     mutable std::mutex mutex_;
     std::condition_variable moved_;
     int entriesPerRead_ = kEntriesPerRead;
+    bool interrupted_ = false;  // By an outage, since the last read.
     std::string position_;
     std::atomic<std::thread::id> reader_{};
     std::mutex joining_;

@@ -1,16 +1,73 @@
 #include "drover/QueueReader.h"
 
+#include <algorithm>
+
+#include <Poco/Exception.h>
+
 #include "queue/QueueContext.h"
 #include "queue/ops/Children.h"
+#include "queue/ops/Meta.h"
+#include "queue/ops/Pages.h"
 #include "queue/ops/Read.h"
 #include "redis/RedisShared.h"
 
 namespace drover {
 
+namespace {
+
+constexpr int kHighestPriority = 2097151;
+constexpr int kMostReasons = 10000;
+/// Beyond it the numbers of scripts are not exact.
+constexpr std::int64_t kFarthestPlace = std::int64_t{1} << 52;
+
+PageRange bounded(const PageRange& range) {
+    return {std::clamp(range.start, -kFarthestPlace, kFarthestPlace),
+            std::clamp(range.end, -kFarthestPlace, kFarthestPlace),
+            range.order};
+}
+
+void requireWithin(const std::string& what,
+                   std::int64_t value,
+                   std::int64_t least,
+                   std::int64_t most) {
+    if (value < least || value > most) {
+        throw Poco::InvalidArgumentException(what + " must be in [" + std::to_string(least) + ", " +
+                                             std::to_string(most) + "], not " +
+                                             std::to_string(value));
+    }
+}
+
+std::int64_t countOf(const JobCounts& counts, JobState state) {
+    switch (state) {
+        case JobState::Waiting:
+            return counts.waiting + counts.paused;
+        case JobState::Active:
+            return counts.active;
+        case JobState::Delayed:
+            return counts.delayed;
+        case JobState::Prioritized:
+            return counts.prioritized;
+        case JobState::WaitingChildren:
+            return counts.waitingChildren;
+        case JobState::Completed:
+            return counts.completed;
+        case JobState::Failed:
+            return counts.failed;
+        case JobState::Unknown:
+            break;
+    }
+    throw Poco::InvalidArgumentException(
+        "jobs of the state \"unknown\" cannot be counted: no key holds their ids");
+}
+
+}  // namespace
+
 class QueueReader::Impl {
 public:
     Impl(const Redis& redis, const Settings& settings)
         : redis_(redis), queue_(QueueKeys(settings.prefix, settings.name)) {}
+
+    [[nodiscard]] ClientPool::Lease lease() const { return redis_.shared().lease(); }
 
     const Redis redis_;
     const QueueContext queue_;
@@ -21,34 +78,98 @@ QueueReader::QueueReader(const Redis& redis, const Settings& settings)
 QueueReader::~QueueReader() = default;
 
 JobCounts QueueReader::counts() const {
-    return ops::counts(impl_->queue_, *impl_->redis_.shared().lease());
+    return ops::counts(impl_->queue_, *impl_->lease());
+}
+std::int64_t QueueReader::count(const std::vector<JobState>& states) const {
+    // Checked before anything is read.
+    for (const JobState state : states) {
+        countOf(JobCounts(), state);
+    }
+    const JobCounts all = counts();
+    std::int64_t sum = 0;
+    for (const JobState state : states) {
+        sum += countOf(all, state);
+    }
+    return sum;
+}
+std::map<int, std::int64_t> QueueReader::countsPerPriority(
+    const std::vector<int>& priorities) const {
+    for (const int priority : priorities) {
+        requireWithin("a priority", priority, 0, kHighestPriority);
+    }
+    return ops::countsPerPriority(impl_->queue_, *impl_->lease(), priorities);
+}
+std::int64_t QueueReader::delayedBefore(std::int64_t timeMs) const {
+    constexpr std::int64_t kLatest = std::int64_t{1} << 50;
+    return ops::delayedBefore(
+        impl_->queue_, *impl_->lease(), std::clamp<std::int64_t>(timeMs, 0, kLatest));
 }
 std::optional<Job> QueueReader::job(const std::string& id) const {
-    return ops::job(impl_->queue_, *impl_->redis_.shared().lease(), id);
+    return ops::job(impl_->queue_, *impl_->lease(), id);
+}
+JobPage QueueReader::jobs(const std::vector<JobState>& states, const PageRange& range) const {
+    return ops::jobs(impl_->queue_, *impl_->lease(), states, bounded(range));
 }
 JobState QueueReader::state(const std::string& id) const {
-    return ops::state(impl_->queue_, *impl_->redis_.shared().lease(), id);
+    return ops::state(impl_->queue_, *impl_->lease(), id);
+}
+std::optional<JobEnd> QueueReader::ended(const std::string& id) const {
+    return ops::ends(impl_->queue_, *impl_->lease(), {id}).front();
+}
+JobLogs QueueReader::logs(const std::string& id, const PageRange& range) const {
+    return ops::logs(impl_->queue_, *impl_->lease(), id, bounded(range));
 }
 bool QueueReader::isPaused() const {
-    return ops::isPaused(impl_->queue_, *impl_->redis_.shared().lease());
+    return ops::isPaused(impl_->queue_, *impl_->lease());
+}
+bool QueueReader::isMaxed() const {
+    return ops::isMaxed(impl_->queue_, *impl_->lease());
 }
 JobChildren QueueReader::children(const std::string& id) const {
-    return ops::children(impl_->queue_, *impl_->redis_.shared().lease(), id);
+    return ops::children(impl_->queue_, *impl_->lease(), id);
 }
 ChildrenPage QueueReader::children(const std::string& id, const ChildPages& pages) const {
-    return ops::childrenPage(impl_->queue_, *impl_->redis_.shared().lease(), id, pages);
+    return ops::childrenPage(impl_->queue_, *impl_->lease(), id, pages);
 }
 ChildCounts QueueReader::childCounts(const std::string& id) const {
-    return ops::childCounts(impl_->queue_, *impl_->redis_.shared().lease(), id);
+    return ops::childCounts(impl_->queue_, *impl_->lease(), id);
 }
 JobChildren::Values QueueReader::childrenValues(const std::string& id) const {
-    return ops::childrenValues(impl_->queue_, *impl_->redis_.shared().lease(), id);
+    return ops::childrenValues(impl_->queue_, *impl_->lease(), id);
 }
 JobChildren::Values QueueReader::ignoredChildrenFailures(const std::string& id) const {
-    return ops::ignoredChildrenFailures(impl_->queue_, *impl_->redis_.shared().lease(), id);
+    return ops::ignoredChildrenFailures(impl_->queue_, *impl_->lease(), id);
 }
 std::int64_t QueueReader::rateLimitTtl(std::optional<int> max) const {
-    return ops::rateLimitTtl(impl_->queue_, *impl_->redis_.shared().lease(), max);
+    return ops::rateLimitTtl(impl_->queue_, *impl_->lease(), max);
+}
+QueueMeta QueueReader::meta() const {
+    return ops::meta(impl_->queue_, *impl_->lease());
+}
+QueueMetrics QueueReader::metrics(JobState state, const PageRange& range) const {
+    if (state != JobState::Completed && state != JobState::Failed) {
+        throw Poco::InvalidArgumentException(
+            std::string("metrics are kept of completed and failed jobs, not of state \"") +
+            toString(state) + "\"");
+    }
+    return ops::metrics(impl_->queue_, *impl_->lease(), toString(state), bounded(range));
+}
+std::vector<WorkerInfo> QueueReader::workers() const {
+    return ops::workers(impl_->queue_, *impl_->lease());
+}
+FailedReasons QueueReader::failedReasons(std::int64_t start, int most) const {
+    requireWithin("start", start, 0, kFarthestPlace);
+    requireWithin("most", most, 1, kMostReasons);
+    return ops::failedReasons(impl_->queue_, *impl_->lease(), start, most);
+}
+QueueNames QueueReader::queues(const Redis& redis,
+                               const std::string& prefix,
+                               const std::string& cursor) {
+    if (cursor.empty() || cursor.find_first_not_of("0123456789") != std::string::npos) {
+        throw Poco::InvalidArgumentException("cursor \"" + cursor +
+                                             "\" must be \"0\", or the cursor of the page before");
+    }
+    return ops::queueNames(*redis.shared().lease(), prefix, cursor);
 }
 
 }  // namespace drover

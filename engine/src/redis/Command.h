@@ -15,6 +15,12 @@ class Command {
 public:
     Command() = default;
     Command(std::initializer_list<std::string_view> args) : args_(args) {}
+    // A copy would refer to the texts inside the original.
+    Command(const Command&) = delete;
+    Command& operator=(const Command&) = delete;
+    Command(Command&&) = default;
+    Command& operator=(Command&&) = default;
+    ~Command() = default;
 
     Command& add(std::string_view text) {
         args_.push_back(text);

@@ -42,7 +42,7 @@ public:
     /// Runs a command made by script(): by hash, and by text if Redis has no such script (a restart empties its cache).
     Reply run(Command& command);
 
-    /// Sends commands made by script() together, and returns their replies in order, error replies too.
+    /// Sends commands together, made by script() or not, and returns their replies in order, error replies too.
     /// After an exception any of them may have run.
     std::vector<Reply> runAll(std::vector<Command>& commands);
 

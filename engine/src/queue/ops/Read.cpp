@@ -33,6 +33,36 @@ std::optional<Job> job(const QueueContext& queue, RedisClient& redis, const std:
     return parseJobHash(id, queue.keys().qualifiedName(), hash);
 }
 
+std::vector<std::optional<JobEnd>> ends(const QueueContext& queue,
+                                        RedisClient& redis,
+                                        const std::vector<std::string>& ids) {
+    static const ScriptCall kScript("getEnds");
+    Command command = kScript.begin(redis, queue, 1 + ids.size());
+    command.add(queue.keys().jobPrefix());
+    for (const std::string& id : ids) {
+        command.add(id);
+    }
+    const Reply reply = redis.run(command);
+    std::vector<std::optional<JobEnd>> found(ids.size());
+    for (std::size_t i = 0; i < ids.size(); ++i) {
+        const std::string text(reply.at(2 * i + 1).text());
+        switch (reply.at(2 * i).integer()) {
+            case 1:
+                found[i] = JobEnd{JobEnd::Status::Completed, text};
+                break;
+            case 2:
+                found[i] = JobEnd{JobEnd::Status::Failed, text};
+                break;
+            case -1:
+                found[i] = JobEnd{JobEnd::Status::NoSuchJob, ""};
+                break;
+            default:
+                break;
+        }
+    }
+    return found;
+}
+
 JobState state(const QueueContext& queue, RedisClient& redis, const std::string& id) {
     static const ScriptCall kScript("getState");
     static constexpr JobState kStates[] = {JobState::Unknown,

@@ -13,6 +13,11 @@ namespace drover::ops {
 
 [[nodiscard]] JobCounts counts(const QueueContext& queue, RedisClient& redis);
 
+/// Returns std::nullopt for a job that has not ended, in the order of `ids`.
+[[nodiscard]] std::vector<std::optional<JobEnd>> ends(const QueueContext& queue,
+                                                      RedisClient& redis,
+                                                      const std::vector<std::string>& ids);
+
 /// Returns std::nullopt if there is no such job. Throws JobFormatException as parseJobHash() does.
 [[nodiscard]] std::optional<Job> job(const QueueContext& queue,
                                      RedisClient& redis,
