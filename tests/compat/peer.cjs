@@ -24,6 +24,8 @@
 //   keys.call        args: ["HGETALL", "key"]        any Redis command
 //   cron.cases       seed, count                     what BullMQ's cron-parser makes of random patterns, see cron-cases.cjs
 //   cron.next        args: [base, opts.repeat]       when BullMQ would run a scheduler next: ms, "none" or "refused"
+//   board.call       queues, method, route, params?, query?, body?   {status, body}: what Bull Board answers to a request of
+//                                                    its page; status 500 with the message for what it throws
 //   monitor.start                                    every command that the server gets from now on
 //   monitor.seen     command                         [[name, arguments...]] of that command so far, in order
 //   close                                            closes and forgets all, as if the peer were new
@@ -203,6 +205,44 @@ async function withProducer(act) {
   }
 }
 
+// Bull Board without a browser: its own handlers behind its table of routes, with BullMQ of this version.
+let board;
+
+function boardOf(names) {
+  const missing = names.filter((name) => !board?.names.has(name));
+  if (missing.length === 0) return board;
+  const Module = require('node:module');
+  const resolve = Module._resolveFilename;
+  Module._resolveFilename = (name, ...rest) =>
+    resolve.call(Module, name === 'bullmq' ? `bullmq-${version}` : name, ...rest);
+  const { createBullBoard } = require('@bull-board/api');
+  const { BullMQAdapter } = require('@bull-board/api/bullMQAdapter');
+  Module._resolveFilename = resolve;
+  const all = [...(board?.names ?? []), ...missing];
+  board = { names: new Set(all) };
+  const serverAdapter = new Proxy({}, {
+    get: (_target, setter) => (value) => { board[setter] = value; return serverAdapter; },
+  });
+  createBullBoard({
+    queues: all.map((queue) => new BullMQAdapter(queueOf({ queue }))),
+    serverAdapter,
+    options: { validateResponses: true },
+  });
+  return board;
+}
+
+async function callBoard({ queues: names, method, route, params = {}, query = {}, body = {} }) {
+  const { setApiRoutes: routes, setQueues: known, setErrorHandler: onError } = boardOf(names);
+  const found = routes.find((one) => one.method === method && one.route === route);
+  if (!found) throw new Error(`Bull Board has no route ${method} ${route}`);
+  try {
+    const result = await found.handler({ queues: known, uiConfig: {}, params, query, body, headers: {} });
+    return { status: result.status ?? 200, body: result.body };
+  } catch (error) {
+    return onError(error);
+  }
+}
+
 let monitor;
 let commands = [];
 
@@ -228,6 +268,7 @@ async function closeAll() {
   await Promise.allSettled([...subscriptions.values()].map(({ events }) => events.close()));
   await Promise.allSettled([...queues.values()].map((queue) => queue.close()));
   for (const map of [workers, subscriptions, queues]) map.clear();
+  board = undefined;
   monitor?.destroy();
   [monitor, commands] = [undefined, []];
   return true;
@@ -260,6 +301,7 @@ const operations = {
   'events.wait': (request) => subscriptionOf(request).journal.wait(request),
   'keys.dump': dump,
   'keys.call': ({ args }) => redis.call(...args.map(String)),
+  'board.call': callBoard,
   'cron.cases': ({ seed, count }) => {
     const folder = require.resolve(`bullmq-${version}`);
     const { CronExpressionParser, parseExpression } = require(require.resolve('cron-parser', { paths: [folder] }));
