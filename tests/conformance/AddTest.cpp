@@ -399,9 +399,13 @@ public:
 private:
     void expectRun(const Strings& order, Side worker = Side::Ours) {
         startWorker(worker);
-        eventually("all ran", [&] {
-            return number({"ZCARD", key("completed")}) == static_cast<std::int64_t>(order.size());
-        });
+        eventually(
+            "all ran",
+            [&] {
+                return number({"ZCARD", key("completed")}) ==
+                       static_cast<std::int64_t>(order.size());
+            },
+            std::chrono::seconds(60));
         CPPUNIT_ASSERT_EQUAL(joined(order), joined(begun(worker)));
     }
 

@@ -1,6 +1,9 @@
+#include <set>
+
 #include <cppunit/TestAssert.h>
 
 #include "conformance/Conformance.h"
+#include "drover/FlowProducer.h"
 #include "support/Assert.h"
 
 namespace {
@@ -142,6 +145,39 @@ public:
         assertEqual(R"({"to":7})", seen[0].data);
     }
 
+    void c263_theFlowOfAJobIsShown() {
+        FlowProducer producer(handleOf(options()), {"bull", bullmq5_});
+        FlowJob flow;
+        flow.queue = queueName();
+        flow.job.name = "sum";
+        for (const char* name : {"mail", "fail"}) {
+            FlowJob child;
+            child.queue = queueName();
+            child.job.name = name;
+            child.job.opts.attempts = 1;
+            flow.children.push_back(child);
+        }
+        const FlowResult added = producer.add(flow);
+        CPPUNIT_ASSERT_MESSAGE(added.message, added.status == AddResult::Status::Added);
+        const std::string root = added.tree.job->id;
+        const std::string child = added.tree.children.at(0).job->id;
+        // From a child up to the root, and down again.
+        const rapidjson::Document shown = ask("get", std::string(kOneJob) + "flow", child);
+        CPPUNIT_ASSERT(shown["isFlowNode"].GetBool());
+        assertEqual(child, shown["nodeId"].GetString());
+        const auto& tree = shown["flowRoot"];
+        assertEqual(root, tree["id"].GetString());
+        assertEqual("sum", tree["name"].GetString());
+        assertEqual("waiting-children", tree["state"].GetString());
+        CPPUNIT_ASSERT_EQUAL(2U, tree["children"].Size());
+        std::set<std::string> names;
+        for (const auto& one : tree["children"].GetArray()) {
+            names.insert(one["name"].GetString());
+            assertEqual("waiting", one["state"].GetString());
+        }
+        CPPUNIT_ASSERT((names == std::set<std::string>{"mail", "fail"}));
+    }
+
     void c265_metricsAreShown() {
         settings_.metricsPoints = 10;
         startWorker(Side::Ours);
@@ -272,6 +308,7 @@ const Statements<BoardSection> kRegistered(
      STATEMENT(BoardSection, c260_thePageOfAJobIsWhole),
      STATEMENT(BoardSection, c261_buttonsActOnOurJobs),
      STATEMENT(BoardSection, c262_aJobFromTheBoardIsRunByOurs),
+     STATEMENT(BoardSection, c263_theFlowOfAJobIsShown),
      STATEMENT(BoardSection, c265_metricsAreShown),
      STATEMENT(BoardSection, c266_limitsOfTheBoardAreObeyed)});
 
