@@ -43,6 +43,8 @@ class HandlerCallsTest : public WorkerFixture {
     CPPUNIT_TEST(wrongPagesAreRefusedWithAReason);
     CPPUNIT_TEST(failedChildrenHaveReasons);
     CPPUNIT_TEST(pendingChildrenAreRemoved);
+    CPPUNIT_TEST(schedulersComeAndGo);
+    CPPUNIT_TEST(wrongSchedulersAreRefusedWithAReason);
     CPPUNIT_TEST_SUITE_END();
 
 public:
@@ -328,6 +330,55 @@ public:
         assertEqual("2", answer.text);
         CPPUNIT_ASSERT(answer.status == HostStatus::Ok);
         CPPUNIT_ASSERT_EQUAL(std::int64_t{0}, number({"EXISTS", keys().job("2"), keys().job("3")}));
+    }
+
+    void schedulersComeAndGo() {
+        const std::string other = name() + "-other";
+        const std::string place = R"({"queue":")" + other + R"(","id":"s")";
+        const std::vector<Answer> answers =
+            calls(addJob("calls"),
+                  {{HostCall::UpsertScheduler,
+                    place + R"(,"repeat":{"every":3600000},"template":{"name":"n","data":7}})"},
+                   {HostCall::UpsertScheduler,
+                    R"({"id":"never","repeat":{"pattern":"0 0 29 2 *","tz":"UTC","endDate":)" +
+                        std::to_string(clock_.wallMs() + 60000) + "}}"},
+                   {HostCall::RemoveScheduler, R"({"id":"s"})"}});
+        CPPUNIT_ASSERT(answers[0].status == HostStatus::Ok);
+        const JsonView run = JsonView::parse(answers[0].text);
+        const std::string due(run["dueMs"].text());
+        assertEqual("repeat:s:" + due, run["jobId"].string().value_or(""));
+        const std::string prefix = "bull:" + other + ":";
+        assertEqual("7", text({"HGET", prefix + "repeat:s:" + due, "data"}));
+        assertEqual("null", answers[1].text);
+        assertEqual("false", answers[2].text);
+        assertEqual("true", call(HostCall::RemoveScheduler, place + "}").text);
+        CPPUNIT_ASSERT_EQUAL(std::int64_t{0}, number({"EXISTS", prefix + "repeat"}));
+        removeQueue(other);
+    }
+
+    void wrongSchedulersAreRefusedWithAReason() {
+        const std::vector<std::pair<std::string, std::string>> cases = {
+            {"[]", "the scheduler is not an object"},
+            {R"({"id":"past","repeat":{"every":1000,"endDate":1000}})",
+             "repeat.endDate must be later than now"},
+            {R"({"repeat":{"every":5}})", "the scheduler has no id"},
+            {R"({"id":"s"})", "the scheduler has no repeat"},
+            {R"({"id":7})", "the scheduler has a \"id\" that is not a string"},
+            {R"({"id":"s","repeat":{"every":0}})", "every"},
+            {R"({"id":"s","repeat":{"pattern":"never"}})", "never"},
+            {R"({"id":"s","repeat":{"every":5},"template":{"opts":{"priority":-1}}})", "riority"},
+            {R"({"id":"s","queue":"","repeat":{"every":5}})", "has the queue"},
+            {R"({"id":"s","rule":1})", "unknown member \"rule\""}};
+        std::vector<std::pair<HostCall, std::string>> wrong;
+        for (const auto& [text, reason] : cases) {
+            wrong.emplace_back(HostCall::UpsertScheduler, text);
+        }
+        const std::vector<Answer> answers = calls(addJob("calls"), wrong);
+        for (std::size_t i = 0; i < cases.size(); ++i) {
+            CPPUNIT_ASSERT_MESSAGE(cases[i].first, answers[i].status == HostStatus::Argument);
+            assertContains(answers[i].text, cases[i].second);
+        }
+        CPPUNIT_ASSERT_EQUAL(std::int64_t{0}, number({"EXISTS", keys().repeat}));
     }
 
 private:

@@ -101,6 +101,8 @@ const std::vector<Source>& sources() {
              static_cast<void>(drover::parseChildren(
                  "[{\"name\":\"a\",\"opts\":" + text + "}]", parent, problem));
              static_cast<void>(drover::parseHandlerJobs(text, parent, problem));
+             drover::HandlerScheduler scheduler;
+             static_cast<void>(drover::parseHandlerScheduler(text, parent, true, scheduler));
              drover::ChildPages pages;
              static_cast<void>(drover::readChildPages(text, pages));
          }},

@@ -132,6 +132,12 @@ std::string callText(const ChildCounts& counts) {
     return std::move(out.endObject()).str();
 }
 
+std::string callText(const ScheduledRun& run) {
+    JsonWriter out;
+    out.beginObject().key("jobId").text(run.jobId).key("dueMs").number(run.dueMs).endObject();
+    return std::move(out).str();
+}
+
 std::string callText(const FailedChildren& children) {
     JsonWriter out;
     out.beginObject().key("failed").beginObject();

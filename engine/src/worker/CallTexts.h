@@ -6,6 +6,7 @@
 
 #include "drover/FailedChildren.h"
 #include "drover/JobChildren.h"
+#include "drover/JobScheduler.h"
 #include "drover/Queue.h"
 
 /// The JSON of handlers' calls, as drover/PluginAbi.h describes it. Values without I/O.
@@ -21,6 +22,8 @@ namespace drover {
 [[nodiscard]] std::string callText(const ChildrenPage& read, const ChildPages& pages);
 /// The answer of dependencies_count.
 [[nodiscard]] std::string callText(const ChildCounts& counts);
+/// The answer of upsert_scheduler.
+[[nodiscard]] std::string callText(const ScheduledRun& run);
 /// The answer of failed_children.
 [[nodiscard]] std::string callText(const FailedChildren& children);
 

@@ -127,4 +127,48 @@ std::optional<std::vector<HandlerJob>> parseHandlerJobs(std::string_view json,
     return jobs;
 }
 
+std::string parseHandlerScheduler(std::string_view json,
+                                  const ClaimedJob& job,
+                                  bool isUpsert,
+                                  HandlerScheduler& scheduler) {
+    const auto members = splitJsonObject(json);
+    if (!members) {
+        return "the scheduler is not an object";
+    }
+    std::string queue = job.queue;
+    bool ruled = false;
+    try {
+        for (const auto& [member, value] : *members) {
+            if (member == "queue" || member == "id") {
+                const auto text = parseJsonString(value);
+                if (!text) {
+                    return "the scheduler has a \"" + member + "\" that is not a string";
+                }
+                (member == "queue" ? queue : scheduler.id) =
+                    member == "queue" ? wholeName(*text, job) : *text;
+            } else if (isUpsert && member == "repeat") {
+                scheduler.repeat = RepeatOptions::parse(value);
+                ruled = true;
+            } else if (isUpsert && member == "template") {
+                scheduler.jobs = JobTemplate::parse(value);
+            } else {
+                return "the scheduler has an unknown member \"" + member +
+                       "\"; its members are queue, id" + (isUpsert ? ", repeat and template" : "");
+            }
+        }
+    } catch (const Poco::Exception& error) {
+        return error.message();
+    }
+    HandlerJob place;
+    if (const std::string wrong = splitQueue(queue, place); !wrong.empty()) {
+        return "the scheduler has the queue \"" + queue + "\": " + wrong;
+    }
+    scheduler.prefix = std::move(place.prefix);
+    scheduler.queue = std::move(place.queue);
+    if (scheduler.id.empty() || (isUpsert && !ruled)) {
+        return std::string("the scheduler has no ") + (scheduler.id.empty() ? "id" : "repeat");
+    }
+    return "";
+}
+
 }  // namespace drover

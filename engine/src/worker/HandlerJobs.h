@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "core/ClaimedJob.h"
+#include "drover/JobScheduler.h"
 #include "queue/JobRecord.h"
 
 namespace drover {
@@ -31,5 +32,22 @@ struct HandlerJob {
 [[nodiscard]] std::optional<std::vector<HandlerJob>> parseHandlerJobs(std::string_view json,
                                                                       const ClaimedJob& job,
                                                                       std::string& problem);
+
+/// A scheduler that a handler adds, changes or removes.
+struct HandlerScheduler {
+    std::string prefix;
+    std::string queue;
+    std::string id;
+    RepeatOptions repeat;
+    JobTemplate jobs;
+};
+
+/// Parses the argument of upsert_scheduler and remove_scheduler: {"queue": string, "id": string, "repeat": object, "template": object}
+/// with the queue of parseHandlerJobs(). `isUpsert`: whether it has a rule and jobs.
+/// Returns what is wrong with it; empty: nothing is.
+[[nodiscard]] std::string parseHandlerScheduler(std::string_view json,
+                                                const ClaimedJob& job,
+                                                bool isUpsert,
+                                                HandlerScheduler& scheduler);
 
 }  // namespace drover

@@ -6,16 +6,20 @@
 #include <utility>
 #include <vector>
 
+#include <Poco/Exception.h>
+
 #include "core/JobFields.h"
 #include "core/JsonText.h"
 #include "drover/Exceptions.h"
 #include "drover/JobChildren.h"
 #include "queue/QueueContext.h"
+#include "queue/SchedulerRecord.h"
 #include "queue/ops/Add.h"
 #include "queue/ops/Children.h"
 #include "queue/ops/JobChanges.h"
 #include "queue/ops/JobUpdates.h"
 #include "queue/ops/Read.h"
+#include "queue/ops/Schedulers.h"
 #include "worker/CallTexts.h"
 #include "worker/HandlerJobs.h"
 
@@ -88,8 +92,9 @@ HostStatus JobCalls::call(const ClaimedJob& job,
         case HostCall::RemoveUnprocessedChildren:
             return removeUnprocessedChildren(job, answer);
         case HostCall::UpsertScheduler:
+            return upsertScheduler(job, text, answer);
         case HostCall::RemoveScheduler:
-            break;
+            return removeScheduler(job, text, answer);
     }
     return HostStatus::Unsupported;
 }
@@ -155,9 +160,8 @@ HostStatus JobCalls::addJobs(const ClaimedJob& job,
         for (const std::size_t place : places) {
             records.push_back(std::move((*jobs)[place].record));
         }
-        const QueueContext target(QueueKeys(queue.first, queue.second), queue_.bullmq5Mode());
-        const bool own = target.keys().qualifiedName() == queue_.keys().qualifiedName();
-        std::vector<AddResult> added = adds_.add(own ? queue_ : target, std::move(records));
+        std::vector<AddResult> added =
+            adds_.add(contextOf(queue.first, queue.second), std::move(records));
         for (std::size_t i = 0; i < added.size(); ++i) {
             results[places[i]] = std::move(added[i]);
         }
@@ -187,6 +191,56 @@ HostStatus JobCalls::dependencies(const ClaimedJob& job,
         answer = callText(ops::childrenPage(queue_, redis, job.id, pages), pages);
         return 0;
     });
+}
+
+HostStatus JobCalls::upsertScheduler(const ClaimedJob& job,
+                                     std::string_view text,
+                                     std::string& answer) const {
+    HandlerScheduler wanted;
+    answer = parseHandlerScheduler(text, job, true, wanted);
+    if (!answer.empty()) {
+        return HostStatus::Argument;
+    }
+    const QueueContext queue = contextOf(wanted.prefix, wanted.queue);
+    try {
+        bool busy = false;
+        const HostStatus status = reach(job, [&](RedisClient& redis) {
+            const std::int64_t nowMs = redis.nowMs();
+            const auto record = schedulerRecordOf(wanted.id, wanted.repeat, wanted.jobs, nowMs);
+            const UpsertResult result =
+                record ? ops::upsertScheduler(queue, redis, *record, nowMs) : UpsertResult{};
+            busy = result.code < 0;
+            answer = !record ? "null"
+                     : busy  ? "the next run has a job already (" + std::to_string(result.code) +
+                                  "): " + result.jobId
+                            : callText(ScheduledRun{result.jobId, result.dueMs});
+            return 0;
+        });
+        return status == HostStatus::Ok && busy ? HostStatus::Argument : status;
+    } catch (const Poco::InvalidArgumentException& error) {
+        answer = error.message();
+        return HostStatus::Argument;
+    }
+}
+
+HostStatus JobCalls::removeScheduler(const ClaimedJob& job,
+                                     std::string_view text,
+                                     std::string& answer) const {
+    HandlerScheduler wanted;
+    answer = parseHandlerScheduler(text, job, false, wanted);
+    if (!answer.empty()) {
+        return HostStatus::Argument;
+    }
+    const QueueContext queue = contextOf(wanted.prefix, wanted.queue);
+    return reach(job, [&](RedisClient& redis) {
+        answer = ops::removeScheduler(queue, redis, wanted.id) ? "true" : "false";
+        return 0;
+    });
+}
+
+QueueContext JobCalls::contextOf(const std::string& prefix, const std::string& queue) const {
+    const bool own = prefix + ":" + queue == queue_.keys().qualifiedName();
+    return own ? queue_ : QueueContext(QueueKeys(prefix, queue), queue_.bullmq5Mode());
 }
 
 HostStatus JobCalls::removeUnprocessedChildren(const ClaimedJob& job, std::string& answer) const {

@@ -38,6 +38,14 @@ private:
                             std::string_view text,
                             std::string& answer) const;
     HostStatus failedChildren(const ClaimedJob& job, std::string& answer) const;
+    HostStatus upsertScheduler(const ClaimedJob& job,
+                               std::string_view text,
+                               std::string& answer) const;
+    HostStatus removeScheduler(const ClaimedJob& job,
+                               std::string_view text,
+                               std::string& answer) const;
+    /// Returns the names of a queue that may be the worker's own.
+    [[nodiscard]] QueueContext contextOf(const std::string& prefix, const std::string& queue) const;
     HostStatus removeUnprocessedChildren(const ClaimedJob& job, std::string& answer) const;
     /// Calls `act(redis)`. Returns HostStatus::Lost if that is negative.
     template <typename Act>
