@@ -42,6 +42,8 @@ const checks = [
   ['POST beside 10,000 idle connections, 1,000 streams / alone', 'drover_post_beside', 'drover_post_alone', { atLeast: 0.9 }],
   ['memory of the producer there, MiB', 'drover_beside_memory', null, { atMost: 100 }],
   ['p99 from POST to row at half of the capacity, ms', 'drover_row_p99', null, { atMost: 20 }],
+  ['addBulk / addBulk of BullMQ', 'drover_add_bulk', 'bullmq_add_bulk', { atLeast: 5 }],
+  ['single adds of 32 threads / pipelined adds of BullMQ', 'drover_add_single', 'bullmq_add_single', { atLeast: 3 }],
   ['drain / original logic', 'drover_drain', 'nest_drain_seed', { atLeast: 10 }],
   ['drain / single insert', 'drover_drain', 'nest_drain_insert', { atLeast: 3 }],
   ['drain / the SQL function alone', 'drover_drain', 'sql_reserve', {}],

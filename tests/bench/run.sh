@@ -4,13 +4,13 @@
 set -euo pipefail
 cd "$(dirname "$(readlink -f "$0")")/../.."
 
-parts=(script http sql nest_post nest_think nest_drain_seed nest_drain_insert bullmq_noop drover_post drover_think drover_beside
-  drover_latency drover_drain drover_noop drover_noop_process
-  bullmq_flow drover_flow)
+parts=(script http sql nest_post nest_think nest_drain_seed nest_drain_insert bullmq_noop bullmq_add bullmq_flow
+  drover_post drover_think drover_beside drover_latency drover_drain drover_noop drover_noop_process drover_add drover_flow)
 turns=5
 jobs=50000 events=100 consumers=3   # For the drains.
 noop_jobs=100000                    # For an empty handler.
 flow_trees=50 flow_children=1000    # For trees of jobs.
+add_jobs=60000                      # For producers; twice as many for the faster ones.
 post_seconds=6
 think_seconds=5
 idle=10000 streams=1000             # Beside POST.
@@ -232,6 +232,15 @@ measure_bullmq_flow() {
   record bullmq_flow "$(member "$result" jobsPerSecond)"
 }
 
+measure_bullmq_add() {
+  local way
+  for way in bulk single; do
+    redis flushall >/dev/null
+    rate=$(node tests/bench/peers/add.cjs "$way" added "$add_jobs")
+    record "bullmq_add_$way" "$rate"
+  done
+}
+
 # --- Drover ----------------------------------------------------------------------------------------------------------------
 
 # Makes a fresh schema with users, and with events for every pair that the jobs name.
@@ -365,6 +374,16 @@ measure_drover_drain() {
   record drover_drain "$rate"
   stop_workers
   rows_are drover "$jobs"
+}
+
+measure_drover_add() {
+  local way threads
+  for way in bulk single; do
+    redis flushall >/dev/null
+    [[ $way == bulk ]] && threads=1 || threads=32
+    rate=$(build/bench/add_load "$way" "$redis_port" added "$((2 * add_jobs))" "$threads")
+    record "drover_add_$way" "$rate"
+  done
 }
 
 # noop_drained NAME ISOLATION: jobs per second of an empty handler.
