@@ -102,6 +102,27 @@ std::string binary() {
     return prefix() + "/bin/drover";
 }
 
+/// An engine with the plugin echo on a queue.
+struct Echoing {
+    explicit Echoing(const std::string& queue) {
+        engine.start({"run",
+                      "--set",
+                      "plugins.load=echo",
+                      "--set",
+                      std::string("plugins.dir=") + DROVER_BINARY_DIR + "/plugins",
+                      "--set",
+                      "queue.echo.name=" + queue,
+                      "--set",
+                      "redis.port=" + port,
+                      "--set",
+                      "control.socket=" + engine.path("c.sock")});
+        engine.waitForLog("is running");
+    }
+
+    const std::string port = std::to_string(test::RedisServer::shared().port());
+    test::AppProcess engine;
+};
+
 }  // namespace
 
 /// An installation is all that an outside author needs.
@@ -112,6 +133,7 @@ class SdkTest : public CppUnit::TestFixture {
     CPPUNIT_TEST(pluginBuiltByClangWorks);
     CPPUNIT_TEST(pluginBuiltByPkgConfigAloneWorks);
     CPPUNIT_TEST(aProgramOutsideAddsAJobAndHearsOfItsEnd);
+    CPPUNIT_TEST(aProgramOutsideAddsAFlowAndReadsItsResults);
     CPPUNIT_TEST(newPluginPassesAsGenerated);
     CPPUNIT_TEST(newPluginRefusesWhatWouldNotWork);
     CPPUNIT_TEST_SUITE_END();
@@ -169,32 +191,34 @@ public:
 
     void aProgramOutsideAddsAJobAndHearsOfItsEnd() {
         build(source("docs/examples/producer"), {"-DCMAKE_BUILD_TYPE=Debug"});
-        const std::string port = std::to_string(test::RedisServer::shared().port());
         const std::string queue = "producer-" + std::to_string(getpid());
-        const std::string plugins = "plugins.dir=" DROVER_BINARY_DIR "/plugins";
-        test::AppProcess engine;
-        engine.start({"run",
-                      "--set",
-                      "plugins.load=echo",
-                      "--set",
-                      plugins,
-                      "--set",
-                      "queue.echo.name=" + queue,
-                      "--set",
-                      "redis.port=" + port,
-                      "--set",
-                      "control.socket=" + engine.path("c.sock")});
-        engine.waitForLog("is running");
+        const Echoing engine(queue);
         const std::string program = work_.path("build/producer");
         assertEqual(
             "1 completed {\"from\":\"outside\"}\n",
-            work_.run({program, "127.0.0.1", port, queue, "echo", "{\"from\":\"outside\"}"}));
+            work_.run(
+                {program, "127.0.0.1", engine.port, queue, "echo", "{\"from\":\"outside\"}"}));
         const std::string refused =
-            work_.run({program, "127.0.0.1", port, queue, "echo", "no JSON"}, 1);
+            work_.run({program, "127.0.0.1", engine.port, queue, "echo", "no JSON"}, 1);
         CPPUNIT_ASSERT_MESSAGE(
             refused, refused.find("not added: the data of job \"echo\"") != std::string::npos);
-        const std::string wrong = work_.run({program, "", port, queue, "echo", "1"}, 1);
+        const std::string wrong = work_.run({program, "", engine.port, queue, "echo", "1"}, 1);
         CPPUNIT_ASSERT_MESSAGE(wrong, wrong.find("nvalid argument") != std::string::npos);
+    }
+
+    void aProgramOutsideAddsAFlowAndReadsItsResults() {
+        build(source("docs/examples/flow"), {"-DCMAKE_BUILD_TYPE=Debug"});
+        const std::string queue = "flow-" + std::to_string(getpid());
+        const Echoing engine(queue);
+        const std::string printed =
+            work_.run({work_.path("build/flow"), "127.0.0.1", engine.port, queue});
+        for (const char* parcel : {"{\"parcel\":1}\n", "{\"parcel\":2}\n", "{\"parcel\":3}\n"}) {
+            assertContains(printed, parcel);
+        }
+        assertContains(printed, "\n{\"order\":17}\n");
+        const std::string needed = work_.run({"readelf", "-d", work_.path("build/flow")});
+        assertContains(needed, "libdrover-client.so");
+        assertLacks(needed, "libdrover.so");
     }
 
     void newPluginPassesAsGenerated() {
