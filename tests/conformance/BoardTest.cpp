@@ -4,6 +4,7 @@
 
 #include "conformance/Conformance.h"
 #include "drover/FlowProducer.h"
+#include "drover/JobSchedulers.h"
 #include "support/Assert.h"
 
 namespace {
@@ -178,6 +179,37 @@ public:
         CPPUNIT_ASSERT((names == std::set<std::string>{"mail", "fail"}));
     }
 
+    void c264_schedulersAreShownEditedRunAndRemoved() {
+        JobSchedulers schedulers(handleOf(options()), {"bull", queueName(), bullmq5_});
+        JobTemplate jobs;
+        jobs.name = "mail";
+        jobs.data = R"({"to":7})";
+        const auto first = schedulers.upsert(
+            "tick", RepeatOptions::parse(R"({"pattern":"0 0 3 1 1 *","tz":"UTC"})"), jobs);
+        const rapidjson::Document list = ask("get", "/api/job-schedulers");
+        CPPUNIT_ASSERT_EQUAL(1U, list["schedulers"].Size());
+        const auto& shown = list["schedulers"][0];
+        assertEqual(queueName(), shown["queueName"].GetString());
+        assertEqual("mail", shown["name"].GetString());
+        assertEqual("0 0 3 1 1 *", shown["pattern"].GetString());
+        CPPUNIT_ASSERT_EQUAL(first->dueMs, shown["next"].GetInt64());
+
+        const std::string one = std::string(kOneQueue) + "job-schedulers/:schedulerId";
+        const std::string tick = R"("schedulerId":"tick")";
+        ask("patch", one, "", tick, R"({"every":3600000})");
+        CPPUNIT_ASSERT(schedulers.get("tick")->repeat.every == std::chrono::hours(1));
+        startWorker(Side::Ours);
+        const rapidjson::Document ran = ask("put", one + "/run", "", tick);
+        const std::string id = ran["job"]["id"].GetString();
+        untilState(id, "completed");
+        assertEqual(R"({"to":7})", field(id, "data"));
+        eventually("the edited scheduler ran as well",
+                   [&] { return queue().counts().completed == 2; });
+        ask("put", one + "/remove", "", tick);
+        CPPUNIT_ASSERT(!schedulers.get("tick"));
+        CPPUNIT_ASSERT_EQUAL(std::int64_t{0}, queue().counts().delayed);
+    }
+
     void c265_metricsAreShown() {
         settings_.metricsPoints = 10;
         startWorker(Side::Ours);
@@ -309,6 +341,7 @@ const Statements<BoardSection> kRegistered(
      STATEMENT(BoardSection, c261_buttonsActOnOurJobs),
      STATEMENT(BoardSection, c262_aJobFromTheBoardIsRunByOurs),
      STATEMENT(BoardSection, c263_theFlowOfAJobIsShown),
+     STATEMENT(BoardSection, c264_schedulersAreShownEditedRunAndRemoved),
      STATEMENT(BoardSection, c265_metricsAreShown),
      STATEMENT(BoardSection, c266_limitsOfTheBoardAreObeyed)});
 

@@ -6,6 +6,7 @@
 #include <cppunit/TestAssert.h>
 
 #include "conformance/Conformance.h"
+#include "drover/FlowProducer.h"
 #include "support/Assert.h"
 
 namespace {
@@ -101,17 +102,32 @@ public:
         CPPUNIT_ASSERT_EQUAL(std::int64_t{0}, existing({"paused"}));
     }
 
-    void c009_aBracedNameWorksOnAClusterNode() {
-        // By itself the second port is 10000 above the first one, which may be beyond all ports.
-        RedisServer cluster(
-            {"--cluster-enabled", "yes", "--cluster-port", std::to_string(freePort())});
-        const RedisOptions there = optionsAt(static_cast<std::uint16_t>(cluster.port()));
+    void c008_aBracedPrefixKeepsAFlowInOneSlot() {
+        const auto cluster = startCluster();
+        const RedisOptions there = optionsAt(static_cast<std::uint16_t>(cluster->port()));
+        FlowJob flow;
+        flow.queue = "parents";
+        flow.job.name = "sum";
+        flow.children.resize(2);
+        for (FlowJob& child : flow.children) {
+            child.queue = "children";
+            child.job.name = "mail";
+        }
+        FlowProducer braced(handleOf(there), {"{bull}", Bullmq5::Auto});
+        const FlowResult added = braced.add(flow);
+        CPPUNIT_ASSERT_MESSAGE(added.message, added.status == AddResult::Status::Added);
         RedisClient direct(there, "cluster");
-        direct.call(Command{"CLUSTER", "ADDSLOTSRANGE", "0", "16383"});
-        eventually("the cluster is up", [&] {
-            return direct.call(Command{"CLUSTER", "INFO"}).text().find("cluster_state:ok") !=
-                   std::string_view::npos;
-        });
+        const auto slotOf = [&](const std::string& key) {
+            return direct.call(Command{"CLUSTER", "KEYSLOT", key}).integer();
+        };
+        CPPUNIT_ASSERT_EQUAL(slotOf("{bull}:parents:wait"), slotOf("{bull}:children:wait"));
+        workUntilCompleted(there, "{bull}", "children", 2);
+        workUntilCompleted(there, "{bull}", "parents", 1);
+    }
+
+    void c009_aBracedNameWorksOnAClusterNode() {
+        const auto cluster = startCluster();
+        const RedisOptions there = optionsAt(static_cast<std::uint16_t>(cluster->port()));
         Queue::Settings settings;
         settings.name = "{q}";
         settings.addTimeout = std::chrono::seconds(10);
@@ -173,6 +189,19 @@ public:
     }
 
 private:
+    /// A cluster of one node.
+    std::unique_ptr<RedisServer> startCluster() {
+        // By itself the second port is 10000 above the first one, which may be beyond all ports.
+        auto cluster = std::make_unique<RedisServer>(std::vector<std::string>{
+            "--cluster-enabled", "yes", "--cluster-port", std::to_string(freePort())});
+        RedisClient direct(optionsAt(static_cast<std::uint16_t>(cluster->port())), "cluster");
+        direct.call(Command{"CLUSTER", "ADDSLOTSRANGE", "0", "16383"});
+        eventually("the cluster is up", [&] {
+            return direct.call(Command{"CLUSTER", "INFO"}).text().find("cluster_state:ok") !=
+                   std::string_view::npos;
+        });
+        return cluster;
+    }
     /// A worker of ours that is not on the fixture's queue works until so many jobs have completed.
     void workUntilCompleted(const RedisOptions& there,
                             const std::string& prefix,
@@ -228,6 +257,7 @@ const Statements<KeySection> kRegistered(
      STATEMENT(KeySection, c004_withoutMetaTheFirstTrimWritesTheLength),
      STATEMENT(KeySection, c005_nodeReadsOurVersion),
      STATEMENT(KeySection, c006_theVersionDecidesNothing),
+     STATEMENT(KeySection, c008_aBracedPrefixKeepsAFlowInOneSlot),
      STATEMENT(KeySection, c009_aBracedNameWorksOnAClusterNode),
      STATEMENT(KeySection, c010_aPrefixOfOnesOwnWorksBothWays),
      STATEMENT(KeySection, c011_relayKeysAreLeftAlone),
