@@ -26,6 +26,10 @@
 //   cron.next        args: [base, opts.repeat]       when BullMQ would run a scheduler next: ms, "none" or "refused"
 //   board.call       queues, method, route, params?, query?, body?   {status, body}: what Bull Board answers to a request of
 //                                                    its page; status 500 with the message for what it throws
+//   producing.script seed                            a script of producing.cjs
+//   producing.play   base, steps                     does its steps on the empty queues <base> and <base>-b; {results, ids}
+//   producing.act    base, step                      does one step
+//   producing.clear  base                            forgets the jobs that it holds
 //   monitor.start                                    every command that the server gets from now on
 //   monitor.seen     command                         [[name, arguments...]] of that command so far, in order
 //   close                                            closes and forgets all, as if the peer were new
@@ -40,11 +44,11 @@ const net = require('node:net');
 const readline = require('node:readline');
 
 const [version, port] = process.argv.slice(2);
-const {
-  FlowProducer, Queue, QueueEvents, Worker, UnrecoverableError, DelayedError, defaultRepeatStrategy,
-} = require(`bullmq-${version}`);
+const bullmq = require(`bullmq-${version}`);
+const { FlowProducer, Queue, QueueEvents, Worker, UnrecoverableError, DelayedError, defaultRepeatStrategy } = bullmq;
 const IORedis = require('ioredis');
 const { cases } = require('./cron-cases.cjs');
+const { Player, scriptOf } = require('./producing.cjs');
 
 const connection = { host: '127.0.0.1', port: Number(port) };
 const queues = new Map();
@@ -243,6 +247,13 @@ async function callBoard({ queues: names, method, route, params = {}, query = {}
   }
 }
 
+const players = new Map();
+
+function playerOf({ base }) {
+  if (!players.has(base)) players.set(base, new Player(bullmq, connection, redis, base));
+  return players.get(base);
+}
+
 let monitor;
 let commands = [];
 
@@ -314,6 +325,10 @@ const operations = {
       return 'refused';
     }
   },
+  'producing.script': ({ seed }) => scriptOf(seed),
+  'producing.play': (request) => playerOf(request).play(request.steps),
+  'producing.act': (request) => playerOf(request).act(request.step),
+  'producing.clear': (request) => (playerOf(request).clear(), true),
   'monitor.start': startMonitor,
   'monitor.seen': ({ command }) => commands.filter(([name]) => name.toUpperCase() === command),
   close: closeAll,
