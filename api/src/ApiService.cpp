@@ -102,6 +102,8 @@ public:
 
     void stop(milliseconds grace) override {
         const auto end = ConnectionGate::Clock::now() + grace;
+        queues_
+            .endWaits();  // A client may wait for the end of a job longer than the process has left.
         if (main_) {
             // A handler that did not end uses the front: both stay until the process ends.
             if (main_->stop(grace) > 0) {

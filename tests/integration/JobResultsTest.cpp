@@ -39,6 +39,8 @@ class JobResultsTest : public WorkerFixture {
     CPPUNIT_TEST(anEndThatWasTrimmedDuringAnOutageIsLookedFor);
     CPPUNIT_TEST(thousandsOfWaitsAreOneReader);
     CPPUNIT_TEST(severalWaitsForOneJobAreAllAnswered);
+    CPPUNIT_TEST(aPassedDeadlineGetsThePresentState);
+    CPPUNIT_TEST(oneWaitOrAllCanBeEnded);
     CPPUNIT_TEST(destructionAnswersAll);
     CPPUNIT_TEST(callbacksMayThrowAndWaitForOthers);
     CPPUNIT_TEST(aKeyOfAnotherTypeIsSurvived);
@@ -243,6 +245,49 @@ public:
         eventually("answered", [&] { return answered == 5; });
     }
 
+    void aPassedDeadlineGetsThePresentState() {
+        const std::string id = addJob();
+        const std::string pending = addJob();
+        redis({"LREM", keys().wait, "1", id});
+        redis({"HSET", keys().job(id), "returnvalue", "7"});
+        redis({"ZADD", keys().completed, "1", id});
+        start();
+        for (const std::string& one : {id, pending}) {
+            when(one, SteadyClock::now(), SteadyClock::now() + kPatience);
+        }
+        expectEnd(id, Status::Completed, "7");
+        expectEnd(pending, Status::TimedOut, "");
+        // Without time for a look the state is unknown.
+        when("3", SteadyClock::now(), SteadyClock::now());
+        expectEnd("3", Status::TimedOut, "Redis has not answered");
+    }
+
+    void oneWaitOrAllCanBeEnded() {
+        const std::string id = addJob();
+        const std::string other = addJob();
+        start();
+        untilLookedFor();
+        std::atomic<int> completed{0};
+        results_->whenFinished(id, SteadyClock::now() + kPatience, [&](const JobEnd& end) {
+            completed += end.status == Status::Completed ? 1 : 100;
+        });
+        const std::uint64_t wait = when(id);
+        results_->endWait(other, wait);  // Not a wait for that job.
+        CPPUNIT_ASSERT_EQUAL(0, ended());
+        results_->endWait(id, wait);
+        eventually("ended", [&] { return ended() == 1; });
+        CPPUNIT_ASSERT(endOf(id).status == Status::TimedOut);
+        results_->endWait(id, wait);
+        event({"completed", "jobId", id, "returnvalue", "1"});
+        eventually("answered", [&] { return completed == 1; });
+        when(other);
+        results_->endAllWaits();
+        eventually("all ended", [&] { return ended() == 2; });
+        when("later");
+        eventually("ended as it began", [&] { return ended() == 3; });
+        CPPUNIT_ASSERT(endOf("later").status == Status::TimedOut);
+    }
+
     void destructionAnswersAll() {
         const std::string id = addJob();
         start();
@@ -310,11 +355,20 @@ private:
     void cutProxy() { proxy_.reset(); }
     void healProxy() { proxy_ = std::make_unique<TcpProxy>(own_->port(), proxyPort_); }
 
-    void when(const std::string& id) {
-        results_->whenFinished(id, SteadyClock::now() + kPatience, [this, id](const JobEnd& end) {
-            const std::lock_guard lock(mutex_);
-            CPPUNIT_ASSERT(ends_.emplace(id, end).second);
-        });
+    std::uint64_t when(const std::string& id) {
+        return when(id, SteadyClock::now() + kPatience, SteadyClock::time_point::min());
+    }
+    std::uint64_t when(const std::string& id,
+                       SteadyClock::time_point deadline,
+                       SteadyClock::time_point lookedBy) {
+        return results_->whenFinished(
+            id,
+            deadline,
+            [this, id](const JobEnd& end) {
+                const std::lock_guard lock(mutex_);
+                CPPUNIT_ASSERT(ends_.emplace(id, end).second);
+            },
+            lookedBy);
     }
     JobEnd wait(const std::string& id) {
         return results_->waitUntilFinished(id, SteadyClock::now() + kPatience);

@@ -7,6 +7,7 @@
 #include "queues/FlowRoute.h"
 #include "queues/JobAdding.h"
 #include "queues/JobBody.h"
+#include "queues/ResultRoute.h"
 #include "queues/ServedQueues.h"
 #include "routes/AddAnswer.h"
 #include "routes/Idempotency.h"
@@ -70,7 +71,7 @@ std::vector<Route> queueRoutes(const std::vector<std::string>& globs,
     if (globs.empty()) {
         return {};
     }
-    return {addRoute(served, idempotencyTtl), flowRoute(served)};
+    return {addRoute(served, idempotencyTtl), resultRoute(served), flowRoute(served)};
 }
 
 }  // namespace drover::api

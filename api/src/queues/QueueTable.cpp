@@ -2,6 +2,8 @@
 
 #include <utility>
 
+#include "drover/QueueReader.h"
+
 namespace drover::api {
 
 QueueTable::QueueTable(Redis redis,
@@ -21,19 +23,62 @@ QueueTable::~QueueTable() {
     closing_.join();
 }
 
-std::shared_ptr<Queue> QueueTable::open(const std::string& name) {
-    const std::lock_guard lock(mutex_);
-    auto found = entries_.find(name);
-    if (found == entries_.end()) {
-        if (entries_.size() >= most_ && !retireOne()) {
-            return nullptr;
-        }
-        found = entries_.emplace(name, std::make_unique<Entry>(redis_, settingsOf_(name))).first;
+QueueTable::Entry* QueueTable::entryOf(const std::string& name) {
+    const auto found = entries_.find(name);
+    if (found != entries_.end()) {
+        return found->second.get();
     }
-    Entry& entry = *found->second;
+    const Queue::Settings settings = settingsOf_(name);
+    // Throws for a bad name, before another queue is closed for it.
+    static_cast<void>(QueueReader(redis_, {settings.prefix, name}));
+    if (entries_.size() >= most_ && !retireOne()) {
+        return nullptr;
+    }
+    return entries_.emplace(name, std::make_unique<Entry>()).first->second.get();
+}
+
+template <typename Part>
+std::shared_ptr<Part> QueueTable::use(Entry& entry, Part& part) {
     entry.lastUse = ++uses_;
     ++entry.inUse;
-    return {&entry.queue, [&entry](Queue*) { --entry.inUse; }};
+    return {&part, [&entry](Part*) { --entry.inUse; }};
+}
+
+std::shared_ptr<Queue> QueueTable::open(const std::string& name) {
+    const std::lock_guard lock(mutex_);
+    Entry* const entry = entryOf(name);
+    if (entry == nullptr) {
+        return nullptr;
+    }
+    if (!entry->queue) {
+        entry->queue.emplace(redis_, settingsOf_(name));
+    }
+    return use(*entry, *entry->queue);
+}
+
+std::shared_ptr<JobResults> QueueTable::results(const std::string& name) {
+    const std::lock_guard lock(mutex_);
+    Entry* const entry = waitsEnded_ ? nullptr : entryOf(name);
+    if (entry == nullptr) {
+        return nullptr;
+    }
+    if (!entry->results) {
+        JobResults::Settings settings;
+        settings.prefix = settingsOf_(name).prefix;
+        settings.name = name;
+        entry->results.emplace(redis_, settings);
+    }
+    return use(*entry, *entry->results);
+}
+
+void QueueTable::endWaits() {
+    const std::lock_guard lock(mutex_);
+    waitsEnded_ = true;
+    for (const auto& [name, entry] : entries_) {
+        if (entry->results) {
+            entry->results->endAllWaits();
+        }
+    }
 }
 
 bool QueueTable::retireOne() {

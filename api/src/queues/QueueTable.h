@@ -8,10 +8,12 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <thread>
 #include <vector>
 
+#include "drover/JobResults.h"
 #include "drover/Queue.h"
 #include "drover/Redis.h"
 
@@ -19,8 +21,8 @@ namespace drover::api {
 
 /// The queues that requests name, each opened for the first request.
 ///
-/// A queue costs two threads and a connection, so that a number of them is open at most: another one takes the place of the
-/// queue that was used longest ago and has nothing under way.
+/// A queue costs two threads and a connection for adding, and as much for the ends of its jobs. So a number of queues is open
+/// at most: another one takes the place of the queue that was used longest ago and has nothing under way.
 /// Threads: open() from any thread; it does not block. A thread of its own closes queues.
 class QueueTable {
 public:
@@ -28,7 +30,7 @@ public:
     QueueTable(Redis redis,
                std::function<Queue::Settings(const std::string&)> settingsOf,
                std::size_t most = 64);
-    /// Adds that still wait become Unavailable.
+    /// Adds that still wait become Unavailable, and waits for ends of jobs end.
     ~QueueTable();
     QueueTable(const QueueTable&) = delete;
     QueueTable& operator=(const QueueTable&) = delete;
@@ -37,6 +39,11 @@ public:
     /// Throws Poco::InvalidArgumentException for a name that no queue can have. The pointer must not outlive the table, but
     /// in callbacks of Queue::addAsync().
     [[nodiscard]] std::shared_ptr<Queue> open(const std::string& name);
+    /// Returns the ends of the queue's jobs in the same way. nullptr also after endWaits(). The pointer must not outlive the
+    /// table, but in callbacks of JobResults::whenFinished().
+    [[nodiscard]] std::shared_ptr<JobResults> results(const std::string& name);
+    /// Ends all waits for ends of jobs, as their deadlines would, and allows no more.
+    void endWaits();
 
     [[nodiscard]] Queue::Settings settings(const std::string& name) const {
         return settingsOf_(name);
@@ -44,16 +51,21 @@ public:
     [[nodiscard]] const Redis& redis() const { return redis_; }
 
 private:
+    /// Both parts are opened when they are first asked for.
     struct Entry {
-        Entry(const Redis& redis, const Queue::Settings& settings) : queue(redis, settings) {}
-
         std::uint64_t lastUse = 0;  ///< Guarded by mutex_.
         std::atomic<int> inUse{
-            0};  ///< Pointers that live; the queue's end calls back those who have them.
-        Queue queue;
+            0};  ///< Pointers that live; the end of a part calls back those who have them.
+        std::optional<Queue> queue;
+        std::optional<JobResults> results;
     };
     using Entries = std::map<std::string, std::unique_ptr<Entry>>;
 
+    /// Returns the entry of a queue, made if need be; nullptr as open(). With the lock.
+    [[nodiscard]] Entry* entryOf(const std::string& name);
+    /// Returns a part of an entry, which is in use while the pointer lives. With the lock.
+    template <typename Part>
+    [[nodiscard]] std::shared_ptr<Part> use(Entry& entry, Part& part);
     /// Hands the queue that was used longest ago to the closing thread. Returns false if all are in use.
     bool retireOne();
     void closeRetired();
@@ -67,6 +79,7 @@ private:
     std::vector<std::unique_ptr<Entry>> retired_;
     std::uint64_t uses_ = 0;
     bool stopping_ = false;
+    bool waitsEnded_ = false;
     std::thread closing_;
 };
 

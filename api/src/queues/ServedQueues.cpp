@@ -26,16 +26,26 @@ void ServedQueues::require(const std::string& name) const {
     }
 }
 
-std::shared_ptr<Queue> ServedQueues::open(const std::string& name) const {
+template <typename Part>
+std::shared_ptr<Part> ServedQueues::opened(
+    const std::string& name, std::shared_ptr<Part> (QueueTable::*open)(const std::string&)) const {
     require(name);
     try {
-        if (auto queue = queues_.open(name)) {
-            return queue;
+        if (auto part = (queues_.*open)(name)) {
+            return part;
         }
     } catch (const Poco::InvalidArgumentException& error) {
         throw HttpError(400, error.message());
     }
-    throw HttpError(503, "Too many queues are in use", 1);
+    throw HttpError(503, "Too many queues are in use, or the server is stopping", 1);
+}
+
+std::shared_ptr<Queue> ServedQueues::open(const std::string& name) const {
+    return opened(name, &QueueTable::open);
+}
+
+std::shared_ptr<JobResults> ServedQueues::results(const std::string& name) const {
+    return opened(name, &QueueTable::results);
 }
 
 Queue::Settings ServedQueues::settings(const std::string& name) const {

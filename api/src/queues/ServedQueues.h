@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "drover/JobResults.h"
 #include "drover/Queue.h"
 #include "drover/Routes.h"
 
@@ -23,6 +24,8 @@ public:
     /// Returns the queue. Throws HttpError: 404 as require(), 400 for a name that no queue can have, 503 if too many queues
     /// are in use.
     [[nodiscard]] std::shared_ptr<Queue> open(const std::string& name) const;
+    /// Returns the ends of the queue's jobs. Throws as open() does.
+    [[nodiscard]] std::shared_ptr<JobResults> results(const std::string& name) const;
 
     [[nodiscard]] Queue::Settings settings(const std::string& name) const;
     [[nodiscard]] const Redis& redis() const;
@@ -36,6 +39,11 @@ public:
     [[nodiscard]] static Parameter parameter();
 
 private:
+    template <typename Part>
+    [[nodiscard]] std::shared_ptr<Part> opened(
+        const std::string& name,
+        std::shared_ptr<Part> (QueueTable::*open)(const std::string&)) const;
+
     const std::vector<std::string> globs_;
     QueueTable& queues_;
 };

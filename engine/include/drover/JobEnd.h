@@ -9,8 +9,8 @@ struct JobEnd {
     enum class Status {
         Completed,  ///< `text` is the return value: JSON.
         Failed,     ///< `text` is the reason.
-        TimedOut,   ///< The job had not ended, or Redis had not answered, when the deadline passed.
-        NoSuchJob   ///< There is no such job, and the event stream has no end of it any more.
+        TimedOut,  ///< The job had not ended when the deadline passed. `text` is empty, or why that is unknown.
+        NoSuchJob  ///< There is no such job, and the event stream has no end of it any more.
     };
 
     Status status = Status::TimedOut;

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <chrono>
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <string>
@@ -44,8 +45,18 @@ public:
     /// Waits until the job has ended. Returns TimedOut at the deadline; without Redis as well.
     /// Throws Poco::InvalidArgumentException for an empty id, Poco::IllegalStateException in a callback.
     [[nodiscard]] JobEnd waitUntilFinished(const std::string& id, Clock::time_point deadline);
-    /// Calls `done` with what waitUntilFinished() would return. Throws Poco::InvalidArgumentException for an empty id.
-    void whenFinished(const std::string& id, Clock::time_point deadline, Callback done);
+    /// Calls `done` with what waitUntilFinished() would return. Returns the number of the wait, for endWait().
+    ///
+    /// Before `lookedBy` no wait ends at a deadline unless the job has been looked for: with a deadline that has passed
+    /// `done` gets the present state. Throws Poco::InvalidArgumentException for an empty id.
+    std::uint64_t whenFinished(const std::string& id,
+                               Clock::time_point deadline,
+                               Callback done,
+                               Clock::time_point lookedBy = Clock::time_point::min());
+    /// Ends a wait for the job `id` at once, with TimedOut. Does nothing for a wait that has ended.
+    void endWait(const std::string& id, std::uint64_t wait);
+    /// Ends all waits at once, and later ones as they begin, with TimedOut.
+    void endAllWaits();
 
 private:
     class Impl;

@@ -58,21 +58,50 @@ public:
         events_->stop();
         {
             const std::lock_guard lock(mutex_);
-            stopping_ = true;
+            stopping_ = waitsEnd_ = true;
         }
         changed_.notify_one();
         thread_.join();
     }
 
-    void whenFinished(const std::string& id, Clock::time_point deadline, Callback done) {
+    std::uint64_t whenFinished(const std::string& id,
+                               Clock::time_point deadline,
+                               Callback done,
+                               Clock::time_point lookedBy) {
         if (id.empty()) {
             throw Poco::InvalidArgumentException("the id of the job to wait for is empty");
         }
+        std::uint64_t number = 0;
         {
             const std::lock_guard lock(mutex_);
-            const auto waiter = waiters_.emplace(id, Waiter{std::move(done), {}});
-            waiter->second.deadline = deadlines_.emplace(deadline, waiter);
+            number = ++lastNumber_;
+            const auto waiter =
+                waiters_.emplace(id, Waiter{std::move(done), number, deadline, false, {}});
+            waiter->second.due = dues_.emplace(std::max(deadline, lookedBy), waiter);
             unseen_.insert(id);
+        }
+        changed_.notify_one();
+        return number;
+    }
+
+    void endWait(const std::string& id, std::uint64_t number) {
+        {
+            const std::lock_guard lock(mutex_);
+            const auto [begin, behind] = waiters_.equal_range(id);
+            const auto waiter = std::find_if(
+                begin, behind, [number](const auto& one) { return one.second.number == number; });
+            if (waiter == behind) {
+                return;
+            }
+            setDue(waiter, Clock::time_point::min());
+        }
+        changed_.notify_one();
+    }
+
+    void endAllWaits() {
+        {
+            const std::lock_guard lock(mutex_);
+            waitsEnd_ = true;
         }
         changed_.notify_one();
     }
@@ -84,10 +113,13 @@ public:
 private:
     struct Waiter;
     using Waiters = std::multimap<std::string, Waiter>;
-    using Deadlines = std::multimap<Clock::time_point, Waiters::iterator>;
+    using Dues = std::multimap<Clock::time_point, Waiters::iterator>;
     struct Waiter {
         Callback done;
-        Deadlines::iterator deadline;
+        std::uint64_t number;
+        Clock::time_point deadline;
+        bool looked;         ///< It is known whether the job had ended when the wait began.
+        Dues::iterator due;  ///< When the wait ends without an end of the job.
     };
 
     void onEvent(const QueueEvent& event) {
@@ -123,7 +155,7 @@ private:
     void answer(const std::string& id, const JobEnd& end) {
         const auto [begin, behind] = waiters_.equal_range(id);
         for (auto waiter = begin; waiter != behind; ++waiter) {
-            deadlines_.erase(waiter->second.deadline);
+            dues_.erase(waiter->second.due);
             answered_.emplace_back(std::move(waiter->second.done), end);
         }
         waiters_.erase(begin, behind);
@@ -151,13 +183,15 @@ private:
         }
     }
 
-    /// Answers the waits whose deadline has passed; when this object ends, all.
+    /// Answers the waits whose deadline has passed, or all.
     void expire() {
         const auto now = Clock::now();
-        while (!deadlines_.empty() && (stopping_ || deadlines_.begin()->first <= now)) {
-            const Waiters::iterator waiter = deadlines_.begin()->second;
-            answered_.emplace_back(std::move(waiter->second.done), JobEnd{Status::TimedOut, ""});
-            deadlines_.erase(deadlines_.begin());
+        while (!dues_.empty() && (waitsEnd_ || dues_.begin()->first <= now)) {
+            const Waiters::iterator waiter = dues_.begin()->second;
+            answered_.emplace_back(
+                std::move(waiter->second.done),
+                JobEnd{Status::TimedOut, waiter->second.looked ? "" : "Redis has not answered"});
+            dues_.erase(dues_.begin());
             if (waiters_.count(waiter->first) == 1) {
                 unseen_.erase(waiter->first);
             }
@@ -176,13 +210,14 @@ private:
                 log_.error(std::string("a callback for the end of a job threw: ") + error.what());
             }
         }
+        calls.clear();  // A callback may own something whose end locks.
         lock.lock();
     }
 
     void waitForChange(std::unique_lock<std::mutex>& lock) {
         std::optional<Clock::time_point> until;
-        if (!deadlines_.empty()) {
-            until = deadlines_.begin()->first;
+        if (!dues_.empty()) {
+            until = dues_.begin()->first;
         }
         if (!unseen_.empty()) {
             until = std::min(until.value_or(nextLook_), nextLook_);
@@ -245,8 +280,27 @@ private:
                 answer(ids[i], found->second);
             } else if (ends[i]) {
                 answer(ids[i], *ends[i]);
+            } else if (unseen_.count(ids[i]) == 0) {
+                onLooked(ids[i]);
             }
         }
+    }
+
+    /// Lets the waits for a job that has not ended go on until their deadlines. With the lock.
+    void onLooked(const std::string& id) {
+        const auto [begin, behind] = waiters_.equal_range(id);
+        for (auto waiter = begin; waiter != behind; ++waiter) {
+            waiter->second.looked = true;
+            if (waiter->second.due->first > waiter->second.deadline) {
+                setDue(waiter, waiter->second.deadline);
+            }
+        }
+    }
+
+    /// With the lock.
+    void setDue(Waiters::iterator waiter, Clock::time_point due) {
+        dues_.erase(waiter->second.due);
+        waiter->second.due = dues_.emplace(due, waiter);
     }
 
     static constexpr std::chrono::milliseconds kFirstPause{10};
@@ -257,9 +311,11 @@ private:
     std::mutex mutex_;
     std::condition_variable changed_;
     Waiters waiters_;
-    Deadlines deadlines_;
+    Dues dues_;
+    std::uint64_t lastNumber_ = 0;
     std::set<std::string> unseen_;  ///< Ids of waits that are still to be looked for.
     std::vector<std::pair<Callback, JobEnd>> answered_;
+    bool waitsEnd_ = false;
     bool stopping_ = false;
     Clock::time_point nextLook_{};  ///< The thread's.
     std::optional<QueueEvents> events_;
@@ -277,13 +333,23 @@ JobEnd JobResults::waitUntilFinished(const std::string& id, Clock::time_point de
     }
     auto promise = std::make_shared<std::promise<JobEnd>>();
     std::future<JobEnd> end = promise->get_future();
-    impl_->whenFinished(
-        id, deadline, [promise](const JobEnd& found) { promise->set_value(found); });
+    (void)whenFinished(id, deadline, [promise](const JobEnd& found) { promise->set_value(found); });
     return end.get();
 }
 
-void JobResults::whenFinished(const std::string& id, Clock::time_point deadline, Callback done) {
-    impl_->whenFinished(id, deadline, std::move(done));
+std::uint64_t JobResults::whenFinished(const std::string& id,
+                                       Clock::time_point deadline,
+                                       Callback done,
+                                       Clock::time_point lookedBy) {
+    return impl_->whenFinished(id, deadline, std::move(done), lookedBy);
+}
+
+void JobResults::endAllWaits() {
+    impl_->endAllWaits();
+}
+
+void JobResults::endWait(const std::string& id, std::uint64_t wait) {
+    impl_->endWait(id, wait);
 }
 
 }  // namespace drover
