@@ -34,6 +34,7 @@ namespace {
 
 constexpr const char* kShop = "drv_shop_0123456789abcdefghij";
 constexpr const char* kReader = "drv_reader_0123456789abcdefgh";
+constexpr const char* kOperator = "drv_operator_0123456789abcdef";
 constexpr std::chrono::milliseconds kTtl{60000};
 
 /// A queue's Redis, to look at.
@@ -85,6 +86,11 @@ class HttpQueuesTest : public HttpFixture {
     CPPUNIT_TEST(theWaitEndsWithTheServer);
     CPPUNIT_TEST(aResultNeedsReadAndASoundRequest);
     CPPUNIT_TEST(withoutRedisAResultIsUnknown);
+    CPPUNIT_TEST(aSchedulerIsMadeReadListedAndRemoved);
+    CPPUNIT_TEST(mistakesInASchedulerNameTheOption);
+    CPPUNIT_TEST(aTakenRunOfASchedulerIsAConflict);
+    CPPUNIT_TEST(schedulersNeedTheirScopes);
+    CPPUNIT_TEST(withoutRedisSchedulersAreUnavailable);
     CPPUNIT_TEST(aQueueNeedsItsScopeAndAGlob);
     CPPUNIT_TEST(withoutRedisNothingIsAdded);
     CPPUNIT_TEST(moreQueuesThanMayBeOpenTakeTurns);
@@ -97,8 +103,9 @@ public:
         store_.setUp();
         HttpFixture::setUp();
         auto rules = std::make_shared<api::Gatekeeper::Rules>();
-        rules->tokens = api::TokenTable(
-            {token("shop", kShop, {"add:q*", "add:mail-*"}), token("reader", kReader, {"read"})});
+        rules->tokens = api::TokenTable({token("shop", kShop, {"add:q*", "add:mail-*"}),
+                                         token("reader", kReader, {"read"}),
+                                         token("operator", kOperator, {"operate"})});
         frontSettings_.rules = rules;
         frontSettings_.maxBodyBytes = 4 << 20;
         settings_.gate.limits.maxBodyBytes = 4 << 20;
@@ -427,6 +434,107 @@ public:
         assertContains(answer.body, "the state of the job is unknown");
     }
 
+    void aSchedulerIsMadeReadListedAndRemoved() {
+        const RawAnswer made = scheduler(
+            "PUT",
+            "/nightly",
+            kShop,
+            R"({"repeat":{"pattern":"0 3 * * *","tz":"UTC"},"template":{"name":"clean","data":{"n":1e2},"opts":{"attempts":3}}})");
+        CPPUNIT_ASSERT_EQUAL_MESSAGE(made.body, 200, made.status);
+        const std::string id = JsonView::parse(made.body)["jobId"].string().value();
+        assertEqual("clean", store_.hash(id).at("name"));
+        assertEqual("nightly", JsonView::parse(made.body)["key"].string().value());
+        const RawAnswer got = scheduler("GET", "/nightly", kReader);
+        CPPUNIT_ASSERT_EQUAL_MESSAGE(got.body, 200, got.status);
+        const JsonView shown = JsonView::parse(got.body);
+        assertEqual("0 3 * * *", shown["pattern"].string().value());
+        assertContains(got.body, R"("data":{"n":1e2})");
+        CPPUNIT_ASSERT_EQUAL(JsonView::parse(made.body)["next"].integer().value(),
+                             shown["next"].integer().value());
+        // Changed by the same request with another rule.
+        CPPUNIT_ASSERT_EQUAL(
+            200, scheduler("PUT", "/nightly", kShop, R"({"repeat":{"every":60000}})").status);
+        CPPUNIT_ASSERT_EQUAL(
+            200, scheduler("PUT", "/other", kShop, R"({"repeat":{"every":3600000000}})").status);
+        const auto all = JsonView::parse(scheduler("GET", "", kReader).body).elements();
+        CPPUNIT_ASSERT_EQUAL(std::size_t{2}, all.size());
+        const RawAnswer page = scheduler("GET", "?start=1&limit=1", kReader);
+        CPPUNIT_ASSERT_EQUAL_MESSAGE(page.body, 200, page.status);
+        const auto rest = JsonView::parse(page.body).elements();
+        CPPUNIT_ASSERT_EQUAL(std::size_t{1}, rest.size());
+        assertEqual(all[1]["key"].string().value(), rest[0]["key"].string().value());
+        CPPUNIT_ASSERT_EQUAL(400, scheduler("GET", "?limit=1001", kReader).status);
+        const RawAnswer removed = scheduler("DELETE", "/nightly", kOperator);
+        CPPUNIT_ASSERT_EQUAL(204, removed.status);
+        assertEqual("", removed.body);
+        for (const RawAnswer& absent :
+             {scheduler("DELETE", "/nightly", kOperator), scheduler("GET", "/nightly", kReader)}) {
+            CPPUNIT_ASSERT_EQUAL(404, absent.status);
+            assertContains(absent.body, "There is no scheduler nightly");
+        }
+    }
+
+    void mistakesInASchedulerNameTheOption() {
+        const std::map<std::string, std::string> cases = {
+            {"7", "the body must be an object such as"},
+            {"{}", "repeat should not be empty"},
+            {R"({"repeat":{"every":1},"repeat":{"every":1}})",
+             "property repeat must be given once"},
+            {R"({"repeat":{"every":1},"templ":{}})",
+             "property templ should not exist; a scheduler has repeat and template"},
+            {R"({"repeat":{"evry":1}})", "evry"},
+            {R"({"repeat":{"every":0}})", "repeat.every must be at least 1 ms"},
+            {R"({"repeat":{"pattern":"bad"}})", "bad"},
+            {R"({"repeat":{"every":1000,"endDate":1}})", "repeat.endDate must be later than now"},
+            {R"({"repeat":{"every":1000},"template":{"nme":"a"}})", "nme"},
+            {R"({"repeat":{"every":1000},"template":{"opts":{"jobId":"a"}}})", "jobId"},
+            {R"({"repeat":{"every":1000},"template":{"opts":{"attemps":1}}})",
+             "the option \\\"attemps\\\" should not exist"},
+            {R"({"repeat":{"pattern":"0 0 1 1 *","endDate":4102444800000,"startDate":4102444800000}})",
+             "endDate"}};
+        for (const auto& [body, mistake] : cases) {
+            const RawAnswer answer = scheduler("PUT", "/s", kShop, body);
+            CPPUNIT_ASSERT_EQUAL_MESSAGE(body + " " + answer.body, 400, answer.status);
+            assertContains(answer.body, mistake);
+        }
+        CPPUNIT_ASSERT_EQUAL(std::int64_t{0}, store_.number({"EXISTS", store_.keys().repeat}));
+    }
+
+    void aTakenRunOfASchedulerIsAConflict() {
+        const std::string body = R"({"repeat":{"pattern":"0 0 1 1 *","tz":"UTC"}})";
+        const RawAnswer first = scheduler("PUT", "/yearly", kShop, body);
+        const std::string id = JsonView::parse(first.body)["jobId"].string().value();
+        // The run has a job that no upsert may replace, since it is not pending.
+        store_.redis({"ZREM", store_.keys().delayed, id});
+        const RawAnswer taken = scheduler("PUT", "/yearly", kShop, body);
+        CPPUNIT_ASSERT_EQUAL_MESSAGE(taken.body, 409, taken.status);
+        assertContains(taken.body, "remove that job, or choose another time");
+    }
+
+    void schedulersNeedTheirScopes() {
+        const std::string body = R"({"repeat":{"every":60000}})";
+        CPPUNIT_ASSERT_EQUAL(403, scheduler("PUT", "/s", kReader, body).status);
+        CPPUNIT_ASSERT_EQUAL(403, scheduler("GET", "/s", kShop).status);
+        CPPUNIT_ASSERT_EQUAL(403, scheduler("GET", "", kShop).status);
+        CPPUNIT_ASSERT_EQUAL(403, scheduler("DELETE", "/s", kShop).status);
+        CPPUNIT_ASSERT_EQUAL(401, scheduler("GET", "", "").status);
+        const RawAnswer unlisted =
+            exchange(request("GET /queues/mail-out/schedulers", bearer(kReader)));
+        CPPUNIT_ASSERT_EQUAL(404, unlisted.status);
+        assertContains(unlisted.body, "api.queues does not list the queue mail-out");
+        CPPUNIT_ASSERT_EQUAL(
+            400, exchange(request("GET /queues/q%3Ax/schedulers", bearer(kReader))).status);
+    }
+
+    void withoutRedisSchedulersAreUnavailable() {
+        store_.useOwnServer();
+        serve({"q*"}, 8);
+        store_.server_->stop();
+        const RawAnswer answer = scheduler("GET", "", kReader);
+        CPPUNIT_ASSERT_EQUAL_MESSAGE(answer.body, 503, answer.status);
+        assertEqual("1", answer.header("retry-after"));
+    }
+
     void aQueueNeedsItsScopeAndAGlob() {
         const std::string body = R"({"name":"a"})";
         CPPUNIT_ASSERT_EQUAL(401, post(body, queue(), "").status);
@@ -534,6 +642,14 @@ private:
                        const std::string& headers = "") {
         return exchange(request(
             "POST /flows", bearer(token) + "\r\nContent-Type: application/json" + headers, body));
+    }
+    RawAnswer scheduler(const std::string& method,
+                        const std::string& rest,
+                        const std::string& token,
+                        const std::string& body = "") {
+        const std::string type = body.empty() ? "" : "\r\nContent-Type: application/json";
+        return exchange(request(
+            method + " /queues/" + queue() + "/schedulers" + rest, bearer(token) + type, body));
     }
     std::string addedId() {
         return JsonView::parse(post(R"({"name":"a"})").body)["id"].string().value();

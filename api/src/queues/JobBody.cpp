@@ -32,19 +32,7 @@ JobOptions parseOptions(const JsonView& json) {
     } catch (const Poco::Exception& error) {
         throw HttpError(400, "opts: " + error.message());
     }
-    for (const auto& [name, value] : options.extra) {
-        if (std::find(kPassedOn.begin(), kPassedOn.end(), name) == kPassedOn.end()) {
-            throw HttpError(
-                400,
-                "opts: the option " + jsonString(name) +
-                    " should not exist; the options of a job are attempts, backoff, delay, "
-                    "priority, "
-                    "lifo, jobId, timestamp, removeOnComplete, removeOnFail, keepLogs, "
-                    "stackTraceLimit, sizeLimit, deduplication, parent, telemetry, "
-                    "failParentOnFailure, continueParentOnFailure, ignoreDependencyOnFailure and "
-                    "removeDependencyOnFailure");
-        }
-    }
+    requireKnown(options);
     return options;
 }
 
@@ -59,6 +47,22 @@ std::string parseName(const JsonView& json) {
 }
 
 }  // namespace
+
+void requireKnown(const JobOptions& options) {
+    for (const auto& [name, value] : options.extra) {
+        if (std::find(kPassedOn.begin(), kPassedOn.end(), name) == kPassedOn.end()) {
+            throw HttpError(
+                400,
+                "opts: the option " + jsonString(name) +
+                    " should not exist; the options of a job are attempts, backoff, delay, "
+                    "priority, "
+                    "lifo, jobId, timestamp, removeOnComplete, removeOnFail, keepLogs, "
+                    "stackTraceLimit, sizeLimit, deduplication, parent, telemetry, "
+                    "failParentOnFailure, continueParentOnFailure, ignoreDependencyOnFailure and "
+                    "removeDependencyOnFailure");
+        }
+    }
+}
 
 NewJob parseJob(const JsonView& json) {
     if (!json.isObject()) {

@@ -9,6 +9,9 @@ namespace drover::api {
 /// `data` keeps its bytes. Throws HttpError 400, naming the member or option, and what would be right.
 [[nodiscard]] NewJob parseJob(const JsonView& json);
 
+/// Throws HttpError 400 for an option that no job has, naming it and those that there are.
+void requireKnown(const JobOptions& options);
+
 /// The JSON Schema of such a job.
 inline constexpr const char* kNewJobSchema =
     R"({"type":"object","required":["name"],"additionalProperties":false,"properties":{"name":{"type":"string"},)"

@@ -8,6 +8,7 @@
 #include "queues/JobAdding.h"
 #include "queues/JobBody.h"
 #include "queues/ResultRoute.h"
+#include "queues/SchedulerRoutes.h"
 #include "queues/ServedQueues.h"
 #include "routes/AddAnswer.h"
 #include "routes/Idempotency.h"
@@ -71,7 +72,11 @@ std::vector<Route> queueRoutes(const std::vector<std::string>& globs,
     if (globs.empty()) {
         return {};
     }
-    return {addRoute(served, idempotencyTtl), resultRoute(served), flowRoute(served)};
+    std::vector<Route> routes = schedulerRoutes(served);
+    routes.push_back(addRoute(served, idempotencyTtl));
+    routes.push_back(resultRoute(served));
+    routes.push_back(flowRoute(served));
+    return routes;
 }
 
 }  // namespace drover::api

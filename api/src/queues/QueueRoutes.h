@@ -19,6 +19,8 @@ inline constexpr const char* kQueueSource = "configuration api.queues";
 ///     GET  /queues/{queue}/jobs/{id}/result   waits for the end of a job; scope read
 ///     POST /flows                             adds a tree of jobs; scope add:QUEUE of each of its queues
 ///
+/// and those of schedulerRoutes().
+///
 /// An Idempotency-Key is remembered for `idempotencyTtl`. Without a glob there are no routes. `queues` must live as long as the routes serve requests.
 /// Throws ConfigException for a glob that a scope could not have.
 [[nodiscard]] std::vector<Route> queueRoutes(const std::vector<std::string>& globs,
