@@ -504,9 +504,9 @@ public:
     }
 
 private:
-    /// The lines of a run: results of the steps, then events, then keys.
+    /// The lines of a run: results of the steps, the marker after each, events, keys.
     struct Run {
-        std::vector<std::string> results, events, keys;
+        std::vector<std::string> results, markers, events, keys;
     };
 
     /// Returns the script with BullMQ's results, and what differs; empty if nothing does.
@@ -514,6 +514,7 @@ private:
         const Run theirs = runOfBullmq(steps);
         const Run mine = runOfOurs(steps, ours);
         std::string found = firstDifference("result", theirs.results, mine.results) +
+                            firstDifference("marker", theirs.markers, mine.markers) +
                             firstDifference("event", theirs.events, mine.events);
         for (const std::string& line : onlyIn(theirs.keys, mine.keys)) {
             found += "  BullMQ  " + line + "\n";
@@ -549,7 +550,15 @@ private:
         for (const auto& result : played["results"].GetArray()) {
             results.push_back(textOf(result));
         }
-        return runOf(steps, Plain(ids, start), results);
+        std::vector<std::string> markers;
+        for (const auto& marker : played["markers"].GetArray()) {
+            std::vector<std::string> parts;
+            for (const auto& part : marker.GetArray()) {
+                parts.emplace_back(part.GetString());
+            }
+            markers.push_back(joined(parts));
+        }
+        return runOf(steps, Plain(ids, start), results, markers);
     }
 
     Run runOfOurs(const rapidjson::Value& steps, OurPlayer& ours) {
@@ -557,20 +566,25 @@ private:
         peer_->call("producing.clear", R"("base":"p")");
         ours.clear();
         const std::int64_t start = clock_.wallMs();
-        std::vector<std::string> results;
+        std::vector<std::string> results, markers;
         for (const auto& step : steps.GetArray()) {
             results.push_back(ours.act(step));
+            const std::string marker =
+                std::string("bull:p") + step["queue"].GetString() + ":marker";
+            markers.push_back(joined(textsOf({"ZRANGE", marker, "0", "-1", "WITHSCORES"})));
         }
-        return runOf(steps, Plain(ours.ids(), start), results);
+        return runOf(steps, Plain(ours.ids(), start), results, markers);
     }
 
     Run runOf(const rapidjson::Value& steps,
               const Plain& plain,
-              const std::vector<std::string>& results) {
+              const std::vector<std::string>& results,
+              const std::vector<std::string>& markers) {
         Run run;
         for (rapidjson::SizeType i = 0; i < steps.Size(); ++i) {
             rapidjson::Document json;
             json.Parse(results.at(i).c_str());
+            run.markers.push_back(plain.text(markers.at(i)));
             if (steps[i]["do"] == "clean" && json.IsArray()) {
                 // The engines return the ids of a list in opposite orders.
                 std::vector<std::string> ids;
@@ -629,8 +643,8 @@ private:
         } else if (type == "hash") {
             const auto fields = textsOf({"HGETALL", key});
             for (std::size_t i = 0; i + 1 < fields.size(); i += 2) {
-                // The offset of a scheduler without a start is the time of day at which it was made.
-                if (fields[i] == "opts.maxLenEvents" ||
+                // The version is the client's. The offset of a scheduler without a start is the time of day at which it was made.
+                if (fields[i] == "version" || fields[i] == "opts.maxLenEvents" ||
                     (fields[i] == "offset" && key.ends_with(":repeat:now"))) {
                     continue;
                 }

@@ -27,7 +27,7 @@
 //   board.call       queues, method, route, params?, query?, body?   {status, body}: what Bull Board answers to a request of
 //                                                    its page; status 500 with the message for what it throws
 //   producing.script seed                            a script of producing.cjs
-//   producing.play   base, steps                     does its steps on the empty queues <base> and <base>-b; {results, ids}
+//   producing.play   base, steps                     does its steps on the empty queues <base> and <base>-b; {results, markers, ids}
 //   producing.act    base, step                      does one step
 //   producing.clear  base                            forgets the jobs that it holds
 //   monitor.start                                    every command that the server gets from now on

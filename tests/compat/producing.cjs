@@ -158,7 +158,7 @@ function scriptOf(seed) {
     // In a list BullMQ looks at no more jobs than it may remove, where ours passes over those that stay: here all may go.
     const mayLimit = state !== 'active' && !hasSchedulers;
     const limit = mayLimit ? pick([0, 0, 1, 2]) : 0;
-    if (isAcross && state === 'wait') return { state, grace: 0, limit: 1 };
+    if (isAcross && state === 'wait') return hasSchedulers ? undefined : { state, grace: 0, limit: 1 };
     return { state, grace: limit > 0 ? 0 : pick([0, 0, hour]), limit };
   }
 
@@ -222,7 +222,9 @@ function scriptOf(seed) {
   for (let n = 6 + below(30); n > 0; --n) {
     const [act, [, make]] = pickAct();
     const step = { do: act, queue: queueName() };
-    Object.assign(step, make(step.queue));
+    const rest = make(step.queue);
+    if (rest === undefined) continue;
+    Object.assign(step, rest);
     if (step.job) {
       const job = fitting[step.job](step.state) ?? anyJob();
       if (job === undefined) continue;
@@ -372,6 +374,8 @@ class Player {
       if (!job) break;
       ended.push([job.id, await this.end(job, end, this.held[step.queue])]);
     }
+    // As a worker that goes to sleep: the next act writes the marker, or does not.
+    await this.redis.del(queue.toKey('marker'));
     return ended;
   }
   async release(queue, { queue: suffix, ends }) {
@@ -402,9 +406,12 @@ class Player {
   }
 
   async play(steps) {
-    const results = [];
-    for (const step of steps) results.push(await this.act(step));
-    return { results, ids: this.ids };
+    const [results, markers] = [[], []];
+    for (const step of steps) {
+      results.push(await this.act(step));
+      markers.push(await this.redis.zrange(this.queue(step.queue).toKey('marker'), 0, -1, 'WITHSCORES'));
+    }
+    return { results, markers, ids: this.ids };
   }
 }
 
