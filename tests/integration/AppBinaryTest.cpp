@@ -79,6 +79,10 @@ class AppBinaryTest : public CppUnit::TestFixture {
     CPPUNIT_TEST(hangupLogsEachChangedKey);
     CPPUNIT_TEST(stopAndContinueSignalsQuietAndResume);
     CPPUNIT_TEST(stopHandsBackWhatHasNotBegun);
+    CPPUNIT_TEST(withoutAutorunNothingIsClaimedUntilContinue);
+    CPPUNIT_TEST(aReloadThatSetsAutorunBegins);
+    CPPUNIT_TEST(aReloadThatSetsAutorunDoesNotEndQuiet);
+    CPPUNIT_TEST(withoutRenewalAndStalledCheckAnotherWorkerRecoversTheJob);
     CPPUNIT_TEST(aRunningWorkerIsListed);
     CPPUNIT_TEST(boundsOfAQueueReachItsWorker);
     CPPUNIT_TEST(aSecondProcessOnOneSocketIsRefused);
@@ -346,6 +350,81 @@ public:
         waitUntil([&] { return queue.counts().active == 4; });
         app_->signal(SIGTSTP);
         waitUntil([&] { return queue.counts().active == 1 && queue.counts().waiting == 3; });
+    }
+
+    void withoutAutorunNothingIsClaimedUntilContinue() {
+        drover::test::WholeQueue queue(redisOptions(), queueSettings("autorun"));
+        const std::string id = addTo(queue, "{}");
+        startEcho(queue, {"worker.defaults.autorun=false"});
+        app_->waitForLog("the worker claims no jobs (autorun = false)");
+        assertClaimsNothing(queue, id);
+        app_->signal(SIGCONT);
+        waitUntil([&] { return queue.state(id) == drover::JobState::Completed; });
+    }
+
+    void aReloadThatSetsAutorunBegins() {
+        drover::test::WholeQueue queue(redisOptions(), queueSettings("autorun-later"));
+        const std::string id = addTo(queue, "{}");
+        const std::string base = startWithoutAutorun(queue);
+        reload(base + "queue.echo.autorun = false\nqueue.echo.threads = 2\n",
+               "queue.echo.threads is 2 now");
+        assertClaimsNothing(queue, id);
+        reload(base + "queue.echo.autorun = true\n", "queue.echo.autorun is true now");
+        waitUntil([&] { return queue.state(id) == drover::JobState::Completed; });
+        // The worker has started: false is for the next start.
+        reload(base + "queue.echo.autorun = false\n", "queue.echo.autorun is false now");
+        const std::string next = addTo(queue, "{}");
+        waitUntil([&] { return queue.state(next) == drover::JobState::Completed; });
+    }
+
+    void aReloadThatSetsAutorunDoesNotEndQuiet() {
+        drover::test::WholeQueue queue(redisOptions(), queueSettings("autorun-quiet"));
+        const std::string id = addTo(queue, "{}");
+        const std::string base = startWithoutAutorun(queue);
+        app_->signal(SIGTSTP);
+        app_->waitForLog("quiet: claiming nothing new");
+        reload(base + "queue.echo.autorun = true\n", "queue.echo.autorun is true now");
+        assertClaimsNothing(queue, id);
+        app_->signal(SIGCONT);
+        waitUntil([&] { return queue.state(id) == drover::JobState::Completed; });
+    }
+
+    void withoutRenewalAndStalledCheckAnotherWorkerRecoversTheJob() {
+        drover::test::WholeQueue queue(redisOptions(), queueSettings("skips"));
+        startEcho(queue,
+                  {"queue.echo.skipLockRenewal=true",
+                   "queue.echo.skipStalledCheck=true",
+                   "queue.echo.lockDurationMs=1000",
+                   "queue.echo.stalledIntervalMs=600000",
+                   "shutdown.graceMs=300"});
+        app_->waitForLog("the process renews no locks (skipLockRenewal)");
+        app_->waitForLog("looks for neither stalled nor lost jobs (skipStalledCheck)");
+        const std::string id = addTo(queue, R"({"sleepMs":600000})");
+        waitUntil([&] { return queue.state(id) == drover::JobState::Active; });
+        const std::string keys = "bull:" + queue.name() + ":";
+        waitUntil([&] { return !exists(keys + id + ":lock"); });
+        // A check, which a worker makes at its start, leaves this key for ten minutes.
+        CPPUNIT_ASSERT(!exists(keys + "stalled-check"));
+        CPPUNIT_ASSERT(queue.state(id) == drover::JobState::Active);
+        app_->signal(SIGTSTP);
+        app_->waitForLog("quiet: claiming nothing new");
+
+        AppProcess other;
+        other.start(redisArgs({"run",
+                               "--set",
+                               "plugins.load=echo",
+                               "--set",
+                               "plugins.dir=" + kPlugins,
+                               "--set",
+                               "queue.echo.name=" + queue.name(),
+                               "--set",
+                               "queue.echo.stalledIntervalMs=100",
+                               "--set",
+                               "shutdown.graceMs=300"}));
+        other.waitForLog("1 stalled jobs went back to wait");
+        waitUntil([&] { return exists(keys + id + ":lock"); });
+        CPPUNIT_ASSERT(exists(keys + "stalled-check"));
+        assertLacks(app_->err(), "stalled jobs went back");
     }
 
     void aRunningWorkerIsListed() {
@@ -747,6 +826,31 @@ private:
             return added.status == drover::AddResult::Status::Added;
         });
         return added.id;
+    }
+    bool exists(const std::string& key) {
+        return redis().call(drover::Command{"EXISTS", key}).integer() == 1;
+    }
+    /// Asserts that the process reports to be quiet, and that the job waits.
+    void assertClaimsNothing(drover::test::WholeQueue& queue, const std::string& id) {
+        // Redis has answered the worker a moment after the start.
+        waitUntil([&] { return client_.run({"health", "--socket", socketPath()}) == 0; });
+        assertContains(client_.out(), "quiet: claims nothing");
+        CPPUNIT_ASSERT(queue.state(id) == drover::JobState::Waiting);
+    }
+    /// Starts a process that works the queue with echo once autorun is true; returns the file without that key.
+    std::string startWithoutAutorun(const drover::test::WholeQueue& queue) {
+        const std::string base =
+            "config.watch = false\nplugins.load = echo\nplugins.dir = " + kPlugins +
+            "\nqueue.echo.name = " + queue.name() + "\n";
+        startRunning(
+            {"--config", app_->write("a.properties", base + "queue.echo.autorun = false\n")});
+        return base;
+    }
+    /// Saves the file and waits until the process has reloaded it and logged `line`.
+    void reload(const std::string& text, const std::string& line) {
+        app_->write("a.properties", text);
+        app_->signal(SIGHUP);
+        app_->waitForLog(line);
     }
     /// Starts a process that works the queue with echo and these settings.
     void startEcho(const drover::test::WholeQueue& queue,

@@ -26,6 +26,7 @@ using SteadyClock = std::chrono::steady_clock;
 class LockKeeperTest : public WorkerFixture {
     CPPUNIT_TEST_SUITE(LockKeeperTest);
     CPPUNIT_TEST(aLongJobHoldsItsLock);
+    CPPUNIT_TEST(aGivenTimeBetweenRenewalsCounts);
     CPPUNIT_TEST(locksAreRenewedWhileDraining);
     CPPUNIT_TEST(waitingJobsHoldTheirLocksToo);
     CPPUNIT_TEST(aStolenLockSetsTheCancelToken);
@@ -61,6 +62,16 @@ public:
         hold_ = false;
         eventually("completed", [&] { return stateOf("1") == JobState::Completed; });
         CPPUNIT_ASSERT(handler_->batches().size() == 1);
+    }
+
+    void aGivenTimeBetweenRenewalsCounts() {
+        settings_.lockRenewTime = milliseconds(20);
+        startHolding(seconds(600));
+        // Half of the lock is five minutes away.
+        for (int i = 0; i < 3; ++i) {
+            redis({"PEXPIRE", lockOf("1"), "100000"});
+            eventually("renewed", [&] { return remaining() > 500000; });
+        }
     }
 
     void locksAreRenewedWhileDraining() {

@@ -48,6 +48,8 @@ class OutageTest : public WorkerFixture {
     CPPUNIT_TEST(aLostClaimIsFollowedBySmallerOnes);
     CPPUNIT_TEST(aBusyWorkerNoticesThatRedisIsAway);
     CPPUNIT_TEST(restartsUnderLoadLoseNothing);
+    CPPUNIT_TEST(afterAnOutageTheWorkerPausesForItsRetryDelay);
+    CPPUNIT_TEST(aWorkerThatPausesAfterAnOutageCanBeDrained);
     CPPUNIT_TEST(aWorkerCanBeDrainedDuringAnOutage);
     CPPUNIT_TEST(aWorkerCanBeStoppedDuringAnOutage);
     CPPUNIT_TEST(aKeyOfAnotherTypeStopsTheWorkerWithoutSpinning);
@@ -337,6 +339,33 @@ public:
         CPPUNIT_ASSERT_EQUAL(std::size_t{kJobs}, seen.size());
     }
 
+    void afterAnOutageTheWorkerPausesForItsRetryDelay() {
+        settings_.runRetryDelay = seconds(4);
+        run(std::make_shared<FakeHandler>(completeAll));
+        untilBlocked();
+        const auto began = SteadyClock::now();
+        own_->stop();
+        own_->start();
+        const std::string id = addJobAfterOutage();
+        eventually(
+            "completed", [&] { return stateOf(id) == JobState::Completed; }, seconds(30));
+        // Without the pause the worker would be back within a second.
+        CPPUNIT_ASSERT(SteadyClock::now() - began >= settings_.runRetryDelay);
+        assertEqual("1", hash(id)["ats"]);
+    }
+
+    void aWorkerThatPausesAfterAnOutageCanBeDrained() {
+        settings_.runRetryDelay = std::chrono::hours(24);
+        holdTwenty();
+        own_->stop();
+        hold_ = false;
+        eventually("noticed", [&] { return !worker_->stats().redisHealthy; });
+        own_->start();
+        worker_->drain();
+        eventually("finished", [&] { return worker_->finished(); });
+        twentyAreDoneOnce();
+    }
+
     void aWorkerCanBeDrainedDuringAnOutage() {
         run(std::make_shared<FakeHandler>(completeAll));
         untilBlocked();
@@ -408,8 +437,7 @@ private:
         eventually("time", [&] { return SteadyClock::now() >= until; });
     }
     /// Adds a job as soon as Redis answers the test, and expects it done within 2 s.
-    void goesOnWithinTwoSeconds() {
-        const auto began = SteadyClock::now();
+    std::string addJobAfterOutage() {
         std::string id;
         eventually("added", [&] {
             try {
@@ -419,6 +447,11 @@ private:
                 return false;
             }
         });
+        return id;
+    }
+    void goesOnWithinTwoSeconds() {
+        const auto began = SteadyClock::now();
+        const std::string id = addJobAfterOutage();
         eventually("completed", [&] { return stateOf(id) == JobState::Completed; });
         CPPUNIT_ASSERT(SteadyClock::now() - began < seconds(2));
         assertEqual("1", hash(id)["atm"]);

@@ -74,7 +74,8 @@ protected:
     void keepLocks(const RedisOptions& through) {
         keeper_ =
             std::make_unique<LockKeeper>(std::make_unique<RedisClient>(through, "locks"), clock_);
-        keeper_->watch(worker_->queue(), worker_->held(), settings_.lockDuration);
+        keeper_->watch(
+            worker_->queue(), worker_->held(), settings_.lockDuration, settings_.lockRenewal());
         keeper_->start();
     }
     /// Returns a producer on the test's queue that finds Redis at `through`.

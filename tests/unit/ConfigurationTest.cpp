@@ -78,6 +78,7 @@ class ConfigurationTest : public CppUnit::TestFixture {
     CPPUNIT_TEST(dollarBracesStayAsTheyAre);
     CPPUNIT_TEST(everyProblemIsReportedAtOnceWithItsPlace);
     CPPUNIT_TEST(valuesOutOfTypeOrRangeAreRefused);
+    CPPUNIT_TEST(locksAreRenewedWhileTheyLast);
     CPPUNIT_TEST(unknownKeysNameTheNearest);
     CPPUNIT_TEST(aLoadedPluginsUnknownKeyIsAnError);
     CPPUNIT_TEST(keysOfAPluginThatIsThereButNotLoadedAreItsOwnAffair);
@@ -205,6 +206,21 @@ public:
         assertContains(all, "--set nonsense: expected key=value");
     }
 
+    void locksAreRenewedWhileTheyLast() {
+        sources_.settings = {"worker.defaults.lockDurationMs=3000",
+                             "queue.a.lockRenewTimeMs=3000",
+                             "queue.b.lockRenewTimeMs=2999",
+                             "queue.c.lockRenewTimeMs=3000",
+                             "queue.c.lockDurationMs=3001",
+                             "queue.d.lockRenewTimeMs=0"};
+        const std::vector<std::string> problems = problemsOf(Configuration(sources_));
+        CPPUNIT_ASSERT_EQUAL_MESSAGE(joined(problems), std::size_t{1}, problems.size());
+        assertContains(
+            problems.front(),
+            "queue.a.lockRenewTimeMs = \"3000\": expected less than lockDurationMs, 3000 "
+            "by --set");
+    }
+
     void valuesOutOfTypeOrRangeAreRefused() {
         const std::vector<std::string> bad = {"redis.port=",
                                               "redis.port=0",
@@ -219,6 +235,9 @@ public:
                                               "plugin.echo.hardTimeoutMs=1s",
                                               "queue.a.bullmq5=yes",
                                               "queue.a.threads=0",
+                                              "queue.a.autorun=1",
+                                              "queue.a.lockRenewTimeMs=-1",
+                                              "queue.a.lockRenewTimeMs=half",
                                               "worker.defaults.batchSize=many"};
         for (const std::string& setting : bad) {
             sources_.settings = {setting};

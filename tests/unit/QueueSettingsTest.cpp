@@ -15,6 +15,7 @@ class QueueSettingsTest : public CppUnit::TestFixture {
     CPPUNIT_TEST(everyRowHasItsOwnNameAndMember);
     CPPUNIT_TEST(valuesOfEveryTypeAreRead);
     CPPUNIT_TEST(aReloadLeavesWhatNeedsARestart);
+    CPPUNIT_TEST(locksAreRenewedAtHalfTheirDurationOrAtAGivenTime);
     CPPUNIT_TEST(keepRulesAreOneJsonValue);
     CPPUNIT_TEST(onlyWorkersSettingsHaveDefaultsForAllQueues);
     CPPUNIT_TEST_SUITE_END();
@@ -55,15 +56,20 @@ public:
         set("maxBytes", "1099511627776");
         set("lockDurationMs", "2500");
         set("addLingerUs", "40");
+        set("autorun", "false");
+        set("skipStalledCheck", "true");
         set("bullmq5", "off");
         set("removeOnFail", R"({"age": 60, "count": 5})");
         CPPUNIT_ASSERT_EQUAL(7, settings.threads);
         CPPUNIT_ASSERT_EQUAL(std::int64_t{1} << 40, settings.maxBytes);
         CPPUNIT_ASSERT(settings.lockDuration == std::chrono::milliseconds(2500));
         CPPUNIT_ASSERT(settings.addLinger == std::chrono::microseconds(40));
+        CPPUNIT_ASSERT(!settings.autorun);
+        CPPUNIT_ASSERT(settings.skipStalledCheck);
         CPPUNIT_ASSERT(settings.bullmq5 == Bullmq5::Off);
         CPPUNIT_ASSERT((settings.keepFailed == KeepJobs{5, 60, 1000}));
         CPPUNIT_ASSERT_THROW(set("bullmq5", "maybe"), Poco::InvalidArgumentException);
+        CPPUNIT_ASSERT_THROW(set("autorun", "1"), Poco::InvalidArgumentException);
         CPPUNIT_ASSERT_THROW(set("removeOnFail", "soon"), Poco::InvalidArgumentException);
     }
 
@@ -81,6 +87,14 @@ public:
         }
         CPPUNIT_ASSERT_EQUAL(wanted.concurrency, settings.concurrency);
         CPPUNIT_ASSERT(settings.lockDuration == QueueSettings().lockDuration);
+    }
+
+    void locksAreRenewedAtHalfTheirDurationOrAtAGivenTime() {
+        QueueSettings settings;
+        settings.lockDuration = std::chrono::milliseconds(3000);
+        CPPUNIT_ASSERT(settings.lockRenewal() == std::chrono::milliseconds(1500));
+        settings.lockRenewTime = std::chrono::milliseconds(2000);
+        CPPUNIT_ASSERT(settings.lockRenewal() == std::chrono::milliseconds(2000));
     }
 
     void keepRulesAreOneJsonValue() {
@@ -114,6 +128,9 @@ public:
 private:
     /// Returns a value of the setting that is not its default.
     static std::string otherValue(const QueueSetting& setting) {
+        if (std::holds_alternative<bool QueueSettings::*>(setting.member)) {
+            return setting.text(QueueSettings()) == "true" ? "false" : "true";
+        }
         if (std::holds_alternative<std::string QueueSettings::*>(setting.member)) {
             return "other";
         }

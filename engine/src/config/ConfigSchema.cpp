@@ -85,6 +85,7 @@ KeySpec withoutDefault(KeySpec spec) {
 struct TypeOf {
     KeyType operator()(std::string QueueSettings::* /*member*/) const { return KeyType::Text; }
     KeyType operator()(KeepJobs QueueSettings::* /*member*/) const { return KeyType::Text; }
+    KeyType operator()(bool QueueSettings::* /*member*/) const { return KeyType::Boolean; }
     KeyType operator()(Bullmq5 QueueSettings::* /*member*/) const { return KeyType::Choice; }
     template <typename Number>
     KeyType operator()(Number QueueSettings::* /*member*/) const {

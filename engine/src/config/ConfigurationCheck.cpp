@@ -1,6 +1,9 @@
 #include "config/ConfigurationCheck.h"
 
 #include <algorithm>
+#include <cstdint>
+
+#include <Poco/NumberParser.h>
 
 #include "config/KeyNames.h"
 
@@ -15,6 +18,7 @@ std::vector<std::string> ConfigurationCheck::problems() const {
     std::vector<std::string> all = config_.layers().problems();
     checkUnknown(all);
     checkValues(all);
+    checkLockRenewal(all);
     checkSuggestions(all);
     return all;
 }
@@ -64,6 +68,22 @@ void ConfigurationCheck::checkValues(std::vector<std::string>& problems) const {
             problems.push_back(key + ": is required" +
                                (known->owner.empty() ? "" : " by plugin " + known->owner) + "; " +
                                known->sentence);
+        }
+    }
+}
+
+void ConfigurationCheck::checkLockRenewal(std::vector<std::string>& problems) const {
+    for (const std::string& alias : config_.aliases()) {
+        const ConfigValue renewal = config_.queueSetting(alias, "lockRenewTimeMs");
+        const ConfigValue duration = config_.queueSetting(alias, "lockDurationMs");
+        std::int64_t every = 0;
+        std::int64_t lasts = 0;
+        // Values that are not numbers have a problem of their own.
+        if (Poco::NumberParser::tryParse64(renewal.text, every) &&
+            Poco::NumberParser::tryParse64(duration.text, lasts) && every > 0 && every >= lasts) {
+            problems.push_back(renewal.origin + ": " + queueKey(alias, "lockRenewTimeMs") +
+                               " = \"" + renewal.text + "\": expected less than lockDurationMs, " +
+                               duration.text + " by " + duration.origin);
         }
     }
 }

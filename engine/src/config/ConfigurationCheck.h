@@ -20,6 +20,7 @@ public:
 private:
     void checkUnknown(std::vector<std::string>& problems) const;
     void checkValues(std::vector<std::string>& problems) const;
+    void checkLockRenewal(std::vector<std::string>& problems) const;
     void checkSuggestions(std::vector<std::string>& problems) const;
     void checkSuggestion(const PluginDeclaration::Suggestion& suggestion,
                          const Configuration::Plugin& plugin,

@@ -18,6 +18,12 @@ constexpr std::array<std::pair<const char*, Bullmq5>, 3> kBullmq5 = {
 
 // One overload of each for every type of a setting.
 
+std::string write(bool value) {
+    return value ? "true" : "false";
+}
+std::string write(int value) {
+    return std::to_string(value);
+}
 std::string write(std::int64_t value) {
     return std::to_string(value);
 }
@@ -41,6 +47,12 @@ std::string write(const KeepJobs& value) {
     return std::string(JsonView::parse(json)["removeOnComplete"].text());
 }
 
+void read(const std::string& text, bool& value) {
+    if (text != "true" && text != "false") {
+        throw Poco::InvalidArgumentException("expected true or false, not " + text);
+    }
+    value = text == "true";
+}
 void read(const std::string& text, int& value) {
     value = std::stoi(text);
 }

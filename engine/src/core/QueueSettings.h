@@ -23,7 +23,11 @@ struct QueueSettings {
     int concurrency = 256;
     int threads = 1;
     int batchSize = 64;
+    bool autorun = true;
     std::chrono::milliseconds lockDuration{10000};
+    std::chrono::milliseconds lockRenewTime{0};  ///< Use lockRenewal().
+    bool skipLockRenewal = false;
+    bool skipStalledCheck = false;
     std::chrono::milliseconds stalledInterval{5000};
     std::chrono::milliseconds lostJobsInterval{600000};
     int maxStalledCount = 1;
@@ -31,6 +35,7 @@ struct QueueSettings {
     std::int64_t maxBytes = 64 << 20;
     std::chrono::milliseconds timeout{0};
     std::chrono::milliseconds drainDelay{5000};
+    std::chrono::milliseconds runRetryDelay{0};
     std::string workerName;
     std::chrono::milliseconds addTimeout{800};
     std::chrono::microseconds addLinger{0};
@@ -45,11 +50,17 @@ struct QueueSettings {
     int maxStartedAttempts = 0;
     KeepJobs keepCompleted;
     KeepJobs keepFailed;
+
+    /// Returns the time between two renewals of a lock.
+    [[nodiscard]] std::chrono::milliseconds lockRenewal() const {
+        return lockRenewTime.count() > 0 ? lockRenewTime : lockDuration / 2;
+    }
 };
 
 /// One setting of a queue: all that configuration, check, reference, reload and worker need of it.
 struct QueueSetting {
-    using Member = std::variant<int QueueSettings::*,
+    using Member = std::variant<bool QueueSettings::*,
+                                int QueueSettings::*,
                                 std::int64_t QueueSettings::*,
                                 std::chrono::milliseconds QueueSettings::*,
                                 std::chrono::microseconds QueueSettings::*,
@@ -115,15 +126,37 @@ inline constexpr QueueSetting kQueueSettings[] = {
      .range = {1, 10000},
      .reloadable = true,
      .sentence = "Most jobs that a handler is given at once."},
+    {.name = "autorun",
+     .member = &QueueSettings::autorun,
+     .reloadable = true,
+     .sentence = "Whether the worker claims jobs from its start. With false it claims none until a "
+                 "CONT signal, or until a reload sets true; a reload that sets false does not stop "
+                 "a worker that claims."},
     {.name = "lockDurationMs",
      .member = &QueueSettings::lockDuration,
      .range = {100, detail::kMaxMs},
-     .sentence =
-         "How long the lock of a claimed job lasts; the process renews it at half of that."},
+     .sentence = "How long the lock of a claimed job lasts; the process renews it at half of "
+                 "that, or each lockRenewTimeMs."},
+    {.name = "lockRenewTimeMs",
+     .member = &QueueSettings::lockRenewTime,
+     .scope = QueueSetting::Scope::Queue,
+     .range = {0, detail::kMaxMs},
+     .sentence = "How often the process renews the locks of its jobs; less than lockDurationMs. "
+                 "0: at half of lockDurationMs."},
+    {.name = "skipLockRenewal",
+     .member = &QueueSettings::skipLockRenewal,
+     .scope = QueueSetting::Scope::Queue,
+     .sentence = "Whether the process renews no locks of the queue. A job that runs longer than "
+                 "lockDurationMs then counts as stalled and runs again while it still runs."},
     {.name = "stalledIntervalMs",
      .member = &QueueSettings::stalledInterval,
      .range = {100, detail::kMaxMs},
      .sentence = "How often the process looks for stalled jobs."},
+    {.name = "skipStalledCheck",
+     .member = &QueueSettings::skipStalledCheck,
+     .scope = QueueSetting::Scope::Queue,
+     .sentence = "Whether the process looks for neither stalled nor lost jobs of the queue; "
+                 "another worker must."},
     {.name = "lostJobsIntervalMs",
      .member = &QueueSettings::lostJobsInterval,
      .range = {1000, detail::kMaxMs},
@@ -156,6 +189,12 @@ inline constexpr QueueSetting kQueueSettings[] = {
      .member = &QueueSettings::drainDelay,
      .range = {10, detail::kMaxMs},
      .sentence = "How long one wait for jobs lasts while the queue is empty."},
+    {.name = "runRetryDelayMs",
+     .member = &QueueSettings::runRetryDelay,
+     .range = {0, detail::kMaxMs},
+     .reloadable = true,
+     .sentence = "How long the worker leaves Redis alone after each call that Redis did not answer "
+                 "or refused for the moment. 0: until the connection is tried again, at most 1 s."},
     {.name = "workerName",
      .member = &QueueSettings::workerName,
      .rule = workerNameError,

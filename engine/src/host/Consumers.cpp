@@ -35,6 +35,26 @@ void warnOfUnchanged(const QueueSettings& present, const QueueSettings& wanted) 
     }
 }
 
+/// Logs each part of the work on a queue that its settings leave out.
+void reportLeftOut(const QueueSettings& settings) {
+    const Log log("worker", {.queue = settings.name});
+    if (!settings.autorun) {
+        log.information(
+            "the worker claims no jobs (autorun = false) until a CONT signal, or until "
+            "a reload sets autorun to true");
+    }
+    if (settings.skipLockRenewal) {
+        log.warning("the process renews no locks (skipLockRenewal): a job that runs longer than " +
+                    std::to_string(settings.lockDuration.count()) +
+                    " ms (lockDurationMs) counts as stalled and runs again while it still runs");
+    }
+    if (settings.skipStalledCheck) {
+        log.warning(
+            "the process looks for neither stalled nor lost jobs (skipStalledCheck); "
+            "without another worker that does, jobs of a crashed process stay active");
+    }
+}
+
 /// Returns the settings of a queue by its name on the wire: those of its alias if it has one.
 QueueSettings settingsOf(const Configuration& config, const std::string& queue) {
     for (const std::string& alias : config.aliases()) {
@@ -101,7 +121,11 @@ void Consumers::switchTo(Next& next) {
         warnOfUnchanged(present, wanted);
     }
     for (auto& [worker, change] : next.changes) {
+        const bool begins = !worker->settings().autorun && change.settings.autorun;
         worker->replaceHandlers(std::move(change));
+        if (begins && !quiet_) {
+            worker->quiet(false);
+        }
     }
     for (auto& worker : next.added) {
         Worker& fresh = *worker;
@@ -110,7 +134,9 @@ void Consumers::switchTo(Next& next) {
             workers_.push_back(std::move(worker));
         }
         if (started_) {
-            fresh.quiet(quiet_);
+            if (quiet_) {
+                fresh.quiet(true);
+            }
             startOne(fresh);
         }
     }
@@ -125,13 +151,18 @@ Worker* Consumers::workerOf(const std::string& queue) const {
 
 void Consumers::startOne(Worker& worker) {
     const QueueSettings settings = worker.settings();
+    reportLeftOut(settings);
     // Before the first claim: a lock may need a renewal soon after.
-    keeper_.watch(worker.queue(), worker.held(), settings.lockDuration);
+    if (!settings.skipLockRenewal) {
+        keeper_.watch(worker.queue(), worker.held(), settings.lockDuration, settings.lockRenewal());
+    }
     cancels_.watch(worker.queue(), worker.held());
-    sweeper_.watch(worker.queue(),
-                   settings.stalledInterval,
-                   settings.maxStalledCount,
-                   settings.lostJobsInterval);
+    if (!settings.skipStalledCheck) {
+        sweeper_.watch(worker.queue(),
+                       settings.stalledInterval,
+                       settings.maxStalledCount,
+                       settings.lostJobsInterval);
+    }
     worker.onResumed([this, &worker] { sweeper_.onResumed(worker.queue()); });
     worker.start();
 }
@@ -217,6 +248,7 @@ HealthReports Consumers::health() const {
                          {"completed", static_cast<std::int64_t>(stats.completed)},
                          {"failed", static_cast<std::int64_t>(stats.failed)},
                          {"putOff", static_cast<std::int64_t>(stats.putOff)}};
+        report.detail += stats.quiet ? "; quiet: claims nothing" : "";
         report.detail += stats.redisHealthy ? "" : "; redis is away";
         report.detail += stats.trouble.empty() ? "" : "; " + stats.trouble;
         report.detail +=

@@ -83,6 +83,7 @@ ClaimLoop::ClaimLoop(QueueSettings settings, const RedisOptions& redis, const Sh
       problems_(clock_),
       failures_(settings_.name, clock_),
       unserved_(clock_),
+      quiet_(!settings_.autorun),
       lastProgress_(clock_.monotonic()) {}
 
 void ClaimLoop::quiet(bool on) {
@@ -116,7 +117,7 @@ void ClaimLoop::run() {
         } catch (const RedisIoException&) {
             // Logged when the outage began. The settlement holds the outcomes; calls without reply are sent again, and a job
             // that such a call had settled is recognised.
-            waitForRedis(redis_.nextAttempt());
+            waitForRedis(redis_.nextAttempt(), settings_.runRetryDelay);
         } catch (const Exception& error) {
             log_.error(error.message() + "; the queue is left alone for " +
                        std::to_string(kQuarantine.count()) + " s");
@@ -415,8 +416,10 @@ void ClaimLoop::accept(std::vector<ClaimedJob> jobs) {
 void ClaimLoop::wait() {
     const Time now = clock_.monotonic();
     const bool canClaim = capacity(load(0), now) > 0;
-    if (!canClaim && !idle_.armed() && now - lastProgress_.load() >= settings_.drainDelay) {
-        // While the handlers are busy no call is needed, and an outage would go unnoticed.
+    if (!canClaim && !idle_.armed() &&
+        (!redis_.healthy() || now - lastProgress_.load() >= settings_.drainDelay)) {
+        // While the handlers are busy no call is needed, and an outage would go unnoticed. A worker that begins quiet has
+        // made no call yet, and its health is not ok before one.
         redis_.call(Command{"PING"});
         markProgress();
     }
@@ -433,10 +436,11 @@ void ClaimLoop::wait() {
     }
 }
 
-void ClaimLoop::waitForRedis(Time until) {
+void ClaimLoop::waitForRedis(Time until, std::chrono::milliseconds pause) {
     processAnswer();
+    const Time afterPause = std::max(until, clock_.monotonic() + pause);
     while (!stopping_) {
-        const auto left = ms(until - clock_.monotonic());
+        const auto left = ms((draining_ ? until : afterPause) - clock_.monotonic());
         if (left <= 0) {
             return;
         }

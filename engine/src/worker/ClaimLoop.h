@@ -75,8 +75,10 @@ public:
 
     /// Calls `resumed` from the loop when a claim finds that a queue shared with 5.x clients is not paused any more.
     void onResumed(std::function<void()> resumed) { resumed_ = std::move(resumed); }
-    /// Claims no job any more (true) or again (false), and hands back jobs that have not begun.
+    /// Claims no job any more (true) or again (false), and hands back jobs that have not begun. Without `autorun` the
+    /// loop begins quiet.
     void quiet(bool on);
+    [[nodiscard]] bool isQuiet() const { return quiet_; }
     /// Hands back jobs that have not begun, lets the rest end, then finishes.
     void drain();
     /// Ends run() at its next step.
@@ -113,7 +115,8 @@ private:
     void accept(std::vector<ClaimedJob> jobs);
     /// Waits for a marker, outcomes, or the next time at which a claim may succeed.
     void wait();
-    void waitForRedis(Time until);
+    /// Waits until `until`, and for `pause`, which a worker that drains does not wait for. Gathers outcomes meanwhile.
+    void waitForRedis(Time until, std::chrono::milliseconds pause = {});
 
     /// Passes a run with an outcome to the settlement.
     void settle(const std::shared_ptr<JobRun>& run, Time now);
@@ -161,7 +164,7 @@ private:
     bool fullLogged_ = false;  ///< In this episode of too many bytes.
 
     std::function<void()> resumed_ = [] {};
-    std::atomic<bool> quiet_{false};
+    std::atomic<bool> quiet_;
     std::atomic<bool> draining_{false};
     std::atomic<bool> stopping_{false};
     std::atomic<bool> finished_{false};

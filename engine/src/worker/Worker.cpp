@@ -101,6 +101,7 @@ Worker::Stats Worker::stats() const {
     stats.setAside = counters.setAside;
     stats.held = held_.size();
     stats.redisHealthy = loop_.redisHealthy();
+    stats.quiet = loop_.isQuiet();
     stats.trouble = handlers_.trouble();
     const HandlerSet::PutOff putOff = handlers_.putOff();
     stats.putOff = putOff.jobs;

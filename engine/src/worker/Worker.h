@@ -34,6 +34,7 @@ public:
                       unserved = 0, setAside = 0, putOff = 0;
         std::size_t held = 0;
         bool redisHealthy = false;
+        bool quiet = false;
         std::string trouble;  ///< The reasons of unavailable handlers; empty: all are available.
         std::string
             putOffReason;  ///< The reason of the job that was put off last; empty: none was.
@@ -60,7 +61,8 @@ public:
     void awaitListed() const { listed_.wait(false); }
     /// See ClaimLoop::onResumed(). Before start().
     void onResumed(std::function<void()> resumed) { loop_.onResumed(std::move(resumed)); }
-    /// Claims no job any more (true) or again (false), and hands back jobs that have not begun; running jobs go on.
+    /// Claims no job any more (true) or again (false), and hands back jobs that have not begun; running jobs go on. Without
+    /// `autorun` the worker begins quiet.
     void quiet(bool on) { loop_.quiet(on); }
     /// Hands back jobs that have not begun, lets the rest end. Returns at once; finished() turns true when Redis has every
     /// outcome.

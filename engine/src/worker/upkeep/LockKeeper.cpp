@@ -47,8 +47,8 @@ LockKeeper::LockKeeper(std::unique_ptr<RedisClient> redis, const Clock& clock)
 
 void LockKeeper::watch(const QueueContext& queue,
                        HeldJobs& held,
-                       std::chrono::milliseconds lockDuration) {
-    const auto interval = lockDuration / 2;
+                       std::chrono::milliseconds lockDuration,
+                       std::chrono::milliseconds interval) {
     thread_.add(
         [this, &queue, &held, lockDuration, interval](RedisClient& redis) {
             const auto next = clock_.monotonic() + interval;

@@ -14,16 +14,19 @@ namespace drover {
 /// Renews the locks of all jobs that this process holds, one call per queue, from the claim until Redis has the outcome:
 /// also while draining.
 ///
-/// Renews at half the lock duration: one lost round trip then still leaves time before a job counts as stalled. A lock
-/// that is gone sets the job's cancel token, and so does a request to cancel the job, which the renewal reads. A renewal
+/// Renews at half the lock duration by default: one lost round trip then still leaves time before a job counts as stalled.
+/// A lock that is gone sets the job's cancel token, and so does a request to cancel the job, which the renewal reads. A renewal
 /// that Redis refuses or does not answer is tried again and loses nothing.
 /// Threads: one of its own; the public methods from any.
 class LockKeeper {
 public:
     LockKeeper(std::unique_ptr<RedisClient> redis, const Clock& clock);
 
-    /// Both references must live until stop().
-    void watch(const QueueContext& queue, HeldJobs& held, std::chrono::milliseconds lockDuration);
+    /// Renews the locks of `held` every `interval`. Both references must live until stop().
+    void watch(const QueueContext& queue,
+               HeldJobs& held,
+               std::chrono::milliseconds lockDuration,
+               std::chrono::milliseconds interval);
     void start() { thread_.start(); }
     void stop() { thread_.stop(); }
 
