@@ -3,19 +3,23 @@
 
   KEYS[1]  meta     hash  <prefix>:<queue>:meta of the root's queue; the keys of each queue lie beside it or in its slot
   ARGV[1]  now, ms    ARGV[2]  key of the root's own parent, or ""    ARGV[3]  number of queues
-  ARGV[4…] two per queue, the root's first: job key prefix "<prefix>:<queue>:", "on", "auto", "seen" or "off": whether 5.x
+  ARGV[4]  name of the record of an add that happens once, or ""    ARGV[5]  its fingerprint    ARGV[6]  how long it lives, ms
+  ARGV[7]  seed of the ids without a caller, for the record
+  ARGV[8…] two per queue, the root's first: job key prefix "<prefix>:<queue>:", "on", "auto", "seen" or "off": whether 5.x
            clients share the queue. The queue of the root's own parent is among them
   then     eleven per job, each behind its parent: number of its queue, number of its parent (0: the root's own), name, data,
            opts (stored JSON), timestamp ms, delay ms, priority, id, parent (JSON) or "", and letters: "c" the id may exist,
            "l" lifo, "p" parent of a later job
 
+  Record   <prefix>:<queue>:drover:once:<name> of the root's queue, JSON [fingerprint, "flow", seed, now, numbers of jobs elsewhere]
   Returns  {0, or the code of a root that cannot be added (then nothing of the tree is stored): -5 its parent does not exist,
            -7 it exists as a child of another parent; per queue 1 if 5.x clients share it, else 0; the numbers of jobs that
-           exist as children of another parent, and stay there}; or an error: then nothing of the tree is stored
+           exist as children of another parent, and stay there}; with a record of before nothing is stored: {1, as above, its
+           numbers, its seed, its time}, or {2, as above, {}} if its fingerprint is another; or an error: then nothing of the tree is stored
   Events   per job: added, then waiting, delayed or waiting-children; or duplicated. Then per released parent as of a release
 ]]
 local now, ownParent, queueCount = tonumber(ARGV[1]), ARGV[2], tonumber(ARGV[3])
-local first, width = 4 + 2 * queueCount, 11
+local first, width = 8 + 2 * queueCount, 11
 local count = (#ARGV - first + 1) / width
 
 --- @include "safely"
@@ -29,7 +33,7 @@ local count = (#ARGV - first + 1) / width
 -- Everything that could end the script is read first: the types of all keys that it writes.
 local queues, shared, modes = {}, {}, {}
 for n = 1, queueCount do
-  local keys, bullmq5 = queueAt(ARGV[2 + 2 * n]), ARGV[3 + 2 * n]
+  local keys, bullmq5 = queueAt(ARGV[6 + 2 * n]), ARGV[7 + 2 * n]
   local state = readQueue(keys, bullmq5)
   redis.call('XLEN', keys.events)
   redis.call('LLEN', state.ready)
@@ -39,6 +43,14 @@ for n = 1, queueCount do
   queues[n] = { keys = keys, state = state, bullmq5 = bullmq5, count = 0, left = {}, right = {} }
   shared[n] = state.five and 1 or 0
   modes[keys.prefix] = bullmq5
+end
+
+local onceKey = ARGV[4] ~= '' and ARGV[8] .. 'drover:once:' .. ARGV[4]
+local record = onceKey and redis.call('GET', onceKey)
+if record then
+  local known = cjson.decode(record)
+  if known[1] ~= ARGV[5] or known[2] ~= 'flow' then return { 2, shared, {} } end
+  return { 1, shared, known[5], known[3], known[4] }
 end
 
 local jobKeys, present = {}, {}
@@ -159,6 +171,9 @@ local done, why = pcall(function()
   for _, queue in ipairs(queues) do
     inSlices('LPUSH', queue.state.ready, queue.left)
     inSlices('RPUSH', queue.state.ready, queue.right)
+  end
+  if onceKey then
+    surely('SET', onceKey, cjson.encode({ ARGV[5], 'flow', ARGV[7], ARGV[1], elsewhere }), 'PX', ARGV[6])
   end
 end)
 

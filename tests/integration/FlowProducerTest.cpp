@@ -21,6 +21,8 @@ using namespace drover::test;
 using Status = AddResult::Status;
 using Strings = std::vector<std::string>;
 
+const AddOnce kOnce{"key-1", "content"};
+
 }  // namespace
 
 /// Trees of jobs as they are added: all of a tree or nothing, whatever is there already.
@@ -47,6 +49,11 @@ class FlowProducerTest : public RedisFixture {
     CPPUNIT_TEST(badInputIsRejectedAndStoresNothing);
     CPPUNIT_TEST(aTreeHasAtMostTenThousandJobs);
     CPPUNIT_TEST(aBulkIsOneResultPerTree);
+    CPPUNIT_TEST(aTreeWithAKeyIsAddedOnce);
+    CPPUNIT_TEST(anotherContentOfAKeyAddsNothing);
+    CPPUNIT_TEST(aRefusedTreeLeavesItsKeyFree);
+    CPPUNIT_TEST(aJobAloneWithAKeyIsAddedOnce);
+    CPPUNIT_TEST(aBadKeyOrRecordAddsNothing);
     CPPUNIT_TEST(withoutRedisATreeIsUnavailable);
     CPPUNIT_TEST_SUITE_END();
 
@@ -438,6 +445,72 @@ public:
         assertContains(result.message, "at most 10000 jobs");
     }
 
+    void aTreeWithAKeyIsAddedOnce() {
+        added(named("elsewhere", {named("x")}));
+        const FlowJob flow = job("p", {job("a"), named("x"), job("b", {job("c")})});
+        const FlowResult first = producer_->addOnce(flow, kOnce);
+        CPPUNIT_ASSERT_MESSAGE(first.message, first.status == Status::Added);
+        CPPUNIT_ASSERT(!first.repeated);
+        CPPUNIT_ASSERT_EQUAL(-7, first.tree.children[1].code);
+        assertEqual("p", fieldOf(first.tree.job->id, "name"));
+        const auto before = events();
+        FlowProducer another(handleOf(options()), {});
+        const FlowResult again = another.addOnce(flow, kOnce);
+        CPPUNIT_ASSERT(again.status == Status::Added);
+        CPPUNIT_ASSERT(again.repeated);
+        assertEqual(first.tree.toJson(), again.tree.toJson());
+        CPPUNIT_ASSERT_EQUAL(-7, again.tree.children[1].code);
+        CPPUNIT_ASSERT(before == events());
+        CPPUNIT_ASSERT(number({"PTTL", onceKey()}) > 0);
+        // The key is free once its record is gone, and other jobs come.
+        redis({"DEL", onceKey()});
+        const FlowResult later = another.addOnce(flow, kOnce);
+        CPPUNIT_ASSERT(!later.repeated);
+        CPPUNIT_ASSERT(later.tree.job->id != first.tree.job->id);
+    }
+
+    void anotherContentOfAKeyAddsNothing() {
+        producer_->addOnce(job("p", {job("c")}), kOnce);
+        AddOnce other = kOnce;
+        other.fingerprint = "other";
+        const auto before = events();
+        CPPUNIT_ASSERT(producer_->addOnce(job("q"), other).status == Status::KeyTaken);
+        // So is a key that jobs were added with.
+        redis({"SET", onceKey(), R"(["content","1","","5"])"});
+        CPPUNIT_ASSERT(producer_->addOnce(job("q"), kOnce).status == Status::KeyTaken);
+        CPPUNIT_ASSERT(before == events());
+    }
+
+    void aRefusedTreeLeavesItsKeyFree() {
+        FlowJob flow = named("p", {named("c")});
+        flow.job.opts.parent = {"top", keys().qualifiedName()};
+        CPPUNIT_ASSERT_EQUAL(-5, producer_->addOnce(flow, kOnce).code);
+        CPPUNIT_ASSERT_EQUAL(std::int64_t{0}, number({"EXISTS", onceKey()}));
+        added(named("top"));
+        CPPUNIT_ASSERT(producer_->addOnce(flow, kOnce).status == Status::Added);
+    }
+
+    void aJobAloneWithAKeyIsAddedOnce() {
+        FlowJob flow = job("p");
+        flow.job.opts.deduplication = Deduplication{};
+        flow.job.opts.deduplication->id = "d";
+        const FlowResult first = producer_->addOnce(flow, kOnce);
+        const FlowResult again = producer_->addOnce(flow, kOnce);
+        CPPUNIT_ASSERT(again.repeated);
+        assertEqual(first.tree.toJson(), again.tree.toJson());
+        AddOnce other = kOnce;
+        other.fingerprint = "other";
+        CPPUNIT_ASSERT(producer_->addOnce(flow, other).status == Status::KeyTaken);
+        CPPUNIT_ASSERT_EQUAL(std::int64_t{1}, number({"LLEN", keys().wait}));
+    }
+
+    void aBadKeyOrRecordAddsNothing() {
+        CPPUNIT_ASSERT(producer_->addOnce(job("p"), {"a:b", "c"}).status == Status::Rejected);
+        redis({"SADD", onceKey(), "a"});
+        CPPUNIT_ASSERT(producer_->addOnce(job("p"), kOnce).status == Status::Unavailable);
+        CPPUNIT_ASSERT_EQUAL(std::int64_t{0}, number({"EXISTS", keys().wait, keys().idCounter}));
+    }
+
     void aBulkIsOneResultPerTree() {
         redis({"SCRIPT", "FLUSH"});
         std::vector<FlowJob> flows;
@@ -469,6 +542,7 @@ public:
     }
 
 private:
+    [[nodiscard]] std::string onceKey() const { return keys().job("drover:once:") + kOnce.key; }
     FlowJob job(const std::string& name, std::vector<FlowJob> children = {}) const {
         FlowJob flow;
         flow.queue = name_;

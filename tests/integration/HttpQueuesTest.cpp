@@ -78,6 +78,7 @@ class HttpQueuesTest : public HttpFixture {
     CPPUNIT_TEST(aKeyHoldsForManyJobs);
     CPPUNIT_TEST(requestsAtOnceWithOneKeyAddOnce);
     CPPUNIT_TEST(aTreeIsAddedWhole);
+    CPPUNIT_TEST(aTreeWithAKeyIsServedOnce);
     CPPUNIT_TEST(eachQueueOfATreeNeedsItsScope);
     CPPUNIT_TEST(theEndOfAJobIsItsResult);
     CPPUNIT_TEST(aClientWaitsForTheEnd);
@@ -315,6 +316,25 @@ public:
         store_.redis({"DEL", "bull:q-kitchen:eggs-1", "bull:q-kitchen:wait"});
     }
 
+    void aTreeWithAKeyIsServedOnce() {
+        const std::string key = "\r\nIdempotency-Key: cake-7";
+        const std::string child = R"({"name":"eggs","queueName":")" + queue() + R"("})";
+        const std::string tree =
+            R"({"name":"cake","queueName":")" + queue() + R"(","children":[)" + child + "]}";
+        const RawAnswer first = postFlow(tree, kShop, key);
+        CPPUNIT_ASSERT_EQUAL_MESSAGE(first.body, 201, first.status);
+        assertEqual("", first.header("idempotent-replayed"));
+        serve({"q*"}, 8);  // As another process.
+        const RawAnswer again = postFlow(tree, kShop, key);
+        CPPUNIT_ASSERT_EQUAL_MESSAGE(again.body, 201, again.status);
+        assertEqual(first.body, again.body);
+        assertEqual("true", again.header("idempotent-replayed"));
+        const RawAnswer other = postFlow(child, kShop, key);
+        CPPUNIT_ASSERT_EQUAL_MESSAGE(other.body, 422, other.status);
+        CPPUNIT_ASSERT_EQUAL(std::int64_t{1}, store_.number({"LLEN", store_.keys().wait}));
+        CPPUNIT_ASSERT_EQUAL(400, postFlow(tree, kShop, key + " 8").status);
+    }
+
     void eachQueueOfATreeNeedsItsScope() {
         const auto tree = [this](const std::string& child) {
             return R"({"name":"a","queueName":")" + queue() + R"(","children":[)" + child + "]}";
@@ -339,7 +359,6 @@ public:
         CPPUNIT_ASSERT_EQUAL_MESSAGE(other.body, 403, other.status);
         CPPUNIT_ASSERT_EQUAL(401, postFlow(tree(""), "").status);
         CPPUNIT_ASSERT_EQUAL(403, postFlow(tree(""), kReader).status);
-        CPPUNIT_ASSERT_EQUAL(400, postFlow(tree(""), kShop, "\r\nIdempotency-Key: k").status);
         CPPUNIT_ASSERT_EQUAL(std::int64_t{0}, store_.number({"EXISTS", store_.keys().idCounter}));
     }
 

@@ -1,5 +1,6 @@
 #include "queues/FlowRoute.h"
 
+#include <chrono>
 #include <optional>
 #include <string>
 #include <utility>
@@ -65,17 +66,15 @@ private:
     const Request& request_;
 };
 
-Response add(const ServedQueues& queues, const Request& request) {
-    if (request.headers.count(kIdempotencyKey) != 0) {
-        throw HttpError(
-            400,
-            "Idempotency-Key is not supported by /flows; give each job an opts.jobId: a "
-            "job that exists is not added again");
-    }
+constexpr const char* kName = "POST /flows";
+
+Response add(const ServedQueues& queues, const Request& request, std::chrono::milliseconds ttl) {
+    const std::optional<AddOnce> once = addOnceOf(request, kName, ttl);
     FlowJob tree = TreeParser(queues, request).parse(JsonView::parse(request.body));
     const Queue::Settings settings = queues.settings(tree.queue);
     FlowProducer producer(queues.redis(), {settings.prefix, settings.bullmq5});
-    FlowResult added = producer.add(std::move(tree));
+    FlowResult added =
+        once ? producer.addOnce(std::move(tree), *once) : producer.add(std::move(tree));
     AddResult result;
     result.status = added.status;
     result.message = added.message;
@@ -85,12 +84,15 @@ Response add(const ServedQueues& queues, const Request& request) {
     Response response;
     response.status = 201;
     response.body = added.tree.toJson();
+    if (added.repeated) {
+        markRepeated(response);
+    }
     return response;
 }
 
 }  // namespace
 
-Route flowRoute(const std::shared_ptr<const ServedQueues>& queues) {
+Route flowRoute(const std::shared_ptr<const ServedQueues>& queues, std::chrono::milliseconds ttl) {
     Route route;
     route.source = kQueueSource;
     route.method = "POST";
@@ -109,9 +111,9 @@ Route flowRoute(const std::shared_ptr<const ServedQueues>& queues) {
                        {404,
                         "api.queues does not list a queue of the tree",
                         R"({"$ref":"#/components/schemas/Error"})"}};
-    route.headers = {kIdempotencyKey};
+    describeIdempotency(route);
     route.scope = Scope{Scope::Kind::Add, "{queue of each job}"};
-    route.handler = [queues](const Request& request) { return add(*queues, request); };
+    route.handler = [queues, ttl](const Request& request) { return add(*queues, request, ttl); };
     return route;
 }
 

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <chrono>
 #include <memory>
 
 #include "drover/Routes.h"
@@ -9,7 +10,8 @@ namespace drover::api {
 class ServedQueues;
 
 /// Returns the route POST /flows, which adds a tree of jobs, all of it or nothing. A token needs the scope of adding to each
-/// queue of the tree. Runs on the pool.
-[[nodiscard]] Route flowRoute(const std::shared_ptr<const ServedQueues>& queues);
+/// queue of the tree. An Idempotency-Key is remembered for `idempotencyTtl`. Runs on the pool.
+[[nodiscard]] Route flowRoute(const std::shared_ptr<const ServedQueues>& queues,
+                              std::chrono::milliseconds idempotencyTtl);
 
 }  // namespace drover::api

@@ -75,7 +75,7 @@ std::vector<Route> queueRoutes(const std::vector<std::string>& globs,
     std::vector<Route> routes = schedulerRoutes(served);
     routes.push_back(addRoute(served, idempotencyTtl));
     routes.push_back(resultRoute(served));
-    routes.push_back(flowRoute(served));
+    routes.push_back(flowRoute(served, idempotencyTtl));
     return routes;
 }
 

@@ -47,6 +47,8 @@ struct FlowResult {
     int code =
         0;  ///< If Rejected: -5 the root's own parent does not exist, -7 the root has another one, 0 bad input.
     std::string message;
+    bool repeated =
+        false;  ///< Nothing was added now: an earlier add with the same AddOnce has the tree.
 };
 
 /// How much of a tree a read returns.
@@ -84,6 +86,11 @@ public:
     /// Rejects without a call: more than kMostJobs jobs or 1,000 levels, a bad queue name, a job that Queue::add() rejects,
     /// a job that is its own ancestor, deduplication of a job with children or with a parent.
     FlowResult add(FlowJob flow);
+    /// Adds a tree as add() does, once: with the key of an earlier call, from any process, nothing is added, and the result has
+    /// the tree of that call. Jobs without an id get one that begins alike. A tree that is refused leaves no record.
+    /// KeyTaken: the key belongs to an add with another fingerprint. Rejects a malformed key, and a `ttl` below 1 ms.
+    /// Wire: a record beside the queue of the root, written by the call that adds (docs/wire-format.md#own).
+    FlowResult addOnce(FlowJob flow, const AddOnce& once);
     /// Returns one result per tree, in order. Each tree is a call of its own; the calls travel together. A tree that is
     /// rejected does not concern its neighbours. BullMQ: `FlowProducer.addBulk()`, which is one transaction.
     std::vector<FlowResult> addBulk(std::vector<FlowJob> flows);

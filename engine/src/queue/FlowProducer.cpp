@@ -4,11 +4,13 @@
 #include <cstdint>
 #include <map>
 #include <mutex>
+#include <optional>
 #include <utility>
 
 #include <Poco/Exception.h>
 
 #include "core/ErrorCode.h"
+#include "core/Uuid.h"
 #include "drover/Exceptions.h"
 #include "queue/FlowRecords.h"
 #include "queue/ops/Add.h"
@@ -79,6 +81,31 @@ public:
         return results;
     }
 
+    FlowResult addOnce(FlowJob flow, const AddOnce& once) {
+        FlowResult result;
+        if (const std::string mistake = onceError(once); !mistake.empty()) {
+            fail(result, Status::Rejected, mistake);
+            return result;
+        }
+        const FlowJob given = flow;
+        std::vector<Prepared> one;
+        one.push_back({prepare(std::move(flow), randomUuids(1).front()), &result});
+        PreparedFlow& prepared = one.front().flow;
+        if (!prepared.problem.empty()) {
+            fail(result, Status::Rejected, prepared.problem);
+            return result;
+        }
+        prepared.records.once = &once;
+        send(one);
+        if (const auto& earlier = one.front().earlier) {
+            prepared = prepare(given, earlier->seed);
+            setTimestamps(prepared, earlier->nowMs);
+            setCodes(prepared, *earlier);
+        }
+        result.tree = std::move(*prepared.tree);
+        return result;
+    }
+
     const Redis redis_;
     const Settings settings_;
 
@@ -87,14 +114,32 @@ private:
     struct Prepared {
         PreparedFlow flow;
         FlowResult* result;
+        std::optional<AddedFlow>
+            earlier{};  ///< Present if an earlier call with the key has added it.
     };
 
-    PreparedFlow prepare(FlowJob flow) {
-        return prepareFlow(std::move(flow),
-                           settings_.prefix,
-                           [this](const std::string& prefix, const std::string& name) {
-                               return context(prefix, name);
-                           });
+    PreparedFlow prepare(FlowJob flow, const std::string& seed = "") {
+        return prepareFlow(
+            std::move(flow),
+            settings_.prefix,
+            [this](const std::string& prefix, const std::string& name) {
+                return context(prefix, name);
+            },
+            seed);
+    }
+
+    static void setTimestamps(PreparedFlow& flow, std::int64_t nowMs) {
+        for (std::size_t n = 0; n < flow.records.nodes.size(); ++n) {
+            std::int64_t& timestampMs = flow.records.nodes[n].record.timestampMs;
+            timestampMs = timestampMs == JobRecord::kWhenAdded ? nowMs : timestampMs;
+            flow.nodes[n]->job->timestampMs = timestampMs;
+        }
+    }
+
+    static void setCodes(PreparedFlow& flow, const AddedFlow& added) {
+        for (const std::size_t n : added.elsewhere) {
+            flow.nodes[n]->code = static_cast<int>(ErrorCode::ParentJobCannotBeReplaced);
+        }
     }
 
     /// Returns the queue; what is known of its 5.x clients lasts as long as this object.
@@ -143,11 +188,7 @@ private:
         std::vector<Prepared*> called;
         for (Prepared& one : flows) {
             FlowRecords& records = one.flow.records;
-            for (std::size_t n = 0; n < records.nodes.size(); ++n) {
-                std::int64_t& timestampMs = records.nodes[n].record.timestampMs;
-                timestampMs = timestampMs == JobRecord::kWhenAdded ? nowMs : timestampMs;
-                one.flow.nodes[n]->job->timestampMs = timestampMs;
-            }
+            setTimestamps(one.flow, nowMs);
             if (records.nodes.front().record.deduplication) {
                 addAlone(redis, one, nowMs);
                 continue;
@@ -164,14 +205,26 @@ private:
     /// Adds a job that is deduplicated: it has neither a parent nor children.
     static void addAlone(RedisClient& redis, Prepared& one, std::int64_t nowMs) {
         const FlowRecords& records = one.flow.records;
+        std::vector<ops::OnceGroup> onces;
+        if (records.once != nullptr) {
+            onces.push_back({records.once, 0, 1});
+        }
         const AddedId added =
-            ops::addJobs(records.queues.front(), redis, {records.nodes.front().record}, nowMs)
+            ops::addJobs(
+                records.queues.front(), redis, {records.nodes.front().record}, nowMs, onces)
                 .front();
+        if (added.keyTaken) {
+            fail(*one.result, Status::KeyTaken, "");
+            return;
+        }
         if (!added.error.empty()) {
             fail(*one.result, Status::Unavailable, added.error);
             return;
         }
         one.result->status = Status::Added;
+        one.result->repeated = added.timestampMs.has_value();
+        one.flow.tree->job->timestampMs =
+            added.timestampMs.value_or(one.flow.tree->job->timestampMs);
         one.flow.tree->job->id = added.id;
         one.flow.tree->key = records.queues.front().keys().job(added.id);
     }
@@ -187,6 +240,10 @@ private:
             return;
         }
         const AddedFlow added = ops::addedFlow(reply, records);
+        if (added.keyTaken) {
+            fail(*one.result, Status::KeyTaken, "");
+            return;
+        }
         if (const auto code = errorCodeOf(added.code)) {
             const std::string& parentKey = records.nodes.front().record.parentKey;
             fail(*one.result,
@@ -196,8 +253,11 @@ private:
             return;
         }
         one.result->status = Status::Added;
-        for (const std::size_t n : added.elsewhere) {
-            one.flow.nodes[n]->code = static_cast<int>(ErrorCode::ParentJobCannotBeReplaced);
+        one.result->repeated = added.repeated;
+        if (added.repeated) {
+            one.earlier = added;
+        } else {
+            setCodes(one.flow, added);
         }
     }
 
@@ -213,6 +273,10 @@ FlowResult FlowProducer::add(FlowJob flow) {
     std::vector<FlowJob> flows;
     flows.push_back(std::move(flow));
     return std::move(impl_->add(std::move(flows)).front());
+}
+
+FlowResult FlowProducer::addOnce(FlowJob flow, const AddOnce& once) {
+    return impl_->addOnce(std::move(flow), once);
 }
 
 std::vector<FlowResult> FlowProducer::addBulk(std::vector<FlowJob> flows) {

@@ -72,7 +72,10 @@ private:
 
 }  // namespace
 
-PreparedFlow prepareFlow(FlowJob flow, const std::string& defaultPrefix, const FindQueue& find) {
+PreparedFlow prepareFlow(FlowJob flow,
+                         const std::string& defaultPrefix,
+                         const FindQueue& find,
+                         const std::string& seed) {
     PreparedFlow prepared;
     prepared.tree = std::make_unique<FlowNode>();
     FlowRecords& records = prepared.records;
@@ -82,7 +85,9 @@ PreparedFlow prepareFlow(FlowJob flow, const std::string& defaultPrefix, const F
                            " jobs, and this one has more";
         return prepared;
     }
-    const std::vector<std::string> ids = randomUuids(all.size());
+    records.seed = seed;
+    const std::vector<std::string> ids =
+        seed.empty() ? randomUuids(all.size()) : std::vector<std::string>();
     Queues queues(records.queues, find);
     records.nodes.resize(all.size());
     prepared.nodes.reserve(all.size());
@@ -110,7 +115,11 @@ PreparedFlow prepareFlow(FlowJob flow, const std::string& defaultPrefix, const F
         node.parent = all[n].parent;
         node.mayExist = given.job.opts.jobId.has_value();
         AddResult added;
-        added.id = node.mayExist ? *given.job.opts.jobId : ids[n];
+        if (node.mayExist) {
+            added.id = *given.job.opts.jobId;
+        } else {
+            added.id = seed.empty() ? ids[n] : seed + '-' + std::to_string(n);
+        }
         all[n].node->key = queue.keys().job(added.id);
         all[n].node->job = addedJob(given.job, added, queue.keys().qualifiedName());
         node.record = recordOf(std::move(given.job));

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "drover/FlowProducer.h"
+#include "drover/Queue.h"
 #include "queue/JobRecord.h"
 #include "queue/QueueContext.h"
 
@@ -24,6 +25,9 @@ struct FlowRecords {
 
     std::vector<QueueContext> queues;  ///< That of the root first; also that of its own parent.
     std::vector<Node> nodes;           ///< The root first.
+    const AddOnce* once = nullptr;     ///< Not owned; nullptr: each call adds.
+    std::string
+        seed{};  ///< Begins the ids of jobs without an id of their own; empty: they are random.
 };
 
 /// A tree of jobs, as it is to be stored and as its add returns it.
@@ -37,9 +41,10 @@ struct PreparedFlow {
 /// Returns the queue of a prefix and a name. Throws Poco::InvalidArgumentException for a bad name.
 using FindQueue = std::function<QueueContext(const std::string& prefix, const std::string& name)>;
 
-/// Checks and renders a tree. Jobs without an id get a random one.
+/// Checks and renders a tree. Jobs without an id get a random one, or with a seed that and their number.
 [[nodiscard]] PreparedFlow prepareFlow(FlowJob flow,
                                        const std::string& defaultPrefix,
-                                       const FindQueue& find);
+                                       const FindQueue& find,
+                                       const std::string& seed = "");
 
 }  // namespace drover

@@ -177,4 +177,22 @@ JobRecord nextRecordOf(const ClaimedJob& job) {
     return record;
 }
 
+std::string onceError(const AddOnce& once) {
+    constexpr std::size_t kLongest = 128;
+    const bool wellFormed = !once.key.empty() && once.key.size() <= kLongest &&
+                            std::all_of(once.key.begin(), once.key.end(), [](char c) {
+                                return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') ||
+                                       (c >= 'a' && c <= 'z') || c == '_' || c == '-';
+                            });
+    if (!wellFormed) {
+        return "the key " + jsonString(once.key) +
+               " of an add that happens once is not 1 to 128 of "
+               "[A-Za-z0-9_-]";
+    }
+    return once.ttl < std::chrono::milliseconds(1)
+               ? "the key of an add that happens once must be remembered for 1 ms or more, not " +
+                     std::to_string(once.ttl.count())
+               : "";
+}
+
 }  // namespace drover

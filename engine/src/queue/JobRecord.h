@@ -58,4 +58,7 @@ struct JobRecord {
 /// Throws Poco::InvalidArgumentException unless the options of `job` are a JSON object.
 [[nodiscard]] JobRecord nextRecordOf(const ClaimedJob& job);
 
+/// Returns why an add cannot happen once; empty: it can.
+[[nodiscard]] std::string onceError(const AddOnce& once);
+
 }  // namespace drover

@@ -40,25 +40,6 @@ struct Pending {
     std::atomic<std::size_t> chunks{1};  ///< Those under way, and one until all have been sent.
 };
 
-/// Returns why an add cannot happen once; empty: it can.
-std::string onceError(const AddOnce& once) {
-    constexpr std::size_t kLongest = 128;
-    const bool wellFormed = !once.key.empty() && once.key.size() <= kLongest &&
-                            std::all_of(once.key.begin(), once.key.end(), [](char c) {
-                                return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') ||
-                                       (c >= 'a' && c <= 'z') || c == '_' || c == '-';
-                            });
-    if (!wellFormed) {
-        return "the key " + jsonString(once.key) +
-               " of an add that happens once is not 1 to 128 of "
-               "[A-Za-z0-9_-]";
-    }
-    return once.ttl < std::chrono::milliseconds(1)
-               ? "the key of an add that happens once must be remembered for 1 ms or more, not " +
-                     std::to_string(once.ttl.count())
-               : "";
-}
-
 }  // namespace
 
 Job addedJob(NewJob job, const AddResult& result, const std::string& queueQualifiedName) {

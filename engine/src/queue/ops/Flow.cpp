@@ -1,5 +1,9 @@
 #include "queue/ops/Flow.h"
 
+#include <algorithm>
+
+#include "drover/Json.h"
+
 namespace drover::ops {
 
 namespace {
@@ -18,9 +22,12 @@ const char* kindOf(const FlowRecords::Node& node) {
 
 Command flowCall(const RedisClient& redis, const FlowRecords& flow, std::int64_t nowMs) {
     Command command = redis.script("addFlow");
-    command.reserve(7 + 2 * flow.queues.size() + kArgumentsPerNode * flow.nodes.size());
+    command.reserve(11 + 2 * flow.queues.size() + kArgumentsPerNode * flow.nodes.size());
     command.add(flow.queues.front().keys().meta);
     command.add(nowMs).add(flow.nodes.front().record.parentKey).add(flow.queues.size());
+    static const AddOnce kEachTime;
+    const AddOnce& once = flow.once != nullptr ? *flow.once : kEachTime;
+    command.add(once.key).add(once.fingerprint).add(once.ttl.count()).add(flow.seed);
     for (const QueueContext& queue : flow.queues) {
         command.add(queue.keys().jobPrefix()).add(queue.bullmq5Argument());
     }
@@ -38,7 +45,14 @@ Command flowCall(const RedisClient& redis, const FlowRecords& flow, std::int64_t
 
 AddedFlow addedFlow(const ReplyView& reply, const FlowRecords& flow) {
     AddedFlow added;
-    added.code = static_cast<int>(reply.at(0).integer());
+    const std::int64_t code = reply.at(0).integer();
+    added.code = static_cast<int>(std::min<std::int64_t>(code, 0));
+    added.keyTaken = code == 2;
+    if (code == 1) {
+        added.repeated = true;
+        added.seed = reply.at(3).text();
+        added.nowMs = jsonInteger(reply.at(4).text()).value_or(0);
+    }
     for (std::size_t i = 0; i < flow.queues.size(); ++i) {
         if (reply.at(1).at(i).integer() == 1) {
             flow.queues[i].noteBullmq5();

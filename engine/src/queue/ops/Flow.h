@@ -2,6 +2,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <string>
 #include <vector>
 
 #include "queue/FlowRecords.h"
@@ -15,6 +16,10 @@ struct AddedFlow {
         0;  ///< Negative: nothing is stored, since the root cannot be added (docs/wire-format.md#codes).
     std::vector<std::size_t>
         elsewhere;  ///< Indices of jobs that exist as children of other parents, and stay there.
+    bool keyTaken = false;  ///< Nothing is stored: the key of AddOnce belongs to another request.
+    bool repeated = false;  ///< An earlier call with the key has added the tree, with the next two.
+    std::string seed{};
+    std::int64_t nowMs = 0;
 };
 
 namespace ops {
