@@ -59,6 +59,7 @@ class AdvanceScriptTest : public RedisFixture {
     CPPUNIT_TEST(theDeduplicationOwnerIsReleased);
     CPPUNIT_TEST(aParentThatCameWhileItWasActiveIsReleased);
     CPPUNIT_TEST(aParentThatCannotBeReleasedWaitsOn);
+    CPPUNIT_TEST(aParentOfADroppedChildIsReleasedBeforeTheEndOfTheJobIsAnnounced);
     CPPUNIT_TEST(goneFilesAreReportedAlsoWhereNoneWasAdded);
     CPPUNIT_TEST(theLastFinishIsDrained);
     CPPUNIT_TEST(aFinishWithADelayedJobLeftIsNotDrained);
@@ -637,6 +638,33 @@ public:
         CPPUNIT_ASSERT_EQUAL(
             std::int64_t{1},
             number({"SISMEMBER", keys().job("1") + ":dependencies", keys().job("child")}));
+    }
+
+    void aParentOfADroppedChildIsReleasedBeforeTheEndOfTheJobIsAnnounced() {
+        addJob("parent");
+        claim(1);
+        redis({"LREM", keys().active, "0", "1"});
+        redis({"ZADD", keys().waitingChildren, "1", "1"});
+        JobRecord child;
+        child.name = child.customId = "child";
+        child.data = child.opts = "{}";
+        child.parentKey = keys().job("1");
+        child.parent = R"({"id":"1","queueKey":")" + keys().qualifiedName() + "\"}";
+        ops::addJobs(context(), client(), {child}, clock_.wallMs());
+        claim(1);
+        CPPUNIT_ASSERT_EQUAL(0, finish(failed("child")));
+        addJob();
+        claim(1);
+        FinishItem item = failed("3");
+        item.keep.count = 1;
+        CPPUNIT_ASSERT_EQUAL(0, finish(item, later(1)));
+        CPPUNIT_ASSERT((Strings{"1"} == list(keys().wait)));
+        const Strings seen = events();
+        const auto released =
+            std::find(seen.begin(), seen.end(), "waiting 1 prev=waiting-children");
+        const auto ended =
+            std::find(seen.begin(), seen.end(), "failed 3 failedReason=no seats prev=active");
+        CPPUNIT_ASSERT(released < ended && ended != seen.end());
     }
 
     void goneFilesAreReportedAlsoWhereNoneWasAdded() {

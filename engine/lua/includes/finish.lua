@@ -148,15 +148,6 @@ local function finishJobs(at, counter)
       call('HSET', jobKey, 'failedReason', value, 'stacktrace', ARGV[valueAt[n] + 1], 'finishedOn', nowText, 'atm', made)
       call('HDEL', jobKey, 'defa')
     end
-    if run.completed then
-      call('XADD', keys.events, '*', 'event', 'completed', 'jobId', id, 'returnvalue', value, 'prev', 'active')
-    else
-      call('XADD', keys.events, '*', 'event', 'failed', 'jobId', id, 'failedReason', value, 'prev', 'active')
-      if tonumber(made) >= run.attempts then
-        call('XADD', keys.events, '*', 'event', 'retries-exhausted', 'jobId', id, 'attemptsMade', made)
-      end
-    end
-    ended[target] = ended[target] + 1
     if keepCount ~= 0 then
       local entering = kept[target]
       entering[#entering + 1] = nowText
@@ -167,6 +158,15 @@ local function finishJobs(at, counter)
         if not done then note(id, 'keep rule: ' .. errorText(why)) end
       end
     end
+    if run.completed then
+      call('XADD', keys.events, '*', 'event', 'completed', 'jobId', id, 'returnvalue', value, 'prev', 'active')
+    else
+      call('XADD', keys.events, '*', 'event', 'failed', 'jobId', id, 'failedReason', value, 'prev', 'active')
+      if tonumber(made) >= run.attempts then
+        call('XADD', keys.events, '*', 'event', 'retries-exhausted', 'jobId', id, 'attemptsMade', made)
+      end
+    end
+    ended[target] = ended[target] + 1
   end
   each(count, finish, function(n, why)
     for at = #gone, goneBefore + 1, -1 do gone[at] = nil end
