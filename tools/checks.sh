@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# ./dev test, faults, fuzz and bench.
+# ./dev test, faults, fuzz, model and bench.
 
 cmd_test() {
   install "${build_packages[@]}" "${server_packages[@]}" "${test_packages[@]}"
@@ -69,4 +69,15 @@ build_peers() {
 cmd_fuzz() {
   install "${build_packages[@]}" "${test_packages[@]}"
   exec tests/fuzz/run "$@"
+}
+
+cmd_model() {
+  install "${build_packages[@]}" "${server_packages[@]}" "${test_packages[@]}"
+  install_node 18
+  npm_install tests/compat build/npm/compat
+  use_private_node
+  build dev
+  export DROVER_REQUIRE_SERVICES=1 DROVER_MODEL_OPERATIONS=${1:-50000}
+  [[ -z ${2:-} ]] || export DROVER_MODEL_SEED=$2
+  exec build/dev/tests/compat/drover_compat_tests ModelTest
 }

@@ -13,6 +13,10 @@
 //   flow.add         args: [flow]                    FlowProducer.add; the parent's id
 //   flow.get         args: [opts]                    JSON.stringify(FlowProducer.getFlow) as a string
 //   worker.start     worker, queue, opts?, behaviours: {JOB NAME or "*": behaviour}
+//   worker.claim     worker, token                   moves a job to active without running it, even if the worker was limited
+//                                                    before; its id or null
+//   worker.job       worker, job, method, args: [...]  any method of the Job as the worker has it: moveToCompleted,
+//                                                    moveToFailed …
 //   worker.METHOD    worker, args: [...]             any method of BullMQ's Worker: pause, resume, close, isRunning …
 //   worker.seen      worker, event?                  [{event, jobId, ...}] so far, in order
 //   worker.wait      worker, event, job?, timeoutMs? the first such event, past or to come
@@ -45,7 +49,7 @@ const readline = require('node:readline');
 
 const [version, port] = process.argv.slice(2);
 const bullmq = require(`bullmq-${version}`);
-const { FlowProducer, Queue, QueueEvents, Worker, UnrecoverableError, DelayedError, defaultRepeatStrategy } = bullmq;
+const { FlowProducer, Job, Queue, QueueEvents, Worker, UnrecoverableError, DelayedError, defaultRepeatStrategy } = bullmq;
 const IORedis = require('ioredis');
 const { cases } = require('./cron-cases.cjs');
 const { Player, scriptOf } = require('./producing.cjs');
@@ -302,6 +306,17 @@ const operations = {
     const release = workerOf(request).held.shift();
     release?.(request.value);
     return release !== undefined;
+  },
+  'worker.claim': async (request) => {
+    const { worker } = workerOf(request);
+    worker.limitUntil = 0;  // The worker's memory of its last claim; the limit itself is in Redis.
+    return (await worker.getNextJob(request.token, { block: false }))?.id ?? null;
+  },
+  'worker.job': async (request) => {
+    const { worker } = workerOf(request);
+    const job = await Job.fromId(worker, String(request.job));
+    if (!job) throw new Error(`no job ${request.job}`);
+    return job[request.method](...request.args);
   },
   'worker.close': async (request) => {
     await workerOf(request).worker.close(...(request.args ?? []));
