@@ -78,6 +78,6 @@ cmd_model() {
   use_private_node
   build dev
   export DROVER_REQUIRE_SERVICES=1 DROVER_MODEL_OPERATIONS=${1:-50000}
-  [[ -z ${2:-} ]] || export DROVER_MODEL_SEED=$2
+  export DROVER_MODEL_SEED=${2:-$((RANDOM * 32768 + RANDOM))}
   exec build/dev/tests/compat/drover_compat_tests ModelTest
 }

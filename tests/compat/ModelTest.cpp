@@ -128,7 +128,7 @@ struct Step {
 /// Random operations of BullMQ 6.7.0 and of Drover on the same two queues, one after the other. After each one every key, the
 /// result and the events must be those of QueueModel.
 ///
-/// DROVER_MODEL_OPERATIONS: how many (2000). DROVER_MODEL_SEED: printed, so that a run can be repeated.
+/// DROVER_MODEL_OPERATIONS: how many (2000). DROVER_MODEL_SEED: which (21); printed.
 class ModelTest : public CompatFixture {
     CPPUNIT_TEST_SUITE(ModelTest);
     CPPUNIT_TEST(everyOperationLeavesTheStateOfTheModel);
@@ -174,7 +174,8 @@ public:
 
     void everyOperationLeavesTheStateOfTheModel() {
         const auto count = fromEnvironment("DROVER_MODEL_OPERATIONS", 2000);
-        const auto seed = fromEnvironment("DROVER_MODEL_SEED", std::random_device{}() % 1000000);
+        // The same operations in every run of the tests; ./dev model draws a seed.
+        const auto seed = fromEnvironment("DROVER_MODEL_SEED", 21U);
         std::cerr << "\n" << count << " operations, DROVER_MODEL_SEED=" << seed << "\n";
         random_.seed(seed);
         Dump before = dump();
