@@ -23,6 +23,7 @@ public:
     using Conformance::Conformance;
 
     void c001_aPlainAddTouchesKeysOfItsQueueAlone() {
+        untilIntroduced();  // The queue of now has written its meta.
         node("monitor.start");
         Queue::Settings settings;
         settings.name = queueName() + "-a";
