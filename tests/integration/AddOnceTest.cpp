@@ -70,7 +70,7 @@ class AddOnceTest : public RedisFixture {
 public:
     void aRepetitionHasTheFirstResults() {
         const auto queue = open();
-        const auto first = addOnce(*queue, {named("a"), withId("order-1"), named("b")}, kOnce);
+        const auto first = addOnce(*queue, {named("a"), withId("order-1"), named("b")}, once_);
         for (const AddResult& result : first) {
             CPPUNIT_ASSERT(result.status == Status::Added);
             CPPUNIT_ASSERT(!result.repeated);
@@ -78,7 +78,7 @@ public:
         assertEqual("order-1", first[1].id);
         const auto counter = text({"GET", keys().idCounter});
         const auto seen = events();
-        const auto again = addOnce(*open(), {named("a"), withId("order-1"), named("b")}, kOnce);
+        const auto again = addOnce(*open(), {named("a"), withId("order-1"), named("b")}, once_);
         for (std::size_t i = 0; i < first.size(); ++i) {
             CPPUNIT_ASSERT(again[i].status == Status::Added);
             CPPUNIT_ASSERT(again[i].repeated);
@@ -92,12 +92,12 @@ public:
 
     void anotherContentAddsNothing() {
         const auto queue = open();
-        addOnce(*queue, {named("a")}, kOnce);
-        AddOnce other = kOnce;
+        addOnce(*queue, {named("a")}, once_);
+        AddOnce other = once_;
         other.fingerprint = "other";
         CPPUNIT_ASSERT(addOnce(*queue, {named("a")}, other)[0].status == Status::KeyTaken);
         // As many jobs belong to the key as the first time.
-        for (const AddResult& result : addOnce(*queue, {named("a"), named("b")}, kOnce)) {
+        for (const AddResult& result : addOnce(*queue, {named("a"), named("b")}, once_)) {
             CPPUNIT_ASSERT(result.status == Status::KeyTaken);
         }
         CPPUNIT_ASSERT_EQUAL(std::int64_t{1}, waiting());
@@ -110,11 +110,11 @@ public:
         const auto queue = std::make_unique<WholeQueue>(optionsAt(proxy.port()), settingsOf());
         CPPUNIT_ASSERT(queue->add(named("first")).status == Status::Added);
         proxy.loseReply("the-doubtful-one");
-        CPPUNIT_ASSERT(addOnce(*queue, {named("the-doubtful-one")}, kOnce)[0].status ==
+        CPPUNIT_ASSERT(addOnce(*queue, {named("the-doubtful-one")}, once_)[0].status ==
                        Status::Unknown);
         AddResult result;
         eventually("the repetition", [&] {
-            result = addOnce(*queue, {named("the-doubtful-one")}, kOnce)[0];
+            result = addOnce(*queue, {named("the-doubtful-one")}, once_)[0];
             return result.status == Status::Added;
         });
         CPPUNIT_ASSERT(result.repeated);
@@ -129,16 +129,16 @@ public:
         single.opts.deduplication->id = "x";
         const std::string owner = keys().qualifiedName() + ":de:x";
         redis({"SADD", owner, "not a job"});
-        const auto first = addOnce(*queue, {named("a"), single}, kOnce);
+        const auto first = addOnce(*queue, {named("a"), single}, once_);
         CPPUNIT_ASSERT(first[0].status == Status::Added);
         CPPUNIT_ASSERT(first[1].status == Status::Unavailable);
         redis({"DEL", owner});
-        const auto again = addOnce(*queue, {named("a"), single}, kOnce);
+        const auto again = addOnce(*queue, {named("a"), single}, once_);
         CPPUNIT_ASSERT(again[0].repeated);
         assertEqual(first[0].id, again[0].id);
         CPPUNIT_ASSERT(again[1].status == Status::Added);
         CPPUNIT_ASSERT(!again[1].repeated);
-        CPPUNIT_ASSERT(addOnce(*queue, {named("a"), single}, kOnce)[1].repeated);
+        CPPUNIT_ASSERT(addOnce(*queue, {named("a"), single}, once_)[1].repeated);
         CPPUNIT_ASSERT_EQUAL(std::int64_t{2}, waiting());
     }
 
@@ -146,18 +146,18 @@ public:
         JobRecord orphan = record("orphan");
         orphan.parentKey = keys().job("parent");
         orphan.parent = R"({"id":"parent","queueKey":")" + keys().qualifiedName() + "\"}";
-        CPPUNIT_ASSERT_EQUAL(-5, add({orphan}, {{&kOnce, 0, 1}})[0].code);
+        CPPUNIT_ASSERT_EQUAL(-5, add({orphan}, {{&once_, 0, 1}})[0].code);
         redis({"HSET", keys().job("parent"), "name", "x"});
-        const auto again = add({orphan}, {{&kOnce, 0, 1}});
+        const auto again = add({orphan}, {{&once_, 0, 1}});
         CPPUNIT_ASSERT_EQUAL(-5, again[0].code);
         CPPUNIT_ASSERT_EQUAL(std::int64_t{1}, again[0].timestampMs.value());
     }
 
     void oneCallMayHaveTheSameKeyTwice() {
-        AddOnce other = kOnce;
+        AddOnce other = once_;
         other.fingerprint = "other";
         const auto added = add({record("a"), record("a"), record("a")},
-                               {{&kOnce, 0, 1}, {&kOnce, 1, 1}, {&other, 2, 1}});
+                               {{&once_, 0, 1}, {&once_, 1, 1}, {&other, 2, 1}});
         CPPUNIT_ASSERT(!added[0].timestampMs);
         assertEqual(added[0].id, added[1].id);
         CPPUNIT_ASSERT(added[1].timestampMs.has_value());
@@ -167,11 +167,11 @@ public:
     }
 
     void neighboursOfOneCallDoNotMatter() {
-        AddOnce other = kOnce;
+        AddOnce other = once_;
         other.key = "second";
-        add({record("a"), record("b")}, {{&kOnce, 1, 1}});
+        add({record("a"), record("b")}, {{&once_, 1, 1}});
         const auto added = add({record("c"), record("b"), record("d"), record("e"), record("f")},
-                               {{&kOnce, 1, 1}, {&other, 2, 2}});
+                               {{&once_, 1, 1}, {&other, 2, 2}});
         assertEqual("2", added[1].id);
         CPPUNIT_ASSERT(added[1].timestampMs.has_value());
         for (const std::size_t i : {0U, 2U, 3U, 4U}) {
@@ -185,14 +185,14 @@ public:
 
     void aKeyOfAnotherTypeAddsNothing() {
         redis({"SADD", recordKey(), "x"});
-        const auto added = add({record("a"), record("b")}, {{&kOnce, 1, 1}});
+        const auto added = add({record("a"), record("b")}, {{&once_, 1, 1}});
         assertEqual("1", added[0].id);
         assertContains(added[1].error, "WRONGTYPE");
         CPPUNIT_ASSERT_EQUAL(std::int64_t{1}, waiting());
     }
 
     void theRecordExpires() {
-        AddOnce once = kOnce;
+        AddOnce once = once_;
         once.ttl = std::chrono::hours(1);
         add({record("a")}, {{&once, 0, 1}});
         const std::int64_t left = number({"PTTL", recordKey()});
@@ -203,14 +203,14 @@ public:
 
     void aMalformedKeyIsRefused() {
         const auto queue = open();
-        AddOnce once = kOnce;
+        AddOnce once = once_;
         for (const std::string& key : {std::string(), std::string("a:b"), std::string(129, 'x')}) {
             once.key = key;
             const auto results = addOnce(*queue, {named("a")}, once);
             CPPUNIT_ASSERT(results[0].status == Status::Rejected);
             assertContains(results[0].message, "is not 1 to 128 of [A-Za-z0-9_-]");
         }
-        once = kOnce;
+        once = once_;
         once.ttl = milliseconds(0);
         assertContains(addOnce(*queue, {named("a")}, once)[0].message, "1 ms or more, not 0");
         CPPUNIT_ASSERT_EQUAL(std::int64_t{0}, waiting());
@@ -231,10 +231,10 @@ private:
     }
     [[nodiscard]] std::int64_t waiting() { return number({"LLEN", keys().wait}); }
     [[nodiscard]] std::string recordKey() const {
-        return keys().qualifiedName() + ":drover:once:" + kOnce.key;
+        return keys().qualifiedName() + ":drover:once:" + once_.key;
     }
 
-    const AddOnce kOnce{"key-1", "content"};
+    const AddOnce once_{"key-1", "content"};
 };
 
 CPPUNIT_TEST_SUITE_REGISTRATION(AddOnceTest);

@@ -197,12 +197,10 @@ public:
     void thousandsOfWaitsAreOneReader() {
         constexpr int kJobs = 3000;
         useOwnServer();
-        redis({"EVAL",
-               "for i = 1, ARGV[2] do redis.call('HSET', ARGV[1] .. i, 'name', 'n') end "
-               "redis.call('HSET', ARGV[1] .. 'other', 'name', 'n')",
-               "0",
-               keys().jobPrefix(),
-               std::to_string(kJobs)});
+        constexpr const char* kStore =
+            "for i = 1, ARGV[2] do redis.call('HSET', ARGV[1] .. i, 'name', 'n') end "
+            "redis.call('HSET', ARGV[1] .. 'other', 'name', 'n')";
+        redis({"EVAL", kStore, "0", keys().jobPrefix(), std::to_string(kJobs)});
         // A reader that begins with an empty stream cannot exclude that entries were trimmed before it.
         event({"paused"});
         start();
@@ -219,12 +217,10 @@ public:
         const std::size_t first = clients.find(name);
         CPPUNIT_ASSERT(first != std::string::npos);
         CPPUNIT_ASSERT(clients.find(name, first + 1) == std::string::npos);
-        redis({"EVAL",
-               "for i = 1, ARGV[1] do redis.call('XADD', KEYS[1], '*', 'event', 'completed', "
-               "'jobId', i, 'returnvalue', i) end",
-               "1",
-               keys().events,
-               std::to_string(kJobs)});
+        constexpr const char* kEnd =
+            "for i = 1, ARGV[1] do redis.call('XADD', KEYS[1], '*', 'event', 'completed', "
+            "'jobId', i, 'returnvalue', i) end";
+        redis({"EVAL", kEnd, "1", keys().events, std::to_string(kJobs)});
         eventually("all ended", [&] { return ended() == kJobs; });
         CPPUNIT_ASSERT_EQUAL(std::string("2999"), endOf("2999").text);
         // Only the reading went on: no end was looked for again.

@@ -156,9 +156,9 @@ std::string readChildPages(std::string_view text, ChildPages& pages) {
         return "the pages are not a JSON object";
     }
     for (const auto& [name, page] : json.members()) {
-        const auto* const kind =
-            std::find_if(std::begin(kChildKinds), std::end(kChildKinds), [&](const ChildKind& one) {
-                return name == one.name;
+        const auto* const kind = std::find_if(
+            std::begin(kChildKinds), std::end(kChildKinds), [&wanted = name](const ChildKind& one) {
+                return wanted == one.name;
             });
         if (kind == std::end(kChildKinds)) {
             return "there is no kind of children \"" + name +
