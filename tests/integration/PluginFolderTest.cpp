@@ -61,7 +61,8 @@ public:
     void setUp() override {
         AppFixture::setUp();
         client_ = std::make_unique<AppProcess>();
-        queue_.reset(new WholeQueue(makeQueue()));  // Neither copied nor moved.
+        // NOLINTNEXTLINE(modernize-make-unique): a queue is neither copied nor moved.
+        queue_.reset(new WholeQueue(makeQueue()));
     }
     void tearDown() override {
         queue_.reset();

@@ -153,12 +153,10 @@ public:
     }
 
     void aLargePageIsReadInParts() {
-        redis({"EVAL",
-               "for i = 1, 2500 do redis.call('LPUSH', KEYS[1], i) "
-               "redis.call('HSET', ARGV[1] .. i, 'name', 'n', 'timestamp', '1') end",
-               "1",
-               keys().wait,
-               keys().jobPrefix()});
+        constexpr const char* kStore =
+            "for i = 1, 2500 do redis.call('LPUSH', KEYS[1], i) "
+            "redis.call('HSET', ARGV[1] .. i, 'name', 'n', 'timestamp', '1') end";
+        redis({"EVAL", kStore, "1", keys().wait, keys().jobPrefix()});
         const auto reader = makeReader();
         for (const Order order : {kAscending, kDescending}) {
             const JobPage page =

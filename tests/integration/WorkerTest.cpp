@@ -461,16 +461,10 @@ public:
     void thousandsOfJobsAreEachRunOnce() {
         std::vector<JobRecord> items(500);
         for (JobRecord& item : items) {
-            item = {"test",
-                    "{}",
-                    "{\"attempts\":0,\"removeOnComplete\":true}",
-                    clock_.wallMs(),
-                    0,
-                    0,
-                    "",
-                    false,
-                    "",
-                    ""};
+            item.name = "test";
+            item.data = "{}";
+            item.opts = R"({"attempts":0,"removeOnComplete":true})";
+            item.timestampMs = clock_.wallMs();
         }
         for (int i = 0; i < 10; ++i) {
             ops::addJobs(context(), client(), items, clock_.wallMs());

@@ -77,7 +77,7 @@ void JobRecord::appendTo(Command& command, std::int64_t nowMs) const {
     std::int64_t further = (isChild ? 4 : 0) + (scheduler.empty() ? 0 : 2) + (hasChildren ? 2 : 0);
     if (deduplication) {
         further += deduplication->ttlMs > 0 ? 4 : 2;
-        for (const auto& [name, flag] : kModes) {
+        for (const auto& [mode, flag] : kModes) {
             further += (*deduplication).*flag ? 2 : 0;
         }
     }
@@ -98,9 +98,9 @@ void JobRecord::appendTo(Command& command, std::int64_t nowMs) const {
     if (deduplication->ttlMs > 0) {
         command.add("ttl").add(deduplication->ttlMs);
     }
-    for (const auto& [name, flag] : kModes) {
+    for (const auto& [mode, flag] : kModes) {
         if ((*deduplication).*flag) {
-            command.add(name).add("1");
+            command.add(mode).add("1");
         }
     }
 }
