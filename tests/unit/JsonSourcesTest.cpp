@@ -34,7 +34,7 @@ struct Source {
 
 /// Everywhere JSON comes in, from outside or from Redis. A refusal is an exception of these types, and never another.
 const std::vector<Source>& sources() {
-    static const std::vector<Source> all = {
+    static const std::vector<Source> kAll = {
         {"body",
          [](const std::string& text) {
              drover::Parameter parameter;
@@ -110,7 +110,7 @@ const std::vector<Source>& sources() {
              static_cast<void>(drover::reservation::reservationIdOf(text));
              static_cast<void>(drover::reservation::parseSeatRequest(text));
          }}};
-    return all;
+    return kAll;
 }
 
 bool accepts(const Source& source, const std::string& text) {
