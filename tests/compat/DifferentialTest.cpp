@@ -13,6 +13,7 @@
 #include <cppunit/extensions/HelperMacros.h>
 
 #include "compat/CompatFixture.h"
+#include "compat/Differential.h"
 #include "core/JsonText.h"
 #include "queue/QueueContext.h"
 #include "queue/ops/Read.h"
@@ -29,11 +30,6 @@ struct Play {
     bool ordered = false;
     QueueSettings settings;
 };
-
-int fromEnvironment(const char* name, int fallback) {
-    const char* set = std::getenv(name);
-    return set == nullptr ? fallback : std::atoi(set);
-}
 
 KeepJobs keepOf(const rapidjson::Value& settings, const char* name) {
     KeepJobs keep;
@@ -399,14 +395,6 @@ private:
         }
         static const std::regex kMoment("1[789][0-9]{11}");
         return std::regex_replace(text, kMoment, "TIME");
-    }
-
-    static std::vector<std::string> onlyIn(const std::vector<std::string>& these,
-                                           const std::vector<std::string>& others) {
-        std::vector<std::string> only;
-        std::set_difference(
-            these.begin(), these.end(), others.begin(), others.end(), std::back_inserter(only));
-        return only;
     }
 };
 

@@ -13,6 +13,7 @@
 #include <cppunit/extensions/HelperMacros.h>
 
 #include "compat/CompatFixture.h"
+#include "compat/Differential.h"
 #include "drover/Exceptions.h"
 #include "drover/FlowProducer.h"
 #include "drover/JobControl.h"
@@ -26,11 +27,6 @@ using std::chrono::milliseconds;
 namespace {
 
 constexpr std::int64_t kHour = 3600000;
-
-int fromEnvironment(const char* name, int fallback) {
-    const char* set = std::getenv(name);
-    return set == nullptr ? fallback : std::atoi(set);
-}
 
 std::string code(int number) {
     return R"({"code":)" + std::to_string(number) + "}";
@@ -727,14 +723,6 @@ private:
             }
         }
         return "";
-    }
-
-    static std::vector<std::string> onlyIn(const std::vector<std::string>& these,
-                                           const std::vector<std::string>& others) {
-        std::vector<std::string> only;
-        std::set_difference(
-            these.begin(), these.end(), others.begin(), others.end(), std::back_inserter(only));
-        return only;
     }
 
     std::unique_ptr<NodePeer> peer_;

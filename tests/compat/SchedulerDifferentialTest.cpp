@@ -13,6 +13,7 @@
 #include <cppunit/extensions/HelperMacros.h>
 
 #include "compat/CompatFixture.h"
+#include "compat/Differential.h"
 #include "queue/SchedulerRecord.h"
 #include "queue/ops/Control.h"
 #include "queue/ops/Schedulers.h"
@@ -22,11 +23,6 @@ using namespace drover;
 using namespace drover::test;
 
 namespace {
-
-int fromEnvironment(const char* name, int fallback) {
-    const char* set = std::getenv(name);
-    return set == nullptr ? fallback : std::atoi(set);
-}
 
 /// JSON with its members sorted: two clients agree on the values, not on the order.
 std::string sorted(const rapidjson::Value& json) {
@@ -200,14 +196,6 @@ private:
             texts.emplace_back(reply.at(i).text());
         }
         return texts;
-    }
-
-    static std::vector<std::string> onlyIn(const std::vector<std::string>& these,
-                                           const std::vector<std::string>& others) {
-        std::vector<std::string> only;
-        std::set_difference(
-            these.begin(), these.end(), others.begin(), others.end(), std::back_inserter(only));
-        return only;
     }
 };
 
