@@ -28,10 +28,10 @@ void ServedQueues::require(const std::string& name) const {
 
 template <typename Part>
 std::shared_ptr<Part> ServedQueues::opened(
-    const std::string& name, std::shared_ptr<Part> (QueueTable::*open)(const std::string&)) const {
+    const std::string& name, std::shared_ptr<Part> (QueueTable::*make)(const std::string&)) const {
     require(name);
     try {
-        if (auto part = (queues_.*open)(name)) {
+        if (auto part = (queues_.*make)(name)) {
             return part;
         }
     } catch (const Poco::InvalidArgumentException& error) {
