@@ -1,0 +1,172 @@
+#include "drover/operate/QueueOverview.h"
+
+#include <algorithm>
+#include <chrono>
+#include <map>
+#include <set>
+#include <utility>
+
+#include "queue/ops/Overview.h"
+#include "redis/RedisShared.h"
+
+namespace drover {
+
+namespace {
+
+using Monotonic = std::chrono::steady_clock::time_point;
+
+/// How many queues one group of calls reads: Redis serves other clients between two of them.
+constexpr std::size_t kQueuesPerGroup = 100;
+constexpr std::int64_t kMinuteMs = 60000;
+
+std::int64_t unfinished(const JobCounts& counts) {
+    return counts.waiting + counts.paused + counts.prioritized + counts.active + counts.delayed +
+           counts.waitingChildren;
+}
+
+/// Returns the rate that the metrics of a queue have, at that time of Redis.
+std::optional<double> rateOfMetrics(const QueueLook::Ends& ends, std::int64_t nowMs) {
+    if (!ends.count || !ends.previousMs) {
+        return std::nullopt;
+    }
+    // A queue that rests makes no points, and a fresh minute has none yet.
+    const std::int64_t minutes = (nowMs - *ends.previousMs) / kMinuteMs;
+    if (minutes < 1) {
+        return static_cast<double>(ends.latestPoint.value_or(*ends.count - ends.previousCount));
+    }
+    return static_cast<double>(*ends.count - ends.previousCount) / static_cast<double>(minutes);
+}
+
+}  // namespace
+
+// A class within an exported one is exported as well, unless it says otherwise.
+class __attribute__((visibility("hidden"))) QueueOverview::Impl {
+public:
+    Impl(const Redis& redis, std::string prefix) : redis_(redis), prefix_(std::move(prefix)) {}
+
+    std::vector<QueueSummary> look(const std::vector<std::string>& names, bool withWorkers);
+
+    const Redis redis_;
+    const std::string prefix_;
+
+private:
+    struct Seen {
+        Monotonic at;
+        QueueLook look;
+    };
+
+    void setRates(QueueSummary& summary, const Seen& now, std::int64_t nowMs) const;
+
+    std::map<std::string, Seen> before_;
+};
+
+std::vector<QueueSummary> QueueOverview::Impl::look(const std::vector<std::string>& names,
+                                                    bool withWorkers) {
+    std::vector<QueueContext> queues;
+    queues.reserve(names.size());
+    for (const std::string& name : names) {
+        queues.emplace_back(QueueKeys(prefix_, name));
+    }
+    const ClientPool::Lease lease = redis_.shared().lease();
+    std::vector<QueueSummary> found;
+    found.reserve(names.size());
+    std::map<std::string, Seen> seen;
+    for (std::size_t from = 0; from < names.size(); from += kQueuesPerGroup) {
+        const auto first = queues.begin() + static_cast<std::ptrdiff_t>(from);
+        const std::size_t count = std::min(kQueuesPerGroup, queues.size() - from);
+        const std::vector<QueueLook> looks =
+            ops::looks({first, first + static_cast<std::ptrdiff_t>(count)}, *lease);
+        const std::int64_t nowMs = (*lease).nowMs();
+        for (std::size_t i = 0; i < count; ++i) {
+            Seen now{std::chrono::steady_clock::now(), looks[i]};
+            QueueSummary& summary = found.emplace_back();
+            summary.name = names[from + i];
+            summary.problem = now.look.problem;
+            if (!summary.problem.empty()) {
+                continue;
+            }
+            summary.counts = now.look.counts;
+            summary.paused = now.look.paused;
+            summary.concurrency = now.look.concurrency;
+            summary.version = now.look.version;
+            summary.oldestId = now.look.oldestId;
+            if (now.look.oldestSinceMs) {
+                summary.oldestWaitMs = std::max<std::int64_t>(nowMs - *now.look.oldestSinceMs, 0);
+            }
+            setRates(summary, now, nowMs);
+            seen.insert_or_assign(summary.name, std::move(now));
+        }
+    }
+    before_ = std::move(seen);
+    if (withWorkers && !names.empty()) {
+        if (const auto connections = ops::connectionsByName(*lease)) {
+            for (std::size_t i = 0; i < found.size(); ++i) {
+                const std::string unnamed = queues[i].keys().workerClientName("");
+                const std::string named = unnamed + ":w:";
+                std::int64_t workers = 0;
+                for (auto at = connections->lower_bound(unnamed);
+                     at != connections->end() && at->first.rfind(unnamed, 0) == 0;
+                     ++at) {
+                    if (at->first == unnamed || at->first.rfind(named, 0) == 0) {
+                        workers += at->second;
+                    }
+                }
+                found[i].workers = workers;
+            }
+        }
+    }
+    return found;
+}
+
+void QueueOverview::Impl::setRates(QueueSummary& summary,
+                                   const Seen& now,
+                                   std::int64_t nowMs) const {
+    const auto before = before_.find(summary.name);
+    if (before == before_.end()) {
+        summary.failed = rateOfMetrics(now.look.failed, nowMs);
+        if (const auto completed = rateOfMetrics(now.look.completed, nowMs)) {
+            summary.ended = *completed + summary.failed.value_or(0);
+        }
+        return;
+    }
+    const QueueLook& then = before->second.look;
+    const double minutes =
+        std::chrono::duration<double, std::ratio<60>>(now.at - before->second.at).count();
+    const auto perMinute = [minutes](std::int64_t difference) {
+        return minutes > 0 ? std::max(static_cast<double>(difference), 0.0) / minutes : 0.0;
+    };
+    const std::int64_t added = now.look.lastId - then.lastId;
+    summary.added = perMinute(added);
+    if (now.look.completed.count || now.look.failed.count) {
+        const std::int64_t failed =
+            now.look.failed.count.value_or(0) - then.failed.count.value_or(0);
+        const std::int64_t completed =
+            now.look.completed.count.value_or(0) - then.completed.count.value_or(0);
+        summary.failed = perMinute(failed);
+        summary.ended = perMinute(completed + failed);
+    } else {
+        summary.ended = perMinute(added - (unfinished(now.look.counts) - unfinished(then.counts)));
+    }
+}
+
+QueueOverview::QueueOverview(const Redis& redis, std::string prefix)
+    : impl_(std::make_unique<Impl>(redis, std::move(prefix))) {}
+QueueOverview::~QueueOverview() = default;
+
+std::vector<QueueSummary> QueueOverview::look(const std::vector<std::string>& names,
+                                              bool withWorkers) {
+    return impl_->look(names, withWorkers);
+}
+
+std::vector<std::string> QueueOverview::names() const {
+    std::set<std::string> all;
+    std::string cursor = "0";
+    do {
+        QueueNames page = QueueReader::queues(impl_->redis_, impl_->prefix_, cursor);
+        all.insert(page.names.begin(), page.names.end());
+        cursor = std::move(page.cursor);
+    } while (cursor != "0");
+    return {all.begin(), all.end()};
+}
+
+}  // namespace drover
