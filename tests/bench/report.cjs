@@ -32,6 +32,7 @@ const checks = [
   ['trees of 1,000 children / BullMQ', 'drover_flow', 'bullmq_flow', { atLeast: 3 }],
   ['POST, 32 connections / NestJS', 'drover_post', 'nest_post', { atLeast: 8 }],
   ['POST, 32 connections / empty answer of the HTTP server', 'drover_post', 'http_empty', { atLeast: 0.5 }],
+  ['POST over TLS, 32 connections / without TLS', 'drover_tls', 'drover_post', {}],
   ['processor time of a POST in the producer, us', 'drover_post_producer', null, { atMost: 20 }],
   ['processor time of a POST in Redis, us', 'drover_post_redis', null, { atMost: 14 }],
   ['128 clients thinking 15 ms / thinking alone', 'drover_think_128', 128 / 0.015, { atLeast: 0.9 }],

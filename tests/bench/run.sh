@@ -5,13 +5,15 @@ set -euo pipefail
 cd "$(dirname "$(readlink -f "$0")")/../.."
 
 parts=(script http sql nest_post nest_think nest_drain_seed nest_drain_insert bullmq_noop bullmq_add bullmq_flow
-  drover_post drover_think drover_beside drover_latency drover_drain drover_noop drover_noop_process drover_add drover_flow)
+  drover_post drover_tls drover_think drover_beside drover_latency drover_drain drover_noop drover_noop_process drover_add
+  drover_flow)
 turns=5
 jobs=50000 events=100 consumers=3   # For the drains.
 noop_jobs=100000                    # For an empty handler.
 flow_trees=50 flow_children=1000    # For trees of jobs.
 add_jobs=60000                      # For producers; twice as many for the faster ones.
 post_seconds=6
+handshake_seconds=3
 think_seconds=5
 idle=10000 streams=1000             # Beside POST.
 capacity_seconds=3 latency_seconds=8
@@ -86,9 +88,9 @@ stop_workers() {
 }
 says() { grep -q "$2" "$run/log/$1.log"; }
 
-# post PORT: requests per second of POST at 32 connections; anything but 2xx is a failure.
+# post PORT [SCHEME]: requests per second of POST at 32 connections; anything but 2xx is a failure.
 post() {
-  wrk -t1 -c32 "-d${post_seconds}s" -s tests/bench/post.lua "http://127.0.0.1:$1" >"$run/wrk"
+  wrk -t1 -c32 "-d${post_seconds}s" -s tests/bench/post.lua "${2:-http}://127.0.0.1:$1" >"$run/wrk"
   ! grep -q -e 'Non-2xx' -e 'Socket errors' "$run/wrk" || die "wrk: $(grep -e Non-2xx -e 'Socket errors' "$run/wrk")"
   awk '/^Requests\/sec/ {printf "%d", $2}' "$run/wrk"
 }
@@ -103,11 +105,11 @@ processor_us() {
 # redis_us [_main_thread]: the same of Redis.
 redis_us() { redis info cpu | awk -F: -v name="^used_cpu_(sys|user)${1:-}\$" '$1 ~ name {sum += $2} END {printf "%d", sum * 1000000}'; }
 
-# record_post PART NAME PORT: the rate of POST, and the processor time of one in the process NAME and in Redis.
+# record_post PART NAME PORT [SCHEME]: the rate of POST, and the processor time of one in the process NAME and in Redis.
 record_post() {
   local requests i before after label=(producer redis redis_main)
   before=("$(processor_us "$2")" "$(redis_us)" "$(redis_us _main_thread)")
-  rate=$(post "$3")
+  rate=$(post "$3" "${4:-http}")
   after=("$(processor_us "$2")" "$(redis_us)" "$(redis_us _main_thread)")
   requests=$(awk '/ requests in / {print $1}' "$run/wrk")
   record "$1" "$rate"
@@ -279,6 +281,20 @@ measure_drover_post() {
   local port
   start_producer
   record_post drover_post producer "$port"
+  stop_workers
+}
+
+# HTTPS with a key on the curve P-256: POST on hot connections, and the processor time of one handshake.
+measure_drover_tls() {
+  local port before connections
+  openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 -subj /CN=localhost \
+    -keyout "$run/tls.key" -out "$run/tls.pem" 2>/dev/null
+  start_producer --set "api.tls.certificate=$run/tls.pem" --set "api.tls.key=$run/tls.key"
+  record_post drover_tls producer "$port" https
+  before=$(processor_us producer)
+  connections=$(openssl s_time -connect "127.0.0.1:$port" -new -time "$handshake_seconds" 2>/dev/null |
+    awk '/ connections in .* real seconds/ {print $1}')
+  record drover_tls_handshake "$(awk -v us="$(($(processor_us producer) - before))" -v n="$connections" 'BEGIN {printf "%.0f", us / n}')" us
   stop_workers
 }
 
