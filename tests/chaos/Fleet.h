@@ -10,6 +10,7 @@
 #include "chaos/Ledger.h"
 #include "chaos/Load.h"
 #include "chaos/QueueState.h"
+#include "support/Patience.h"
 #include "support/ServerProcess.h"
 
 namespace drover::test {
@@ -121,7 +122,7 @@ private:
 /// Polls until `holds`; fails the test with `what` after `within`. Returns how long it took.
 std::chrono::milliseconds eventually(const std::string& what,
                                      const std::function<bool()>& holds,
-                                     std::chrono::milliseconds within);
+                                     std::chrono::milliseconds within = kPatience);
 
 /// How often: from the environment, where the proof run sets it; else `otherwise`.
 int countFrom(const char* environment, int otherwise);

@@ -572,30 +572,36 @@ private:
         return runOf(steps, Plain(ours.ids(), start), results, markers);
     }
 
+    /// The result of a step as both engines have it.
+    static std::string comparable(const rapidjson::Value& step,
+                                  const std::string& result,
+                                  const Plain& plain) {
+        rapidjson::Document json;
+        json.Parse(result.c_str());
+        if (step["do"] == "clean" && json.IsArray()) {
+            // The engines return the ids of a list in opposite orders.
+            std::vector<std::string> ids;
+            for (const auto& id : json.GetArray()) {
+                ids.push_back(plain.text(textOf(id)));
+            }
+            std::sort(ids.begin(), ids.end());
+            return joined(ids);
+        }
+        if (json.IsObject()) {
+            // Errors agree by their code: the words are each engine's own.
+            return "code " + (json.HasMember("code") ? textOf(json["code"]) : "0");
+        }
+        return plain.text(Plain::json(json));
+    }
+
     Run runOf(const rapidjson::Value& steps,
               const Plain& plain,
               const std::vector<std::string>& results,
               const std::vector<std::string>& markers) {
         Run run;
         for (rapidjson::SizeType i = 0; i < steps.Size(); ++i) {
-            rapidjson::Document json;
-            json.Parse(results.at(i).c_str());
             run.markers.push_back(plain.text(markers.at(i)));
-            if (steps[i]["do"] == "clean" && json.IsArray()) {
-                // The engines return the ids of a list in opposite orders.
-                std::vector<std::string> ids;
-                for (const auto& id : json.GetArray()) {
-                    ids.push_back(plain.text(textOf(id)));
-                }
-                std::sort(ids.begin(), ids.end());
-                run.results.push_back(joined(ids));
-                continue;
-            }
-            // Errors agree by their code: the words are each engine's own.
-            const bool isError = json.IsObject();
-            run.results.push_back(
-                isError ? "code " + (json.HasMember("code") ? textOf(json["code"]) : "0")
-                        : plain.text(Plain::json(json)));
+            run.results.push_back(comparable(steps[i], results.at(i), plain));
         }
         std::vector<std::string> keys = textsOf({"KEYS", "*"});
         std::sort(keys.begin(), keys.end());

@@ -297,20 +297,24 @@ private:
                             const std::string& id = "",
                             const std::string& more = "",
                             const std::string& body = "{}") {
-        const rapidjson::Document answered = answer(method, route, id, more, body);
+        rapidjson::Document answered = answer(method, route, id, more, body);
         const int status = answered["status"].GetInt();
         CPPUNIT_ASSERT_MESSAGE(route + ": " + textOf(answered), status == 200 || status == 204);
-        rapidjson::Document content;
-        content.CopyFrom(answered["body"], content.GetAllocator());
-        return content;
+        shrinkTo(answered, answered["body"]);
+        return answered;
+    }
+    /// Makes a part of a document the whole of it.
+    static void shrinkTo(rapidjson::Document& whole, rapidjson::Value& part) {
+        rapidjson::Value content;
+        content.Swap(part);
+        static_cast<rapidjson::Value&>(whole).Swap(content);
     }
     rapidjson::Document ourQueue() {
-        const rapidjson::Document list = ask("get", "/api/queues");
+        rapidjson::Document list = ask("get", "/api/queues");
         CPPUNIT_ASSERT_EQUAL(1U, list["queues"].Size());
-        rapidjson::Document only;
-        only.CopyFrom(list["queues"][0], only.GetAllocator());
-        assertEqual(queueName(), only["name"].GetString());
-        return only;
+        shrinkTo(list, list["queues"][0]);
+        assertEqual(queueName(), list["name"].GetString());
+        return list;
     }
     void addOfEachKind() {
         add(Side::Ours, "hold");

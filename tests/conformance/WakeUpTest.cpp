@@ -64,10 +64,9 @@ public:
         untilAsleep(2);
         queue().addBulk({{"hold", "{}", {}}, {"hold", "{}", {}}},
                         std::chrono::steady_clock::now() + seconds(5));
-        eventually(
-            "each has one",
-            [this] { return begun(Side::Ours).size() == 1 && begun(Side::Node).size() == 1; },
-            milliseconds(3000));
+        eventually("each has one", [this] {
+            return begun(Side::Ours).size() == 1 && begun(Side::Node).size() == 1;
+        });
         release(Side::Ours);
         release(Side::Node);
         untilState("1", "completed");

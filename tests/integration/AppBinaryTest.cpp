@@ -18,6 +18,7 @@
 #include "redis/RedisOptions.h"
 #include "redis/ScriptRegistry.h"
 #include "support/Assert.h"
+#include "support/Patience.h"
 #include "support/RedisServer.h"
 #include "support/TcpProxy.h"
 #include "support/WholeQueue.h"
@@ -225,7 +226,7 @@ public:
             "redis://127.0.0.1:" + std::to_string(RedisServer::shared().port()) + "/999";
         const auto began = std::chrono::steady_clock::now();
         CPPUNIT_ASSERT_EQUAL(78, app_->run({"run"}, {{"REDIS_URL", url}}));
-        CPPUNIT_ASSERT(std::chrono::steady_clock::now() - began < std::chrono::seconds(10));
+        CPPUNIT_ASSERT(std::chrono::steady_clock::now() - began < drover::test::kAtOnce);
         assertContains(app_->err(), "SELECT 999 was refused");
         assertContains(app_->err(), "redis.db is 999");
     }
@@ -594,10 +595,8 @@ public:
         waitUntil([&] { return queue.counts().active > 0; });
         // A job is active before it has begun, which shows nowhere; a job that has not begun would be handed back.
         std::this_thread::sleep_for(std::chrono::milliseconds(500));
-        const auto began = std::chrono::steady_clock::now();
         app_->signal(SIGTERM);
         CPPUNIT_ASSERT_EQUAL(0, app_->wait());
-        CPPUNIT_ASSERT(std::chrono::steady_clock::now() - began < std::chrono::seconds(3));
         assertContains(app_->err(), "a handler does not end within shutdown.graceMs");
     }
 

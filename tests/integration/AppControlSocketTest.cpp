@@ -16,17 +16,18 @@
 #include "drover/Exceptions.h"
 #include "drover/JsonWriter.h"
 #include "support/Assert.h"
+#include "support/Patience.h"
 #include "support/ServerProcess.h"
 
 using drover::test::assertEqual;
 using drover::test::assertStartsWith;
+using drover::test::kAtOnce;
+using drover::test::kPatience;
 
 namespace {
 
 using namespace drover;
 using std::chrono::milliseconds;
-
-constexpr milliseconds kPatience{10000};
 
 /// A client that can misbehave.
 class RawClient {
@@ -176,7 +177,7 @@ public:
         aRequestIsAnswered();
         const auto began = std::chrono::steady_clock::now();
         assertEqual("(closed)", slow.receive(1));
-        CPPUNIT_ASSERT(std::chrono::steady_clock::now() - began < milliseconds(5000));
+        CPPUNIT_ASSERT(std::chrono::steady_clock::now() - began < kAtOnce);
         aRequestIsAnswered();
     }
 

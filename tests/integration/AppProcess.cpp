@@ -7,6 +7,8 @@
 #include <sys/wait.h>
 #include <thread>
 
+#include "support/Patience.h"
+
 namespace drover::test {
 
 namespace {
@@ -85,8 +87,7 @@ std::string AppProcess::err() const {
 }
 
 void AppProcess::waitForLog(const std::string& text) const {
-    process_.waitUntil([&] { return err().find(text) != std::string::npos; },
-                       std::chrono::seconds(20));
+    process_.waitUntil([&] { return err().find(text) != std::string::npos; }, kPatience);
 }
 
 std::vector<std::string> AppProcess::pluginLines(const std::string& plugin,
@@ -103,8 +104,7 @@ std::vector<std::string> AppProcess::pluginLines(const std::string& plugin,
 }
 
 void AppProcess::waitForPlugin(const std::string& plugin, const std::string& text) const {
-    process_.waitUntil([&] { return !pluginLines(plugin, text).empty(); },
-                       std::chrono::seconds(20));
+    process_.waitUntil([&] { return !pluginLines(plugin, text).empty(); }, kPatience);
 }
 
 }  // namespace drover::test

@@ -7,6 +7,7 @@
 #include "redis/Addresses.h"
 #include "support/Assert.h"
 #include "support/LogCapture.h"
+#include "support/Patience.h"
 #include "support/RedisFixture.h"
 #include "support/TcpProxy.h"
 
@@ -187,7 +188,7 @@ public:
         const auto began = SteadyClock::now();
         CPPUNIT_ASSERT_THROW(Connection(hasty, ""), RedisTimeoutException);
         CPPUNIT_ASSERT(SteadyClock::now() - began >= milliseconds(190));
-        CPPUNIT_ASSERT(SteadyClock::now() - began < milliseconds(1000));
+        CPPUNIT_ASSERT(SteadyClock::now() - began < kAtOnce);
     }
 
     void aCallHasADeadlineAndBreaksTheConnection() {
@@ -200,7 +201,7 @@ public:
             CPPUNIT_ASSERT_THROW(link.call(Command{"PING"}, began + milliseconds(100)),
                                  RedisTimeoutException);
             CPPUNIT_ASSERT(SteadyClock::now() - began >= milliseconds(99));
-            CPPUNIT_ASSERT(SteadyClock::now() - began < milliseconds(800));
+            CPPUNIT_ASSERT(SteadyClock::now() - began < kAtOnce);
         }
         // The late answer must never count as that of the next command.
         CPPUNIT_ASSERT(link.broken());
@@ -214,7 +215,7 @@ public:
         const auto began = SteadyClock::now();
         CPPUNIT_ASSERT_THROW(link.send(Command{"SET", "big", big}, began + milliseconds(200)),
                              RedisTimeoutException);
-        CPPUNIT_ASSERT(SteadyClock::now() - began < milliseconds(1500));
+        CPPUNIT_ASSERT(SteadyClock::now() - began < kAtOnce);
         CPPUNIT_ASSERT(link.broken());
     }
 
@@ -258,11 +259,11 @@ public:
         slow.commandTimeout = milliseconds(400);
         Connection link(slow, "");
         proxy.throttle(1000);
-        const std::string value(3000, 'v');
+        const std::string value(90'000, 'v');
         redis({"SET", keys().job("small"), value});
         const auto began = SteadyClock::now();
         CPPUNIT_ASSERT_THROW(link.call(Command{"GET", keys().job("small")}), RedisTimeoutException);
-        CPPUNIT_ASSERT(SteadyClock::now() - began < milliseconds(1500));
+        CPPUNIT_ASSERT(SteadyClock::now() - began < kAtOnce);
         proxy.throttle(0);
         redis({"DEL", keys().job("small")});
     }

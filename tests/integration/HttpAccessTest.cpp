@@ -8,6 +8,7 @@
 #include "HttpFixture.h"
 #include "drover/AccessToken.h"
 #include "support/LogCapture.h"
+#include "support/Patience.h"
 
 namespace api = drover::api;
 using drover::AccessToken;
@@ -19,6 +20,7 @@ using drover::Scope;
 using drover::test::assertContains;
 using drover::test::assertLacks;
 using drover::test::HttpFixture;
+using drover::test::kPatience;
 using drover::test::LogCapture;
 using drover::test::RawAnswer;
 using drover::test::RawClient;
@@ -201,7 +203,7 @@ public:
                                          : tokens({{"shop", kShop}});
             front_->replace(std::move(next), false);
             const int before = served;
-            const auto until = std::chrono::steady_clock::now() + RawClient::kPatience;
+            const auto until = std::chrono::steady_clock::now() + kPatience;
             while (served == before && std::chrono::steady_clock::now() < until) {
                 std::this_thread::yield();
             }

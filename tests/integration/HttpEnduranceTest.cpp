@@ -7,12 +7,14 @@
 #include "HttpFixture.h"
 #include "pages/HealthPages.h"
 #include "support/Assert.h"
+#include "support/Patience.h"
 
 using drover::test::assertContains;
 using drover::test::assertEqual;
 
 namespace api = drover::api;
 using drover::test::HttpFixture;
+using drover::test::kPatience;
 using drover::test::RawAnswer;
 using drover::test::RawClient;
 using drover::test::request;
@@ -154,7 +156,7 @@ public:
         RawClient slow = connect(4096);
         slow.send(request("GET /big"));
         // Its place becomes free although it never reads.
-        const auto until = Clock::now() + RawClient::kPatience;
+        const auto until = Clock::now() + kPatience;
         int status = 0;
         while (status != 200 && Clock::now() < until) {
             status = exchange(request("GET /constant", "Connection: close")).status;
@@ -197,7 +199,7 @@ public:
                 200, first.exchange(request("GET /constant", "Connection: close")).status);
             CPPUNIT_ASSERT(first.closedCleanly());
         }
-        const auto until = Clock::now() + RawClient::kPatience;
+        const auto until = Clock::now() + kPatience;
         int status = 0;
         while (status != 200 && Clock::now() < until) {
             status = exchange(request("GET /constant", "Connection: close")).status;
@@ -217,7 +219,7 @@ public:
             }
         }
         // A thread holds a connection for a moment after an answer; the connection is idle then.
-        const auto until = Clock::now() + RawClient::kPatience;
+        const auto until = Clock::now() + kPatience;
         int status = 0;
         while (status != 200 && Clock::now() < until) {
             status = exchange(request("GET /constant")).status;
@@ -339,7 +341,7 @@ public:
                         : i % 3 == 1 ? request("GET /constant")
                                      : "GET /half");
         }
-        const auto until = Clock::now() + RawClient::kPatience;
+        const auto until = Clock::now() + kPatience;
         int status = 0;
         while (status != 200 && Clock::now() < until) {
             status = exchange(request("GET /constant")).status;

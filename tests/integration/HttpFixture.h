@@ -17,6 +17,7 @@
 #include "drover/Routes.h"
 #include "http/HttpServer.h"
 #include "support/Assert.h"
+#include "support/Patience.h"
 #include "support/TestCertificate.h"
 
 namespace drover::test {
@@ -114,7 +115,7 @@ protected:
         std::unique_lock lock(mutex_);
         CPPUNIT_ASSERT_MESSAGE(
             "the requests did not reach the handler",
-            changed_.wait_for(lock, RawClient::kPatience, [&] { return inside_ >= count; }));
+            changed_.wait_for(lock, kPatience, [&] { return inside_ >= count; }));
     }
 
     std::unique_ptr<Routes> routes_;

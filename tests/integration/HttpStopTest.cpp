@@ -4,6 +4,7 @@
 
 #include "HttpFixture.h"
 #include "support/Assert.h"
+#include "support/Patience.h"
 
 using drover::test::assertEqual;
 
@@ -63,14 +64,12 @@ public:
             std::async(std::launch::async, [this] { return server_->stop(Milliseconds(1500)); });
         open();
         CPPUNIT_ASSERT_EQUAL(200, worker.read().status);
-        while (sender.silentFor(Milliseconds(20)) && Clock::now() - begin < Milliseconds(5000)) {
+        while (sender.silentFor(Milliseconds(20)) && Clock::now() - begin < drover::test::kAtOnce) {
             sender.send("d");
         }
         CPPUNIT_ASSERT_EQUAL_MESSAGE("the slow sender is told", 503, sender.read().status);
         CPPUNIT_ASSERT_EQUAL(0, stopped.get());
-        const auto took = std::chrono::duration_cast<Milliseconds>(Clock::now() - begin);
-        CPPUNIT_ASSERT_MESSAGE("stop took " + std::to_string(took.count()) + " ms",
-                               took < Milliseconds(1800));
+        CPPUNIT_ASSERT(Clock::now() - begin < drover::test::kAtOnce);
         CPPUNIT_ASSERT(silent.closedSoon());
         CPPUNIT_ASSERT_EQUAL(0, reader.read().status);
     }
@@ -92,8 +91,8 @@ public:
         RawClient idle = connect();
         CPPUNIT_ASSERT_EQUAL(200, idle.exchange(request("GET /constant")).status);
         const auto begin = Clock::now();
-        CPPUNIT_ASSERT_EQUAL(0, server_->stop(Milliseconds(10000)));
-        CPPUNIT_ASSERT(Clock::now() - begin < Milliseconds(1000));
+        CPPUNIT_ASSERT_EQUAL(0, server_->stop(Milliseconds(90000)));
+        CPPUNIT_ASSERT(Clock::now() - begin < drover::test::kAtOnce);
         CPPUNIT_ASSERT(idle.closedSoon());
     }
 
@@ -103,7 +102,7 @@ public:
         awaitInside(1);
         const auto begin = Clock::now();
         CPPUNIT_ASSERT_EQUAL(1, server_->stop(Milliseconds(500)));
-        CPPUNIT_ASSERT(Clock::now() - begin < Milliseconds(800));
+        CPPUNIT_ASSERT(Clock::now() - begin < drover::test::kAtOnce);
         CPPUNIT_ASSERT_EQUAL(0, client.read().status);
         // It ends after all, and the objects that it uses are still there.
         open();
@@ -131,8 +130,8 @@ public:
                 CPPUNIT_ASSERT_EQUAL(200, client.read().status);
             }
             const auto begin = Clock::now();
-            CPPUNIT_ASSERT_EQUAL(0, server_->stop(Milliseconds(20000)));
-            CPPUNIT_ASSERT(Clock::now() - begin < Milliseconds(5000));
+            CPPUNIT_ASSERT_EQUAL(0, server_->stop(Milliseconds(90000)));
+            CPPUNIT_ASSERT(Clock::now() - begin < drover::test::kAtOnce);
         }
     }
 

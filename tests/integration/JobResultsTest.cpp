@@ -19,8 +19,6 @@ using std::chrono::seconds;
 using SteadyClock = JobResults::Clock;
 using Status = JobEnd::Status;
 
-constexpr seconds kPatience{20};
-
 }  // namespace
 
 /// Waiting for the ends of jobs: on time, late, over outages, and by thousands.

@@ -8,6 +8,7 @@
 #include "queue/QueueContext.h"
 #include "queue/ops/Locks.h"
 #include "support/Assert.h"
+#include "support/Patience.h"
 #include "support/TcpProxy.h"
 #include "support/WorkerFixture.h"
 #include "worker/upkeep/CancelListener.h"
@@ -181,9 +182,7 @@ public:
         startHolding(milliseconds(6000));
         own_->stop();
         own_->start();
-        const auto back = SteadyClock::now();
         eventually("renewed", [&] { return remaining() > 5500; });
-        CPPUNIT_ASSERT(SteadyClock::now() - back < milliseconds(4500));
         CPPUNIT_ASSERT(cancelled_ == CancelReason::None);
         hold_ = false;
         eventually("completed", [&] { return stateOf("1") == JobState::Completed; });
@@ -252,7 +251,7 @@ public:
                        CancelRequest::Requested);
         eventually("cancelled", [&] { return cancelled_ == CancelReason::Remote; });
         // 100 ms on a machine that has nothing else to do.
-        CPPUNIT_ASSERT(clock_.wallMs() - began < 1000);
+        CPPUNIT_ASSERT(clock_.wallMs() - began < kAtOnce.count());
         eventually("told", [&] { return log_->count("cancels the job (a typing error)") == 1; });
         assertEqual("a typing error", why());
         CPPUNIT_ASSERT(number({"PTTL", context().keys().cancels}) > 0);
@@ -318,7 +317,7 @@ public:
         startHolding(seconds(60));
         const auto began = SteadyClock::now();
         keeper_->stop();
-        CPPUNIT_ASSERT(SteadyClock::now() - began < milliseconds(500));
+        CPPUNIT_ASSERT(SteadyClock::now() - began < kAtOnce);
     }
 
 private:

@@ -12,6 +12,7 @@
 #include "integration/AppProcess.h"
 #include "redis/RedisOptions.h"
 #include "support/Assert.h"
+#include "support/Patience.h"
 #include "support/RedisServer.h"
 #include "support/WholeQueue.h"
 
@@ -207,7 +208,7 @@ private:
 
     template <typename Ready>
     static void eventually(Ready ready) {
-        const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(20);
+        const auto deadline = std::chrono::steady_clock::now() + drover::test::kPatience;
         while (!ready()) {
             CPPUNIT_ASSERT_MESSAGE("waited for too long",
                                    std::chrono::steady_clock::now() < deadline);

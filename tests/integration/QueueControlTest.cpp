@@ -181,15 +181,11 @@ public:
             RedisClient own(options(), "observer");
             while (more) {
                 // One script: the view of an observer at one moment.
-                // NOLINTNEXTLINE(bugprone-suspicious-missing-comma): the script has two lines.
+                const std::string look =
+                    "return {redis.call('HEXISTS', KEYS[1], 'paused'),"
+                    " redis.call('LLEN', KEYS[2]), redis.call('LLEN', KEYS[3])}";
                 const Reply seen =
-                    own.call(Command{"EVAL",
-                                     "return {redis.call('HEXISTS', KEYS[1], 'paused'),"
-                                     " redis.call('LLEN', KEYS[2]), redis.call('LLEN', KEYS[3])}",
-                                     "3",
-                                     keys().meta,
-                                     keys().paused,
-                                     keys().wait});
+                    own.call(Command{"EVAL", look, "3", keys().meta, keys().paused, keys().wait});
                 const bool paused = seen.at(0).integer() == 1;
                 const std::int64_t hidden = seen.at(1).integer();
                 const std::int64_t waiting = seen.at(2).integer();

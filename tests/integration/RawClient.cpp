@@ -16,6 +16,8 @@
 #include <unistd.h>
 #include <utility>
 
+#include "support/Patience.h"
+
 namespace drover::test {
 
 std::string RawAnswer::header(const std::string& name) const {

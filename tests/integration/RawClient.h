@@ -7,6 +7,8 @@
 #include <memory>
 #include <string>
 
+#include "support/Patience.h"
+
 struct ssl_st;
 struct ssl_ctx_st;
 
@@ -26,8 +28,6 @@ struct RawAnswer {
 /// inside of TLS. Every wait has a deadline; missing it throws std::runtime_error.
 class RawClient {
 public:
-    static constexpr std::chrono::milliseconds kPatience{10000};
-
     explicit RawClient(std::uint16_t port, int receiveBufferBytes = 0);
     /// With `tls` the handshake is over at the return; without success std::runtime_error with OpenSSL's reason.
     RawClient(std::uint16_t port, const std::shared_ptr<ssl_ctx_st>& tls, int receiveBuffer = 0);

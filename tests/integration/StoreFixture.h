@@ -12,6 +12,7 @@
 #include <cppunit/TestFixture.h>
 
 #include "store/Session.h"
+#include "support/Patience.h"
 #include "support/PostgresServer.h"
 
 namespace drover::test {
@@ -49,9 +50,9 @@ protected:
     }
 
     static void eventually(const std::string& what, const std::function<bool()>& holds) {
-        const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(10);
+        const auto deadline = std::chrono::steady_clock::now() + test::kPatience;
         while (!holds()) {
-            CPPUNIT_ASSERT_MESSAGE("not within 10 s: " + what,
+            CPPUNIT_ASSERT_MESSAGE("not within the deadline: " + what,
                                    std::chrono::steady_clock::now() < deadline);
             std::this_thread::sleep_for(std::chrono::milliseconds(5));
         }

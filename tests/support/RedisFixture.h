@@ -14,6 +14,7 @@
 #include "drover/Job.h"
 #include "queue/QueueContext.h"
 #include "redis/RedisClient.h"
+#include "support/Patience.h"
 #include "support/RedisServer.h"
 
 namespace drover::test {
@@ -55,7 +56,7 @@ protected:
     /// Polls until `condition` holds; fails the test with `what` after `timeout`.
     static void eventually(const std::string& what,
                            const std::function<bool()>& condition,
-                           std::chrono::milliseconds timeout = std::chrono::seconds(10));
+                           std::chrono::milliseconds timeout = kPatience);
 
     [[nodiscard]] RedisOptions options() const;
     /// options() with another port: that of a proxy, or of another server.

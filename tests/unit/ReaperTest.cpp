@@ -26,8 +26,8 @@ public:
     void anOrphanIsReaped() {
         CPPUNIT_ASSERT(Reaper::isNeeded());
         // The child makes a grandchild, prints its id, and ends on request.
-        int told[2];
-        int go[2];
+        int told[2] = {-1, -1};
+        int go[2] = {-1, -1};
         CPPUNIT_ASSERT(::pipe(told) == 0 && ::pipe(go) == 0);
         const pid_t child = ::fork();
         if (child == 0) {
