@@ -1,13 +1,9 @@
-#include "compat/QueueModel.h"
+#include "compat/model/QueueModel.h"
 
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
-#include <rapidjson/document.h>
-#include <rapidjson/stringbuffer.h>
-#include <rapidjson/writer.h>
-
-#include "core/JsonText.h"
+#include <utility>
 
 namespace drover::test {
 
@@ -21,98 +17,6 @@ std::string number(double value) {
     char text[32];
     std::snprintf(text, sizeof(text), "%.17g", value);
     return text;
-}
-
-std::string canonical(const rapidjson::Value& json) {
-    if (json.IsObject()) {
-        std::map<std::string, std::string> members;
-        for (const auto& member : json.GetObject()) {
-            members[member.name.GetString()] = canonical(member.value);
-        }
-        std::string text;
-        for (const auto& [name, value] : members) {
-            text += (text.empty() ? "" : ",") + jsonString(name) + ":" + value;
-        }
-        return "{" + text + "}";
-    }
-    if (json.IsNumber()) {
-        return number(json.GetDouble());
-    }
-    rapidjson::StringBuffer buffer;
-    rapidjson::Writer<rapidjson::StringBuffer> writer(buffer);
-    json.Accept(writer);
-    return buffer.GetString();
-}
-
-std::string keepJson(const ModelSpec::Keep& keep) {
-    if (keep.ageSeconds >= 0) {
-        return "{\"age\":" + std::to_string(keep.ageSeconds) +
-               (keep.count >= 0 ? ",\"count\":" + std::to_string(keep.count) : "") + "}";
-    }
-    return keep.count == 0 ? "true" : keep.count < 0 ? "false" : std::to_string(keep.count);
-}
-
-/// The options as one text; `stored` has the short names.
-std::string optsJson(const ModelSpec& spec, bool stored) {
-    std::string text =
-        stored || spec.attempts != 0 ? "\"attempts\":" + std::to_string(spec.attempts) : "";
-    const auto member = [&text](const std::string& name, const std::string& value) {
-        text += (text.empty() ? "\"" : ",\"") + name + "\":" + value;
-    };
-    member("timestamp", std::to_string(spec.timestamp));
-    if (spec.delay != 0) {
-        member("delay", std::to_string(spec.delay));
-    }
-    if (spec.priority != 0) {
-        member("priority", std::to_string(spec.priority));
-    }
-    if (spec.lifo) {
-        member("lifo", "true");
-    }
-    if (!spec.jobId.empty()) {
-        member("jobId", jsonString(spec.jobId));
-    }
-    if (!spec.backoffType.empty()) {
-        member("backoff",
-               "{\"type\":\"" + spec.backoffType + "\",\"delay\":" + std::to_string(spec.backoff) +
-                   "}");
-    }
-    if (spec.onComplete) {
-        member("removeOnComplete", keepJson(*spec.onComplete));
-    }
-    if (spec.onFail) {
-        member("removeOnFail", keepJson(*spec.onFail));
-    }
-    if (spec.keepLogs >= 0) {
-        member(stored ? "kl" : "keepLogs", std::to_string(spec.keepLogs));
-    }
-    if (spec.stackTraceLimit >= 0) {
-        member("stackTraceLimit", std::to_string(spec.stackTraceLimit));
-    }
-    if (spec.deduplication) {
-        const auto& own = *spec.deduplication;
-        member(stored ? "de" : "deduplication",
-               "{\"id\":" + jsonString(own.id) +
-                   (own.ttl > 0 ? ",\"ttl\":" + std::to_string(own.ttl) : "") +
-                   (own.extend ? ",\"extend\":true" : "") +
-                   (own.replace ? ",\"replace\":true" : "") +
-                   (own.reschedule ? ",\"reschedule\":true" : "") +
-                   (own.keepLast ? ",\"keepLastIfActive\":true" : "") + "}");
-    }
-    if (!spec.parentId.empty()) {
-        member("parent",
-               "{\"id\":" + jsonString(spec.parentId) +
-                   ",\"queue\":" + jsonString(spec.parentQueue) + "}");
-    }
-    if (!spec.flag.empty()) {
-        static const std::map<std::string, std::string> kNames = {
-            {"fpof", "failParentOnFailure"},
-            {"cpof", "continueParentOnFailure"},
-            {"idof", "ignoreDependencyOnFailure"},
-            {"rdof", "removeDependencyOnFailure"}};
-        member(stored ? spec.flag : kNames.at(spec.flag), "true");
-    }
-    return "{" + text + "}";
 }
 
 bool removeFirst(std::vector<std::string>& list, const std::string& id) {
@@ -134,14 +38,6 @@ std::vector<std::string> inOrder(const QueueModel::Scores& set) {
     return ids;
 }
 
-std::string idOf(const std::string& key) {
-    return key.substr(key.rfind(':') + 1);
-}
-
-std::string queueNameOf(const std::string& key) {
-    return key.substr(0, key.rfind(':'));
-}
-
 bool isDone(const std::string& code) {
     return code == "0";
 }
@@ -155,35 +51,6 @@ std::string lines(const std::vector<std::string>& all) {
 }
 
 }  // namespace
-
-std::string canonicalJson(const std::string& json) {
-    // The same options are read after every operation.
-    static std::map<std::string, std::string> known;
-    const auto found = known.find(json);
-    if (found != known.end()) {
-        return found->second;
-    }
-    if (known.size() > 10000) {
-        known.clear();
-    }
-    rapidjson::Document parsed;
-    parsed.Parse(json.c_str());
-    return known[json] = parsed.HasParseError() ? "not JSON: " + json : canonical(parsed);
-}
-
-std::string ModelSpec::publicOpts() const {
-    return optsJson(*this, false);
-}
-
-std::string ModelSpec::storedOpts() const {
-    return canonicalJson(optsJson(*this, true));
-}
-
-std::string ModelSpec::parentField() const {
-    return canonicalJson("{\"id\":" + jsonString(parentId) +
-                         ",\"queueKey\":" + jsonString(parentQueue) +
-                         (flag.empty() ? "" : ",\"" + flag + "\":true") + "}");
-}
 
 QueueModel::QueueModel(const std::vector<std::string>& queues) {
     for (const std::string& name : queues) {
@@ -259,7 +126,7 @@ void QueueModel::enqueue(const std::string& key, bool atFront) {
 void QueueModel::store(const ModelSpec& spec,
                        const std::string& id,
                        std::int64_t timestamp,
-                       bool asParent) {
+                       Origin origin) {
     Queue& queue = queues_.at(spec.queue);
     const std::string key = spec.queue + ":" + id;
     Job& job = jobs_[key];
@@ -279,11 +146,13 @@ void QueueModel::store(const ModelSpec& spec,
         job.fields["deid"] = spec.deduplication->id;
     }
     queue.events.push_back("added " + id + " name=" + spec.name);
-    if (asParent) {
+    const bool isDelayed =
+        spec.delay > 0 || (spec.delay < 0 && origin == Origin::KeptBack && !drover_);
+    if (origin == Origin::Parent) {
         queue.children[id] = timestamp;
         queue.events.push_back("waiting-children " + id);
-    } else if (spec.delay > 0) {
-        const std::int64_t due = timestamp + spec.delay;
+    } else if (isDelayed) {
+        const std::int64_t due = timestamp + std::max<std::int64_t>(spec.delay, 0);
         queue.delayed[id] = delayedScore(queue, due);
         queue.events.push_back("delayed " + id + " delay=" + std::to_string(due));
         wakeLater(queue);
@@ -402,7 +271,7 @@ std::string QueueModel::addOne(const ModelSpec& spec, bool inFlow, std::int64_t 
             return *owner;
         }
     }
-    store(spec, id, spec.timestamp, !spec.children.empty());
+    store(spec, id, spec.timestamp, spec.children.empty() ? Origin::Add : Origin::Parent);
     return id;
 }
 
@@ -575,7 +444,7 @@ void QueueModel::endDeduplication(const std::string& key, std::int64_t now) {
         queue.id = queue.id.value_or(0) + 1;
         const auto& own = *stored.spec.deduplication;
         queue.owners[name] = {stored.id, own.ttl > 0 && !own.keepLast};
-        store(stored.spec, stored.id, now, false);
+        store(stored.spec, stored.id, now, Origin::KeptBack);
     }
 }
 
@@ -842,26 +711,20 @@ void QueueModel::loseLock(const std::string& key) {
     locks_.erase(key);
 }
 
-void QueueModel::checkStalled(const std::string& name,
-                              int maxStalled,
-                              const std::vector<std::string>& order,
-                              std::int64_t now) {
+void QueueModel::checkStalled(const std::string& name, int maxStalled, std::int64_t now) {
     Queue& queue = queues_.at(name);
     queue.stalledCheck = now;
     const std::set<std::string> marked = std::exchange(queue.stalled, {});
-    std::vector<std::string> all = order;
-    all.insert(all.end(), marked.begin(), marked.end());
-    for (const std::string& id : all) {
-        if (marked.count(id) == 0) {
-            continue;
-        }
+    for (const std::string& id : marked) {
         const std::string key = name + ":" + id;
         if (locks_.count(key) > 0 || !removeFirst(queue.active, id)) {
             continue;
         }
         const std::int64_t count = field(key, "stc") + 1;
         jobs_.at(key).fields["stc"] = std::to_string(count);
-        if (count > maxStalled) {
+        const auto scheduler = jobs_.at(key).fields.find("rjk");
+        if (count > maxStalled && (scheduler == jobs_.at(key).fields.end() ||
+                                   queue.schedulers.count(scheduler->second) == 0)) {
             jobs_.at(key).fields["defa"] = "job stalled more than allowable limit";
         }
         queue.wait.push_back(id);
@@ -872,10 +735,10 @@ void QueueModel::checkStalled(const std::string& name,
     queue.stalled.insert(queue.active.begin(), queue.active.end());
 }
 
-void QueueModel::acceptOrder(const std::string& name,
-                             const std::vector<std::string>& before,
-                             const std::vector<std::string>& after) {
-    auto& mine = queues_.at(name).wait;
+bool QueueModel::hasOrderOfItsOwn(const std::string& name,
+                                  const std::vector<std::string>& before,
+                                  const std::vector<std::string>& after) const {
+    const auto& mine = queues_.at(name).wait;
     const auto old = [&before](const std::vector<std::string>& list) {
         std::vector<std::string> ids;
         std::copy_if(list.begin(), list.end(), std::back_inserter(ids), [&](const std::string& id) {
@@ -883,10 +746,8 @@ void QueueModel::acceptOrder(const std::string& name,
         });
         return ids;
     };
-    if (std::is_permutation(mine.begin(), mine.end(), after.begin(), after.end()) &&
-        old(mine) == old(after)) {
-        mine = after;
-    }
+    return std::is_permutation(mine.begin(), mine.end(), after.begin(), after.end()) &&
+           old(mine) == old(after);
 }
 
 // ---- Changes.
@@ -1195,6 +1056,9 @@ void QueueModel::removeOne(const std::string& key, bool withChildren) {
 }
 
 std::string QueueModel::remove(const std::string& key, bool withChildren) {
+    if (jobs_.count(key) > 0 && isNextRun(key)) {
+        return "-8";
+    }
     if (locks_.count(key) > 0 || (withChildren && isHeld(key, !drover_))) {
         return "0";
     }
@@ -1278,7 +1142,9 @@ std::vector<std::string> QueueModel::clean(const std::string& name,
         if (limit > 0 && removed.size() == limit) {
             break;
         }
-        if (jobs_.count(key) == 0 || (state == "active" && locks_.count(key) > 0)) {
+        const bool stays = (state == "active" && locks_.count(key) > 0) ||
+                           (state != "completed" && state != "failed" && isNextRun(key));
+        if (jobs_.count(key) == 0 || stays) {
             continue;
         }
         const auto& fields = jobs_.at(key).fields;
@@ -1303,7 +1169,7 @@ void QueueModel::drain(const std::string& name, bool delayed) {
         }
     }
     for (const std::string& id : gone) {
-        if (jobs_.count(name + ":" + id) > 0) {
+        if (jobs_.count(name + ":" + id) > 0 && !isNextRun(name + ":" + id)) {
             removeHard(name + ":" + id);
         }
     }
@@ -1417,6 +1283,12 @@ std::map<std::string, std::string> QueueModel::keys() const {
         put(name + ":completed", scoreLines(queue.completed));
         put(name + ":failed", scoreLines(queue.failed));
         put(name + ":meta", fieldLines(queue.meta));
+        std::map<std::string, std::int64_t> runs;
+        for (const auto& [id, scheduler] : queue.schedulers) {
+            runs[id] = scheduler.next;
+            put(name + ":repeat:" + id, fieldLines(scheduler.fields));
+        }
+        put(name + ":repeat", scoreLines(runs));
         put(name + ":stalled", lines({queue.stalled.begin(), queue.stalled.end()}));
         std::vector<std::string> markers;
         for (const auto& [member, score] : queue.marker) {

@@ -7,43 +7,9 @@
 #include <string>
 #include <vector>
 
+#include "compat/model/ModelSpec.h"
+
 namespace drover::test {
-
-/// JSON with its members sorted and its numbers in one form: two clients agree on the values, not on the text.
-std::string canonicalJson(const std::string& json);
-
-/// A job that a producer adds.
-struct ModelSpec {
-    struct Keep {
-        std::int64_t count = -1, ageSeconds = -1;
-    };
-    struct Deduplication {
-        std::string id;
-        std::int64_t ttl = 0;
-        bool extend = false, replace = false, reschedule = false, keepLast = false;
-    };
-
-    std::string name, data = "{}";
-    std::string jobId;  ///< Empty: from the counter.
-    std::int64_t timestamp = 0, delay = 0;
-    int priority = 0, attempts = 0;
-    bool lifo = false;
-    std::string backoffType;  ///< Empty: none.
-    std::int64_t backoff = 0;
-    std::optional<Keep> onComplete, onFail;
-    int keepLogs = -1, stackTraceLimit = -1;  ///< -1: not given.
-    std::optional<Deduplication> deduplication;
-    std::string parentQueue, parentId;  ///< Qualified name. Empty: no parent.
-    std::string flag;                   ///< "fpof", "cpof", "idof", "rdof" or empty.
-    std::vector<ModelSpec> children;    ///< Only in a flow.
-    std::string queue;                  ///< Qualified name.
-
-    /// JSON for the API: public names, as a caller writes it.
-    [[nodiscard]] std::string publicOpts() const;
-    /// The contract's stored form, canonical.
-    [[nodiscard]] std::string storedOpts() const;
-    [[nodiscard]] std::string parentField() const;
-};
 
 /// The state that the contract of the wire format gives a set of queues after each operation, key by key.
 ///
@@ -59,7 +25,9 @@ public:
         std::map<std::string, std::string> processed, failed;
         std::map<std::string, std::int64_t> unsuccessful;
         std::vector<std::string> logs;
-        std::string flag;  ///< In the field `parent`.
+        std::string flag;     ///< In the field `parent`.
+        ModelScheduler rule;  ///< By which a scheduler made it.
+        int count = 0;        ///< How many jobs the scheduler had made with it.
     };
     struct OwnedId {
         std::string job;
@@ -69,6 +37,10 @@ public:
         ModelSpec spec;
         std::string id;
     };
+    struct Scheduler {
+        std::int64_t next = 0;
+        std::map<std::string, std::string> fields;  ///< The record's.
+    };
     using Scores = std::map<std::string, std::int64_t>;
     struct Queue {
         std::vector<std::string> wait, active;  ///< Head first.
@@ -76,6 +48,7 @@ public:
         std::map<std::string, double> marker;
         std::map<std::string, OwnedId> owners;
         std::map<std::string, NextJob> next;
+        std::map<std::string, Scheduler> schedulers;
         std::map<std::string, std::string> meta;
         std::set<std::string> stalled;
         std::optional<std::int64_t> id, pc, limiter, stalledCheck;
@@ -92,6 +65,7 @@ public:
     /// - A lock of any job below prevents a removal; with Node that of a pending one.
     /// - A retry of a finished job removes a failure that was decided before its end.
     /// - An obliterate ends the limiter's window.
+    /// - A job that was kept back, with a negative delay, waits at once; with Node it is delayed, and due.
     /// - A removed active job loses its mark of the last stalled check; with Node the next check ends it.
     /// - Pending children above a job that a worker holds are not removed; Node removes them and leaves the job.
     /// - A clean looks for as many jobs as its limit, a list's oldest first; Node looks among the first so many.
@@ -131,17 +105,13 @@ public:
                                       const std::string& token,
                                       std::int64_t now);
     void loseLock(const std::string& key);
-    /// `order`: that of the recovered jobs, which is Redis's own.
-    void checkStalled(const std::string& queue,
-                      int maxStalled,
-                      const std::vector<std::string>& order,
-                      std::int64_t now);
+    void checkStalled(const std::string& queue, int maxStalled, std::int64_t now);
 
-    /// Accepts the order in which the last operation pushed jobs to `wait`, if it had to push the same ones: the order of
-    /// children, and of jobs to remove, is Redis's own. `before`: the list before the operation.
-    void acceptOrder(const std::string& queue,
-                     const std::vector<std::string>& before,
-                     const std::vector<std::string>& after);
+    /// Returns true if `after` has the jobs that `wait` has in the model, and those of `before` in the model's order: the order
+    /// in which an operation pushes children, jobs that it removes, or stalled jobs is Redis's own.
+    [[nodiscard]] bool hasOrderOfItsOwn(const std::string& queue,
+                                        const std::vector<std::string>& before,
+                                        const std::vector<std::string>& after) const;
 
     // Changes of one job.
     std::string promote(const std::string& key);
@@ -156,6 +126,18 @@ public:
     std::string removeUnprocessedChildren(const std::string& key);
     std::string removeChildDependency(const std::string& key);
     std::string removeOwner(const std::string& queue, const std::string& deduplication);
+
+    // Schedulers.
+
+    /// Returns the id of the pending job.
+    std::string upsertScheduler(const std::string& queue,
+                                const ModelScheduler& scheduler,
+                                std::int64_t now);
+    std::string removeScheduler(const std::string& queue, const std::string& id);
+    /// Makes the next job of the scheduler of a job that was claimed; nothing if the job has none.
+    void iterate(const std::string& key, std::int64_t now);
+    /// Returns true if the job is the next one of its scheduler.
+    [[nodiscard]] bool isNextRun(const std::string& key) const;
 
     // Changes of a queue.
     void retryJobs(const std::string& queue, bool completed, std::int64_t until);
@@ -194,7 +176,8 @@ private:
     static std::int64_t priorityScore(Queue& queue, std::int64_t priority);
     static std::int64_t delayedScore(const Queue& queue, std::int64_t due);
     void enqueue(const std::string& key, bool atFront);
-    void store(const ModelSpec& spec, const std::string& id, std::int64_t timestamp, bool asParent);
+    enum class Origin { Add, Parent, KeptBack };
+    void store(const ModelSpec& spec, const std::string& id, std::int64_t timestamp, Origin origin);
     std::optional<std::string> deduplicate(const ModelSpec& spec, const std::string& id);
     std::string attach(const ModelSpec& spec, const std::string& id, bool inFlow, std::int64_t now);
     std::string addOne(const ModelSpec& spec, bool inFlow, std::int64_t now);
@@ -219,6 +202,12 @@ private:
                 const ModelSpec::Keep& keep,
                 std::int64_t now);
     void backToParent(const std::string& key, bool completed);
+    std::string storeRun(const std::string& queue,
+                         const ModelScheduler& rule,
+                         std::int64_t due,
+                         int count,
+                         ModelSpec spec,
+                         std::int64_t now);
     enum class Mode { Soft, Hard };
     void detach(const std::string& key, Mode mode);
     void releaseOwner(const std::string& key);
