@@ -35,7 +35,7 @@
 //   producing.act    base, step                      does one step
 //   producing.clear  base                            forgets the jobs that it holds
 //   monitor.start                                    every command that the server gets from now on
-//   monitor.seen     command                         [[name, arguments...]] of that command so far, in order
+//   monitor.seen     command                         [[name, arguments...]] of that command up to this call, in order
 //   close                                            closes and forgets all, as if the peer were new
 //
 // Behaviours: {"do": "echo"} returns the data · {"do": "return", "value"} · {"do": "fail", "times"?, "message"?} fails the
@@ -278,6 +278,14 @@ async function startMonitor() {
   return true;
 }
 
+// The monitor has a socket of its own: what the server did before this call may arrive there after it.
+async function monitored(command) {
+  const mark = `monitored ${commands.length}`;
+  await redis.call('ECHO', mark);
+  while (!commands.some(([name, text]) => name.toUpperCase() === 'ECHO' && text === mark)) await sleep(1);
+  return commands.filter(([name]) => name.toUpperCase() === command);
+}
+
 async function closeAll() {
   await Promise.allSettled([...workers.values()].map(({ worker }) => worker.close(true)));
   await Promise.allSettled([...subscriptions.values()].map(({ events }) => events.close()));
@@ -345,7 +353,7 @@ const operations = {
   'producing.act': (request) => playerOf(request).act(request.step),
   'producing.clear': (request) => (playerOf(request).clear(), true),
   'monitor.start': startMonitor,
-  'monitor.seen': ({ command }) => commands.filter(([name]) => name.toUpperCase() === command),
+  'monitor.seen': ({ command }) => monitored(command),
   close: closeAll,
 };
 
