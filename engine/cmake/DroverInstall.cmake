@@ -34,12 +34,22 @@ install(FILES ${CMAKE_CURRENT_BINARY_DIR}/drover.pc DESTINATION ${CMAKE_INSTALL_
 
 # The binary prints them from the words of its commands.
 set(man_page ${CMAKE_CURRENT_BINARY_DIR}/drover.1)
+set(man_of_config ${CMAKE_CURRENT_BINARY_DIR}/drover.properties.5)
+set(man_of_daemon ${CMAKE_CURRENT_BINARY_DIR}/drover.8)
 set(completion ${CMAKE_CURRENT_BINARY_DIR}/drover.bash)
+set(zsh_completion ${CMAKE_CURRENT_BINARY_DIR}/_drover)
+set(words ${man_page} ${man_of_config} ${man_of_daemon} ${completion} ${zsh_completion})
 add_custom_command(
-  OUTPUT ${man_page} ${completion}
+  OUTPUT ${words}
   COMMAND drover_bin help --man > ${man_page}
+  COMMAND drover_bin help --man-config > ${man_of_config}
+  COMMAND drover_bin help --man-daemon > ${man_of_daemon}
   COMMAND drover_bin help --bash-completion > ${completion}
-  DEPENDS drover_bin COMMENT "Printing the man page and bash's completion" VERBATIM)
-add_custom_target(drover_words ALL DEPENDS ${man_page} ${completion})
+  COMMAND drover_bin help --zsh-completion > ${zsh_completion}
+  DEPENDS drover_bin COMMENT "Printing the man pages and the completions" VERBATIM)
+add_custom_target(drover_words ALL DEPENDS ${words})
 install(FILES ${man_page} DESTINATION ${CMAKE_INSTALL_MANDIR}/man1)
+install(FILES ${man_of_config} DESTINATION ${CMAKE_INSTALL_MANDIR}/man5)
+install(FILES ${man_of_daemon} DESTINATION ${CMAKE_INSTALL_MANDIR}/man8)
 install(FILES ${completion} DESTINATION ${CMAKE_INSTALL_DATADIR}/bash-completion/completions RENAME drover)
+install(FILES ${zsh_completion} DESTINATION ${CMAKE_INSTALL_DATADIR}/zsh/site-functions)

@@ -329,8 +329,18 @@ public:
         assertContains(client_.out(), "ok: quiet");
         app_->signal(SIGCONT);
         app_->waitForLog("resumed");
+        // The commands do the same, and return when it is done.
+        CPPUNIT_ASSERT_EQUAL(0, client_.run({"worker", "quiet", "--socket", socketPath()}));
+        assertEqual("process " + std::to_string(app_->pid()) + " claims no further jobs\n",
+                    client_.out());
+        CPPUNIT_ASSERT_EQUAL(0, client_.run({"health", "--socket", socketPath()}));
+        assertContains(client_.out(), "ok: quiet");
+        CPPUNIT_ASSERT_EQUAL(0,
+                             client_.run({"worker", "resume", "--socket", socketPath(), "--json"}));
+        assertContains(client_.out(), "\"state\":\"running\"}");
         app_->signal(SIGTERM);
         CPPUNIT_ASSERT_EQUAL(0, app_->wait());
+        CPPUNIT_ASSERT_EQUAL(69, client_.run({"worker", "quiet", "--socket", socketPath()}));
     }
 
     void stopHandsBackWhatHasNotBegun() {

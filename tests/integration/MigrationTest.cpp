@@ -1,3 +1,4 @@
+#include <chrono>
 #include <fstream>
 #include <future>
 #include <string>
@@ -8,6 +9,7 @@
 #include "drover/Exceptions.h"
 #include "integration/StoreFixture.h"
 #include "store/Migrations.h"
+#include "store/Pruning.h"
 #include "store/SqlState.h"
 #include "support/Assert.h"
 
@@ -35,6 +37,7 @@ class MigrationTest : public drover::test::StoreFixture {
     CPPUNIT_TEST(numberBelowAnAppliedOneIsRefused);
     CPPUNIT_TEST(folderOfAnotherFormIsRefused);
     CPPUNIT_TEST(twoAtOnceApplyEachChangeOnce);
+    CPPUNIT_TEST(functionsOfTheSchemaPruneInBatches);
     CPPUNIT_TEST_SUITE_END();
 
 public:
@@ -148,6 +151,26 @@ public:
         auto second = std::async(std::launch::async, run);
         CPPUNIT_ASSERT_EQUAL(std::size_t{2}, first.get() + second.get());
         CPPUNIT_ASSERT_EQUAL(std::int64_t{3}, number(*open(), "SELECT sum(x) FROM a"));
+    }
+
+    void functionsOfTheSchemaPruneInBatches() {
+        const auto session = open();
+        std::vector<std::int64_t> batches;
+        const auto note = [&](std::int64_t rows) { batches.push_back(rows); };
+        CPPUNIT_ASSERT(drover::store::prune(*session, std::chrono::hours(2), 10, note).empty());
+        session->script(
+            "CREATE TABLE b (at timestamptz); "
+            "INSERT INTO b SELECT now() - n * interval '1 hour' FROM generate_series(0, 29) n; "
+            "CREATE FUNCTION \"prune_B\"(interval, bigint) RETURNS bigint LANGUAGE sql AS "
+            "'WITH gone AS (DELETE FROM b WHERE ctid = ANY (ARRAY(SELECT ctid FROM b "
+            "WHERE at < now() - $1 LIMIT $2)) RETURNING 1) SELECT count(*) FROM gone'; "
+            "CREATE FUNCTION prune_other(text) RETURNS bigint LANGUAGE sql AS 'SELECT 1::bigint'");
+        const auto pruned = drover::store::prune(*session, std::chrono::hours(2), 10, note);
+        CPPUNIT_ASSERT_EQUAL(std::size_t{1}, pruned.size());
+        assertEqual("prune_B", pruned[0].function);
+        CPPUNIT_ASSERT_EQUAL(std::int64_t{28}, pruned[0].rows);
+        CPPUNIT_ASSERT((std::vector<std::int64_t>{10, 20, 28} == batches));
+        CPPUNIT_ASSERT_EQUAL(std::int64_t{2}, number(*session, "SELECT count(*) FROM b"));
     }
 
 private:

@@ -126,7 +126,7 @@ public:
                                        keys().waitingChildren,
                                        keys().completed,
                                        keys().failed}) {
-            expectRepaired("missing-job", "x-y", [&] { redis({"ZADD", key, "1e15", "x-y"}); });
+            expectRepaired("missing-job", "x-y", [&] { redis({"ZADD", key, "9e15", "x-y"}); });
         }
     }
 

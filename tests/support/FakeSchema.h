@@ -20,6 +20,15 @@ public:
                 {2, "0002_second", "pending", {}}};
     }
 
+    [[nodiscard]] std::vector<Pruned> prune(
+        const Source& source,
+        std::chrono::seconds olderThan,
+        const std::function<void(std::int64_t rows)>& onBatch) const override {
+        source_ = source;
+        onBatch(7);
+        return {{"prune_after_" + std::to_string(olderThan.count()), 7}};
+    }
+
     /// Returns the source of the last call.
     [[nodiscard]] const Source& source() const { return source_; }
 

@@ -15,6 +15,7 @@
 #include "cli/ConfigOptions.h"
 #include "cli/HelpText.h"
 #include "cli/ManPage.h"
+#include "cli/ZshCompletion.h"
 #include "support/Assert.h"
 
 using drover::test::assertContains;
@@ -53,19 +54,23 @@ Option optionOf(const std::string& command, const std::string& name) {
     CPPUNIT_FAIL(command + " has no --" + name);
 }
 
+std::string outputOf(const std::string& command) {
+    const std::unique_ptr<FILE, int (*)(FILE*)> pipe(popen(command.c_str(), "r"), pclose);
+    std::string out;
+    std::array<char, 4096> buffer{};
+    while (fgets(buffer.data(), buffer.size(), pipe.get()) != nullptr) {
+        out += buffer.data();
+    }
+    return out;
+}
+
 /// Runs bash on the completion script and returns what it proposes for the last of `words`, a word a line.
 std::string proposals(const std::string& words) {
     const std::string file = "/tmp/drover-completion-" + std::to_string(getpid());
     std::ofstream(file) << drover::cli::bashCompletion(kCommands) << "COMP_WORDS=(" << words
                         << ")\nCOMP_CWORD=$((${#COMP_WORDS[@]} - 1))\n_drover\n"
                         << "printf '%s\\n' \"${COMPREPLY[@]}\"\n";
-    const std::unique_ptr<FILE, int (*)(FILE*)> pipe(popen(("bash " + file + " 2>&1").c_str(), "r"),
-                                                     pclose);
-    std::string out;
-    std::array<char, 4096> buffer{};
-    while (fgets(buffer.data(), buffer.size(), pipe.get()) != nullptr) {
-        out += buffer.data();
-    }
+    const std::string out = outputOf("bash " + file + " 2>&1");
     std::filesystem::remove(file);
     return out;
 }
@@ -82,7 +87,11 @@ class AppCommandLineTest : public CppUnit::TestFixture {
     CPPUNIT_TEST(everyFileOfACommandHasARow);
     CPPUNIT_TEST(theManPageHasEveryCommandAndOption);
     CPPUNIT_TEST(theManPageHasNoRequestInItsText);
+    CPPUNIT_TEST(theManPageOfTheConfigurationHasEveryKey);
+    CPPUNIT_TEST(theManPageOfTheDaemonHasSignalsAndExitCodes);
+    CPPUNIT_TEST(groffFindsNothingWrong);
     CPPUNIT_TEST(bashCompletesCommandsOptionsAndFiles);
+    CPPUNIT_TEST(zshCompletesEveryCommandAndOption);
     CPPUNIT_TEST_SUITE_END();
 
 public:
@@ -119,7 +128,12 @@ public:
             {{"confg", "chek"}, "unknown command confg chek; did you mean config check?"},
             {{"config", "chek"}, "unknown command config chek; did you mean config check?"},
             {{"config"}, "config needs a verb: check, show"},
-            {{"db"}, "db needs a verb: migrate, status"},
+            {{"db"}, "db needs a verb: migrate, status, prune"},
+            {{"worker"}, "worker needs a verb: list, quiet, resume"},
+            {{"queue", "obliterat", "q"},
+             "unknown command queue obliterat; did you mean queue obliterate?"},
+            {{"quue", "list"}, "unknown command quue list; did you mean queue list?"},
+            {{"scheduler", "show"}, "scheduler show needs ID"},
             {{"run", "now"}, "run takes no now"},
             {{"job", "cancel"}, "job cancel needs ID"},
             {{"job", "cancel", "1", "2"}, "job cancel takes no 2"},
@@ -205,7 +219,8 @@ public:
 
     void theManPageHasNoRequestInItsText() {
         std::size_t begin = 0;
-        const std::string page = drover::cli::manPage(kCommands);
+        const std::string page =
+            drover::cli::manPage(kCommands) + configPage() + drover::cli::daemonManPage(kCommands);
         while (begin < page.size()) {
             const std::string line = page.substr(begin, page.find('\n', begin) - begin);
             begin += line.size() + 1;
@@ -213,7 +228,46 @@ public:
             CPPUNIT_ASSERT_MESSAGE(line,
                                    line.find_first_of(".'") != 0 || request == ".TH" ||
                                        request == ".SH" || request == ".SS" || request == ".TP" ||
-                                       request == ".PP");
+                                       request == ".PP" || request == ".br");
+        }
+    }
+
+    void theManPageOfTheConfigurationHasEveryKey() {
+        const std::string page = configPage();
+        assertStartsWith(page, ".TH DROVER.PROPERTIES 5 ");
+        const drover::ConfigSchema schema;
+        for (const drover::KeySpec& spec : schema.specs()) {
+            assertContains(page, "\n.TP\n\\fB" + spec.pattern + "\\fR\n");
+        }
+        assertContains(page, "\nan integer in [1, 65535]; default 6379; needs a restart\n");
+    }
+
+    void theManPageOfTheDaemonHasSignalsAndExitCodes() {
+        const std::string page = drover::cli::daemonManPage(kCommands);
+        assertStartsWith(page, ".TH DROVER 8 ");
+        for (const char* word : {"TERM", "INT", "HUP", "TSTP", "CONT"}) {
+            assertContains(page, std::string("\\fB") + word + "\\fR");
+        }
+        for (const char* code : {"0", "64", "69", "70", "78"}) {
+            assertContains(page, std::string("\n.TP\n") + code + "\n");
+        }
+        assertContains(drover::cli::manPage(kCommands), "\n.TP\n2\nthe command destroys");
+    }
+
+    void groffFindsNothingWrong() {
+        if (outputOf("command -v groff").empty()) {
+            return;
+        }
+        for (const std::string& page : {drover::cli::manPage(kCommands),
+                                        configPage(),
+                                        drover::cli::daemonManPage(kCommands)}) {
+            const std::string file = "/tmp/drover-man-" + std::to_string(getpid());
+            std::ofstream(file) << page;
+            // Its complaints go to the standard error.
+            const std::string found =
+                outputOf("groff -man -ww -z " + file + " 2>&1 | grep -v \"can't break line\"");
+            std::filesystem::remove(file);
+            assertEqual("", found);
         }
     }
 
@@ -221,7 +275,7 @@ public:
         assertEqual("db\n", proposals("drover d"));
         assertEqual("check\nshow\n", proposals("drover config ''"));
         assertEqual("--env-file\n", proposals("drover run --e"));
-        assertEqual("--reason\n", proposals("drover job cancel --queue q --r"));
+        assertEqual("--reason\n", proposals("drover job cancel --queue q --rea"));
         const std::string root = DROVER_SOURCE_DIR;
         CPPUNIT_ASSERT_EQUAL(root + "/README.md\n",
                              proposals("drover plugin check " + root + "/README.m"));
@@ -231,6 +285,30 @@ public:
                              proposals("drover plugin new x --dir " + root + "/engin"));
         assertEqual("\n", proposals("drover job cancel --queue r"));
     }
+
+    void zshCompletesEveryCommandAndOption() {
+        const std::string script = drover::cli::zshCompletion(kCommands);
+        assertStartsWith(script, "#compdef drover\n");
+        for (const Command* command : kCommands.all()) {
+            const std::size_t at = script.find("        '" + command->name() + "')\n");
+            CPPUNIT_ASSERT_MESSAGE(command->name(), at != std::string::npos);
+            const std::string part = script.substr(at, script.find(";;", at) - at);
+            for (const Option& option : command->words().options) {
+                assertContains(
+                    part,
+                    std::string("'*--") + option.name + (option.argument == nullptr ? "'" : "='"));
+            }
+        }
+        // A quotation mark of a sentence would end its word.
+        const std::string file = "/tmp/drover-zsh-" + std::to_string(getpid());
+        std::ofstream(file) << script;
+        const std::string found = outputOf("command -v zsh >/dev/null && zsh -n " + file + " 2>&1");
+        std::filesystem::remove(file);
+        assertEqual("", found);
+    }
+
+private:
+    static std::string configPage() { return drover::cli::configManPage(drover::ConfigSchema()); }
 };
 
 CPPUNIT_TEST_SUITE_REGISTRATION(AppCommandLineTest);

@@ -18,6 +18,8 @@ class AppDatabaseCommandTest : public CppUnit::TestFixture {
     CPPUNIT_TEST(statusListsEachChangeWithItsState);
     CPPUNIT_TEST(migrateNamesTheAppliedChanges);
     CPPUNIT_TEST(urlAndFolderReachTheSchema);
+    CPPUNIT_TEST(pruneRemovesRowsOfAnAge);
+    CPPUNIT_TEST(pruneIsCareful);
     CPPUNIT_TEST_SUITE_END();
 
 public:
@@ -42,6 +44,29 @@ public:
         printed({"db", "status", "--schema", "elsewhere"});
         assertEqual("elsewhere", schema_.source().folder);
         CPPUNIT_ASSERT_EQUAL(kUrl, schema_.source().url);
+    }
+
+    void pruneRemovesRowsOfAnAge() {
+        assertEqual("prune_after_172800: 7 rows removed\n",
+                    printed({"db", "prune", "--older-than", "2d", "--yes"}));
+        assertEqual("[{\"function\":\"prune_after_3600\",\"removed\":7}]\n",
+                    printed({"db", "prune", "--older-than=1h", "--yes", "--json"}));
+        CPPUNIT_ASSERT_EQUAL(kUrl, schema_.source().url);
+    }
+
+    void pruneIsCareful() {
+        const std::vector<std::pair<std::vector<std::string>, ExitCode>> cases = {
+            {{"db", "prune"}, ExitCode::Usage},
+            {{"db", "prune", "--older-than", "59m", "--yes"}, ExitCode::Usage},
+            {{"db", "prune", "--older-than", "2d"}, ExitCode::Unconfirmed}};
+        for (const auto& [args, expected] : cases) {
+            std::ostringstream out;
+            std::ostringstream err;
+            CPPUNIT_ASSERT(expected == drover::cli::runCommand(
+                                           args, {{"DATABASE_URL", kUrl}}, schema_, out, err));
+            assertEqual("", out.str());
+            assertEqual("", schema_.source().url);
+        }
     }
 
 private:

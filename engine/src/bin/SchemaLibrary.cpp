@@ -36,4 +36,11 @@ std::vector<cli::DatabaseSchema::Change> SchemaLibrary::status(const Source& sou
     return opened().status(source);
 }
 
+std::vector<cli::DatabaseSchema::Pruned> SchemaLibrary::prune(
+    const Source& source,
+    std::chrono::seconds olderThan,
+    const std::function<void(std::int64_t rows)>& onBatch) const {
+    return opened().prune(source, olderThan, onBatch);
+}
+
 }  // namespace drover

@@ -16,6 +16,10 @@ public:
     /// Also throws std::runtime_error if the library cannot be opened.
     [[nodiscard]] std::vector<std::string> migrate(const Source& source) const override;
     [[nodiscard]] std::vector<Change> status(const Source& source) const override;
+    [[nodiscard]] std::vector<Pruned> prune(
+        const Source& source,
+        std::chrono::seconds olderThan,
+        const std::function<void(std::int64_t rows)>& onBatch) const override;
 };
 
 /// The name and the type of the one function that the library exports. It returns a schema that lives as long as the process.

@@ -1,6 +1,7 @@
 #include "bin/SchemaLibrary.h"
 #include "drover/Export.h"
 #include "store/Migrations.h"
+#include "store/Pruning.h"
 
 namespace drover {
 
@@ -22,13 +23,20 @@ const char* nameOf(Migrations::State state) {
     return "missing";
 }
 
-Migrations migrationsOf(const cli::DatabaseSchema::Source& source) {
+/// How many rows one statement removes: some tenths of a second.
+constexpr std::int64_t kRowsPerBatch = 10000;
+
+store::SessionSettings settingsOf(const cli::DatabaseSchema::Source& source) {
     store::SessionSettings settings;
     settings.url = store::DatabaseUrl::parse(source.url);
     settings.applicationName = "drover db";
     // A change of the schema may rewrite a table, and a person watches this command.
     settings.statementTimeout = std::chrono::milliseconds(0);
-    return {settings, source.folder};
+    return settings;
+}
+
+Migrations migrationsOf(const cli::DatabaseSchema::Source& source) {
+    return {settingsOf(source), source.folder};
 }
 
 /// The changes of a schema in PostgreSQL, by drover::store.
@@ -44,6 +52,18 @@ public:
             changes.push_back({entry.version, entry.name, nameOf(entry.state), entry.appliedAt});
         }
         return changes;
+    }
+
+    [[nodiscard]] std::vector<Pruned> prune(
+        const Source& source,
+        std::chrono::seconds olderThan,
+        const std::function<void(std::int64_t rows)>& onBatch) const override {
+        store::Session session(settingsOf(source));
+        std::vector<Pruned> pruned;
+        for (store::Pruned& one : store::prune(session, olderThan, kRowsPerBatch, onBatch)) {
+            pruned.push_back({std::move(one.function), one.rows});
+        }
+        return pruned;
     }
 };
 

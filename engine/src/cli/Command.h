@@ -14,6 +14,7 @@ namespace drover::cli {
 
 class CommandTable;
 class DatabaseSchema;
+class Terminal;
 
 /// The surroundings of a running command.
 struct Invocation {
@@ -22,6 +23,7 @@ struct Invocation {
     const std::map<std::string, std::string>& environment;
     const DatabaseSchema& schema;
     Output& output;
+    Terminal& terminal;
 };
 
 /// Describes a command to its callers: help, man page and completion are made of these words.

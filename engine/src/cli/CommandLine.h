@@ -18,6 +18,12 @@ public:
     using Exception::Exception;
 };
 
+/// The command destroys, and no person has agreed to it. Exit 2.
+class UnconfirmedException : public Exception {
+public:
+    using Exception::Exception;
+};
+
 /// A parsed command line: a command, the values of its options, and its words.
 class CommandLine {
 public:

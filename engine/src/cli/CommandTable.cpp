@@ -10,7 +10,34 @@
     ROW(PluginList)          \
     ROW(DbMigrate)           \
     ROW(DbStatus)            \
+    ROW(DbPrune)             \
+    ROW(QueueList)           \
+    ROW(QueueShow)           \
+    ROW(QueueTop)            \
+    ROW(QueuePause)          \
+    ROW(QueueResume)         \
+    ROW(QueueDrain)          \
+    ROW(QueueClean)          \
+    ROW(QueueObliterate)     \
+    ROW(QueueDoctor)         \
+    ROW(JobAdd)              \
+    ROW(JobShow)             \
+    ROW(JobList)             \
+    ROW(JobRetry)            \
+    ROW(JobPromote)          \
+    ROW(JobRemove)           \
     ROW(JobCancel)           \
+    ROW(JobLogs)             \
+    ROW(JobWatch)            \
+    ROW(SchedulerList)       \
+    ROW(SchedulerShow)       \
+    ROW(SchedulerUpsert)     \
+    ROW(SchedulerRemove)     \
+    ROW(FlowAdd)             \
+    ROW(FlowShow)            \
+    ROW(WorkerList)          \
+    ROW(WorkerQuiet)         \
+    ROW(WorkerResume)        \
     ROW(PluginNew)           \
     ROW(TokenNew)            \
     ROW(Version)             \

@@ -1,5 +1,8 @@
 #pragma once
 
+#include <chrono>
+#include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
 #include <vector>
@@ -30,6 +33,17 @@ public:
     [[nodiscard]] virtual std::vector<std::string> migrate(const Source& source) const = 0;
     /// Returns every change of the folder or of the database, by number. Throws as migrate().
     [[nodiscard]] virtual std::vector<Change> status(const Source& source) const = 0;
+
+    struct Pruned {
+        std::string function;  ///< "prune_reservation_outcomes".
+        std::int64_t rows = 0;
+    };
+    /// Removes rows that are older, by every function of the schema that can. `onBatch` gets the rows so far.
+    /// Throws as migrate().
+    [[nodiscard]] virtual std::vector<Pruned> prune(
+        const Source& source,
+        std::chrono::seconds olderThan,
+        const std::function<void(std::int64_t rows)>& onBatch) const = 0;
 };
 
 }  // namespace drover::cli

@@ -31,8 +31,12 @@ std::string helpText(const Command& command) {
 
 std::string helpText(const std::vector<const Command*>& commands) {
     std::string text = "usage: drover COMMAND [OPTIONS]\n\n";
+    std::size_t width = 16;
     for (const Command* command : commands) {
-        text += column("  " + command->name(), 16) + command->words().summary + "\n";
+        width = std::max(width, command->name().size() + 4);
+    }
+    for (const Command* command : commands) {
+        text += column("  " + command->name(), width) + command->words().summary + "\n";
     }
     return text + "\nEvery command explains its options with --help.\n";
 }

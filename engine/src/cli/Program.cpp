@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "cli/RunCommand.h"
+#include "cli/Terminal.h"
 #include "config/Configuration.h"
 #include "plugin/isolation/HandlerChild.h"
 #include "plugin/isolation/HandlerProtocol.h"
@@ -34,8 +35,16 @@ int runProgram(int argc, char** argv, const DatabaseSchema& schema) {
         return runHandlerChild();
     }
     std::ostringstream errors;
-    const auto code = runCommand(
-        {argv + 1, argv + argc}, ConfigSources::processEnvironment(), schema, std::cout, errors);
+    ExitCode code = ExitCode::Ok;
+    {
+        ProcessTerminal terminal;
+        code = runCommand({argv + 1, argv + argc},
+                          ConfigSources::processEnvironment(),
+                          schema,
+                          std::cout,
+                          errors,
+                          terminal);
+    }
     if (const std::string text = errors.str(); !text.empty()) {
         // Its destructor waits a second at most: a reader that does not read must not prevent the end of a process.
         LogWriter(STDERR_FILENO, {}).push(text);

@@ -6,6 +6,7 @@
 
 #include "cli/CommandTable.h"
 #include "cli/HelpText.h"
+#include "cli/Terminal.h"
 #include "drover/Exceptions.h"
 #include "drover/Unavailable.h"
 
@@ -15,7 +16,8 @@ ExitCode runCommand(const std::vector<std::string>& args,
                     const std::map<std::string, std::string>& environment,
                     const DatabaseSchema& schema,
                     std::ostream& out,
-                    std::ostream& err) {
+                    std::ostream& err,
+                    Terminal& terminal) {
     const auto fail = [&err](const std::string& message, ExitCode code) {
         err << message << '\n';
         return code;
@@ -29,13 +31,19 @@ ExitCode runCommand(const std::vector<std::string>& args,
                                               : helpText(*line.command()));
         } else {
             Output output(out, line.has(options::kJson));
-            code = line.command()->run({commands, line, environment, schema, output});
+            code = line.command()->run({commands, line, environment, schema, output, terminal});
         }
         out.flush();
         return code;
     } catch (const UsageException& error) {
         return fail("drover: " + error.message() + "\n`drover help` lists the commands.",
                     ExitCode::Usage);
+    } catch (const UnconfirmedException& error) {
+        return fail("drover: " + error.message(), ExitCode::Unconfirmed);
+    } catch (const JobStateException& error) {
+        return fail("drover: " + error.message(), ExitCode::NotThere);
+    } catch (const Poco::InvalidArgumentException& error) {
+        return fail("drover: " + error.message(), ExitCode::Usage);
     } catch (const ConfigException& error) {
         return fail(error.message(), ExitCode::Config);
     } catch (const PluginException& error) {
@@ -49,6 +57,15 @@ ExitCode runCommand(const std::vector<std::string>& args,
     } catch (const std::exception& error) {
         return fail(std::string("drover: ") + error.what(), ExitCode::Internal);
     }
+}
+
+ExitCode runCommand(const std::vector<std::string>& args,
+                    const std::map<std::string, std::string>& environment,
+                    const DatabaseSchema& schema,
+                    std::ostream& out,
+                    std::ostream& err) {
+    Terminal none;
+    return runCommand(args, environment, schema, out, err, none);
 }
 
 }  // namespace drover::cli

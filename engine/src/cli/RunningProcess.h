@@ -17,4 +17,10 @@ inline constexpr Option kSocket{"socket", "PATH", "the control socket of the pro
 /// Throws UsageException if several processes answer or control.socket is off, Poco::IOException if none answers.
 [[nodiscard]] ControlClient runningProcess(const Invocation& call, const Configuration& config);
 
+/// Requests that the process changes its state, waits until its health shows `state`, and returns {"pid", "state"}.
+/// Throws Unavailable if no process answers, or if it does not change within 10 s.
+[[nodiscard]] std::string changeState(const ControlClient& process,
+                                      const std::string& command,
+                                      const std::string& state);
+
 }  // namespace drover::cli

@@ -40,6 +40,14 @@ Process::Process(Configuration config,
                  std::function<void(const Configuration&)> onReload)
     : settings_(std::move(settings)), reloader_(std::move(config), std::move(onReload)) {
     commands_.add("health", [this](const JsonView&) { return healthJson(); });
+    commands_.add("quiet", [this](const JsonView&) {
+        onQuiet();
+        return "true";
+    });
+    commands_.add("resume", [this](const JsonView&) {
+        onResume();
+        return "true";
+    });
 }
 
 Process::~Process() {
@@ -156,18 +164,19 @@ void Process::serve(Request request) {
             }
             break;
         case Request::Quiet:
-            setState(State::Quiet);
-            logger().information("quiet: claiming nothing new");
+            // The state changes last: whoever requested it sees that it is done.
             for (Component* component : started()) {
                 component->quiet();
             }
+            setState(State::Quiet);
+            logger().information("quiet: claiming nothing new");
             break;
         case Request::Resume:
-            setState(State::Running);
-            logger().information("resumed");
             for (Component* component : started()) {
                 component->resume();
             }
+            setState(State::Running);
+            logger().information("resumed");
             break;
     }
 }

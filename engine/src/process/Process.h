@@ -31,7 +31,8 @@ struct Assembly {
 /// The life of a process: wait for its servers, start its components, run until a signal, end in the reverse order.
 ///
 /// Control command: "health", {"ok": bool, "state": string, "version": string, "pid": int, "uptimeMs": int,
-/// "logLinesDropped": int, "checks": [{"name": string, "ok": bool, "detail": string}]}.
+/// "logLinesDropped": int, "checks": [{"name": string, "ok": bool, "detail": string}]}. "quiet" and "resume" request what
+/// TSTP and CONT do; "health" shows when it is done.
 /// Threads: run() on one thread; signals and control commands arrive on threads of their own.
 class Process : public SignalListener {
 public:

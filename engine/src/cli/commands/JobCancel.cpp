@@ -1,44 +1,16 @@
-#include <algorithm>
 #include <memory>
 
-#include "cli/Command.h"
-#include "cli/ConfigOptions.h"
-#include "config/Settings.h"
-#include "core/Names.h"
+#include "cli/Operated.h"
 #include "queue/QueueContext.h"
 #include "queue/ops/Locks.h"
 #include "queue/ops/Read.h"
+#include "redis/RedisShared.h"
 
 namespace drover::cli {
 
 namespace {
 
-constexpr Option kQueue{
-    "queue",
-    "NAME",
-    "the queue, by its name or its alias; default: the only one that is configured"};
 constexpr Option kReason{"reason", "TEXT", "for the log, and for the reason of a job that fails"};
-
-/// Returns the queue's name on the wire.
-std::string queueOf(const Invocation& call, const Configuration& config) {
-    const std::vector<std::string> aliases = config.aliases();
-    std::string given = call.line.value(kQueue);
-    if (given.empty() && aliases.size() != 1) {
-        std::string all;
-        for (const std::string& alias : aliases) {
-            all += (all.empty() ? ", one of " : ", ") + alias;
-        }
-        throw UsageException("job cancel needs --queue NAME" +
-                             (all.empty() ? ": the configuration names no queue" : all));
-    }
-    given = given.empty() ? aliases.front() : given;
-    const bool isAlias = std::find(aliases.begin(), aliases.end(), given) != aliases.end();
-    std::string name = isAlias ? config.queueSetting(given, "name").text : given;
-    if (const std::string error = queueNameError(name); !error.empty()) {
-        throw UsageException(error);
-    }
-    return name;
-}
 
 struct Result {
     bool requested = false;
@@ -81,7 +53,7 @@ public:
         : Command(
               {"job cancel",
                "sets the cancel token of an active job, whichever process works on it",
-               configOptions({kQueue, kReason, options::kJson}),
+               operateOptions({options::kQueue, kReason}),
                "ID",
                "The job's worker receives it at once, or else when it renews the job's lock, "
                "after half of lockDurationMs.\nThe outcome of the job stays what its handler "
@@ -90,12 +62,12 @@ public:
                "active.\n"}) {}
 
     [[nodiscard]] ExitCode run(const Invocation& call) const override {
-        const Configuration config(configSources(call));
-        const QueueContext queue(QueueKeys(config.text("redis.prefix"), queueOf(call, config)));
+        const Operated on(call);
+        const QueueContext queue(QueueKeys(on.prefix(), on.queue()));
         const std::string& name = queue.keys().qualifiedName();
         const std::string& id = call.line.arguments()[0];
-        RedisClient redis(RedisOptions(Settings::redisServer(config)), "job");
-        const Result result = cancel(queue, redis, id, call.line.value(kReason));
+        const ClientPool::Lease redis = on.redis().shared().lease();
+        const Result result = cancel(queue, *redis, id, call.line.value(kReason));
         call.output.print(
             [&](JsonWriter& json) {
                 json.beginObject();
