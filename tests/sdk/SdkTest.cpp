@@ -150,6 +150,12 @@ public:
                              contentOf(prefix() + "/share/man/man1/drover.1"));
         CPPUNIT_ASSERT_EQUAL(work_.run({binary(), "help", "--bash-completion"}),
                              contentOf(prefix() + "/share/bash-completion/completions/drover"));
+        CPPUNIT_ASSERT_EQUAL(work_.run({binary(), "help", "--man-config"}),
+                             contentOf(prefix() + "/share/man/man5/drover.properties.5"));
+        CPPUNIT_ASSERT_EQUAL(work_.run({binary(), "help", "--man-daemon"}),
+                             contentOf(prefix() + "/share/man/man8/drover.8"));
+        CPPUNIT_ASSERT_EQUAL(work_.run({binary(), "help", "--zsh-completion"}),
+                             contentOf(prefix() + "/share/zsh/site-functions/_drover"));
         const std::string folder = pkgConfig("--variable=plugindir");
         CPPUNIT_ASSERT(fs::exists(folder + "/echo.so"));
         // Nothing in it may point to where it was made.

@@ -25,8 +25,10 @@ public:
         const std::int64_t jobs = on.reader(name).count(
             delayed ? std::vector{JobState::Waiting, JobState::Prioritized, JobState::Delayed}
                     : std::vector{JobState::Waiting, JobState::Prioritized});
-        if (const ExitCode code = confirmed(
-                call, "Remove the " + std::to_string(jobs) + " waiting jobs of " + name + "?");
+        if (const ExitCode code =
+                confirmed(call,
+                          "Remove the " + std::to_string(jobs) +
+                              (jobs == 1 ? " waiting job of " : " waiting jobs of ") + name + "?");
             code != ExitCode::Ok) {
             return code;
         }
