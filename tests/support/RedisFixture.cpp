@@ -17,8 +17,8 @@ void RedisFixture::setUp() {
     use(RedisServer::shared());
 }
 
-void RedisFixture::useOwnServer() {
-    own_ = std::make_unique<RedisServer>();
+void RedisFixture::useOwnServer(const std::vector<std::string>& extra) {
+    own_ = std::make_unique<RedisServer>(extra);
     use(*own_);
 }
 

@@ -26,8 +26,8 @@ public:
     void tearDown() override;
 
 protected:
-    /// A server for this test alone, with a fresh queue on it.
-    void useOwnServer();
+    /// A server for this test alone, with a fresh queue on it. `extra`: more arguments of redis-server.
+    void useOwnServer(const std::vector<std::string>& extra = {});
 
     /// One command; throws for error replies.
     Reply redis(const std::vector<std::string>& args);

@@ -86,6 +86,7 @@ class ConfigurationTest : public CppUnit::TestFixture {
     CPPUNIT_TEST(aRequiredKeyIsMissedOnlyByTheRoleThatLoadsIt);
     CPPUNIT_TEST(addressesOfServicesArePassedOver);
     CPPUNIT_TEST(aRedisUrlStandsForItsParts);
+    CPPUNIT_TEST(tlsToRedisIsCheckedBeforeTheStart);
     CPPUNIT_TEST(aWrongRedisUrlIsRefusedWithoutItsPassword);
     CPPUNIT_TEST(aVariableThatLooksLikeATypingErrorIsAWarning);
     CPPUNIT_TEST(queueSettingsResolveThroughThePluginToTheDefaults);
@@ -367,11 +368,41 @@ public:
         assertEqual("secret", few.password);
         CPPUNIT_ASSERT_EQUAL(4, few.database);
         assertEqual("other", server("").host);
+        CPPUNIT_ASSERT(!few.tls);
+        CPPUNIT_ASSERT(server("rediss://:secret@redis.example").tls.has_value());
+        const Redis::Settings socket = server("unix://:secret@/run/a%20redis.sock?db=3");
+        assertEqual("/run/a redis.sock", socket.host);
+        assertEqual("secret", socket.password);
+        CPPUNIT_ASSERT_EQUAL(3, socket.database);
+    }
+
+    void tlsToRedisIsCheckedBeforeTheStart() {
+        const auto problems = [this](const std::string& lines) {
+            sources_.files = {write("one.properties", lines)};
+            return joined(Settings::check(Configuration(sources_)));
+        };
+        const std::string file = write("file.pem", "");
+        assertContains(problems("redis.tls=true\nredis.tls.ca=/nowhere.pem\n"),
+                       "redis.tls.ca = \"/nowhere.pem\": No such file or directory");
+        assertContains(problems("redis.tls=true\nredis.tls.certificate=" + file + "\n"),
+                       "certificate and key belong together");
+        assertContains(problems("redis.tls.serverName=redis.example\n"),
+                       "it has no effect without redis.tls = true or rediss://");
+        assertContains(problems("redis.tls=true\nredis.tls.minVersion=1.1\n"), "1.2");
+        const std::string all = "redis.tls=true\nredis.tls.ca=" + file +
+                                "\nredis.tls.certificate=" + file + "\nredis.tls.key=" + file +
+                                "\nredis.tls.serverName=redis.example\nredis.tls.minVersion=1.3\n";
+        CPPUNIT_ASSERT_EQUAL(std::string(), problems(all));
+        const Redis::Settings server = Settings::redisServer(Configuration(sources_));
+        assertEqual(file, server.tls->ca);
+        assertEqual("redis.example", server.tls->serverName);
+        CPPUNIT_ASSERT(server.tls->minVersion == Redis::Tls::Version::V1_3);
     }
 
     void aWrongRedisUrlIsRefusedWithoutItsPassword() {
         const std::vector<std::pair<std::string, std::string>> cases = {
-            {"rediss://:hush@h:1", "needs TLS"},
+            {"unix://:hush@socket", "the path of a socket begins with /"},
+            {"unix:///run/redis.sock?tls=1", "the only parameter is db"},
             {"http://:hush@h:1", "expected redis://"},
             {"h:6379", "expected redis://"},
             {"redis://", "expected redis://"},

@@ -2,6 +2,7 @@
 
 #include <chrono>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 
@@ -16,19 +17,32 @@ namespace drover {
 /// Threads: copies may be made and used on any thread.
 class DROVER_API Redis {
 public:
+    /// TLS towards Redis. The files are in PEM format, and are read for each connection.
+    struct Tls {
+        enum class Version { V1_2, V1_3 };
+
+        std::string ca;           ///< Certificates to trust; empty: those of the machine.
+        std::string certificate;  ///< The client's, for a server that demands one, with its chain.
+        std::string key;          ///< The private key of `certificate`, without a passphrase.
+        /// The name, or the address, that the server's certificate must have; empty: the host.
+        std::string serverName;
+        Version minVersion = Version::V1_2;
+    };
     struct Settings {
+        /// A name, an address, or the path of a Unix socket, which begins with '/'.
         std::string host = "127.0.0.1";
-        int port = 6379;
+        int port = 6379;       ///< Not for a Unix socket.
         std::string user;      ///< Empty: the default user.
         std::string password;  ///< Empty: none. Appears in no log and no error.
         int database = 0;
         std::chrono::milliseconds connectTimeout{1000};
         /// How long Redis may take to answer; a transfer may take longer while bytes arrive.
         std::chrono::milliseconds commandTimeout{2000};
+        std::optional<Tls> tls{};  ///< Absent: the connection is not encrypted.
     };
 
-    /// Throws Poco::InvalidArgumentException if the host is empty, the port is outside [1, 65535], the database is negative
-    /// or a timeout is below 1 ms.
+    /// Throws Poco::InvalidArgumentException if the host is empty, the port is outside [1, 65535], the database is negative,
+    /// a timeout is below 1 ms, or of certificate and key one is given alone.
     explicit Redis(const Settings& settings);
 
     /// The engine's own view of the handle; opaque outside.

@@ -118,8 +118,11 @@ std::vector<KeySpec> engineKeys() {
             text("redis.url",
                  "",
                  "redis://[[user]:password@]host[:port][/database], in place of redis.host and "
-                 "redis.port, and of each other redis.* key that it has a part for; empty: none.")),
-        text("redis.host", "127.0.0.1", "Host name or address of the Redis server."),
+                 "redis.port, and of each other redis.* key that it has a part for; rediss:// for "
+                 "TLS, unix://[[user]:password@]/path[?db=database] for a socket; empty: none.")),
+        text("redis.host",
+             "127.0.0.1",
+             "Host name or address of the Redis server, or the path of its Unix socket."),
         integer("redis.port", 6379, 1, 65535, "Port of the Redis server."),
         text("redis.user", "", "ACL user; empty: the default user."),
         secret(text("redis.password", "", "Password; empty: none.")),
@@ -134,6 +137,22 @@ std::vector<KeySpec> engineKeys() {
                 1,
                 kMaxMs,
                 "How long a reply may take; a large one may take longer while its bytes arrive."),
+        boolean("redis.tls", false, "Encrypts the connections to Redis by TLS 1.2 or newer."),
+        text("redis.tls.ca",
+             "",
+             "PEM file with the certificates that sign Redis's; empty: those that the machine "
+             "trusts."),
+        text("redis.tls.certificate",
+             "",
+             "PEM file with the certificate of this client and its chain, for a Redis that demands "
+             "one; empty: none."),
+        text("redis.tls.key",
+             "",
+             "PEM file with the private key of redis.tls.certificate, without a passphrase."),
+        text("redis.tls.serverName",
+             "",
+             "The name or address that the certificate of Redis must have; empty: redis.host."),
+        choice("redis.tls.minVersion", {"1.2", "1.3"}, "1.2", "The oldest version of TLS."),
         secret(withoutDefault(text("database.url",
                                    "",
                                    "The database of plugins that need one: "

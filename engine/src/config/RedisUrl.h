@@ -5,11 +5,13 @@
 
 namespace drover {
 
-/// The address of Redis as one text: redis://[[user]:password@]host[:port][/database]. A value.
+/// The address of Redis as one text: redis://[[user]:password@]host[:port][/database], with rediss:// for TLS, or
+/// unix://[[user]:password@]/path[?db=database]. A value.
 ///
-/// User and password are percent-encoded. An IPv6 address stands in brackets.
+/// User, password and path are percent-encoded. An IPv6 address stands in brackets.
 struct RedisUrl {
-    std::string host;
+    std::string host;  ///< Or the path of a Unix socket.
+    bool tls = false;  ///< The scheme is rediss.
     std::optional<int> port;
     std::optional<std::string> user;
     std::optional<std::string> password;

@@ -1,9 +1,12 @@
 #include "config/Settings.h"
 
 #include <algorithm>
+#include <cerrno>
 #include <set>
 #include <sys/un.h>
+#include <system_error>
 #include <unistd.h>
+#include <utility>
 
 #include "config/ConfigurationCheck.h"
 #include "config/RedisUrl.h"
@@ -47,6 +50,24 @@ std::string socketPath(const Configuration& config) {
     return "";
 }
 
+void checkRedisTls(const Configuration& config,
+                   const Redis::Tls& tls,
+                   std::vector<std::string>& problems) {
+    for (const auto& [key, path] : {std::pair{"redis.tls.ca", &tls.ca},
+                                    std::pair{"redis.tls.certificate", &tls.certificate},
+                                    std::pair{"redis.tls.key", &tls.key}}) {
+        if (!path->empty() && access(path->c_str(), R_OK) != 0) {
+            report(problems, config, key, std::generic_category().message(errno));
+        }
+    }
+    if (tls.certificate.empty() != tls.key.empty()) {
+        report(problems,
+               config,
+               tls.key.empty() ? "redis.tls.certificate" : "redis.tls.key",
+               "certificate and key belong together");
+    }
+}
+
 void checkRedis(const Configuration& config, std::vector<std::string>& problems) {
     Redis::Settings redis;
     try {
@@ -55,14 +76,33 @@ void checkRedis(const Configuration& config, std::vector<std::string>& problems)
         report(problems, config, "redis.url", error.message());
         return;
     }
-    if (redis.host.empty() || redis.host.find_first_of(" /") != std::string::npos) {
-        report(problems, config, "redis.host", "expected a host name or an address");
+    const bool isSocket = redis.host.rfind('/', 0) == 0;
+    if (redis.host.empty() || (!isSocket && redis.host.find_first_of(" /") != std::string::npos)) {
+        report(problems,
+               config,
+               "redis.host",
+               "expected a host name, an address, or the path of a Unix socket");
+    } else if (isSocket && redis.host.size() > kMaxSocketPath) {
+        report(problems,
+               config,
+               "redis.host",
+               "expected a path of at most " + std::to_string(kMaxSocketPath) + " bytes");
     } else if (std::count(redis.host.begin(), redis.host.end(), ':') == 1) {
         // More than one colon is an IPv6 address.
         report(problems, config, "redis.host", "expected a host alone; its port is redis.port");
     }
     if (!redis.user.empty() && redis.password.empty()) {
         report(problems, config, "redis.user", "a user needs redis.password");
+    }
+    if (redis.tls) {
+        checkRedisTls(config, *redis.tls, problems);
+        return;
+    }
+    for (const char* key :
+         {"redis.tls.ca", "redis.tls.certificate", "redis.tls.key", "redis.tls.serverName"}) {
+        if (!config.text(key).empty()) {
+            report(problems, config, key, "it has no effect without redis.tls = true or rediss://");
+        }
     }
 }
 
@@ -123,6 +163,7 @@ Redis::Settings Settings::redisServer(const Configuration& config) {
     redis.user = config.text("redis.user");
     redis.password = config.text("redis.password");
     redis.database = static_cast<int>(config.integer("redis.db"));
+    bool encrypted = config.boolean("redis.tls");
     if (const std::string text = config.text("redis.url"); !text.empty()) {
         const RedisUrl url = RedisUrl::parse(text);
         redis.host = url.host;
@@ -130,6 +171,17 @@ Redis::Settings Settings::redisServer(const Configuration& config) {
         redis.user = url.user.value_or(redis.user);
         redis.password = url.password.value_or(redis.password);
         redis.database = url.database.value_or(redis.database);
+        encrypted = encrypted || url.tls;
+    }
+    if (encrypted) {
+        Redis::Tls tls;
+        tls.ca = config.text("redis.tls.ca");
+        tls.certificate = config.text("redis.tls.certificate");
+        tls.key = config.text("redis.tls.key");
+        tls.serverName = config.text("redis.tls.serverName");
+        tls.minVersion = config.text("redis.tls.minVersion") == "1.3" ? Redis::Tls::Version::V1_3
+                                                                      : Redis::Tls::Version::V1_2;
+        redis.tls = std::move(tls);
     }
     redis.connectTimeout = milliseconds(config.integer("redis.connectTimeoutMs"));
     redis.commandTimeout = milliseconds(config.integer("redis.commandTimeoutMs"));

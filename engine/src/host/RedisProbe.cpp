@@ -10,7 +10,7 @@ namespace drover {
 
 ServerProbe redisProbe(const Redis& redis) {
     const RedisOptions& options = redis.shared().options();
-    const std::string name = "redis " + options.host + ":" + std::to_string(options.port);
+    const std::string name = "redis " + options.address();
     return {name, [options] {
                 try {
                     const Connection connection(options, "drover:startup");

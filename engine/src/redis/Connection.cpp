@@ -1,22 +1,23 @@
 #include "redis/Connection.h"
 
 #include <algorithm>
-#include <cerrno>
 #include <fcntl.h>
 #include <linux/sockios.h>
 #include <sys/ioctl.h>
-#include <sys/socket.h>
 #include <utility>
 
 #include <Poco/Exception.h>
 #include <Poco/Logger.h>
 #include <Poco/Net/NetException.h>
+#include <Poco/Net/SocketAddress.h>
 #include <Poco/Timespan.h>
 #include <hiredis/hiredis.h>
 
 #include "core/Random.h"
 #include "drover/Exceptions.h"
 #include "redis/Addresses.h"
+#include "redis/PlainTransport.h"
+#include "redis/TlsTransport.h"
 
 namespace drover {
 
@@ -31,20 +32,6 @@ Poco::Timespan until(Connection::Clock::time_point deadline) {
     const auto left =
         std::chrono::duration_cast<std::chrono::microseconds>(deadline - Connection::Clock::now());
     return timespan(std::max(left, std::chrono::microseconds(0)));
-}
-
-/// Sends what the kernel takes at once; 0 if its buffer is full.
-int sendSome(Poco::Net::StreamSocket& socket, const char* bytes, std::size_t count) {
-    constexpr std::size_t kMost = 16 << 20;
-    try {
-        return std::max(socket.sendBytes(bytes, static_cast<int>(std::min(count, kMost))), 0);
-    } catch (const Poco::IOException& error) {
-        // Poco throws for a full buffer also when the socket does not block; receiveBytes() answers -1 for an empty one.
-        if (error.code() == EAGAIN || error.code() == EWOULDBLOCK) {
-            return 0;
-        }
-        throw;
-    }
 }
 
 /// Commands that the kernel may take long to send after it took them.
@@ -89,20 +76,16 @@ private:
 
 Connection::Connection(const RedisOptions& options, const std::string& clientName)
     : commandTimeout_(options.commandTimeout),
-      where_(options.host + ":" + std::to_string(options.port)),
+      where_(options.address()),
       time_(options.time),
       reader_(makeReplyReader()),
       sealPrefix_("drover-" + randomText() + "-") {
     // The parser's own buffer is kept between replies up to this size; 0 would never shrink it.
     reader_->maxbuf = 1 << 20;
     try {
-        connectToAny(socket_, addressesOf(options.host), options.port, options.connectTimeout);
-        socket_.setNoDelay(true);
-        socket_.setKeepAlive(true);
-        // Children that are exec'd must not hold our sockets open (docs/pitfalls.md#h6).
-        fcntl(socket_.impl()->sockfd(), F_SETFD, FD_CLOEXEC);
-        // Non-blocking: every wait below is a poll with the time that is left, not a timeout per read (docs/pitfalls.md#h5).
-        socket_.setBlocking(false);
+        connect(options);
+    } catch (const RedisAuthException& error) {
+        throw RedisAuthException("connect to Redis at " + where_ + ": " + error.message());
     } catch (const Exception& error) {
         throw RedisIoException("connect to Redis at " + where_ + ": " + error.message());
     } catch (const Poco::Exception& error) {
@@ -112,6 +95,58 @@ Connection::Connection(const RedisOptions& options, const std::string& clientNam
 }
 
 Connection::~Connection() = default;
+
+void Connection::connect(const RedisOptions& options) {
+    const auto deadline = Clock::now() + options.connectTimeout;
+    if (options.isUnixSocket()) {
+        socket_.connect(
+            Poco::Net::SocketAddress(Poco::Net::SocketAddress::UNIX_LOCAL, options.host),
+            timespan(options.connectTimeout));
+    } else {
+        connectToAny(socket_, addressesOf(options.host), options.port, options.connectTimeout);
+        socket_.setNoDelay(true);
+        socket_.setKeepAlive(true);
+    }
+    // Children that are exec'd must not hold our sockets open (docs/pitfalls.md#h6).
+    fcntl(fd(), F_SETFD, FD_CLOEXEC);
+    // Non-blocking: every wait below is a poll with the time that is left, not a timeout per read (docs/pitfalls.md#h5).
+    socket_.setBlocking(false);
+    if (options.tls) {
+        encrypt(options, deadline);
+    } else {
+        transport_ = std::make_unique<PlainTransport>(fd());
+    }
+}
+
+void Connection::encrypt(const RedisOptions& options, Clock::time_point deadline) {
+    auto tls = std::make_unique<TlsTransport>(fd(), *options.tls, options.host);
+    for (auto step = tls->handshake(); step != TlsTransport::Step::Done; step = tls->handshake()) {
+        if (!awaitSocket(step == TlsTransport::Step::Readable ? Poco::Net::Socket::SELECT_READ
+                                                              : Poco::Net::Socket::SELECT_WRITE,
+                         deadline)) {
+            throw RedisTimeoutException("Redis does not finish the handshake of TLS in time");
+        }
+    }
+    transport_ = std::move(tls);
+}
+
+bool Connection::awaitSocket(Poco::Net::Socket::SelectMode mode, Clock::time_point deadline) {
+    try {
+        return socket_.poll(until(deadline), mode);
+    } catch (const Poco::Exception& error) {
+        throw RedisIoException("wait for Redis: " + error.displayText());
+    }
+}
+
+std::size_t Connection::sendSome(const char* bytes, std::size_t count) {
+    try {
+        return transport_->send(bytes, count);
+    } catch (const RedisIoException&) {
+        // Redis may have sent the reason before it closed: too many clients, for example.
+        requireInStep();
+        throw;
+    }
+}
 
 int Connection::fd() const {
     return socket_.impl()->sockfd();
@@ -143,31 +178,23 @@ void Connection::send(const Command& command, Clock::time_point deadline) {
     std::size_t sent = 0;
     std::size_t counted = 0;  // The bytes sent when the deadline was last moved.
     std::size_t unsent = 0;   // The bytes that the kernel had then.
-    try {
-        while (sent < out_.size()) {
-            const int n = sendSome(socket_, out_.data() + sent, out_.size() - sent);
-            if (n > 0) {
-                sent += static_cast<std::size_t>(n);
-                if (sent - counted >= kProgress) {
-                    counted = sent;
-                    unsent = unsentBytes(fd());
-                    deadline = std::max(deadline, Clock::now() + patience);
-                }
-            } else if (!socket_.poll(until(deadline), Poco::Net::Socket::SELECT_WRITE)) {
-                // A buffer of megabytes counts as full until a third of it is free: over a slow link that takes longer.
-                const std::size_t before = std::exchange(unsent, unsentBytes(fd()));
-                if (unsent + kProgress > before) {
-                    throw RedisTimeoutException("Redis takes no more bytes");
-                }
-                deadline = Clock::now() + patience;
+    while (sent < out_.size()) {
+        const std::size_t n = sendSome(out_.data() + sent, out_.size() - sent);
+        if (n > 0) {
+            sent += n;
+            if (sent - counted >= kProgress) {
+                counted = sent;
+                unsent = unsentBytes(fd());
+                deadline = std::max(deadline, Clock::now() + patience);
             }
+        } else if (!awaitSocket(Poco::Net::Socket::SELECT_WRITE, deadline)) {
+            // A buffer of megabytes counts as full until a third of it is free: over a slow link that takes longer.
+            const std::size_t before = std::exchange(unsent, unsentBytes(fd()));
+            if (unsent + kProgress > before) {
+                throw RedisTimeoutException("Redis takes no more bytes");
+            }
+            deadline = Clock::now() + patience;
         }
-    } catch (const Exception&) {
-        throw;
-    } catch (const Poco::Exception& error) {
-        // Redis may have sent the reason before it closed: too many clients, for example.
-        requireInStep();
-        throw RedisIoException("send to Redis: " + error.displayText());
     }
     // A small command behind a large one waits for it.
     unsent_ = out_.size() >= kLarge || unsent_ > 0 ? unsentBytes(fd()) : 0;
@@ -195,12 +222,7 @@ Reply Connection::receive(Clock::time_point deadline) {
             continue;
         }
         deadline = std::max(deadline, lastProgress_ + patience);
-        bool ready = false;
-        try {
-            ready = socket_.poll(until(deadline), Poco::Net::Socket::SELECT_READ);
-        } catch (const Poco::Exception& error) {
-            throw RedisIoException("wait for Redis: " + error.displayText());
-        }
+        const bool ready = awaitSocket(Poco::Net::Socket::SELECT_READ, deadline);
         if (!ready && sendProgressed()) {
             deadline = Clock::now() + patience;
         } else if (!ready) {
@@ -221,9 +243,7 @@ std::optional<Reply> Connection::tryReceive() {
 
 std::optional<std::string> Connection::unasked() {
     BreakOnThrow guard(broken_);
-    char byte = 0;
-    const ssize_t waiting = recv(fd(), &byte, 1, MSG_PEEK | MSG_DONTWAIT);
-    const bool empty = waiting < 0 && (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR);
+    const bool empty = !transport_->hasInput();
     if (empty && !hasUnread()) {
         guard.ok();
         return std::nullopt;
@@ -284,24 +304,16 @@ std::optional<Reply> Connection::sealedReply() {
 
 bool Connection::readAvailable() {
     char buffer[64 * 1024];
-    int n = 0;
-    try {
-        n = socket_.receiveBytes(buffer, sizeof(buffer));
-    } catch (const Poco::Exception& error) {
-        throw RedisIoException("receive from Redis: " + error.displayText());
-    }
+    const std::size_t n = transport_->receive(buffer, sizeof(buffer));
     if (n == 0) {
-        throw RedisIoException("Redis closed the connection");
-    }
-    if (n < 0) {
         return false;
     }
-    arrived_ += static_cast<std::size_t>(n);
+    arrived_ += n;
     if (arrived_ >= kProgress) {
         arrived_ = 0;
         lastProgress_ = Clock::now();
     }
-    if (redisReaderFeed(reader_.get(), buffer, static_cast<std::size_t>(n)) != REDIS_OK) {
+    if (redisReaderFeed(reader_.get(), buffer, n) != REDIS_OK) {
         throw RedisIoException(std::string("reply of Redis: ") + reader_->errstr);
     }
     return true;

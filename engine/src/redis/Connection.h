@@ -13,10 +13,12 @@
 #include "redis/Command.h"
 #include "redis/RedisOptions.h"
 #include "redis/Reply.h"
+#include "redis/Transport.h"
 
 namespace drover {
 
-/// One connection to a Redis master: hiredis formats and parses, Poco's socket carries the bytes (docs/pitfalls.md#h1).
+/// One connection to a Redis master: hiredis formats and parses, a Transport carries the bytes over Poco's socket
+/// (docs/pitfalls.md#h1).
 ///
 /// Every wait has a deadline, which counts from the last progress of the transfer: a large reply may last while its bytes
 /// arrive. Less than kProgress bytes are no progress, so that a wait for a peer that dribbles ends.
@@ -37,9 +39,10 @@ public:
     /// Bytes that begin the time of a deadline anew.
     static constexpr std::size_t kProgress = 4096;
 
-    /// Connects and introduces itself: AUTH, SELECT, CLIENT SETNAME, ROLE. Measures the server's time. `clientName` empty: no name.
+    /// Connects, shakes hands if TLS is wanted, and introduces itself: AUTH, SELECT, CLIENT SETNAME, ROLE. Measures the
+    /// server's time. `clientName` empty: no name.
     /// Throws RedisIoException (refused, timed out, a replica), RedisAuthException (also for a database that does not
-    /// exist), RedisBusyException (LOADING). A name that Redis refuses is left out.
+    /// exist, and for a certificate that one side does not trust), RedisBusyException (LOADING). A name that Redis refuses is left out.
     Connection(const RedisOptions& options, const std::string& clientName);
     ~Connection();
     Connection(const Connection&) = delete;
@@ -66,7 +69,7 @@ public:
     /// Measures the time of Redis if a measurement is due. Only while no reply is owed. Throws as call() does.
     void measureTime();
 
-    /// For poll(): readable when tryReceive() has something to do.
+    /// For poll(), once tryReceive() has returned nothing: readable when it has something to do.
     [[nodiscard]] int fd() const;
     [[nodiscard]] bool broken() const { return broken_; }
     /// When the last kProgress bytes had arrived; the beginning of time before that.
@@ -76,6 +79,11 @@ public:
     [[nodiscard]] bool sendProgressed();
 
 private:
+    void connect(const RedisOptions& options);
+    void encrypt(const RedisOptions& options, Clock::time_point deadline);
+    /// Waits until the socket is readable, or writable. Returns false at the deadline.
+    bool awaitSocket(Poco::Net::Socket::SelectMode mode, Clock::time_point deadline);
+    std::size_t sendSome(const char* bytes, std::size_t count);
     /// Reads what has arrived into the parser. Returns false if nothing has.
     bool readAvailable();
     /// Returns true if the parser has bytes that belong to none of the replies that it returned.
@@ -93,6 +101,7 @@ private:
     std::string where_;
     std::shared_ptr<ServerTime> time_;
     Poco::Net::StreamSocket socket_;
+    std::unique_ptr<Transport> transport_;
     ReplyReader reader_;
     std::string out_;
     std::deque<std::string>

@@ -24,6 +24,8 @@ Redis::Redis(const Settings& settings) {
             "the database must not be negative, and is " + std::to_string(settings.database));
     require(settings.connectTimeout.count() >= 1 && settings.commandTimeout.count() >= 1,
             "a timeout must be at least 1 ms");
+    require(!settings.tls || settings.tls->certificate.empty() == settings.tls->key.empty(),
+            "certificate and key of TLS belong together");
     shared_ = std::make_shared<Shared>(RedisOptions(settings));
 }
 

@@ -46,7 +46,7 @@ RedisClient::RedisClient(RedisOptions options, std::string label, std::string cl
     : options_(std::move(options)), label_(std::move(label)), clientName_(std::move(clientName)) {}
 
 std::string RedisClient::where() const {
-    return options_.host + ":" + std::to_string(options_.port);
+    return options_.address();
 }
 
 template <typename Work>

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <memory>
+#include <string>
 
 #include "drover/Redis.h"
 #include "redis/Refusal.h"
@@ -13,6 +14,13 @@ namespace drover {
 struct RedisOptions : Redis::Settings {
     RedisOptions() = default;
     explicit RedisOptions(const Redis::Settings& settings) : Redis::Settings(settings) {}
+
+    /// Returns true if `host` is the path of a Unix socket.
+    [[nodiscard]] bool isUnixSocket() const { return host.rfind('/', 0) == 0; }
+    /// Returns "<host>:<port>", or the path of the socket: for messages.
+    [[nodiscard]] std::string address() const {
+        return isUnixSocket() ? host : host + ":" + std::to_string(port);
+    }
 
     /// Every connection measures it, and every stored time comes from it.
     std::shared_ptr<ServerTime> time = std::make_shared<ServerTime>();
