@@ -7,7 +7,7 @@ FROM debian:12-slim AS build
 RUN apt-get update \
     && apt-get install -y --no-install-recommends \
        g++ cmake ninja-build pkg-config libpoco-dev libhiredis-dev libhowardhinnant-date-dev \
-       libpq-dev libssl-dev \
+       libpq-dev libssl-dev prometheus-cpp-dev \
     && rm -rf /var/lib/apt/lists/*
 WORKDIR /src
 COPY CMakeLists.txt CMakePresets.json ./
@@ -40,7 +40,7 @@ FROM debian:12-slim
 RUN apt-get update \
     && apt-get install -y --no-install-recommends \
        libpocofoundation80 libpoconet80 libpocoutil80 libpocodata80 libpocodatapostgresql80 libhiredis0.14 libdate-tz3 \
-       tzdata libpq5 libssl3 \
+       tzdata libpq5 libssl3 libprometheus-cpp-core1.0 \
     && rm -rf /var/lib/apt/lists/*
 RUN useradd --system --uid 10001 --no-create-home --home-dir /nonexistent --shell /usr/sbin/nologin drover \
     && install -d -o drover -g drover -m 700 /run/drover

@@ -2,7 +2,7 @@
 # Installs what the build, the servers, the tests and the benchmark need, on Debian 12, and builds.
 
 # For the build, by Debian's names.
-build_packages=(g++ cmake ninja-build pkg-config libpoco-dev libhiredis-dev libhowardhinnant-date-dev libpq-dev libssl-dev)
+build_packages=(g++ cmake ninja-build pkg-config libpoco-dev libhiredis-dev libhowardhinnant-date-dev libpq-dev libssl-dev prometheus-cpp-dev)
 # For running it: the two servers, and curl for trying it.
 server_packages=(redis-server postgresql-15 curl)
 # For the tests, on top.

@@ -64,6 +64,7 @@ public:
         front.maxBodyBytes = static_cast<std::size_t>(context.config().integer("maxBodyBytes"));
         front_ = std::make_unique<HttpFront>(context.routes(), front);
         tls_ = tlsOf(context.config());
+        context.addMetrics([this](Metrics& metrics) { front_->measure(metrics); });
     }
 
     void start() override {

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <atomic>
+#include <chrono>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -14,6 +15,7 @@
 #include "auth/Gatekeeper.h"
 #include "drover/Routes.h"
 #include "http/Front.h"
+#include "http/HttpFigures.h"
 #include "http/Target.h"
 #include "pages/DocsPages.h"
 #include "routes/Router.h"
@@ -47,11 +49,19 @@ public:
                                   Responder& responder,
                                   AnswerNotes& notes) override;
     void endOfTurn() override;
+    void onAnswer(const AnswerNotes& notes,
+                  int status,
+                  std::optional<std::chrono::nanoseconds> took) override {
+        figures_.onAnswer(notes, status, took);
+    }
     [[nodiscard]] bool logsAccess() const override { return accessLog_; }
     [[nodiscard]] bool isProxy(const std::string& address) const override;
 
     /// Puts other rules and another access log in place. Requests under way end by the old ones. Any thread.
     void replace(std::shared_ptr<const Gatekeeper::Rules> rules, bool accessLog);
+
+    /// Adds how many requests got which answer, and when. Any thread.
+    void measure(Metrics& metrics) const { figures_.measure(metrics); }
 
 private:
     using Exchanges = std::vector<Exchange>;
@@ -80,6 +90,7 @@ private:
     const std::string version_;
     Gatekeeper gatekeeper_;
     ClientLimit clients_;
+    HttpFigures figures_;
     std::atomic<bool> accessLog_;
     mutable Router router_;
     std::optional<DocsPages> pages_;

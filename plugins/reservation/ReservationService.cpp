@@ -47,6 +47,16 @@ public:
             const std::string trouble = pool_.trouble();
             return HealthReport{trouble.empty(), trouble.empty() ? "ok" : trouble};
         });
+        context.addMetrics([this](Metrics& metrics) {
+            const store::SessionPool::Usage usage = pool_.usage();
+            MetricFamily& sessions = metrics.gauge(
+                "drover_store_sessions", "Sessions with the database, by the plugin and the state");
+            for (const auto& [state, count] : {std::pair("idle", usage.idle),
+                                               std::pair("lent", usage.lent),
+                                               std::pair("missing", usage.missing)}) {
+                sessions.add({{"plugin", "reservation-api"}, {"state", state}}, count);
+            }
+        });
     }
 
 private:

@@ -1,7 +1,11 @@
 #include <cppunit/extensions/HelperMacros.h>
 
+#include "QueueFamilies.h"
+#include "TextFormat.h"
 #include "compat/CompatFixture.h"
+#include "drover/operate/QueueOverview.h"
 #include "support/Assert.h"
+#include "support/Exposition.h"
 #include "support/Patience.h"
 
 namespace {
@@ -23,6 +27,7 @@ class CompatQueue : public CompatFixture {
     CPPUNIT_TEST_SUITE(CompatQueue);
     CPPUNIT_TEST(aSleepingWorkerWakesAtOnce);
     CPPUNIT_TEST(countsAndStatesAgreeInEveryState);
+    CPPUNIT_TEST(theMetricsForPrometheusAreTheSame);
     CPPUNIT_TEST(jobsAreListedInOrder);
     CPPUNIT_TEST(aWorkerWithoutNameIsListedToo);
     CPPUNIT_TEST(ourWorkerTakesNothingWhilePaused);
@@ -91,6 +96,35 @@ public:
         release(Side::Ours);
         untilState(active, "completed");
         expectCounts();
+    }
+
+    void theMetricsForPrometheusAreTheSame() {
+        add(Side::Node, "mail");
+        add(Side::Node, "mail", "{}", R"({"delay":60000})");
+        add(Side::Node, "mail", "{}", R"({"priority":4})");
+        redis({"HSET", key("metrics:completed"), "count", "12", "prevTS", "1", "prevCount", "1"});
+        redis({"HSET", key("metrics:failed"), "count", "3", "prevTS", "1", "prevCount", "1"});
+        Redis::Settings server;
+        server.port = options().port;
+        Metrics metrics;
+        metrics::addQueues(metrics, QueueOverview(Redis(server)).look({queueName()}, false));
+        const Exposition ours = Exposition::parse(metrics::textOf(metrics));
+        const Exposition theirs = Exposition::parse(
+            std::string(node("queue.exportPrometheusMetrics").GetString()) + "\n");
+        assertEqual("", theirs.problemText());
+        std::size_t compared = 0;
+        for (const auto& [name, family] : theirs.families) {
+            CPPUNIT_ASSERT_MESSAGE(name, ours.families.count(name) == 1);
+            assertEqual(family.help, ours.families.at(name).help);
+            assertEqual(family.type, ours.families.at(name).type);
+            CPPUNIT_ASSERT_EQUAL(family.series.size(), ours.families.at(name).series.size());
+            for (const auto& series : family.series) {
+                CPPUNIT_ASSERT_EQUAL_MESSAGE(
+                    name, series.value, ours.value(series.name, series.labels));
+                ++compared;
+            }
+        }
+        CPPUNIT_ASSERT(compared >= 8);
     }
 
     void jobsAreListedInOrder() {

@@ -14,6 +14,7 @@
 
 #include "integration/AppProcess.h"
 #include "redis/RedisOptions.h"
+#include "support/Patience.h"
 #include "support/RedisServer.h"
 #include "support/WholeQueue.h"
 
@@ -60,10 +61,10 @@ protected:
     }
 
     static void waitUntil(const std::function<bool()>& condition,
-                          std::chrono::seconds timeout = std::chrono::seconds(20)) {
+                          std::chrono::milliseconds timeout = kPatience) {
         const auto deadline = std::chrono::steady_clock::now() + timeout;
         while (!condition()) {
-            CPPUNIT_ASSERT_MESSAGE("not within " + std::to_string(timeout.count()) + " s",
+            CPPUNIT_ASSERT_MESSAGE("not within " + std::to_string(timeout.count()) + " ms",
                                    std::chrono::steady_clock::now() < deadline);
             std::this_thread::sleep_for(std::chrono::milliseconds(2));
         }

@@ -5,6 +5,7 @@
 
 #include "core/JobFields.h"
 #include "support/FakeHandler.h"
+#include "support/TcpProxy.h"
 #include "support/WorkerFixture.h"
 
 using namespace drover;
@@ -31,9 +32,38 @@ class WorkerTroubleTest : public WorkerFixture {
     CPPUNIT_TEST(manyFailuresAreFewLinesAndCounted);
     CPPUNIT_TEST(theReasonOfAnOpenBreakerIsReported);
     CPPUNIT_TEST(aProbeThatIsPutOffDoesNotCloseTheBreaker);
+    CPPUNIT_TEST(aWorkerWhoseFetchesAreNotAnsweredIsUnfit);
     CPPUNIT_TEST_SUITE_END();
 
 public:
+    void aWorkerWhoseFetchesAreNotAnsweredIsUnfit() {
+        TcpProxy proxy(options().port);
+        settings_.drainDelay = std::chrono::milliseconds(3000);
+        auto handler = std::make_shared<FakeHandler>(completeAll);
+        run(handler, optionsAt(proxy.port()));
+        untilBlocked();
+        eventually("fit", [&] { return worker_->stats().isFit(); });
+        // Connections stand and may be made anew; no reply comes through.
+        proxy.inject({NetworkFault::Kind::BlackHole, Way::ToClient});
+        eventually(
+            "unfit", [&] { return !worker_->stats().progresses; }, std::chrono::seconds(60));
+        CPPUNIT_ASSERT(!worker_->stats().isFit());
+        CPPUNIT_ASSERT(worker_->stats().sinceProgress >= 2 * settings_.drainDelay);
+        Metrics metrics;
+        worker_->measure(metrics);
+        const auto value = [&metrics](const std::string& name) {
+            return metrics.families().at(name).samples.front().value;
+        };
+        CPPUNIT_ASSERT_EQUAL(0.0, value("drover_worker_fit"));
+        CPPUNIT_ASSERT(value("drover_worker_since_fetch_seconds") >= 6);
+        proxy.heal();
+        eventually(
+            "fit again", [&] { return worker_->stats().isFit(); }, std::chrono::seconds(60));
+        addJob();
+        eventually(
+            "it works", [&] { return handler->seen() == 1; }, std::chrono::seconds(60));
+    }
+
     void aJobThatFailsForGoodIsLoggedOnceWithItsReason() {
         addJob("send", "{}", R"({"attempts":2,"removeOnFail":true})");
         run(std::make_shared<FakeHandler>(

@@ -48,6 +48,7 @@ const std::map<std::string, std::set<std::string>> kOwners = {
     // drover/Json.h reads and drover/JsonWriter.h writes: RapidJSON's parsers crash on numbers and nesting.
     {"rapidjson/", {}},
     {"Poco/Data/", {"engine/src/store"}},
+    {"prometheus/", {"plugins"}},
 };
 
 /// Returns the innermost room of the table that holds the file; "" if none does.

@@ -403,7 +403,7 @@ void ConnectionGate::deliver(LoopMessage& message) {
 void ConnectionGate::deliver(Connection& connection, LoopMessage& message) {
     switch (message.kind) {
         case LoopMessage::Kind::Answer:
-            logAccess(connection, message.status, message.bytes.size());
+            onAnswered(connection, message.status, message.bytes.size());
             connection.exchange.reset();
             connection.closeAfterOutput = !message.keepAlive;
             enter(connection, Phase::Writing, settings_.sendTimeout);
@@ -488,7 +488,7 @@ void ConnectionGate::outputSent(Connection& connection) {
 }
 
 void ConnectionGate::endStream(Connection& connection) {
-    logAccess(connection, 200, connection.streamed);
+    onAnswered(connection, 200, connection.streamed);
     connection.exchange.reset();
     connection.stream->close();
     connection.stream.reset();
@@ -504,7 +504,7 @@ void ConnectionGate::refuse(Connection& connection, const Response& response) {
     }
     std::string bytes =
         answerBytes(whole, {.headOnly = connection.exchange && connection.headOnly});
-    logAccess(connection, response.status, bytes.size());
+    onAnswered(connection, response.status, bytes.size());
     connection.exchange.reset();
     connection.closeAfterOutput = true;
     enter(connection, Phase::Writing, settings_.sendTimeout);
@@ -551,14 +551,20 @@ void ConnectionGate::close(Connection& connection) {
     --open_;
     ::close(connection.fd);
     if (connection.stream) {
-        logAccess(connection, 200, connection.streamed);
+        onAnswered(connection, 200, connection.streamed);
         connection.stream->close();
     } else if (connection.exchange && connection.exchange->end()) {
-        logAccess(connection, AccessLog::kClientLeft, 0);
+        onAnswered(connection, AccessLog::kClientLeft, 0);
     }
 }
 
-void ConnectionGate::logAccess(const Connection& connection, int status, std::size_t bytes) {
+void ConnectionGate::onAnswered(const Connection& connection, int status, std::size_t bytes) {
+    const bool isTimed = connection.exchange && !connection.stream;
+    front_.onAnswer(
+        connection.exchange ? connection.exchange->notes() : AnswerNotes(),
+        status,
+        isTimed ? std::optional<std::chrono::nanoseconds>(Clock::now() - connection.wholeSince)
+                : std::nullopt);
     if (front_.logsAccess()) {
         accessLog_.write(connection, status, bytes);
     }

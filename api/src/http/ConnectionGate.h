@@ -125,7 +125,7 @@ private:
     void linger(Connection& connection);
     void enter(Connection& connection, Phase phase, std::chrono::milliseconds atMost);
     void close(Connection& connection);
-    void logAccess(const Connection& connection, int status, std::size_t bytes);
+    void onAnswered(const Connection& connection, int status, std::size_t bytes);
     void closeBroken(Connection& connection);
     void leaveGroup(const Connection& connection);
     void sweep();

@@ -24,7 +24,7 @@ struct Handling {
 };
 
 /// Decides how each request is handled.
-/// Threads: one calls both functions, and all connections wait meanwhile: neither may block.
+/// Threads: one calls all functions, and all connections wait meanwhile: none may block.
 class Front {
 public:
     virtual ~Front() = default;
@@ -34,6 +34,10 @@ public:
                                           AnswerNotes& notes) = 0;
     /// Every request that became whole in this turn of the loop has been accepted.
     virtual void endOfTurn() {}
+    /// A request got its answer, or the client left before it. See HttpFigures::onAnswer().
+    virtual void onAnswer(const AnswerNotes& /*notes*/,
+                          int /*status*/,
+                          std::optional<std::chrono::nanoseconds> /*took*/) {}
     /// Returns true if each request is logged.
     [[nodiscard]] virtual bool logsAccess() const { return false; }
     /// Returns true for the address of a proxy, whose connections do not count as those of one client.

@@ -10,6 +10,7 @@
 
 #include "drover/BuildStamp.h"
 #include "drover/Export.h"
+#include "drover/Metrics.h"
 #include "drover/PluginAbi.h"
 #include "drover/Queue.h"
 #include "drover/QueueReader.h"
@@ -66,6 +67,13 @@ public:
     virtual void addHealthCheck(const std::string& name, std::function<HealthReport()> check) = 0;
     /// The readiness of the process: every check with its name.
     [[nodiscard]] virtual std::vector<std::pair<std::string, HealthReport>> health() const = 0;
+    /// Adds figures to each collection; `measure` must return within milliseconds, from any thread. An exception is logged.
+    virtual void addMetrics(std::function<void(Metrics&)> measure) = 0;
+    /// Returns the figures of the process as of now, those of services included. Makes no call to Redis.
+    [[nodiscard]] virtual Metrics collectMetrics() const = 0;
+    /// Returns the queues of the process: those of the configuration, then others that its workers serve. `name` is
+    /// unique; the first alias of a name counts.
+    [[nodiscard]] virtual std::vector<QueueReader::Settings> queues() const = 0;
 };
 
 /// A plugin of the second kind: it uses the engine's C++ API and is loaded only by the very build it was made with.

@@ -27,39 +27,45 @@ Assembly assemble(const Configuration& config, const Settings& settings, PluginO
     Assembly assembly;
     const Redis redis(settings.redis);
     assembly.probes = {redisProbe(redis)};
-    assembly.construct =
-        [&config, &settings, &plugins, redis, consumes, services](Process& process) {
-            std::vector<std::unique_ptr<Component>> components;
-            std::function<HealthReports()> workersHealth = [] { return HealthReports(); };
-            if (consumes) {
-                auto workers = std::make_unique<Consumers>(redis);
-                workersHealth = [&workers = *workers] { return workers.health(); };
-                auto handlers = std::make_unique<HandlerPlugins>(
-                    config,
-                    settings.plugins,
-                    plugins,
-                    *workers,
-                    settings.watchConfig && std::filesystem::is_directory(settings.plugins.folder),
-                    [&process] { process.rescan(); });
-                process.commands().add("plugins", [&handlers = *handlers](const JsonView&) {
-                    return handlers.listJson();
-                });
-                components.push_back(std::move(workers));
-                components.push_back(std::move(handlers));
-            }
-            if (settings.watchConfig) {
-                components.push_back(std::make_unique<ConfigWatch>(
-                    config,
-                    [&process] { process.rescan(); },
-                    [&process](const FileTexts& texts) { return process.reload(texts); }));
-            }
-            // Last to start and first to end: requests find everything running.
-            if (!services.empty()) {
-                components.push_back(
-                    std::make_unique<Services>(config, redis, services, workersHealth));
-            }
-            return components;
-        };
+    assembly.construct = [&config, &settings, &plugins, redis, consumes, services](
+                             Process& process) {
+        std::vector<std::unique_ptr<Component>> components;
+        Services::Neighbours neighbours{[] { return HealthReports(); },
+                                        [](Metrics&) {},
+                                        [] { return std::vector<QueueReader::Settings>(); }};
+        if (consumes) {
+            auto workers = std::make_unique<Consumers>(redis);
+            auto handlers = std::make_unique<HandlerPlugins>(
+                config,
+                settings.plugins,
+                plugins,
+                *workers,
+                settings.watchConfig && std::filesystem::is_directory(settings.plugins.folder),
+                [&process] { process.rescan(); });
+            neighbours = {[&workers = *workers] { return workers.health(); },
+                          [&workers = *workers, &handlers = *handlers](Metrics& metrics) {
+                              workers.measure(metrics);
+                              handlers.measure(metrics);
+                          },
+                          [&workers = *workers] { return workers.queues(); }};
+            process.commands().add("plugins", [&handlers = *handlers](const JsonView&) {
+                return handlers.listJson();
+            });
+            components.push_back(std::move(workers));
+            components.push_back(std::move(handlers));
+        }
+        if (settings.watchConfig) {
+            components.push_back(std::make_unique<ConfigWatch>(
+                config,
+                [&process] { process.rescan(); },
+                [&process](const FileTexts& texts) { return process.reload(texts); }));
+        }
+        // Last to start and first to end: requests find everything running.
+        if (!services.empty()) {
+            components.push_back(std::make_unique<Services>(config, redis, services, neighbours));
+        }
+        return components;
+    };
     return assembly;
 }
 

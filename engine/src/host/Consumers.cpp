@@ -16,8 +16,6 @@ namespace {
 constexpr std::chrono::milliseconds kDrainPoll{5};
 /// How long handlers may take to notice that their jobs were cancelled at the end.
 constexpr std::chrono::milliseconds kCancelMoment{250};
-/// A worker whose blocking read has neither returned nor timed out for this much longer than it may last is stuck.
-constexpr std::chrono::milliseconds kProgressMargin{10000};
 
 /// Warns of each setting that a queue that comes back does not change, since its worker has not ended.
 void warnOfUnchanged(const QueueSettings& present, const QueueSettings& wanted) {
@@ -228,15 +226,34 @@ bool Consumers::stillBusy() const {
         workers_.begin(), workers_.end(), [](const auto& one) { return one->handlersBusy(); });
 }
 
+std::vector<QueueReader::Settings> Consumers::queues() const {
+    const std::lock_guard lock(mutex_);
+    std::vector<QueueReader::Settings> queues;
+    for (const auto& worker : workers_) {
+        const QueueSettings settings = worker->settings();
+        queues.push_back({settings.prefix, settings.name});
+    }
+    return queues;
+}
+
+void Consumers::measure(Metrics& metrics) const {
+    {
+        const std::lock_guard lock(mutex_);
+        for (const auto& worker : workers_) {
+            worker->measure(metrics);
+        }
+    }
+    sweeper_.measure(metrics);
+}
+
 HealthReports Consumers::health() const {
     const std::lock_guard lock(mutex_);
     HealthReports reports;
     for (const auto& worker : workers_) {
         const Worker::Stats stats = worker->stats();
         const QueueSettings settings = worker->settings();
-        const bool progresses = stats.sinceProgress < settings.drainDelay + kProgressMargin;
         HealthReport report;
-        report.ok = stats.redisHealthy && stats.trouble.empty() && progresses;
+        report.ok = stats.isFit();
         report.detail = "held " + std::to_string(stats.held) + ", completed " +
                         std::to_string(stats.completed) + ", failed " +
                         std::to_string(stats.failed);
@@ -251,9 +268,9 @@ HealthReports Consumers::health() const {
         report.detail += stats.quiet ? "; quiet: claims nothing" : "";
         report.detail += stats.redisHealthy ? "" : "; redis is away";
         report.detail += stats.trouble.empty() ? "" : "; " + stats.trouble;
-        report.detail +=
-            progresses ? ""
-                       : "; no progress for " + std::to_string(stats.sinceProgress.count()) + " ms";
+        report.detail += stats.progresses ? ""
+                                          : "; no answer to a fetch for " +
+                                                std::to_string(stats.sinceProgress.count()) + " ms";
         reports.emplace_back("queue " + settings.name, report);
     }
     return reports;

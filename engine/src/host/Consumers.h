@@ -8,6 +8,7 @@
 
 #include "config/Settings.h"
 #include "core/Clock.h"
+#include "drover/QueueReader.h"
 #include "drover/Redis.h"
 #include "plugin/loading/HandlerRegistry.h"
 #include "process/Component.h"
@@ -40,6 +41,9 @@ public:
     [[nodiscard]] bool stillBusy() const override;
     void stopNow() override { stopNow_ = true; }
     [[nodiscard]] HealthReports health() const override;
+    void measure(Metrics& metrics) const override;
+    /// Returns the queues that are served or have been. Any thread.
+    [[nodiscard]] std::vector<QueueReader::Settings> queues() const;
 
 private:
     struct Next;

@@ -254,4 +254,32 @@ void HandlerPlugins::setRefused(const std::string& name, const std::string& reas
     folder_.setRefused(name, !reason.empty());
 }
 
+void HandlerPlugins::measure(Metrics& metrics) const {
+    MetricFamily& info = metrics.gauge("drover_plugin_info", "1 for the generation that runs");
+    MetricFamily& newest = metrics.counter("drover_plugin_generations_total",
+                                           "Generations of the plugin that took over");
+    MetricFamily& draining = metrics.gauge("drover_plugin_generations_draining",
+                                           "Replaced generations that still have jobs");
+    MetricFamily& files =
+        metrics.gauge("drover_plugin_files", "Files in memory: none is ever unloaded");
+    MetricFamily& refused =
+        metrics.gauge("drover_plugin_refused", "1 if the last file of the plugin was refused");
+    records_.read([&](const PluginRecords::Map& records) {
+        for (const auto& [name, record] : records) {
+            if (record.service) {
+                continue;
+            }
+            const MetricLabels labels = {{"plugin", name}};
+            if (record.running != nullptr) {
+                info.add({{"plugin", name}, {"version", record.running->plugin().version}}, 1);
+            }
+            newest.add(labels, record.generation);
+            draining.add(labels, record.draining.size());
+            files.add(labels, record.loaded.size());
+            refused.add(labels, !record.refused.empty());
+        }
+        return 0;
+    });
+}
+
 }  // namespace drover

@@ -42,6 +42,8 @@ public:
     [[nodiscard]] Proposals rescan(const Configuration& config, bool requested) override;
     void drain(Component::Clock::time_point /*deadline*/) override { watch_.reset(); }
 
+    void measure(Metrics& metrics) const override;
+
     [[nodiscard]] std::string listJson() const { return records_.read(pluginListJson); }
 
 private:

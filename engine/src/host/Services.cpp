@@ -1,12 +1,15 @@
 #include "host/Services.h"
 
 #include <algorithm>
+#include <set>
 
 #include <Poco/Logger.h>
 
 #include "core/Log.h"
+#include "core/Version.h"
 #include "drover/Exceptions.h"
 #include "host/Consumers.h"
+#include "process/Logging.h"
 
 namespace drover {
 
@@ -84,10 +87,32 @@ public:
     }
     [[nodiscard]] std::vector<std::pair<std::string, HealthReport>> health() const override {
         HealthReports reports = services_.checks_.run();
-        for (auto& report : services_.others_()) {
+        for (auto& report : services_.neighbours_.health()) {
             reports.push_back(std::move(report));
         }
         return reports;
+    }
+    void addMetrics(std::function<void(Metrics&)> measure) override {
+        const std::lock_guard<std::mutex> lock(services_.mutex_);
+        services_.measures_.push_back(std::move(measure));
+    }
+    [[nodiscard]] Metrics collectMetrics() const override { return services_.collect(); }
+    [[nodiscard]] std::vector<QueueReader::Settings> queues() const override {
+        const std::shared_ptr<const Configuration> config = services_.inForce();
+        std::vector<QueueReader::Settings> queues;
+        std::set<std::string> names;
+        for (const std::string& alias : config->aliases()) {
+            const QueueSettings settings = Settings::queue(*config, alias);
+            if (names.insert(settings.name).second) {
+                queues.push_back({settings.prefix, settings.name});
+            }
+        }
+        for (QueueReader::Settings& served : services_.neighbours_.queues()) {
+            if (names.insert(served.name).second) {
+                queues.push_back(std::move(served));
+            }
+        }
+        return queues;
     }
 
 private:
@@ -101,6 +126,7 @@ private:
 
 /// The routes, queues and changes that are ready to take over.
 struct Services::Next {
+    std::shared_ptr<const Configuration> config;
     Routes routes;
     Queues queues;
     std::vector<std::function<void()>> changes;
@@ -109,8 +135,11 @@ struct Services::Next {
 Services::Services(const Configuration& config,
                    Redis redis,
                    const std::vector<LoadedPlugin>& plugins,
-                   std::function<HealthReports()> others)
-    : config_(config), redis_(std::move(redis)), others_(std::move(others)) {
+                   Neighbours neighbours)
+    : config_(config),
+      redis_(std::move(redis)),
+      neighbours_(std::move(neighbours)),
+      inForce_(std::make_shared<const Configuration>(config)) {
     for (const LoadedPlugin& plugin : plugins) {
         const ServiceDescriptor& descriptor =
             *std::get<const ServiceDescriptor*>(plugin.descriptor);
@@ -171,8 +200,37 @@ void Services::hold(const std::shared_ptr<Producer>& producer) {
     });
 }
 
+std::shared_ptr<const Configuration> Services::inForce() const {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    return inForce_;
+}
+
+Metrics Services::collect() const {
+    Metrics metrics;
+    metrics.gauge("drover_build_info", "1, with the version of the engine")
+        .add({{"version", version()}}, 1);
+    metrics.counter("drover_log_lines_dropped_total", "Lines of the log that no reader read")
+        .add({}, Logging::dropped());
+    neighbours_.measure(metrics);
+    std::vector<std::function<void(Metrics&)>> measures;
+    {
+        const std::lock_guard<std::mutex> lock(mutex_);
+        measures = measures_;
+    }
+    for (const auto& measure : measures) {
+        try {
+            measure(metrics);
+        } catch (const std::exception& error) {
+            // The other figures are there all the same.
+            Log("engine").warning(std::string("figures of a service are missing: ") + error.what());
+        }
+    }
+    return metrics;
+}
+
 Component::Change Services::prepare(const Configuration& config) {
     const auto next = std::make_shared<Next>();
+    next->config = std::make_shared<const Configuration>(config);
     next->routes.publish(routes_.snapshot());
     const std::vector<std::string> aliases = config.aliases();
     {
@@ -201,6 +259,7 @@ void Services::switchTo(Next& next) {
             hold(producer);
         }
         queues_ = std::move(next.queues);
+        inForce_ = std::move(next.config);
     }
     routes_.publish(next.routes.snapshot());
     for (const auto& change : next.changes) {

@@ -10,7 +10,9 @@
 
 #include "config/PluginConfig.h"
 #include "config/Settings.h"
+#include "drover/Metrics.h"
 #include "drover/Queue.h"
+#include "drover/QueueReader.h"
 #include "drover/Redis.h"
 #include "drover/Routes.h"
 #include "drover/Service.h"
@@ -25,12 +27,17 @@ namespace drover {
 /// configuration that follows; the routes of all change at once.
 class Services : public Component {
 public:
-    /// `others` adds the health of other components to the readiness that services see; called from any thread.
+    /// The components beside the services, as the services see them. Each function is called from any thread.
+    struct Neighbours {
+        std::function<HealthReports()> health;
+        std::function<void(Metrics&)> measure;
+        std::function<std::vector<QueueReader::Settings>()> queues;
+    };
     /// Throws what the services' constructors throw.
     Services(const Configuration& config,
              Redis redis,
              const std::vector<LoadedPlugin>& plugins,
-             std::function<HealthReports()> others);
+             Neighbours neighbours);
     ~Services() override;
 
     [[nodiscard]] const std::string& name() const override { return name_; }
@@ -61,16 +68,20 @@ private:
     /// Holds a producer until the end, since services have references, and checks its health.
     void hold(const std::shared_ptr<Producer>& producer);
     void switchTo(Next& next);
+    [[nodiscard]] Metrics collect() const;
+    [[nodiscard]] std::shared_ptr<const Configuration> inForce() const;
 
     const std::string name_ = "services";
     const Configuration config_;
     const Redis redis_;
-    std::function<HealthReports()> others_;
+    const Neighbours neighbours_;
     Routes routes_;
     HealthChecks checks_;
-    std::mutex mutex_;
-    Queues queues_;                                ///< Guarded by mutex_, as is
-    std::vector<std::shared_ptr<Producer>> held_;  ///< each that was in use at some time.
+    mutable std::mutex mutex_;
+    std::vector<std::function<void(Metrics&)>> measures_;  ///< Guarded by mutex_.
+    std::shared_ptr<const Configuration> inForce_;         ///< Guarded by mutex_.
+    Queues queues_;                                        ///< Guarded by mutex_, as is
+    std::vector<std::shared_ptr<Producer>> held_;          ///< each that was in use at some time.
     std::vector<Loaded> services_;
     std::size_t started_ = 0;
     std::atomic<bool> stopNow_{false};

@@ -6,6 +6,7 @@
 #include <set>
 #include <utility>
 
+#include "queue/LoadMeter.h"
 #include "queue/ops/Overview.h"
 #include "redis/RedisShared.h"
 
@@ -53,6 +54,7 @@ private:
     struct Seen {
         Monotonic at;
         QueueLook look;
+        LoadMeter meter{};
     };
 
     void setRates(QueueSummary& summary, const Seen& now, std::int64_t nowMs) const;
@@ -93,7 +95,19 @@ std::vector<QueueSummary> QueueOverview::Impl::look(const std::vector<std::strin
             if (now.look.oldestSinceMs) {
                 summary.oldestWaitMs = std::max<std::int64_t>(nowMs - *now.look.oldestSinceMs, 0);
             }
+            summary.allCompleted = now.look.completed.count.value_or(0);
+            summary.allFailed = now.look.failed.count.value_or(0);
+            summary.events = now.look.events;
+            summary.eventBytes = now.look.eventBytes;
             setRates(summary, now, nowMs);
+            if (const auto before = before_.find(summary.name); before != before_.end()) {
+                now.meter = before->second.meter;
+            }
+            now.meter.onSample({summary.waiting(), unfinished(summary.counts), now.look.lastId},
+                               now.at);
+            if (const auto wait = now.meter.load()->wait) {
+                summary.drainSeconds = std::chrono::duration<double>(*wait).count();
+            }
             seen.insert_or_assign(summary.name, std::move(now));
         }
     }

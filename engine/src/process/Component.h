@@ -35,7 +35,7 @@ public:
 ///
 /// Life: start() once; then quiet() and resume() any number of times; then drain() once, which returns when everything
 /// of it has ended. Started in the order of construction, drained and destroyed in the reverse one.
-/// Threads: health() and stopNow() may be called from any thread between start() and destruction, stopNow() also while
+/// Threads: health(), measure() and stopNow() may be called from any thread between start() and destruction, stopNow() also while
 /// drain() runs; everything else is called on one thread.
 class Component {
 public:
@@ -75,6 +75,8 @@ public:
     virtual void stopNow() {}
     /// Must return within milliseconds.
     [[nodiscard]] virtual HealthReports health() const { return {}; }
+    /// Adds the figures of the component. Must return within milliseconds.
+    virtual void measure(Metrics& metrics) const { (void)metrics; }
 };
 
 /// A server that the process needs before it starts anything.

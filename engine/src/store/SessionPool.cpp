@@ -58,6 +58,11 @@ SessionPool::Lease SessionPool::checkout(std::chrono::milliseconds wait) {
     }
 }
 
+SessionPool::Usage SessionPool::usage() const {
+    const std::lock_guard lock(mutex_);
+    return {idle_.size(), open_ - idle_.size(), size_ - open_};
+}
+
 std::string SessionPool::trouble() const {
     const std::lock_guard lock(mutex_);
     return trouble_;

@@ -47,6 +47,13 @@ public:
 
     /// Returns why the last connect failed; empty if the database was reached. Does not touch the network.
     [[nodiscard]] std::string trouble() const;
+    struct Usage {
+        std::size_t idle = 0;
+        std::size_t lent = 0;
+        std::size_t missing = 0;  ///< Not open: the database is away, or refuses so many.
+    };
+    /// Returns how many sessions are in which state.
+    [[nodiscard]] Usage usage() const;
 
 private:
     void giveBack(std::unique_ptr<Session> session) noexcept;

@@ -21,6 +21,8 @@ namespace {
 constexpr std::chrono::seconds kQuarantine{5};
 /// The longest sleep of the loop: bounds what a forgotten wake-up could cost.
 constexpr std::chrono::seconds kLongestWait{1};
+/// A worker that waits for a shorter time than half of it may be late by its calls and by the machine's load.
+constexpr std::chrono::milliseconds kShortestProgress{5000};
 /// Runs of one attempt that follow each other without a pause.
 constexpr int kRunsAtOnce = 3;
 /// For how long a job that cannot run now is delayed, so that it does not stand in front of other jobs.
@@ -32,6 +34,16 @@ std::int64_t ms(std::chrono::steady_clock::duration duration) {
 
 ClaimPolicy::Limits limitsOf(const QueueSettings& settings) {
     return {std::max(settings.concurrency, 1), settings.unstartedMax, settings.maxBytes};
+}
+
+/// Returns how long a job waited for its claim. By then Redis has dropped its delay, so that its options count.
+std::chrono::milliseconds waitOf(const JobRun& run) {
+    const std::int64_t now = run.job().processedOnMs;
+    const std::int64_t added = run.job().timestampMs;
+    const std::int64_t delay = std::max<std::int64_t>(run.options().delayMs.value_or(0), 0);
+    // Other clients may have written anything there.
+    const bool isSane = added >= 0 && added <= now && delay <= now - added;
+    return std::chrono::milliseconds(isSane ? now - added - delay : 0);
 }
 
 /// Makes the next job of a scheduler, on a connection of its own: a call may be under way on the claim's.
@@ -84,7 +96,9 @@ ClaimLoop::ClaimLoop(QueueSettings settings, const RedisOptions& redis, const Sh
       failures_(settings_.name, clock_),
       unserved_(clock_),
       quiet_(!settings_.autorun),
-      lastProgress_(clock_.monotonic()) {}
+      lastProgress_(clock_.monotonic()),
+      fetchTime_(settings_.drainDelay),
+      lastJob_(clock_.monotonic()) {}
 
 void ClaimLoop::quiet(bool on) {
     quiet_ = on;
@@ -110,11 +124,20 @@ std::chrono::milliseconds ClaimLoop::sinceProgress() const {
     return std::chrono::milliseconds(ms(clock_.monotonic() - lastProgress_.load()));
 }
 
+bool ClaimLoop::progresses() const {
+    return sinceProgress() <= std::max(2 * fetchTime_.load(), kShortestProgress);
+}
+
+std::chrono::milliseconds ClaimLoop::sinceJob() const {
+    return std::chrono::milliseconds(ms(clock_.monotonic() - lastJob_.load()));
+}
+
 void ClaimLoop::run() {
     while (!stopping_ && !finished_) {
         try {
             step();
         } catch (const RedisIoException&) {
+            ++counters_.outages;
             // Logged when the outage began. The settlement holds the outcomes; calls without reply are sent again, and a job
             // that such a call had settled is recognised.
             waitForRedis(redis_.nextAttempt(), settings_.runRetryDelay);
@@ -184,6 +207,7 @@ void ClaimLoop::gather() {
     for (const FinishedBatch& batch : handlers_.popOutcomes()) {
         if (batch.most > 0) {
             policy_.onBatch(static_cast<int>(batch.runs.size()), batch.most, batch.took);
+            measure(batch);
         }
         for (const auto& run : batch.runs) {
             try {
@@ -201,6 +225,18 @@ void ClaimLoop::gather() {
     failures_.reportWithheld();
 }
 
+void ClaimLoop::measure(const FinishedBatch& batch) {
+    counters_.batches.observe(batch.runs.size());
+    // Jobs of one name mostly follow each other.
+    for (auto first = batch.runs.begin(); first != batch.runs.end();) {
+        const std::string& name = (*first)->job().name;
+        const auto next = std::find_if(
+            first, batch.runs.end(), [&name](const auto& run) { return run->job().name != name; });
+        counters_.times.onRun(name, batch.took, static_cast<std::uint64_t>(next - first));
+        first = next;
+    }
+}
+
 void ClaimLoop::settle(const std::shared_ptr<JobRun>& run, Time now) {
     if (run->cancelled() == CancelReason::Lost) {
         // Logged when it was noticed. Another worker has the job: this outcome is discarded.
@@ -211,6 +247,9 @@ void ClaimLoop::settle(const std::shared_ptr<JobRun>& run, Time now) {
     }
     if (stopping_ && run->outcome().kind == JobOutcome::Kind::Unset) {
         return;  // The end of the worker cancelled the job. Its result is unknown: its lock may expire.
+    }
+    if (run->outcome().kind == JobOutcome::Kind::Unavailable) {
+        ++counters_.unavailable;
     }
     const HandlerSet::Reaction reaction = handlers_.onOutcome(*run, now);
     giveBack(reaction.handBack, 0);
@@ -276,7 +315,7 @@ void ClaimLoop::conclude(const SettledRun& settled) {
     switch (verdict.kind) {
         case Verdict::Kind::Done:
             held_.remove(run);
-            counters_.countEnding(settled.ending);
+            counters_.countEnding(settled);
             if (settled.ending == Ending::Failed) {
                 failures_.report(run);
             }
@@ -354,6 +393,7 @@ bool ClaimLoop::allAnswered() {
 
 void ClaimLoop::onAnswer(AdvanceCalls::Answer answer) {
     markProgress();
+    counters_.calls.observe(answer.took);
     if (!answer.ended.empty()) {
         failpoint("finish-unread");
     }
@@ -401,8 +441,15 @@ void ClaimLoop::accept(std::vector<ClaimedJob> jobs) {
     }
     const Time now = clock_.monotonic();
     counters_.claimed += jobs.size();
+    counters_.claims.observe(jobs.size());
+    lastJob_ = now;
     Intake::Runs runs = intake_.runsOf(std::move(jobs), now);
     held_.add(runs);  // Before anything that takes time: their locks need renewal from now on.
+    for (const auto& run : runs) {
+        if (run->job().attemptsStarted <= 1) {
+            counters_.times.onWait(run->job().name, waitOf(*run));
+        }
+    }
     Intake::Sorted sorted = intake_.sort(
         std::move(runs), handlers_.router(), settings_.maxStartedAttempts, clock_.wallMs());
     giveBack(sorted.putOff, kPutOffMs);
@@ -426,10 +473,14 @@ void ClaimLoop::wait() {
     const Time until = std::min({now + kLongestWait,
                                  policy_.nextChange(),
                                  handlers_.router().nextChange(settings_.unstartedMax)});
-    if (!idle_.wait(canClaim, settings_.drainDelay, until)) {
+    const IdleWait::Ended ended = idle_.wait(canClaim, settings_.drainDelay, until);
+    fetchTime_ = idle_.armed() ? idle_.blockTime() : settings_.drainDelay;
+    if (ended == IdleWait::Ended::Quietly) {
         return;
     }
-    markProgress();
+    if (ended == IdleWait::Ended::ByReply) {
+        markProgress();
+    }
     if (capacity(load(0), clock_.monotonic()) == 0) {
         // The wait was armed while there was room, and there is none now: another worker needs the wake-up.
         idle_.passOn(redis_);

@@ -92,12 +92,17 @@ public:
     [[nodiscard]] bool redisHealthy() const { return redis_.healthy(); }
     /// Returns the time since a reply of Redis, blocking ones included, or since none was needed.
     [[nodiscard]] std::chrono::milliseconds sinceProgress() const;
+    /// Returns false if Redis has answered nothing for twice as long as the present wait for jobs lasts, and for 5 s.
+    [[nodiscard]] bool progresses() const;
+    /// Returns the time since a claim brought a job, or since the loop was made.
+    [[nodiscard]] std::chrono::milliseconds sinceJob() const;
 
 private:
     void step();
     void adoptHandlers();
     /// Settles the jobs that handlers have finished.
     void gather();
+    void measure(const FinishedBatch& batch);
     void handBackUnstarted();
     /// Gives back the jobs of claims whose reply was lost.
     void recoverClaims();
@@ -169,6 +174,8 @@ private:
     std::atomic<bool> stopping_{false};
     std::atomic<bool> finished_{false};
     std::atomic<Time> lastProgress_;
+    std::atomic<std::chrono::milliseconds> fetchTime_;  ///< How long the present wait may last.
+    std::atomic<Time> lastJob_;
     WorkerCounters counters_;
 };
 

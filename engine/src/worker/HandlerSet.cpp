@@ -21,7 +21,9 @@ HandlerSet::HandlerSet(std::vector<std::shared_ptr<HandlerType>> handlers,
                        Log log)
     : log_(std::move(log)),
       inbox_(inbox),
-      router_(std::make_shared<HandlerRouter>(std::move(handlers), limits, inbox)) {}
+      router_(std::make_shared<HandlerRouter>(std::move(handlers), limits, inbox)) {
+    updateTrouble();
+}
 
 std::shared_ptr<HandlerRouter> HandlerSet::prepare(
     std::vector<std::shared_ptr<HandlerType>> handlers, const HandlerLimits& limits) const {
@@ -55,6 +57,16 @@ std::string HandlerSet::trouble() const {
 HandlerSet::PutOff HandlerSet::putOff() const {
     const std::lock_guard lock(mutex_);
     return putOff_;
+}
+
+std::vector<HandlerSet::BreakerState> HandlerSet::breakers() const {
+    const std::lock_guard lock(mutex_);
+    return breakers_;
+}
+
+std::uint64_t HandlerSet::breakerOpenings() const {
+    const std::lock_guard lock(mutex_);
+    return openings_;
 }
 
 std::optional<HandlerSet::Adopted> HandlerSet::adopt(Time now) {
@@ -152,6 +164,8 @@ HandlerSet::Reaction HandlerSet::onOutcome(const JobRun& run, Time now) {
             log_.warning("handler " + type.name() + " is unavailable: " + outcome.text +
                              "; claiming is paused, one job at a time probes",
                          {.plugin = pluginOf(type)});
+            const std::lock_guard lock(mutex_);
+            ++openings_;
         }
         reaction.handBack = route->pool.popUnstarted();
         updateTrouble();
@@ -189,8 +203,13 @@ const std::string& HandlerSet::versionOf(const JobRun& run) const {
 
 void HandlerSet::updateTrouble() {
     std::string trouble = router_->trouble();
+    std::vector<BreakerState> breakers;
+    for (const auto& route : router_->routes()) {
+        breakers.push_back({route->pool.type().name(), !route->breaker.closed()});
+    }
     const std::lock_guard lock(mutex_);
     trouble_ = std::move(trouble);
+    breakers_ = std::move(breakers);
 }
 
 }  // namespace drover

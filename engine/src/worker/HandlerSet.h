@@ -18,7 +18,7 @@ namespace drover {
 /// Holds the handlers of one queue, and exchanges them while they run.
 ///
 /// A replaced handler is retired: its threads end after their present batch, and its last outcomes still come.
-/// Threads: prepare() and replace() from one, busy(), trouble() and putOff() from any, the rest from the claim loop.
+/// Threads: prepare() and replace() from one, busy(), trouble(), putOff() and those of breakers from any, the rest from the claim loop.
 class HandlerSet {
 public:
     using Time = Clock::Monotonic;
@@ -54,6 +54,14 @@ public:
         std::string reason;      ///< The reason of the last one.
     };
     [[nodiscard]] PutOff putOff() const;
+    /// The breaker of a present handler.
+    struct BreakerState {
+        std::string handler;
+        bool open = false;
+    };
+    [[nodiscard]] std::vector<BreakerState> breakers() const;
+    /// Returns how often a breaker opened, of all handlers since the start.
+    [[nodiscard]] std::uint64_t breakerOpenings() const;
 
     /// The result of a change.
     struct Adopted {
@@ -90,6 +98,7 @@ private:
 
     /// Returns the route of the handler that had the job; nullptr: none had.
     [[nodiscard]] Route* routeOf(const JobRun& run) const;
+    /// Copies the state of the breakers for other threads.
     void updateTrouble();
 
     const Log log_;
@@ -100,6 +109,8 @@ private:
     std::optional<Change> next_;
     std::string trouble_;
     PutOff putOff_;
+    std::vector<BreakerState> breakers_;
+    std::uint64_t openings_ = 0;
     std::vector<std::shared_ptr<Route>> ended_;  ///< For forgetEnded().
 };
 

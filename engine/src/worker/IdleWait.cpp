@@ -21,7 +21,7 @@ IdleWait::IdleWait(const QueueContext& queue,
       outlook_(outlook),
       clock_(clock) {}
 
-bool IdleWait::wait(bool mayClaim, std::chrono::milliseconds drainDelay, Time until) {
+IdleWait::Ended IdleWait::wait(bool mayClaim, std::chrono::milliseconds drainDelay, Time until) {
     const Time now = clock_.monotonic();
     if (mayClaim) {
         marker_.arm(outlook_.nextDelayedMs(), drainDelay);
@@ -42,17 +42,21 @@ bool IdleWait::wait(bool mayClaim, std::chrono::milliseconds drainDelay, Time un
     poll(fds, 2, static_cast<int>(std::max<std::int64_t>(left, 0)));
     switch (marker_.check()) {
         case MarkerWait::Woken::No:
-            return false;
+            return Ended::Quietly;
         case MarkerWait::Woken::Later:
             delayedMarker_ = true;
             outlook_.onDelayedMarker(marker_.nextDelayedMs());
-            return true;
+            return Ended::ByReply;
         case MarkerWait::Woken::Look:
             delayedMarker_ = false;
             outlook_.expectJobs();
-            return true;
+            return Ended::ByReply;
+        case MarkerWait::Woken::Lost:
+            delayedMarker_ = false;
+            outlook_.expectJobs();
+            return Ended::ByOutage;
     }
-    return false;
+    return Ended::Quietly;
 }
 
 void IdleWait::passOn(RedisClient& commands) {

@@ -30,9 +30,17 @@ public:
     /// Returns true while the marker is waited for, also between two waits.
     [[nodiscard]] bool armed() const { return marker_.armed(); }
 
+    /// How a wait ended.
+    enum class Ended {
+        Quietly,  ///< No reply came.
+        ByReply,  ///< Redis answered; another worker may need the wake-up, see passOn().
+        ByOutage  ///< The connection was lost, and maybe a wake-up with it.
+    };
     /// Waits until `until` at the latest. `mayClaim`: the marker is waited for. A wait for the marker lasts `drainDelay`
-    /// in Redis. Returns true if a reply came.
-    [[nodiscard]] bool wait(bool mayClaim, std::chrono::milliseconds drainDelay, Time until);
+    /// in Redis.
+    [[nodiscard]] Ended wait(bool mayClaim, std::chrono::milliseconds drainDelay, Time until);
+    /// Returns how long a wait for the marker, while armed(), lasts in Redis.
+    [[nodiscard]] std::chrono::milliseconds blockTime() const { return marker_.blockTime(); }
     /// Gives the wake-up of the last wait to another worker: none may claim here. `commands` is another connection.
     void passOn(RedisClient& commands);
     /// Ends the wait in Redis. See MarkerWait::disarm().

@@ -47,6 +47,7 @@ void MarkerWait::arm(std::int64_t nextDelayedMs, std::chrono::milliseconds drain
         link.send(ops::blockOnMarker(queue_, timeout),
                   clock_.monotonic() + redis_->options().commandTimeout);
         armed_ = true;
+        blockTime_ = timeout;
         watchdog_ = clock_.monotonic() + timeout + kMargin;
     } catch (const RedisIoException&) {
         // Logged when the outage began; the claim loop polls by time meanwhile.
@@ -82,7 +83,7 @@ MarkerWait::Woken MarkerWait::check() {
                     return Woken::No;
                 }
                 lost("no answer to BZPOPMIN within its timeout");
-                return Woken::Look;
+                return Woken::Lost;
             }
             return Woken::No;
         }
@@ -115,7 +116,7 @@ MarkerWait::Woken MarkerWait::check() {
         return Woken::Later;
     } catch (const RedisIoException& error) {
         lost(error.message());
-        return Woken::Look;
+        return Woken::Lost;
     }
 }
 

@@ -28,14 +28,17 @@ public:
     /// Does nothing while Redis is away.
     void arm(std::int64_t nextDelayedMs, std::chrono::milliseconds drainDelay);
     [[nodiscard]] bool armed() const { return armed_; }
+    /// Returns how long the last block lasts in Redis.
+    [[nodiscard]] std::chrono::milliseconds blockTime() const { return blockTime_; }
     /// For poll(); -1 unless armed.
     [[nodiscard]] int fd();
     /// Returns when poll() should return at the latest: the watchdog, or the next attempt to connect.
     [[nodiscard]] Time deadline() const;
 
     enum class Woken {
-        No,  ///< No reply has come yet.
-        Look,  ///< Claim now: a marker was popped, or the block timed out, or the connection was lost.
+        No,    ///< No reply has come yet.
+        Look,  ///< Claim now: a marker was popped, or the block timed out.
+        Lost,  ///< Claim now: the connection was lost, and maybe a marker with it.
         Later  ///< A marker for a delayed job was popped; nextDelayedMs() has its due time.
     };
     /// Reads the reply, if one has come.
@@ -52,6 +55,7 @@ private:
     const std::unique_ptr<RedisClient> redis_;
     const Clock& clock_;
     bool armed_ = false;
+    std::chrono::milliseconds blockTime_{0};
     Time watchdog_{};
     std::int64_t nextDelayedMs_ = 0;
 };

@@ -1,5 +1,8 @@
 #include "worker/Worker.h"
 
+#include <algorithm>
+#include <tuple>
+
 #include "core/Guarded.h"
 
 namespace drover {
@@ -107,7 +110,88 @@ Worker::Stats Worker::stats() const {
     stats.putOff = putOff.jobs;
     stats.putOffReason = putOff.reason;
     stats.sinceProgress = loop_.sinceProgress();
+    stats.progresses = loop_.progresses();
     return stats;
+}
+
+void Worker::measure(Metrics& metrics) const {
+    const WorkerCounters& counters = loop_.counters();
+    const QueueSettings settings = loop_.settings();
+    const MetricLabels labels = {{"queue", settings.name}};
+    const std::tuple<const char*, const char*, std::uint64_t> counted[] = {
+        {"drover_jobs_claimed_total", "Jobs that workers claimed", counters.claimed},
+        {"drover_jobs_completed_total", "Jobs that workers completed", counters.completed},
+        {"drover_worker_redis_failures_total",
+         "Calls of the worker that Redis did not answer; each is followed by a new connection",
+         counters.outages},
+        {"drover_jobs_retried_total", "Attempts that failed and are repeated", counters.retried},
+        {"drover_jobs_handed_back_total",
+         "Claimed jobs that went back without an attempt, waits for children included",
+         counters.handedBack},
+        {"drover_jobs_unavailable_total",
+         "Jobs that handlers refused since infrastructure was away",
+         counters.unavailable},
+        {"drover_jobs_put_off_total",
+         "Jobs that handlers delayed with a reason",
+         handlers_.putOff().jobs},
+        {"drover_job_locks_lost_total",
+         "Jobs whose outcome was discarded: the lock was gone",
+         counters.lost},
+        {"drover_jobs_unserved_total",
+         "Jobs that were delayed for a peer: no handler here serves the name",
+         counters.unserved},
+        {"drover_jobs_set_aside_total",
+         "Jobs that cannot run and that no list can hold",
+         counters.setAside},
+        {"drover_breaker_openings_total",
+         "Times at which the infrastructure of a handler went away",
+         handlers_.breakerOpenings()}};
+    for (const auto& [name, help, value] : counted) {
+        metrics.counter(name, help).add(labels, value);
+    }
+    MetricFamily& failures =
+        metrics.counter("drover_jobs_failed_total", "Jobs that failed for good, by reason");
+    for (std::size_t i = 0; i < counters.failures.size(); ++i) {
+        failures.add({{"queue", settings.name}, {"reason", nameOf(static_cast<FailureReason>(i))}},
+                     counters.failures[i].load());
+    }
+    counters.times.measure(metrics, settings.name);
+    metrics
+        .histogram("drover_worker_call_seconds",
+                   "Round trips to Redis that finish and claim jobs, up to the reply")
+        .add(labels, counters.calls.figures());
+    metrics.histogram("drover_batch_jobs", "Jobs that a handler had in one batch")
+        .add(labels, counters.batches.figures());
+    metrics.histogram("drover_claim_jobs", "Jobs that one claim brought; without empty claims")
+        .add(labels, counters.claims.figures());
+
+    const std::chrono::duration<double> sinceJob = loop_.sinceJob();
+    const std::chrono::duration<double> sinceFetch = loop_.sinceProgress();
+    const std::tuple<const char*, const char*, double> states[] = {
+        {"drover_worker_jobs_in_flight",
+         "Claimed jobs whose outcome Redis does not have",
+         static_cast<double>(held_.size())},
+        {"drover_worker_concurrency",
+         "Most jobs that the worker holds",
+         static_cast<double>(std::max(settings.concurrency, 1))},
+        {"drover_worker_since_claim_seconds",
+         "Time since a claim brought a job, or since the start",
+         sinceJob.count()},
+        {"drover_worker_since_fetch_seconds",
+         "Time since Redis answered a claim, a wait for jobs or, while none is needed, a ping",
+         sinceFetch.count()},
+        {"drover_worker_fit",
+         "1 if the readiness of the process accepts the worker",
+         stats().isFit()},
+        {"drover_worker_quiet", "1 while the worker claims nothing by request", loop_.isQuiet()}};
+    for (const auto& [name, help, value] : states) {
+        metrics.gauge(name, help).add(labels, value);
+    }
+    MetricFamily& breakers = metrics.gauge(
+        "drover_breaker_open", "1 while a handler gets no jobs since its infrastructure is away");
+    for (const HandlerSet::BreakerState& breaker : handlers_.breakers()) {
+        breakers.add({{"queue", settings.name}, {"handler", breaker.handler}}, breaker.open);
+    }
 }
 
 }  // namespace drover

@@ -12,6 +12,7 @@
 
 #include "core/HandlerType.h"
 #include "core/QueueSettings.h"
+#include "drover/Metrics.h"
 #include "queue/QueueContext.h"
 #include "redis/ClientPool.h"
 #include "redis/ServerTime.h"
@@ -34,12 +35,16 @@ public:
                       unserved = 0, setAside = 0, putOff = 0;
         std::size_t held = 0;
         bool redisHealthy = false;
+        bool progresses = true;  ///< See ClaimLoop::progresses().
         bool quiet = false;
         std::string trouble;  ///< The reasons of unavailable handlers; empty: all are available.
         std::string
             putOffReason;  ///< The reason of the job that was put off last; empty: none was.
         /// Since a reply of Redis, blocking ones included, or since none was needed.
         std::chrono::milliseconds sinceProgress{0};
+
+        /// Returns true if the worker is ready to work, or quiet by request.
+        [[nodiscard]] bool isFit() const { return redisHealthy && progresses && trouble.empty(); }
     };
 
     /// `handlers` is not empty. Throws Poco::InvalidArgumentException for a bad queue name.
@@ -88,6 +93,8 @@ public:
     [[nodiscard]] const QueueContext& queue() const { return queue_; }
     [[nodiscard]] HeldJobs& held() { return held_; }
     [[nodiscard]] Stats stats() const;
+    /// Adds the figures of the worker, with its queue as a label.
+    void measure(Metrics& metrics) const;
 
 private:
     /// Runs the loop; the body of the thread.

@@ -29,6 +29,14 @@ struct QueueSummary {
     /// Without metrics `ended` is what was added less what the queue has grown by: removals count as ends.
     std::optional<double> added, ended, failed;
 
+    /// How long the jobs that wait will take, in seconds, at the rate of late; absent until it was measured between looks.
+    std::optional<double> drainSeconds;
+    /// All jobs so far that completed and failed, by the metrics of the queue; 0 if no worker counts them.
+    std::int64_t allCompleted = 0, allFailed = 0;
+    std::int64_t events = 0;  ///< Entries of the stream of events.
+    std::optional<std::int64_t>
+        eventBytes;  ///< Its memory as Redis estimates it; absent: Redis does not allow MEMORY.
+
     /// Connections that wait for jobs; absent: they were not counted, or Redis does not allow CLIENT LIST.
     std::optional<std::int64_t> workers;
     std::string problem;  ///< Not empty: the queue cannot be read, and only its name is set.

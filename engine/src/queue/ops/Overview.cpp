@@ -45,10 +45,14 @@ QueueLook lookOf(const ReplyView& reply) {
     look.lastId = optionalNumber(reply.at(4)).value_or(0);
     look.completed = endsOf(reply.at(5));
     look.failed = endsOf(reply.at(6));
+    look.events = reply.at(7).at(0).integer();
+    if (const std::int64_t bytes = reply.at(7).at(1).integer(); bytes >= 0) {
+        look.eventBytes = bytes;
+    }
     // A Lua table ends at its first nil.
-    if (reply.size() > 8) {
-        look.oldestSinceMs = optionalNumber(reply.at(7));
-        look.oldestId = reply.at(8).text();
+    if (reply.size() > 9) {
+        look.oldestSinceMs = optionalNumber(reply.at(8));
+        look.oldestId = reply.at(9).text();
     }
     return look;
 }

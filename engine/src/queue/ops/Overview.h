@@ -27,6 +27,8 @@ struct QueueLook {
     std::optional<std::string> version;
     std::int64_t lastId = 0;  ///< How many ids were drawn so far.
     Ends completed, failed;
+    std::int64_t events = 0;
+    std::optional<std::int64_t> eventBytes;
     std::optional<std::int64_t> oldestSinceMs;  ///< From when on the oldest waiting job could run.
     std::string oldestId;
     std::string problem;  ///< Not empty: the queue cannot be read, and nothing else is set.

@@ -46,6 +46,20 @@ void StalledSweeper::onResumed(const QueueContext& queue) {
     }
 }
 
+void StalledSweeper::measure(Metrics& metrics) const {
+    MetricFamily& stalled = metrics.counter(
+        "drover_jobs_stalled_total",
+        "Active jobs without a lock that this process put back: their workers crashed or hang");
+    MetricFamily& rescued = metrics.counter("drover_jobs_rescued_total",
+                                            "Jobs in no list that this process found and put back");
+    const std::lock_guard lock(mutex_);
+    for (const Watched& watched : watched_) {
+        const MetricLabels labels = {{"queue", queueNameOf(watched.queue.keys().qualifiedName())}};
+        stalled.add(labels, watched.stalled.load());
+        rescued.add(labels, watched.rescued.load());
+    }
+}
+
 PeriodicThread::Time StalledSweeper::sweep(RedisClient& redis, Watched& watched) {
     const QueueContext& queue = watched.queue;
     const std::string name = queueNameOf(queue.keys().qualifiedName());
@@ -65,6 +79,7 @@ PeriodicThread::Time StalledSweeper::sweep(RedisClient& redis, Watched& watched)
                                       " stalled jobs went back to wait, this one first",
                                   {.queue = name, .job = result.recovered.front()});
         }
+        watched.stalled += result.recovered.size();
         problems_.report(name, result.problems);
         shared = result.bullmq5;
         if (result.state != StalledResult::State::More) {
@@ -106,6 +121,7 @@ bool StalledSweeper::searchLost(RedisClient& redis, Watched& watched, bool share
     if (!complete) {
         return true;
     }
+    watched.rescued += watched.search->rescued();
     if (watched.search->rescued() > 0) {
         Log("worker").warning(std::to_string(watched.search->rescued()) +
                                   " jobs were in no list: lost between clients of BullMQ 5 and 6, "

@@ -2,12 +2,14 @@
 
 #include <atomic>
 #include <chrono>
+#include <cstdint>
 #include <deque>
 #include <memory>
 #include <mutex>
 #include <optional>
 
 #include "core/Clock.h"
+#include "drover/Metrics.h"
 #include "queue/QueueContext.h"
 #include "redis/RedisClient.h"
 #include "redis/ServerTime.h"
@@ -34,6 +36,8 @@ public:
                std::chrono::milliseconds lostInterval = std::chrono::minutes(10));
     /// Searches a queue that 5.x clients share, and that a client has resumed, for jobs that they lost: now.
     void onResumed(const QueueContext& queue);
+    /// Adds how many jobs went back, by queue.
+    void measure(Metrics& metrics) const;
     void start() { thread_.start(); }
     void stop() { thread_.stop(); }
 
@@ -52,6 +56,8 @@ private:
         std::optional<LostJobsSearch> search;  ///< Under way.
         std::size_t task = 0;
         std::atomic<bool> searchNow{false};  ///< Before the interval is over.
+        std::atomic<std::uint64_t> stalled{0};
+        std::atomic<std::uint64_t> rescued{0};
     };
 
     /// Returns when this queue's next check is due.
@@ -61,7 +67,7 @@ private:
 
     const RedisClock clock_;
     ProblemLog problems_;  ///< The thread's only.
-    std::mutex mutex_;
+    mutable std::mutex mutex_;
     std::deque<Watched> watched_;  ///< Only ever added to: references stay valid.
     PeriodicThread thread_;        ///< Ends before the members that its tasks use.
 };

@@ -11,10 +11,12 @@
   KEYS[8]  failed            zset    …:failed
   KEYS[9]  meta              hash    …:meta
   KEYS[10] id                string  …:id
+  KEYS[11] events            stream  …:events
   ARGV[1]  job key prefix
 
-  Returns  { counts in the order of the keys, 1 if paused, concurrency, version, last id, completed, failed, since, oldest }
+  Returns  { counts in the order of the keys, 1 if paused, concurrency, version, last id, completed, failed, events, since, oldest }
            completed, failed: { count, time of the last point, count at that time, last point } of the metrics
+           events: { entries of the stream, its bytes as an estimate, -1 if Redis does not allow MEMORY }
            since: from when on the job `oldest` could run, ms; both nil if no job waits
   Events   none
 ]]
@@ -24,6 +26,9 @@ for i = 1, 8 do
   counts[i] = redis.call(i <= 3 and 'LLEN' or 'ZCARD', KEYS[i])
 end
 local meta = redis.call('HMGET', keys.meta, 'paused', 'concurrency', 'version')
+
+local bytes = redis.pcall('MEMORY', 'USAGE', keys.events, 'SAMPLES', 1)
+if type(bytes) ~= 'number' then bytes = bytes and -1 or 0 end
 
 local function metrics(state)
   local key = ARGV[1] .. 'metrics:' .. state
@@ -61,5 +66,6 @@ for _, id in ipairs(candidates) do
 end
 return {
   counts, meta[1] and 1 or 0, meta[2], meta[3], redis.call('GET', keys.id), metrics('completed'), metrics('failed'),
+  { redis.call('XLEN', keys.events), bytes },
   since and string.format('%.0f', since), oldest,
 }
