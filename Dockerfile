@@ -39,7 +39,7 @@ RUN npm ci --ignore-scripts --no-audit --no-fund
 FROM debian:12-slim
 RUN apt-get update \
     && apt-get install -y --no-install-recommends \
-       libpocofoundation80 libpoconet80 libpocoutil80 libpocodata80 libpocodatapostgresql80 libhiredis0.14 libdate-tz3 \
+       libpocofoundation80 libpoconet80 libpococrypto80 libpoconetssl80 libpocoutil80 libpocodata80 libpocodatapostgresql80 libhiredis0.14 libdate-tz3 \
        tzdata libpq5 libssl3 libprometheus-cpp-core1.0 \
     && rm -rf /var/lib/apt/lists/*
 RUN useradd --system --uid 10001 --no-create-home --home-dir /nonexistent --shell /usr/sbin/nologin drover \

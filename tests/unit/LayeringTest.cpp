@@ -16,6 +16,7 @@ namespace fs = std::filesystem;
 /// A name stands for the room with the rooms in it: "plugin" is plugin/abi, plugin/loading and plugin/isolation.
 const std::map<std::string, std::set<std::string>> kAllowed = {
     {"engine/src/core", {}},
+    {"engine/src/trace", {"core"}},
     {"engine/src/redis", {"core"}},
     {"engine/src/queue", {"redis", "core"}},
     {"engine/src/operate", {"queue", "redis", "core"}},
@@ -25,7 +26,7 @@ const std::map<std::string, std::set<std::string>> kAllowed = {
     {"engine/src/control", {"core"}},
     {"engine/src/process", {"control", "config", "core"}},
     {"engine/src/host",
-     {"process", "control", "config", "plugin", "worker", "queue", "redis", "core"}},
+     {"process", "control", "config", "plugin", "worker", "queue", "redis", "trace", "core"}},
     {"engine/src/cli",
      {"host", "process", "control", "config", "plugin", "operate", "queue", "redis", "core"}},
     {"engine/src/store", {}},

@@ -10,6 +10,8 @@
 
 namespace drover {
 
+class Tracer;
+
 /// A Redis server, as the classes of queues are made from it.
 ///
 /// A handle: copies share a few connections for reads and commands, the scripts, and what is found out about the server,
@@ -39,11 +41,16 @@ public:
         /// How long Redis may take to answer; a transfer may take longer while bytes arrive.
         std::chrono::milliseconds commandTimeout{2000};
         std::optional<Tls> tls{};  ///< Absent: the connection is not encrypted.
+        /// Gets the spans of adds and of jobs of everything that is made from the handle; nullptr: there are none, and no
+        /// context is passed on.
+        std::shared_ptr<Tracer> tracer{};
     };
 
     /// Throws Poco::InvalidArgumentException if the host is empty, the port is outside [1, 65535], the database is negative,
     /// a timeout is below 1 ms, or of certificate and key one is given alone.
     explicit Redis(const Settings& settings);
+
+    [[nodiscard]] const std::shared_ptr<Tracer>& tracer() const;
 
     /// The engine's own view of the handle; opaque outside.
     class Shared;

@@ -17,12 +17,21 @@ namespace {
 
 const std::string kOwnPrefix = "DROVER_";
 
-/// A variable of older deployments. `emptyCounts`: an empty value is one.
+/// A variable of older deployments, or of OpenTelemetry. `emptyCounts`: an empty value is one.
 struct OldName {
     const char* variable;
     const char* key;
     bool emptyCounts;
+    const char* below = "";  ///< The value is a URL, and the key's value this path below it.
 };
+
+ConfigValue valueOf(const OldName& old, ConfigValue value) {
+    if (old.below[0] != '\0') {
+        value.text.erase(value.text.find_last_not_of('/') + 1);
+        value.text += old.below;
+    }
+    return value;
+}
 
 /// The stronger name of a key comes first.
 constexpr OldName kOldNames[] = {
@@ -37,6 +46,24 @@ constexpr OldName kOldNames[] = {
     // There, an empty password is the way to have none.
     {"REDIS_QUEUE_PASSWORD", "redis.password", true},
     {"REDIS_PASSWORD", "redis.password", true},
+    {"OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "trace.endpoint", false},
+    {"OTEL_EXPORTER_OTLP_ENDPOINT", "trace.endpoint", false, "/v1/traces"},
+    {"OTEL_SDK_DISABLED", "trace.disabled", false},
+    {"OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", "trace.protocol", false},
+    {"OTEL_EXPORTER_OTLP_PROTOCOL", "trace.protocol", false},
+    {"OTEL_TRACES_SAMPLER", "trace.sampler", false},
+    {"OTEL_TRACES_SAMPLER_ARG", "trace.sampling", false},
+    {"OTEL_EXPORTER_OTLP_TRACES_HEADERS", "trace.headers", false},
+    {"OTEL_EXPORTER_OTLP_HEADERS", "trace.headers", false},
+    {"OTEL_EXPORTER_OTLP_TRACES_CERTIFICATE", "trace.caFile", false},
+    {"OTEL_EXPORTER_OTLP_CERTIFICATE", "trace.caFile", false},
+    {"OTEL_SERVICE_NAME", "trace.service", false},
+    {"OTEL_RESOURCE_ATTRIBUTES", "trace.attributes", false},
+    {"OTEL_EXPORTER_OTLP_TRACES_TIMEOUT", "trace.timeoutMs", false},
+    {"OTEL_EXPORTER_OTLP_TIMEOUT", "trace.timeoutMs", false},
+    {"OTEL_BSP_SCHEDULE_DELAY", "trace.exportDelayMs", false},
+    {"OTEL_BSP_MAX_EXPORT_BATCH_SIZE", "trace.maxBatch", false},
+    {"OTEL_BSP_MAX_QUEUE_SIZE", "trace.maxQueued", false},
 };
 
 /// Returns true for the address of a service, which the key's type does not accept.
@@ -72,7 +99,7 @@ std::optional<ConfigValue> ConfigEnvironment::find(const std::string& key,
         const auto found = key == old.key ? variables_.find(old.variable) : variables_.end();
         if (found != variables_.end() && (old.emptyCounts || !found->second.text.empty()) &&
             !isServiceAddress(key, schema, found->second.text)) {
-            return found->second;
+            return valueOf(old, found->second);
         }
     }
     return std::nullopt;

@@ -49,6 +49,16 @@ KeySpec choice(const std::string& pattern,
     return spec;
 }
 
+KeySpec share(const std::string& pattern,
+              const std::string& fallback,
+              const std::string& sentence) {
+    KeySpec spec = text(pattern, fallback, sentence);
+    spec.type = KeyType::Double;
+    spec.minimum = 0;
+    spec.maximum = 1;
+    return spec;
+}
+
 KeySpec boolean(const std::string& pattern, bool fallback, const std::string& sentence) {
     KeySpec spec = text(pattern, fallback ? "true" : "false", sentence);
     spec.type = KeyType::Boolean;
@@ -232,6 +242,45 @@ std::vector<KeySpec> engineKeys() {
             "first "
             "of $XDG_RUNTIME_DIR, /run/drover, /tmp, /dev/shm and /var/tmp that can be written to; "
             "`off`: none."),
+        text("trace.endpoint",
+             "",
+             "URL to which spans are sent by OTLP over HTTP, such as "
+             "http://127.0.0.1:4318/v1/traces; empty: there are no traces. "
+             "OTEL_EXPORTER_OTLP_ENDPOINT gives it as well, and the other variables of "
+             "OpenTelemetry the other keys (docs/tracing.md)."),
+        boolean("trace.disabled", false, "Whether there are no traces in spite of an endpoint."),
+        text("trace.protocol", "http/json", "The form of what is sent: http/json."),
+        text("trace.sampler",
+             "parentbased_traceidratio",
+             "Which spans are sent: parentbased_traceidratio follows the caller, and decides by "
+             "trace.sampling where there is none; traceidratio decides alone; always_on, "
+             "always_off, parentbased_always_on and parentbased_always_off."),
+        share("trace.sampling", "1", "The share of traces that a sampler with traceidratio sends."),
+        secret(text("trace.headers",
+                    "",
+                    "Headers of each export: name=value, separated by commas, values "
+                    "percent-encoded.")),
+        text("trace.caFile",
+             "",
+             "For an https endpoint: file with the certificates that it may be signed by; empty: "
+             "those that the machine trusts."),
+        text("trace.service", "", "service.name of the spans; empty: drover."),
+        text("trace.attributes",
+             "",
+             "Further attributes of the process: name=value, separated by commas, values "
+             "percent-encoded."),
+        integer("trace.timeoutMs", 10000, 1, kMaxMs, "How long the collector may take to answer."),
+        integer("trace.exportDelayMs",
+                5000,
+                1,
+                kMaxMs,
+                "How long spans wait for company before they are sent."),
+        integer("trace.maxBatch", 512, 1, 65536, "The most spans of one export."),
+        integer("trace.maxQueued",
+                2048,
+                1,
+                1048576,
+                "The most spans that wait; further ones are dropped, and health counts them."),
     };
     for (const QueueSetting& setting : kQueueSettings) {
         if (setting.scope == QueueSetting::Scope::Worker) {

@@ -238,6 +238,7 @@ std::vector<std::string> Settings::check(const Configuration& config) {
     }
     checkRedis(config, problems);
     checkSocket(config, problems);
+    TraceSettings::check(config, problems);
     const PluginSettings plugins = plugin(config);
     if (std::set<std::string>(plugins.names.begin(), plugins.names.end()).size() !=
         plugins.names.size()) {
@@ -276,6 +277,7 @@ Settings Settings::read(const Configuration& config) {
     settings.redis = redisServer(config);
     settings.plugins = plugin(config);
     settings.log = logging(config);
+    settings.trace = TraceSettings::read(config);
     settings.watchConfig = config.boolean("config.watch");
     settings.startupTimeout = milliseconds(config.integer("startup.timeoutMs"));
     settings.shutdownGrace = milliseconds(config.integer("shutdown.graceMs"));

@@ -9,6 +9,7 @@
 
 #include "config/Configuration.h"
 #include "config/ProcessIsolation.h"
+#include "config/TraceSettings.h"
 #include "core/QueueSettings.h"
 #include "drover/Redis.h"
 
@@ -37,6 +38,7 @@ struct Settings {
     Redis::Settings redis;
     PluginSettings plugins;
     LogSettings log;
+    TraceSettings trace;
     bool watchConfig = true;
     std::chrono::milliseconds startupTimeout{0};
     std::chrono::milliseconds shutdownGrace{0};

@@ -9,6 +9,7 @@
 #include "host/HandlerPlugins.h"
 #include "host/RedisProbe.h"
 #include "host/Services.h"
+#include "host/TraceExport.h"
 #include "process/ConfigWatch.h"
 
 namespace drover {
@@ -25,11 +26,18 @@ Assembly assemble(const Configuration& config, const Settings& settings, PluginO
         }
     }
     Assembly assembly;
-    const Redis redis(settings.redis);
+    const std::shared_ptr<Tracer> tracer = tracerOf(settings.trace);
+    Redis::Settings server = settings.redis;
+    server.tracer = tracer;
+    const Redis redis(server);
     assembly.probes = {redisProbe(redis)};
-    assembly.construct = [&config, &settings, &plugins, redis, consumes, services](
+    assembly.construct = [&config, &settings, &plugins, redis, tracer, consumes, services](
                              Process& process) {
         std::vector<std::unique_ptr<Component>> components;
+        if (tracer) {
+            // First to start and last to end: the spans of all others are sent.
+            components.push_back(std::make_unique<TraceExport>(settings.trace, tracer));
+        }
         Services::Neighbours neighbours{[] { return HealthReports(); },
                                         [](Metrics&) {},
                                         [] { return std::vector<QueueReader::Settings>(); }};

@@ -29,4 +29,8 @@ Redis::Redis(const Settings& settings) {
     shared_ = std::make_shared<Shared>(RedisOptions(settings));
 }
 
+const std::shared_ptr<Tracer>& Redis::tracer() const {
+    return shared_->options().tracer;
+}
+
 }  // namespace drover
