@@ -166,11 +166,12 @@ public:
         ClientPool clients([&] { return std::make_unique<RedisClient>(nowhere, "adds"); }, 1);
         const JobCalls calls(context(), clients, "");
         std::string text;
-        CPPUNIT_ASSERT(calls.call(claimed(), {}, HostCall::AddJobs, R"([{"name":"x"}])", text) ==
+        CPPUNIT_ASSERT(
+            calls.call(claimed(), {}, {}, HostCall::AddJobs, R"([{"name":"x"}])", text) ==
+            HostStatus::Unavailable);
+        CPPUNIT_ASSERT(calls.call(claimed(), {}, {}, HostCall::StoredJob, "", text) ==
                        HostStatus::Unavailable);
-        CPPUNIT_ASSERT(calls.call(claimed(), {}, HostCall::StoredJob, "", text) ==
-                       HostStatus::Unavailable);
-        CPPUNIT_ASSERT(calls.call(claimed(), {}, HostCall::FailedChildren, "", text) ==
+        CPPUNIT_ASSERT(calls.call(claimed(), {}, {}, HostCall::FailedChildren, "", text) ==
                        HostStatus::Unavailable);
     }
 

@@ -5,6 +5,7 @@
 
 #include <cppunit/extensions/HelperMacros.h>
 
+#include "drover/Json.h"
 #include "support/Assert.h"
 #include "support/FakeHandler.h"
 #include "support/LogCapture.h"
@@ -30,6 +31,10 @@ class IntakeTest : public CppUnit::TestFixture {
     CPPUNIT_TEST(aSchedulerThatCannotGoOnPutsItsJobOff);
     CPPUNIT_TEST(aJobThatGoesBackMakesNoSuccessor);
     CPPUNIT_TEST(jobsWithTheSameOptionsShareThem);
+    CPPUNIT_TEST(jobsThatDifferInTheirTraceShareTheirOptions);
+    CPPUNIT_TEST(aRunIsInTheTraceOfItsJob);
+    CPPUNIT_TEST(aTextThatIsNoContextBeginsATrace);
+    CPPUNIT_TEST(withoutTracesARunHasNone);
     CPPUNIT_TEST(optionsThatCannotBeReadAreTheDefaults);
     CPPUNIT_TEST_SUITE_END();
 
@@ -124,6 +129,55 @@ public:
         CPPUNIT_ASSERT_EQUAL(4, runs[2]->options().attempts);
     }
 
+    void jobsThatDifferInTheirTraceShareTheirOptions() {
+        const auto runs = intake_.runsOf({traced(kMetadata), traced(kOther)}, clock_.monotonic());
+        CPPUNIT_ASSERT_EQUAL(&runs[0]->options(), &runs[1]->options());
+        CPPUNIT_ASSERT_EQUAL(3, runs[1]->options().attempts);
+        CPPUNIT_ASSERT(runs[1]->options().lifo);
+        // Where the member does not differ, the texts around it do.
+        ClaimedJob nested = RunMaker::job("1");
+        nested.opts = R"({"own":{"tm":"a"}})";
+        ClaimedJob further = nested;
+        further.opts = R"({"own":{"tm":"b"}})";
+        const auto others = intake_.runsOf({nested, further}, clock_.monotonic());
+        CPPUNIT_ASSERT(&others[0]->options() != &others[1]->options());
+    }
+
+    void aRunIsInTheTraceOfItsJob() {
+        Intake intake = tracing();
+        for (const std::string& metadata :
+             {kMetadata, R"({"baggage":"a=1","traceparent":")" + kParent + "\"}"}) {
+            const auto runs = intake.runsOf({traced(metadata)}, clock_.monotonic());
+            const SpanStart& start = runs[0]->trace()->start;
+            CPPUNIT_ASSERT_EQUAL(std::uint64_t{0x00f067aa0ba902b7}, start.parentId);
+            CPPUNIT_ASSERT_EQUAL(std::uint64_t{0xa3ce929d0e0e4736}, start.context.traceLow);
+            CPPUNIT_ASSERT(start.context.sampled);
+            CPPUNIT_ASSERT(start.context.spanId != start.parentId);
+            std::string answer;
+            CPPUNIT_ASSERT(runs[0]->call(HostCall::TraceContext, "", answer) == HostStatus::Ok);
+            assertEqual(start.context.metadata(), answer);
+        }
+    }
+
+    void aTextThatIsNoContextBeginsATrace() {
+        Intake intake = tracing();
+        for (const char* metadata : {"", "{}", "no JSON", "{\"traceparent\":\"00-0-0-0\"}"}) {
+            const auto runs = intake.runsOf({traced(metadata)}, clock_.monotonic());
+            CPPUNIT_ASSERT_EQUAL(std::uint64_t{0}, runs[0]->trace()->start.parentId);
+            CPPUNIT_ASSERT(runs[0]->trace()->start.context.isSet());
+        }
+        const auto bare = intake.runsOf({RunMaker::job("1")}, clock_.monotonic());
+        CPPUNIT_ASSERT_EQUAL(std::uint64_t{0}, bare[0]->trace()->start.parentId);
+    }
+
+    void withoutTracesARunHasNone() {
+        const auto runs = intake_.runsOf({traced(kMetadata)}, clock_.monotonic());
+        CPPUNIT_ASSERT(runs[0]->trace() == nullptr);
+        std::string answer = "before";
+        CPPUNIT_ASSERT(runs[0]->call(HostCall::TraceContext, "", answer) == HostStatus::Ok);
+        assertEqual("", answer);
+    }
+
     void optionsThatCannotBeReadAreTheDefaults() {
         ClaimedJob broken = RunMaker::job("1");
         broken.opts = "{";
@@ -133,6 +187,24 @@ public:
     }
 
 private:
+    static inline const std::string kParent =
+        "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+    static inline const std::string kMetadata = R"({"traceparent":")" + kParent + "\"}";
+    static inline const std::string kOther =
+        R"({"traceparent":"00-4bf92f3577b34da6a3ce929d0e0e4737-00f067aa0ba902b8-00","tracestate":"a=1"})";
+
+    static ClaimedJob traced(const std::string& metadata) {
+        ClaimedJob job = RunMaker::job("1");
+        job.opts = R"({"attempts":3,"tm":)" + jsonString(metadata) + R"(,"lifo":true})";
+        return job;
+    }
+    [[nodiscard]] Intake tracing() const {
+        return Intake(
+            runs_.calls,
+            [](const ClaimedJob&) { return true; },
+            std::make_shared<Tracer>(Tracer::Settings()));
+    }
+
     Intake::Sorted sort(std::vector<ClaimedJob> jobs, int maxStartedAttempts = 0) {
         return intake_.sort(intake_.runsOf(std::move(jobs), clock_.monotonic()),
                             router_,

@@ -155,6 +155,12 @@ private:
     const drover_job* job_;
 };
 
+/// The headers of W3C Trace Context, as a call to another service carries them.
+struct TraceHeaders {
+    std::string traceparent;  ///< "00-<trace id>-<span id>-<flags>"; empty: there are no traces.
+    std::string tracestate;   ///< Empty: none.
+};
+
 /// A job while a handler has it: its fields, its outcome, and calls to the engine.
 ///
 /// The outcome set first stands; setting another one later is not an error and changes nothing. A job left without an outcome
@@ -349,6 +355,22 @@ public:
         return request("removeScheduler",
                        &drover_host_api::remove_scheduler,
                        detail::schedulerJson(id, queue)) == "true";
+    }
+
+    /// Returns the context of this job's span, for calls to other services. Jobs that the handler adds have it already.
+    /// Both texts are empty if there are no traces.
+    [[nodiscard]] TraceHeaders traceContext() const {
+        Received answer;
+        if (host_->request(
+                call_, index_, bytes("trace_context"), bytes(""), &Received::receive, &answer) !=
+            DROVER_OK) {
+            return {};  // Also from an engine that has no traces.
+        }
+        const std::string text = answer.value();
+        const auto json = JsonView::tryParse(text);
+        return json ? TraceHeaders{(*json)["traceparent"].string().value_or(""),
+                                   (*json)["tracestate"].string().value_or("")}
+                    : TraceHeaders();
     }
 
     // Cancel token.

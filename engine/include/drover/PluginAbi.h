@@ -158,7 +158,10 @@ typedef struct drover_host_api {
     /* One line in the engine's log, with the plugin's name. May be called at any time, with any call or none. For a line
      * about a job: write_log_about. */
     void (*write_log)(const char* plugin, int32_t level, drover_bytes text);
-    /* Extension point: a named request with bytes and an answer with bytes; DROVER_E_UNSUPPORTED for an unknown name. */
+    /* Extension point: a named request with bytes and an answer with bytes; DROVER_E_UNSUPPORTED for an unknown name.
+     * "trace_context", without a body, reads the context of the job's span. The sink receives the JSON object
+     * {"traceparent": string, "tracestate": string} with the headers of W3C Trace Context, of which the second may be missing;
+     * nothing if there are no traces. */
     int32_t (*request)(drover_call*,
                        uint32_t job,
                        drover_bytes name,

@@ -13,6 +13,7 @@
 #include "drover/Export.h"
 #include "drover/Job.h"
 #include "drover/JobOptions.h"
+#include "drover/TraceContext.h"
 
 namespace drover {
 
@@ -23,6 +24,9 @@ struct NewJob {
     std::string name;
     std::string data = "{}";  ///< JSON text, stored byte for byte.
     JobOptions opts;
+    /// The span that causes the job, if the jobs of one call have different causes; the add of each is a span of its own then.
+    /// Not set: that of the thread, see TraceScope.
+    TraceContext cause{};
 };
 
 /// Makes an add happen once, however often it is sent, from any process.

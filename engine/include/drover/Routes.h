@@ -19,6 +19,7 @@
 #include "drover/Responder.h"
 #include "drover/Response.h"
 #include "drover/Scope.h"
+#include "drover/TraceContext.h"
 
 namespace drover {
 
@@ -68,6 +69,9 @@ public:
         values;  ///< Path, query and body members together, by name.
     std::map<std::string, std::string>
         headers;  ///< Those that the route declares and the client sent.
+    /// The span of the request; not set: there are no traces. A RouteHandler has it as that of its thread (TraceScope), an
+    /// AsyncHandler passes it on (NewJob::cause).
+    TraceContext trace{};
 
     [[nodiscard]] bool has(const std::string& name) const { return values.count(name) != 0; }
     /// Throws std::out_of_range if the route has no such parameter or it was not given, std::bad_variant_access if its

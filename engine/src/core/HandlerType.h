@@ -44,7 +44,8 @@ enum class HostCall : std::uint8_t {
     RemoveUnprocessedChildren,  ///< The answer is the number of removed jobs.
     UpsertScheduler,
     RemoveScheduler,
-    Last = RemoveScheduler
+    TraceContext,  ///< The answer is TraceContext::metadata(); empty: there are no traces.
+    Last = TraceContext
 };
 
 /// A claimed job while a handler has it. Owned by the worker; implements the calls of a handler.

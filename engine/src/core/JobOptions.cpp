@@ -450,8 +450,15 @@ std::string toJson(const JobOptions& opts, Form form) {
     }
     if (const std::string* const odd = memberOf(opts.extra, "telemetry")) {
         writeTelemetry(out, *odd, form);
+    } else if (opts.telemetry && form == Form::Stored) {
+        if (opts.telemetry->metadata) {
+            out.string("tm", *opts.telemetry->metadata);
+        }
+        if (opts.telemetry->omitContext) {
+            out.raw("omc", "true");
+        }
     } else if (opts.telemetry) {
-        writeTelemetry(out, telemetryJson(*opts.telemetry), form);
+        out.raw("telemetry", telemetryJson(*opts.telemetry));
     }
     for (const auto& [name, json] : opts.extra) {
         if (!isTypedOption(name)) {

@@ -10,8 +10,11 @@
 #include <Poco/Exception.h>
 
 #include "core/ErrorCode.h"
+#include "core/JobFields.h"
 #include "core/Uuid.h"
 #include "drover/Exceptions.h"
+#include "drover/Trace.h"
+#include "queue/AddSpans.h"
 #include "queue/FlowRecords.h"
 #include "queue/ops/Add.h"
 #include "queue/ops/Children.h"
@@ -60,13 +63,15 @@ public:
         const auto flush = [&] {
             send(ready);
             for (Prepared& one : ready) {
+                record(one);
                 one.result->tree = std::move(*one.flow.tree);
             }
             ready.clear();
             jobs = 0;
         };
         for (std::size_t i = 0; i < flows.size(); ++i) {
-            PreparedFlow flow = prepare(std::move(flows[i]));
+            std::unique_ptr<FlowTrace> trace = begin();
+            PreparedFlow flow = prepare(std::move(flows[i]), "", trace.get());
             if (!flow.problem.empty()) {
                 fail(results[i], Status::Rejected, flow.problem);
                 continue;
@@ -75,7 +80,7 @@ public:
                 flush();
             }
             jobs += flow.nodes.size();
-            ready.push_back({std::move(flow), &results[i]});
+            ready.push_back({std::move(flow), &results[i], std::move(trace)});
         }
         flush();
         return results;
@@ -89,7 +94,9 @@ public:
         }
         const FlowJob given = flow;
         std::vector<Prepared> one;
-        one.push_back({prepare(std::move(flow), randomUuids(1).front()), &result});
+        std::unique_ptr<FlowTrace> trace = begin();
+        PreparedFlow first = prepare(std::move(flow), randomUuids(1).front(), trace.get());
+        one.push_back({std::move(first), &result, std::move(trace)});
         PreparedFlow& prepared = one.front().flow;
         if (!prepared.problem.empty()) {
             fail(result, Status::Rejected, prepared.problem);
@@ -97,6 +104,7 @@ public:
         }
         prepared.records.once = &once;
         send(one);
+        record(one.front());
         if (const auto& earlier = one.front().earlier) {
             prepared = prepare(given, earlier->seed);
             setTimestamps(prepared, earlier->nowMs);
@@ -114,18 +122,58 @@ private:
     struct Prepared {
         PreparedFlow flow;
         FlowResult* result;
+        std::unique_ptr<FlowTrace> trace;  ///< nullptr: there are no traces.
         std::optional<AddedFlow>
             earlier{};  ///< Present if an earlier call with the key has added it.
     };
 
-    PreparedFlow prepare(FlowJob flow, const std::string& seed = "") {
+    /// Begins the spans of a tree.
+    [[nodiscard]] std::unique_ptr<FlowTrace> begin() const {
+        const std::shared_ptr<Tracer>& tracer = redis_.tracer();
+        return tracer ? std::make_unique<FlowTrace>(
+                            FlowTrace{*tracer, tracer->start(TraceScope::current())})
+                      : nullptr;
+    }
+
+    /// Records the spans of a tree that has its result.
+    static void record(const Prepared& one) {
+        if (!one.trace || !one.trace->whole.context.sampled) {
+            return;
+        }
+        AddResult result;
+        result.status = one.result->status;
+        result.message = one.result->message;
+        for (std::size_t n = 0; n < one.trace->jobs.size(); ++n) {
+            const std::string queue = queueOf(one, n);
+            const std::optional<Job>& job = one.flow.nodes[n]->job;
+            Span span = producerSpan(one.trace->jobs[n], "addNode", queue, queue);
+            span.attributes.set("bullmq.job.name", job->name);
+            result.id = job->id;
+            end(span, result);
+            one.trace->tracer.record(std::move(span));
+        }
+        const std::string queue = queueOf(one, 0);
+        Span span = producerSpan(one.trace->whole, "addFlow", queue, queue);
+        span.attributes.set("bullmq.flow.name", one.flow.nodes.front()->job->name);
+        result.id.clear();
+        end(span, result);
+        one.trace->tracer.record(std::move(span));
+    }
+
+    static std::string queueOf(const Prepared& one, std::size_t node) {
+        const FlowRecords& records = one.flow.records;
+        return queueNameOf(records.queues[records.nodes[node].queue].keys().qualifiedName());
+    }
+
+    PreparedFlow prepare(FlowJob flow, const std::string& seed = "", FlowTrace* trace = nullptr) {
         return prepareFlow(
             std::move(flow),
             settings_.prefix,
             [this](const std::string& prefix, const std::string& name) {
                 return context(prefix, name);
             },
-            seed);
+            seed,
+            trace);
     }
 
     static void setTimestamps(PreparedFlow& flow, std::int64_t nowMs) {

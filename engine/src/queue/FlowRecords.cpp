@@ -5,6 +5,7 @@
 
 #include "core/Names.h"
 #include "core/Uuid.h"
+#include "queue/AddSpans.h"
 
 namespace drover {
 
@@ -75,7 +76,8 @@ private:
 PreparedFlow prepareFlow(FlowJob flow,
                          const std::string& defaultPrefix,
                          const FindQueue& find,
-                         const std::string& seed) {
+                         const std::string& seed,
+                         FlowTrace* trace) {
     PreparedFlow prepared;
     prepared.tree = std::make_unique<FlowNode>();
     FlowRecords& records = prepared.records;
@@ -122,6 +124,11 @@ PreparedFlow prepareFlow(FlowJob flow,
         }
         all[n].node->key = queue.keys().job(added.id);
         all[n].node->job = addedJob(given.job, added, queue.keys().qualifiedName());
+        if (trace != nullptr) {
+            const SpanStart& above = isChild ? trace->jobs[all[n].parent] : trace->whole;
+            trace->jobs.push_back(trace->tracer.start(above.context));
+            passOn(given.job.opts, trace->jobs.back().context.metadata());
+        }
         node.record = recordOf(std::move(given.job));
         node.record.customId = added.id;
         node.record.hasChildren = !given.children.empty();

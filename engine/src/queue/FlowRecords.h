@@ -8,6 +8,7 @@
 
 #include "drover/FlowProducer.h"
 #include "drover/Queue.h"
+#include "drover/Trace.h"
 #include "queue/JobRecord.h"
 #include "queue/QueueContext.h"
 
@@ -38,13 +39,22 @@ struct PreparedFlow {
     std::string problem;             ///< Why the tree cannot be added; empty if it can.
 };
 
+/// The spans of a tree's add: that of the whole, and below it one for each job.
+struct FlowTrace {
+    Tracer& tracer;
+    const SpanStart whole;
+    std::vector<SpanStart> jobs{};  ///< In the order of the records.
+};
+
 /// Returns the queue of a prefix and a name. Throws Poco::InvalidArgumentException for a bad name.
 using FindQueue = std::function<QueueContext(const std::string& prefix, const std::string& name)>;
 
-/// Checks and renders a tree. Jobs without an id get a random one, or with a seed that and their number.
+/// Checks and renders a tree. Jobs without an id get a random one, or with a seed that and their number. With `trace` the
+/// span of each job begins, below that of its parent, and its context goes into the job.
 [[nodiscard]] PreparedFlow prepareFlow(FlowJob flow,
                                        const std::string& defaultPrefix,
                                        const FindQueue& find,
-                                       const std::string& seed = "");
+                                       const std::string& seed = "",
+                                       FlowTrace* trace = nullptr);
 
 }  // namespace drover

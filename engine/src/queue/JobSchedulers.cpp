@@ -4,8 +4,11 @@
 #include <set>
 #include <utility>
 
+#include "core/JobFields.h"
 #include "drover/Exceptions.h"
 #include "drover/Json.h"
+#include "drover/Trace.h"
+#include "queue/AddSpans.h"
 #include "queue/QueueContext.h"
 #include "queue/SchedulerRecord.h"
 #include "queue/ops/Schedulers.h"
@@ -39,11 +42,23 @@ std::optional<ScheduledRun> JobSchedulers::upsert(const std::string& id,
     const auto lease = impl_->redis_.shared().lease();
     RedisClient& redis = *lease;
     const std::int64_t nowMs = redis.nowMs();
-    const auto record = schedulerRecordOf(id, repeat, jobs, nowMs);
+    const std::shared_ptr<Tracer>& tracer = impl_->redis_.tracer();
+    const SpanStart span = tracer ? tracer->start(TraceScope::current()) : SpanStart();
+    const auto record = schedulerRecordOf(
+        id, repeat, jobs, nowMs, tracer ? span.context.metadata() : std::string());
     if (!record) {
         return std::nullopt;
     }
     UpsertResult result = ops::upsertScheduler(impl_->queue_, redis, *record, nowMs);
+    if (span.context.sampled) {
+        Span upsert =
+            upsertSpan(span, queueNameOf(impl_->queue_.keys().qualifiedName()), id, jobs.name);
+        AddResult added;
+        added.status = result.code < 0 ? AddResult::Status::Rejected : AddResult::Status::Added;
+        added.id = result.jobId;
+        end(upsert, added);
+        tracer->record(std::move(upsert));
+    }
     if (result.code < 0) {
         throw ScriptException(
             "scheduler " + jsonString(id) + " of " + impl_->queue_.keys().qualifiedName() + ": " +

@@ -12,6 +12,7 @@
 
 #include "drover/Json.h"
 #include "queue/AddCoalescer.h"
+#include "queue/AddSpans.h"
 #include "queue/AdmissionControl.h"
 #include "queue/JobRecord.h"
 #include "queue/QueueContext.h"
@@ -85,7 +86,7 @@ public:
                 return done(std::vector<AddResult>(jobs.size(), *refused));
             }
         }
-        const auto pending = std::make_shared<Pending>(jobs.size(), std::move(done));
+        const auto pending = pendingOf(jobs, std::move(done));
         std::vector<std::size_t> positions;
         std::vector<JobRecord> records;
         const auto flush = [&] {
@@ -125,7 +126,7 @@ public:
                 return done(std::vector<AddResult>(jobs.size(), *refused));
             }
         }
-        const auto pending = std::make_shared<Pending>(jobs.size(), std::move(done));
+        const auto pending = pendingOf(jobs, std::move(done));
         const std::string mistake = onceError(once);
         std::vector<std::size_t> positions;
         std::vector<JobRecord> records;
@@ -183,6 +184,14 @@ public:
     AddCoalescer coalescer_;
 
 private:
+    /// Begins an add, and its spans.
+    std::shared_ptr<Pending> pendingOf(std::vector<NewJob>& jobs, AddCoalescer::Done done) const {
+        if (redis_.tracer) {
+            done = traceAdds(redis_.tracer, settings_.name, jobs, std::move(done));
+        }
+        return std::make_shared<Pending>(jobs.size(), std::move(done));
+    }
+
     std::mutex mutex_;
     std::unique_ptr<AdmissionControl> owned_;          ///< Guarded by mutex_.
     std::atomic<AdmissionControl*> control_{nullptr};  ///< The same, for every add.

@@ -237,13 +237,20 @@ std::optional<std::int64_t> storedNumber(const std::string& text) {
 std::optional<SchedulerRecord> schedulerRecordOf(const std::string& id,
                                                  const RepeatOptions& repeat,
                                                  const JobTemplate& jobs,
-                                                 std::int64_t nowMs) {
+                                                 std::int64_t nowMs,
+                                                 const std::string& metadata) {
     if (const std::string error = schedulerIdError(id); !error.empty()) {
         refuse(error);
     }
     check(jobs);
     check(repeat, nowMs);
     SchedulerRecord record = renderedOf(id, repeat, jobs);
+    // The template stays as it was given. The jobs inherit the context from each other, as in BullMQ.
+    const auto& own = jobs.opts.telemetry;
+    if (!metadata.empty() && !(own && (own->omitContext || own->metadata))) {
+        record.job.opts.pop_back();
+        record.job.opts += ",\"tm\":" + jsonString(metadata) + "}";
+    }
     if (!repeat.every) {
         record.nextByPatternMs = firstCron(id, repeat, nowMs);
         if (!record.nextByPatternMs) {

@@ -30,12 +30,14 @@ struct StoredScheduler {
     std::string jobOpts;  ///< The pending job's; empty unless the record has both kinds.
 };
 
-/// Returns the record of an upsert at `nowMs`; std::nullopt if the pattern has no run before the end.
+/// Returns the record of an upsert at `nowMs`; std::nullopt if the pattern has no run before the end. `metadata` is the context
+/// of its span for the jobs, unless their options have one or want none; empty: none.
 /// Throws Poco::InvalidArgumentException as JobSchedulers::upsert().
 [[nodiscard]] std::optional<SchedulerRecord> schedulerRecordOf(const std::string& id,
                                                                const RepeatOptions& repeat,
                                                                const JobTemplate& jobs,
-                                                               std::int64_t nowMs);
+                                                               std::int64_t nowMs,
+                                                               const std::string& metadata = "");
 
 /// Returns what a stored record means. Tolerates what other versions and other clients store: a member that is not of its
 /// type counts as absent, and data that is not JSON as text.

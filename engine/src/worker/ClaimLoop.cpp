@@ -73,10 +73,12 @@ ClaimLoop::ClaimLoop(QueueSettings settings, const RedisOptions& redis, const Sh
       held_(shared.held),
       redis_(redis, "claim " + settings_.name),
       scheduler_(queue_),
-      intake_(shared.jobCalls,
-              [this, &clients = shared.hostClients](const ClaimedJob& job) {
-                  return iterate(scheduler_, clients, clock_, job);
-              }),
+      intake_(
+          shared.jobCalls,
+          [this, &clients = shared.hostClients](const ClaimedJob& job) {
+              return iterate(scheduler_, clients, clock_, job);
+          },
+          redis.tracer),
       settlement_(settings_),
       lostClaims_(queue_, clock_),
       calls_(queue_, redis_, settlement_, lostClaims_, clock_),
@@ -91,6 +93,10 @@ ClaimLoop::ClaimLoop(QueueSettings settings, const RedisOptions& redis, const Sh
             clock_),
       servedNames_(handlers_.router().servedNames()),
       tokenPrefix_(Poco::UUIDGenerator::defaultGenerator().createRandom().toString() + ":"),
+      spans_(redis.tracer,
+             settings_.name,
+             settings_.workerName,
+             tokenPrefix_.substr(0, tokenPrefix_.size() - 1)),
       log_("worker", {.queue = settings_.name, .worker = settings_.workerName}),
       problems_(clock_),
       failures_(settings_.name, clock_),
@@ -242,6 +248,7 @@ void ClaimLoop::settle(const std::shared_ptr<JobRun>& run, Time now) {
         // Logged when it was noticed. Another worker has the job: this outcome is discarded.
         held_.remove(*run);
         ++counters_.lost;
+        spans_.recordLost(*run);
         handlers_.onLost(*run);
         return;
     }
@@ -315,6 +322,7 @@ void ClaimLoop::conclude(const SettledRun& settled) {
     switch (verdict.kind) {
         case Verdict::Kind::Done:
             held_.remove(run);
+            spans_.record(run, settled.ending);
             counters_.countEnding(settled);
             if (settled.ending == Ending::Failed) {
                 failures_.report(run);
@@ -322,12 +330,14 @@ void ClaimLoop::conclude(const SettledRun& settled) {
             break;
         case Verdict::Kind::DoneBefore:
             held_.remove(run);
+            spans_.record(run, settled.ending);
             log_.debug(verdict.message + "; the earlier call, whose reply was lost, had done it",
                        fieldsOf(run.job()));
             break;
         case Verdict::Kind::Lost:
             run.cancel(CancelReason::Lost);
             held_.remove(run);
+            spans_.recordLost(run);
             ++counters_.lost;
             log_.warning(verdict.message + "; the outcome is discarded", fieldsOf(run.job()));
             break;

@@ -28,6 +28,7 @@
 #include "worker/OutcomeInbox.h"
 #include "worker/ProblemLog.h"
 #include "worker/QueueOutlook.h"
+#include "worker/RunSpans.h"
 #include "worker/SchedulerIterator.h"
 #include "worker/SettledRun.h"
 #include "worker/Settlement.h"
@@ -161,6 +162,7 @@ private:
     std::shared_ptr<const std::vector<std::string>> servedNames_;
     const std::string tokenPrefix_;
     std::uint64_t tokens_ = 0;
+    const RunSpans spans_;
 
     const Log log_;
     ProblemLog problems_;

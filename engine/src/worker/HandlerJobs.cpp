@@ -7,6 +7,7 @@
 
 #include "core/JsonText.h"
 #include "core/Names.h"
+#include "queue/AddSpans.h"
 
 namespace drover {
 
@@ -71,7 +72,11 @@ std::string wholeName(const std::string& queue, const ClaimedJob& job) {
 }
 
 /// Reads a job that the handler of `by` adds, a child of `by` or not. Returns what is wrong with it; empty: nothing is.
-std::string readJob(std::string_view json, const ClaimedJob& by, bool isChild, HandlerJob& job) {
+std::string readJob(std::string_view json,
+                    const ClaimedJob& by,
+                    bool isChild,
+                    const std::string& metadata,
+                    HandlerJob& job) {
     Members read;
     if (std::string wrong = readMembers(json, read); !wrong.empty()) {
         return wrong;
@@ -85,6 +90,7 @@ std::string readJob(std::string_view json, const ClaimedJob& by, bool isChild, H
         !wrong.empty()) {
         return "cannot be added: " + wrong;
     }
+    passOn(read.job.opts, metadata);
     job.record = isChild ? recordOf(std::move(read.job), ParentJob{by.id, by.queue})
                          : recordOf(std::move(read.job));
     return "";
@@ -94,7 +100,8 @@ std::string readJob(std::string_view json, const ClaimedJob& by, bool isChild, H
 
 std::optional<std::vector<HandlerJob>> parseChildren(std::string_view json,
                                                      const ClaimedJob& parent,
-                                                     std::string& problem) {
+                                                     std::string& problem,
+                                                     const std::string& metadata) {
     const auto elements = splitJsonArray(json);
     if (!elements) {
         problem = "the children are not a JSON array";
@@ -102,7 +109,7 @@ std::optional<std::vector<HandlerJob>> parseChildren(std::string_view json,
     }
     std::vector<HandlerJob> children(elements->size());
     for (std::size_t i = 0; i < children.size(); ++i) {
-        const std::string wrong = readJob((*elements)[i], parent, true, children[i]);
+        const std::string wrong = readJob((*elements)[i], parent, true, metadata, children[i]);
         if (!wrong.empty()) {
             problem = "child " + std::to_string(i) + " " + wrong;
             return std::nullopt;
@@ -113,7 +120,8 @@ std::optional<std::vector<HandlerJob>> parseChildren(std::string_view json,
 
 std::optional<std::vector<HandlerJob>> parseHandlerJobs(std::string_view json,
                                                         const ClaimedJob& job,
-                                                        std::string& problem) {
+                                                        std::string& problem,
+                                                        const std::string& metadata) {
     const auto elements = splitJsonArray(json);
     if (!elements) {
         problem = "the jobs are not a JSON array";
@@ -121,7 +129,7 @@ std::optional<std::vector<HandlerJob>> parseHandlerJobs(std::string_view json,
     }
     std::vector<HandlerJob> jobs(elements->size());
     for (std::size_t i = 0; i < jobs.size(); ++i) {
-        const std::string wrong = readJob((*elements)[i], job, false, jobs[i]);
+        const std::string wrong = readJob((*elements)[i], job, false, metadata, jobs[i]);
         jobs[i].refusal = wrong.empty() ? "" : "the job " + wrong;
     }
     return jobs;

@@ -21,17 +21,22 @@ struct HandlerJob {
 
 /// Parses the argument of add_children: a JSON array of {"queue": qualified name, "name": string, "data": any,
 /// "opts": object}. Without "queue" a child goes to its parent's queue.
+/// `metadata` is the context of their add, see passOn().
 /// Returns std::nullopt, with the reason in `problem`, for any other text and for a job that newChildError() refuses.
-[[nodiscard]] std::optional<std::vector<HandlerJob>> parseChildren(std::string_view json,
-                                                                   const ClaimedJob& parent,
-                                                                   std::string& problem);
+[[nodiscard]] std::optional<std::vector<HandlerJob>> parseChildren(
+    std::string_view json,
+    const ClaimedJob& parent,
+    std::string& problem,
+    const std::string& metadata = "");
 
 /// Parses the argument of add_jobs: an array as that of parseChildren(), for jobs of their own. A queue without prefix has
 /// that of `job`, and without "queue" it is the queue of `job`.
 /// Returns std::nullopt, with the reason in `problem`, for any text but an array. Each job has a refusal of its own.
-[[nodiscard]] std::optional<std::vector<HandlerJob>> parseHandlerJobs(std::string_view json,
-                                                                      const ClaimedJob& job,
-                                                                      std::string& problem);
+[[nodiscard]] std::optional<std::vector<HandlerJob>> parseHandlerJobs(
+    std::string_view json,
+    const ClaimedJob& job,
+    std::string& problem,
+    const std::string& metadata = "");
 
 /// A scheduler that a handler adds, changes or removes.
 struct HandlerScheduler {

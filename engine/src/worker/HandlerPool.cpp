@@ -16,6 +16,30 @@ struct AtWork {
     ~AtWork() { --count; }
 };
 
+/// Begins the spans of a batch that are recorded.
+void beginSpans(const std::vector<std::shared_ptr<JobRun>>& batch) {
+    std::int64_t nowNs = 0;
+    for (const auto& run : batch) {
+        RunTrace* const trace = run->trace();
+        if (trace != nullptr && trace->start.context.sampled) {
+            nowNs = nowNs == 0 ? Tracer::nowNs() : nowNs;
+            trace->start.beganNs = nowNs;
+            trace->batchSize = batch.size();
+        }
+    }
+}
+
+void onHandled(const std::vector<std::shared_ptr<JobRun>>& batch) {
+    std::int64_t nowNs = 0;
+    for (const auto& run : batch) {
+        RunTrace* const trace = run->trace();
+        if (trace != nullptr && trace->start.context.sampled) {
+            nowNs = nowNs == 0 ? Tracer::nowNs() : nowNs;
+            trace->handledNs = nowNs;
+        }
+    }
+}
+
 }  // namespace
 
 HandlerPool::HandlerPool(std::shared_ptr<HandlerType> type,
@@ -126,7 +150,9 @@ void HandlerPool::run() {
                 {
                     const AtWork atWork{atWork_};
                     const auto began = std::chrono::steady_clock::now();
+                    beginSpans(batch.runs);
                     process(*instance, batch.runs);
+                    onHandled(batch.runs);
                     batch.took = std::chrono::steady_clock::now() - began;
                     batch.most = batchSize_;
                 }

@@ -1,11 +1,13 @@
 #include "worker/Intake.h"
 
+#include <cstddef>
 #include <optional>
 #include <utility>
 
 #include <Poco/Exception.h>
 
 #include "core/JobFields.h"
+#include "core/JsonText.h"
 
 namespace drover {
 
@@ -28,15 +30,67 @@ std::string reasonNotToRun(const JobRun& run, int maxStartedAttempts, std::int64
                : "";
 }
 
+/// Returns the JSON of the member `tm` of stored options, a text with its quotes; empty: it has none.
+std::string_view metadataIn(std::string_view opts) {
+    constexpr std::string_view kMember = R"("tm":")";
+    if (opts.find(kMember) == std::string_view::npos) {
+        return {};
+    }
+    int depth = 0;
+    for (std::size_t at = 0; at < opts.size(); ++at) {
+        const char c = opts[at];
+        depth += c == '{' || c == '[' ? 1 : c == '}' || c == ']' ? -1 : 0;
+        if (c != '"') {
+            continue;
+        }
+        const bool isMember = depth == 1 && opts.substr(at, kMember.size()) == kMember;
+        at += isMember ? kMember.size() - 1 : 0;
+        const std::size_t begin = at;
+        for (++at; at < opts.size() && opts[at] != '"'; ++at) {
+            at += opts[at] == '\\' ? 1 : 0;
+        }
+        if (isMember) {
+            return opts.substr(begin, at + 1 - begin);
+        }
+    }
+    return {};
+}
+
+/// Returns the context of a job by the JSON of its `tm`; not set if it has none.
+TraceContext contextOf(std::string_view metadata) {
+    if (metadata.empty()) {
+        return {};
+    }
+    // Nearly every text has this form; reading it needs no memory.
+    constexpr std::string_view kBefore = R"("{\"traceparent\":\")";
+    constexpr std::string_view kAfter = R"(\"}")";
+    constexpr std::size_t kTraceparent = 55;
+    if (metadata.size() == kBefore.size() + kTraceparent + kAfter.size() &&
+        metadata.substr(0, kBefore.size()) == kBefore) {
+        return TraceContext::parse(metadata.substr(kBefore.size(), kTraceparent))
+            .value_or(TraceContext());
+    }
+    return TraceContext::parseMetadata(parseJsonString(metadata).value_or(""))
+        .value_or(TraceContext());
+}
+
 }  // namespace
 
 Intake::Runs Intake::runsOf(std::vector<ClaimedJob> jobs, Time now) {
     Runs runs;
     runs.reserve(jobs.size());
     for (ClaimedJob& job : jobs) {
-        auto options = optionsOf(job);
+        const std::string_view metadata = metadataIn(job.opts);
+        auto options = optionsOf(job, metadata);
+        std::optional<SpanStart> span;
+        if (tracer_) {
+            span = tracer_->start(contextOf(metadata), 0);
+        }
         runs.push_back(
             std::make_shared<JobRun>(std::move(job), std::move(options), calls_, ++claimed_, now));
+        if (span) {
+            runs.back()->traceAs(*std::move(span));
+        }
     }
     return runs;
 }
@@ -67,14 +121,25 @@ Intake::Sorted Intake::sort(Runs runs,
     return sorted;
 }
 
-std::shared_ptr<const JobOptions> Intake::optionsOf(const ClaimedJob& job) {
-    // Jobs of one producer mostly carry the same text.
-    if (cachedOptions_ && cachedOptionsText_ == job.opts) {
+std::shared_ptr<const JobOptions> Intake::optionsOf(const ClaimedJob& job,
+                                                    std::string_view metadata) {
+    // Jobs of one producer mostly carry the same text, but for the context of their trace.
+    const std::string_view opts = job.opts;
+    const std::size_t at =
+        metadata.empty() ? opts.size() : static_cast<std::size_t>(metadata.data() - opts.data());
+    const std::string_view before = opts.substr(0, at);
+    const std::string_view behind = opts.substr(at + metadata.size());
+    if (cachedOptions_ && cachedBefore_ == before && cachedBehind_ == behind) {
         return cachedOptions_;
     }
     try {
-        cachedOptions_ = std::make_shared<const JobOptions>(JobOptions::parseStored(job.opts));
-        cachedOptionsText_ = job.opts;
+        JobOptions options = JobOptions::parseStored(opts);
+        if (options.telemetry) {
+            options.telemetry->metadata.reset();  // Each run has its own.
+        }
+        cachedOptions_ = std::make_shared<const JobOptions>(std::move(options));
+        cachedBefore_ = before;
+        cachedBehind_ = behind;
         return cachedOptions_;
     } catch (const Poco::Exception& error) {
         Log("worker").warning(

@@ -5,9 +5,11 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "core/ClaimedJob.h"
+#include "drover/Trace.h"
 #include "worker/HandlerRouter.h"
 #include "worker/JobCalls.h"
 #include "worker/JobRun.h"
@@ -25,7 +27,9 @@ public:
     using Iterate = std::function<bool(const ClaimedJob&)>;
 
     /// `calls` must outlive this object and its runs.
-    Intake(const JobCalls& calls, Iterate iterate) : calls_(calls), iterate_(std::move(iterate)) {}
+    /// `tracer` decides on the spans of runs; nullptr: there are none.
+    Intake(const JobCalls& calls, Iterate iterate, std::shared_ptr<Tracer> tracer = nullptr)
+        : calls_(calls), iterate_(std::move(iterate)), tracer_(std::move(tracer)) {}
 
     /// Returns a run for each job, in the order of the claim. Options that cannot be read are logged; the defaults apply.
     [[nodiscard]] Runs runsOf(std::vector<ClaimedJob> jobs, Time now);
@@ -42,12 +46,14 @@ public:
                               std::int64_t nowMs) const;
 
 private:
-    std::shared_ptr<const JobOptions> optionsOf(const ClaimedJob& job);
+    std::shared_ptr<const JobOptions> optionsOf(const ClaimedJob& job, std::string_view metadata);
 
     const JobCalls& calls_;
     const Iterate iterate_;
+    const std::shared_ptr<Tracer> tracer_;
     std::uint64_t claimed_ = 0;
-    std::string cachedOptionsText_;
+    std::string cachedBefore_;  ///< The text of the cached options before their trace context,
+    std::string cachedBehind_;  ///< and behind it.
     std::shared_ptr<const JobOptions> cachedOptions_;
 };
 

@@ -12,6 +12,7 @@
 #include "core/JsonText.h"
 #include "drover/Exceptions.h"
 #include "drover/JobChildren.h"
+#include "queue/AddSpans.h"
 #include "queue/QueueContext.h"
 #include "queue/SchedulerRecord.h"
 #include "queue/ops/Add.h"
@@ -24,6 +25,62 @@
 #include "worker/HandlerJobs.h"
 
 namespace drover {
+
+namespace {
+
+/// The span of a handler's add, from before the jobs are read: they carry its context.
+class HandlerAdd {
+public:
+    HandlerAdd(const std::shared_ptr<Tracer>& tracer, const TraceContext& cause)
+        : tracer_(tracer), start_(tracer ? tracer->start(cause) : SpanStart()) {}
+
+    [[nodiscard]] std::string metadata() const {
+        return tracer_ ? start_.context.metadata() : std::string();
+    }
+    [[nodiscard]] bool isRecorded() const { return start_.context.sampled; }
+    /// Notes a job on its way to a queue.
+    void note(const std::string& queue, const std::string& name) {
+        if (isRecorded()) {
+            isOneQueue_ = names_.empty() || (isOneQueue_ && queue_ == queue);
+            queue_ = queue;
+            names_.push_back(name);
+        }
+    }
+    /// Records the span. `result` is that of the only job, or of one that was refused.
+    void end(const AddResult& result) {
+        if (!isRecorded() || names_.empty()) {
+            return;
+        }
+        const bool isOne = names_.size() == 1;
+        Span span = isOne ? addSpan(start_, queue_, names_.front())
+                          : bulkSpan(start_, isOneQueue_ ? queue_ : "", std::move(names_));
+        drover::end(span, result);
+        tracer_->record(std::move(span));
+    }
+
+private:
+    const std::shared_ptr<Tracer>& tracer_;
+    const SpanStart start_;
+    std::string queue_;
+    bool isOneQueue_ = true;
+    std::vector<std::string> names_;
+};
+
+/// Returns the result that stands for all: the first that is not an added job. Several added jobs have no id here.
+AddResult resultOfAll(const std::vector<AddResult>& results) {
+    const auto refused = std::find_if(results.begin(), results.end(), [](const auto& result) {
+        return result.status != AddResult::Status::Added;
+    });
+    if (refused != results.end()) {
+        return *refused;
+    }
+    AddResult added;
+    added.status = AddResult::Status::Added;
+    added.id = results.size() == 1 ? results.front().id : "";
+    return added;
+}
+
+}  // namespace
 
 template <typename Act>
 HostStatus JobCalls::reach(const ClaimedJob& job, Act act) const {
@@ -40,6 +97,7 @@ HostStatus JobCalls::reach(const ClaimedJob& job, Act act) const {
 
 HostStatus JobCalls::call(const ClaimedJob& job,
                           const JobOptions& options,
+                          const TraceContext& cause,
                           HostCall function,
                           std::string_view text,
                           std::string& answer) const {
@@ -66,14 +124,14 @@ HostStatus JobCalls::call(const ClaimedJob& job,
                 return rows;
             });
         case HostCall::AddChildren:
-            return addChildren(job, text, answer);
+            return addChildren(job, cause, text, answer);
         case HostCall::ChildrenValues:
             return reach(job, [&](RedisClient& redis) {
                 answer = callText(ops::childrenValues(queue_, redis, job.id));
                 return 0;
             });
         case HostCall::AddJobs:
-            return addJobs(job, text, answer);
+            return addJobs(job, cause, text, answer);
         case HostCall::StoredJob:
             return reach(job, [&](RedisClient& redis) {
                 const std::optional<Job> stored = ops::job(queue_, redis, job.id);
@@ -92,23 +150,32 @@ HostStatus JobCalls::call(const ClaimedJob& job,
         case HostCall::RemoveUnprocessedChildren:
             return removeUnprocessedChildren(job, answer);
         case HostCall::UpsertScheduler:
-            return upsertScheduler(job, text, answer);
+            return upsertScheduler(job, cause, text, answer);
         case HostCall::RemoveScheduler:
             return removeScheduler(job, text, answer);
+        case HostCall::TraceContext:
+            break;  // The run has it.
     }
     return HostStatus::Unsupported;
 }
 
 HostStatus JobCalls::addChildren(const ClaimedJob& job,
+                                 const TraceContext& cause,
                                  std::string_view json,
                                  std::string& answer) const {
-    const auto children = parseChildren(json, job, answer);
+    HandlerAdd span(tracer_, cause);
+    const auto children = parseChildren(json, job, answer, span.metadata());
     if (!children) {
         Log("worker").error("add_children: " + answer, fieldsOf(job));
         return HostStatus::Argument;
     }
+    for (const HandlerJob& child : *children) {
+        span.note(child.queue, child.record.name);
+    }
     answer = "[";
-    return reach(job, [&](RedisClient& redis) {
+    AddResult result;
+    result.status = AddResult::Status::Added;
+    const HostStatus status = reach(job, [&](RedisClient& redis) {
         const std::int64_t nowMs = redis.nowMs();
         // Neighbours for the same queue travel together.
         for (std::size_t from = 0; from < children->size();) {
@@ -129,17 +196,25 @@ HostStatus JobCalls::addChildren(const ClaimedJob& job,
                 }
                 answer += answer.size() > 1 ? "," : "";
                 appendJsonString(answer, added.id);
+                result.id = children->size() == 1 ? added.id : "";
             }
         }
         answer += "]";
         return 0;
     });
+    if (status != HostStatus::Ok) {
+        result.status = AddResult::Status::Rejected;
+    }
+    span.end(result);
+    return status;
 }
 
 HostStatus JobCalls::addJobs(const ClaimedJob& job,
+                             const TraceContext& cause,
                              std::string_view json,
                              std::string& answer) const {
-    auto jobs = parseHandlerJobs(json, job, answer);
+    HandlerAdd span(tracer_, cause);
+    auto jobs = parseHandlerJobs(json, job, answer, span.metadata());
     if (!jobs) {
         return HostStatus::Argument;
     }
@@ -148,6 +223,7 @@ HostStatus JobCalls::addJobs(const ClaimedJob& job,
     for (std::size_t i = 0; i < jobs->size(); ++i) {
         HandlerJob& one = (*jobs)[i];
         if (one.refusal.empty()) {
+            span.note(one.queue, one.record.name);
             byQueue[{one.prefix, one.queue}].push_back(i);
         } else {
             results[i].status = AddResult::Status::Rejected;
@@ -165,6 +241,9 @@ HostStatus JobCalls::addJobs(const ClaimedJob& job,
         for (std::size_t i = 0; i < added.size(); ++i) {
             results[places[i]] = std::move(added[i]);
         }
+    }
+    if (span.isRecorded()) {
+        span.end(resultOfAll(results));
     }
     answer = callText(results);
     const bool noneSent = std::all_of(results.begin(), results.end(), [](const AddResult& result) {
@@ -194,6 +273,7 @@ HostStatus JobCalls::dependencies(const ClaimedJob& job,
 }
 
 HostStatus JobCalls::upsertScheduler(const ClaimedJob& job,
+                                     const TraceContext& cause,
                                      std::string_view text,
                                      std::string& answer) const {
     HandlerScheduler wanted;
@@ -202,14 +282,27 @@ HostStatus JobCalls::upsertScheduler(const ClaimedJob& job,
         return HostStatus::Argument;
     }
     const QueueContext queue = contextOf(wanted.prefix, wanted.queue);
+    const SpanStart start = tracer_ ? tracer_->start(cause) : SpanStart();
     try {
         bool busy = false;
         const HostStatus status = reach(job, [&](RedisClient& redis) {
             const std::int64_t nowMs = redis.nowMs();
-            const auto record = schedulerRecordOf(wanted.id, wanted.repeat, wanted.jobs, nowMs);
+            const auto record = schedulerRecordOf(wanted.id,
+                                                  wanted.repeat,
+                                                  wanted.jobs,
+                                                  nowMs,
+                                                  tracer_ ? start.context.metadata() : "");
             const UpsertResult result =
                 record ? ops::upsertScheduler(queue, redis, *record, nowMs) : UpsertResult{};
             busy = result.code < 0;
+            if (start.context.sampled) {
+                Span span = upsertSpan(start, wanted.queue, wanted.id, wanted.jobs.name);
+                AddResult added;
+                added.status = busy ? AddResult::Status::Rejected : AddResult::Status::Added;
+                added.id = result.jobId;
+                end(span, added);
+                tracer_->record(std::move(span));
+            }
             answer = !record ? "null"
                      : busy  ? "the next run has a job already (" + std::to_string(result.code) +
                                   "): " + result.jobId

@@ -1,11 +1,13 @@
 #pragma once
 
+#include <memory>
 #include <string>
 #include <string_view>
 #include <utility>
 
 #include "core/HandlerType.h"
 #include "drover/JobOptions.h"
+#include "drover/Trace.h"
 #include "queue/QueueContext.h"
 #include "redis/ClientPool.h"
 #include "worker/JointAdds.h"
@@ -19,26 +21,42 @@ namespace drover {
 class JobCalls {
 public:
     /// Queue and clients must outlive this object.
-    JobCalls(const QueueContext& queue, ClientPool& clients, std::string workerName)
-        : queue_(queue), clients_(clients), workerName_(std::move(workerName)), adds_(clients) {}
+    /// `tracer` gets the spans of what handlers add; nullptr: there are none.
+    JobCalls(const QueueContext& queue,
+             ClientPool& clients,
+             std::string workerName,
+             std::shared_ptr<Tracer> tracer = nullptr)
+        : queue_(queue),
+          clients_(clients),
+          workerName_(std::move(workerName)),
+          tracer_(std::move(tracer)),
+          adds_(clients) {}
 
     [[nodiscard]] const std::string& workerName() const { return workerName_; }
 
-    /// As RunningJob::call(). `options` is the parsed job.opts.
+    /// As RunningJob::call(). `options` is the parsed job.opts, `cause` the span of the run.
     HostStatus call(const ClaimedJob& job,
                     const JobOptions& options,
+                    const TraceContext& cause,
                     HostCall function,
                     std::string_view text,
                     std::string& answer) const;
 
 private:
-    HostStatus addChildren(const ClaimedJob& job, std::string_view json, std::string& answer) const;
-    HostStatus addJobs(const ClaimedJob& job, std::string_view json, std::string& answer) const;
+    HostStatus addChildren(const ClaimedJob& job,
+                           const TraceContext& cause,
+                           std::string_view json,
+                           std::string& answer) const;
+    HostStatus addJobs(const ClaimedJob& job,
+                       const TraceContext& cause,
+                       std::string_view json,
+                       std::string& answer) const;
     HostStatus dependencies(const ClaimedJob& job,
                             std::string_view text,
                             std::string& answer) const;
     HostStatus failedChildren(const ClaimedJob& job, std::string& answer) const;
     HostStatus upsertScheduler(const ClaimedJob& job,
+                               const TraceContext& cause,
                                std::string_view text,
                                std::string& answer) const;
     HostStatus removeScheduler(const ClaimedJob& job,
@@ -54,6 +72,7 @@ private:
     const QueueContext& queue_;
     ClientPool& clients_;
     const std::string workerName_;
+    const std::shared_ptr<Tracer> tracer_;
     mutable JointAdds adds_;
 };
 

@@ -19,6 +19,20 @@ const std::string& JobRun::workerName() const {
     return calls_.workerName();
 }
 
+HostStatus JobRun::call(HostCall function, std::string_view text, std::string& answer) {
+    if (function == HostCall::TraceContext) {
+        answer = trace_ ? trace_->start.context.metadata() : "";
+        return HostStatus::Ok;
+    }
+    return cancel_.isLost() ? HostStatus::Lost
+                            : calls_.call(job_,
+                                          *options_,
+                                          trace_ ? trace_->start.context : TraceContext(),
+                                          function,
+                                          text,
+                                          answer);
+}
+
 bool JobRun::setOutcome(JobOutcome outcome) {
     const std::lock_guard lock(outcomeMutex_);
     if (outcome_.kind != JobOutcome::Kind::Unset) {

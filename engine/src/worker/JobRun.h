@@ -12,6 +12,7 @@
 #include "drover/JobOptions.h"
 #include "worker/CancelToken.h"
 #include "worker/JobCalls.h"
+#include "worker/RunTrace.h"
 
 namespace drover {
 
@@ -47,10 +48,7 @@ public:
     [[nodiscard]] CancelReason cancelled() const override;
     CancelReason waitCancelled(std::chrono::milliseconds timeout) override;
     [[nodiscard]] std::string cancelledWhy() const override { return cancel_.why(); }
-    HostStatus call(HostCall function, std::string_view text, std::string& answer) override {
-        return cancel_.isLost() ? HostStatus::Lost
-                                : calls_.call(job_, *options_, function, text, answer);
-    }
+    HostStatus call(HostCall function, std::string_view text, std::string& answer) override;
 
     /// Sets the cancel token; see CancelToken::set(). `why`: words for people, UTF-8.
     bool cancel(CancelReason reason, const std::string& why = "") {
@@ -86,6 +84,12 @@ public:
     void setCustomBackoff(std::optional<std::int64_t> ms) { customBackoffMs_ = ms; }
     [[nodiscard]] std::optional<std::int64_t> customBackoffMs() const { return customBackoffMs_; }
 
+    /// Gives the run a span. Before a handler has it.
+    void traceAs(SpanStart start) { trace_.emplace(RunTrace{std::move(start)}); }
+    /// Returns nullptr if there are no traces.
+    [[nodiscard]] RunTrace* trace() { return trace_ ? &*trace_ : nullptr; }
+    [[nodiscard]] const RunTrace* trace() const { return trace_ ? &*trace_ : nullptr; }
+
 private:
     const ClaimedJob job_;
     const std::shared_ptr<const JobOptions> options_;
@@ -99,6 +103,7 @@ private:
     std::atomic<State> state_{State::Claimed};
     const HandlerPool* pool_ = nullptr;
     std::optional<std::int64_t> customBackoffMs_;
+    std::optional<RunTrace> trace_;
 };
 
 }  // namespace drover

@@ -55,6 +55,9 @@ void Settlement::fail(const std::shared_ptr<JobRun>& run, const std::string& plu
         end(run, false, reasonOf(*run), std::move(trace));
         return;
     }
+    if (RunTrace* const trace = run->trace()) {
+        trace->isDelayed = decision.backoffMs > 0;
+    }
     retry.push_back({run,
                      {run->job().id,
                       run->job().token,

@@ -383,10 +383,16 @@ void writeLog(const char* plugin, std::int32_t level, drover_bytes text) noexcep
     }
 }
 
-/// No named request exists in this version of the engine.
-std::int32_t request(
-    drover_call*, std::uint32_t, drover_bytes, drover_bytes, drover_sink, void*) noexcept {
-    return DROVER_E_UNSUPPORTED;
+std::int32_t request(drover_call* call,
+                     std::uint32_t index,
+                     drover_bytes name,
+                     drover_bytes /*body*/,
+                     drover_sink sink,
+                     void* context) noexcept {
+    if (view(name) != "trace_context") {
+        return DROVER_E_UNSUPPORTED;
+    }
+    return answered("trace_context", HostCall::TraceContext, call, index, nullptr, sink, context);
 }
 
 }  // namespace
