@@ -59,6 +59,7 @@ public:
         front.docsFolder = context.config().text("docsDir");
         front.rules = rulesOf(context.config());
         front.accessLog = context.config().boolean("accessLog");
+        front.tracer = context.redis().tracer();
         front.maxRequestsPerClient =
             static_cast<std::size_t>(context.config().integer("maxConnectionsPerAddress"));
         front.maxBodyBytes = static_cast<std::size_t>(context.config().integer("maxBodyBytes"));

@@ -1,7 +1,10 @@
 #include "HttpFront.h"
 
 #include <algorithm>
+#include <cstdint>
+#include <iterator>
 
+#include "http/AccessLog.h"
 #include "http/AnswerOf.h"
 #include "http/HttpText.h"
 #include "pages/OpenApi.h"
@@ -27,6 +30,12 @@ RequestView viewOf(const HttpRequest& request, const std::optional<std::string>&
             .forwardedFor = forwardedFor ? std::string_view(*forwardedFor) : std::string_view()};
 }
 
+bool isKnownMethod(std::string_view method) {
+    constexpr std::string_view kMethods[] = {
+        "GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"};
+    return std::find(std::begin(kMethods), std::end(kMethods), method) != std::end(kMethods);
+}
+
 }  // namespace
 
 HttpFront::HttpFront(const Routes& routes, const Settings& settings)
@@ -36,6 +45,7 @@ HttpFront::HttpFront(const Routes& routes, const Settings& settings)
       gatekeeper_(settings.rules),
       clients_(settings.maxRequestsPerClient),
       accessLog_(settings.accessLog),
+      tracer_(settings.tracer),
       router_(routes),
       maxBodyBytes_(settings.maxBodyBytes),
       logger_(Poco::Logger::get(settings.name)) {
@@ -55,6 +65,9 @@ bool HttpFront::isProxy(const std::string& address) const {
 
 Handling HttpFront::accept(HttpRequest& request, Responder& responder, AnswerNotes& notes) {
     Target target = Target::parse(request.target());
+    if (tracer_) {
+        trace(request, target, notes);
+    }
     if (request.method() == "OPTIONS") {
         responder.respond(answerOptions(request, target, notes));
         return {};
@@ -81,7 +94,52 @@ Handling HttpFront::accept(HttpRequest& request, Responder& responder, AnswerNot
         responder.respond(std::move(std::get<Response>(found)));
         return {};
     }
-    return acceptRoute(request, responder, std::move(target), *match, std::move(token));
+    return acceptRoute(
+        request, responder, std::move(target), *match, std::move(token), notes.trace);
+}
+
+void HttpFront::trace(const HttpRequest& request, const Target& target, AnswerNotes& notes) const {
+    TraceContext caller;
+    if (const std::optional<std::string> parent = request.header("traceparent")) {
+        caller = TraceContext::parse(*parent, request.header("tracestate").value_or(""))
+                     .value_or(TraceContext());
+    }
+    SpanStart start = tracer_->start(caller);
+    notes.trace = start.context;
+    if (!start.context.sampled) {
+        return;
+    }
+    notes.span = std::make_unique<Span>();
+    Span& span = *notes.span;
+    span.kind = Span::Kind::Server;
+    span.start = std::move(start);
+    span.name = isKnownMethod(request.method()) ? request.method() : "HTTP";
+    span.attributes.set("http.request.method",
+                        isKnownMethod(request.method()) ? span.name : std::string("_OTHER"));
+    span.attributes.set("url.path", target.path);
+}
+
+void HttpFront::onAnswer(AnswerNotes& notes,
+                         int status,
+                         std::optional<std::chrono::nanoseconds> took) {
+    figures_.onAnswer(notes, status, took);
+    if (!notes.span) {
+        return;
+    }
+    Span& span = *notes.span;
+    if (!notes.route.empty()) {
+        span.name += " " + notes.route;
+        span.attributes.set("http.route", notes.route);
+    }
+    span.attributes.set("client.address", notes.client);
+    span.attributes.set("http.response.status_code", std::int64_t{status});
+    if (status >= 500 || status == AccessLog::kClientLeft) {
+        span.attributes.set("error.type", std::to_string(status));
+        span.fail(status >= 500 ? reasonPhrase(status) : "the client left before the answer");
+    }
+    span.endedNs = Tracer::nowNs();
+    tracer_->record(std::move(span));
+    notes.span.reset();
 }
 
 std::optional<Response> HttpFront::refusalOf(const HttpRequest& request,
@@ -138,7 +196,8 @@ Handling HttpFront::acceptRoute(HttpRequest& request,
                                 Responder& responder,
                                 Target target,
                                 const Router::Match& match,
-                                std::shared_ptr<const AccessToken> token) {
+                                std::shared_ptr<const AccessToken> token,
+                                const TraceContext& trace) {
     const std::shared_ptr<const Route>& route = match.route();
     const bool small = request.contentEncoding().empty() && request.body().size() <= kSmallBody;
     if (route->asyncHandler && small) {
@@ -154,11 +213,12 @@ Handling HttpFront::acceptRoute(HttpRequest& request,
             mine = turn_.emplace(turn_.end(), route, Exchanges());
         }
         std::get<Request>(checked).token = std::move(token);
+        std::get<Request>(checked).trace = trace;
         mine->second.push_back({std::move(std::get<Request>(checked)), std::move(responder)});
         return {.pooled = {}, .answerTimeout = route->answerTimeout};
     }
     Handling handling;
-    handling.pooled = [this, match, target = std::move(target), token = std::move(token)](
+    handling.pooled = [this, match, target = std::move(target), token = std::move(token), trace](
                           HttpRequest& whole, Responder& to) -> std::optional<Response> {
         whole.decode(maxBodyBytes_);
         auto checked = Router::check(match, whole, target);
@@ -166,6 +226,8 @@ Handling HttpFront::acceptRoute(HttpRequest& request,
             return std::move(*mistakes);
         }
         std::get<Request>(checked).token = token;
+        std::get<Request>(checked).trace = trace;
+        const TraceScope scope(trace);
         if (match.route()->handler) {
             return match.route()->handler(std::get<Request>(checked));
         }

@@ -41,6 +41,7 @@ public:
         std::shared_ptr<const Gatekeeper::Rules> rules =
             std::make_shared<const Gatekeeper::Rules>();
         bool accessLog = false;
+        std::shared_ptr<Tracer> tracer{};  ///< nullptr: there are no traces.
     };
 
     HttpFront(const Routes& routes, const Settings& settings);
@@ -49,11 +50,9 @@ public:
                                   Responder& responder,
                                   AnswerNotes& notes) override;
     void endOfTurn() override;
-    void onAnswer(const AnswerNotes& notes,
+    void onAnswer(AnswerNotes& notes,
                   int status,
-                  std::optional<std::chrono::nanoseconds> took) override {
-        figures_.onAnswer(notes, status, took);
-    }
+                  std::optional<std::chrono::nanoseconds> took) override;
     [[nodiscard]] bool logsAccess() const override { return accessLog_; }
     [[nodiscard]] bool isProxy(const std::string& address) const override;
 
@@ -82,7 +81,10 @@ private:
                                        Responder& responder,
                                        Target target,
                                        const Router::Match& match,
-                                       std::shared_ptr<const AccessToken> token);
+                                       std::shared_ptr<const AccessToken> token,
+                                       const TraceContext& trace);
+    /// Begins the span of a request, below the one that its headers name.
+    void trace(const HttpRequest& request, const Target& target, AnswerNotes& notes) const;
     void run(const Route& route, Exchanges exchanges) const;
 
     const Routes& routes_;
@@ -92,6 +94,7 @@ private:
     ClientLimit clients_;
     HttpFigures figures_;
     std::atomic<bool> accessLog_;
+    const std::shared_ptr<Tracer> tracer_;
     mutable Router router_;
     std::optional<DocsPages> pages_;
     const std::size_t maxBodyBytes_;

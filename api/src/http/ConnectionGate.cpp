@@ -560,8 +560,9 @@ void ConnectionGate::close(Connection& connection) {
 
 void ConnectionGate::onAnswered(const Connection& connection, int status, std::size_t bytes) {
     const bool isTimed = connection.exchange && !connection.stream;
+    AnswerNotes none;
     front_.onAnswer(
-        connection.exchange ? connection.exchange->notes() : AnswerNotes(),
+        connection.exchange ? connection.exchange->notes() : none,
         status,
         isTimed ? std::optional<std::chrono::nanoseconds>(Clock::now() - connection.wholeSince)
                 : std::nullopt);

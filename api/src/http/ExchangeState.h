@@ -8,15 +8,19 @@
 #include <utility>
 #include <vector>
 
+#include "drover/Trace.h"
+
 namespace drover::api {
 
-/// The front's notes on a request, for its answer and for the access log. Written before the request is answered.
+/// The front's notes on a request, for its answer, the access log and its span. Written before the request is answered.
 struct AnswerNotes {
     std::vector<std::pair<std::string, std::string>> headers;  ///< For the answer, whatever it is.
     std::string method;
     std::string route;            ///< The pattern of its path; empty: none was found.
     std::string client;           ///< The address that counts, behind trusted proxies.
     std::string token;            ///< The name of its token; empty: none.
+    TraceContext trace;           ///< The context of its span; not set: there are no traces.
+    std::unique_ptr<Span> span;   ///< Its span if that is recorded.
     std::shared_ptr<void> guard;  ///< Lives until the request is answered.
 };
 

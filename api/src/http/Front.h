@@ -34,8 +34,9 @@ public:
                                           AnswerNotes& notes) = 0;
     /// Every request that became whole in this turn of the loop has been accepted.
     virtual void endOfTurn() {}
-    /// A request got its answer, or the client left before it. See HttpFigures::onAnswer().
-    virtual void onAnswer(const AnswerNotes& /*notes*/,
+    /// A request got its answer, or the client left before it; `notes` are empty for bytes that were no request. See
+    /// HttpFigures::onAnswer().
+    virtual void onAnswer(AnswerNotes& /*notes*/,
                           int /*status*/,
                           std::optional<std::chrono::nanoseconds> /*took*/) {}
     /// Returns true if each request is logged.

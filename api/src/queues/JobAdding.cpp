@@ -129,6 +129,7 @@ void JobAdding::addChunks() {
 
 void JobAdding::addChunk(std::vector<NewJob> jobs,
                          std::function<void(std::vector<AddResult>)> done) {
+    const TraceScope scope(exchange_.request.trace);
     if (!once_) {
         return queue_->addAsync(std::move(jobs), std::move(done));
     }

@@ -369,7 +369,7 @@ Response answerFor(const Recipe& recipe,
 
 /// Adds the job of a request with an Idempotency-Key.
 void runOnce(const std::shared_ptr<const Recipe>& recipe, Adding one, AddOnce once) {
-    std::vector<NewJob> jobs{{recipe->job, one.data, one.options}};
+    std::vector<NewJob> jobs{{recipe->job, one.data, one.options, one.exchange.request.trace}};
     const auto adding = std::make_shared<Adding>(std::move(one));
     const std::optional<QueueLoad> load = recipe->estimate ? recipe->producer.load() : std::nullopt;
     recipe->producer.addOnce(std::move(jobs),
@@ -409,7 +409,7 @@ void run(const std::shared_ptr<const Recipe>& recipe, std::vector<Exchange> exch
                     *std::move(once));
             continue;
         }
-        jobs.push_back({recipe->job, data, options});
+        jobs.push_back({recipe->job, data, options, exchange.request.trace});
         adding->push_back({std::move(exchange), std::move(data), std::move(options)});
     }
     if (jobs.empty()) {
