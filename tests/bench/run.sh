@@ -6,7 +6,7 @@ cd "$(dirname "$(readlink -f "$0")")/../.."
 
 parts=(script http sql nest_post nest_think nest_drain_seed nest_drain_insert bullmq_noop bullmq_add bullmq_flow
   drover_post drover_tls drover_think drover_beside drover_latency drover_drain drover_noop drover_noop_process drover_add
-  drover_flow)
+  drover_flow drover_trace)
 turns=5
 jobs=50000 events=100 consumers=3   # For the drains.
 noop_jobs=100000                    # For an empty handler.
@@ -402,14 +402,19 @@ measure_drover_add() {
   done
 }
 
-# noop_drained NAME ISOLATION: jobs per second of an empty handler.
+# noop_drained NAME ISOLATION [OPTION...]: jobs per second of an empty handler, and the processor time of one.
 noop_drained() {
+  local name=$1 isolation=$2 before
+  shift 2
   redis flushall >/dev/null
   node tests/bench/queue.cjs fill noop noop "$noop_jobs" "$events"
-  start_drover noop --set plugins.load=noop --set "plugin.noop.isolation=$2" --set "plugins.dir=$PWD/build/bench/plugins"
+  start_drover noop --set plugins.load=noop --set "plugin.noop.isolation=$isolation" \
+    --set "plugins.dir=$PWD/build/bench/plugins" "$@"
   wait_for 30 noop drover_is_ready noop
+  before=$(processor_us noop)
   rate=$(drained noop "$noop_jobs")
-  record "$1" "$rate"
+  record "$name" "$rate"
+  record "${name}_worker" "$(awk -v us="$(($(processor_us noop) - before))" -v n="$noop_jobs" 'BEGIN {printf "%.2f", us / n}')" us
   stop_workers
 }
 measure_drover_noop() { noop_drained drover_noop thread; }
@@ -420,6 +425,24 @@ measure_drover_flow() {
   redis flushall >/dev/null
   result=$(build/bench/flow_load "$redis_port" "$flow_trees" "$flow_children")
   record drover_flow "$(member "$result" jobsPerSecond)"
+}
+
+# Without traces and with one in a hundred, in turns, with a collector that accepts everything.
+measure_drover_trace() {
+  local mode port collector options
+  for mode in off on; do
+    collector=$(free_port 4400)
+    options=()
+    if [[ $mode == on ]]; then
+      options=(--set "trace.endpoint=http://127.0.0.1:$collector/v1/traces" --set trace.sampling=0.01)
+    fi
+    start_worker collector node tests/bench/collector.cjs "$collector"
+    start_producer "${options[@]}"
+    record_post "drover_trace_${mode}_post" producer "$port"
+    stop_workers
+    start_worker collector node tests/bench/collector.cjs "$collector"
+    noop_drained "drover_trace_${mode}_noop" thread "${options[@]}"
+  done
 }
 
 # --- turns -----------------------------------------------------------------------------------------------------------------
