@@ -61,6 +61,7 @@ class JobControlTest : public RedisFixture {
     CPPUNIT_TEST(childrenThatAllStayEndTheSearch);
     CPPUNIT_TEST(aChildLeavesItsParent);
     CPPUNIT_TEST(deduplicationKeysAreReadAndRemoved);
+    CPPUNIT_TEST(onlyAJobThatAWorkerHoldsIsCancelled);
     CPPUNIT_TEST(badValuesAreRefusedByName);
     CPPUNIT_TEST(aMissingJobIsMinusOne);
     CPPUNIT_TEST(aKeyOfAnotherTypeChangesNothing);
@@ -329,6 +330,25 @@ public:
         jobs_->clearLogs("1");
         CPPUNIT_ASSERT_EQUAL(std::int64_t{0}, number({"EXISTS", keys().job("1:logs")}));
         jobs_->clearLogs("none");
+    }
+
+    void onlyAJobThatAWorkerHoldsIsCancelled() {
+        const std::string id = addJob();
+        const auto codeOf = [this](const std::string& job) {
+            try {
+                jobs_->cancel(job);
+            } catch (const JobStateException& error) {
+                return error.code();
+            }
+            return 0;
+        };
+        CPPUNIT_ASSERT_EQUAL(-3, codeOf(id));
+        CPPUNIT_ASSERT_EQUAL(-1, codeOf("none"));
+        claim(1);
+        jobs_->cancel(id, "by hand");
+        CPPUNIT_ASSERT_EQUAL(0, codeOf(id));
+        redis({"DEL", keys().job(id) + ":lock"});
+        CPPUNIT_ASSERT_EQUAL(-3, codeOf(id));
     }
 
     void c192_removeLeavesNothing() {

@@ -7,6 +7,7 @@
 
 #include "drover/QueueEvents.h"
 #include "drover/QueueEventsProducer.h"
+#include "drover/QueueReader.h"
 #include "support/Assert.h"
 #include "support/Patience.h"
 #include "support/TcpProxy.h"
@@ -58,6 +59,8 @@ class QueueEventsTest : public WorkerFixture {
     CPPUNIT_TEST(anEventOfAnApplicationIsDelivered);
     CPPUNIT_TEST(publishedEventsTrimTheStream);
     CPPUNIT_TEST(senselessEventsAreNotPublished);
+    CPPUNIT_TEST(aPageGoesOnBehindAnId);
+    CPPUNIT_TEST(aPageReportsWhatMayBeLost);
     CPPUNIT_TEST_SUITE_END();
 
 public:
@@ -525,6 +528,49 @@ public:
         eventually("away", [&] { return !reader->healthy(); });
         proxy_ = std::make_unique<TcpProxy>(own_->port(), port);
         eventually("reported", [&] { return gaps == 1; });
+    }
+
+    void aPageGoesOnBehindAnId() {
+        const QueueReader reader(handleOf(options()), {"bull", name()});
+        CPPUNIT_ASSERT(reader.events("0-0").events.empty());
+        for (int i = 1; i <= 5; ++i) {
+            emit({"event", "n", "jobId", std::to_string(i)});
+        }
+        const EventPage first = reader.events("0-0", 3);
+        CPPUNIT_ASSERT_EQUAL(std::size_t{3}, first.events.size());
+        CPPUNIT_ASSERT_EQUAL(first.events[2].id, first.next);
+        const EventPage rest = reader.events(first.next);
+        CPPUNIT_ASSERT_EQUAL(std::size_t{2}, rest.events.size());
+        CPPUNIT_ASSERT_EQUAL(std::string("5"), std::string(rest.events[1].jobId()));
+        const EventPage none = reader.events(rest.next);
+        CPPUNIT_ASSERT(none.events.empty());
+        CPPUNIT_ASSERT_EQUAL(rest.next, none.next);
+        CPPUNIT_ASSERT(!first.gap && !rest.gap && !none.gap);
+        CPPUNIT_ASSERT_THROW((void)reader.events("7-"), Poco::InvalidArgumentException);
+        CPPUNIT_ASSERT_THROW((void)reader.events("$"), Poco::InvalidArgumentException);
+        CPPUNIT_ASSERT_THROW((void)reader.events("0-0", 0), Poco::InvalidArgumentException);
+    }
+
+    void aPageReportsWhatMayBeLost() {
+        const QueueReader reader(handleOf(options()), {"bull", name()});
+        emit({"event", "n", "jobId", "1"});
+        emit({"event", "n", "jobId", "2"});
+        emit({"event", "n", "jobId", "3"});
+        const EventPage all = reader.events("0-0");
+        redis({"XTRIM", keys().events, "MAXLEN", "1"});
+        const EventPage trimmed = reader.events(all.events[0].id);
+        CPPUNIT_ASSERT(trimmed.gap);
+        CPPUNIT_ASSERT_EQUAL(std::size_t{1}, trimmed.events.size());
+        CPPUNIT_ASSERT(!reader.events(all.events[2].id).gap);
+        // An id of the future belongs to another stream.
+        const EventPage future = reader.events("9999999999999-0");
+        CPPUNIT_ASSERT(future.gap);
+        CPPUNIT_ASSERT_EQUAL(std::string("0-0"), future.next);
+        redis({"DEL", keys().events});
+        const EventPage deleted = reader.events(all.events[2].id);
+        CPPUNIT_ASSERT(deleted.gap);
+        CPPUNIT_ASSERT_EQUAL(std::string("0-0"), deleted.next);
+        CPPUNIT_ASSERT(!reader.events(deleted.next).gap);
     }
 
     void trimmingBeforeTheReaderIsAGap() {

@@ -78,6 +78,11 @@ public:
     /// Ends that its parent waits for the job; a parent that waits for nothing else runs. Returns false if none waits for it.
     bool removeChildDependency(const std::string& id);
 
+    /// Requests that the worker which holds an active job sets its cancel token, with a reason for its handler. A worker of Drover
+    /// receives it at once, or when it renews the lock; the outcome that its handler then returns counts. A worker of BullMQ
+    /// ignores it.
+    void cancel(const std::string& id, const std::string& reason = "");
+
     /// Returns the id of the job that owns a deduplication id; std::nullopt: none does.
     [[nodiscard]] std::optional<std::string> deduplicationJobId(const std::string& deduplicationId);
     /// Lets the next add with this deduplication id count. Returns false if no job owns it.

@@ -65,6 +65,15 @@ struct DROVER_API QueueEvent {
         const;  ///< Deduplicated: the id that was not added.
 };
 
+/// Entries of a queue's event stream, in their order.
+struct EventPage {
+    std::vector<QueueEvent> events;
+    /// Id behind which the next page begins: that of the last event, else the given one; "0-0" if the stream was begun anew.
+    std::string next;
+    /// Entries may have been lost in front of these: the stream was trimmed behind the given id, deleted or begun anew.
+    bool gap = false;
+};
+
 /// Passes the events of one queue to a listener, in the order of the stream.
 ///
 /// After an outage of Redis reading goes on behind the last entry that was passed on; a reader of a later process does the

@@ -19,6 +19,7 @@
 namespace drover {
 
 class Redis;
+struct EventPage;
 
 /// Jobs per state; `paused` counts the list that 5.x clients use.
 struct JobCounts {
@@ -175,6 +176,9 @@ public:
     /// Returns the workers of all processes, one for each connection that waits for jobs.
     /// Throws ScriptException if Redis does not allow CLIENT LIST.
     [[nodiscard]] std::vector<WorkerInfo> workers() const;
+    /// Returns entries of the event stream (drover/QueueEvents.h) behind the one of that id, which may be gone; "0-0": from
+    /// the oldest on. Throws Poco::InvalidArgumentException for a text that is not an id, or `most` outside [1, 10000].
+    [[nodiscard]] EventPage events(const std::string& after, int most = 1000) const;
     /// Counts the reasons of failed jobs from a place on, the latest job first. `most` is in [1, 10000]; a larger state is
     /// read page by page, `start` plus `seen` being the next one. Throws Poco::InvalidArgumentException for other numbers.
     [[nodiscard]] FailedReasons failedReasons(std::int64_t start = 0, int most = 1000) const;

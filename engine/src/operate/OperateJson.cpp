@@ -2,6 +2,8 @@
 
 #include <cmath>
 
+#include "drover/Json.h"
+
 namespace drover::operate {
 
 namespace {
@@ -112,6 +114,48 @@ void write(JsonWriter& json, const WorkerInfo& worker, const std::string& queue)
 
 void write(JsonWriter& json, const FlowNode& node) {
     json.raw(node.toJson());
+}
+
+void write(JsonWriter& json, const QueueMetrics& metrics) {
+    json.beginObject();
+    json.key("count").number(metrics.count);
+    writeOptional(json, "previousMs", metrics.previousMs);
+    json.key("previousCount").number(metrics.previousCount);
+    json.key("endsPerMinute").beginArray();
+    for (const std::int64_t ends : metrics.endsPerMinute) {
+        json.number(ends);
+    }
+    json.endArray();
+    json.key("points").number(metrics.points);
+    json.endObject();
+}
+
+void write(JsonWriter& json, const JobChildren& children) {
+    json.beginObject();
+    json.key("processed").beginArray();
+    for (const auto& [key, value] : children.processed) {
+        json.beginObject().key("key").text(key).key("value");
+        JsonView::tryParse(value) ? json.raw(value) : json.text(value);
+        json.endObject();
+    }
+    json.endArray();
+    json.key("unprocessed").texts(children.unprocessed);
+    json.key("ignored").beginArray();
+    for (const auto& [key, reason] : children.ignored) {
+        json.beginObject().key("key").text(key).key("reason").text(reason).endObject();
+    }
+    json.endArray();
+    json.key("failed").texts(children.failed);
+    json.endObject();
+}
+
+void write(JsonWriter& json, const ChildCounts& counts) {
+    json.beginObject();
+    json.key("processed").number(counts.processed);
+    json.key("unprocessed").number(counts.unprocessed);
+    json.key("ignored").number(counts.ignored);
+    json.key("failed").number(counts.failed);
+    json.endObject();
 }
 
 void write(JsonWriter& json, const QueueFinding& finding) {

@@ -3,6 +3,8 @@
 #include <string_view>
 
 #include "drover/QueueEvents.h"
+#include "queue/QueueContext.h"
+#include "redis/RedisClient.h"
 #include "redis/Reply.h"
 
 namespace drover {
@@ -12,5 +14,11 @@ namespace drover {
 
 /// Reads an entry of the stream, as XREAD and XREVRANGE return it.
 [[nodiscard]] QueueEvent eventOf(const ReplyView& entry);
+
+/// Reads up to `most` entries behind an id. Throws Poco::InvalidArgumentException for a text that is not an id.
+[[nodiscard]] EventPage eventsBehind(const QueueContext& queue,
+                                     RedisClient& redis,
+                                     const std::string& after,
+                                     int most);
 
 }  // namespace drover

@@ -12,6 +12,7 @@
 #include "queue/QueueContext.h"
 #include "queue/ops/JobChanges.h"
 #include "queue/ops/JobUpdates.h"
+#include "queue/ops/Locks.h"
 #include "queue/ops/Settle.h"
 #include "redis/RedisShared.h"
 
@@ -176,6 +177,22 @@ bool JobControl::removeChildDependency(const std::string& id) {
         ops::removeChildDependency(impl_->queue_, *impl_->redis_.shared().lease(), id);
     requireNoError(removed.code, {id, "removeChildDependency", "", removed.parentKey});
     return removed.code == 0;
+}
+
+void JobControl::cancel(const std::string& id, const std::string& reason) {
+    requireId(id);
+    const ClientPool::Lease redis = impl_->redis_.shared().lease();
+    const std::string& queue = impl_->queue_.keys().qualifiedName();
+    switch (ops::cancelJob(impl_->queue_, *redis, id, reason)) {
+        case CancelRequest::Requested:
+            return;
+        case CancelRequest::NotHeld:
+            throw JobStateException("cancel job " + id + " of " + queue + ": no worker holds it",
+                                    static_cast<int>(ErrorCode::JobNotInState));
+        case CancelRequest::Unknown:
+            throw JobStateException("cancel job " + id + " of " + queue + ": there is no such job",
+                                    static_cast<int>(ErrorCode::JobNotExist));
+    }
 }
 
 std::optional<std::string> JobControl::deduplicationJobId(const std::string& deduplicationId) {

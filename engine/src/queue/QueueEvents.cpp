@@ -99,6 +99,39 @@ QueueEvent eventOf(const ReplyView& entry) {
     return event;
 }
 
+EventPage eventsBehind(const QueueContext& queue,
+                       RedisClient& redis,
+                       const std::string& after,
+                       int most) {
+    const auto id = parsedId(after);
+    if (!id) {
+        throw Poco::InvalidArgumentException(
+            "\"" + after + "\" is not an id of a stream, such as 1700000000000-0");
+    }
+    const std::string& key = queue.keys().events;
+    EventPage page;
+    page.next = after;
+    const Reply found =
+        redis.call(Command{"XRANGE", key}.own("(" + after).add("+").add("COUNT").add(most));
+    for (std::size_t i = 0; i < found.size(); ++i) {
+        page.events.push_back(eventOf(found.at(i)));
+        page.next = page.events.back().id;
+    }
+    if (*id == std::pair<std::uint64_t, std::uint64_t>{0, 0}) {
+        return page;
+    }
+    // Read behind the page: a stream that is trimmed in between is a gap too many, never one too few.
+    const Reply oldest = redis.call(Command{"XRANGE", key, "-", "+", "COUNT", "1"});
+    page.gap = oldest.size() == 0 || *id < *parsedId(oldest.at(0).at(0).text());
+    if (page.events.empty()) {
+        const Reply newest = redis.call(Command{"XREVRANGE", key, "+", "-", "COUNT", "1"});
+        const bool anew = newest.size() == 0 || *parsedId(newest.at(0).at(0).text()) < *id;
+        page.gap = page.gap || anew;
+        page.next = anew ? kBeginning : page.next;
+    }
+    return page;
+}
+
 std::optional<std::string_view> QueueEvent::field(std::string_view wanted) const {
     for (const auto& [key, value] : fields) {
         if (key == wanted) {

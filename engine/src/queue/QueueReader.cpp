@@ -4,6 +4,7 @@
 
 #include <Poco/Exception.h>
 
+#include "queue/EventTypes.h"
 #include "queue/QueueContext.h"
 #include "queue/ops/Children.h"
 #include "queue/ops/Meta.h"
@@ -17,6 +18,7 @@ namespace {
 
 constexpr int kHighestPriority = 2097151;
 constexpr int kMostReasons = 10000;
+constexpr int kMostEvents = 10000;
 /// Beyond it the numbers of scripts are not exact.
 constexpr std::int64_t kFarthestPlace = std::int64_t{1} << 52;
 
@@ -156,6 +158,10 @@ QueueMetrics QueueReader::metrics(JobState state, const PageRange& range) const 
 }
 std::vector<WorkerInfo> QueueReader::workers() const {
     return ops::workers(impl_->queue_, *impl_->lease());
+}
+EventPage QueueReader::events(const std::string& after, int most) const {
+    requireWithin("most", most, 1, kMostEvents);
+    return eventsBehind(impl_->queue_, *impl_->lease(), after, most);
 }
 FailedReasons QueueReader::failedReasons(std::int64_t start, int most) const {
     requireWithin("start", start, 0, kFarthestPlace);

@@ -32,6 +32,12 @@ DROVER_API void write(JsonWriter& json, const JobScheduler& scheduler);
 DROVER_API void write(JsonWriter& json, const WorkerInfo& worker, const std::string& queue);
 /// The tree of FlowNode::toJson().
 DROVER_API void write(JsonWriter& json, const FlowNode& node);
+/// {"count", "previousMs"?, "previousCount", "endsPerMinute": [number …], "points"}.
+DROVER_API void write(JsonWriter& json, const QueueMetrics& metrics);
+/// {"processed": [{"key", "value"} …], "unprocessed": [key …], "ignored": [{"key", "reason"} …], "failed": [key …]}.
+DROVER_API void write(JsonWriter& json, const JobChildren& children);
+/// {"processed", "unprocessed", "ignored", "failed"}: numbers.
+DROVER_API void write(JsonWriter& json, const ChildCounts& counts);
 /// {"kind", "key", "id"?, "sentence", "fixable"}.
 DROVER_API void write(JsonWriter& json, const QueueFinding& finding);
 
