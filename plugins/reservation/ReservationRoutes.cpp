@@ -168,20 +168,20 @@ const char* const kUserSchema =
     R"("email":{"type":"string"}},"required":["id","name","email"]})";
 const char* const kEventSchema =
     R"({"type":"object","properties":{"id":{"type":"integer","format":"int64"},"name":{"type":"string"},)"
-    R"("date":{"type":"string","format":"date-time","nullable":true},"location":{"type":"string"},)"
+    R"("date":{"type":["string","null"],"format":"date-time"},"location":{"type":"string"},)"
     R"("maxTickets":{"type":"integer","format":"int64"},"reserved":{"type":"integer","format":"int64"}},)"
     R"("required":["id","name","date","location","maxTickets","reserved"]})";
 const char* const kReservationSchema =
     R"({"type":"object","properties":{"id":{"type":"integer","format":"int64"},)"
     R"("userId":{"type":"integer","format":"int64"},"status":{"type":"string","enum":["RESERVED"]},)"
-    R"("reservedAt":{"type":"string","format":"date-time","nullable":true}},"required":["id","userId","status","reservedAt"]})";
+    R"("reservedAt":{"type":["string","null"],"format":"date-time"}},"required":["id","userId","status","reservedAt"]})";
 const char* const kRequestSchema =
     R"({"type":"object","properties":{"jobId":{"type":"string"},)"
     R"("state":{"type":"string","enum":["QUEUED","RESERVED","REJECTED"]},)"
-    R"("reason":{"type":"string","nullable":true},)"
-    R"("reservationId":{"type":"integer","format":"int64","nullable":true},)"
-    R"("timestamp":{"type":"integer","format":"int64","nullable":true,"description":"When it was added, epoch ms"},)"
-    R"("newestOf":{"type":"integer","format":"int64","nullable":true,"description":)"
+    R"("reason":{"type":["string","null"]},)"
+    R"("reservationId":{"type":["integer","null"],"format":"int64"},)"
+    R"("timestamp":{"type":["integer","null"],"format":"int64","description":"When it was added, epoch ms"},)"
+    R"("newestOf":{"type":["integer","null"],"format":"int64","description":)"
     R"("How many requests have had this id; more than 1 after Redis was restored from an older copy. )"
     R"(This is the newest. null: the request has a timestamp, or the number is unknown"}},)"
     R"("required":["jobId","state","reason","reservationId","timestamp","newestOf"]})";

@@ -204,9 +204,13 @@ void operationOf(JsonWriter& json, const Route& route) {
         json.endArray();
     }
     if (route.scope) {
-        // OpenAPI 3.0 has no scopes for these schemes: the description names it.
         member(json, "description", "Needs a token with the scope " + route.scope->text() + ".");
-        json.key("security").raw(R"([{"bearer":[]},{"basic":[]}])");
+        json.key("security").beginArray();
+        for (const char* scheme : {"bearer", "basic"}) {
+            json.beginObject().key(scheme).beginArray().text(route.scope->text()).endArray();
+            json.endObject();
+        }
+        json.endArray();
     }
     parametersOf(json, route);
     bodyOf(json, route);
@@ -244,7 +248,7 @@ std::string openApiDocument(const Routes::Table& table,
                             const std::string& version) {
     JsonWriter json;
     json.beginObject();
-    member(json, "openapi", "3.0.3");
+    member(json, "openapi", "3.1.0");
     json.key("info").beginObject();
     member(json, "title", title);
     member(json, "version", version);

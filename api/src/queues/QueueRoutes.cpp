@@ -8,7 +8,7 @@
 #include "queues/JobAdding.h"
 #include "queues/JobBody.h"
 #include "queues/ResultRoute.h"
-#include "queues/SchedulerRoutes.h"
+#include "queues/SchedulerRoute.h"
 #include "queues/ServedQueues.h"
 #include "routes/AddAnswer.h"
 #include "routes/Idempotency.h"
@@ -72,7 +72,8 @@ std::vector<Route> queueRoutes(const std::vector<std::string>& globs,
     if (globs.empty()) {
         return {};
     }
-    std::vector<Route> routes = schedulerRoutes(served);
+    std::vector<Route> routes;
+    routes.push_back(schedulerRoute(served));
     routes.push_back(addRoute(served, idempotencyTtl));
     routes.push_back(resultRoute(served));
     routes.push_back(flowRoute(served, idempotencyTtl));

@@ -1,7 +1,5 @@
-#include "queues/SchedulerRoutes.h"
+#include "queues/SchedulerRoute.h"
 
-#include <cstdint>
-#include <functional>
 #include <set>
 #include <string>
 #include <utility>
@@ -20,15 +18,6 @@ namespace drover::api {
 
 namespace {
 
-constexpr const char* kSchedulerSchema =
-    R"({"type":"object","properties":{"key":{"type":"string"},"name":{"type":"string"},)"
-    R"("next":{"type":"integer","format":"int64"},"iterationCount":{"type":"integer"},)"
-    R"("pattern":{"type":"string"},"tz":{"type":"string"},"every":{"type":"integer"},"template":{"type":"object"}}})";
-
-constexpr std::int64_t kDefaultLimit = 100;
-constexpr std::int64_t kMostLimit = 1000;
-constexpr std::int64_t kMostSchedulers = 1000000000;
-
 constexpr const char* kErrorSchema = R"({"$ref":"#/components/schemas/Error"})";
 
 Parameter idParameter() {
@@ -39,53 +28,11 @@ Parameter idParameter() {
     return id;
 }
 
-Parameter number(const std::string& name,
-                 const std::string& description,
-                 std::int64_t minimum,
-                 std::int64_t maximum) {
-    Parameter parameter;
-    parameter.name = name;
-    parameter.in = Parameter::In::Query;
-    parameter.type = ParameterType::Integer;
-    parameter.required = false;
-    parameter.description = description;
-    parameter.minimum = minimum;
-    parameter.maximum = maximum;
-    return parameter;
-}
-
 Response json(int status, std::string body) {
     Response response;
     response.status = status;
     response.body = std::move(body);
     return response;
-}
-
-HttpError absent(const std::string& id) {
-    return {404, "There is no scheduler " + id};
-}
-
-/// Runs on the pool, since each call waits for Redis.
-using Operation = std::function<Response(JobSchedulers&, const Request&)>;
-
-RouteHandler handler(std::shared_ptr<const ServedQueues> queues, Operation operation) {
-    return [queues = std::move(queues), operation = std::move(operation)](const Request& request) {
-        const std::string& queue = request.text("queue");
-        queues->require(queue);
-        try {
-            const Queue::Settings settings = queues->settings(queue);
-            JobSchedulers schedulers(queues->redis(),
-                                     {settings.prefix, settings.name, settings.bullmq5});
-            return operation(schedulers, request);
-        } catch (const Poco::InvalidArgumentException& error) {
-            throw HttpError(400, error.message());
-        } catch (const RedisTimeoutException&) {
-            throw HttpError(
-                503, "The queue did not answer in time; the request is safe to repeat", 1);
-        } catch (const RedisIoException&) {
-            throw HttpError(503, "The queue cannot be reached; the request is safe to repeat", 1);
-        }
-    };
 }
 
 /// The rule of a scheduler and its template.
@@ -142,91 +89,50 @@ Response put(JobSchedulers& schedulers, const Request& request) {
     }
 }
 
-Response get(JobSchedulers& schedulers, const Request& request) {
-    const auto scheduler = schedulers.get(request.text("id"));
-    if (!scheduler) {
-        throw absent(request.text("id"));
-    }
-    return json(200, scheduler->toJson());
-}
-
-Response list(JobSchedulers& schedulers, const Request& request) {
-    const auto given = [&request](const char* name, std::int64_t fallback) {
-        return request.has(name) ? request.integer(name) : fallback;
+/// Runs on the pool, since each call waits for Redis.
+RouteHandler handler(std::shared_ptr<const ServedQueues> queues) {
+    return [queues = std::move(queues)](const Request& request) {
+        const std::string& queue = request.text("queue");
+        queues->require(queue);
+        try {
+            const Queue::Settings settings = queues->settings(queue);
+            JobSchedulers schedulers(queues->redis(),
+                                     {settings.prefix, settings.name, settings.bullmq5});
+            return put(schedulers, request);
+        } catch (const Poco::InvalidArgumentException& error) {
+            throw HttpError(400, error.message());
+        } catch (const RedisTimeoutException&) {
+            throw HttpError(
+                503, "The queue did not answer in time; the request is safe to repeat", 1);
+        } catch (const RedisIoException&) {
+            throw HttpError(503, "The queue cannot be reached; the request is safe to repeat", 1);
+        }
     };
-    const std::int64_t start = given("start", 0);
-    JsonWriter out;
-    out.beginArray();
-    for (const JobScheduler& one :
-         schedulers.list(start, start + given("limit", kDefaultLimit) - 1)) {
-        out.raw(one.toJson());
-    }
-    return json(200, std::move(out.endArray()).str());
-}
-
-Response remove(JobSchedulers& schedulers, const Request& request) {
-    if (!schedulers.remove(request.text("id"))) {
-        throw absent(request.text("id"));
-    }
-    Response response;
-    response.status = 204;
-    return response;
-}
-
-Route route(const char* method, const char* summary, bool one) {
-    Route route;
-    route.source = kQueueSource;
-    route.method = method;
-    route.path = one ? "/queues/{queue}/schedulers/{id}" : "/queues/{queue}/schedulers";
-    route.summary = summary;
-    route.tag = "queues";
-    route.parameters = {ServedQueues::parameter()};
-    if (one) {
-        route.parameters.push_back(idParameter());
-    }
-    route.responses.push_back(
-        {404, "There is no such scheduler, or api.queues does not list the queue", kErrorSchema});
-    return route;
 }
 
 }  // namespace
 
-std::vector<Route> schedulerRoutes(const std::shared_ptr<const ServedQueues>& queues) {
-    Route upserts = route("PUT", "Make a scheduler, or change it.", true);
-    upserts.anyJson = true;
-    upserts.bodySchema =
+Route schedulerRoute(const std::shared_ptr<const ServedQueues>& queues) {
+    Route route;
+    route.source = kQueueSource;
+    route.method = "PUT";
+    route.path = "/queues/{queue}/schedulers/{id}";
+    route.summary = "Make a scheduler, or change it.";
+    route.tag = "queues";
+    route.parameters = {ServedQueues::parameter(), idParameter()};
+    route.anyJson = true;
+    route.bodySchema =
         R"({"type":"object","required":["repeat"],"additionalProperties":false,"properties":{)"
         R"("repeat":{"type":"object"},"template":{"type":"object"}}})";
-    upserts.scope = Scope{Scope::Kind::Add, "{queue}"};
-    upserts.responses.push_back(
+    route.scope = Scope{Scope::Kind::Add, "{queue}"};
+    route.responses.push_back(
         {200,
          "The scheduler stands",
          R"({"type":"object","properties":{"key":{"type":"string"},"next":{"type":"integer"},"jobId":{"type":"string"}}})"});
-    upserts.responses.push_back({409, "The next run has a job already", kErrorSchema});
-    upserts.handler = handler(queues, put);
-
-    Route gets = route("GET", "Look at a scheduler.", true);
-    gets.scope = Scope{Scope::Kind::Read};
-    gets.responses.push_back({200, "The scheduler", kSchedulerSchema});
-    gets.handler = handler(queues, get);
-
-    Route lists = route("GET", "List the schedulers of a queue by their next run.", false);
-    lists.parameters.push_back(
-        number("start", "How many to leave out; 0 without it.", 0, kMostSchedulers));
-    lists.parameters.push_back(
-        number("limit", "The most of the answer; 100 without it.", 1, kMostLimit));
-    lists.scope = Scope{Scope::Kind::Read};
-    lists.responses.push_back(
-        {200,
-         "The schedulers",
-         std::string(R"({"type":"array","items":)") + kSchedulerSchema + "}"});
-    lists.handler = handler(queues, list);
-
-    Route removes = route("DELETE", "Remove a scheduler and its pending job.", true);
-    removes.scope = Scope{Scope::Kind::Operate};
-    removes.responses.push_back({204, "Removed", ""});
-    removes.handler = handler(queues, remove);
-    return {std::move(upserts), std::move(gets), std::move(lists), std::move(removes)};
+    route.responses.push_back({409, "The next run has a job already", kErrorSchema});
+    route.responses.push_back({404, "api.queues does not list the queue", kErrorSchema});
+    route.handler = handler(queues);
+    return route;
 }
 
 }  // namespace drover::api

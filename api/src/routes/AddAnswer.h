@@ -13,7 +13,7 @@ namespace drover::api {
 /// The JSON Schema of a job as the routes answer with it.
 inline constexpr const char* kJobSchema =
     R"({"type":"object","properties":{"name":{"type":"string"},"data":{"type":"object"},"opts":{"type":"object"},)"
-    R"("id":{"type":"string"},"progress":{},"returnvalue":{"nullable":true},"stacktrace":{"nullable":true},)"
+    R"("id":{"type":"string"},"progress":{},"returnvalue":{},"stacktrace":{"type":["array","null"],"items":{"type":"string"}},)"
     R"("priority":{"type":"integer"},"attemptsStarted":{"type":"integer"},"attemptsMade":{"type":"integer"},)"
     R"("timestamp":{"type":"integer","format":"int64"},"queueQualifiedName":{"type":"string"}}})";
 

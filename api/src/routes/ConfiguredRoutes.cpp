@@ -483,8 +483,8 @@ Route makeRoute(const RouteKeys& keys,
     std::string schema = kJobSchema;
     if (recipe->estimate) {
         schema.insert(schema.size() - 2,
-                      R"(,"position":{"type":"integer","nullable":true})"
-                      R"(,"estimatedWaitMs":{"type":"integer","nullable":true})");
+                      R"(,"position":{"type":["integer","null"]})"
+                      R"(,"estimatedWaitMs":{"type":["integer","null"]})");
     }
     ResponseDoc success{status, "The job, added", schema};
     if (!recipe->location.empty()) {
