@@ -44,6 +44,7 @@ class QueueDoctorTest : public WorkerFixture {
     CPPUNIT_TEST(aRepairChecksAgain);
     CPPUNIT_TEST(jobsThatWorkersMoveAreNotFindings);
     CPPUNIT_TEST(manyFaultsAreFoundPageByPage);
+    CPPUNIT_TEST(aCallOfARepairWalksOverSoMuch);
     CPPUNIT_TEST(anExaminationEndsEarly);
     CPPUNIT_TEST(theServerIsExamined);
     CPPUNIT_TEST_SUITE_END();
@@ -339,6 +340,26 @@ public:
         CPPUNIT_ASSERT_EQUAL(std::size_t{400}, doctor().repair(report.findings).size());
         expectFindings({});
         CPPUNIT_ASSERT_EQUAL(std::size_t{350}, list(keys().wait).size());
+    }
+
+    void aCallOfARepairWalksOverSoMuch() {
+        useOwnServer();
+        for (int i = 0; i < 40; ++i) {
+            addJob();
+        }
+        redis({"DEL", keys().wait});
+        const Findings findings = examine();
+        CPPUNIT_ASSERT_EQUAL(std::size_t{40}, findings.size());
+        // A script looks for each id in the whole list, and Redis serves no other client meanwhile.
+        Strings many{"RPUSH", keys().wait};
+        for (int i = 0; i < 100000; ++i) {
+            many.push_back("id" + std::to_string(i));
+        }
+        redis(many);
+        redis({"CONFIG", "RESETSTAT"});
+        CPPUNIT_ASSERT_EQUAL(std::size_t{40}, doctor().repair(findings).size());
+        const std::string stats = text({"INFO", "commandstats"});
+        assertContains(stats, "cmdstat_evalsha:calls=10,");
     }
 
     void anExaminationEndsEarly() {

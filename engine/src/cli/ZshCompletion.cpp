@@ -1,5 +1,6 @@
 #include "cli/ZshCompletion.h"
 
+#include <algorithm>
 #include <map>
 #include <string_view>
 #include <vector>
@@ -66,8 +67,12 @@ std::string zshCompletion(const CommandTable& commands) {
             nouns.emplace_back(noun, words.summary);
         } else {
             if (verbs[noun].empty()) {
-                nouns.emplace_back(noun, "commands on a " + noun);
+                nouns.emplace_back(noun, "");
             }
+            std::string& list = std::find_if(nouns.begin(), nouns.end(), [&](const auto& one) {
+                                    return one.first == noun;
+                                })->second;
+            list += (list.empty() ? "" : ", ") + words.name.substr(space + 1);
             verbs[noun].emplace_back(words.name.substr(space + 1), words.summary);
         }
         cases += "        " + quoted(words.name, "") + ")\n            _arguments";

@@ -24,7 +24,7 @@ namespace drover {
 
 namespace {
 
-/// How many ids of lists a call of examineJobs may walk over: Redis stands still meanwhile.
+/// How many ids of lists a call may walk over: Redis stands still meanwhile.
 constexpr std::size_t kWalkedPerCall = 500000;
 constexpr std::size_t kMostPerCall = 200;
 constexpr std::size_t kOrphansPerCall = 100;
@@ -78,6 +78,11 @@ std::optional<std::int64_t> numericId(std::string_view id) {
         return std::nullopt;
     }
     return number;
+}
+
+/// Returns how many ids a script may look for, each of which walks over the lists.
+std::size_t idsPerCall(std::size_t listed) {
+    return std::clamp<std::size_t>(kWalkedPerCall / listed, 1, kMostPerCall);
 }
 
 /// Returns the part of a key below a job ("logs"), and the job's id; empty: it is not such a key.
@@ -403,8 +408,7 @@ void QueueDoctor::Impl::suspect(const std::string& kind, const std::string& id) 
 void QueueDoctor::Impl::confirm() {
     std::sort(suspects_.begin(), suspects_.end());
     suspects_.erase(std::unique(suspects_.begin(), suspects_.end()), suspects_.end());
-    const std::size_t perCall =
-        std::clamp<std::size_t>(kWalkedPerCall / (listed_ + 1), 1, kMostPerCall);
+    const std::size_t perCall = idsPerCall(listed_ + 1);
     for (std::size_t from = 0; from < suspects_.size() && goesOn(); from += perCall) {
         const std::size_t count = std::min(perCall, suspects_.size() - from);
         const auto first = suspects_.begin() + static_cast<std::ptrdiff_t>(from);
@@ -484,9 +488,16 @@ std::vector<QueueFinding> QueueDoctor::Impl::repair(const std::vector<QueueFindi
         const std::string name = ofKey ? finding.key.substr(prefix.size()) : finding.id;
         byKind[""][finding.kind + (name.empty() ? "" : " " + name)] = &finding;
     }
+    std::size_t listed = 1;
+    for (const std::string* list :
+         {&queue_.keys().wait, &queue_.keys().paused, &queue_.keys().active}) {
+        listed += static_cast<std::size_t>(redis.call(Command{"LLEN", *list}).integer());
+    }
+    const std::size_t bounded = idsPerCall(listed);
     std::vector<QueueFinding> repaired;
     for (const auto& [kind, all] : byKind) {
-        const std::size_t perCall = kind == "orphaned-keys" ? kOrphansPerCall : kMostPerCall;
+        const std::size_t perCall =
+            std::min(kind == "orphaned-keys" ? kOrphansPerCall : kMostPerCall, bounded);
         for (auto at = all.begin(); at != all.end();) {
             std::vector<std::string> ids;
             for (; at != all.end() && ids.size() < perCall; ++at) {
