@@ -27,13 +27,16 @@ FROM build AS dev
 WORKDIR /src
 ENTRYPOINT ["plugins/dev/watch", "/live"]
 
-# The page at /api comes from npm; the API works without it.
+# The pages at /api and /board come from npm; the API works without them.
 FROM debian:12-slim AS web
 RUN apt-get update \
     && apt-get install -y --no-install-recommends nodejs npm \
     && rm -rf /var/lib/apt/lists/*
 WORKDIR /web
 COPY api/web/package.json api/web/package-lock.json ./
+RUN npm ci --ignore-scripts --no-audit --no-fund
+WORKDIR /board
+COPY plugins/board/package.json plugins/board/package-lock.json ./
 RUN npm ci --ignore-scripts --no-audit --no-fund
 
 FROM debian:12-slim
@@ -46,6 +49,7 @@ RUN useradd --system --uid 10001 --no-create-home --home-dir /nonexistent --shel
     && install -d -o drover -g drover -m 700 /run/drover
 COPY --from=build /opt/drover /opt/drover
 COPY --from=web /web/node_modules/swagger-ui-dist /opt/drover/share/swagger-ui
+COPY --from=web /board/node_modules/@bull-board/ui /opt/drover/share/bull-board
 COPY conf /etc/drover
 COPY schema /opt/drover/share/schema
 ENV PATH=/opt/drover/bin:/usr/local/bin:/usr/bin:/bin

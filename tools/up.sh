@@ -39,10 +39,11 @@ cmd_up() {
 
   install "${build_packages[@]}" "${server_packages[@]}"
   build release
-  # Only the page at /api needs npm: without it the API itself is the same.
+  # Only the pages at /api and /board need npm: without it the API itself is the same.
   if [[ -f api/web/package-lock.json ]]; then
-    (install_node 16 && npm_install api/web build/npm/web) || missing_page=1
+    (install_node 16 && npm_install api/web build/npm/web && npm_install plugins/board build/npm/board) || missing_page=1
   fi
+  make_token
 
   # A Unix socket's path is limited to 107 bytes: the clone may lie too deep.
   sockets=$(mktemp -d /tmp/drover-XXXXXX)
@@ -79,7 +80,9 @@ cmd_up() {
   fi
   say "starting one producer and $consumers consumers"
   role producer conf/producer.properties "plugins.dir=$PWD/build/release/plugins" "api.port=$api_port" \
-    "api.healthPort=$health_port" "api.docsDir=$PWD/build/npm/web/node_modules/swagger-ui-dist"
+    "api.healthPort=$health_port" "api.docsDir=$PWD/build/npm/web/node_modules/swagger-ui-dist" \
+    plugins.load=api,reservation-api,board "api.tokens.file=$run/tokens" \
+    "board.ui=$PWD/build/npm/board/node_modules/@bull-board/ui"
   for ((i = 1; i <= consumers; ++i)); do consumer "consumer-$i"; done
   wait_for 40 producer is_200 "$health_port" /readyz
   for ((i = 1; i <= consumers; ++i)); do wait_for 40 "consumer-$i" role_is_ready "consumer-$i"; done
@@ -88,13 +91,26 @@ cmd_up() {
   [[ -z $watch ]] || printf 'Save a file in plugins/: it is built, and the consumers take it up.\n\n' >&2
   follow
 }
+# A token for the pages that show jobs, made once.
+make_token() {
+  [[ ! -s $run/tokens ]] || return 0
+  (
+    umask 077
+    "$binary" token new dev --scope 'add:*' --scope read --scope operate --scope destroy >"$run/token.new"
+    head -n 1 "$run/token.new" >"$run/token"
+    tail -n 1 "$run/token.new" >"$run/tokens"
+    rm "$run/token.new"
+  )
+}
+
 consumer() { role "$1" conf/consumer.properties "${plugins[@]}"; }
 is_200() { [[ $(http_status "$1" "$2") == 200 ]]; }
 
 print_urls() {
   say "Drover is up after $SECONDS s. Ctrl-C stops everything; the data stays in .run."
   [[ -n $3 ]] || note "API page     http://localhost:$1/api"
-  [[ -z $3 ]] || note 'API page     not there: npm could not fetch swagger-ui-dist (see .run/log/npm.log)'
+  [[ -n $3 ]] || note "Bull Board   http://localhost:$1/board (any user, the password is in .run/token)"
+  [[ -z $3 ]] || note 'API page and Bull Board are not there: npm could not fetch their files (see .run/log/npm.log)'
   note "OpenAPI      http://localhost:$1/api-json"
   note "readiness    http://localhost:$2/readyz"
   note "Redis        redis-cli -p $redis_port"

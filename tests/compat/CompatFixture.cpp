@@ -35,6 +35,21 @@ std::string textOf(const rapidjson::Value& value) {
     return {buffer.GetString(), buffer.GetSize()};
 }
 
+std::string sortedTextOf(const rapidjson::Value& json) {
+    if (!json.IsObject()) {
+        return textOf(json);
+    }
+    std::map<std::string, std::string> members;
+    for (const auto& member : json.GetObject()) {
+        members[member.name.GetString()] = sortedTextOf(member.value);
+    }
+    std::string text = "{";
+    for (const auto& [name, value] : members) {
+        text += name + ":" + value + ",";
+    }
+    return text + "}";
+}
+
 std::string withoutIdAndTimes(const std::string& json) {
     static const std::regex kId("\"id\":\"[^\"]*\"");
     static const std::regex kMoment("\"(timestamp|processedOn|finishedOn)\":[0-9]+");

@@ -125,6 +125,8 @@ private:
 
 /// JSON text of a value.
 std::string textOf(const rapidjson::Value& value);
+/// JSON with the members of objects sorted: two clients agree on the values, not on the order.
+std::string sortedTextOf(const rapidjson::Value& value);
 /// The same text with every moment replaced, and the id as well.
 std::string withoutIdAndTimes(const std::string& json);
 std::string joined(const std::vector<std::string>& parts);

@@ -22,26 +22,6 @@
 using namespace drover;
 using namespace drover::test;
 
-namespace {
-
-/// JSON with its members sorted: two clients agree on the values, not on the order.
-std::string sorted(const rapidjson::Value& json) {
-    if (!json.IsObject()) {
-        return textOf(json);
-    }
-    std::map<std::string, std::string> members;
-    for (const auto& member : json.GetObject()) {
-        members[member.name.GetString()] = sorted(member.value);
-    }
-    std::string text = "{";
-    for (const auto& [name, value] : members) {
-        text += name + ":" + value + ",";
-    }
-    return text + "}";
-}
-
-}  // namespace
-
 /// Random scripts of scheduler upserts, done once by BullMQ 6.7.0 and once by Drover at the same moments: records, next runs,
 /// pending jobs, events and results must be the same.
 ///
@@ -186,7 +166,7 @@ private:
     static std::string plain(const std::string& value) {
         rapidjson::Document json;
         json.Parse(value.c_str());
-        return !json.HasParseError() && json.IsObject() ? sorted(json) : value;
+        return !json.HasParseError() && json.IsObject() ? sortedTextOf(json) : value;
     }
 
     std::vector<std::string> textsOf(const std::vector<std::string>& command) {

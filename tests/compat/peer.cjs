@@ -26,6 +26,7 @@
 //   events.wait      queue, event, job?, timeoutMs?  the first such event, past or to come
 //   keys.dump        queue, prefix?                  {suffix: {type, value, ttlMs}} of every key of the queue, sorted
 //   keys.call        args: ["HGETALL", "key"]        any Redis command
+//   board.routes     queues                          [{method, route}] of Bull Board
 //   cron.cases       seed, count                     what BullMQ's cron-parser makes of random patterns, see cron-cases.cjs
 //   cron.next        args: [base, opts.repeat]       when BullMQ would run a scheduler next: ms, "none" or "refused"
 //   board.call       queues, method, route, params?, query?, body?   {status, body}: what Bull Board answers to a request of
@@ -336,6 +337,8 @@ const operations = {
   'keys.dump': dump,
   'keys.call': ({ args }) => redis.call(...args.map(String)),
   'board.call': callBoard,
+  'board.routes': ({ queues: names }) =>
+    boardOf(names).setApiRoutes.map(({ method, route }) => ({ method, route })),
   'cron.cases': ({ seed, count }) => {
     const folder = require.resolve(`bullmq-${version}`);
     const { CronExpressionParser, parseExpression } = require(require.resolve('cron-parser', { paths: [folder] }));

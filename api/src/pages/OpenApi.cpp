@@ -257,6 +257,9 @@ std::string openApiDocument(const Routes::Table& table,
     std::map<std::string, std::vector<const Route*>> paths;
     std::set<std::string> tags;
     for (const auto& route : table) {
+        if (!route->documented) {
+            continue;
+        }
         paths[route->path].push_back(route.get());
         if (!route->tag.empty()) {
             tags.insert(route->tag);

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <chrono>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -51,6 +52,8 @@ public:
     explicit Redis(const Settings& settings);
 
     [[nodiscard]] const std::shared_ptr<Tracer>& tracer() const;
+    /// Returns the fields of INFO by name, as the server writes them. Throws RedisIoException (or a child) when Redis is away.
+    [[nodiscard]] std::map<std::string, std::string> info() const;
 
     /// The engine's own view of the handle; opaque outside.
     class Shared;

@@ -133,6 +133,8 @@ struct Route {
     std::vector<std::string>
         headers;  ///< Names of headers that the handler sees, as it looks them up.
     std::vector<ResponseDoc> responses;
+    bool documented =
+        true;  ///< Off: the OpenAPI document leaves it out, as what a page alone requests.
     /// The scope that a token needs; std::nullopt: every client is served. A front without tokens refuses to serve the table.
     /// The queue of an add may be "{parameter}" of the path. With other braces the queues stand in the body: a token needs
     /// any scope of adding, and the handler checks each queue against Request::token.

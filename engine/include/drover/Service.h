@@ -62,6 +62,8 @@ public:
     [[nodiscard]] virtual const Redis& redis() const = 0;
     /// Returns the settings of the queue `name`: those of its alias, or else the defaults.
     [[nodiscard]] virtual Queue::Settings queueSettings(const std::string& name) const = 0;
+    /// Returns the names of the queues that the configuration has, sorted.
+    [[nodiscard]] virtual std::vector<std::string> queueNames() const = 0;
     [[nodiscard]] virtual Poco::Logger& logger() = 0;
     /// Adds a check to the process's readiness; must answer within milliseconds, from any thread.
     virtual void addHealthCheck(const std::string& name, std::function<HealthReport()> check) = 0;

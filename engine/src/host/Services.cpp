@@ -81,6 +81,13 @@ public:
         settings.name = name;
         return settings;
     }
+    [[nodiscard]] std::vector<std::string> queueNames() const override {
+        std::set<std::string> names;
+        for (const std::string& alias : all_.aliases()) {
+            names.insert(Settings::queue(all_, alias).name);
+        }
+        return {names.begin(), names.end()};
+    }
     [[nodiscard]] Poco::Logger& logger() override { return logger_; }
     void addHealthCheck(const std::string& name, std::function<HealthReport()> check) override {
         services_.checks_.add(name, std::move(check));

@@ -1,5 +1,8 @@
 #include "drover/Redis.h"
 
+#include <algorithm>
+#include <string_view>
+
 #include <Poco/Exception.h>
 
 #include "redis/RedisShared.h"
@@ -31,6 +34,24 @@ Redis::Redis(const Settings& settings) {
 
 const std::shared_ptr<Tracer>& Redis::tracer() const {
     return shared_->options().tracer;
+}
+
+std::map<std::string, std::string> Redis::info() const {
+    const Reply reply = (*shared_->lease()).call(Command{"INFO"});
+    std::map<std::string, std::string> fields;
+    std::string_view lines = reply.text();
+    while (!lines.empty()) {
+        std::string_view line = lines.substr(0, std::min(lines.find('\n'), lines.size()));
+        lines.remove_prefix(std::min(line.size() + 1, lines.size()));
+        if (!line.empty() && line.back() == '\r') {
+            line.remove_suffix(1);
+        }
+        const auto colon = line.find(':');
+        if (colon != std::string_view::npos) {
+            fields.emplace(line.substr(0, colon), line.substr(colon + 1));
+        }
+    }
+    return fields;
 }
 
 }  // namespace drover
