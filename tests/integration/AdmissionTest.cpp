@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <future>
 #include <memory>
 #include <string>
 #include <vector>
@@ -22,6 +23,7 @@ class AdmissionTest : public RedisFixture {
     CPPUNIT_TEST_SUITE(AdmissionTest);
     CPPUNIT_TEST(addsBeyondTheDepthAreRefusedAndNothingIsAdded);
     CPPUNIT_TEST(jobsOfOtherClientsCount);
+    CPPUNIT_TEST(aRepetitionIsAnsweredByAFullQueue);
     CPPUNIT_TEST(aQueueThatIsDrainedAdmitsAgain);
     CPPUNIT_TEST(theRateOfWorkersBoundsTheWait);
     CPPUNIT_TEST(memoryBeyondItsBoundIsRefused);
@@ -53,6 +55,31 @@ public:
         untilKnown();
         CPPUNIT_ASSERT_EQUAL(std::int64_t{5}, queue_->load()->waiting);
         CPPUNIT_ASSERT(add(1).status == Status::QueueFull);
+    }
+
+    void aRepetitionIsAnsweredByAFullQueue() {
+        open({.maxDepth = 2});
+        untilKnown();
+        const AddOnce first{"key-1", "content"};
+        const auto added = addOnce(2, first);
+        CPPUNIT_ASSERT(added[0].status == Status::Added);
+        const AddOnce second{"key-2", "content"};
+        CPPUNIT_ASSERT(addOnce(1, second)[0].status == Status::QueueFull);
+        const auto again = addOnce(2, first);
+        for (std::size_t i = 0; i < added.size(); ++i) {
+            CPPUNIT_ASSERT(again[i].status == Status::Added);
+            CPPUNIT_ASSERT(again[i].repeated);
+            assertEqual(added[i].id, again[i].id);
+        }
+        CPPUNIT_ASSERT(addOnce(2, {"key-1", "other"})[0].status == Status::KeyTaken);
+        // The refusal left no record: the key adds when there is room.
+        assertEqual("none", text({"TYPE", keys().qualifiedName() + ":drover:once:key-2"}));
+        CPPUNIT_ASSERT_EQUAL(std::int64_t{2}, queue_->counts().waiting);
+        CPPUNIT_ASSERT_EQUAL(std::size_t{2}, claim(2).size());
+        eventually("the key adds", [&] {
+            const AddResult result = addOnce(1, second)[0];
+            return result.status == Status::Added && !result.repeated;
+        });
     }
 
     void aQueueThatIsDrainedAdmitsAgain() {
@@ -127,6 +154,19 @@ private:
         }
         return queue_->addBulk(std::move(jobs), Queue::Clock::now() + std::chrono::seconds(10))
             .front();
+    }
+
+    std::vector<AddResult> addOnce(std::size_t count, const AddOnce& once) {
+        std::vector<NewJob> jobs(count);
+        for (NewJob& job : jobs) {
+            job.name = "mail";
+        }
+        const auto promise = std::make_shared<std::promise<std::vector<AddResult>>>();
+        std::future<std::vector<AddResult>> results = promise->get_future();
+        queue_->addOnceAsync(std::move(jobs), once, [promise](std::vector<AddResult> all) {
+            promise->set_value(std::move(all));
+        });
+        return results.get();
     }
 
     std::unique_ptr<WholeQueue> queue_;

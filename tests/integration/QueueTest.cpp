@@ -1,4 +1,5 @@
 #include <chrono>
+#include <map>
 #include <set>
 #include <thread>
 
@@ -57,6 +58,8 @@ class QueueTest : public RedisFixture {
     CPPUNIT_TEST(addsThatWaitedBehindItAreUnavailable);
     CPPUNIT_TEST(anAddThatNeverReachedAFrozenServerIsUnavailable);
     CPPUNIT_TEST(aLostReplyIsUnknownAndNothingIsSentTwice);
+    CPPUNIT_TEST(aFullBatchTravelsWithTheCallUnderWay);
+    CPPUNIT_TEST(aLostConnectionDecidesEveryCallUnderWay);
     CPPUNIT_TEST(tooManyWaitingAddsAreUnavailable);
     CPPUNIT_TEST(outOfMemoryIsUnavailable);
     CPPUNIT_TEST(anErrorFromTheScriptIsUnknown);
@@ -306,6 +309,65 @@ public:
         eventually("again", [&] { return queue->add(named("last")).status == Status::Added; });
         // It had been added, and once.
         CPPUNIT_ASSERT_EQUAL(std::int64_t{4}, number({"LLEN", keys().wait}));
+    }
+
+    void aFullBatchTravelsWithTheCallUnderWay() {
+        RedisServer own;
+        RedisOptions patient = to(own);
+        patient.commandTimeout = seconds(60);
+        Queue::Settings settings = settingsOf();
+        settings.maxBatch = 10;
+        WholeQueue queue(patient, settings);
+        CPPUNIT_ASSERT(queue.add(named("before")).status == Status::Added);
+        own.freeze();
+        const auto soon = [] { return SteadyClock::now() + milliseconds(100); };
+        // Unknown: it was sent, and Redis does not answer. Unavailable: it was not sent.
+        eventually("an add is under way",
+                   [&] { return queue.add(named("first"), soon()).status == Status::Unknown; });
+        std::vector<NewJob> bulk;
+        for (int i = 0; i < 10; ++i) {
+            bulk.push_back(named("bulk-" + std::to_string(i)));
+        }
+        eventually("a bulk is under way, too",
+                   [&] { return queue.addBulk(bulk, soon())[0].status == Status::Unknown; });
+        CPPUNIT_ASSERT(queue.addBulk(bulk, soon())[0].status == Status::Unavailable);
+        own.thaw();
+        CPPUNIT_ASSERT(queue.add(named("last"), SteadyClock::now() + seconds(60)).status ==
+                       Status::Added);
+        RedisClient client(to(own), "look");
+        const Reply ids = client.call(Command{"LRANGE", keys().wait, "0", "-1"});
+        CPPUNIT_ASSERT_EQUAL(std::size_t{13}, ids.size());
+        for (int i = 0; i < 10; ++i) {
+            const std::string id(ids.at(static_cast<std::size_t>(10 - i)).text());
+            const Reply name = client.call(Command{"HGET", keys().job(id), "name"});
+            CPPUNIT_ASSERT_EQUAL("bulk-" + std::to_string(i), std::string(name.text()));
+        }
+    }
+
+    void aLostConnectionDecidesEveryCallUnderWay() {
+        TcpProxy proxy(options().port);
+        Queue::Settings settings = settingsOf();
+        settings.maxBatch = 10;
+        WholeQueue queue(optionsAt(proxy.port()), settings);
+        CPPUNIT_ASSERT(queue.add(named("before")).status == Status::Added);
+        proxy.loseReply("doubtful-0");
+        std::vector<NewJob> jobs;
+        for (int i = 0; i < 40; ++i) {
+            jobs.push_back(named("doubtful-" + std::to_string(i)));
+        }
+        const auto results = queue.addBulk(jobs, SteadyClock::now() + seconds(30));
+        CPPUNIT_ASSERT_EQUAL(1, proxy.lost());
+        CPPUNIT_ASSERT(results[0].status == Status::Unknown);
+        std::map<std::string, int> stored;
+        for (const std::string& id : list(keys().wait)) {
+            ++stored[hash(id)["name"]];
+        }
+        for (std::size_t i = 0; i < jobs.size(); ++i) {
+            const int count = stored[jobs[i].name];
+            CPPUNIT_ASSERT(count <= 1);
+            CPPUNIT_ASSERT(results[i].status == Status::Unknown ||
+                           count == (results[i].status == Status::Added ? 1 : 0));
+        }
     }
 
     void tooManyWaitingAddsAreUnavailable() {

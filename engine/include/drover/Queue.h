@@ -141,8 +141,8 @@ public:
     void addAsync(std::vector<NewJob> jobs, std::function<void(std::vector<AddResult>)> done);
 
     /// As addAsync(), for jobs that are to be added once: a repetition has the results of the first add. All go in one call
-    /// of Redis, so hundreds are right and thousands are not. After Unknown or Unavailable the same add may be sent
-    /// again: a job that was added is not added twice. Each job is Rejected if the key is malformed or `ttl` below 1 ms.
+    /// of Redis, so hundreds are right and thousands are not. Bounds refuse no repetition. After Unknown or Unavailable the
+    /// same add may be sent again: no job is added twice. Each job is Rejected if the key is malformed or `ttl` below 1 ms.
     void addOnceAsync(std::vector<NewJob> jobs,
                       AddOnce once,
                       std::function<void(std::vector<AddResult>)> done);

@@ -3,7 +3,7 @@
 -- be stored then is tried again.
 --   <prefix>:<queue>:drover:once:<key>  string  JSON [fingerprint, then per job: id or number or "", how, its timestamp]
 
--- `adds`: key, fingerprint, ttl (ms), first and last job of each. `ids`: per job the script's answer, or nil before it has one.
+-- `adds`: key, fingerprint, ttl (ms), first and last job of each, and recallOnly: jobs without a record get an error. `ids`: per job the script's answer, or nil before it has one.
 -- `timestampOf(n)` returns that of a job. Returns recall(), to be called before any job is added, and record(), after all.
 local function addsOnce(adds, ids, timestampOf)
   local function answerAll(once, answer)
@@ -56,9 +56,9 @@ local function addsOnce(adds, ids, timestampOf)
         once.settled = true
         answerAll(once, { err = errorText(record) })
       else
-        byKey[once.key] = once
+        if not once.recallOnly then byKey[once.key] = once end
         once.settled = record and recallRecord(once, record)
-        local claimed = once.settled or write(once)
+        local claimed = once.settled or once.recallOnly and { err = 'refused' } or write(once)
         if type(claimed) == 'table' and claimed.err then
           once.settled = true
           for n = once.first, once.last do ids[n] = ids[n] or { err = errorText(claimed) } end

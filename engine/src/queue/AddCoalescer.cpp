@@ -1,6 +1,14 @@
 #include "queue/AddCoalescer.h"
 
 #include <algorithm>
+#include <array>
+#include <cerrno>
+#include <poll.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+#include <utility>
+
+#include <Poco/Exception.h>
 
 #include "core/Guarded.h"
 #include "core/JobFields.h"
@@ -18,6 +26,8 @@ constexpr std::chrono::milliseconds kIdleProbe{1000};
 
 /// How long the thread that watches deadlines sleeps without any.
 constexpr std::chrono::hours kIdleDeadline{1};
+
+constexpr std::size_t kMostInFlight = 2;
 
 std::vector<AddResult> all(std::size_t count,
                            AddResult::Status status,
@@ -53,6 +63,7 @@ AddCoalescer::AddCoalescer(QueueContext queue,
       maxWaiting_(settings.maxWaiting),
       maxBatch_(settings.maxBatch),
       linger_(settings.linger),
+      wake_(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)),
       stuckAfter_(stuckAfter),
       deadlineThread_([this] { watchDeadlines(); }),
       thread_([this] { run(); }) {}
@@ -67,12 +78,14 @@ AddCoalescer::~AddCoalescer() {
     thread_.join();
     deadlineThread_.join();
     refuseQueued("the queue is closing");
+    close(wake_);
 }
 
 void AddCoalescer::add(std::vector<JobRecord> items,
                        Clock::time_point deadline,
                        Done done,
-                       std::optional<AddOnce> once) {
+                       std::optional<AddOnce> once,
+                       bool recallOnly) {
     const std::size_t count = items.size();
     std::string refusal;
     {
@@ -87,6 +100,7 @@ void AddCoalescer::add(std::vector<JobRecord> items,
             waiter->count = count;
             waiter->done = std::move(done);
             waiter->once = std::move(once);
+            waiter->recallOnly = recallOnly;
             waiter->deadline = deadlines_.emplace(deadline, waiter);
             if (deadline < deadlineWake_) {
                 deadlineWake_ = deadline;
@@ -94,6 +108,10 @@ void AddCoalescer::add(std::vector<JobRecord> items,
             }
             queued_.push_back(std::move(waiter));
             queuedItems_ += count;
+            if (wakeWhenFull_ && queuedItems_ >= maxBatch_) {
+                wakeWhenFull_ = false;
+                eventfd_write(wake_, 1);
+            }
             arrived_.notify_one();
             return;
         }
@@ -160,10 +178,20 @@ void AddCoalescer::run() {
             probe();
             while (true) {
                 progressed_ = Clock::now();
-                Waiters waiters = popBatch();
-                progressed_ = Clock::now();
-                if (!waiters.empty()) {
+                if (Waiters waiters = popBatch(); !waiters.empty()) {
+                    progressed_ = Clock::now();
                     send(std::move(waiters));
+                    continue;
+                }
+                if (!calls_.empty()) {
+                    if (std::optional<Answered> answered = receive()) {
+                        // The next call goes first: Redis works on it while this thread passes the answers on. Not after
+                        // an error, which may cost the connection.
+                        if (linger_.count() == 0 && !answered->reply.isError()) {
+                            send(popQueued());
+                        }
+                        finish(std::move(*answered));
+                    }
                     continue;
                 }
                 {
@@ -203,11 +231,25 @@ void AddCoalescer::probe() {
 
 AddCoalescer::Waiters AddCoalescer::popBatch() {
     std::unique_lock lock(mutex_);
-    arrived_.wait_for(lock, kIdleProbe, [this] { return stopping_ || !queued_.empty(); });
+    if (!calls_.empty()) {
+        // The clock of Redis is measured between calls only.
+        const bool may = calls_.size() < kMostInFlight && !redis_->options().time->due();
+        if (!may || queuedItems_ < maxBatch_) {
+            return {};
+        }
+    } else {
+        arrived_.wait_for(lock, kIdleProbe, [this] { return stopping_ || !queued_.empty(); });
+    }
     if (busy_ && linger_.count() > 0 && !queued_.empty() && queuedItems_ < maxBatch_ &&
         !stopping_) {
         arrived_.wait_for(lock, linger_, [this] { return stopping_ || queuedItems_ >= maxBatch_; });
     }
+    lock.unlock();
+    return popQueued();
+}
+
+AddCoalescer::Waiters AddCoalescer::popQueued() {
+    const std::lock_guard lock(mutex_);
     Waiters batch;
     std::size_t items = 0;
     while (!queued_.empty() &&
@@ -224,16 +266,20 @@ AddCoalescer::Waiters AddCoalescer::popBatch() {
 }
 
 void AddCoalescer::send(Waiters waiters) {
+    if (waiters.empty()) {
+        return;
+    }
+    std::int64_t nowMs = 0;
     try {
         redis_->connection();
+        nowMs = redis_->nowMs();
     } catch (const Exception& error) {
         // Not sent, and what waits would meet the same: answer at once, a producer's client can decide.
+        loseCalls(error.message());
         finish(waiters, AddResult::Status::Unavailable, error.message(), {});
         refuseQueued(error.message());
         return;
     }
-    std::vector<JobRecord> items;
-    std::vector<ops::OnceGroup> onces;
     {
         // Connecting took its time: adds whose deadline passed meanwhile were answered as not sent.
         const std::lock_guard lock(mutex_);
@@ -249,33 +295,128 @@ void AddCoalescer::send(Waiters waiters) {
     if (waiters.empty()) {
         return;
     }
-    for (const auto& waiter : waiters) {
-        // Moved: a waiter that gives up leaves without its items. `once` stays, since the waiter does until the reply.
-        if (waiter->once) {
-            onces.push_back({&*waiter->once, items.size(), waiter->count});
-        }
-        items.insert(items.end(),
-                     std::make_move_iterator(waiter->items.begin()),
-                     std::make_move_iterator(waiter->items.end()));
-    }
+    Call& call = *calls_.emplace_back(std::make_unique<Call>(Call{std::move(waiters)}));
     try {
-        const std::int64_t nowMs = redis_->nowMs();
-        for (JobRecord& item : items) {
+        std::vector<ops::OnceGroup> onces;
+        for (const auto& waiter : call.waiters) {
+            // Moved: a waiter that gives up leaves without its items. `once` stays, since the waiter does until the reply.
+            if (waiter->once) {
+                onces.push_back(
+                    {&*waiter->once, call.items.size(), waiter->count, waiter->recallOnly});
+            }
+            call.items.insert(call.items.end(),
+                              std::make_move_iterator(waiter->items.begin()),
+                              std::make_move_iterator(waiter->items.end()));
+        }
+        for (JobRecord& item : call.items) {
             item.timestampMs = item.timestampMs == JobRecord::kWhenAdded ? nowMs : item.timestampMs;
         }
-        finish(waiters,
+        call.command = ops::addJobsCall(queue_, *redis_, call.items, nowMs, onces);
+        redis_->send(call.command);
+        call.deadline = Clock::now() + redis_->options().commandTimeout;
+    } catch (const Exception& error) {
+        const std::unique_ptr<Call> failed = std::move(calls_.back());
+        calls_.pop_back();
+        fail(*failed, error);
+        loseCalls(error.message());
+    }
+}
+
+std::optional<AddCoalescer::Answered> AddCoalescer::receive() {
+    try {
+        while (true) {
+            if (auto answered = redis_->receive()) {
+                const auto found =
+                    std::find_if(calls_.begin(), calls_.end(), [&](const auto& call) {
+                        return &call->command == answered->call;
+                    });
+                std::unique_ptr<Call> call = std::move(*found);
+                calls_.erase(found);
+                if (!calls_.empty()) {
+                    // Redis begins with the next call only now.
+                    calls_.front()->deadline = Clock::now() + redis_->options().commandTimeout;
+                }
+                return Answered{std::move(call), std::move(answered->reply)};
+            }
+            const auto timeout = redis_->options().commandTimeout;
+            const auto deadline =
+                std::max(calls_.front()->deadline, redis_->lastProgress() + timeout);
+            if (!waitReadable(deadline)) {
+                return std::nullopt;
+            }
+            if (Clock::now() < deadline) {
+                continue;
+            }
+            if (!redis_->sendProgressed()) {
+                const std::string why = "no reply from Redis within the deadline";
+                redis_->fail(why);
+                throw RedisTimeoutException(why);
+            }
+            calls_.front()->deadline = Clock::now() + timeout;
+        }
+    } catch (const Exception& error) {
+        loseCalls(error.message());
+        return std::nullopt;
+    }
+}
+
+bool AddCoalescer::waitReadable(Clock::time_point until) {
+    {
+        const std::lock_guard lock(mutex_);
+        wakeWhenFull_ = calls_.size() < kMostInFlight && !redis_->options().time->due();
+        if (wakeWhenFull_ && queuedItems_ >= maxBatch_) {
+            wakeWhenFull_ = false;
+            return false;
+        }
+    }
+    std::array<pollfd, 2> ready{{{redis_->fd(), POLLIN, 0}, {wake_, POLLIN, 0}}};
+    const auto left = std::chrono::ceil<std::chrono::milliseconds>(
+        std::max(until - Clock::now(), Clock::duration::zero()));
+    if (poll(ready.data(), ready.size(), static_cast<int>(left.count())) < 0 && errno != EINTR) {
+        throw Poco::IOException("wait for Redis", errno);
+    }
+    const std::lock_guard lock(mutex_);
+    wakeWhenFull_ = false;
+    eventfd_t count = 0;
+    return eventfd_read(wake_, &count) != 0;
+}
+
+void AddCoalescer::finish(Answered answered) {
+    Call& call = *answered.call;
+    try {
+        redis_->require(answered.reply, "addJobs");
+        finish(call.waiters,
                AddResult::Status::Added,
                "",
-               ops::addJobs(queue_, *redis_, items, nowMs, onces),
-               items);
-    } catch (const RedisBusyException& error) {
-        finish(waiters, AddResult::Status::Unavailable, error.message(), {});
-    } catch (const RedisAuthException& error) {
-        finish(waiters, AddResult::Status::Unavailable, error.message(), {});
+               ops::addedIds(queue_, answered.reply, call.items.size()),
+               call.items);
     } catch (const Exception& error) {
-        // Sent, and the reply is lost or an error from the middle of the script: it may have been written.
-        log_.error("an add has an unknown result: " + error.message());
-        finish(waiters, AddResult::Status::Unknown, error.message(), {});
+        fail(call, error);
+    }
+    if (redis_->fd() < 0) {
+        loseCalls("the connection to Redis is lost");
+    }
+}
+
+void AddCoalescer::fail(const Call& call, const Exception& error) {
+    if (dynamic_cast<const RedisBusyException*>(&error) != nullptr ||
+        dynamic_cast<const RedisAuthException*>(&error) != nullptr) {
+        finish(call.waiters, AddResult::Status::Unavailable, error.message(), {});
+        return;
+    }
+    // Sent, and the reply is lost or an error from the middle of the script: it may have been written.
+    log_.error("an add has an unknown result: " + error.message());
+    finish(call.waiters, AddResult::Status::Unknown, error.message(), {});
+}
+
+void AddCoalescer::loseCalls(const std::string& message) {
+    if (calls_.empty()) {
+        return;
+    }
+    redis_->drop();  // Gone already, mostly. A late reply would answer the next call.
+    log_.error("an add has an unknown result: " + message);
+    for (; !calls_.empty(); calls_.pop_front()) {
+        finish(calls_.front()->waiters, AddResult::Status::Unknown, message, {});
     }
 }
 

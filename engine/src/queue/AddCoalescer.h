@@ -14,17 +14,20 @@
 #include <vector>
 
 #include "core/Log.h"
+#include "drover/Exceptions.h"
 #include "drover/Queue.h"
 #include "queue/QueueContext.h"
 #include "queue/ops/Add.h"
+#include "redis/RedisClient.h"
 
 namespace drover {
 
 /// Joins the adds of many threads into one script call at a time.
 ///
 /// While a call is in flight, what arrives waits and joins the next one: an idle queue has the latency of one round
-/// trip, a busy one the throughput of hundreds of jobs a call. Nothing is sent twice: a lost reply makes its adds
-/// Unknown.
+/// trip, a busy one the throughput of hundreds of jobs a call. A second call is sent while one is in flight if it is full,
+/// and the next one before an answer is passed on, so that Redis need not wait. Nothing is sent twice: a lost reply makes
+/// its adds Unknown.
 /// Threads: add() from any thread; one thread of its own sends, another one answers adds whose deadline has passed.
 class AddCoalescer {
 public:
@@ -42,11 +45,12 @@ public:
 
     /// Adds at most settings.maxBatch items. Calls `done` once, with one result each, by the deadline: on a thread of the
     /// coalescer, or before add() returns. `done` must neither throw nor block. With `once` the items are added together, and
-    /// a repetition has the results of the first time.
+    /// a repetition has the results of the first time; with `recallOnly` all but a repetition is Unavailable.
     void add(std::vector<JobRecord> items,
              Clock::time_point deadline,
              Done done,
-             std::optional<AddOnce> once = std::nullopt);
+             std::optional<AddOnce> once = std::nullopt,
+             bool recallOnly = false);
 
     /// Returns the reason why adds make no progress; empty: they do. Redis did not answer the last time, or the thread that
     /// sends stands still for `stuckAfter`, which is longer than each of its waits. Any thread.
@@ -64,6 +68,7 @@ private:
         std::size_t count = 0;
         Done done;
         std::optional<AddOnce> once;
+        bool recallOnly = false;
         enum class Phase { Queued, Gathered, InFlight, Done } phase = Phase::Queued;
         Deadlines::iterator deadline;  ///< Until it is Done.
     };
@@ -73,12 +78,36 @@ private:
         std::vector<AddResult> results;
     };
 
+    /// A call in flight.
+    struct Call {
+        Waiters waiters;
+        std::vector<JobRecord> items{};
+        Command command{};  ///< Refers to the items.
+        Clock::time_point deadline{};
+    };
+    struct Answered {
+        std::unique_ptr<Call> call;
+        Reply reply;
+    };
+
     void run();
     /// Sends a small command, so that readiness is known without an add; the first one stores the queue's version.
     void probe();
-    /// Waits for work, at most a second. Returns nothing if none came.
+    /// Returns the next batch. Without a call in flight waits for it, at most a second; with one returns nothing but a full
+    /// batch, and with two nothing.
     Waiters popBatch();
+    Waiters popQueued();
     void send(Waiters waiters);
+    /// Waits for the answer to the oldest call, or until a full batch is queued that may be sent, at most for the time that a
+    /// reply may take. Without an answer returns nothing: there is something to send, or all calls in flight were lost.
+    std::optional<Answered> receive();
+    /// Waits until the connection is readable, or until a full batch is queued that may be sent: then returns false.
+    bool waitReadable(Clock::time_point until);
+    void finish(Answered answered);
+    /// Answers a call that Redis refused, or whose reply is lost.
+    void fail(const Call& call, const Exception& error);
+    /// Makes all adds in flight Unknown.
+    void loseCalls(const std::string& message);
     void finish(const Waiters& waiters,
                 AddResult::Status status,
                 const std::string& message,
@@ -96,16 +125,21 @@ private:
     const std::size_t maxWaiting_;
     const std::size_t maxBatch_;
     const std::chrono::microseconds linger_;
+    const int wake_;  ///< An eventfd: a full batch is queued.
 
     std::mutex mutex_;
     std::condition_variable arrived_;
     std::condition_variable deadlinesChanged_;
     std::deque<std::shared_ptr<Waiter>> queued_;
     std::size_t queuedItems_ = 0;
-    Deadlines deadlines_;             ///< Has every waiter that is not Done.
+    bool wakeWhenFull_ =
+        false;             ///< The thread that sends waits for Redis and could send a full batch.
+    Deadlines deadlines_;  ///< Has every waiter that is not Done.
     Clock::time_point deadlineWake_;  ///< When the thread that watches them looks again.
     bool stopping_ = false;
-    bool busy_ = false;        ///< The last call carried more than one add: a linger pays.
+    bool busy_ = false;  ///< The last call carried more than one add: a linger pays.
+    std::deque<std::unique_ptr<Call>>
+        calls_;  ///< In flight, in the order of their replies. Used by the thread that sends.
     bool introduced_ = false;  ///< The queue's meta was written. Used by the thread that sends.
     bool metaRefused_ =
         false;  ///< Logged that it cannot be written. Used by the thread that sends.

@@ -69,6 +69,10 @@ void JobRecord::appendTo(Command& command, std::int64_t nowMs) const {
     command.add(name).add(data).add(opts);
     command.add(timestampMs == kWhenAdded ? nowMs : timestampMs).add(delayMs).add(priority);
     command.add(customId).add(lifo ? "1" : "");
+    appendFurtherTo(command);
+}
+
+void JobRecord::appendFurtherTo(Command& command) const {
     const bool isChild = !parentKey.empty();
     if (!isChild && !deduplication && scheduler.empty() && !hasChildren) {
         command.add("0");
@@ -121,16 +125,14 @@ std::string newJobError(const NewJob& job) {
     if (!isJson(job.data)) {
         return "the data of job \"" + job.name + "\" is not valid JSON";
     }
+    if (std::string error = optionsError(job.opts); !error.empty()) {
+        return error;
+    }
     if (job.opts.sizeLimit && static_cast<std::int64_t>(job.data.size()) > *job.opts.sizeLimit) {
         return "the data of job \"" + job.name + "\" has " + std::to_string(job.data.size()) +
                " bytes, sizeLimit allows " + std::to_string(*job.opts.sizeLimit);
     }
-    for (const auto& [name, value] : job.opts.extra) {
-        if (name == "repeat") {
-            return "opts.repeat: the jobs of a scheduler are added by the scheduler alone";
-        }
-    }
-    return optionsError(job.opts);
+    return "";
 }
 
 std::string newChildError(const NewJob& job) {

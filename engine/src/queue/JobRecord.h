@@ -39,6 +39,8 @@ struct JobRecord {
     /// Adds the arguments that a script reads: nine, the last one the number of those that follow, which are names and values.
     /// The command refers to this record.
     void appendTo(Command& command, std::int64_t nowMs) const;
+    /// Adds the last of these arguments, and what follows it.
+    void appendFurtherTo(Command& command) const;
 };
 
 /// Returns the hash field `parent` of a job with a parent: {"id", "queueKey"[, "fpof" | "cpof" | "idof" | "rdof": true]}.

@@ -119,13 +119,13 @@ public:
         pending->oneChunkLess();
     }
 
-    /// Refuses what is wrong, and sends the rest in one call.
+    /// Refuses what is wrong, and sends the rest in one call. A repetition has its results from a queue that is full as well.
     void addOnce(std::vector<NewJob> jobs, AddOnce once, AddCoalescer::Done done) {
+        std::optional<AddResult> full;
         if (AdmissionControl* const control = control_.load(std::memory_order_acquire)) {
-            if (auto refused = control->admit(static_cast<std::int64_t>(jobs.size()))) {
-                return done(std::vector<AddResult>(jobs.size(), *refused));
-            }
+            full = control->admit(static_cast<std::int64_t>(jobs.size()));
         }
+        const bool recallOnly = full.has_value();
         const auto pending = pendingOf(jobs, std::move(done));
         const std::string mistake = onceError(once);
         std::vector<std::size_t> positions;
@@ -146,13 +146,17 @@ public:
         coalescer_.add(
             std::move(records),
             Clock::now() + settings_.addTimeout,
-            [pending, positions = std::move(positions)](std::vector<AddResult> added) {
+            [pending, positions = std::move(positions), full = std::move(full)](
+                std::vector<AddResult> added) {
                 for (std::size_t i = 0; i < added.size(); ++i) {
-                    pending->results[positions[i]] = std::move(added[i]);
+                    const bool decided =
+                        added[i].repeated || added[i].status == AddResult::Status::KeyTaken;
+                    pending->results[positions[i]] = full && !decided ? *full : std::move(added[i]);
                 }
                 pending->oneChunkLess();
             },
-            std::move(once));
+            std::move(once),
+            recallOnly);
     }
 
     std::vector<AddResult> addAndWait(std::vector<NewJob> jobs, Clock::time_point deadline) {

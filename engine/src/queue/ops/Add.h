@@ -30,9 +30,19 @@ namespace ops {
 /// Jobs of a call that are added once.
 struct OnceGroup {
     const AddOnce* once;
-    std::size_t first;  ///< Place of the first job.
-    std::size_t count;  ///< At least one.
+    std::size_t first;        ///< Place of the first job.
+    std::size_t count;        ///< At least one.
+    bool recallOnly = false;  ///< A job that was not added before gets an error.
 };
+
+/// Returns the call that adds jobs, in order. It refers to `queue`, `jobs` and what `onces` has; see addJobs().
+Command addJobsCall(const QueueContext& queue,
+                    const RedisClient& redis,
+                    const std::vector<JobRecord>& jobs,
+                    std::int64_t nowMs,
+                    const std::vector<OnceGroup>& onces = {});
+/// Reads the reply to addJobsCall(), one answer per job. Throws ScriptException for a reply of another shape.
+std::vector<AddedId> addedIds(const QueueContext& queue, const Reply& reply, std::size_t jobs);
 
 /// Adds jobs, in order. `nowMs` is the time of the add, also for parents that it releases. `onces` do not overlap.
 /// Throws RedisIoException (or a child) when Redis is away and ScriptException for a reply of another shape.
