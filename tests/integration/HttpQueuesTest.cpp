@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <chrono>
 #include <map>
 #include <memory>
@@ -13,6 +14,7 @@
 #include "pages/OpenApi.h"
 #include "queues/QueueRoutes.h"
 #include "queues/QueueTable.h"
+#include "support/BadOptions.h"
 #include "support/RedisFixture.h"
 
 namespace api = drover::api;
@@ -24,7 +26,11 @@ using drover::Redis;
 using drover::Scope;
 using drover::test::assertContains;
 using drover::test::assertEqual;
+using drover::test::BadOption;
+using drover::test::badOptions;
+using drover::test::badParents;
 using drover::test::HttpFixture;
+using drover::test::missingIn;
 using drover::test::RawAnswer;
 using drover::test::RawClient;
 using drover::test::RedisFixture;
@@ -75,6 +81,7 @@ class HttpQueuesTest : public HttpFixture {
     CPPUNIT_TEST(linesAreAnsweredWithLines);
     CPPUNIT_TEST(manyJobsAreAddedInOrder);
     CPPUNIT_TEST(mistakesNameTheMemberAndAddNothing);
+    CPPUNIT_TEST(noBadOptionIsStored);
     CPPUNIT_TEST(aRequestWithAKeyIsServedOnce);
     CPPUNIT_TEST(aKeyHoldsForManyJobs);
     CPPUNIT_TEST(requestsAtOnceWithOneKeyAddOnce);
@@ -244,6 +251,43 @@ public:
                                               "{}"))
                                  .status);
         CPPUNIT_ASSERT_EQUAL(std::int64_t{0}, store_.number({"EXISTS", store_.keys().wait}));
+    }
+
+    void noBadOptionIsStored() {
+        post(R"({"name":"before"})");
+        scheduler("PUT", "/s", kShop, R"({"repeat":{"every":3600000}})");
+        const std::string before = dump();
+        const auto refusal = [](const RawAnswer& answer) {
+            CPPUNIT_ASSERT_EQUAL_MESSAGE(answer.body, 400, answer.status);
+            return JsonView::parse(answer.body)["message"].string().value();
+        };
+        const auto wrong = [&](const BadOption& bad, bool isParent) {
+            const std::string job = R"({"name":"a","opts":)" + bad.opts + "}";
+            assertEqual("", missingIn(refusal(post(job)), bad));
+            const RawAnswer lines = postLines(job + "\n" + job);
+            assertEqual(
+                "",
+                missingIn(
+                    JsonView::parse(linesOf(lines.body).at(1))["error"]["message"].string().value(),
+                    bad));
+            const std::string root = R"({"name":"r","queueName":")" + queue() + '"';
+            const std::string one = root + R"(,"opts":)" + bad.opts + "}";
+            assertEqual("", missingIn(refusal(postFlow(one)), bad));
+            const std::string message = refusal(postFlow(root + R"(,"children":[)" + one + "]}"));
+            // Neither goes into a child, whatever its value.
+            const bool barred = isParent || bad.option.rfind("deduplication", 0) == 0;
+            assertEqual("", barred ? "" : missingIn(message, bad));
+            // Some options are not those of a template, whatever their value.
+            (void)refusal(scheduler(
+                "PUT", "/s", kShop, R"({"repeat":{"every":1000},"template":)" + job + "}"));
+        };
+        for (const BadOption& bad : badOptions()) {
+            wrong(bad, false);
+        }
+        for (const BadOption& bad : badParents()) {
+            wrong(bad, true);
+        }
+        assertEqual(before, dump());
     }
 
     void aRequestWithAKeyIsServedOnce() {
@@ -707,6 +751,21 @@ private:
     }
     RawAnswer postOnce(const std::string& key, const std::string& body) {
         return exchange(keyed(key, body));
+    }
+
+    /// Returns every key of the queue with its value.
+    std::string dump() {
+        std::vector<std::string> found;
+        const drover::Reply keys = store_.redis({"KEYS", store_.keys().qualifiedName() + ":*"});
+        for (std::size_t i = 0; i < keys.size(); ++i) {
+            found.emplace_back(keys.at(i).text());
+        }
+        std::sort(found.begin(), found.end());
+        std::string all;
+        for (const std::string& key : found) {
+            all += key + " " + store_.text({"DUMP", key}) + "\n";
+        }
+        return all;
     }
 
     static std::vector<std::string> linesOf(const std::string& body) {

@@ -19,6 +19,7 @@
 #include "pages/OpenApi.h"
 #include "routes/ConfiguredRoutes.h"
 #include "support/Assert.h"
+#include "support/BadOptions.h"
 #include "support/CapturedAnswer.h"
 
 using drover::test::assertContains;
@@ -256,6 +257,15 @@ public:
                 message, std::size_t{0}, message.find("place of " + entry.first + ": "));
             assertContains(message, entry.second);
             assertContains(message, expected);
+        }
+        for (const auto& rows : {drover::test::badOptions(), drover::test::badParents()}) {
+            for (const drover::test::BadOption& bad : rows) {
+                auto keys = kReserve;
+                keys["reserve.options"] = bad.opts;
+                const std::string message = mistake(keys);
+                assertContains(message, "api.route.reserve.options");
+                assertEqual("", drover::test::missingIn(message, bad));
+            }
         }
         for (const char* missing :
              {"reserve.path", "reserve.queue", "reserve.job", "reserve.path.userId"}) {

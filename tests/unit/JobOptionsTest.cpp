@@ -1,3 +1,4 @@
+#include <cmath>
 #include <cstdlib>
 #include <iostream>
 #include <limits>
@@ -10,6 +11,8 @@
 
 #include "core/JsonText.h"
 #include "drover/JobOptions.h"
+#include "queue/JobRecord.h"
+#include "support/BadOptions.h"
 
 using drover::JobOptions;
 using namespace std::chrono_literals;
@@ -41,6 +44,8 @@ class JobOptionsTest : public CppUnit::TestFixture {
     CPPUNIT_TEST(storedKeepRulesCountAsInBullmq);
     CPPUNIT_TEST(storedBackoffsOfOtherShapesWaitForTheirDelay);
     CPPUNIT_TEST(valuesOfAnotherTypeAreShownAsStored);
+    CPPUNIT_TEST(everyMistakeNamesOptionValueAndCure);
+    CPPUNIT_TEST(mistakesInMembersNameThemAsWell);
     CPPUNIT_TEST(randomOptionsSurviveTheRoundTrip);
     CPPUNIT_TEST_SUITE_END();
 
@@ -380,6 +385,42 @@ public:
         CPPUNIT_ASSERT_EQUAL(
             R"({"attempts":5})"s,
             JobOptions::parseStored(R"({"attempts":"3","attempts":5})").toPublicJson());
+    }
+
+    void everyMistakeNamesOptionValueAndCure() {
+        for (const auto& rows : {drover::test::badOptions(), drover::test::badParents()}) {
+            for (const drover::test::BadOption& bad : rows) {
+                std::string message;
+                try {
+                    message = drover::newJobError({"a", "{}", JobOptions::parse(bad.opts)});
+                } catch (const Poco::InvalidArgumentException& error) {
+                    message = error.message();
+                }
+                CPPUNIT_ASSERT_EQUAL(""s, drover::test::missingIn(message, bad));
+            }
+        }
+    }
+
+    /// What JSON cannot say, or reads as another value.
+    void mistakesInMembersNameThemAsWell() {
+        const auto problem = [](auto change) {
+            JobOptions opts;
+            change(opts);
+            return opts.problem();
+        };
+        CPPUNIT_ASSERT_EQUAL("opts.removeOnFail.age: 0 or more expected, got -5"s,
+                             problem([](JobOptions& opts) {
+                                 opts.removeOnFail = drover::KeepJobs{-1, -5, 1000};
+                             }));
+        for (const double jitter : {std::nan(""), std::numeric_limits<double>::infinity()}) {
+            CPPUNIT_ASSERT_EQUAL("Jitter should be between 0 and 1, got " + std::to_string(jitter),
+                                 problem([jitter](JobOptions& opts) {
+                                     opts.backoff = drover::Backoff{"fixed", 1ms, jitter, {}};
+                                 }));
+        }
+        CPPUNIT_ASSERT_EQUAL(
+            "opts.attempts: a value of the option's type expected, got \"3\""s,
+            problem([](JobOptions& opts) { opts.extra.emplace_back("attempts", "\"3\""); }));
     }
 
     /// Set DROVER_TEST_SEED to repeat a run.

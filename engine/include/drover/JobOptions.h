@@ -94,8 +94,8 @@ struct DROVER_API JobOptions {
     std::vector<std::pair<std::string, std::string>> extra;
 
     /// Parses either form; accepts a numeric backoff, missing attempts, exponent numbers and `{}` for an empty array.
-    /// Parts of a millisecond are dropped, attempts and keep rules rounded up, null counts as absent. Ranges are not checked
-    /// here, but by Queue::add().
+    /// Parts of a millisecond are dropped, attempts and keep rules rounded up, null counts as absent. Most ranges are checked
+    /// not here, but by Queue::add().
     /// Throws Poco::InvalidArgumentException naming the member that is wrong.
     static JobOptions parse(std::string_view json);
 

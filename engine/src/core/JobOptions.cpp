@@ -515,6 +515,32 @@ bool parseMember(JobOptions& opts, std::string_view name, std::string_view value
     return true;
 }
 
+void requireFinite(const std::string& member, std::string_view value) {
+    if (isNumber(value) && !std::isfinite(nodeNumber(value))) {
+        refuse(member, "a finite number", value);
+    }
+}
+
+/// Refuses what parseMember() would pass over in the options of a new job: numbers beyond all bounds, and mistakes within rules.
+void refuseMistakes(std::string_view name, std::string_view value) {
+    const std::string member = "." + std::string(name);
+    requireFinite(member, value);
+    const bool isKeepRule = name == "removeOnComplete" || name == "removeOnFail";
+    if (!isKeepRule && name != "backoff" && name != "deduplication") {
+        return;
+    }
+    const auto members = splitJsonObject(value);
+    for (const auto& [inner, json] : members.value_or(std::vector<JsonMember>())) {
+        requireFinite(member + "." + inner, json);
+        if (isKeepRule && inner != "count" && inner != "age" && inner != "limit") {
+            refuse(member, R"({"count", "age", "limit"})", inner);
+        }
+        if (isKeepRule && inner == "age" && isNumber(json) && nodeNumber(json) < 0) {
+            refuse(member + ".age", "0 or more", json);
+        }
+    }
+}
+
 std::optional<std::int64_t> numberAsNode(std::string_view value) {
     const double number = nodeNumber(value);
     return std::isnan(number) ? std::nullopt : std::optional(wholePart(number));
@@ -666,7 +692,10 @@ JobOptions JobOptions::parse(std::string_view json) {
         }
         refuse("", "a JSON object", json);
     }
-    return optionsOf(*members, parseMember);
+    return optionsOf(*members, [](JobOptions& opts, std::string_view name, std::string_view value) {
+        refuseMistakes(name, value);
+        return parseMember(opts, name, value);
+    });
 }
 
 JobOptions JobOptions::parseStored(std::string_view json) {

@@ -45,6 +45,10 @@ std::string keepError(std::string_view option, const std::optional<KeepJobs>& ke
     if (keep && keep->count < -1) {
         return expected(option, "a count of 0 or more", std::to_string(keep->count));
     }
+    if (keep && keep->ageSeconds < -1) {
+        return expected(
+            std::string(option) + ".age", "0 or more", std::to_string(keep->ageSeconds));
+    }
     return keep ? negativeError(std::string(option) + ".limit", keep->limit) : "";
 }
 
@@ -54,6 +58,9 @@ std::string backoffError(const Backoff& backoff) {
     }
     if (!(backoff.jitter >= 0 && backoff.jitter <= 1)) {
         return "Jitter should be between 0 and 1, got " + std::to_string(backoff.jitter);
+    }
+    if (backoff.isBuiltIn() && !backoff.extra.empty()) {
+        return expected("backoff", R"({"type", "delay", "jitter"})", backoff.extra.front().first);
     }
     return backoff.isBuiltIn() ? negativeError("backoff.delay", backoff.delay.count()) : "";
 }
@@ -90,6 +97,9 @@ std::string extraError(const JobOptions& opts) {
     for (const auto& [name, json] : opts.extra) {
         if (name == "debounce") {
             return "Debounce option has been removed. Use deduplication option instead";
+        }
+        if (name == "repeat") {
+            return "opts.repeat: the jobs of a scheduler are added by the scheduler alone";
         }
         const bool isFlag = childFailureNamed(name) != nullptr;
         if (isFlag && json == "true" && opts.childFailure) {
