@@ -1,6 +1,6 @@
 --[[
   Removes the pending children of a job, with their pending children. A child that failed stays, and one that a worker holds,
-  with the jobs above it.
+  each with the jobs below it; the jobs above them go.
 
   KEYS[1]  wait         list    <prefix>:<queue>:wait
   KEYS[2]  paused       list    …:paused
@@ -45,10 +45,8 @@ for _, childKey in ipairs(page[2]) do
   if childId and not redis.call('ZSCORE', at.failed, childId) then
     local plan = planRemoval(at, childId, 'pending', budget)
     budget = budget - costOf(at) * math.max(#plan.steps / 2, 1)
-    if not plan.locked then
-      removed = removed + runPlan(plan, bullmq5)
-      if not plan.whole then return { cursor, removed, 0 } end
-    end
+    removed = removed + runPlan(plan, bullmq5)
+    if not plan.whole then return { cursor, removed, 0 } end
   end
 end
 return { page[1], removed, page[1] == '0' and 1 or 0 }

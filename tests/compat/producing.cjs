@@ -231,10 +231,6 @@ function scriptOf(seed) {
       if (typeof job === 'string') step.job = job;
       else Object.assign(step, { job: job.name, queue: job.queue });
     }
-    // Under a job that a worker holds, ours leaves the jobs above it as well.
-    if (act === 'removeUnprocessedChildren') {
-      for (const queue of ['', '-b']) steps.push({ do: 'release', queue, ends: Array(20).fill('complete') });
-    }
     steps.push(step);
   }
   return { seed, kind, steps };

@@ -57,6 +57,7 @@ class JobControlTest : public RedisFixture {
     CPPUNIT_TEST(aChainBeyondOneCallIsRemoved);
     CPPUNIT_TEST(idsWithColonsAreFoundBelowTheirParent);
     CPPUNIT_TEST(c246_unprocessedChildrenAreRemoved);
+    CPPUNIT_TEST(theJobsAboveAHeldOneAreRemoved);
     CPPUNIT_TEST(thousandsOfUnprocessedChildrenAreRemovedByManyCalls);
     CPPUNIT_TEST(childrenThatAllStayEndTheSearch);
     CPPUNIT_TEST(aChildLeavesItsParent);
@@ -572,6 +573,19 @@ public:
         CPPUNIT_ASSERT(stateOf(broken) == JobState::Failed);
         CPPUNIT_ASSERT(stateOf("p") == JobState::WaitingChildren);
         CPPUNIT_ASSERT_EQUAL(std::int64_t{2}, number({"SCARD", keys().job("p:dependencies")}));
+    }
+
+    void theJobsAboveAHeldOneAreRemoved() {
+        addParent("p");
+        addParent("q", "p");
+        const std::string held = addChild("q");
+        claim(1);
+        const std::string waiting = addChild("q");
+        CPPUNIT_ASSERT_EQUAL(std::size_t{2}, jobs_->removeUnprocessedChildren("p"));
+        CPPUNIT_ASSERT(stateOf("q") == JobState::Unknown);
+        CPPUNIT_ASSERT(stateOf(waiting) == JobState::Unknown);
+        CPPUNIT_ASSERT(stateOf(held) == JobState::Active);
+        CPPUNIT_ASSERT(stateOf("p") == JobState::Waiting);
     }
 
     void thousandsOfUnprocessedChildrenAreRemovedByManyCalls() {

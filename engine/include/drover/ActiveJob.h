@@ -330,8 +330,8 @@ public:
         const std::string answer = request("failedChildren", &drover_host_api::failed_children);
         return detail::failedChildren(JsonView::parse(answer));
     }
-    /// Removes the children that have not ended, with the jobs below them; a child that a worker holds stays. Returns how many jobs
-    /// were removed. BullMQ: `job.removeUnprocessedChildren()`.
+    /// Removes the children that have not ended, with the jobs below them; a job that a worker holds stays, at any depth. Returns
+    /// how many jobs were removed. BullMQ: `job.removeUnprocessedChildren()`.
     std::int64_t removeUnprocessedChildren() {
         std::int64_t removed = 0;
         check("removeUnprocessedChildren",

@@ -73,7 +73,7 @@ public:
     /// the result is false and a part is gone. Throws JobStateException (-8) for the next job of a scheduler.
     bool remove(const std::string& id, bool withChildren = true);
     /// Removes the children that have not ended, with what is pending below them, some hundred per call. A child that a
-    /// worker holds stays, with the jobs above it; one that failed stays. Returns how many jobs were removed.
+    /// worker holds stays, and one that failed, each with the jobs below it. Returns how many jobs were removed.
     std::size_t removeUnprocessedChildren(const std::string& id);
     /// Ends that its parent waits for the job; a parent that waits for nothing else runs. Returns false if none waits for it.
     bool removeChildDependency(const std::string& id);

@@ -52,10 +52,10 @@ local function costOf(keys)
   return cost
 end
 
--- Plans the removal of a job with what is below it. `below`: "all" children, or "pending" ones but those that failed, or nil: none.
--- Returns { steps, whole, locked }: `steps` for runPlan(), of jobs below
--- which all was read, about `budget` units of cost and at least one job; whole: the job itself is among them; locked: a worker
--- holds one of the jobs.
+-- Plans the removal of a job with what is below it. `below`: "all" children, or "pending" ones but those that failed and those
+-- that a worker holds, or nil: none. Returns { steps, whole, locked }: `steps` for runPlan(), of jobs below which all was read,
+-- about `budget` units of cost and at least one job; whole: the job itself is among them, or stays; locked: a worker holds one
+-- of the jobs, which cannot stay.
 local function planRemoval(keys, id, below, budget)
   local plan = { steps = {}, locked = false }
   local seen, planned = {}, 0
@@ -65,6 +65,7 @@ local function planRemoval(keys, id, below, budget)
     if seen[jobKey] then return true end
     seen[jobKey] = true
     if redis.call('EXISTS', jobKey .. ':lock') == 1 then
+      if below == 'pending' then return true end
       plan.locked = true
       return false
     end

@@ -1072,7 +1072,7 @@ std::string QueueModel::removeUnprocessedChildren(const std::string& key) {
     }
     for (const std::string& child : std::set(jobs_.at(key).dependencies)) {
         if (jobs_.count(child) > 0 && locks_.count(child) == 0 &&
-            !(drover_ && isHeld(child, true)) && queueOf(child).failed.count(idOf(child)) == 0) {
+            queueOf(child).failed.count(idOf(child)) == 0) {
             removeUnprocessedChildren(child);
             removeOne(child, false);
         }
