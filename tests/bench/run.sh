@@ -241,6 +241,10 @@ measure_bullmq_add() {
     rate=$(node tests/bench/peers/add.cjs "$way" added "$add_jobs")
     record "bullmq_add_$way" "$rate"
   done
+  # As many as Drover's 32 threads have.
+  redis flushall >/dev/null
+  rate=$(node tests/bench/peers/add.cjs single added "$add_jobs" 32)
+  record bullmq_add_single_32 "$rate"
 }
 
 # --- Drover ----------------------------------------------------------------------------------------------------------------

@@ -1,9 +1,10 @@
-// BullMQ's producer: node add.cjs bulk|single QUEUE N (REDIS_PORT). Prints adds per second of small jobs: in bulks of 1,000, or as single
-// adds of which 1,000 are under way, which travel together as one pipeline. Slower with fewer: a client waits for its replies.
+// BullMQ's producer: node add.cjs bulk|single QUEUE N [UNDER_WAY] (REDIS_PORT). Prints adds per second of small jobs: in bulks of 1,000, or
+// as single adds of which UNDER_WAY are under way (1,000), which travel together as one pipeline. Slower with fewer: a client waits for
+// its replies.
 'use strict';
 const { Queue } = require('bullmq');
 
-const [way, name, total] = process.argv.slice(2);
+const [way, name, total, underWay = '1000'] = process.argv.slice(2);
 const count = Number(total);
 const queue = new Queue(name, { connection: { host: '127.0.0.1', port: Number(process.env.REDIS_PORT) } });
 const job = (n) => ({ name: 'mail', data: { userId: n, eventId: (n % 100) + 1 }, opts: { removeOnComplete: true, removeOnFail: true } });
@@ -16,7 +17,7 @@ async function bulk() {
 
 async function single() {
   let next = 0;
-  await Promise.all(Array.from({ length: 1000 }, async () => {
+  await Promise.all(Array.from({ length: Number(underWay) }, async () => {
     while (next < count) {
       const { name: jobName, data, opts } = job(next++);
       await queue.add(jobName, data, opts);
