@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
-# Runs every command that docs/tour.md shows, against servers and a process of its own, and compares the output with the
-# document. Fails if one differs in more than times, addresses and the like, or if a command of the binary is missing there.
+# Runs every command that a document shows, against servers and a process of its own, and compares the output with the
+# document. Fails if one differs in more than times, addresses and the like, or if docs/tour.md lacks a command of the binary.
 #
-#   docs/tour.sh [--write] [BUILD_FOLDER]    default: build/release; --write puts the output into the document
+#   docs/tour.sh [--write] [BUILD_FOLDER [DOCUMENT]]    default: build/release docs/tour.md; --write puts the output there
 set -euo pipefail
 cd "$(dirname "$(readlink -f "$0")")/.."
 source tools/messages.sh
@@ -17,7 +17,7 @@ if [[ ${1:-} == --write ]]; then
   shift
 fi
 build=$(readlink -f "${1:-build/release}")
-document=$PWD/docs/tour.md
+document=$PWD/${2:-docs/tour.md}
 schema=$PWD/schema
 # Exit code 77: a service is missing, and the test is skipped.
 for needed in redis-server redis-cli "$postgres_programs/initdb" psql; do
@@ -36,6 +36,8 @@ export REDIS_HOST=127.0.0.1 REDIS_PORT=$redis_port DROVER_PLUGINS_DIR=$build/plu
 export DROVER_CONTROL_SOCKET=$run/control.sock
 DATABASE_URL=$(url_of drover)
 export DATABASE_URL
+SERVICE_PORT=$(free_port 4100)
+export SERVICE_PORT
 mkdir "$run/work"
 cp -r "$schema" "$run/work/schema"
 ln -s "$build/plugins" "$run/work/plugins"
@@ -51,6 +53,11 @@ drover() {
   else
     "$build/engine/drover" "$@" </dev/null
   fi
+}
+# The document has the default port. A stream that is read for a time ends with 28. Each answer gets a line of its own.
+curl() {
+  command curl -s "${@/localhost:4000/localhost:$SERVICE_PORT}" || [[ $? == 28 ]]
+  [[ " $* " == *' -w '* || " $* " == *' -N '* ]] || echo
 }
 redis-cli() { command redis-cli -p "$redis_port" "$@"; }
 
@@ -85,17 +92,17 @@ normalised() {
     -e 's/drv_[A-Za-z0-9_-]+/TOKEN/g' -e 's/ +/ /g; s/ $//'
 }
 
-toured <"$document" >"$run/tour.md"
+toured <"$document" >"$run/toured.md"
 if $write; then
-  cp "$run/tour.md" "$document"
+  cp "$run/toured.md" "$document"
 fi
 failed=0
-if ! diff <(normalised <"$document") <(normalised <"$run/tour.md") >"$run/differences"; then
+if ! diff <(normalised <"$document") <(normalised <"$run/toured.md") >"$run/differences"; then
   cat "$run/differences"
-  echo "docs/tour.md shows other output; docs/tour.sh --write puts the present one there"
+  echo "${document#"$PWD/"} shows other output; docs/tour.sh --write puts the present one there"
   failed=1
 fi
-while read -r noun verb; do
+while [[ $document == */tour.md ]] && read -r noun verb; do
   if ! grep -qE "^\\$ drover $noun${verb:+ $verb}( |$)" "$document"; then
     echo "docs/tour.md does not show drover $noun $verb"
     failed=1

@@ -20,7 +20,7 @@ namespace drover::board {
 /// The query of the list of queues.
 struct QueuesQuery {
     std::string activeQueue;  ///< Its jobs are shown; empty: no queue's are.
-    BoardPageOf page;         ///< Of that queue.
+    BoardPageOf page;         ///< The page of that queue.
 };
 [[nodiscard]] QueuesQuery parseQueuesQuery(const Request& request);
 

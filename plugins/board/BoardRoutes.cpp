@@ -30,13 +30,13 @@ constexpr milliseconds kCleanGrace{5000};
 constexpr std::int64_t kRetryPage = 100;
 constexpr std::chrono::seconds kAddTimeout{5};
 
-/// What a handler of a queue gets.
+/// Passes a request for a queue to its handler.
 struct Call {
     const Request& request;
     const BoardQueues& queues;
     BoardQueue& queue;
 };
-/// What a handler of a job gets.
+/// Passes a request for a job to its handler.
 struct JobCall {
     const Request& request;
     const BoardQueues& queues;

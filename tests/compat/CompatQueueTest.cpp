@@ -117,7 +117,10 @@ public:
             CPPUNIT_ASSERT_MESSAGE(name, ours.families.count(name) == 1);
             assertEqual(family.help, ours.families.at(name).help);
             assertEqual(family.type, ours.families.at(name).type);
-            CPPUNIT_ASSERT_EQUAL(family.series.size(), ours.families.at(name).series.size());
+            // 6.x has no list of paused jobs, and 5.x has.
+            const std::size_t paused = name == "bullmq_job_count" && !is548() ? 1 : 0;
+            CPPUNIT_ASSERT_EQUAL(family.series.size() + paused,
+                                 ours.families.at(name).series.size());
             for (const auto& series : family.series) {
                 CPPUNIT_ASSERT_EQUAL_MESSAGE(
                     name, series.value, ours.value(series.name, series.labels));

@@ -69,7 +69,7 @@ public:
             "id: " + done +
             "\nevent: completed\ndata: {\"jobId\":\"1\",\"returnvalue\":{\"sent\":true},"
             "\"prev\":\"active\"}\n\n");
-        // What no name of an event may have.
+        // The form of events allows no line break in a name.
         const std::string odd = emit({"event", "a\nb", "text", "c\nd"});
         client.readUntil("id: " + odd + "\nevent: a b\ndata: {\"text\":\"c\\nd\"}\n\n");
     }
@@ -138,6 +138,7 @@ public:
 
     void aSlowClientMissesNothing() {
         settings_.gate.streamBufferBytes = 1U << 16U;
+        settings_.gate.sendTimeout = std::chrono::minutes(2);
         RawClient client = connect(4096);
         client.send(events());
         client.readUntil(kReady);
@@ -153,6 +154,7 @@ public:
 
     void aSlowClientDelaysNoOther() {
         settings_.gate.streamBufferBytes = 1U << 16U;
+        settings_.gate.sendTimeout = std::chrono::minutes(2);
         RawClient slow = connect(4096);
         slow.send(events());
         slow.readUntil(kReady);
@@ -190,7 +192,8 @@ public:
             RawClient client = follow();
             CPPUNIT_ASSERT_EQUAL(std::size_t{1}, shared_.events->readers());
         }
-        Store::eventually("closed", [this] { return shared_.events->readers() == 0; });
+        Store::eventually(
+            "closed", [this] { return shared_.events->readers() == 0; }, std::chrono::minutes(1));
         RawClient client = follow();
         const std::string id = emit({"event", "again"});
         client.readUntil("id: " + id + "\n");

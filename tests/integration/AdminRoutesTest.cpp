@@ -1,4 +1,6 @@
 #include <algorithm>
+#include <fstream>
+#include <iterator>
 #include <map>
 #include <set>
 #include <string>
@@ -55,6 +57,7 @@ class AdminRoutesTest : public AdminFixture {
     CPPUNIT_TEST_SUITE(AdminRoutesTest);
     CPPUNIT_TEST(everyRouteNeedsItsScope);
     CPPUNIT_TEST(theDocumentDescribesEveryRoute);
+    CPPUNIT_TEST(everyRouteIsListedForUsers);
     CPPUNIT_TEST(queuesAreListedByPage);
     CPPUNIT_TEST(aQueueIsShownPausedAndResumed);
     CPPUNIT_TEST(jobsAreListedByState);
@@ -129,6 +132,16 @@ public:
                 succeeds = succeeds || status.front() == '2';
             }
             CPPUNIT_ASSERT_MESSAGE(what, succeeds);
+        }
+    }
+
+    void everyRouteIsListedForUsers() {
+        std::ifstream file(DROVER_SOURCE_DIR "/docs/admin.md");
+        const std::string document{std::istreambuf_iterator<char>(file), {}};
+        for (const Route& route : drover::admin::adminRoutes(queues_, shared_)) {
+            const std::string named =
+                replaced(replaced(route.path, "{queue}", "QUEUE"), "{id}", "ID");
+            assertContains(document, "`" + route.method + " " + named + "`");
         }
     }
 
@@ -381,7 +394,7 @@ public:
         finished(store_.keys().completed);
         finished(store_.keys().completed);
         assertEqual(answerOf(0),
-                    body(200, "destroy", "POST " + path("/clean?graceMs=99999999999")));
+                    body(200, "destroy", "POST " + path("/clean?graceMs=1000000000000")));
         assertEqual(answerOf(1), body(200, "destroy", "POST " + path("/clean?limit=1")));
         assertEqual(answerOf(1), body(200, "destroy", "POST " + path("/clean?state=completed")));
         addDelayed();

@@ -12,7 +12,7 @@ struct BadOption {
     std::string opts;    ///< JSON.
     std::string option;  ///< Its name.
     std::string value;   ///< As given.
-    std::string right;   ///< What would be right.
+    std::string right;   ///< The words of the error for the right values.
 };
 
 /// Returns mistakes of each option: another type, out of range, not finite, an unknown member.

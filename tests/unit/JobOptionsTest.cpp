@@ -401,7 +401,7 @@ public:
         }
     }
 
-    /// What JSON cannot say, or reads as another value.
+    /// JSON has no form for some mistakes, or reads them as another value.
     void mistakesInMembersNameThemAsWell() {
         const auto problem = [](auto change) {
             JobOptions opts;

@@ -44,7 +44,7 @@ const std::map<std::string, std::set<std::string>> kAllowed = {
 const std::map<std::string, std::set<std::string>> kOwners = {
     {"hiredis/", {"engine/src/redis"}},
     {"date/", {"engine/src/core"}},
-    {"openssl/", {"engine/src/core", "api/src/http"}},
+    {"openssl/", {"engine/src/core", "engine/src/redis", "api/src/http"}},
     {"libpq-fe.h", {"engine/src/store"}},
     // drover/Json.h reads and drover/JsonWriter.h writes: RapidJSON's parsers crash on numbers and nesting.
     {"rapidjson/", {}},

@@ -124,7 +124,9 @@ void Connection::encrypt(const RedisOptions& options, Clock::time_point deadline
         if (!awaitSocket(step == TlsTransport::Step::Readable ? Poco::Net::Socket::SELECT_READ
                                                               : Poco::Net::Socket::SELECT_WRITE,
                          deadline)) {
-            throw RedisTimeoutException("Redis does not finish the handshake of TLS in time");
+            throw RedisTimeoutException(
+                "Redis does not finish the handshake of TLS in time; perhaps it speaks no TLS on "
+                "this port");
         }
     }
     transport_ = std::move(tls);

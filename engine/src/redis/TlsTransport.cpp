@@ -21,6 +21,7 @@ namespace drover {
 namespace {
 
 /// Returns the reasons of OpenSSL's latest failure, the cause first.
+/// Those of earlier calls were cleared before the call (docs/pitfalls.md#o3).
 std::string reasons() {
     std::string text;
     while (const unsigned long error = ERR_get_error()) {
@@ -247,9 +248,13 @@ std::size_t TlsTransport::receive(char* buffer, std::size_t size) {
 
 bool TlsTransport::hasInput() {
     ERR_clear_error();
+    errno = 0;
     char byte = 0;
     const int peeked = SSL_peek(ssl_.get(), &byte, 1);
-    return peeked > 0 || SSL_get_error(ssl_.get(), peeked) != SSL_ERROR_WANT_READ;
+    if (peeked <= 0 && SSL_get_error(ssl_.get(), peeked) != SSL_ERROR_WANT_READ) {
+        fail("receive from", peeked);  // OpenSSL gives the reason once.
+    }
+    return peeked > 0;
 }
 
 }  // namespace drover

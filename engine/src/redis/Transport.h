@@ -6,9 +6,8 @@ namespace drover {
 
 /// Moves the bytes of one connection over a socket that does not block; the socket outlives it.
 ///
-/// No function waits, and none raises SIGPIPE. Whoever waits for input first receives until nothing is here: the socket of an
-/// encrypted connection reports nothing of bytes that are decrypted already. Each function throws RedisIoException when
-/// the connection is lost.
+/// No function waits, and none raises SIGPIPE. A caller receives until nothing is here before it waits for the socket, which
+/// reports nothing of bytes that are decrypted already. Each function throws RedisIoException when the connection is lost.
 /// Threads: one at a time.
 class Transport {
 public:
@@ -23,7 +22,7 @@ public:
     /// Returns how many bytes were stored in `buffer`; 0: nothing is here. `size` is at least 16 KiB, the longest record of
     /// TLS, so that no decrypted byte stays behind while the socket reports nothing.
     virtual std::size_t receive(char* buffer, std::size_t size) = 0;
-    /// Returns true if receive() would return bytes, or throw.
+    /// Returns true if receive() would return bytes, or throw; may throw itself.
     virtual bool hasInput() = 0;
 };
 
