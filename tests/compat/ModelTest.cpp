@@ -39,8 +39,7 @@ public:
         CompatFixture::setUp();
         queues_ = {"bull:" + queueName() + "-a", "bull:" + queueName() + "-b"};
         model_ = std::make_unique<QueueModel>(queues_);
-        clients_ =
-            std::make_unique<ModelClients>(peer(), client(), handleOf(options()), clock_, queues_);
+        clients_ = std::make_unique<ModelClients>(peer(), client(), options(), queues_);
         play_ = std::make_unique<ModelPlay>(*clients_, *model_, queues_);
         play_->restart();
     }
@@ -58,8 +57,7 @@ public:
         const std::string again =
             "./dev model " + std::to_string(count) + " " + std::to_string(seed);
         std::cerr << "\n" << count << " operations; once more: " << again << "\n";
-        ModelOperations operations(
-            *clients_, *model_, queues_, clock_.wallMs(), static_cast<std::uint32_t>(seed));
+        ModelOperations operations(*clients_, *model_, queues_, static_cast<std::uint32_t>(seed));
         std::vector<Step> script;
         while (std::ssize(script) < count) {
             script.push_back(operations.next());
@@ -76,7 +74,7 @@ public:
     }
 
     void scriptThatDiffersIsShortened() {
-        ModelOperations operations(*clients_, *model_, queues_, clock_.wallMs(), 1);
+        ModelOperations operations(*clients_, *model_, queues_, 1);
         std::vector<Step> script;
         for (int i = 0; i < 40; ++i) {
             script.push_back(operations.next());
@@ -84,8 +82,9 @@ public:
         }
         Step pause;
         pause.text = "pause without the model";
+        pause.at = script[24].at + 1;
         pause.act = [this] { return clients_->ours(queues_[0]).queue->pause(), ""; };
-        pause.follow = [](const Moments&) { return ""; };
+        pause.follow = [](std::int64_t) { return ""; };
         script.insert(script.begin() + 25, pause);
         const auto shortest = play_->shortened(script, 10000);
         CPPUNIT_ASSERT_EQUAL(std::size_t{1}, shortest.size());

@@ -2,7 +2,8 @@
 //
 // One JSON object per line on stdin, {"id": int, "op": string, ...arguments}; one per line on stdout, in the order in
 // which the calls end: {"id": int, "value": any} or {"id": int, "error": {"message", "name", "code"?}}. Calls overlap: a
-// waitUntilFinished that hangs holds up nothing else. Ends with its stdin, so that it never outlives the test.
+// waitUntilFinished that hangs holds up nothing else. Ends with its stdin, so that it never outlives the test. A request with
+// "now" stops the peer's clock at that time, in ms, until the next such request or close.
 //
 //   queue.open       queue, opts?                    only needed for options; every other call opens the queue itself
 //   queue.METHOD     queue, args: [...]              any method of BullMQ's Queue: add, addBulk, getJob, getJobCounts,
@@ -287,7 +288,17 @@ async function monitored(command) {
   return commands.filter(([name]) => name.toUpperCase() === command);
 }
 
+const MachineDate = Date;
+
+function stopClock({ now }) {
+  globalThis.Date = class extends MachineDate {
+    constructor(...args) { super(...(args.length > 0 ? args : [now])); }
+    static now() { return now; }
+  };
+}
+
 async function closeAll() {
+  globalThis.Date = MachineDate;
   await Promise.allSettled([...workers.values()].map(({ worker }) => worker.close(true)));
   await Promise.allSettled([...subscriptions.values()].map(({ events }) => events.close()));
   await Promise.allSettled([...queues.values()].map((queue) => queue.close()));
@@ -370,6 +381,7 @@ async function targetOf(kind, request) {
 }
 
 async function perform(request) {
+  if (request.now !== undefined) stopClock(request);
   if (operations[request.op]) return operations[request.op](request);
   const [kind, method] = request.op.split('.');
   const target = await targetOf(kind, request);

@@ -67,8 +67,7 @@ ModelSpec ModelOperations::anySpec(const std::string& queue) {
     spec.queue = queue;
     spec.name = any(std::vector<std::string>{"mail", "render", "book"});
     spec.data = "{\"n\":" + std::to_string(below(1000)) + "}";
-    // Never of this moment: RedisState::moments() would see it as that of the operation.
-    spec.timestamp = chance(50) ? start_ - 1000 : start_ - 3 * kHour;
+    spec.timestamp = chance(50) ? now_ : kStart - 3 * kHour;
     if (chance(25)) {
         spec.delay = chance(50) ? kHour : 10 * kHour;  // With the old timestamp the first is due.
     } else if (chance(5)) {
@@ -166,7 +165,7 @@ Step ModelOperations::addStep(const std::string& queue) {
                    return std::string(job["id"].GetString());
                },
                [=, this] { return idOrCode(clients_.ours(queue).queue->add(newJob(spec))); },
-               [=, this](const Moments& at) { return model_.add(spec, at.now); })
+               [=, this](std::int64_t now) { return model_.add(spec, now); })
         .when([=, this] { return mayHaveParent(spec); });
 }
 
@@ -203,7 +202,7 @@ Step ModelOperations::bulkStep(const std::string& queue) {
                    }
                    return joinedIds(ids);
                },
-               [=, this](const Moments& at) { return joinedIds(model_.addBulk(specs, at.now)); })
+               [=, this](std::int64_t now) { return joinedIds(model_.addBulk(specs, now)); })
         .when([=, this] {
             return std::all_of(specs.begin(), specs.end(), [this](const ModelSpec& spec) {
                 return mayHaveParent(spec);
@@ -256,7 +255,7 @@ Step ModelOperations::flowStep(const std::string& queue) {
                                           result.status == AddResult::Status::Added);
                    return idOf(result.tree.key);
                },
-               [=, this](const Moments& at) { return model_.addFlow(root, at.now); })
+               [=, this](std::int64_t now) { return model_.addFlow(root, now); })
         .when([=, this] { return mayBeAdded(root); });
 }
 

@@ -12,6 +12,23 @@ std::string trueOrFalse(bool value) {
     return value ? "true" : "false";
 }
 
+/// True if a pending child below the job exists no more.
+bool hasGoneBelow(const QueueModel& model, const std::string& key, int depth) {
+    const auto found = model.jobs().find(key);
+    if (found == model.jobs().end()) {
+        return false;
+    }
+    const auto& pending = found->second.dependencies;
+    const auto children = model.childrenOf(key, false);
+    return std::any_of(pending.begin(),
+                       pending.end(),
+                       [&](const std::string& child) { return model.jobs().count(child) == 0; }) ||
+           (depth < 20 &&
+            std::any_of(children.begin(), children.end(), [&](const std::string& child) {
+                return hasGoneBelow(model, child, depth + 1);
+            }));
+}
+
 }  // namespace
 
 std::optional<Step> ModelOperations::changeStep() {
@@ -43,7 +60,7 @@ std::optional<Step> ModelOperations::changeStep() {
                        "promote " + text,
                        [=, this] { return clients_.nodeJob(key, "promote"), "0"; },
                        [&control, id] { return control.promote(id), "0"; },
-                       [=, this](const Moments&) { return model_.promote(key); })
+                       [=, this](std::int64_t) { return model_.promote(key); })
                 .when(exists(key));
         case 1: {
             const std::int64_t delay = (1 + below(3)) * kHour;
@@ -55,9 +72,7 @@ std::optional<Step> ModelOperations::changeStep() {
                        [=, &control] {
                            return control.changeDelay(id, std::chrono::milliseconds(delay)), "0";
                        },
-                       [=, this](const Moments& at) {
-                           return model_.changeDelay(key, delay, at.now);
-                       })
+                       [=, this](std::int64_t now) { return model_.changeDelay(key, delay, now); })
                 .when(exists(key));
         }
         case 2: {
@@ -74,7 +89,7 @@ std::optional<Step> ModelOperations::changeStep() {
                            return "0";
                        },
                        [=, &control] { return control.changePriority(id, priority, lifo), "0"; },
-                       [=, this](const Moments&) {
+                       [=, this](std::int64_t) {
                            return model_.changePriority(key, priority, lifo);
                        })
                 .when(exists(key));
@@ -85,7 +100,7 @@ std::optional<Step> ModelOperations::changeStep() {
                        "updateData " + text,
                        [=, this] { return clients_.nodeJob(key, "updateData", json), "0"; },
                        [=, &control] { return control.updateData(id, json), "0"; },
-                       [=, this](const Moments&) { return model_.updateData(key, json); })
+                       [=, this](std::int64_t) { return model_.updateData(key, json); })
                 .when(exists(key));
         }
         case 4: {
@@ -95,7 +110,7 @@ std::optional<Step> ModelOperations::changeStep() {
                        "updateProgress " + text,
                        [=, this] { return clients_.nodeJob(key, "updateProgress", json), "0"; },
                        [=, &control] { return control.updateProgress(id, json), "0"; },
-                       [=, this](const Moments&) { return model_.updateProgress(key, json); })
+                       [=, this](std::int64_t) { return model_.updateProgress(key, json); })
                 .when(exists(key));
         }
         case 5: {
@@ -110,7 +125,7 @@ std::optional<Step> ModelOperations::changeStep() {
                        [=, &control] {
                            return std::to_string(control.addLog(id, row, std::max(keep(), 0)));
                        },
-                       [=, this](const Moments&) { return model_.addLog(key, row, keep()); })
+                       [=, this](std::int64_t) { return model_.addLog(key, row, keep()); })
                 .when(exists(key));
         }
         case 6: {
@@ -121,7 +136,7 @@ std::optional<Step> ModelOperations::changeStep() {
                            return clients_.nodeJob(key, "clearLogs", std::to_string(keep)), "0";
                        },
                        [=, &control] { return control.clearLogs(id, keep), "0"; },
-                       [=, this](const Moments&) { return model_.clearLogs(key, keep); })
+                       [=, this](std::int64_t) { return model_.clearLogs(key, keep); })
                 .when(exists(key));
         }
         case 7:
@@ -153,7 +168,7 @@ Step ModelOperations::retryStep(const std::string& key, const std::string& text,
                        {completed ? JobState::Completed : JobState::Failed, made, started});
                    return "0";
                },
-               [=, this](const Moments&) { return model_.retry(key, completed, made, started); })
+               [=, this](std::int64_t) { return model_.retry(key, completed, made, started); })
         .when(exists(key));
 }
 
@@ -165,7 +180,7 @@ Step ModelOperations::childStep(const std::string& key, const std::string& text)
                    [=, this] {
                        return clients_.ours(key).control->removeUnprocessedChildren(idOf(key)), "0";
                    },
-                   [=, this](const Moments&) { return model_.removeUnprocessedChildren(key); })
+                   [=, this](std::int64_t) { return model_.removeUnprocessedChildren(key); })
             .when(exists(key))
             .inAnyOrder();
     }
@@ -181,7 +196,7 @@ Step ModelOperations::childStep(const std::string& key, const std::string& text)
                [=, this] {
                    return clients_.ours(of).control->removeChildDependency(idOf(of)) ? "0" : "1";
                },
-               [=, this](const Moments&) { return model_.removeChildDependency(of); })
+               [=, this](std::int64_t) { return model_.removeChildDependency(of); })
         // The contract does not cover a job without parent: Node throws -5, Drover returns false.
         .when([=, this] {
             const auto job = model_.jobs().find(of);
@@ -214,29 +229,29 @@ std::optional<Step> ModelOperations::removeStep() {
         return std::nullopt;
     }
     const bool children = chance(70);
-    return step(
-               "remove " + idOf(key) + " of " + queueNameOf(key) + (children ? "" : " alone"),
-               [=, this] {
-                   try {
-                       clients_.nodeJob(
-                           key, "remove", children ? "" : R"({"removeChildren":false})");
-                   } catch (const PeerError& e) {
-                       if (std::string(e.what()).find("locked by another worker") ==
-                           std::string::npos) {
-                           throw;
-                       }
-                       return "0";
-                   }
-                   return "1";
-               },
-               [=, this] {
-                   return clients_.ours(key).control->remove(idOf(key), children) ? "1" : "0";
-               },
-               [=, this](const Moments&) { return model_.remove(key, children); })
+    Step remove = step(
+        "remove " + idOf(key) + " of " + queueNameOf(key) + (children ? "" : " alone"),
+        [=, this] {
+            try {
+                clients_.nodeJob(key, "remove", children ? "" : R"({"removeChildren":false})");
+            } catch (const PeerError& e) {
+                if (std::string(e.what()).find("locked by another worker") == std::string::npos) {
+                    throw;
+                }
+                return "0";
+            }
+            return "1";
+        },
+        [=, this] { return clients_.ours(key).control->remove(idOf(key), children) ? "1" : "0"; },
+        [=, this](std::int64_t) { return model_.remove(key, children); });
+    const bool byDrover = remove.byDrover;
+    return std::move(remove)
         // A child of an earlier parent may have a new one, or a cycle may come of it. Node removes it without an event for its
-        // new parent, which then waits for it for good.
+        // new parent, which then waits for it for good. A pending child that is gone releases its parent first with Node alone.
         .when([=, this] {
-            return model_.jobs().count(key) > 0 && !(children && hasStrayBelow(key, 0));
+            return model_.jobs().count(key) > 0 &&
+                   !(children &&
+                     (hasStrayBelow(key, 0) || (byDrover && hasGoneBelow(model_, key, 0))));
         })
         .inAnyOrder();
 }

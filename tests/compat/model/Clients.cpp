@@ -45,10 +45,13 @@ std::string plainName(const std::string& queue) {
 
 ModelClients::ModelClients(NodePeer& peer,
                            RedisClient& redis,
-                           const Redis& handle,
-                           const Clock& clock,
+                           RedisOptions options,
                            const std::vector<std::string>& queues)
-    : peer_(peer), redis_(redis), clock_(clock), flows_(handle, FlowProducer::Settings()) {
+    : peer_(peer), redis_(redis) {
+    command({"ACL", "SETUSER", "default", "-time"});
+    options.time = std::make_shared<ServerTime>(clock_);
+    const Redis handle = handleOf(options);
+    flows_ = std::make_unique<FlowProducer>(handle, FlowProducer::Settings());
     for (const std::string& qualified : queues) {
         const std::string name = plainName(qualified);
         Ours& ours = ours_[qualified];
@@ -71,11 +74,16 @@ ModelClients::ModelClients(NodePeer& peer,
     }
 }
 
+ModelClients::~ModelClients() {
+    command({"ACL", "SETUSER", "default", "+time"});
+}
+
 rapidjson::Document ModelClients::node(const std::string& operation,
                                        const std::string& queue,
                                        const std::string& arguments) {
     return peer_.call(operation,
-                      "\"queue\":\"" + plainName(queue) + "\",\"worker\":\"" + queue + "\"" +
+                      "\"queue\":\"" + plainName(queue) + "\",\"worker\":\"" + queue +
+                          "\",\"now\":" + std::to_string(now()) +
                           (arguments.empty() ? "" : "," + arguments));
 }
 
@@ -103,7 +111,8 @@ rapidjson::Document ModelClients::nodeWorkerJob(const std::string& key,
 }
 
 std::string ModelClients::nodeFlow(const std::string& flow) {
-    return peer_.call("flow.add", "\"args\":[" + flow + "]").GetString();
+    return peer_.call("flow.add", "\"now\":" + std::to_string(now()) + ",\"args\":[" + flow + "]")
+        .GetString();
 }
 
 ModelClients::Ours& ModelClients::ours(const std::string& key) {
@@ -123,10 +132,9 @@ std::string ModelClients::remember(const std::string& queue, const std::vector<C
 std::string ModelClients::claim(const std::string& queue, int count, const std::string& token) {
     Ours& side = ours(queue);
     const auto jobs = ops::advance(*side.context, redis_, claimRequest(count, token), now()).jobs();
-    const std::int64_t moment = now();
     for (const ClaimedJob& job : jobs) {
         if (!job.scheduler.empty()) {
-            side.iterator->iterate(redis_, job, moment);
+            side.iterator->iterate(redis_, job, now());
         }
     }
     return remember(queue, jobs);

@@ -1,5 +1,8 @@
 #pragma once
 
+#include <atomic>
+#include <chrono>
+#include <cstdint>
 #include <functional>
 #include <map>
 #include <memory>
@@ -23,6 +26,17 @@
 
 namespace drover::test {
 
+/// The machine's clock of Drover's clients, which the test moves, also back.
+class ModelClock final : public Clock {
+public:
+    void set(std::int64_t nowMs) { nowMs_ = nowMs; }
+    [[nodiscard]] std::int64_t wallMs() const override { return nowMs_; }
+    [[nodiscard]] Monotonic monotonic() const override { return std::chrono::steady_clock::now(); }
+
+private:
+    std::atomic<std::int64_t> nowMs_{0};
+};
+
 /// BullMQ's and Drover's clients of the same queues. Keys are "<prefix>:<queue>:<id>", queues "<prefix>:<queue>".
 class ModelClients {
 public:
@@ -36,12 +50,16 @@ public:
         std::unique_ptr<SchedulerIterator> iterator;
     };
 
-    /// Opens the queues on both sides. `peer`, `redis` and `clock` must outlive this object.
+    /// Opens the queues on both sides. `peer`, and `redis`, which is of the server of `options`, must outlive this object.
+    /// Until its end the server refuses the command TIME: the clients have the time of setTime().
     ModelClients(NodePeer& peer,
                  RedisClient& redis,
-                 const Redis& handle,
-                 const Clock& clock,
+                 RedisOptions options,
                  const std::vector<std::string>& queues);
+    ~ModelClients();
+
+    /// Sets the clock of both sides.
+    void setTime(std::int64_t nowMs) { clock_->set(nowMs); }
 
     // ---- BullMQ.
 
@@ -66,9 +84,9 @@ public:
 
     /// `key`: of a job or a queue.
     Ours& ours(const std::string& key);
-    FlowProducer& flows() { return flows_; }
+    FlowProducer& flows() { return *flows_; }
     RedisClient& redis() { return redis_; }
-    [[nodiscard]] std::int64_t now() const { return clock_.wallMs(); }
+    [[nodiscard]] std::int64_t now() const { return clock_->wallMs(); }
 
     /// Claims jobs, makes the next jobs of their schedulers as a worker does, and returns the ids.
     std::string claim(const std::string& queue, int count, const std::string& token);
@@ -92,9 +110,9 @@ private:
 
     NodePeer& peer_;
     RedisClient& redis_;
-    const Clock& clock_;
+    const std::shared_ptr<ModelClock> clock_ = std::make_shared<ModelClock>();
     std::map<std::string, Ours> ours_;
-    FlowProducer flows_;
+    std::unique_ptr<FlowProducer> flows_;
     std::map<std::string, ClaimedJob> claimed_;
 };
 

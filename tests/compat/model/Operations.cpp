@@ -22,14 +22,15 @@ std::string joinedIds(const std::vector<std::string>& ids) {
 ModelOperations::ModelOperations(ModelClients& clients,
                                  QueueModel& model,
                                  std::vector<std::string> queues,
-                                 std::int64_t start,
                                  std::uint32_t seed)
-    : clients_(clients), model_(model), queues_(std::move(queues)), start_(start), random_(seed) {}
+    : clients_(clients), model_(model), queues_(std::move(queues)), random_(seed), now_(kStart) {}
 
 Step ModelOperations::next() {
+    now_ += 10;
     for (;;) {
         auto step = anyStep();
         if (step && (!step->applies || step->applies())) {
+            step->at = now_;
             return *std::move(step);
         }
     }

@@ -16,21 +16,20 @@ namespace drover::test {
 
 /// Draws random operations on the queues of a model.
 ///
-/// The same seed gives the same operations if Redis leaves the same states: no draw depends on the clock.
+/// The same seed draws the same operations in the same states: time is that of the operations too, ten milliseconds each.
 class ModelOperations {
 public:
-    /// The first queue gets most of the operations. `start`: now. `clients` and `model` must outlive the operations.
+    /// The first queue gets most of the operations. `clients` and `model` must outlive the operations.
     ModelOperations(ModelClients& clients,
                     QueueModel& model,
                     std::vector<std::string> queues,
-                    std::int64_t start,
                     std::uint32_t seed);
 
     /// Returns an operation that applies in the model's present state.
     Step next();
 
 private:
-    using Follow = std::function<std::string(const Moments&)>;
+    using Follow = std::function<std::string(std::int64_t now)>;
     using Act = std::function<std::string()>;
 
     // ---- Chance.
@@ -112,20 +111,21 @@ private:
     Step removeSchedulerStep(const std::string& queue);
     [[nodiscard]] bool isSameInBoth(const std::string& queue,
                                     const ModelScheduler& rule,
-                                    bool byNode) const;
+                                    bool byNode,
+                                    std::int64_t now) const;
 
     ModelClients& clients_;
     QueueModel& model_;
     const std::vector<std::string> queues_;
-    const std::int64_t start_;
     std::mt19937 random_;
+    std::int64_t now_;
     int tokens_ = 0;
     int flowIds_ = 0;
 };
 
-/// Later than every clock of the clients by at most this many milliseconds.
-inline constexpr std::int64_t kClockTolerance = 100;
 inline constexpr std::int64_t kHour = 3600000;
+/// The time before the first operation: 2027-01-15T08:00:00Z.
+inline constexpr std::int64_t kStart = 1800000000000;
 
 /// The ids with bars between, as the results of operations have them.
 std::string joinedIds(const std::vector<std::string>& ids);

@@ -969,10 +969,12 @@ void QueueModel::releaseOwner(const std::string& key) {
 void QueueModel::detach(const std::string& key, Mode mode) {
     const auto& fields = jobs_.at(key).fields;
     const auto found = fields.find("parentKey");
-    if (found == fields.end() || jobs_.count(found->second) == 0) {
-        return;
+    if (found != fields.end() && jobs_.count(found->second) > 0) {
+        detachFrom(std::string(found->second), key, mode);
     }
-    const std::string parent = found->second;
+}
+
+void QueueModel::detachFrom(const std::string& parent, const std::string& key, Mode mode) {
     Job& job = jobs_.at(parent);
     if (job.dependencies.erase(key) == 0 || !job.dependencies.empty()) {
         return;
@@ -1043,6 +1045,9 @@ void QueueModel::removeOne(const std::string& key, bool withChildren) {
     detach(key, Mode::Soft);
     if (withChildren) {
         for (const std::string& child : childrenOf(key, false)) {
+            if (jobs_.count(child) == 0) {
+                detachFrom(key, child, Mode::Soft);
+            }
             removeOne(child, true);
         }
     }

@@ -210,6 +210,7 @@ private:
                          std::int64_t now);
     enum class Mode { Soft, Hard };
     void detach(const std::string& key, Mode mode);
+    void detachFrom(const std::string& parent, const std::string& key, Mode mode);
     void releaseOwner(const std::string& key);
     void erase(const std::string& key);
     void unmark(const std::string& key);

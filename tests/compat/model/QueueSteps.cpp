@@ -1,6 +1,5 @@
 #include <chrono>
 #include <map>
-#include <thread>
 
 #include "compat/model/Operations.h"
 #include "core/JsonText.h"
@@ -16,11 +15,6 @@ const std::map<std::string, JobState> kCleaned = {{"completed", JobState::Comple
                                                   {"active", JobState::Active},
                                                   {"delayed", JobState::Delayed},
                                                   {"prioritized", JobState::Prioritized}};
-
-/// Makes everything that has ended older than the next moment, by each client's clock.
-void letTimePass() {
-    std::this_thread::sleep_for(std::chrono::milliseconds(3));
-}
 
 /// The scheduler's next job in `wait`: Node's drain loses it there.
 bool hasRunInWait(const QueueModel& model, const std::string& queue) {
@@ -46,17 +40,15 @@ Step ModelOperations::queueStep(const std::string& queue) {
             return step(
                 "retryJobs " + queue + " " + state,
                 [=, this] {
-                    letTimePass();
                     clients_.nodeQueue(queue, "retryJobs", "{\"state\":\"" + state + "\"}");
                     return "";
                 },
                 [=, &maintenance] {
-                    letTimePass();
                     maintenance.retryJobs(completed ? JobState::Completed : JobState::Failed);
                     return "";
                 },
-                [=, this](const Moments& at) {
-                    return model_.retryJobs(queue, completed, at.now + kClockTolerance), "";
+                [=, this](std::int64_t now) {
+                    return model_.retryJobs(queue, completed, now), "";
                 });
         }
         case 2:
@@ -64,7 +56,7 @@ Step ModelOperations::queueStep(const std::string& queue) {
                 "promoteJobs " + queue,
                 [=, this] { return clients_.nodeQueue(queue, "promoteJobs"), ""; },
                 [&maintenance] { return maintenance.promoteJobs(), ""; },
-                [=, this](const Moments&) { return model_.promoteJobs(queue), ""; });
+                [=, this](std::int64_t) { return model_.promoteJobs(queue), ""; });
         case 3: {
             const bool delayed = chance(50);
             Step drain = step(
@@ -73,7 +65,7 @@ Step ModelOperations::queueStep(const std::string& queue) {
                     return clients_.nodeQueue(queue, "drain", delayed ? "true" : "false"), "";
                 },
                 [=, &maintenance] { return maintenance.drain(delayed), ""; },
-                [=, this](const Moments&) { return model_.drain(queue, delayed), ""; });
+                [=, this](std::int64_t) { return model_.drain(queue, delayed), ""; });
             const bool byNode = !drain.byDrover;
             return std::move(drain)
                 .when([=, this] { return !(byNode && hasRunInWait(model_, queue)); })
@@ -85,7 +77,7 @@ Step ModelOperations::queueStep(const std::string& queue) {
                 "pause " + queue,
                 [=, this] { return clients_.nodeQueue(queue, "pause"), ""; },
                 [&control] { return control.pause(), ""; },
-                [=, this](const Moments&) { return model_.pause(queue), ""; });
+                [=, this](std::int64_t) { return model_.pause(queue), ""; });
         case 6:
         case 7:
         case 8:
@@ -94,7 +86,7 @@ Step ModelOperations::queueStep(const std::string& queue) {
                 "resume " + queue,
                 [=, this] { return clients_.nodeQueue(queue, "resume"), ""; },
                 [&control] { return control.resume(), ""; },
-                [=, this](const Moments&) { return model_.resume(queue), ""; });
+                [=, this](std::int64_t) { return model_.resume(queue), ""; });
         case 10: {
             const std::string own = "d" + std::to_string(below(4));
             return step(
@@ -107,7 +99,7 @@ Step ModelOperations::queueStep(const std::string& queue) {
                 [=, this] {
                     return clients_.ours(queue).control->removeDeduplicationKey(own) ? "1" : "0";
                 },
-                [=, this](const Moments&) { return model_.removeOwner(queue, own); });
+                [=, this](std::int64_t) { return model_.removeOwner(queue, own); });
         }
         case 11:
             return chance(30) ? obliterateStep(queue) : queueStep(queue);
@@ -124,14 +116,14 @@ Step ModelOperations::rateStep(const std::string& queue, int dice) {
                 "rateLimit " + queue,
                 [=, this] { return clients_.nodeQueue(queue, "rateLimit", "3600000"), ""; },
                 [&control] { return control.rateLimit(std::chrono::hours(1)), ""; },
-                [=, this](const Moments&) { return model_.rateLimit(queue), ""; });
+                [=, this](std::int64_t) { return model_.rateLimit(queue), ""; });
         case 1:
         case 2:
             return step(
                 "removeRateLimitKey " + queue,
                 [=, this] { return clients_.nodeQueue(queue, "removeRateLimitKey"), ""; },
                 [&control] { return control.removeRateLimitKey(), ""; },
-                [=, this](const Moments&) { return model_.removeRateLimit(queue), ""; });
+                [=, this](std::int64_t) { return model_.removeRateLimit(queue), ""; });
         case 3: {
             const std::string max = std::to_string(1 + below(5));
             return step(
@@ -142,7 +134,7 @@ Step ModelOperations::rateStep(const std::string& queue, int dice) {
                 [=, &control] {
                     return control.setGlobalRateLimit({std::stoi(max), std::chrono::hours(1)}), "";
                 },
-                [=, this](const Moments&) {
+                [=, this](std::int64_t) {
                     model_.setMeta(queue, {{"max", max}, {"duration", "3600000"}});
                     return "";
                 });
@@ -152,7 +144,7 @@ Step ModelOperations::rateStep(const std::string& queue, int dice) {
                 "removeGlobalRateLimit " + queue,
                 [=, this] { return clients_.nodeQueue(queue, "removeGlobalRateLimit"), ""; },
                 [&control] { return control.removeGlobalRateLimit(), ""; },
-                [=, this](const Moments&) {
+                [=, this](std::int64_t) {
                     return model_.unsetMeta(queue, {"max", "duration"}), "";
                 });
         case 5: {
@@ -161,7 +153,7 @@ Step ModelOperations::rateStep(const std::string& queue, int dice) {
                 "setGlobalConcurrency " + queue + " " + jobs,
                 [=, this] { return clients_.nodeQueue(queue, "setGlobalConcurrency", jobs), ""; },
                 [=, &control] { return control.setGlobalConcurrency(std::stoi(jobs)), ""; },
-                [=, this](const Moments&) {
+                [=, this](std::int64_t) {
                     return model_.setMeta(queue, {{"concurrency", jobs}}), "";
                 });
         }
@@ -170,7 +162,7 @@ Step ModelOperations::rateStep(const std::string& queue, int dice) {
                 "removeGlobalConcurrency " + queue,
                 [=, this] { return clients_.nodeQueue(queue, "removeGlobalConcurrency"), ""; },
                 [&control] { return control.removeGlobalConcurrency(), ""; },
-                [=, this](const Moments&) { return model_.unsetMeta(queue, {"concurrency"}), ""; });
+                [=, this](std::int64_t) { return model_.unsetMeta(queue, {"concurrency"}), ""; });
     }
 }
 
@@ -183,7 +175,6 @@ Step ModelOperations::cleanStep(const std::string& queue) {
         "clean " + queue + " " + state + " grace " + std::to_string(grace) + " limit " +
             std::to_string(limit),
         [=, this] {
-            letTimePass();
             std::vector<std::string> ids;
             const auto gone = clients_.nodeQueue(
                 queue,
@@ -195,15 +186,14 @@ Step ModelOperations::cleanStep(const std::string& queue) {
             return joinedIds(ids);
         },
         [=, this] {
-            letTimePass();
             return joinedIds(
                 clients_.ours(queue).maintenance->clean({kCleaned.at(state),
                                                          std::chrono::milliseconds(grace),
                                                          static_cast<std::size_t>(limit)}));
         },
-        [=, this](const Moments& at) {
-            return joinedIds(model_.clean(
-                queue, state, static_cast<std::size_t>(limit), at.now + kClockTolerance - grace));
+        [=, this](std::int64_t now) {
+            return joinedIds(
+                model_.clean(queue, state, static_cast<std::size_t>(limit), now - grace));
         });
 }
 
@@ -238,7 +228,7 @@ Step ModelOperations::obliterateStep(const std::string& queue) {
                    reopen();
                    return result;
                },
-               [=, this](const Moments&) {
+               [=, this](std::int64_t) {
                    const std::string code = model_.obliterate(queue, force);
                    model_.setMeta(queue, {{"opts.maxLenEvents", "10000"}});
                    return code == "0" ? "" : "refused";

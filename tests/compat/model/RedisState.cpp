@@ -4,7 +4,6 @@
 #include <cctype>
 #include <cstdio>
 #include <cstdlib>
-#include <optional>
 #include <set>
 #include <utility>
 
@@ -14,20 +13,21 @@ namespace drover::test {
 
 namespace {
 
-/// The clocks of the two clients may differ by so much, in milliseconds.
-constexpr std::int64_t kTolerance = 100;
-
-constexpr const char* kDump = R"(
+/// ARGV: of each queue its name, and the id of the last event that is known.
+constexpr const char* kRead = R"(
 local all = {}
-for _, key in ipairs(redis.call('KEYS', ARGV[1])) do
-  local type = redis.call('TYPE', key).ok
-  local values = {}
-  if type == 'string' then values = {redis.call('GET', key)}
-  elseif type == 'list' then values = redis.call('LRANGE', key, 0, -1)
-  elseif type == 'set' then values = redis.call('SMEMBERS', key)
-  elseif type == 'zset' then values = redis.call('ZRANGE', key, 0, -1, 'WITHSCORES')
-  elseif type == 'hash' then values = redis.call('HGETALL', key) end
-  all[#all + 1] = {key, type, redis.call('PTTL', key), values}
+for i = 1, #ARGV, 2 do
+  for _, key in ipairs(redis.call('KEYS', ARGV[i] .. ':*')) do
+    local type = redis.call('TYPE', key).ok
+    local values = {}
+    if type == 'string' then values = {redis.call('GET', key)}
+    elseif type == 'list' then values = redis.call('LRANGE', key, 0, -1)
+    elseif type == 'set' then values = redis.call('SMEMBERS', key)
+    elseif type == 'zset' then values = redis.call('ZRANGE', key, 0, -1, 'WITHSCORES')
+    elseif type == 'hash' then values = redis.call('HGETALL', key)
+    elseif type == 'stream' then values = redis.call('XRANGE', key, '(' .. ARGV[i + 1], '+') end
+    all[#all + 1] = {key, type, redis.call('PTTL', key), values}
+  end
 end
 return all)";
 
@@ -45,34 +45,16 @@ std::string scoreText(const std::string& score) {
     return text;
 }
 
-/// Returns the options of a scheduler's job with the time of the job for that of its client, which BullMQ reads a little before.
-std::string withTimeOfJob(std::string opts, const std::string& timestamp) {
-    static const std::string kMember = "\"timestamp\":";
-    const std::size_t at = opts.find(kMember);
-    if (at == std::string::npos) {
-        return opts;
-    }
-    const std::size_t from = at + kMember.size();
-    const std::size_t length = opts.find_first_not_of("0123456789", from) - from;
-    const std::int64_t later = std::stoll(timestamp) - std::stoll(opts.substr(from, length));
-    return later >= 0 && later <= kTolerance ? opts.replace(from, length, timestamp) : opts;
-}
-
 /// Returns the same text as QueueModel::keys() has for the key.
 std::string textOf(const std::string& key, const StoredKey& stored) {
     static const std::set<std::string> kJson = {"opts", "parent"};
     std::vector<std::string> lines;
     if (stored.type == "hash") {
-        const auto fields = stored.pairs();
-        for (const auto& [field, value] : fields) {
+        for (const auto& [field, value] : stored.pairs()) {
             if (key.ends_with(":meta") && field == "version") {
                 continue;
             }
-            std::string text = kJson.count(field) > 0 ? canonicalJson(value) : value;
-            if (field == "opts" && fields.count("rjk") > 0) {
-                text = withTimeOfJob(std::move(text), fields.at("timestamp"));
-            }
-            lines.push_back(field + "=" + text);
+            lines.push_back(field + "=" + (kJson.count(field) > 0 ? canonicalJson(value) : value));
         }
     } else if (stored.type == "zset") {
         for (std::size_t i = 0; i + 1 < stored.values.size(); i += 2) {
@@ -89,10 +71,6 @@ std::string textOf(const std::string& key, const StoredKey& stored) {
         text += (text.empty() ? "" : " | ") + line;
     }
     return text + (stored.expires ? " expires" : "");
-}
-
-std::int64_t milliseconds(const std::string& score) {
-    return static_cast<std::int64_t>(std::strtod(score.c_str(), nullptr));
 }
 
 }  // namespace
@@ -119,39 +97,37 @@ void RedisState::restart() {
 }
 
 void RedisState::read() {
-    readKeys();
-    for (const std::string& queue : queues_) {
-        readEvents(queue);
-    }
-}
-
-void RedisState::readKeys() {
     before_ = std::exchange(keys_, {});
+    std::vector<std::string> read = {"EVAL", kRead, "0"};
     for (const std::string& queue : queues_) {
-        const Reply reply = call(redis_, {"EVAL", kDump, "0", queue + ":*"});
-        for (std::size_t i = 0; i < reply.size(); ++i) {
-            const ReplyView entry = reply.at(i);
-            StoredKey stored;
-            stored.type = entry.at(1).text();
-            stored.expires = entry.at(2).integer() > 0;
-            const ReplyView values = entry.at(3);
-            for (std::size_t k = 0; k < values.size(); ++k) {
-                stored.values.emplace_back(values.at(k).text());
-            }
-            if (stored.type != "stream") {
-                keys_.emplace(entry.at(0).text(), std::move(stored));
-            }
+        events_[queue].clear();
+        read.push_back(queue);
+        read.push_back(lastEvents_[queue]);
+    }
+    const Reply reply = call(redis_, read);
+    for (std::size_t i = 0; i < reply.size(); ++i) {
+        const ReplyView entry = reply.at(i);
+        const std::string key(entry.at(0).text());
+        const ReplyView values = entry.at(3);
+        StoredKey stored;
+        stored.type = entry.at(1).text();
+        stored.expires = entry.at(2).integer() > 0;
+        if (stored.type == "stream") {
+            addEvents(queueNameOf(key), values);
+            continue;
         }
+        for (std::size_t k = 0; k < values.size(); ++k) {
+            stored.values.emplace_back(values.at(k).text());
+        }
+        keys_.emplace(key, std::move(stored));
     }
 }
 
-void RedisState::readEvents(const std::string& queue) {
-    const Reply reply = call(redis_, {"XRANGE", queue + ":events", "(" + lastEvents_[queue], "+"});
+void RedisState::addEvents(const std::string& queue, ReplyView entries) {
     std::vector<std::string>& lines = events_[queue];
-    lines.clear();
-    for (std::size_t i = 0; i < reply.size(); ++i) {
-        lastEvents_[queue] = reply.at(i).at(0).text();
-        const ReplyView fields = reply.at(i).at(1);
+    for (std::size_t i = 0; i < entries.size(); ++i) {
+        lastEvents_[queue] = entries.at(i).at(0).text();
+        const ReplyView fields = entries.at(i).at(1);
         std::string line;
         for (std::size_t k = 0; k + 1 < fields.size(); k += 2) {
             const std::string field(fields.at(k).text());
@@ -189,61 +165,6 @@ void RedisState::reorder(const std::string& key, const std::vector<std::string>&
     push.insert(push.end(), ids.begin(), ids.end());
     call(redis_, push);
     keys_.at(key).values = ids;
-}
-
-Moments RedisState::moments(std::int64_t from, std::int64_t to) const {
-    std::optional<std::int64_t> now, scheduled;
-    const auto consider = [&](std::optional<std::int64_t>& found, std::int64_t moment) {
-        if (!found && moment >= from - kTolerance && moment <= to + kTolerance) {
-            found = moment;
-        }
-    };
-    const auto pairsIn = [](const StoredKeys& keys, const std::string& key) {
-        const auto at = keys.find(key);
-        return at == keys.end() ? std::map<std::string, std::string>() : at->second.pairs();
-    };
-    const auto isFreshRun = [&](const std::string& job) {
-        const auto fields = pairsIn(keys_, job);
-        return fields.count("rjk") > 0 &&
-               pairsIn(before_, job)["timestamp"] != fields.at("timestamp");
-    };
-    for (const auto& [key, stored] : keys_) {
-        const auto same = before_.find(key);
-        if (same != before_.end() && same->second.values == stored.values) {
-            continue;
-        }
-        if (key.ends_with(":stalled-check")) {
-            consider(now, std::stoll(stored.values.at(0)));
-        }
-        if (stored.type != "hash" && stored.type != "zset") {
-            continue;
-        }
-        const auto earlier = pairsIn(before_, key);
-        for (const auto& [name, value] : stored.pairs()) {
-            const auto was = earlier.find(name);
-            if (was != earlier.end() && was->second == value) {
-                continue;
-            }
-            if (stored.type == "hash") {
-                if (name == "processedOn" || name == "finishedOn") {
-                    consider(now, std::stoll(value));
-                } else if (name == "timestamp") {
-                    consider(isFreshRun(key) ? scheduled : now, std::stoll(value));
-                }
-            } else if (key.ends_with(":delayed")) {
-                const std::string job = queueNameOf(key) + ":" + name;
-                const auto fields = pairsIn(keys_, job);
-                if (fields.count("delay") > 0 && !isFreshRun(job)) {
-                    consider(now, milliseconds(value) / 4096 - std::stoll(fields.at("delay")));
-                }
-            } else if (!key.ends_with(":prioritized") && !key.ends_with(":marker") &&
-                       !key.ends_with(":repeat")) {
-                consider(now, milliseconds(value));
-            }
-        }
-    }
-    const std::int64_t any = now.value_or(scheduled.value_or(from));
-    return {any, scheduled.value_or(any)};
 }
 
 std::string RedisState::differentKeys(const QueueModel& model) const {

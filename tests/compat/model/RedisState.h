@@ -21,12 +21,6 @@ struct StoredKey {
 };
 using StoredKeys = std::map<std::string, StoredKey>;
 
-/// When an operation ran, by the clock of its client.
-struct Moments {
-    std::int64_t now = 0;
-    std::int64_t scheduled = 0;  ///< When the next job of a scheduler was made, a call of its own.
-};
-
 /// The queues as they are in Redis, to be compared with the model.
 class RedisState {
 public:
@@ -49,8 +43,6 @@ public:
     /// Gives a list this order.
     void reorder(const std::string& key, const std::vector<std::string>& ids);
 
-    /// Returns the moments of what the last operation has written, which ran within [from, to].
-    [[nodiscard]] Moments moments(std::int64_t from, std::int64_t to) const;
     /// Returns the keys in which the model differs, with both texts; empty: none.
     [[nodiscard]] std::string differentKeys(const QueueModel& model) const;
     /// Returns the events in which the model differs. `anyOrder`: their order is not compared.
@@ -60,8 +52,7 @@ public:
     [[nodiscard]] std::string keysBefore(const std::string& text) const;
 
 private:
-    void readKeys();
-    void readEvents(const std::string& queue);
+    void addEvents(const std::string& queue, ReplyView entries);
 
     RedisClient& redis_;
     const std::vector<std::string> queues_;

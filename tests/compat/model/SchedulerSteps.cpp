@@ -6,7 +6,8 @@ namespace drover::test {
 /// False where Drover differs from BullMQ on purpose (docs/wire-format.md#schedulers).
 bool ModelOperations::isSameInBoth(const std::string& queue,
                                    const ModelScheduler& rule,
-                                   bool byNode) const {
+                                   bool byNode,
+                                   std::int64_t now) const {
     const auto& all = model_.queue(queue).schedulers;
     const auto found = all.find(rule.id);
     if (found == all.end()) {
@@ -26,7 +27,7 @@ bool ModelOperations::isSameInBoth(const std::string& queue,
     }
     // The run of the pattern may have a job that is not pending, over which BullMQ stores.
     return rule.every > 0 || !(state == "delayed" || state == "wait" || state == "prioritized") ||
-           rule.dailyAfter(clients_.now()) == found->second.next;
+           rule.dailyAfter(now) == found->second.next;
 }
 
 Step ModelOperations::upsertStep(const std::string& queue) {
@@ -34,12 +35,11 @@ Step ModelOperations::upsertStep(const std::string& queue) {
     const bool daily = chance(30);
     rule.id = daily ? "p" : "e" + std::to_string(below(2));
     if (daily) {
-        // In an hour and a half, in whatever minute the run began.
-        rule.minute = (start_ + kHour * 3 / 2) / 60000 % 1440;
+        rule.minute = (kStart + kHour * 3 / 2) / 60000 % 1440;
     } else {
         rule.every = chance(70) ? kHour : 4 * kHour;
         if (chance(40)) {
-            rule.offset = (start_ + kHour / 2) % rule.every;
+            rule.offset = (kStart + kHour / 2) % rule.every;
         }
     }
     rule.limit = chance(30) ? 1 + below(4) : 0;
@@ -64,9 +64,10 @@ Step ModelOperations::upsertStep(const std::string& queue) {
                                                         JobTemplate::parse(rule.templateJson()));
             return run ? run->jobId : "none";
         },
-        [=, this](const Moments& at) { return model_.upsertScheduler(queue, rule, at.scheduled); });
+        [=, this](std::int64_t now) { return model_.upsertScheduler(queue, rule, now); });
     const bool byNode = !upsert.byDrover;
-    return std::move(upsert).when([=, this] { return isSameInBoth(queue, rule, byNode); });
+    return std::move(upsert).when(
+        [=, this, now = now_] { return isSameInBoth(queue, rule, byNode, now); });
 }
 
 Step ModelOperations::removeSchedulerStep(const std::string& queue) {
@@ -78,7 +79,7 @@ Step ModelOperations::removeSchedulerStep(const std::string& queue) {
             return removed.GetBool() ? "removed" : "none";
         },
         [=, this] { return clients_.ours(queue).schedulers->remove(id) ? "removed" : "none"; },
-        [=, this](const Moments&) { return model_.removeScheduler(queue, id); });
+        [=, this](std::int64_t) { return model_.removeScheduler(queue, id); });
 }
 
 }  // namespace drover::test

@@ -1,10 +1,9 @@
 #pragma once
 
+#include <cstdint>
 #include <functional>
 #include <string>
 #include <utility>
-
-#include "compat/model/RedisState.h"
 
 namespace drover::test {
 
@@ -12,11 +11,12 @@ namespace drover::test {
 /// of operations than that for which it was drawn.
 struct Step {
     std::string text;
+    std::int64_t at = 0;  ///< When it happens, by the clocks of both clients.
     bool byDrover = false;
     /// Does the operation on Redis and returns its result.
     std::function<std::string()> act;
     /// Does the same in the model, after `act`, and returns the result.
-    std::function<std::string(const Moments&)> follow;
+    std::function<std::string(std::int64_t now)> follow;
     /// Returns true if the contract covers the operation in the present state. Null: always.
     std::function<bool()> applies;
     /// The order of the events, and of jobs that come to `wait`, is Redis's own.

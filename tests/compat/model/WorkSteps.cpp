@@ -57,10 +57,10 @@ Step ModelOperations::claimStep(const std::string& queue) {
             return id.IsNull() ? std::string() : id.GetString();
         },
         [=, this] { return clients_.claim(queue, count, token); },
-        [=, this](const Moments& at) {
-            const auto ids = model_.claim(queue, token, count, at.now);
+        [=, this](std::int64_t now) {
+            const auto ids = model_.claim(queue, token, count, now);
             for (const std::string& id : ids) {
-                model_.iterate(queue + ":" + id, at.scheduled);
+                model_.iterate(queue + ":" + id, now);
             }
             return joinedIds(ids);
         });
@@ -115,10 +115,10 @@ std::optional<Step> ModelOperations::workStep() {
     }
     const std::string quoted = jsonString(token);
     if (dice < 82) {
-        const std::int64_t due = chance(50) ? start_ + 10 * kHour : start_ - kHour;
+        const std::int64_t due = chance(50) ? kStart + 10 * kHour : kStart - kHour;
         return stepOf(
                    by,
-                   "moveToDelayed " + text + " " + std::to_string(due - start_),
+                   "moveToDelayed " + text + " " + std::to_string(due - kStart),
                    [=, this] {
                        clients_.nodeWorkerJob(
                            key, "moveToDelayed", std::to_string(due) + "," + quoted);
@@ -128,8 +128,8 @@ std::optional<Step> ModelOperations::workStep() {
                        clients_.ours(key).control->moveToDelayed(idOf(key), due, token);
                        return "0";
                    },
-                   [=, this](const Moments& at) {
-                       return model_.moveToDelayed(key, token, due, at.now);
+                   [=, this](std::int64_t now) {
+                       return model_.moveToDelayed(key, token, due, now);
                    })
             .when(exists(key));
     }
@@ -148,7 +148,7 @@ std::optional<Step> ModelOperations::workStep() {
                                                                clients_.now())
                                                  .codes.at(0));
                    },
-                   [=, this](const Moments&) { return model_.moveToWait(key, token); })
+                   [=, this](std::int64_t) { return model_.moveToWait(key, token); })
             .when(exists(key));
     }
     return stepOf(
@@ -166,8 +166,8 @@ std::optional<Step> ModelOperations::workStep() {
                                                                     clients_.now())
                                              .codes.at(0));
                },
-               [=, this](const Moments& at) {
-                   return model_.moveToWaitingChildren(key, token, at.now);
+               [=, this](std::int64_t now) {
+                   return model_.moveToWaitingChildren(key, token, now);
                })
         .when(exists(key));
 }
@@ -196,13 +196,9 @@ Step ModelOperations::completeStep(Side by,
             item.value = value;
             return clients_.finish(queue, item, claim, next);
         },
-        [=, this](const Moments& at) {
-            return followFinish(by,
-                                queue,
-                                next,
-                                claim,
-                                at.now,
-                                model_.complete(key, token, value, claim, next, at.now));
+        [=, this](std::int64_t now) {
+            return followFinish(
+                by, queue, next, claim, now, model_.complete(key, token, value, claim, next, now));
         });
 }
 
@@ -269,7 +265,7 @@ Step ModelOperations::failStep(Side by,
                                                  clients_.now())
                                       .codes.at(0));
         },
-        [=, this](const Moments& at) {
+        [=, this](std::int64_t now) {
             const std::string trace = traced(model_.jobs().at(key), entry);
             const int count = claim();
             return followFinish(
@@ -277,8 +273,8 @@ Step ModelOperations::failStep(Side by,
                 queue,
                 next,
                 count,
-                at.now,
-                model_.fail(key, token, reason, trace, unrecoverable, count, next, at.now));
+                now,
+                model_.fail(key, token, reason, trace, unrecoverable, count, next, now));
         });
 }
 
@@ -295,7 +291,7 @@ std::optional<Step> ModelOperations::loseLockStep() {
         clients_.command({"DEL", key + ":lock"});
         return "";
     };
-    step.follow = [=, this](const Moments&) {
+    step.follow = [=, this](std::int64_t) {
         model_.loseLock(key);
         return "";
     };
@@ -321,8 +317,8 @@ Step ModelOperations::stalledStep(const std::string& queue) {
                                      false);
                    return "";
                },
-               [=, this](const Moments& at) {
-                   model_.checkStalled(queue, 1, at.now);
+               [=, this](std::int64_t now) {
+                   model_.checkStalled(queue, 1, now);
                    return "";
                })
         .inAnyOrder();
