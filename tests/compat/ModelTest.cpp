@@ -96,7 +96,7 @@ public:
 private:
     /// Prints a short script with a difference, and the difference.
     void report(std::vector<Step> script) {
-        const std::size_t budget = std::clamp<std::size_t>(10 * script.size(), 5000, 200000);
+        const std::size_t budget = std::clamp<std::size_t>(10 * script.size(), 20000, 200000);
         std::cerr << "Repeating up to " << budget << " operations to find a shorter script.\n";
         const auto steps = play_->stepsToDifference(script);
         if (!steps) {

@@ -112,6 +112,10 @@ ModelSpec ModelOperations::anyAdd(const std::string& queue) {
         own.replace = chance(30);
         own.reschedule = chance(25);
         own.keepLast = chance(30);
+        if (own.keepLast) {
+            // The job that is kept back comes later, over whatever has its id then.
+            spec.jobId.clear();
+        }
         spec.deduplication = own;
     } else if (chance(20)) {
         giveParent(spec);
