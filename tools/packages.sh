@@ -7,6 +7,8 @@ build_packages=(g++ cmake ninja-build pkg-config libpoco-dev libhiredis-dev libh
 server_packages=(redis-server postgresql-15 curl)
 # For the tests, on top.
 test_packages=(libcppunit-dev rapidjson-dev pgbouncer libyaml-cpp-dev clang libclang-rt-14-dev)
+# For the tests of the pages, on top.
+browser_packages=(chromium)
 # For the benchmarks, on top.
 bench_packages=(wrk)
 # For packages of npm: the API page's files, and BullMQ for tests and benchmarks.
