@@ -27,7 +27,7 @@ FROM build AS dev
 WORKDIR /src
 ENTRYPOINT ["plugins/dev/watch", "/live"]
 
-# The pages at /api and /board come from npm; the API works without them.
+# The pages at /api and /board, and the plots at /, come from npm; the API works without them.
 FROM debian:12-slim AS web
 RUN apt-get update \
     && apt-get install -y --no-install-recommends nodejs npm \
@@ -37,6 +37,9 @@ COPY api/web/package.json api/web/package-lock.json ./
 RUN npm ci --ignore-scripts --no-audit --no-fund
 WORKDIR /board
 COPY plugins/board/package.json plugins/board/package-lock.json ./
+RUN npm ci --ignore-scripts --no-audit --no-fund
+WORKDIR /console
+COPY plugins/console/package.json plugins/console/package-lock.json ./
 RUN npm ci --ignore-scripts --no-audit --no-fund
 
 FROM debian:12-slim
@@ -50,6 +53,7 @@ RUN useradd --system --uid 10001 --no-create-home --home-dir /nonexistent --shel
 COPY --from=build /opt/drover /opt/drover
 COPY --from=web /web/node_modules/swagger-ui-dist /opt/drover/share/swagger-ui
 COPY --from=web /board/node_modules/@bull-board/ui /opt/drover/share/bull-board
+COPY --from=web /console/node_modules/uplot /opt/drover/share/uplot
 COPY conf /etc/drover
 COPY schema /opt/drover/share/schema
 ENV PATH=/opt/drover/bin:/usr/local/bin:/usr/bin:/bin

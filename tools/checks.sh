@@ -5,7 +5,8 @@ cmd_test() {
   install "${build_packages[@]}" "${server_packages[@]}" "${test_packages[@]}" "${browser_packages[@]}"
   # Without npm the suites that run real BullMQ or a browser are skipped; CI counts that as a failure.
   if ! (install_node 18 && npm_install tests/compat build/npm/compat && npm_install tests/bench/peers/nest build/npm/nest &&
-    npm_install tests/browser build/npm/browser && npm_install plugins/board build/npm/board); then
+    npm_install tests/browser build/npm/browser && npm_install plugins/board build/npm/board &&
+    npm_install plugins/console build/npm/console); then
     [[ -z ${DROVER_REQUIRE_SERVICES:-} ]] || die 'the packages of the tests could not be installed from npm'
     note 'npm could not install the packages of the tests: those with BullMQ and a browser will be skipped'
   fi

@@ -41,7 +41,8 @@ cmd_up() {
   build release
   # Only the pages at /api and /board need npm: without it the API itself is the same.
   if [[ -f api/web/package-lock.json ]]; then
-    (install_node 16 && npm_install api/web build/npm/web && npm_install plugins/board build/npm/board) || missing_page=1
+    (install_node 16 && npm_install api/web build/npm/web && npm_install plugins/board build/npm/board &&
+      npm_install plugins/console build/npm/console) || missing_page=1
   fi
   make_token
 
@@ -81,8 +82,8 @@ cmd_up() {
   say "starting one producer and $consumers consumers"
   role producer conf/producer.properties "plugins.dir=$PWD/build/release/plugins" "api.port=$api_port" \
     "api.healthPort=$health_port" "api.docsDir=$PWD/build/npm/web/node_modules/swagger-ui-dist" \
-    plugins.load=api,reservation-api,board "api.tokens.file=$run/tokens" \
-    "board.ui=$PWD/build/npm/board/node_modules/@bull-board/ui"
+    plugins.load=api,reservation-api,board,console "api.tokens.file=$run/tokens" \
+    "board.ui=$PWD/build/npm/board/node_modules/@bull-board/ui" "console.uplot=$PWD/build/npm/console/node_modules/uplot"
   for ((i = 1; i <= consumers; ++i)); do consumer "consumer-$i"; done
   wait_for 40 producer is_200 "$health_port" /readyz
   for ((i = 1; i <= consumers; ++i)); do wait_for 40 "consumer-$i" role_is_ready "consumer-$i"; done
@@ -109,6 +110,7 @@ is_200() { [[ $(http_status "$1" "$2") == 200 ]]; }
 print_urls() {
   say "Drover is up after $SECONDS s. Ctrl-C stops everything; the data stays in .run."
   [[ -n $3 ]] || note "API page     http://localhost:$1/api"
+  [[ -n $3 ]] || note "console      http://localhost:$1/ (any user, the password is in .run/token)"
   [[ -n $3 ]] || note "Bull Board   http://localhost:$1/board (any user, the password is in .run/token)"
   [[ -z $3 ]] || note 'API page and Bull Board are not there: npm could not fetch their files (see .run/log/npm.log)'
   note "OpenAPI      http://localhost:$1/api-json"
