@@ -209,6 +209,7 @@ public:
         };
         std::set<std::string> names = {"plain",
                                        "older-minor",
+                                       "relay",
                                        "throwing",
                                        "crashing",
                                        "configured",
