@@ -17,6 +17,7 @@
 
 namespace drover {
 
+class Metrics;
 class Redis;
 
 /// One job to add.
@@ -155,6 +156,8 @@ public:
     [[nodiscard]] bool healthy() const;
     /// Returns why healthy() is false; empty if it is true.
     [[nodiscard]] std::string problem() const;
+    /// Adds how many jobs were to be added, by their results, with the queue's name as a label.
+    void measure(Metrics& metrics) const;
 
 private:
     class Impl;

@@ -10,6 +10,8 @@
 #include "drover/Exceptions.h"
 #include "host/Consumers.h"
 #include "process/Logging.h"
+#include "redis/RedisFigures.h"
+#include "redis/RedisShared.h"
 
 namespace drover {
 
@@ -218,10 +220,17 @@ Metrics Services::collect() const {
         .add({{"version", version()}}, 1);
     metrics.counter("drover_log_lines_dropped_total", "Lines of the log that no reader read")
         .add({}, Logging::dropped());
+    redis_.shared().options().figures->measure(metrics);
     neighbours_.measure(metrics);
     std::vector<std::function<void(Metrics&)>> measures;
     {
         const std::lock_guard<std::mutex> lock(mutex_);
+        std::set<std::string> measured;
+        for (const auto& producer : held_) {
+            if (measured.insert(producer->settings.name).second) {
+                producer->queue.measure(metrics);
+            }
+        }
         measures = measures_;
     }
     for (const auto& measure : measures) {

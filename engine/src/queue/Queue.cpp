@@ -1,6 +1,7 @@
 #include "drover/Queue.h"
 
 #include <algorithm>
+#include <array>
 #include <atomic>
 #include <functional>
 #include <future>
@@ -11,6 +12,7 @@
 #include <utility>
 
 #include "drover/Json.h"
+#include "drover/Metrics.h"
 #include "queue/AddCoalescer.h"
 #include "queue/AddSpans.h"
 #include "queue/AdmissionControl.h"
@@ -25,18 +27,49 @@ namespace {
 /// How much longer than everything that it waits for the adding thread may be away before it counts as stuck.
 constexpr std::chrono::milliseconds kProgressMargin{3000};
 
+using Status = AddResult::Status;
+
+/// Every result of an add, with its text in metrics.
+constexpr std::pair<Status, const char*> kStatuses[] = {{Status::Added, "added"},
+                                                        {Status::Rejected, "rejected"},
+                                                        {Status::Unavailable, "unavailable"},
+                                                        {Status::QueueFull, "queue_full"},
+                                                        {Status::MemoryFull, "memory_full"},
+                                                        {Status::Unknown, "unknown"},
+                                                        {Status::KeyTaken, "key_taken"}};
+
+/// Counts jobs by the result of their add.
+/// Threads: any.
+class AddCounts {
+public:
+    void count(const std::vector<AddResult>& results) {
+        for (const AddResult& result : results) {
+            counts_.at(static_cast<std::size_t>(result.status))
+                .fetch_add(1, std::memory_order_relaxed);
+        }
+    }
+    [[nodiscard]] std::uint64_t of(Status status) const {
+        return counts_.at(static_cast<std::size_t>(status)).load(std::memory_order_relaxed);
+    }
+
+private:
+    std::array<std::atomic<std::uint64_t>, std::size(kStatuses)> counts_{};
+};
+
 /// The results of one add, gathered from its chunks.
 struct Pending {
-    Pending(std::size_t count, AddCoalescer::Done whenDone)
-        : results(count), done(std::move(whenDone)) {}
+    Pending(std::size_t count, std::shared_ptr<AddCounts> toCount, AddCoalescer::Done whenDone)
+        : results(count), counts(std::move(toCount)), done(std::move(whenDone)) {}
 
     void oneChunkLess() {
         if (chunks.fetch_sub(1) == 1) {
+            counts->count(results);
             done(std::move(results));
         }
     }
 
     std::vector<AddResult> results;  ///< Each chunk writes its own.
+    const std::shared_ptr<AddCounts> counts;
     const AddCoalescer::Done done;
     std::atomic<std::size_t> chunks{1};  ///< Those under way, and one until all have been sent.
 };
@@ -83,7 +116,9 @@ public:
     void add(std::vector<NewJob> jobs, Clock::time_point deadline, AddCoalescer::Done done) {
         if (AdmissionControl* const control = control_.load(std::memory_order_acquire)) {
             if (auto refused = control->admit(static_cast<std::int64_t>(jobs.size()))) {
-                return done(std::vector<AddResult>(jobs.size(), *refused));
+                std::vector<AddResult> results(jobs.size(), *refused);
+                counts_->count(results);
+                return done(std::move(results));
             }
         }
         const auto pending = pendingOf(jobs, std::move(done));
@@ -185,6 +220,7 @@ public:
     const RedisOptions redis_;
     const Settings settings_;
     const QueueContext queue_;
+    const std::shared_ptr<AddCounts> counts_ = std::make_shared<AddCounts>();
     AddCoalescer coalescer_;
 
 private:
@@ -193,7 +229,7 @@ private:
         if (redis_.tracer) {
             done = traceAdds(redis_.tracer, settings_.name, jobs, std::move(done));
         }
-        return std::make_shared<Pending>(jobs.size(), std::move(done));
+        return std::make_shared<Pending>(jobs.size(), counts_, std::move(done));
     }
 
     std::mutex mutex_;
@@ -245,6 +281,15 @@ bool Queue::healthy() const {
 }
 std::string Queue::problem() const {
     return impl_->coalescer_.problem();
+}
+void Queue::measure(Metrics& metrics) const {
+    MetricFamily& jobs = metrics.counter(
+        "drover_jobs_added_total",
+        "Jobs that this process was to add, by result; queue_full and memory_full are refusals "
+        "by the bounds of the queue");
+    for (const auto& [status, text] : kStatuses) {
+        jobs.add({{"queue", impl_->settings_.name}, {"result", text}}, impl_->counts_->of(status));
+    }
 }
 
 }  // namespace drover

@@ -6,6 +6,7 @@
 #include <Poco/Logger.h>
 
 #include "drover/Exceptions.h"
+#include "redis/RedisFigures.h"
 
 namespace drover {
 
@@ -66,6 +67,7 @@ auto RedisClient::guarded(Work work) {
 }
 
 void RedisClient::failed(const std::string& why, bool slow) {
+    ++options_.figures->failures;
     drop();
     healthy_ = false;
     // Once when it begins, not once per attempt; and again when the reason becomes one that a person must cure.
@@ -80,6 +82,7 @@ void RedisClient::refused(const std::string& why, const std::string& key, bool k
     if (!keepConnection) {
         drop();
     }
+    ++options_.figures->refusals;
     healthy_ = false;
     refusedHere_ = true;
     lastError_ = why;
@@ -195,6 +198,9 @@ void RedisClient::open() {
         throw RedisIoException(what);
     }
     guarded([&] { connection_ = std::make_unique<Connection>(options_, clientName_); });
+    if (std::exchange(connectedBefore_, true)) {
+        ++options_.figures->reconnects;
+    }
     if (refusedHere_) {
         return;  // A connection alone does not end a refusal.
     }
@@ -237,7 +243,9 @@ Reply RedisClient::call(const Command& command) {
 
 Reply RedisClient::call(const Command& command, Clock::time_point deadline) {
     Connection& link = idleConnection();
+    const auto began = Clock::now();
     Reply reply = guarded([&] { return link.call(command, deadline); });
+    options_.figures->roundTrips.observe(Clock::now() - began);
     if (reply.isError()) {
         raise(operationOf(command), reply.text(), keyOf(command));
     }
@@ -255,6 +263,7 @@ Command RedisClient::script(const std::string& name) const {
 Reply RedisClient::run(Command& command) {
     Connection& link = idleConnection();
     const std::string& name = options_.scripts->bySha1(shaOf(command)).name;
+    const auto began = Clock::now();
     Reply reply = guarded([&] {
         Reply first = link.call(command);
         if (!isUnknownScript(first)) {
@@ -263,6 +272,7 @@ Reply RedisClient::run(Command& command) {
         sendByText(link, command, Clock::now() + options_.commandTimeout);
         return link.receive(Clock::now() + options_.commandTimeout);
     });
+    options_.figures->roundTrips.observe(Clock::now() - began);
     if (reply.isError()) {
         raise(name, reply.text(), keyOf(command));
     }
@@ -274,6 +284,7 @@ std::vector<Reply> RedisClient::runAll(std::vector<Command>& commands) {
     Connection& link = idleConnection();
     std::vector<Reply> replies;
     replies.reserve(commands.size());
+    const auto began = Clock::now();
     guarded([&] {
         const auto deadline = [this] { return Clock::now() + options_.commandTimeout; };
         for (const Command& command : commands) {
@@ -289,22 +300,25 @@ std::vector<Reply> RedisClient::runAll(std::vector<Command>& commands) {
             }
         }
     });
+    options_.figures->roundTrips.observe(Clock::now() - began);
     return replies;
 }
 
 void RedisClient::send(Command& call) {
     Connection& link = connection();
     guarded([&] { link.send(call, Clock::now() + options_.commandTimeout); });
-    underWay_.push_back(&call);
+    underWay_.push_back({&call, Clock::now()});
 }
 
 std::optional<RedisClient::Answered> RedisClient::receive() {
     Connection& link = connection();
     return guarded([&]() -> std::optional<Answered> {
         while (std::optional<Reply> reply = link.tryReceive()) {
-            Command* const call = underWay_.front();
+            Command* const call = underWay_.front().command;
+            const auto began = underWay_.front().at;
             underWay_.pop_front();
             if (!isUnknownScript(*reply)) {
+                options_.figures->roundTrips.observe(Clock::now() - began);
                 if (reply->isError()) {
                     refusedKey_ = keyOf(*call);
                 } else {
@@ -313,7 +327,7 @@ std::optional<RedisClient::Answered> RedisClient::receive() {
                 return Answered{call, std::move(*reply)};
             }
             sendByText(link, *call, Clock::now() + options_.commandTimeout);
-            underWay_.push_back(call);
+            underWay_.push_back({call, began});
         }
         return std::nullopt;
     });

@@ -118,7 +118,12 @@ private:
     std::string clientName_;
     Reconnect reconnect_;
     std::unique_ptr<Connection> connection_;
-    std::deque<Command*> underWay_;  ///< Sent without a reply yet, in the order of the replies.
+    struct Sent {
+        Command* command;
+        Clock::time_point at;
+    };
+    std::deque<Sent> underWay_;  ///< Sent without a reply yet, in the order of the replies.
+    bool connectedBefore_ = false;
     std::string lastError_;
     bool away_ = false;         ///< Logged as away.
     bool refusedHere_ = false;  ///< This client's last command was refused.

@@ -10,6 +10,11 @@
 
 namespace drover {
 
+struct RedisFigures;
+
+/// Makes the figures of a server, all zero.
+[[nodiscard]] std::shared_ptr<RedisFigures> makeRedisFigures();
+
 /// Where Redis is, and what every connection to it needs. A value; copies share what is known of the server.
 struct RedisOptions : Redis::Settings {
     RedisOptions() = default;
@@ -26,6 +31,8 @@ struct RedisOptions : Redis::Settings {
     std::shared_ptr<ServerTime> time = std::make_shared<ServerTime>();
     /// Every client of the server reports to it and waits for it.
     std::shared_ptr<Refusal> refusal = std::make_shared<Refusal>();
+    /// Every client of the server counts its traffic there.
+    std::shared_ptr<RedisFigures> figures = makeRedisFigures();
     std::shared_ptr<const ScriptRegistry> scripts = ScriptRegistry::embedded();
 };
 
