@@ -105,7 +105,8 @@ public:
                 job(id, "changeDelay", "5000");
             }
             const auto due = static_cast<std::int64_t>(scoreOf("delayed", id) / 4096);
-            CPPUNIT_ASSERT(due >= changed + 5000 && due <= clock_.wallMs() + 5000);
+            CPPUNIT_ASSERT(due >= changed + 5000 - kClockError &&
+                           due <= clock_.wallMs() + 5000 + kClockError);
             assertEqual("5000", field(id, "delay"));
             CPPUNIT_ASSERT_EQUAL("delayed delay=" + std::to_string(due), lastEventOf(id));
             CPPUNIT_ASSERT_EQUAL(static_cast<double>(due), scoreOf("marker", "1"));

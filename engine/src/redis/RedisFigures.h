@@ -10,7 +10,7 @@ namespace drover {
 /// Counts the traffic of all clients of one server.
 /// Threads: any.
 struct RedisFigures {
-    CallHistogram roundTrips;  ///< Of commands, scripts and pipelines; not the waits for jobs.
+    CallHistogram roundTrips;  ///< Commands, scripts and pipelines; not the waits for jobs.
     std::atomic<std::uint64_t> reconnects{0};  ///< Connections made by clients that had one before.
     std::atomic<std::uint64_t> failures{
         0};  ///< Connections that broke, were refused or did not answer.
