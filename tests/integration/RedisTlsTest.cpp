@@ -170,7 +170,7 @@ public:
         RedisOptions options = encrypted();
         Connection link(options, "");
         assertEqual("PONG", link.call(Command{"PING"}).text());
-        options.tls->minVersion = Redis::Tls::Version::V1_3;
+        options.tls->minVersion = Redis::Tls::Version::V13;
         assertContains(refusal<RedisIoException>(options), "the handshake failed");
     }
 

@@ -396,7 +396,7 @@ public:
         const Redis::Settings server = Settings::redisServer(Configuration(sources_));
         assertEqual(file, server.tls->ca);
         assertEqual("redis.example", server.tls->serverName);
-        CPPUNIT_ASSERT(server.tls->minVersion == Redis::Tls::Version::V1_3);
+        CPPUNIT_ASSERT(server.tls->minVersion == Redis::Tls::Version::V13);
     }
 
     void aWrongRedisUrlIsRefusedWithoutItsPassword() {

@@ -22,14 +22,14 @@ class DROVER_API Redis {
 public:
     /// TLS towards Redis. The files are in PEM format, and are read for each connection.
     struct Tls {
-        enum class Version { V1_2, V1_3 };
+        enum class Version { V12, V13 };
 
         std::string ca;           ///< Certificates to trust; empty: those of the machine.
         std::string certificate;  ///< The client's, for a server that demands one, with its chain.
         std::string key;          ///< The private key of `certificate`, without a passphrase.
         /// The name, or the address, that the server's certificate must have; empty: the host.
         std::string serverName;
-        Version minVersion = Version::V1_2;
+        Version minVersion = Version::V12;
     };
     struct Settings {
         /// A name, an address, or the path of a Unix socket, which begins with '/'.

@@ -179,8 +179,8 @@ Redis::Settings Settings::redisServer(const Configuration& config) {
         tls.certificate = config.text("redis.tls.certificate");
         tls.key = config.text("redis.tls.key");
         tls.serverName = config.text("redis.tls.serverName");
-        tls.minVersion = config.text("redis.tls.minVersion") == "1.3" ? Redis::Tls::Version::V1_3
-                                                                      : Redis::Tls::Version::V1_2;
+        tls.minVersion = config.text("redis.tls.minVersion") == "1.3" ? Redis::Tls::Version::V13
+                                                                      : Redis::Tls::Version::V12;
         redis.tls = std::move(tls);
     }
     redis.connectTimeout = milliseconds(config.integer("redis.connectTimeoutMs"));

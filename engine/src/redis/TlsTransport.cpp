@@ -96,7 +96,7 @@ BIO* makeBio(int fd) {
 
 void applyRules(SSL_CTX* context, const Redis::Tls& tls) {
     SSL_CTX_set_min_proto_version(
-        context, tls.minVersion == Redis::Tls::Version::V1_3 ? TLS1_3_VERSION : TLS1_2_VERSION);
+        context, tls.minVersion == Redis::Tls::Version::V13 ? TLS1_3_VERSION : TLS1_2_VERSION);
     SSL_CTX_set_options(context, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION);
     SSL_CTX_set_mode(context, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
     SSL_CTX_set_verify(context, SSL_VERIFY_PEER, nullptr);
