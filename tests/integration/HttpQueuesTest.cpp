@@ -635,8 +635,8 @@ public:
     }
 
     void theDocumentDescribesBodiesAndAnswers() {
-        const JsonView document =
-            JsonView::parse(api::openApiDocument(*routes_->snapshot(), "T", "1"));
+        const std::string text = api::openApiDocument(*routes_->snapshot(), "T", "1");
+        const JsonView document = JsonView::parse(text);
         const JsonView post = document["paths"]["/queues/{queue}/jobs"]["post"];
         assertContains(std::string(post["description"].text()), "the scope add:{queue}");
         const JsonView content = post["requestBody"]["content"];
