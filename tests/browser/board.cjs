@@ -60,8 +60,18 @@ main(async () => {
     if (option('--screenshots')) await page.screenshot({ path: path.join(option('--screenshots'), `${name}.png`) });
   };
   const button = (name) => page.getByRole('button', { name, exact: true });
-  const confirm = () => button('Confirm').click();
   const dialog = () => page.getByRole('dialog');
+  /** Waits until the page has forgotten its dialog: 300 ms after one is closed, a timer of the page closes whatever is open. */
+  const closed = async () => {
+    await page.waitForFunction(() => !document.querySelector('[role=dialog], [role=alertdialog]'));
+    await page.evaluate(() => new Promise((resolve) => setTimeout(resolve, 400)));
+  };
+  /** Presses the button that ends the dialog. */
+  const end = async (name) => {
+    await dialog().or(page.getByRole('alertdialog')).getByRole('button', { name, exact: true }).click();
+    await closed();
+  };
+  const confirm = () => end('Confirm');
   /** An entry of the menu of the page's queue, or of all queues. */
   const menu = async (name) => {
     await page.locator('button[aria-haspopup=menu]').first().click();
@@ -72,12 +82,14 @@ main(async () => {
     await goto(`/queue/${queue}/${id}`);
     const buttons = page.locator('li [data-base-ui-tooltip-trigger] button');
     await buttons.first().waitFor();
-    for (const one of await buttons.all()) {
-      await one.hover();
-      const tip = page.locator('[data-base-ui-portal] [data-open]').getByText(name, { exact: true });
-      if (await tip.first().waitFor({ timeout: 3000 }).then(() => true, () => false)) return one;
-    }
-    throw new Error(`job ${id} has no button ${name}`);
+    return until(`job ${id} has the button ${name}`, async () => {
+      for (const one of await buttons.all()) {
+        await one.hover();
+        const tip = page.locator('[data-base-ui-portal] [data-open]').getByText(name, { exact: true });
+        if (await tip.first().waitFor({ timeout: 3000 }).then(() => true, () => false)) return one;
+      }
+      return undefined;
+    });
   };
   const step = (text) => console.log(text);
 
@@ -117,20 +129,20 @@ main(async () => {
   const when = new Date(Date.now() + 3 * hour);
   await dialog().locator('input').first().fill(
     new Date(when - when.getTimezoneOffset() * 60000).toISOString().slice(0, 16));
-  await button('Save').click();
+  await end('Save');
   await until('rescheduled', async () => {
     const job = await mail.getJob(ids.later[0]);
     return job.delay > 1.5 * hour;
   });
   await (await ofJob(urgent.id, 'Change priority', 'report')).click();
   await dialog().locator('input').first().fill('4');
-  await button('Save').click();
+  await end('Save');
   await until('another priority', async () => (await report.getJob(urgent.id)).priority === 4);
   await (await ofJob(ids.later[0], 'Update Data')).click();
   await dialog().locator('.cm-content').first().click();
   await page.keyboard.press('Control+A');
   await page.keyboard.insertText('{"to":"b"}');
-  await button('Update').click();
+  await end('Update');
   await until('other data', async () => (await mail.getJob(ids.later[0])).data.to === 'b');
   await (await ofJob(ids.later[0], 'Promote')).click();
   await confirm();
@@ -143,7 +155,7 @@ main(async () => {
   step('a job is duplicated and cleaned, all are');
   await (await ofJob(ids.later[0], 'Duplicate')).click();
   await dialog().locator('#job-name').fill('copy');
-  await dialog().getByRole('button', { name: 'Duplicate', exact: true }).click();
+  await end('Duplicate');
   await until('the copy', async () => (await mail.getJobs(['completed', 'delayed'])).some((job) => job.name === 'copy'));
   await (await ofJob(ids.later[0], 'Clean')).click();
   await confirm();
@@ -165,11 +177,12 @@ main(async () => {
   await dialog().locator('.cm-content').nth(1).click();
   await page.keyboard.press('Control+A');
   await page.keyboard.insertText('{"attempts":3}');
-  await dialog().getByRole('button', { name: 'Add', exact: true }).click();
+  await end('Add');
   const letter = await until('the added job', async () => (await mail.getWaiting()).find((job) => job.name === 'letter'));
   assert.deepEqual(letter.data, { to: 'c' });
   assert.equal(letter.opts.attempts, 3);
   await page.keyboard.press('Escape');
+  await closed();
   await menu('Empty');
   await confirm();
   await until('empty', async () => (await mail.getWaitingCount()) === 0);
@@ -180,12 +193,12 @@ main(async () => {
   step('limits');
   await menu('Set concurrency');
   await dialog().locator('input').first().fill('9');
-  await button('Save').click();
+  await end('Save');
   await until('concurrency', async () => (await mail.getGlobalConcurrency()) === 9);
   await menu('Set rate limit');
   await dialog().locator('#rate-limit-max').fill('1000');
   await dialog().locator('#rate-limit-duration').fill('100');
-  await button('Save').click();
+  await end('Save');
   await until('rate limit', async () => (await mail.getGlobalRateLimit())?.max === 1000);
   await mail.rateLimit(hour);
   await goto('/queue/mail');
@@ -200,7 +213,7 @@ main(async () => {
   await until('an extra run', async () => (await mail.getJobs(['completed'])).some((job) => job.name === 'tick'));
   await button('Edit schedule').click();
   await dialog().locator('#scheduler-every').fill('7200000');
-  await button('Save').click();
+  await end('Save');
   await until('another period', async () => (await mail.getJobScheduler('tick')).every === 2 * hour);
   await shot('board-schedulers');
   await button('Remove scheduler').click();
@@ -220,6 +233,7 @@ main(async () => {
   await button('Queue info').click();
   await page.getByText('blue').first().waitFor();
   await page.keyboard.press('Escape');
+  await closed();
   await goto('/');
   await page.locator('button:has(svg[viewBox])').nth(1).waitFor();
   await menu('Pause all');
