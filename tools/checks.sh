@@ -18,14 +18,15 @@ cmd_test() {
 
 # Breaks servers, connections and processes of a fleet under load. All faults together write docs/faults.md.
 cmd_faults() {
-  local kills=1000 rewinds=50 rounds='' seed=() names=() results=build/dev/faults tool=build/dev/tests/faults/drover_faults status=0
+  local kills=1000 rewinds=50 rounds='' seed=() times=() names=() results=build/dev/faults tool=build/dev/tests/faults/drover_faults status=0
   while [[ $# -gt 0 ]]; do
     case $1 in
       --kills) kills=${2:?--kills needs a number} && shift 2 ;;
       --rewinds) rewinds=${2:?--rewinds needs a number} && shift 2 ;;
       --rounds) rounds=${2:?--rounds needs a number} && shift 2 ;;
+      --times) times=(--times "${2:?--times needs a number}") && shift 2 ;;
       --seed) seed=(--seed "${2:?--seed needs a number}") && shift 2 ;;
-      -*) die "./dev faults has --kills, --rewinds, --rounds, --seed and names of faults, not '$1'" ;;
+      -*) die "./dev faults has --kills, --rewinds, --rounds, --times, --seed and names of faults, not '$1'" ;;
       *) names+=("$1") && shift ;;
     esac
   done
@@ -45,7 +46,7 @@ cmd_faults() {
     storm) "$tool" "${storm[@]}" || status=1 ;;
     list) "$tool" list ;;
     report) "$tool" report "$results" >docs/faults.md ;;
-    *) "$tool" run --results "$results" "${seed[@]}" "${names[@]}" || status=1 ;;
+    *) "$tool" run --results "$results" "${seed[@]}" "${times[@]}" --command "./dev faults ${times[*]} ${names[*]}" "${names[@]}" || status=1 ;;
   esac
   return "$status"
 }

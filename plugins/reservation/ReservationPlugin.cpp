@@ -13,6 +13,15 @@ drover::ConfigKey databaseUrl() {
     return key;
 }
 
+drover::ConfigKey databaseStatements() {
+    drover::ConfigKey key;
+    key.name = "database.statements";
+    key.defaultValue = "auto";
+    key.shared = true;
+    key.description = "Whether prepared statements have names: auto, named or unnamed.";
+    return key;
+}
+
 drover::ConfigKey milliseconds(const char* name, const char* value, const char* description) {
     drover::ConfigKey key;
     key.name = name;
@@ -38,6 +47,7 @@ drover::HandlerOptions reserveEvent() {
 DROVER_PLUGIN(drover::plugin("reservation", "0.1.0")
                   .describe("Reserves seats of events, each request exactly once")
                   .key(databaseUrl())
+                  .key(databaseStatements())
                   .key(milliseconds("statementTimeoutMs",
                                     "5000",
                                     "The database ends the statement of a batch after this."))

@@ -13,7 +13,8 @@ namespace {
 
 store::SessionSettings sessionSettings(const ServiceConfig& config) {
     store::SessionSettings settings;
-    settings.url = store::DatabaseUrl::parse(config.text("database.url"));
+    settings.url =
+        store::DatabaseUrl::parse(config.text("database.url"), config.text("database.statements"));
     settings.applicationName = "drover reservation-api";
     settings.statementTimeout = std::chrono::milliseconds(config.integer("statementTimeoutMs"));
     // Locks are waited for within the statement's time; the margin covers the way back.
@@ -94,6 +95,11 @@ const ServiceDescriptor kDescriptor = {
          DROVER_CONFIG_REQUIRED | DROVER_CONFIG_SECRET | DROVER_CONFIG_SHARED,
          nullptr,
          "Where the reservations are: postgresql://user:password@host:port/database?schema=name."),
+     key("database.statements",
+         DROVER_CONFIG_STRING,
+         DROVER_CONFIG_SHARED,
+         "auto",
+         "Whether prepared statements have names: auto, named or unnamed."),
      key("queue",
          DROVER_CONFIG_STRING,
          0,

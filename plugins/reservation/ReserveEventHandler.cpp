@@ -72,7 +72,8 @@ void putOff(const std::vector<ActiveJob*>& jobs, const std::string& reason) {
 }  // namespace
 
 ReserveEventHandler::ReserveEventHandler(const Config& config) {
-    settings_.url = store::DatabaseUrl::parse(config.text("database.url"));
+    settings_.url =
+        store::DatabaseUrl::parse(config.text("database.url"), config.text("database.statements"));
     settings_.applicationName = "drover reservation";
     settings_.statementTimeout = std::chrono::milliseconds(config.integer("statementTimeoutMs"));
     settings_.lockTimeout = std::chrono::milliseconds(config.integer("lockTimeoutMs"));

@@ -106,6 +106,10 @@ Fleet::~Fleet() {
     }
 }
 
+void Fleet::useServer(const PostgresServer& server) {
+    ledger_.useServer(sessionSettings(server.url(database_)));
+}
+
 void Fleet::loadDemoData() {
     ServerProcess migrate;
     migrate.start(
@@ -139,9 +143,10 @@ std::vector<std::string> Fleet::commandLine(const std::string& name,
     const bool direct = name == "migrate";
     const int redisPort =
         direct || settings_.redisPort == 0 ? RedisServer::shared().port() : settings_.redisPort;
-    const std::string url = direct || settings_.postgresPort == 0
-                                ? PostgresServer::shared().url(database_)
-                                : PostgresServer::url(database_, settings_.postgresPort);
+    const std::string url =
+        direct || settings_.postgresPort == 0
+            ? PostgresServer::shared().url(database_)
+            : PostgresServer::url(database_, settings_.postgresPort, settings_.secondPostgresPort);
     std::vector<std::string> line = {"env",
                                      "-i",
                                      std::string("PATH=") + (path == nullptr ? "" : path),

@@ -15,6 +15,8 @@
 
 namespace drover::test {
 
+class PostgresServer;
+
 /// One producer and its consumers as processes of their own, on the executable's Redis and PostgreSQL, which hold nothing
 /// but the demo data: 20,000 users, event 1 with 1,000,000 seats, event 2 with 100.
 ///
@@ -31,7 +33,8 @@ public:
         std::string jobOptions;  ///< JSON for the jobs of requests; empty: the options in conf/.
         int redisPort =
             0;  ///< Where the processes find Redis, such as a proxy; 0: the server itself.
-        int postgresPort = 0;  ///< The same for PostgreSQL.
+        int postgresPort = 0;        ///< The same for PostgreSQL.
+        int secondPostgresPort = 0;  ///< A second host of the URL; 0: none.
     };
 
     static constexpr std::int64_t kUsers = 20000;
@@ -85,6 +88,8 @@ public:
     /// The caller has proved it by other means: the logs need not stay.
     void forgetLogs() { exact_ = true; }
     [[nodiscard]] const std::string& folder() const { return folder_; }
+    /// Reads outcomes from another server from now on: a standby that was promoted.
+    void useServer(const PostgresServer& server);
     /// The database's name.
     [[nodiscard]] const std::string& database() const { return database_; }
 

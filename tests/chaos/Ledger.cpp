@@ -1,10 +1,16 @@
 #include "chaos/Ledger.h"
 
 #include <algorithm>
+#include <utility>
 
 #include <cppunit/TestAssert.h>
 
 namespace drover::test {
+
+void Ledger::useServer(store::SessionSettings settings) {
+    session_.reset();
+    settings_ = std::move(settings);
+}
 
 store::Session& Ledger::session() {
     if (!session_ || !session_->probe()) {

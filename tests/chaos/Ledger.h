@@ -35,6 +35,9 @@ public:
     /// rows.
     void assertExact(const std::vector<Answer>& answers);
 
+    /// Reads from another server from now on, such as a standby that was promoted.
+    void useServer(store::SessionSettings settings);
+
     /// A session that works, for writes of the test.
     store::Session& session();
 

@@ -410,6 +410,28 @@ void addPostgresFaults(std::vector<Fault>& all) {
     all.push_back(restored);
 }
 
+void addPostgresSetups(std::vector<Fault>& all) {
+    Fault pooler = fault("pooler-restarted",
+                         "PgBouncer in transaction mode is put between, then killed and started "
+                         "again: batches are handed back, no attempt is burned.");
+    pooler.begin = [](Rig& rig) { rig.restartPooler(); };
+    pooler.end = [](Rig& rig) { rig.restartPooler(); };
+    pooler.lasts = milliseconds(500);
+    pooler.times = 3;
+    all.push_back(pooler);
+
+    Fault failedOver =
+        fault("postgres-failed-over",
+              "A standby that has every commit is promoted when its primary dies: the second host "
+              "of the URL is found, no attempt is burned.");
+    failedOver.begin = [](Rig& rig) { rig.startStandby(); };
+    failedOver.end = [](Rig& rig) { rig.failOverPostgres(); };
+    failedOver.lasts = milliseconds(500);
+    failedOver.times = 2;  // There and back.
+    failedOver.twoHosts = true;
+    all.push_back(failedOver);
+}
+
 void addProcessFaults(std::vector<Fault>& all) {
     Fault killed = fault("consumers-killed",
                          "SIGKILL at any moment costs time: lock, stalled interval and a second.");
@@ -471,6 +493,7 @@ const std::vector<Fault>& everyFault() {
         addRedisFaults(made);
         addNetworkFaults(made, false);
         addPostgresFaults(made);
+        addPostgresSetups(made);
         addProcessFaults(made);
         return made;
     }();

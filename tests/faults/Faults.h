@@ -18,6 +18,8 @@ struct Fault {
     std::function<void(Rig&)> end;     ///< Switches it off; may be empty.
     std::chrono::milliseconds lasts{2500};
     std::chrono::milliseconds every{200};
+    int times = 1;             ///< How often in a row, unless the command line has a number.
+    bool twoHosts = false;     ///< The processes know two hosts of PostgreSQL.
     bool wireRepeats = false;  ///< It may send a request twice to Redis, which then has two jobs.
 };
 

@@ -21,22 +21,26 @@ constexpr std::int64_t kUnwrittenMs = 2000;
 /// The time for an ordinary act of a server.
 constexpr std::chrono::seconds kServerLimit{20};
 
-Fleet::Settings settingsFor(int consumers, int redisPort, int postgresPort) {
+Fleet::Settings settingsFor(int consumers, int redisPort, int postgresPort, int secondPort) {
     Fleet::Settings settings;
     settings.consumers = consumers;
     settings.redisPort = redisPort;
     settings.postgresPort = postgresPort;
+    settings.secondPostgresPort = secondPort;
     return settings;
 }
 
 }  // namespace
 
-Rig::Rig(int consumers, std::uint64_t seed)
+Rig::Rig(int consumers, std::uint64_t seed, bool twoHosts)
     : random_(seed),
       redisProxy_(RedisServer::shared().port(), 0, seed),
       postgresProxy_(PostgresServer::shared().port(), 0, seed + 1),
-      fleet_(std::make_unique<Fleet>(
-          settingsFor(consumers, redisProxy_.port(), postgresProxy_.port()))),
+      secondProxy_(freePort(), 0, seed + 2),
+      fleet_(std::make_unique<Fleet>(settingsFor(consumers,
+                                                 redisProxy_.port(),
+                                                 postgresProxy_.port(),
+                                                 twoHosts ? secondProxy_.port() : 0))),
       log_(std::make_unique<AcceptanceLog>(fleet_->folder() + "/acceptances.log")) {
     // The checker reads no events: neither a long run nor every copy of Redis needs them.
     redis({"HSET", fleet_->queue().keys().meta, "opts.maxLenEvents", "1000"});
@@ -49,6 +53,10 @@ Rig::~Rig() {
         redisServer().stop(SIGKILL);
         redisServer().start();
         redisServer().promote();
+    }
+    if (primary_ || standby_) {
+        PostgresServer::shared().stop(SIGQUIT);
+        PostgresServer::shared().start();
     }
 }
 
@@ -268,6 +276,30 @@ void Rig::rewindPostgres() {
     logLostSome(lostJobs(had, decidedJobs(fleet_->ledger()), toDo));
     postgresProxy_.heal();
     startConsumers();
+}
+
+void Rig::restartPooler() {
+    if (!pooler_) {
+        pooler_ = std::make_unique<PgBouncer>();
+        postgresProxy_.moveTo(pooler_->port());
+        postgresProxy_.cutAll();
+        return;
+    }
+    pooler_->kill();
+    pooler_->start();
+}
+
+void Rig::startStandby() {
+    standby_ = postgresServer().makeStandby();
+    (onSecond_ ? postgresProxy_ : secondProxy_).moveTo(standby_->port());
+}
+
+void Rig::failOverPostgres() {
+    postgresServer().stop(SIGQUIT);
+    standby_->promote();
+    fleet_->useServer(*standby_);
+    primary_ = std::move(standby_);
+    onSecond_ = !onSecond_;
 }
 
 void Rig::rememberDump() {

@@ -12,6 +12,7 @@
 #include "chaos/AcceptanceLog.h"
 #include "chaos/Fleet.h"
 #include "faults/Checker.h"
+#include "support/PgBouncer.h"
 #include "support/PostgresServer.h"
 #include "support/RedisServer.h"
 #include "support/TcpProxy.h"
@@ -24,7 +25,8 @@ class Rig {
 public:
     using Milliseconds = std::chrono::milliseconds;
 
-    Rig(int consumers, std::uint64_t seed);
+    /// `twoHosts`: the database URL of the processes has two hosts, of which the second is down until startStandby().
+    Rig(int consumers, std::uint64_t seed, bool twoHosts = false);
     /// Ends the processes, then sets the shared servers right for the next rig.
     ~Rig();
     Rig(const Rig&) = delete;
@@ -85,12 +87,22 @@ public:
     /// stays. Logs the requests whose outcome the database has lost thereby.
     void restorePostgres();
 
+    /// Puts a PgBouncer between the processes and PostgreSQL, or kills the one that is there and starts it again.
+    void restartPooler();
+
+    /// Starts a standby of PostgreSQL behind the host of the URL that is down. Commits wait for it, so that it loses nothing.
+    void startStandby();
+    /// Kills PostgreSQL as by a crash, and promotes the standby.
+    void failOverPostgres();
+
     [[nodiscard]] Fleet& fleet() { return *fleet_; }
     [[nodiscard]] TcpProxy& redisProxy() { return redisProxy_; }
     [[nodiscard]] TcpProxy& postgresProxy() { return postgresProxy_; }
     /// The one that the fleet began with.
     [[nodiscard]] RedisServer& redisServer() { return RedisServer::shared(); }
-    [[nodiscard]] PostgresServer& postgresServer() { return PostgresServer::shared(); }
+    [[nodiscard]] PostgresServer& postgresServer() {
+        return primary_ ? *primary_ : PostgresServer::shared();
+    }
     [[nodiscard]] std::mt19937_64& random() { return random_; }
     [[nodiscard]] std::string database() const { return fleet_->database(); }
 
@@ -110,6 +122,11 @@ private:
     std::set<JobKey> replicated_;  ///< The jobs that the replica had when it was promoted.
     TcpProxy redisProxy_;
     TcpProxy postgresProxy_;
+    TcpProxy secondProxy_;                     ///< To the second host of the URL.
+    bool onSecond_ = false;                    ///< The primary is behind secondProxy_.
+    std::unique_ptr<PostgresServer> primary_;  ///< The promoted one; null: the shared one.
+    std::unique_ptr<PostgresServer> standby_;
+    std::unique_ptr<PgBouncer> pooler_;
     std::unique_ptr<Fleet> fleet_;
     std::unique_ptr<AcceptanceLog> log_;
     std::unique_ptr<Load> load_;

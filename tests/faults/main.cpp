@@ -1,6 +1,6 @@
 // Runs faults against a fleet under load: ./dev faults, and each entry of `ctest -L faults`.
 //   drover_faults list                                      names and promises
-//   drover_faults run [--results FOLDER] [--seed N] [--command TEXT] NAME... or --all
+//   drover_faults run [--results FOLDER] [--seed N] [--command TEXT] [--times N] NAME... or --all
 //   drover_faults storm [--kills N] [--rewinds N] [--rounds N] [--results FOLDER] [--seed N] [--command TEXT]
 // --command is the user's command line, for the document.
 //   drover_faults report FOLDER                             docs/faults.md on stdout
@@ -42,6 +42,7 @@ struct Options {
     int kills = 60;
     int rewinds = 4;
     int rounds = 2;
+    int times = 0;  ///< 0: as the fault has it.
     bool all = false;
 };
 
@@ -79,6 +80,8 @@ Options parse(const std::vector<std::string>& words) {
             options.rewinds = number();
         } else if (word == "--rounds") {
             options.rounds = std::max(1, number());
+        } else if (word == "--times") {
+            options.times = std::max(1, number());
         } else if (word == "--all") {
             options.all = true;
         } else if (word.rfind("--", 0) == 0) {
@@ -114,11 +117,8 @@ void print(const FaultResult& result) {
               << std::endl;
 }
 
-/// The fault while a load runs, then the verdict. Fills `result` as far as it gets.
-void runFault(const Fault& fault, std::uint64_t seed, FaultResult& result) {
-    Rig rig(2, seed);
-    rig.startLoad(150);
-    rig.waitForAccepted(150, kLimit);
+/// The fault once; returns the time until a later request was decided.
+milliseconds makeFault(Rig& rig, const Fault& fault) {
     if (fault.begin) {
         fault.begin(rig);
     }
@@ -133,7 +133,18 @@ void runFault(const Fault& fault, std::uint64_t seed, FaultResult& result) {
     if (fault.end) {
         fault.end(rig);
     }
-    result.recoveryMs = rig.waitForRecovery(Clock::now(), kLimit).count();
+    return rig.waitForRecovery(Clock::now(), kLimit);
+}
+
+/// The fault while a load runs, then the verdict. Fills `result` as far as it gets.
+void runFault(const Fault& fault, const Options& options, FaultResult& result) {
+    Rig rig(2, options.seed, fault.twoHosts);
+    rig.startLoad(150);
+    rig.waitForAccepted(150, kLimit);
+    for (int time = 0; time < (options.times == 0 ? fault.times : options.times); ++time) {
+        result.recoveryMs =
+            std::max<std::int64_t>(result.recoveryMs, makeFault(rig, fault).count());
+    }
     rig.waitForAccepted(100, kLimit);
     rig.settle(kLimit);
     const Verdict verdict = rig.check(fault.wireRepeats);
@@ -158,7 +169,7 @@ bool run(const Options& options) {
         result.name = fault.name;
         result.command = options.command.empty() ? "./dev faults NAME" : options.command;
         try {
-            runFault(fault, options.seed, result);
+            runFault(fault, options, result);
         } catch (const MissingService&) {
             throw;
         } catch (const std::exception& error) {

@@ -546,7 +546,8 @@ public:
             69,
             app_->run({"db", "status", "--schema", schema},
                       {{"DATABASE_URL", "postgresql://u:topsecret@127.0.0.1:1/d"}}));
-        assertContains(app_->err(), "database 127.0.0.1:1/d does not answer");
+        assertContains(app_->err(), "database 127.0.0.1:1/d: ");
+        assertContains(app_->err(), "Connection refused");
         assertLacks(app_->err(), "topsecret");
     }
 

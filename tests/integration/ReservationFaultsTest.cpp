@@ -1,3 +1,4 @@
+#include <csignal>
 #include <map>
 #include <optional>
 #include <string>
@@ -63,9 +64,11 @@ public:
         redis({"HSET", keys().job(id), "defa", "job stalled more than allowable limit"});
     }
 
-    void work(const std::string& url) {
-        const auto lookup = [url](const std::string& key) {
-            return key == "database.url" ? std::optional(url) : std::nullopt;
+    void work(const std::string& url, const std::string& statements = "auto") {
+        const auto lookup = [url, statements](const std::string& key) {
+            return key == "database.url"          ? std::optional(url)
+                   : key == "database.statements" ? std::optional(statements)
+                                                  : std::nullopt;
         };
         const auto plugin = drover::PluginGeneration::start(
             drover::PluginLoader().load(DROVER_BINARY_DIR "/plugins/reservation.so"), lookup);
@@ -121,6 +124,8 @@ class ReservationFaultsTest : public drover::test::ReservationFixture {
     CPPUNIT_TEST(aJobThatWasGivenUpIsStoredAsARejection);
     CPPUNIT_TEST(aJobThatWasGivenUpWaitsForTheDatabase);
     CPPUNIT_TEST(aPoolerBetweenIsNotAnOutage);
+    CPPUNIT_TEST(aPoolerThatIsKilledUnderLoadCostsNoAttempt);
+    CPPUNIT_TEST(aPromotedStandbyTakesOver);
     CPPUNIT_TEST(anIdThatARewoundRedisIssuedAgainStaysTwoRequests);
     CPPUNIT_TEST_SUITE_END();
 
@@ -255,6 +260,53 @@ public:
                          [&] { return stored("RESERVED") + stored("REJECTED") == 500; });
         CPPUNIT_ASSERT_EQUAL(std::int64_t{100}, reserved(event));
         CPPUNIT_ASSERT_EQUAL(std::size_t{0}, workerLog_->count("is unavailable"));
+    }
+
+    void aPoolerThatIsKilledUnderLoadCostsNoAttempt() {
+        drover::test::PgBouncer pooler;
+        const std::int64_t event = addEvent(1000);
+        queue_.work(pooler.url() + "?schema=" + schema_, "unnamed");
+        std::int64_t user = 0;
+        for (int round = 1; round <= 4; ++round) {
+            while (user < 100 * round) {
+                queue_.add(event, ++user);
+            }
+            eventuallyStored("some are decided",
+                             [&] { return stored("RESERVED") > 100 * (round - 1); });
+            pooler.kill();
+            queue_.add(event, ++user);
+            pooler.start();
+        }
+        eventuallyStored("all are decided", [&] { return stored("RESERVED") == user; });
+        eventuallyStored("none is left", [&] { return queue_.open() == 0; });
+        CPPUNIT_ASSERT_EQUAL(user, reserved(event));
+        CPPUNIT_ASSERT_EQUAL(std::uint64_t{0}, queue_.stats().failed);
+    }
+
+    void aPromotedStandbyTakesOver() {
+        drover::test::PostgresServer& primary = drover::test::PostgresServer::shared();
+        const std::int64_t event = addEvent(1000);
+        const auto standby = primary.makeStandby();
+        queue_.work(drover::test::PostgresServer::url("postgres", primary.port(), standby->port()) +
+                    "?schema=" + schema_);
+        for (std::int64_t user = 1; user <= 300; ++user) {
+            queue_.add(event, user);
+        }
+        eventuallyStored("some are decided", [&] { return stored("RESERVED") > 0; });
+        primary.stop(SIGQUIT);
+        for (std::int64_t user = 301; user <= 400; ++user) {
+            queue_.add(event, user);
+        }
+        standby->promote();
+        auto there = settings();
+        there.url = drover::store::DatabaseUrl::parse(standby->url() + "?schema=" + schema_);
+        session_ = std::make_unique<drover::store::Session>(there);
+        eventuallyStored("all are decided", [&] { return stored("RESERVED") == 400; });
+        eventuallyStored("none is left", [&] { return queue_.open() == 0; });
+        CPPUNIT_ASSERT_EQUAL(std::int64_t{400}, reserved(event));
+        CPPUNIT_ASSERT_EQUAL(std::uint64_t{0}, queue_.stats().failed);
+        session_.reset();
+        primary.start();
     }
 
     void anIdThatARewoundRedisIssuedAgainStaysTwoRequests() {

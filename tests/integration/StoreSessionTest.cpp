@@ -114,8 +114,7 @@ public:
     /// docs/pitfalls.md#p6: each of these three leaks a descriptor, if it is left to the connector.
     void failedAndDeadSessionsLeakNothing() {
         const SessionSettings good = settings();
-        SessionSettings refused =
-            good;  // Gets past the ping: only the handle can give this connection back.
+        SessionSettings refused = good;  // Refused by the server.
         refused.url.database = "no such database";
         SessionSettings away = good;
         away.url.port = std::to_string(drover::test::freePort());

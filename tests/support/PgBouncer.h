@@ -18,9 +18,15 @@ public:
 
     /// "postgresql://postgres@127.0.0.1:PORT/postgres".
     [[nodiscard]] std::string url() const;
+    [[nodiscard]] int port() const { return port_; }
+    /// SIGKILL: clients lose their connections and its servers theirs. Returns when it is dead.
+    void kill();
+    /// Starts it again, on the same port.
+    void start();
 
 private:
     int port_;
+    std::string program_;
     std::string folder_;
     ServerProcess process_;
 };

@@ -1,12 +1,16 @@
 #include "support/PostgresServer.h"
 
 #include <chrono>
+#include <filesystem>
 #include <fstream>
 #include <iterator>
+#include <pwd.h>
 #include <signal.h>
 #include <stdexcept>
 #include <sys/wait.h>
 #include <unistd.h>
+
+#include "support/TestCertificate.h"
 
 namespace drover::test {
 
@@ -16,7 +20,8 @@ const char* const kPrograms = "/usr/lib/postgresql/15/bin";
 
 }  // namespace
 
-PostgresServer::PostgresServer() : port_(freePort()), user_(getuid() == 0 ? "postgres" : "") {
+PostgresServer::PostgresServer(const TestCertificate* certificate, const std::string& access)
+    : port_(freePort()), user_(getuid() == 0 ? "postgres" : "") {
     const std::string initdb = findProgram("initdb", {kPrograms});
     programs_ = initdb.substr(0, initdb.rfind('/'));
     folder_ = makeTempFolder("drover-pg-");
@@ -31,6 +36,35 @@ PostgresServer::PostgresServer() : port_(freePort()), user_(getuid() == 0 ? "pos
                 "UTF8",
                 "--locale=C.UTF-8",
                 "--no-sync"});
+    if (certificate != nullptr) {
+        copyIntoData(certificate->certificate(), "server.crt");
+        copyIntoData(certificate->key(), "server.key");
+        // The same file for clients whose certificate is the server's.
+        alterSystem("ssl = on\nssl_ca_file = 'server.crt'\n");
+        if (!access.empty()) {
+            std::ofstream(folder_ + "/data/pg_hba.conf", std::ios::trunc) << access << '\n';
+        }
+    }
+    start();
+}
+
+PostgresServer::PostgresServer(Standby /*kind*/, const PostgresServer& primary)
+    : port_(freePort()),
+      folder_(makeTempFolder("drover-pg-")),
+      user_(primary.user_),
+      programs_(primary.programs_) {
+    runProgram({findProgram("pg_basebackup", {programs_}),
+                "-h",
+                "127.0.0.1",
+                "-p",
+                std::to_string(primary.port_),
+                "-U",
+                "postgres",
+                "-D",
+                folder_ + "/data",
+                "--write-recovery-conf",
+                "--checkpoint=fast",
+                "--no-sync"});
     start();
 }
 
@@ -39,8 +73,9 @@ PostgresServer::~PostgresServer() {
     removeTree(folder_);
 }
 
-std::string PostgresServer::url(const std::string& database, int port) {
-    return "postgresql://postgres@127.0.0.1:" + std::to_string(port) + "/" + database;
+std::string PostgresServer::url(const std::string& database, int port, int secondPort) {
+    return "postgresql://postgres@127.0.0.1:" + std::to_string(port) +
+           (secondPort == 0 ? "" : ",127.0.0.1:" + std::to_string(secondPort)) + "/" + database;
 }
 
 void PostgresServer::signalAll(int number) const {
@@ -53,7 +88,41 @@ void PostgresServer::signalAll(int number) const {
     process_.signal(number);
 }
 
+std::unique_ptr<PostgresServer> PostgresServer::makeStandby() {
+    std::unique_ptr<PostgresServer> standby(new PostgresServer(Standby{}, *this));
+    awaitsStandby_ = true;
+    alterSystem("synchronous_standby_names = '*'\n");
+    process_.signal(SIGHUP);
+    return standby;
+}
+
+void PostgresServer::promote() {
+    runProgram({programs_ + "/pg_ctl", "promote", "--wait", "-D", folder_ + "/data"});
+}
+
+void PostgresServer::alterSystem(const std::string& settings) const {
+    std::ofstream file(folder_ + "/data/postgresql.auto.conf", std::ios::trunc);
+    file << settings;
+    if (!file.flush()) {
+        throw std::runtime_error("cannot write postgresql.auto.conf in " + folder_);
+    }
+}
+
+void PostgresServer::copyIntoData(const std::string& from, const std::string& name) const {
+    const std::string to = folder_ + "/data/" + name;
+    std::filesystem::copy_file(from, to);
+    const passwd* const owner = user_.empty() ? nullptr : getpwnam(user_.c_str());
+    if (owner != nullptr && chown(to.c_str(), owner->pw_uid, owner->pw_gid) != 0) {
+        throw std::runtime_error("cannot give " + to + " to " + user_);
+    }
+}
+
 void PostgresServer::start() {
+    if (awaitsStandby_) {
+        // The standby of before may be a server of its own by now: nothing would ever be committed.
+        alterSystem("");
+        awaitsStandby_ = false;
+    }
     process_.start({programs_ + "/postgres",
                     "-D",
                     folder_ + "/data",

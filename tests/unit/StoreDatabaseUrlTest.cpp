@@ -27,6 +27,8 @@ class StoreDatabaseUrlTest : public CppUnit::TestFixture {
     CPPUNIT_TEST(wordsOfOtherClientsAreNamedWithWhatIsRight);
     CPPUNIT_TEST(valuesAreChecked);
     CPPUNIT_TEST(pgbouncerIsRead);
+    CPPUNIT_TEST(theKeyOfStatementsDecidesAndDoesNotContradict);
+    CPPUNIT_TEST(hostsAreDroppedWithTheirPorts);
     CPPUNIT_TEST(malformedUrlsAreRefused);
     CPPUNIT_TEST(noErrorAndNoTargetShowsThePassword);
     CPPUNIT_TEST_SUITE_END();
@@ -130,6 +132,45 @@ public:
         CPPUNIT_ASSERT(DatabaseUrl::parse("postgresql://h/d?pgbouncer=true").pgbouncer.value());
         CPPUNIT_ASSERT(!DatabaseUrl::parse("postgresql://h/d?pgbouncer=false").pgbouncer.value());
         assertEqual("host='h'", DatabaseUrl::parse("postgresql://h?pgbouncer=true").conninfo());
+    }
+
+    void theKeyOfStatementsDecidesAndDoesNotContradict() {
+        const std::string url = "postgresql://h/d";
+        CPPUNIT_ASSERT(!DatabaseUrl::parse(url, "auto").pgbouncer.has_value());
+        CPPUNIT_ASSERT(DatabaseUrl::parse(url, "unnamed").pgbouncer.value());
+        CPPUNIT_ASSERT(!DatabaseUrl::parse(url, "named").pgbouncer.value());
+        CPPUNIT_ASSERT(DatabaseUrl::parse(url + "?pgbouncer=true", "auto").pgbouncer.value());
+        CPPUNIT_ASSERT(DatabaseUrl::parse(url + "?pgbouncer=true", "unnamed").pgbouncer.value());
+        const auto refusalOf = [&url](const std::string& query, const std::string& statements) {
+            try {
+                static_cast<void>(DatabaseUrl::parse(url + query, statements));
+            } catch (const drover::ConfigException& error) {
+                return error.message();
+            }
+            return std::string("accepted");
+        };
+        assertEqual(
+            "database.statements = named: contradicts ?pgbouncer=true in database.url; "
+            "leave one of them out",
+            refusalOf("?pgbouncer=true", "named"));
+        assertEqual(
+            "database.statements = unnamed: contradicts ?pgbouncer=false in database.url; "
+            "leave one of them out",
+            refusalOf("?pgbouncer=false", "unnamed"));
+        assertEqual("database.statements = off: is not one of auto, named, unnamed",
+                    refusalOf("", "off"));
+    }
+
+    void hostsAreDroppedWithTheirPorts() {
+        DatabaseUrl url = DatabaseUrl::parse("postgresql://a:1,b:2,c:3/d");
+        CPPUNIT_ASSERT(url.dropFirstHost());
+        assertEqual("b,c:2,3/d", url.target());
+        CPPUNIT_ASSERT(url.dropFirstHost());
+        assertEqual("c:3/d", url.target());
+        CPPUNIT_ASSERT(!url.dropFirstHost());
+        DatabaseUrl onePort = DatabaseUrl::parse("postgresql:///d?host=a,b&port=7");
+        CPPUNIT_ASSERT(onePort.dropFirstHost());
+        assertEqual("b:7/d", onePort.target());
     }
 
     void malformedUrlsAreRefused() {

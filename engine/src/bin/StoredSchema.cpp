@@ -28,7 +28,7 @@ constexpr std::int64_t kRowsPerBatch = 10000;
 
 store::SessionSettings settingsOf(const cli::DatabaseSchema::Source& source) {
     store::SessionSettings settings;
-    settings.url = store::DatabaseUrl::parse(source.url);
+    settings.url = store::DatabaseUrl::parse(source.url, source.statements);
     settings.applicationName = "drover db";
     // A change of the schema may rewrite a table, and a person watches this command.
     settings.statementTimeout = std::chrono::milliseconds(0);

@@ -24,7 +24,10 @@ DatabaseSchema::Source databaseSource(const Invocation& call) {
             "postgresql://user:password@host:port/database");
     }
     const std::string folder = call.line.value(kSchema);
-    return {url->text, folder.empty() ? "schema" : folder};
+    const auto statements = config.find("database.statements");
+    return {url->text,
+            folder.empty() ? "schema" : folder,
+            statements ? statements->text : std::string("auto")};
 }
 
 }  // namespace drover::cli

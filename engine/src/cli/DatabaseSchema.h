@@ -15,8 +15,9 @@ namespace drover::cli {
 class DatabaseSchema {
 public:
     struct Source {
-        std::string url;     ///< The value of database.url; has a password.
-        std::string folder;  ///< The folder of the numbered .sql files.
+        std::string url;                  ///< The value of database.url; has a password.
+        std::string folder;               ///< The folder of the numbered .sql files.
+        std::string statements = "auto";  ///< The value of database.statements.
     };
 
     struct Change {

@@ -167,6 +167,12 @@ std::vector<KeySpec> engineKeys() {
                                    "",
                                    "The database of plugins that need one: "
                                    "postgresql://user:password@host:port/database?schema=name."))),
+        choice("database.statements",
+               {"auto", "named", "unnamed"},
+               "auto",
+               "Whether prepared statements have names and sessions have settings. Behind a pooler "
+               "that gives each transaction another server connection, as PgBouncer in transaction "
+               "mode, neither lasts: unnamed. auto finds out when it connects."),
         text("plugins.dir",
              "",
              "Folder with the .so files; empty: <libdir>/drover/plugins of the installation."),

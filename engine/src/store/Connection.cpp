@@ -1,6 +1,7 @@
 #include "store/Connection.h"
 
 #include <libpq-fe.h>
+#include <sstream>
 #include <string>
 
 #include <Poco/Data/PostgreSQL/SessionHandle.h>
@@ -12,38 +13,28 @@ namespace drover::store {
 
 namespace {
 
-std::string firstLine(const char* text) {
-    const std::string all = text == nullptr ? "" : text;
-    return all.substr(0, all.find('\n'));
-}
-
-/// Throws Unavailable unless a server is there and accepts connections. Comes before the connector makes an object that it
-/// would leak (docs/pitfalls.md#p6).
-void requireServer(const std::string& conninfo, const std::string& target) {
-    switch (PQping(conninfo.c_str())) {
-        case PQPING_OK:
-            return;
-        case PQPING_REJECT:
-            throw Unavailable("database " + target +
-                              " is up but accepts no connections (starting or shutting down)");
-        case PQPING_NO_RESPONSE:
-            throw Unavailable("database " + target + " does not answer");
-        case PQPING_NO_ATTEMPT:
-            throw Unavailable("database " + target + ": the connection parameters are not usable");
+/// Returns libpq's reasons, one for each host, in one line; its hints, which begin with a tab, are left out.
+std::string reasonsIn(const char* text) {
+    std::istringstream lines(text == nullptr ? "" : text);
+    std::string reasons;
+    for (std::string line; std::getline(lines, line);) {
+        if (!line.empty() && line.front() != '\t') {
+            reasons += (reasons.empty() ? "" : "; ") + line;
+        }
     }
+    return reasons;
 }
 
 }  // namespace
 
 Connection::Connection(const std::string& conninfo, const std::string& target) {
-    requireServer(conninfo, target);
     handle_ = std::make_unique<Poco::Data::PostgreSQL::SessionHandle>();
     try {
         handle_->connect(conninfo);
     } catch (const Poco::Exception&) {
-        // The connector's text is dropped on purpose: libpq's own line has the same reason and never holds the connection
+        // The connector's text is dropped on purpose: libpq's own lines have the same reason and never hold the connection
         // string (docs/pitfalls.md#p17).
-        const std::string reason = firstLine(PQerrorMessage(*handle_));
+        const std::string reason = reasonsIn(PQerrorMessage(*handle_));
         raw_ = *handle_;
         release();
         throw Unavailable("database " + target + ": " + reason);

@@ -14,7 +14,7 @@ namespace drover::store {
 /// Owns one connection of Poco::Data's PostgreSQL connector, and frees it in every state.
 ///
 /// It holds the connector's SessionHandle rather than a Poco::Data::Session, because only the handle gives its PGconn
-/// back after a connect that failed past the ping (wrong password, too many clients): docs/pitfalls.md#p6.
+/// back after a connect that failed: docs/pitfalls.md#p6.
 /// The handle accepts libpq's connection string as it is, so that blanks and quotes in values work
 /// (docs/pitfalls.md#p13).
 /// Threads: used by one at a time.

@@ -251,6 +251,23 @@ void parseQuery(std::string_view query, DatabaseUrl& url) {
     }
 }
 
+/// Applies the key database.statements. The schema of the configuration has its words, but a plugin's own check has not.
+void chooseStatements(std::string_view statements, DatabaseUrl& url) {
+    if (statements == "auto") {
+        return;
+    }
+    const std::string key = "database.statements = " + std::string(statements);
+    if (statements != "named" && statements != "unnamed") {
+        throw ConfigException(key + ": is not one of auto, named, unnamed");
+    }
+    const bool unnamed = statements == "unnamed";
+    if (url.pgbouncer.value_or(unnamed) != unnamed) {
+        throw ConfigException(key + ": contradicts ?pgbouncer=" + (unnamed ? "false" : "true") +
+                              " in database.url; leave one of them out");
+    }
+    url.pgbouncer = unnamed;
+}
+
 void append(std::string& out, const std::string& keyword, const std::string& value) {
     out += out.empty() ? "" : " ";
     out += keyword + "='";
@@ -265,7 +282,7 @@ void append(std::string& out, const std::string& keyword, const std::string& val
 
 }  // namespace
 
-DatabaseUrl DatabaseUrl::parse(std::string_view text) {
+DatabaseUrl DatabaseUrl::parse(std::string_view text, std::string_view statements) {
     // A file or a secret often ends in a line break that is not part of the URL; blanks inside are percent-encoded.
     constexpr std::string_view kBlank = " \t\r\n";
     const std::size_t begin = std::min(text.find_first_not_of(kBlank), text.size());
@@ -315,6 +332,7 @@ DatabaseUrl DatabaseUrl::parse(std::string_view text) {
     if (question < rest.size()) {
         parseQuery(rest.substr(question + 1), url);
     }
+    chooseStatements(statements, url);
     return url;
 }
 
@@ -343,6 +361,19 @@ std::string DatabaseUrl::conninfo(const Keywords& defaults) const {
         }
     }
     return out;
+}
+
+bool DatabaseUrl::dropFirstHost() {
+    const std::size_t comma = host.find(',');
+    if (comma == std::string::npos) {
+        return false;
+    }
+    host.erase(0, comma + 1);
+    // One port may be for all hosts.
+    if (const std::size_t end = port.find(','); end != std::string::npos) {
+        port.erase(0, end + 1);
+    }
+    return true;
 }
 
 std::string DatabaseUrl::target() const {

@@ -32,10 +32,16 @@ struct DatabaseUrl {
     /// Blanks and line breaks around the text do not count. Parameters that only configure other clients (Prisma's
     /// `connection_limit`, …) are ignored; those that would change the connection (`sslaccept`, …) are refused with the
     /// name they have here.
-    static DatabaseUrl parse(std::string_view text);
+    ///
+    /// `statements` is the key database.statements: "named" is the same as `?pgbouncer=false`, "unnamed" as
+    /// `?pgbouncer=true`, and "auto" leaves it to the URL. A text that contradicts the URL is refused.
+    static DatabaseUrl parse(std::string_view text, std::string_view statements = "auto");
 
     /// Returns a libpq connection string; `defaults` apply to keywords that the URL lacks. Holds the password.
     [[nodiscard]] std::string conninfo(const Keywords& defaults = {}) const;
+
+    /// Removes the first of several hosts, with its port; returns false if there is only one.
+    bool dropFirstHost();
 
     /// Returns "host:port/database" for logs and errors, without user and password.
     [[nodiscard]] std::string target() const;

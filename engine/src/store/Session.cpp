@@ -97,26 +97,34 @@ std::string prologueOf(const SessionSettings& settings) {
 }
 
 /// Connects. Sets `pooled` if a pooler refuses the startup parameter `options`, as PgBouncer does.
+///
+/// libpq tries the hosts in their order, but gives up at a host that accepts and then hangs up, as a proxy before a dead
+/// server does (docs/pitfalls.md#q7): then the hosts behind the first are tried.
 std::unique_ptr<Connection> connect(const SessionSettings& settings, bool& pooled) {
-    const std::string target = settings.url.target();
-    if (!pooled) {
+    SessionSettings left = settings;
+    std::string reasons;
+    while (true) {
         try {
-            return std::make_unique<Connection>(conninfo(settings, false), target);
+            return std::make_unique<Connection>(conninfo(left, pooled), left.url.target());
         } catch (const Unavailable& error) {
+            const std::string reason = error.what();
             const bool refused =
-                std::string_view(error.what()).find("unsupported startup parameter") !=
-                std::string_view::npos;
-            if (!refused) {
-                throw;
+                !pooled && reason.find("unsupported startup parameter") != std::string::npos;
+            if (refused && settings.url.pgbouncer) {
+                throw Unavailable(reason +
+                                  "; a pooler is between, but the URL has ?pgbouncer=false, or "
+                                  "database.statements is named");
             }
-            if (settings.url.pgbouncer) {
-                throw Unavailable(std::string(error.what()) +
-                                  "; a pooler is between, but the URL has ?pgbouncer=false");
+            if (refused) {
+                pooled = true;
+                continue;
             }
-            pooled = true;
+            reasons += (reasons.empty() ? "" : "; ") + reason;
+            if (!left.url.dropFirstHost()) {
+                throw Unavailable(reasons);
+            }
         }
     }
-    return std::make_unique<Connection>(conninfo(settings, true), target);
 }
 
 /// Without it libpq writes notices to stderr (docs/pitfalls.md#p16).
@@ -440,7 +448,9 @@ void Session::raise(const pg_result* result, const std::string& what, bool prepa
     if (stale || classify(state) == ErrorClass::Infrastructure) {
         throw Unavailable(
             "database " + target_ + ", " + message +
-            (strange ? "; if a pooler is between, write ?pgbouncer=true in the URL" : ""));
+            (strange ? "; if a pooler is between, set database.statements = unnamed, or write "
+                       "?pgbouncer=true in the URL"
+                     : ""));
     }
     throw SqlError(message, state, constraint);
 }

@@ -42,8 +42,8 @@ struct Statement {
 ///
 /// Behind a pooler that gives each transaction another server connection (PgBouncer, pool_mode = transaction) nothing of a
 /// session lasts: there statements have no names, and every one carries the settings for its own transaction, in the same
-/// round trip. `?pgbouncer=` in the URL decides; without it the session notices a pooler when it connects, or by the
-/// first statement that is not where it was prepared.
+/// round trip. database.statements or `?pgbouncer=` in the URL decides; without them the session notices a pooler when it
+/// connects, or by the first statement that is not where it was prepared.
 ///
 /// Errors: drover::Unavailable for infrastructure, SqlError for a statement that the server refuses,
 /// Poco::InvalidArgumentException for a NUL byte. After Unavailable check usable(): a session whose link broke stays
