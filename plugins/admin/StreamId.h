@@ -12,6 +12,7 @@ namespace drover::admin {
 struct StreamId {
     std::uint64_t ms = 0, n = 0;
 
+    // NOLINTNEXTLINE(modernize-use-nullptr): clang-tidy 14 reads the comparison with 0 as one of a pointer.
     auto operator<=>(const StreamId&) const = default;
 
     [[nodiscard]] static std::optional<StreamId> parse(std::string_view text) {

@@ -27,7 +27,7 @@ using namespace drover::test;
 
 using Spans = std::vector<ReceivedSpan>;
 
-enum Kind { kInternal = 1, kServer = 2, kProducer = 4, kConsumer = 5 };
+enum Kind { Internal = 1, Server = 2, Producer = 4, Consumer = 5 };
 
 std::size_t count(const Spans& spans, const std::string& service, const std::string& name) {
     return static_cast<std::size_t>(
@@ -96,7 +96,7 @@ public:
         assertEqual(order.spanId, direct.parentId);
         const ReceivedSpan post = only(spans, "drover", "POST /orders/{to}");
         assertEqual(order.spanId, post.parentId);
-        CPPUNIT_ASSERT_EQUAL(int{kServer}, post.kind);
+        CPPUNIT_ASSERT_EQUAL(int{Server}, post.kind);
         assertEqual("POST", post.attributes.at("http.request.method"));
         assertEqual("/orders/{to}", post.attributes.at("http.route"));
         assertEqual("/orders/" + second_, post.attributes.at("url.path"));
@@ -104,7 +104,7 @@ public:
         CPPUNIT_ASSERT_EQUAL(0, post.status);
         const ReceivedSpan add = only(spans, "drover", "add " + first_ + ".posted");
         assertEqual(post.spanId, add.parentId);
-        CPPUNIT_ASSERT_EQUAL(int{kProducer}, add.kind);
+        CPPUNIT_ASSERT_EQUAL(int{Producer}, add.kind);
         CPPUNIT_ASSERT_EQUAL(direct.kind, add.kind);
         // Node's span of the same operation has the same attributes.
         for (const auto& [name, value] : direct.attributes) {
@@ -118,7 +118,7 @@ public:
         // Both ran in one batch of a handler, and each caused a job in the other queue.
         for (const ReceivedSpan& cause : {direct, add}) {
             const ReceivedSpan run = only(spans, "drover", "process " + first_, cause.spanId);
-            CPPUNIT_ASSERT_EQUAL(int{kConsumer}, run.kind);
+            CPPUNIT_ASSERT_EQUAL(int{Consumer}, run.kind);
             assertEqual(cause.attributes.at("bullmq.job.id"), run.attributes.at("bullmq.job.id"));
             assertEqual(cause.attributes.at("bullmq.job.name"),
                         run.attributes.at("bullmq.job.name"));
@@ -129,11 +129,11 @@ public:
             assertEqual("\"00-" + order.traceId + "-" + run.spanId + "-01\"",
                         run.events.at("job completed").at("bullmq.job.result"));
             const ReceivedSpan complete = only(spans, "drover", "complete " + first_, run.spanId);
-            CPPUNIT_ASSERT_EQUAL(int{kInternal}, complete.kind);
+            CPPUNIT_ASSERT_EQUAL(int{Internal}, complete.kind);
             const ReceivedSpan mail = only(spans, "drover", "add " + second_ + ".mail", run.spanId);
-            CPPUNIT_ASSERT_EQUAL(int{kProducer}, mail.kind);
+            CPPUNIT_ASSERT_EQUAL(int{Producer}, mail.kind);
             const ReceivedSpan mailed = only(spans, "node", "process " + second_, mail.spanId);
-            CPPUNIT_ASSERT_EQUAL(int{kConsumer}, mailed.kind);
+            CPPUNIT_ASSERT_EQUAL(int{Consumer}, mailed.kind);
             assertEqual(mail.attributes.at("bullmq.job.id"), mailed.attributes.at("bullmq.job.id"));
             // Node's span of the same operation has no attribute that is missing here.
             for (const auto& [name, value] : mailed.attributes) {
@@ -186,10 +186,11 @@ private:
         for (const auto& [name, value] : ofNode) {
             command.push_back(name + "=" + value);
         }
+        const std::string script = DROVER_SOURCE_DIR "/tests/compat/trace.cjs";
         const std::string route = "http://127.0.0.1:" + port + "/orders/" + second_;
         command.insert(command.end(),
                        {findProgram("node"),
-                        DROVER_SOURCE_DIR "/tests/compat/trace.cjs",
+                        script,
                         std::to_string(RedisServer::shared().port()),
                         collector_->url(),
                         route,

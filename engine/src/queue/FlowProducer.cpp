@@ -70,17 +70,16 @@ public:
             jobs = 0;
         };
         for (std::size_t i = 0; i < flows.size(); ++i) {
-            std::unique_ptr<FlowTrace> trace = begin();
-            PreparedFlow flow = prepare(std::move(flows[i]), "", trace.get());
-            if (!flow.problem.empty()) {
-                fail(results[i], Status::Rejected, flow.problem);
+            Prepared next = begin(std::move(flows[i]), "", results[i]);
+            if (!next.flow.problem.empty()) {
+                fail(results[i], Status::Rejected, next.flow.problem);
                 continue;
             }
-            if (ready.size() == kMostTreesAtOnce || jobs + flow.nodes.size() > kMostJobs) {
+            if (ready.size() == kMostTreesAtOnce || jobs + next.flow.nodes.size() > kMostJobs) {
                 flush();
             }
-            jobs += flow.nodes.size();
-            ready.push_back({std::move(flow), &results[i], std::move(trace)});
+            jobs += next.flow.nodes.size();
+            ready.push_back(std::move(next));
         }
         flush();
         return results;
@@ -94,9 +93,7 @@ public:
         }
         const FlowJob given = flow;
         std::vector<Prepared> one;
-        std::unique_ptr<FlowTrace> trace = begin();
-        PreparedFlow first = prepare(std::move(flow), randomUuids(1).front(), trace.get());
-        one.push_back({std::move(first), &result, std::move(trace)});
+        one.push_back(begin(std::move(flow), randomUuids(1).front(), result));
         PreparedFlow& prepared = one.front().flow;
         if (!prepared.problem.empty()) {
             fail(result, Status::Rejected, prepared.problem);
@@ -127,12 +124,15 @@ private:
             earlier{};  ///< Present if an earlier call with the key has added it.
     };
 
-    /// Begins the spans of a tree.
-    [[nodiscard]] std::unique_ptr<FlowTrace> begin() const {
-        const std::shared_ptr<Tracer>& tracer = redis_.tracer();
-        return tracer ? std::make_unique<FlowTrace>(
-                            FlowTrace{*tracer, tracer->start(TraceScope::current())})
-                      : nullptr;
+    /// Begins the spans of a tree and makes its records.
+    [[nodiscard]] Prepared begin(FlowJob flow, const std::string& seed, FlowResult& result) {
+        Prepared tree{{}, &result, nullptr};
+        if (const std::shared_ptr<Tracer>& tracer = redis_.tracer()) {
+            tree.trace = std::make_unique<FlowTrace>(
+                FlowTrace{*tracer, tracer->start(TraceScope::current())});
+        }
+        tree.flow = prepare(std::move(flow), seed, tree.trace.get());
+        return tree;
     }
 
     /// Records the spans of a tree that has its result.

@@ -186,7 +186,10 @@ public:
                 for (std::size_t i = 0; i < added.size(); ++i) {
                     const bool decided =
                         added[i].repeated || added[i].status == AddResult::Status::KeyTaken;
-                    pending->results[positions[i]] = full && !decided ? *full : std::move(added[i]);
+                    if (full && !decided) {
+                        added[i] = *full;
+                    }
+                    pending->results[positions[i]] = std::move(added[i]);
                 }
                 pending->oneChunkLess();
             },
