@@ -16,6 +16,7 @@
 #include "integration/AppFixture.h"
 #include "integration/RawClient.h"
 #include "support/Assert.h"
+#include "support/NotifySocket.h"
 
 namespace {
 
@@ -35,6 +36,7 @@ class AppLaunchTest : public AppFixture {
     CPPUNIT_TEST(termEndsWithZeroFromTheBeginning);
     CPPUNIT_TEST(asProcess1ItReapsOrphans);
     CPPUNIT_TEST(termBeforeMainEndsWithZero);
+    CPPUNIT_TEST(aServiceManagerGetsEachStep);
     CPPUNIT_TEST_SUITE_END();
 
 public:
@@ -170,6 +172,29 @@ public:
         // At the next look, or after half a minute if it was never seen with another parent.
         waitUntil([&] { return ::kill(orphan, 0) != 0; }, std::chrono::seconds(60));
         app_->signal(SIGTERM);
+        CPPUNIT_ASSERT_EQUAL_MESSAGE(app_->err(), 0, app_->wait());
+    }
+
+    void aServiceManagerGetsEachStep() {
+        const NotifySocket manager(app_->path("notify"));
+        const std::string config = app_->write("own.properties", "log.level = information\n");
+        app_->start({"run",
+                     "--config",
+                     config,
+                     "--set",
+                     "redis.port=" + redisPort(),
+                     "--set",
+                     "control.socket=" + app_->path("control.sock"),
+                     "--set",
+                     "plugins.dir=" + folder_},
+                    {{"NOTIFY_SOCKET", manager.address()}, {"WATCHDOG_USEC", "1000000"}});
+        static_cast<void>(manager.nextWith("READY=1"));
+        static_cast<void>(manager.nextWith("WATCHDOG=1"));
+        app_->signal(SIGHUP);
+        static_cast<void>(manager.nextWith("RELOADING=1\nMONOTONIC_USEC="));
+        static_cast<void>(manager.nextWith("READY=1"));
+        app_->signal(SIGTERM);
+        static_cast<void>(manager.nextWith("STOPPING=1"));
         CPPUNIT_ASSERT_EQUAL_MESSAGE(app_->err(), 0, app_->wait());
     }
 

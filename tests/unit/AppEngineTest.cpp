@@ -410,6 +410,7 @@ private:
         readable.files.clear();
         engine_ = std::make_unique<Process>(config,
                                             Settings::read(Configuration(readable)),
+                                            ServiceManager(),
                                             [this](const Configuration&) { ++reloads_; });
         error_.clear();
         thread_ = std::thread([this] {

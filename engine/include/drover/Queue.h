@@ -156,6 +156,8 @@ public:
     [[nodiscard]] bool healthy() const;
     /// Returns why healthy() is false; empty if it is true.
     [[nodiscard]] std::string problem() const;
+    /// Returns false if the thread that adds stands still, which an outage of Redis does not cause.
+    [[nodiscard]] bool progresses() const;
     /// Adds how many jobs were to be added, by their results, with the queue's name as a label.
     void measure(Metrics& metrics) const;
 

@@ -254,6 +254,8 @@ HealthReports Consumers::health() const {
         const QueueSettings settings = worker->settings();
         HealthReport report;
         report.ok = stats.isFit();
+        // Without Redis no fetch is answered, and a restart would not help.
+        report.standsStill = stats.redisHealthy && !stats.progresses;
         report.detail = "held " + std::to_string(stats.held) + ", completed " +
                         std::to_string(stats.completed) + ", failed " +
                         std::to_string(stats.failed);

@@ -205,7 +205,9 @@ void Services::hold(const std::shared_ptr<Producer>& producer) {
     held_.push_back(producer);
     checks_.add("producer " + producer->settings.name, [&queue = producer->queue] {
         const std::string problem = queue.problem();
-        return HealthReport{problem.empty(), problem};
+        HealthReport report{problem.empty(), problem};
+        report.standsStill = !queue.progresses();
+        return report;
     });
 }
 

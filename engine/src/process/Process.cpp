@@ -11,6 +11,7 @@
 #include "drover/Exceptions.h"
 #include "drover/JsonWriter.h"
 #include "process/Logging.h"
+#include "process/Watchdog.h"
 
 namespace drover {
 
@@ -37,8 +38,11 @@ std::string seconds(milliseconds time) {
 
 Process::Process(Configuration config,
                  Settings settings,
+                 ServiceManager manager,
                  std::function<void(const Configuration&)> onReload)
-    : settings_(std::move(settings)), reloader_(std::move(config), std::move(onReload)) {
+    : settings_(std::move(settings)),
+      manager_(std::move(manager)),
+      reloader_(std::move(config), std::move(onReload)) {
     commands_.add("health", [this](const JsonView&) { return healthJson(); });
     commands_.add("quiet", [this](const JsonView&) {
         onQuiet();
@@ -73,6 +77,8 @@ ExitCode Process::run(const Assembly& assembly) {
         drain();
         throw;
     }
+    const Watchdog watchdog(manager_, [this] { return standstill(); });
+    manager_.onReady();
     serveRequests();
     drain();
     const auto parts = started();
@@ -109,6 +115,7 @@ ExitCode Process::waitForServers(const std::vector<ServerProbe>& probes) {
             }
             if (!logged) {
                 logger().warning("waiting for " + probe.name + ": " + reason);
+                manager_.showStatus("waiting for " + probe.name + ": " + reason);
                 logged = true;
             }
             std::unique_lock<std::mutex> lock(mutex_);
@@ -152,7 +159,9 @@ void Process::serve(Request request) {
         case Request::Drain:
             break;
         case Request::Reload:
+            manager_.onReload();
             reloader_.reload(started());
+            manager_.onReady();
             break;
         case Request::Rescan:
         case Request::Look:
@@ -170,6 +179,7 @@ void Process::serve(Request request) {
             }
             setState(State::Quiet);
             logger().information("quiet: claiming nothing new");
+            manager_.showStatus("quiet: claiming nothing new");
             break;
         case Request::Resume:
             for (Component* component : started()) {
@@ -177,6 +187,7 @@ void Process::serve(Request request) {
             }
             setState(State::Running);
             logger().information("resumed");
+            manager_.showStatus("running");
             break;
     }
 }
@@ -193,6 +204,7 @@ void Process::drain() {
     const auto began = Clock::now();
     const auto deadline = began + milliseconds(reloader_.inForce().integer("shutdown.graceMs"));
     setState(State::Draining);
+    manager_.onStop();
     std::vector<Component*> components = started();
     std::reverse(components.begin(), components.end());
     // No component begins anything new while the first ones use up the time.
@@ -231,6 +243,18 @@ const char* Process::nameOf(State state) {
 std::vector<Component*> Process::started() const {
     const std::lock_guard<std::mutex> lock(mutex_);
     return started_;
+}
+
+std::string Process::standstill() const {
+    std::string parts;
+    for (const Component* component : started()) {
+        for (const auto& [name, report] : component->health()) {
+            if (report.standsStill) {
+                parts += (parts.empty() ? "" : "; ") + name + ": " + report.detail;
+            }
+        }
+    }
+    return parts;
 }
 
 std::string Process::healthJson() const {

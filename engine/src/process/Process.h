@@ -15,6 +15,7 @@
 #include "process/Component.h"
 #include "process/ExitCode.h"
 #include "process/Reloader.h"
+#include "process/ServiceManager.h"
 #include "process/SignalThread.h"
 
 namespace drover {
@@ -39,6 +40,7 @@ public:
     /// `onReload` gets every configuration that a reload has accepted, before the components do.
     Process(Configuration config,
             Settings settings,
+            ServiceManager manager,
             std::function<void(const Configuration&)> onReload);
     ~Process() override;
     Process(const Process&) = delete;
@@ -81,9 +83,12 @@ private:
     void drain();
     void setState(State state);
     [[nodiscard]] static const char* nameOf(State state);
+    /// Returns the parts that stand still, with their details; empty: none does.
+    [[nodiscard]] std::string standstill() const;
     [[nodiscard]] std::vector<Component*> started() const;
 
     const Settings settings_;  ///< As at the start.
+    const ServiceManager manager_;
     Reloader reloader_;
     ControlCommands commands_;
     const Clock::time_point began_ = Clock::now();

@@ -55,6 +55,10 @@ public:
     /// Returns the reason why adds make no progress; empty: they do. Redis did not answer the last time, or the thread that
     /// sends stands still for `stuckAfter`, which is longer than each of its waits. Any thread.
     [[nodiscard]] std::string problem() const;
+    /// Returns false if the thread that sends stands still, as above. Any thread.
+    [[nodiscard]] bool progresses() const {
+        return Clock::now() - progressed_.load() <= stuckAfter_;
+    }
 
 private:
     struct Waiter;

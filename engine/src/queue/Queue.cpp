@@ -285,6 +285,9 @@ bool Queue::healthy() const {
 std::string Queue::problem() const {
     return impl_->coalescer_.problem();
 }
+bool Queue::progresses() const {
+    return impl_->coalescer_.progresses();
+}
 void Queue::measure(Metrics& metrics) const {
     MetricFamily& jobs = metrics.counter(
         "drover_jobs_added_total",

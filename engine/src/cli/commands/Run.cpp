@@ -60,8 +60,10 @@ public:
         if (Reaper::isNeeded()) {
             reaper.emplace(&ChildProcess::isOurs);
         }
-        Process process(
-            config, settings, [&logging](const Configuration& fresh) { logging.apply(fresh); });
+        Process process(config,
+                        settings,
+                        ServiceManager(call.environment),
+                        [&logging](const Configuration& fresh) { logging.apply(fresh); });
         return process.run(assembly);
     }
 };
