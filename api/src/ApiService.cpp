@@ -15,6 +15,7 @@
 #include "pages/HealthPages.h"
 #include "queues/QueueRoutes.h"
 #include "queues/QueueTable.h"
+#include "queues/StreamThread.h"
 #include "routes/ConfiguredRoutes.h"
 
 namespace drover::api {
@@ -49,9 +50,10 @@ std::size_t roomForConnections(std::size_t wanted) {
 class ApiService : public Service {
 public:
     explicit ApiService(ServiceContext& context)
-        : context_(context), queues_(context.redis(), [&context](const std::string& name) {
-              return context.queueSettings(name);
-          }) {
+        : context_(context),
+          queues_(context.redis(),
+                  [&context](const std::string& name) { return context.queueSettings(name); }),
+          openBodies_(static_cast<std::size_t>(context.config().integer("maxOpenBodies"))) {
         applyRoutes(context);
         HttpFront::Settings front;
         front.version = DROVER_VERSION;
@@ -197,12 +199,14 @@ private:
     void applyRoutes(ServiceContext& context) {
         const ServiceConfig& config = context.config();
         const milliseconds ttl(config.integer("idempotencyTtlMs"));
+        const QueueRouteSettings settings{
+            ttl, openBodies_.inbox(), static_cast<std::size_t>(config.integer("maxBodyBytes"))};
         std::vector<std::string> globs;
         for (const std::string_view glob : commaList(config.text("queues"))) {
             globs.emplace_back(glob);
         }
         try {
-            context.routes().replace(kQueueSource, queueRoutes(globs, queues_, ttl));
+            context.routes().replace(kQueueSource, queueRoutes(globs, queues_, settings));
         } catch (const ConfigException& error) {
             throw ConfigException(config.origin("queues") + ": api.queues = " +
                                   config.text("queues") + ": " + error.message());
@@ -255,6 +259,7 @@ private:
 
     ServiceContext& context_;
     QueueTable queues_;
+    StreamThread openBodies_;  ///< Ends before the queues that its work has.
     std::unique_ptr<HttpFront> front_;
     std::shared_ptr<const TlsContext> tls_;  ///< nullptr: HTTPS is off.
     bool leftBehind_ = false;                ///< stop() abandoned a handler.
@@ -331,6 +336,13 @@ const ServiceDescriptor kDescriptor = {
             3600000,
             "A client must have read the whole answer by then."),
      number("maxBodyBytes", "65536", 0, 16777216, "Largest body of a request; more is 413."),
+     number(
+         "maxOpenBodies",
+         "64",
+         1,
+         100000,
+         "Bodies of lines for /queues/QUEUE/jobs that are chunked or larger, and are added while "
+         "they arrive, at once; one more is answered with 503."),
      number("idempotencyTtlMs",
             "86400000",
             1000,

@@ -199,6 +199,17 @@ Handling HttpFront::acceptRoute(HttpRequest& request,
                                 std::shared_ptr<const AccessToken> token,
                                 const TraceContext& trace) {
     const std::shared_ptr<const Route>& route = match.route();
+    if (const std::optional<OpenBody>& body = request.whole().openBody()) {
+        if (!route->openBodies) {
+            throw HttpError(body->refusalStatus, body->refusalMessage);
+        }
+        if (!request.contentEncoding().empty()) {
+            throw HttpError(415,
+                            "A body that is chunked or larger than " +
+                                std::to_string(maxBodyBytes_) +
+                                " bytes must come without Content-Encoding");
+        }
+    }
     const bool small = request.contentEncoding().empty() && request.body().size() <= kSmallBody;
     if (route->asyncHandler && small) {
         auto checked = Router::check(match, request, target);

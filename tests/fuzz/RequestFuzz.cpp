@@ -1,3 +1,4 @@
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -11,7 +12,7 @@ using namespace drover::api;
 
 namespace {
 
-/// The requests that a reader found in the bytes: a line for each, and for a refusal.
+/// The requests that a reader found in the bytes: a line for each, for a refusal, and for a head with the open body behind it.
 std::string readAll(std::string_view text, std::size_t step) {
     static const RequestLimits limits;
     RequestReader reader(limits);
@@ -30,16 +31,27 @@ std::string readAll(std::string_view text, std::size_t step) {
         }
         return reader.state() != RequestReader::State::Refused;
     };
+    std::optional<BodyReader> open;
     for (std::size_t at = 0; at < text.size(); at += step) {
         const std::string_view part = text.substr(at, step);
+        if (open) {
+            static_cast<void>(open->read(part, seen));
+            continue;
+        }
         reader.append(part.data(), part.size());
         if (!look()) {
             seen += "refused " + std::to_string(reader.refusalStatus()) + "\n";
             FUZZ_REQUIRE(reader.refusalStatus() >= 400 && !reader.refusalMessage().empty());
             break;
         }
+        if (reader.state() == RequestReader::State::Head) {
+            const WholeRequest request = reader.pop();
+            seen += "open " + std::string(request.target()) + "\n";
+            open.emplace(*request.openBody());
+            static_cast<void>(open->read(reader.popRest(), seen));
+        }
     }
-    return seen;
+    return seen + (open ? open->problem() : std::string());
 }
 
 }  // namespace

@@ -1,79 +1,31 @@
 #include <algorithm>
-#include <chrono>
 #include <map>
-#include <memory>
 #include <string>
 #include <utility>
 #include <vector>
 
-#include "HttpFixture.h"
-#include "drover/AccessToken.h"
+#include "HttpQueuesFixture.h"
 #include "drover/Exceptions.h"
 #include "drover/Json.h"
-#include "drover/Redis.h"
 #include "pages/OpenApi.h"
-#include "queues/QueueRoutes.h"
-#include "queues/QueueTable.h"
 #include "support/BadOptions.h"
-#include "support/RedisFixture.h"
 
 namespace api = drover::api;
-using drover::AccessToken;
 using drover::ConfigException;
 using drover::JsonView;
-using drover::Queue;
-using drover::Redis;
-using drover::Scope;
 using drover::test::assertContains;
 using drover::test::assertEqual;
 using drover::test::BadOption;
 using drover::test::badOptions;
 using drover::test::badParents;
-using drover::test::HttpFixture;
+using drover::test::HttpQueuesFixture;
 using drover::test::missingIn;
 using drover::test::RawAnswer;
 using drover::test::RawClient;
-using drover::test::RedisFixture;
 using drover::test::request;
 
-namespace {
-
-constexpr const char* kShop = "drv_shop_0123456789abcdefghij";
-constexpr const char* kReader = "drv_reader_0123456789abcdefgh";
-constexpr const char* kOperator = "drv_operator_0123456789abcdef";
-constexpr std::chrono::milliseconds kTtl{60000};
-
-/// A queue's Redis, to look at.
-class Store : public RedisFixture {
-public:
-    using RedisFixture::eventually;
-    using RedisFixture::hash;
-    using RedisFixture::keys;
-    using RedisFixture::list;
-    using RedisFixture::number;
-    using RedisFixture::redis;
-    using RedisFixture::server_;
-    using RedisFixture::stateOf;
-    using RedisFixture::text;
-    using RedisFixture::useOwnServer;
-};
-
-AccessToken token(const std::string& name,
-                  const std::string& text,
-                  const std::vector<std::string>& scopes) {
-    AccessToken entry;
-    entry.name = name;
-    entry.digest = AccessToken::digestOf(text);
-    for (const std::string& scope : scopes) {
-        entry.scopes.push_back(Scope::parse(scope));
-    }
-    return entry;
-}
-
-}  // namespace
-
-/// The routes of the queues that `api.queues` lists.
-class HttpQueuesTest : public HttpFixture {
+/// Jobs and trees are added to the queues that `api.queues` lists.
+class HttpQueuesTest : public HttpQueuesFixture {
     CPPUNIT_TEST_SUITE(HttpQueuesTest);
     CPPUNIT_TEST(aJobIsAddedAndAnsweredAsNodeShowsIt);
     CPPUNIT_TEST(everyOptionReachesTheJob);
@@ -88,18 +40,6 @@ class HttpQueuesTest : public HttpFixture {
     CPPUNIT_TEST(aTreeIsAddedWhole);
     CPPUNIT_TEST(aTreeWithAKeyIsServedOnce);
     CPPUNIT_TEST(eachQueueOfATreeNeedsItsScope);
-    CPPUNIT_TEST(theEndOfAJobIsItsResult);
-    CPPUNIT_TEST(aClientWaitsForTheEnd);
-    CPPUNIT_TEST(aJobThatIsRemovedAtItsEndHasAResult);
-    CPPUNIT_TEST(theWaitEndsWithItsClient);
-    CPPUNIT_TEST(theWaitEndsWithTheServer);
-    CPPUNIT_TEST(aResultNeedsReadAndASoundRequest);
-    CPPUNIT_TEST(withoutRedisAResultIsUnknown);
-    CPPUNIT_TEST(aSchedulerIsMadeAndChanged);
-    CPPUNIT_TEST(mistakesInASchedulerNameTheOption);
-    CPPUNIT_TEST(aTakenRunOfASchedulerIsAConflict);
-    CPPUNIT_TEST(schedulersNeedTheirScopes);
-    CPPUNIT_TEST(withoutRedisSchedulersAreUnavailable);
     CPPUNIT_TEST(aQueueNeedsItsScopeAndAGlob);
     CPPUNIT_TEST(withoutRedisNothingIsAdded);
     CPPUNIT_TEST(moreQueuesThanMayBeOpenTakeTurns);
@@ -108,26 +48,6 @@ class HttpQueuesTest : public HttpFixture {
     CPPUNIT_TEST_SUITE_END();
 
 public:
-    void setUp() override {
-        store_.setUp();
-        HttpFixture::setUp();
-        auto rules = std::make_shared<api::Gatekeeper::Rules>();
-        rules->tokens = api::TokenTable({token("shop", kShop, {"add:q*", "add:mail-*"}),
-                                         token("reader", kReader, {"read"}),
-                                         token("operator", kOperator, {"operate"})});
-        frontSettings_.rules = rules;
-        frontSettings_.maxBodyBytes = 4 << 20;
-        settings_.gate.limits.maxBodyBytes = 4 << 20;
-        serve({"q*"}, 8);
-    }
-
-    void tearDown() override {
-        HttpFixture::tearDown();
-        routes_.reset();
-        queues_.reset();
-        store_.tearDown();
-    }
-
     void aJobIsAddedAndAnsweredAsNodeShowsIt() {
         const RawAnswer answer =
             post(R"({"name":"mail","data":{"to":"a@b","n":1e2},"opts":{"attempts":3}})");
@@ -407,177 +327,6 @@ public:
         CPPUNIT_ASSERT_EQUAL(std::int64_t{0}, store_.number({"EXISTS", store_.keys().idCounter}));
     }
 
-    void theEndOfAJobIsItsResult() {
-        const std::string good = addedId();
-        const std::string bad = addedId();
-        assertResult(202, R"({"state":"unfinished"})", good);
-        assertResult(202, R"({"state":"unfinished"})", good, "?waitMs=20");
-        complete(good, R"({"seat":"1"})");
-        fail(bad, "no seats");
-        assertResult(200, R"({"state":"completed","value":{"seat":"1"}})", good);
-        assertResult(200, R"({"state":"failed","reason":"no seats"})", bad);
-        assertResult(200, R"({"state":"failed","reason":"no seats"})", bad, "?waitMs=60000");
-        const RawAnswer unknown = result("99");
-        CPPUNIT_ASSERT_EQUAL(404, unknown.status);
-        assertContains(unknown.body, "There is no such job");
-    }
-
-    void aClientWaitsForTheEnd() {
-        const std::string id = addedId();
-        RawClient client = connect();
-        client.send(resultRequest(id, "?waitMs=60000"));
-        assertResult(202, R"({"state":"unfinished"})", id);
-        complete(id, "7");
-        const RawAnswer answer = client.read();
-        CPPUNIT_ASSERT_EQUAL(200, answer.status);
-        assertEqual(R"({"state":"completed","value":7})", answer.body);
-    }
-
-    void aJobThatIsRemovedAtItsEndHasAResult() {
-        const std::string id = addedId();
-        complete(id, "\"done\"");
-        store_.redis({"DEL", store_.keys().job(id)});
-        store_.redis({"ZREM", store_.keys().completed, id});
-        assertResult(200, R"({"state":"completed","value":"done"})", id);
-    }
-
-    void theWaitEndsWithItsClient() {
-        serve({"q*"}, 1);
-        store_.redis({"HSET", store_.keys().job("7"), "name", "a"});
-        RawClient client = connect();
-        client.send(resultRequest("7", "?waitMs=60000"));
-        // A wait is in use: no other queue takes its place.
-        Store::eventually("waiting", [&] {
-            const auto other = queues_->results("q-other");
-            return other == nullptr;
-        });
-        client.reset();
-        Store::eventually("ended", [&] {
-            const auto other = queues_->results("q-other");
-            return other != nullptr;
-        });
-    }
-
-    void theWaitEndsWithTheServer() {
-        const std::string id = addedId();
-        RawClient client = connect();
-        client.send(resultRequest(id, "?waitMs=60000"));
-        assertResult(202, R"({"state":"unfinished"})", id);
-        queues_->endWaits();
-        CPPUNIT_ASSERT_EQUAL(202, client.read().status);
-        const RawAnswer late = result(id, "?waitMs=60000");
-        CPPUNIT_ASSERT_EQUAL(503, late.status);
-        assertEqual("1", late.header("retry-after"));
-    }
-
-    void aResultNeedsReadAndASoundRequest() {
-        const std::map<std::string, std::string> cases = {{"?waitMs=60001", "numeric string"},
-                                                          {"?waitMs=-1", "numeric string"},
-                                                          {"?waitMs=soon", "numeric string"}};
-        for (const auto& [query, mistake] : cases) {
-            const RawAnswer answer = result("1", query);
-            CPPUNIT_ASSERT_EQUAL_MESSAGE(query + answer.body, 400, answer.status);
-            assertContains(answer.body, mistake);
-        }
-        CPPUNIT_ASSERT_EQUAL(403, result("1", "", kShop).status);
-        CPPUNIT_ASSERT_EQUAL(401, result("1", "", "").status);
-        const RawAnswer unlisted =
-            exchange(request("GET /queues/mail-out/jobs/1/result", bearer(kReader)));
-        CPPUNIT_ASSERT_EQUAL(404, unlisted.status);
-        assertContains(unlisted.body, "api.queues does not list the queue mail-out");
-        CPPUNIT_ASSERT_EQUAL(
-            400, exchange(request("GET /queues/q%3Ax/jobs/1/result", bearer(kReader))).status);
-    }
-
-    void withoutRedisAResultIsUnknown() {
-        store_.useOwnServer();
-        serve({"q*"}, 8);
-        store_.server_->stop();
-        const RawAnswer answer = result("1");
-        CPPUNIT_ASSERT_EQUAL_MESSAGE(answer.body, 503, answer.status);
-        assertContains(answer.body, "the state of the job is unknown");
-    }
-
-    void aSchedulerIsMadeAndChanged() {
-        const RawAnswer made = scheduler(
-            "PUT",
-            "/nightly",
-            kShop,
-            R"({"repeat":{"pattern":"0 3 * * *","tz":"UTC"},"template":{"name":"clean","data":{"n":1e2},"opts":{"attempts":3}}})");
-        CPPUNIT_ASSERT_EQUAL_MESSAGE(made.body, 200, made.status);
-        const std::string id = JsonView::parse(made.body)["jobId"].string().value();
-        assertEqual("clean", store_.hash(id).at("name"));
-        assertEqual("nightly", JsonView::parse(made.body)["key"].string().value());
-        const std::string record = store_.keys().job("repeat:nightly");
-        assertEqual("0 3 * * *", store_.text({"HGET", record, "pattern"}));
-        assertEqual(R"({"n":1e2})", store_.text({"HGET", record, "data"}));
-        // Changed by the same request with another rule.
-        CPPUNIT_ASSERT_EQUAL(
-            200, scheduler("PUT", "/nightly", kShop, R"({"repeat":{"every":60000}})").status);
-        assertEqual("60000", store_.text({"HGET", record, "every"}));
-    }
-
-    void mistakesInASchedulerNameTheOption() {
-        const std::map<std::string, std::string> cases = {
-            {"7", "the body must be an object such as"},
-            {"{}", "repeat should not be empty"},
-            {R"({"repeat":{"every":1},"repeat":{"every":1}})",
-             "property repeat must be given once"},
-            {R"({"repeat":{"every":1},"templ":{}})",
-             "property templ should not exist; a scheduler has repeat and template"},
-            {R"({"repeat":{"evry":1}})", "evry"},
-            {R"({"repeat":{"every":0}})", "repeat.every must be at least 1 ms"},
-            {R"({"repeat":{"pattern":"bad"}})", "bad"},
-            {R"({"repeat":{"every":1000,"endDate":1}})", "repeat.endDate must be later than now"},
-            {R"({"repeat":{"every":1000},"template":{"nme":"a"}})", "nme"},
-            {R"({"repeat":{"every":1000},"template":{"opts":{"jobId":"a"}}})", "jobId"},
-            {R"({"repeat":{"every":1000},"template":{"opts":{"attemps":1}}})",
-             "the option \\\"attemps\\\" should not exist"},
-            {R"({"repeat":{"pattern":"0 0 1 1 *","endDate":4102444800000,"startDate":4102444800000}})",
-             "endDate"}};
-        for (const auto& [body, mistake] : cases) {
-            const RawAnswer answer = scheduler("PUT", "/s", kShop, body);
-            CPPUNIT_ASSERT_EQUAL_MESSAGE(body + " " + answer.body, 400, answer.status);
-            assertContains(answer.body, mistake);
-        }
-        CPPUNIT_ASSERT_EQUAL(std::int64_t{0}, store_.number({"EXISTS", store_.keys().repeat}));
-    }
-
-    void aTakenRunOfASchedulerIsAConflict() {
-        const std::string body = R"({"repeat":{"pattern":"0 0 1 1 *","tz":"UTC"}})";
-        const RawAnswer first = scheduler("PUT", "/yearly", kShop, body);
-        const std::string id = JsonView::parse(first.body)["jobId"].string().value();
-        // The run has a job that no upsert may replace, since it is not pending.
-        store_.redis({"ZREM", store_.keys().delayed, id});
-        const RawAnswer taken = scheduler("PUT", "/yearly", kShop, body);
-        CPPUNIT_ASSERT_EQUAL_MESSAGE(taken.body, 409, taken.status);
-        assertContains(taken.body, "remove that job, or choose another time");
-    }
-
-    void schedulersNeedTheirScopes() {
-        const std::string body = R"({"repeat":{"every":60000}})";
-        CPPUNIT_ASSERT_EQUAL(403, scheduler("PUT", "/s", kReader, body).status);
-        CPPUNIT_ASSERT_EQUAL(401, scheduler("PUT", "/s", "", body).status);
-        const auto put = [&body](const std::string& queue) {
-            return request("PUT /queues/" + queue + "/schedulers/s",
-                           bearer(kShop) + "\r\nContent-Type: application/json",
-                           body);
-        };
-        const RawAnswer unlisted = exchange(put("mail-out"));
-        CPPUNIT_ASSERT_EQUAL(404, unlisted.status);
-        assertContains(unlisted.body, "api.queues does not list the queue mail-out");
-        CPPUNIT_ASSERT_EQUAL(400, exchange(put("q%3Ax")).status);
-    }
-
-    void withoutRedisSchedulersAreUnavailable() {
-        store_.useOwnServer();
-        serve({"q*"}, 8);
-        store_.server_->stop();
-        const RawAnswer answer = scheduler("PUT", "/s", kShop, R"({"repeat":{"every":60000}})");
-        CPPUNIT_ASSERT_EQUAL_MESSAGE(answer.body, 503, answer.status);
-        assertEqual("1", answer.header("retry-after"));
-    }
-
     void aQueueNeedsItsScopeAndAGlob() {
         const std::string body = R"({"name":"a"})";
         CPPUNIT_ASSERT_EQUAL(401, post(body, queue(), "").status);
@@ -626,12 +375,12 @@ public:
 
     void aGlobIsChecked() {
         try {
-            static_cast<void>(api::queueRoutes({"a:b"}, *queues_, kTtl));
+            static_cast<void>(api::queueRoutes({"a:b"}, *queues_, routeSettings()));
             CPPUNIT_FAIL("accepted");
         } catch (const ConfigException& error) {
             assertContains(error.message(), "has one of :[]{}\\ in it");
         }
-        CPPUNIT_ASSERT(api::queueRoutes({}, *queues_, kTtl).empty());
+        CPPUNIT_ASSERT(api::queueRoutes({}, *queues_, routeSettings()).empty());
     }
 
     void theDocumentDescribesBodiesAndAnswers() {
@@ -648,101 +397,6 @@ public:
     }
 
 private:
-    void serve(const std::vector<std::string>& globs, std::size_t most) {
-        server_.reset();
-        Redis::Settings redis;
-        redis.port = store_.server_->port();
-        queues_ = std::make_unique<api::QueueTable>(
-            Redis(redis),
-            [](const std::string& name) {
-                Queue::Settings settings;
-                settings.name = name;
-                return settings;
-            },
-            most);
-        routes_->replace(api::kQueueSource, api::queueRoutes(globs, *queues_, kTtl));
-        front_ = std::make_unique<api::HttpFront>(*routes_, frontSettings_);
-    }
-
-    /// The queue of the store.
-    [[nodiscard]] std::string queue() const {
-        return store_.keys().qualifiedName().substr(std::string("bull:").size());
-    }
-
-    static std::string bearer(const std::string& token) {
-        return token.empty() ? "X-None: 1" : "Authorization: Bearer " + token;
-    }
-
-    RawAnswer send(const std::string& type,
-                   const std::string& body,
-                   const std::string& queue,
-                   const std::string& token) {
-        return exchange(request(
-            "POST /queues/" + queue + "/jobs", bearer(token) + "\r\nContent-Type: " + type, body));
-    }
-    RawAnswer postFlow(const std::string& body,
-                       const std::string& token = kShop,
-                       const std::string& headers = "") {
-        return exchange(request(
-            "POST /flows", bearer(token) + "\r\nContent-Type: application/json" + headers, body));
-    }
-    RawAnswer scheduler(const std::string& method,
-                        const std::string& rest,
-                        const std::string& token,
-                        const std::string& body = "") {
-        const std::string type = body.empty() ? "" : "\r\nContent-Type: application/json";
-        return exchange(request(
-            method + " /queues/" + queue() + "/schedulers" + rest, bearer(token) + type, body));
-    }
-    std::string addedId() {
-        return JsonView::parse(post(R"({"name":"a"})").body)["id"].string().value();
-    }
-    [[nodiscard]] std::string resultRequest(const std::string& id,
-                                            const std::string& query,
-                                            const std::string& token = kReader) const {
-        return request("GET /queues/" + queue() + "/jobs/" + id + "/result" + query, bearer(token));
-    }
-    RawAnswer result(const std::string& id,
-                     const std::string& query = "",
-                     const std::string& token = kReader) {
-        return exchange(resultRequest(id, query, token));
-    }
-    void assertResult(int status,
-                      const std::string& body,
-                      const std::string& id,
-                      const std::string& query = "") {
-        const RawAnswer answer = result(id, query);
-        CPPUNIT_ASSERT_EQUAL_MESSAGE(answer.body, status, answer.status);
-        assertEqual(body, answer.body);
-    }
-    /// Ends a waiting job as a worker does.
-    void end(const std::string& id,
-             const std::string& set,
-             const std::string& field,
-             const std::string& event,
-             const std::string& text) {
-        store_.redis({"LREM", store_.keys().wait, "1", id});
-        store_.redis({"HSET", store_.keys().job(id), field, text, "finishedOn", "1"});
-        store_.redis({"ZADD", set, "1", id});
-        store_.redis({"XADD", store_.keys().events, "*", "event", event, "jobId", id, field, text});
-    }
-    void complete(const std::string& id, const std::string& value) {
-        end(id, store_.keys().completed, "returnvalue", "completed", value);
-    }
-    void fail(const std::string& id, const std::string& reason) {
-        end(id, store_.keys().failed, "failedReason", "failed", reason);
-    }
-
-    RawAnswer post(const std::string& body) { return post(body, queue()); }
-    RawAnswer post(const std::string& body,
-                   const std::string& queue,
-                   const std::string& token = kShop) {
-        return send("application/json", body, queue, token);
-    }
-    RawAnswer postLines(const std::string& body) {
-        return send("application/x-ndjson", body, queue(), kShop);
-    }
-
     [[nodiscard]] std::string keyed(const std::string& key, const std::string& body) const {
         return request(
             "POST /queues/" + queue() + "/jobs",
@@ -768,19 +422,12 @@ private:
         return all;
     }
 
-    static std::vector<std::string> linesOf(const std::string& body) {
-        std::vector<std::string> lines;
-        for (std::size_t from = 0; from < body.size();) {
-            const std::size_t end = body.find('\n', from);
-            CPPUNIT_ASSERT(end != std::string::npos);
-            lines.push_back(body.substr(from, end - from));
-            from = end + 1;
-        }
-        return lines;
+    RawAnswer postFlow(const std::string& body,
+                       const std::string& token = kShop,
+                       const std::string& headers = "") {
+        return exchange(request(
+            "POST /flows", bearer(token) + "\r\nContent-Type: application/json" + headers, body));
     }
-
-    Store store_;
-    std::unique_ptr<api::QueueTable> queues_;
 };
 
 CPPUNIT_TEST_SUITE_REGISTRATION(HttpQueuesTest);

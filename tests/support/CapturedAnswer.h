@@ -35,6 +35,7 @@ private:
         [[nodiscard]] bool over() const override { return false; }
         void whenOver(std::function<void()> /*callback*/) override {}
         std::shared_ptr<EventStream> stream() override { return nullptr; }
+        std::shared_ptr<Upload> upload() override { return nullptr; }
 
     private:
         const Answer answer_;

@@ -10,6 +10,7 @@
 using drover::test::assertEqual;
 using drover::test::assertLacks;
 
+using drover::api::OpenBody;
 using drover::api::RequestLimits;
 using drover::api::RequestReader;
 using drover::api::WholeRequest;
@@ -28,6 +29,7 @@ class ApiRequestReaderTest : public CppUnit::TestFixture {
     CPPUNIT_TEST(headHasABound);
     CPPUNIT_TEST(connectionOptionsAreReadAsAList);
     CPPUNIT_TEST(expectationIsPoppedOnce);
+    CPPUNIT_TEST(linesOfAnyLengthAreLeftOpenBehindTheirHead);
     CPPUNIT_TEST_SUITE_END();
 
 public:
@@ -224,6 +226,39 @@ public:
         CPPUNIT_ASSERT(!reader.popExpectContinue());
         feed(reader, "x");
         CPPUNIT_ASSERT(reader.state() == State::Complete);
+    }
+
+    void linesOfAnyLengthAreLeftOpenBehindTheirHead() {
+        limits_.maxBodyBytes = 100;
+        const std::string head =
+            "POST /a HTTP/1.1\r\nHost: h\r\nContent-Type: Application/x-ndjson; charset=utf-8\r\n";
+        const auto openBehind = [&](const std::string& length) {
+            const std::string text = head + length + "\r\n\r\n";
+            OpenBody open;
+            for (std::size_t at = 0; at < text.size(); ++at) {
+                RequestReader reader(limits_);
+                feed(reader, text.substr(0, at));
+                CPPUNIT_ASSERT(reader.state() != State::Head);
+                feed(reader, text.substr(at) + "rest");
+                CPPUNIT_ASSERT(reader.state() == State::Head);
+                const WholeRequest request = reader.pop();
+                CPPUNIT_ASSERT(request.target() == "/a" && request.body().empty());
+                CPPUNIT_ASSERT(!request.keepAlive());
+                assertEqual("rest", reader.popRest());
+                open = *request.openBody();
+            }
+            return open;
+        };
+        const auto chunked = openBehind("Transfer-Encoding: chunked");
+        CPPUNIT_ASSERT(chunked.chunked && !chunked.expectsContinue);
+        CPPUNIT_ASSERT_EQUAL(411, chunked.refusalStatus);
+        const auto large = openBehind("Expect: 100-continue\r\nContent-Length: 101");
+        CPPUNIT_ASSERT(!large.chunked && large.expectsContinue && large.bytes == 101);
+        CPPUNIT_ASSERT_EQUAL(413, large.refusalStatus);
+        RequestReader reader(limits_);
+        feed(reader, head + "Content-Length: 4\r\n\r\nrest");
+        CPPUNIT_ASSERT(reader.state() == State::Complete);
+        CPPUNIT_ASSERT(!reader.pop().openBody());
     }
 
 private:

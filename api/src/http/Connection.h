@@ -4,16 +4,19 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
 
 #include <Poco/Net/SocketAddress.h>
 
+#include "http/BodyReader.h"
 #include "http/ExchangeState.h"
 #include "http/RequestReader.h"
 #include "http/StreamState.h"
 #include "http/Transport.h"
+#include "http/UploadState.h"
 
 namespace drover::api {
 
@@ -26,7 +29,7 @@ struct Connection {
         Reading,    ///< A request has begun and is not whole.
         Answering,  ///< A whole request has no answer yet.
         Writing,    ///< The answer is here, and the kernel has not accepted all of it.
-        Streaming,  ///< Events are sent as they come.
+        Streaming,  ///< Events are sent as they come, or lines while an open body arrives.
         Lingering,  ///< The server's side is shut; further bytes are dropped, so that the client can read the answer.
         Closed  ///< Its descriptor is closed; it goes away at the end of the turn.
     };
@@ -48,12 +51,15 @@ struct Connection {
     Phase phase = Phase::Waiting;
     Clock::time_point deadline;    ///< End of the phase, whatever happens.
     Clock::time_point since;       ///< When the phase began; in Streaming the last write.
+    Clock::time_point heard;       ///< When the last byte of an open body came.
     std::uint64_t serial = 0;      ///< In the Ticket of the present request.
     Clock::time_point wholeSince;  ///< When that request was whole.
     bool headOnly = false;         ///< That request is HEAD.
     std::shared_ptr<ExchangeState> exchange;  ///< In Answering and Streaming.
     std::shared_ptr<StreamState> stream;      ///< In Streaming.
     std::size_t streamed = 0;                 ///< Bytes of that stream.
+    std::optional<BodyReader> body;           ///< Both of a request whose body is open,
+    std::shared_ptr<UploadState> upload;      ///< until it is answered, or its stream ends.
     std::string output;                       ///< To be sent, from `written` on.
     std::size_t written = 0;
     bool closeAfterOutput = false;

@@ -32,6 +32,8 @@ constexpr std::size_t kMaxTurnedAway = 1024;
 constexpr int kEventsPerTurn = 256;
 constexpr int kAcceptsPerTurn = 256;
 constexpr std::size_t kReadBytes = 16384;
+/// Reads of one open body.
+constexpr int kReadsPerTurn = 4;
 /// A longer time would overflow the clock.
 constexpr std::chrono::hours kLongest{24 * 365};
 /// Returns the unit of the cap per address: an IPv4 address, or an IPv6 /64, which one customer gets.
@@ -68,6 +70,7 @@ ConnectionGate::~ConnectionGate() {
             if (connection->stream) {
                 connection->stream->close();
             }
+            breakUpload(*connection);
         }
     }
 }
@@ -262,7 +265,11 @@ void ConnectionGate::handle(Connection& connection, std::uint32_t events) {
         case Phase::Writing:
             return flush(connection);
         case Phase::Streaming:
-            return connection.lost || connection.peerShut ? close(connection) : flush(connection);
+            if (connection.lost || (connection.peerShut && !connection.upload)) {
+                return close(connection);
+            }
+            flush(connection);
+            return receive(connection);
         case Phase::Lingering:
             return discard(connection);
         case Phase::Closed:
@@ -313,6 +320,7 @@ void ConnectionGate::closeBroken(Connection& connection) {
 void ConnectionGate::examine(Connection& connection) {
     switch (connection.reader.advance()) {
         case RequestReader::State::Complete:
+        case RequestReader::State::Head:
             return dispatch(connection);
         case RequestReader::State::Refused:
             return refuse(connection,
@@ -323,9 +331,9 @@ void ConnectionGate::examine(Connection& connection) {
                 enter(connection, Phase::Reading, settings_.requestTimeout);
             }
             if (connection.reader.popExpectContinue()) {
-                constexpr std::string_view kContinue = "HTTP/1.1 100 Continue\r\n\r\n";
+                constexpr std::string_view kBytes = kContinue;
                 // Without room for 25 bytes the client is gone, or has left many answers unread.
-                if (connection.transport->send(kContinue).bytes < kContinue.size()) {
+                if (connection.transport->send(kBytes).bytes < kBytes.size()) {
                     close(connection);
                 }
             }
@@ -341,6 +349,11 @@ void ConnectionGate::dispatch(Connection& connection) {
     connection.wholeSince = now_;
     connection.headOnly = request.method() == "HEAD";
     connection.exchange = std::make_shared<ExchangeState>();
+    const std::optional<OpenBody>& open = request.whole().openBody();
+    if (open) {
+        connection.body.emplace(*open);
+        connection.upload = std::make_shared<UploadState>(settings_.streamBufferBytes);
+    }
     Responder responder(
         std::make_unique<PendingAnswer>(PendingAnswer::Target{inbox_,
                                                               {connection.fd, connection.serial},
@@ -348,6 +361,8 @@ void ConnectionGate::dispatch(Connection& connection) {
                                                               connection.headOnly,
                                                               request.whole().keepAlive(),
                                                               settings_.streamBufferBytes,
+                                                              connection.upload,
+                                                              open && open->expectsContinue,
                                                               &logger_}));
     Handling handling;
     AnswerNotes& notes = connection.exchange->notes();
@@ -355,6 +370,10 @@ void ConnectionGate::dispatch(Connection& connection) {
     notes.client = connection.remoteAddress;
     std::optional<Response> refused = answerOf(request, logger_, [&]() -> std::optional<Response> {
         handling = front_.accept(request, responder, notes);
+        if (open && handling.pooled) {
+            handling.pooled = nullptr;
+            throw HttpError(open->refusalStatus, open->refusalMessage);
+        }
         return std::nullopt;
     });
     if (refused) {
@@ -394,7 +413,7 @@ void ConnectionGate::deliver(LoopMessage& message) {
     const auto fd = static_cast<std::size_t>(message.ticket.fd);
     if (fd >= connections_.size() || !connections_[fd] ||
         connections_[fd]->serial != message.ticket.serial) {
-        return;  // The client has left, or the deadline has passed.
+        return LoopInbox::drop(message);  // The client has left, or the deadline has passed.
     }
     Connection& connection = *connections_[fd];
     closeIfThrows(connection, [&] { deliver(connection, message); });
@@ -405,19 +424,124 @@ void ConnectionGate::deliver(Connection& connection, LoopMessage& message) {
         case LoopMessage::Kind::Answer:
             onAnswered(connection, message.status, message.bytes.size());
             connection.exchange.reset();
+            connection.upload.reset();
             connection.closeAfterOutput = !message.keepAlive;
             enter(connection, Phase::Writing, settings_.sendTimeout);
             return send(connection, std::move(message.bytes));
         case LoopMessage::Kind::StreamBegin:
-            connection.closeAfterOutput = true;
-            connection.stream = std::move(message.stream);
-            enter(connection, Phase::Streaming, settings_.streamHeartbeat);
-            return sendCounted(connection, std::move(message.bytes));
+            connection.upload.reset();
+            return beginStream(connection, message);
+        case LoopMessage::Kind::UploadBegin: {
+            connection.heard = now_;
+            beginStream(connection, message);
+            const std::string begun = connection.reader.popRest();
+            acceptBody(connection, begun);
+            return receive(connection);
+        }
+        case LoopMessage::Kind::UploadRead:
+            // The client had no chance to send while the handler did not read.
+            connection.heard = now_;
+            return receive(connection);
         case LoopMessage::Kind::StreamPiece:
-            return connection.phase == Phase::Streaming ? send(connection, std::move(message.bytes))
-                                                        : void();
+            if (connection.phase == Phase::Streaming) {
+                send(connection, std::move(message.bytes));
+                setUploadDeadline(connection);
+            }
+            return;
         case LoopMessage::Kind::StreamEnd:
             return connection.phase == Phase::Streaming ? endStream(connection) : void();
+    }
+}
+
+void ConnectionGate::beginStream(Connection& connection, LoopMessage& message) {
+    connection.closeAfterOutput = true;
+    connection.stream = std::move(message.stream);
+    enter(connection, Phase::Streaming, settings_.streamHeartbeat);
+    sendCounted(connection, std::move(message.bytes));
+}
+
+/// Receives what has come of an open body, as far as its handler has room.
+void ConnectionGate::receive(Connection& connection) {
+    std::array<char, kReadBytes> bytes;  // NOLINT: filled by recv
+    const auto wanted = [&connection] {
+        return connection.phase == Phase::Streaming && connection.upload && connection.readable &&
+               connection.upload->wantsBytes();
+    };
+    for (int reads = 0; wanted(); ++reads) {
+        if (reads == kReadsPerTurn) {  // Goes on behind the other connections of this turn.
+            inbox_->post({{connection.fd, connection.serial}, LoopMessage::Kind::UploadRead, {}});
+            break;
+        }
+        const Transfer got = connection.transport->receive(bytes.data(), bytes.size());
+        switch (got.kind) {
+            case Transfer::Kind::Some:
+                connection.readable = got.more || connection.peerShut || connection.lost;
+                acceptBody(connection, {bytes.data(), got.bytes});
+                break;
+            case Transfer::Kind::Later:
+                connection.readable = false;
+                break;
+            case Transfer::Kind::End:
+                connection.upload->fail({400, "The body ended before it was complete"},
+                                        UploadState::Rest::IsRead);
+                break;
+            case Transfer::Kind::Foreign:
+            case Transfer::Kind::Broken:
+                return closeBroken(connection);
+        }
+    }
+    setUploadDeadline(connection);
+}
+
+void ConnectionGate::acceptBody(Connection& connection, std::string_view bytes) {
+    if (!connection.upload || bytes.empty()) {
+        return;
+    }
+    connection.heard = now_;
+    std::string content;
+    const BodyReader::State state = connection.body->read(bytes, content);
+    if (!content.empty()) {
+        connection.upload->append(std::move(content));
+    }
+    if (state == BodyReader::State::Whole) {
+        connection.upload->end();
+    } else if (state == BodyReader::State::Wrong) {
+        connection.upload->fail({400, connection.body->problem()}, UploadState::Rest::IsRead);
+    }
+}
+
+/// The client must go on reading while there is something to read, and else go on sending.
+void ConnectionGate::setUploadDeadline(Connection& connection) {
+    if (connection.phase != Phase::Streaming || !connection.upload) {
+        return;
+    }
+    if (connection.written < connection.output.size()) {
+        connection.deadline = connection.since + settings_.sendTimeout;
+    } else if (connection.upload->wantsBytes()) {
+        connection.deadline = connection.heard + settings_.idleTimeout;
+    } else {
+        connection.deadline = Clock::time_point::max();  // The handler has the next turn.
+    }
+}
+
+void ConnectionGate::expireUpload(Connection& connection) {
+    if (now_ >= connection.deadline && connection.written < connection.output.size()) {
+        return close(connection);  // Nothing was read for the whole sendTimeout.
+    }
+    if (draining()) {
+        connection.upload->fail({503, "The server is stopping"}, UploadState::Rest::IsDropped);
+    } else {
+        connection.upload->fail({408, "No byte of the body came in time"},
+                                UploadState::Rest::IsRead);
+    }
+    setUploadDeadline(connection);
+}
+
+/// The client has left.
+void ConnectionGate::breakUpload(Connection& connection) {
+    if (connection.upload) {
+        connection.upload->fail({400, "The client has left"}, UploadState::Rest::IsDropped);
+        connection.upload.reset();
     }
 }
 
@@ -429,6 +553,7 @@ void ConnectionGate::sendCounted(Connection& connection, std::string bytes) {
 void ConnectionGate::send(Connection& connection, std::string bytes) {
     buffered_ += bytes.size();
     if (connection.output.empty()) {  // Else what waits stays in front (docs/pitfalls.md#o5).
+        connection.since = now_;
         connection.output = std::move(bytes);
     } else {
         connection.output.append(bytes);
@@ -492,6 +617,7 @@ void ConnectionGate::endStream(Connection& connection) {
     connection.exchange.reset();
     connection.stream->close();
     connection.stream.reset();
+    connection.upload.reset();
     enter(connection, Phase::Writing, settings_.sendTimeout);
     flush(connection);
 }
@@ -550,6 +676,7 @@ void ConnectionGate::close(Connection& connection) {
     closed_.push_back(std::move(connections_[static_cast<std::size_t>(connection.fd)]));
     --open_;
     ::close(connection.fd);
+    breakUpload(connection);
     if (connection.stream) {
         onAnswered(connection, 200, connection.streamed);
         connection.stream->close();
@@ -632,6 +759,9 @@ void ConnectionGate::expire(Connection& connection, bool cut) {
             }
             return;
         case Phase::Streaming:
+            if (connection.upload) {
+                return expireUpload(connection);
+            }
             if (draining()) {
                 return endStream(connection);
             }

@@ -8,6 +8,7 @@
 #include <memory>
 #include <mutex>
 #include <string>
+#include <string_view>
 #include <unordered_map>
 #include <vector>
 
@@ -34,6 +35,9 @@ namespace drover::api {
 /// cap the gate closes the connection that has waited longest for its client, so that idle connections do not lock out new
 /// ones. If no connection may be closed, the new one gets 503. The gate answers refusals itself, in JSON, and closes with
 /// lingering, so that the client reads the answer instead of a reset.
+///
+/// A body that the front accepts open is received while it is answered, as far as its handler has room. The client must
+/// read what there is within sendTimeout, and else send a byte within idleTimeout.
 ///
 /// With a TlsContext the connections are encrypted. A handshake is a part of the wait for the first request and has its
 /// deadline; the gate's thread computes it.
@@ -116,6 +120,12 @@ private:
     template <typename Work>
     void closeIfThrows(Connection& connection, Work work);
     void send(Connection& connection, std::string bytes);
+    void beginStream(Connection& connection, LoopMessage& message);
+    void receive(Connection& connection);
+    void acceptBody(Connection& connection, std::string_view bytes);
+    void setUploadDeadline(Connection& connection);
+    void expireUpload(Connection& connection);
+    static void breakUpload(Connection& connection);
     void sendCounted(Connection& connection, std::string bytes);
     void endStream(Connection& connection);
     void flush(Connection& connection);

@@ -162,10 +162,11 @@ std::string answerBytes(const Response& response, AnswerForm form) {
     return text;
 }
 
-std::string streamHead(const std::vector<std::pair<std::string, std::string>>& headers) {
-    std::string text = "HTTP/1.1 200 OK\r\nDate: " + dateNow() +
-                       "\r\nContent-Type: text/event-stream\r\nX-Content-Type-Options: nosniff\r\n"
-                       "Cache-Control: no-store\r\n";
+std::string streamHead(std::string_view contentType,
+                       const std::vector<std::pair<std::string, std::string>>& headers) {
+    std::string text = "HTTP/1.1 200 OK\r\nDate: " + dateNow() + "\r\nContent-Type: ";
+    text.append(contentType)
+        .append("\r\nX-Content-Type-Options: nosniff\r\nCache-Control: no-store\r\n");
     for (const auto& [name, value] : headers) {
         text.append(name).append(": ").append(value).append("\r\n");
     }
@@ -182,6 +183,11 @@ bool isSendableHeader(std::string_view name, std::string_view value) {
 
 bool isTokenCharacter(char c) {
     return kToken[static_cast<unsigned char>(c)];
+}
+
+int hexValue(char c) {
+    const std::size_t at = std::string_view("0123456789abcdefABCDEF").find(c);
+    return at == std::string_view::npos ? -1 : static_cast<int>(at < 16 ? at : at - 6);
 }
 
 bool equalsIgnoringCase(std::string_view a, std::string_view b) {

@@ -21,17 +21,22 @@ LoopInbox::~LoopInbox() {
 }
 
 void LoopInbox::post(LoopMessage message) {
-    {
-        const std::lock_guard lock(mutex_);
-        if (closed_) {
-            return;
-        }
-        messages_.push_back(std::move(message));
-        if (std::exchange(awake_, true)) {
-            return;
-        }
+    std::unique_lock lock(mutex_);
+    if (closed_) {
+        lock.unlock();
+        return drop(message);
     }
-    wake();
+    messages_.push_back(std::move(message));
+    if (!std::exchange(awake_, true)) {
+        lock.unlock();
+        wake();
+    }
+}
+
+void LoopInbox::drop(const LoopMessage& message) {
+    if (message.stream) {
+        message.stream->close();
+    }
 }
 
 void LoopInbox::wake() {
@@ -60,9 +65,15 @@ std::vector<LoopMessage> LoopInbox::popAll() {
 }
 
 void LoopInbox::close() {
-    const std::lock_guard lock(mutex_);
-    closed_ = true;
-    messages_.clear();
+    std::vector<LoopMessage> dropped;
+    {
+        const std::lock_guard lock(mutex_);
+        closed_ = true;
+        dropped.swap(messages_);
+    }
+    for (const LoopMessage& message : dropped) {
+        drop(message);
+    }
 }
 
 }  // namespace drover::api

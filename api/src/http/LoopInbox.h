@@ -19,19 +19,27 @@ struct Ticket {
 
 /// Bytes for a client, from any thread to the loop that owns the connections.
 struct LoopMessage {
-    enum class Kind { Answer, StreamBegin, StreamPiece, StreamEnd };
+    enum class Kind {
+        Answer,
+        StreamBegin,
+        UploadBegin,  ///< A StreamBegin whose connection goes on with receiving the body.
+        UploadRead,   ///< There is room for further bytes of the body.
+        StreamPiece,
+        StreamEnd
+    };
 
     Ticket ticket;
     Kind kind = Kind::Answer;
     std::string bytes;
     int status = 0;                                 ///< With an Answer.
     bool keepAlive = false;                         ///< After an Answer.
-    std::shared_ptr<StreamState> stream = nullptr;  ///< With StreamBegin.
+    std::shared_ptr<StreamState> stream = nullptr;  ///< With StreamBegin and UploadBegin.
 };
 
 /// The way from any thread to the loop: messages, and an eventfd that wakes it, written only while it rests.
 ///
-/// Threads: post(), wake(), drain() and draining() from any; the rest by the loop. Messages after close() are dropped.
+/// Threads: post(), wake(), drain() and draining() from any; the rest by the loop. After close() messages are dropped and
+/// their streams closed.
 class LoopInbox {
 public:
     /// Throws Poco::IOException without a descriptor.
@@ -55,6 +63,8 @@ public:
     void rise(bool signalled);
     [[nodiscard]] std::vector<LoopMessage> popAll();
     void close();
+    /// Closes the stream of a message that has no connection any more.
+    static void drop(const LoopMessage& message);
 
 private:
     const int eventFd_;

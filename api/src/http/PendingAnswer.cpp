@@ -11,6 +11,9 @@ namespace drover::api {
 
 namespace {
 
+constexpr std::string_view kEvents = "text/event-stream";
+constexpr std::string_view kLines = "application/x-ndjson; charset=utf-8";
+
 bool hasBreak(const std::string& text) {
     return text.find_first_of(std::string_view("\r\n\0", 3)) != std::string::npos;
 }
@@ -83,6 +86,58 @@ private:
     const std::shared_ptr<void> guard_;
 };
 
+class PostedUpload : public Upload {
+public:
+    PostedUpload(std::shared_ptr<LoopInbox> inbox,
+                 Ticket ticket,
+                 std::shared_ptr<StreamState> answer,
+                 std::shared_ptr<UploadState> body,
+                 std::shared_ptr<void> guard)
+        : inbox_(std::move(inbox)),
+          ticket_(ticket),
+          answer_(std::move(answer)),
+          body_(std::move(body)),
+          guard_(std::move(guard)) {}
+    ~PostedUpload() override { inbox_->post({ticket_, LoopMessage::Kind::StreamEnd, {}}); }
+    PostedUpload(const PostedUpload&) = delete;
+    PostedUpload& operator=(const PostedUpload&) = delete;
+
+    Arrival read(std::string& bytes) override {
+        bool hasRoom = false;
+        const Arrival arrival = body_->read(bytes, hasRoom);
+        if (hasRoom) {
+            inbox_->post({ticket_, LoopMessage::Kind::UploadRead, {}});
+        }
+        return arrival;
+    }
+    [[nodiscard]] Problem problem() const override { return body_->problem(); }
+    void whenReadable(std::function<void()> callback) override {
+        body_->whenReadable(std::move(callback));
+    }
+    Sent send(const std::string& bytes) override {
+        switch (answer_->admit(bytes.size())) {
+            case StreamState::Admission::Closed:
+                return Sent::Closed;
+            case StreamState::Admission::Full:
+                return Sent::Full;
+            case StreamState::Admission::Yes:
+                break;
+        }
+        inbox_->post({ticket_, LoopMessage::Kind::StreamPiece, bytes});
+        return Sent::Yes;
+    }
+    void whenWritable(std::function<void()> callback) override {
+        answer_->whenWritable(std::move(callback));
+    }
+
+private:
+    const std::shared_ptr<LoopInbox> inbox_;
+    const Ticket ticket_;
+    const std::shared_ptr<StreamState> answer_;
+    const std::shared_ptr<UploadState> body_;
+    const std::shared_ptr<void> guard_;
+};
+
 }  // namespace
 
 PendingAnswer::~PendingAnswer() {
@@ -138,19 +193,38 @@ std::shared_ptr<EventStream> PendingAnswer::stream() {
     if (target_.headOnly) {
         target_.inbox->post({target_.ticket,
                              LoopMessage::Kind::Answer,
-                             streamHead(target_.state->notes().headers),
+                             streamHead(kEvents, target_.state->notes().headers),
                              200});
         return nullptr;
     }
     auto state = std::make_shared<StreamState>(target_.streamCapBytes);
     target_.inbox->post({target_.ticket,
                          LoopMessage::Kind::StreamBegin,
-                         streamHead(target_.state->notes().headers),
+                         streamHead(kEvents, target_.state->notes().headers),
                          200,
                          false,
                          state});
     return std::make_shared<PostedStream>(
         target_.inbox, target_.ticket, std::move(state), target_.state->notes().guard);
+}
+
+std::shared_ptr<Upload> PendingAnswer::upload() {
+    if (!target_.upload || !target_.state->answer()) {
+        return nullptr;
+    }
+    std::string head = target_.expectsContinue ? kContinue : "";
+    auto state = std::make_shared<StreamState>(target_.streamCapBytes);
+    target_.inbox->post({target_.ticket,
+                         LoopMessage::Kind::UploadBegin,
+                         head + streamHead(kLines, target_.state->notes().headers),
+                         200,
+                         false,
+                         state});
+    return std::make_shared<PostedUpload>(target_.inbox,
+                                          target_.ticket,
+                                          std::move(state),
+                                          target_.upload,
+                                          target_.state->notes().guard);
 }
 
 }  // namespace drover::api

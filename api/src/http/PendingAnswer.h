@@ -8,6 +8,7 @@
 #include "http/ExchangeState.h"
 #include "http/HttpText.h"
 #include "http/LoopInbox.h"
+#include "http/UploadState.h"
 
 namespace drover::api {
 
@@ -22,6 +23,8 @@ public:
         bool headOnly = false;   ///< HEAD: the body is left out.
         bool keepAlive = false;  ///< The client's wish.
         std::size_t streamCapBytes = 0;
+        std::shared_ptr<UploadState> upload = nullptr;  ///< That of an open body.
+        bool expectsContinue = false;                   ///< The client waits to send that body.
         Poco::Logger* logger = nullptr;
     };
 
@@ -37,6 +40,7 @@ public:
         target_.state->whenOver(std::move(callback));
     }
     std::shared_ptr<EventStream> stream() override;
+    std::shared_ptr<Upload> upload() override;
 
 private:
     bool post(Response response, bool keepAlive);

@@ -23,11 +23,6 @@ bool isControl(char c) {
     return byte < 0x20 || byte == 0x7F;
 }
 
-int hexValue(char c) {
-    const std::size_t at = std::string_view("0123456789abcdefABCDEF").find(c);
-    return at == std::string_view::npos ? -1 : static_cast<int>(at < 16 ? at : at - 6);
-}
-
 /// Returns the bytes of an encoded word's text; malformed parts stay as they are, as in other readers.
 std::string decodedWord(char encoding, std::string_view text) {
     std::string bytes;
@@ -90,6 +85,12 @@ std::string_view trimmed(std::string_view text) {
         return text.substr(0, 0);
     }
     return text.substr(first, text.find_last_not_of(kBlank) - first + 1);
+}
+
+/// Returns true for lines of JSON, the type whose bodies may have any length.
+bool isLines(std::string_view contentType) {
+    return equalsIgnoringCase(trimmed(contentType.substr(0, contentType.find(';'))),
+                              "application/x-ndjson");
 }
 
 bool sendsBody(std::string_view method) {
@@ -170,7 +171,7 @@ void RequestReader::acceptLine(std::size_t newline) {
     } else {
         parseHeader(line);
     }
-    if (state_ == State::Partial &&
+    if (state_ != State::Refused &&
         parsed_.lineStart - parsed_.requestStart > limits_->maxHeadBytes) {
         refuse(431,
                "The head of the request is larger than " + std::to_string(limits_->maxHeadBytes) +
@@ -408,16 +409,28 @@ void RequestReader::endHead() {
         if (!parsed_.chunked || !parsed_.http11) {
             return refuse(400, "The Transfer-Encoding is not supported; send Content-Length");
         }
-        return refuse(411, "Chunked bodies are not accepted; send Content-Length");
+        return leaveOpen(411, "Chunked bodies are not accepted; send Content-Length");
     }
     if (!parsed_.http11 && !parsed_.hasLength && sendsBody(partOf(parsed_.method))) {
         return refuse(411, "The request needs Content-Length");
     }
     if (parsed_.bodyBytes > limits_->maxBodyBytes) {
-        return refuse(
+        return leaveOpen(
             413, "The body is larger than " + std::to_string(limits_->maxBodyBytes) + " bytes");
     }
     parsed_.stage = Stage::Body;
+}
+
+void RequestReader::leaveOpen(int status, std::string message) {
+    if (!isLines(partOf(parsed_.contentType))) {
+        return refuse(status, std::move(message));
+    }
+    parsed_.openBody = OpenBody{.chunked = parsed_.chunked,
+                                .bytes = parsed_.bodyBytes,
+                                .expectsContinue = parsed_.expectContinue,
+                                .refusalStatus = status,
+                                .refusalMessage = std::move(message)};
+    state_ = State::Head;
 }
 
 bool RequestReader::popExpectContinue() {
@@ -438,8 +451,10 @@ WholeRequest RequestReader::pop() {
                       parsed_.headersStart,
                       parsed_.headEnd,
                       parsed_.hasLength,
-                      parsed_.keepAlive.value_or(parsed_.http11)};
-    const std::size_t end = parsed_.headEnd + parsed_.bodyBytes;
+                      !parsed_.openBody && parsed_.keepAlive.value_or(parsed_.http11),
+                      std::move(parsed_.openBody)};
+    const std::size_t end =
+        parsed_.headEnd + (state_ == State::Head ? std::uint64_t{0} : parsed_.bodyBytes);
     std::string rest = buffer_.substr(end);
     buffer_.resize(end);
     request.bytes_ = std::exchange(buffer_, std::move(rest));

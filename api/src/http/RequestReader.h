@@ -5,6 +5,9 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
+
+#include "http/BodyReader.h"
 
 namespace drover::api {
 
@@ -20,7 +23,7 @@ struct RequestLimits {
     std::size_t maxBodyBytes = 65536;
 };
 
-/// A request that is whole, with its bytes. The texts are views into it, valid until it is moved or destroyed.
+/// A request with its bytes: whole, or its head alone if its body is open. The texts are views into it, valid until it is moved or destroyed.
 class WholeRequest {
 public:
     [[nodiscard]] std::string_view method() const { return viewOf(parts_.method); }
@@ -40,7 +43,9 @@ public:
     [[nodiscard]] std::string_view fetchSite() const { return viewOf(parts_.fetchSite); }
     /// Returns true if Content-Length was given, be it 0.
     [[nodiscard]] bool hasLength() const { return parts_.hasLength; }
-    /// Returns the client's wish.
+    /// Has a value if the body is not here.
+    [[nodiscard]] const std::optional<OpenBody>& openBody() const { return parts_.openBody; }
+    /// Returns the client's wish; false with an open body.
     [[nodiscard]] bool keepAlive() const { return parts_.keepAlive; }
     /// Returns the value of a header by its name in any case, blanks around it cut; values of several headers of that name
     /// are joined by ", " (RFC 9110, 5.3). std::nullopt: there is none.
@@ -63,6 +68,7 @@ private:
         std::size_t bodyOffset = 0;
         bool hasLength = false;
         bool keepAlive = true;
+        std::optional<OpenBody> openBody;
     };
 
     [[nodiscard]] std::string_view viewOf(const Range& range) const {
@@ -81,7 +87,10 @@ private:
 ///
 /// A request without Content-Length and Transfer-Encoding has no body (RFC 9112, 6.3), also a POST; only HTTP/1.0, where
 /// such a body would last until the connection's end, gets 411. Whether a route can do without a body is the router's
-/// question. Chunked bodies are refused with 411 (docs/pitfalls.md#n5).
+/// question.
+///
+/// A chunked body is refused with 411 (docs/pitfalls.md#n5), and one beyond the limit with 413. If its type is
+/// application/x-ndjson, the reader hands out the head alone, and a front that wants the body has it read by a BodyReader.
 ///
 /// Threads: none of its own; one owner at a time.
 class RequestReader {
@@ -90,6 +99,7 @@ public:
         Empty,     ///< No byte of the next request is here.
         Partial,   ///< It has begun.
         Complete,  ///< Head and body are here.
+        Head,      ///< The head is here; the body is open, and no further request follows.
         Refused    ///< See refusalStatus(); nothing that follows on this connection can be trusted.
     };
 
@@ -99,8 +109,10 @@ public:
     State advance();
     [[nodiscard]] State state() const { return state_; }
 
-    /// Returns the complete request; bytes received behind it stay for the next one.
+    /// Returns the complete request, or its head; bytes received behind it stay for the next one, or for popRest().
     [[nodiscard]] WholeRequest pop();
+    /// Returns the bytes behind a head.
+    [[nodiscard]] std::string popRest() { return std::exchange(buffer_, {}); }
     [[nodiscard]] const RequestLimits& limits() const { return *limits_; }
 
     /// Returns true if the client waits for "100 Continue" before it sends the body; once per request.
@@ -122,6 +134,8 @@ private:
     void parseContentLength(std::string_view value);
     void parseConnection(std::string_view value);
     void endHead();
+    /// Ends at the head if the type of the body allows that; else refuses the request.
+    void leaveOpen(int status, std::string message);
     void refuse(int status, std::string message);
     [[nodiscard]] std::size_t offsetOf(std::string_view part) const {
         return static_cast<std::size_t>(part.data() - buffer_.data());
@@ -150,6 +164,7 @@ private:
         bool chunked = false;
         bool expectContinue = false;
         std::optional<bool> keepAlive;
+        std::optional<OpenBody> openBody;
     };
 
     const RequestLimits* limits_;

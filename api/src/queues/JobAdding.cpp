@@ -18,14 +18,6 @@ namespace {
 /// Jobs of one script call.
 constexpr std::size_t kChunk = 512;
 
-JsonView parsed(std::string_view text) {
-    try {
-        return JsonView::parse(text);
-    } catch (const JsonException& error) {
-        throw HttpError(400, std::string("the job is not JSON: ") + error.what());
-    }
-}
-
 /// Returns the error of a member that stands in an answer to several jobs.
 std::string failed(const Response& refusal) {
     JsonWriter json;
@@ -56,7 +48,9 @@ void JobAdding::parse() {
             parseItem(one.text());
         }
     } else {
-        items_.push_back({parseOne(json)});
+        NewJob job = parseJob(json);
+        ServedQueues::requireScopeOfParent(request, job);
+        items_.push_back({std::move(job)});
     }
     if (items_.empty()) {
         throw HttpError(400, "The body must have a job, or several as an array or as lines");
@@ -74,16 +68,10 @@ void JobAdding::parseLines(std::string_view body) {
     }
 }
 
-NewJob JobAdding::parseOne(const JsonView& json) const {
-    NewJob job = parseJob(json);
-    ServedQueues::requireScopeOfParent(exchange_.request, job);
-    return job;
-}
-
 void JobAdding::parseItem(std::string_view text) {
     Item item;
     try {
-        item.job = parseOne(parsed(text));
+        item.job = parseJob(text, exchange_.request);
     } catch (const HttpError& error) {
         item.refusal = errorResponse(error.status(), error.what());
     }

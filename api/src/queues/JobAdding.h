@@ -11,7 +11,6 @@
 #include <vector>
 
 #include "drover/Job.h"
-#include "drover/Json.h"
 #include "drover/Queue.h"
 #include "drover/Routes.h"
 
@@ -42,11 +41,9 @@ private:
         std::optional<Response> refusal{};
     };
 
-    /// Throws HttpError 400 for a body that has no jobs, and what parseOne() throws for a single one.
+    /// Throws HttpError 400 for a body that has no jobs, and what parseJob() throws for a single one.
     void parse();
     void parseLines(std::string_view body);
-    /// Parses a job. Throws HttpError: 400 for a mistake, 403 for a parent in a queue to which the token may not add.
-    [[nodiscard]] NewJob parseOne(const JsonView& json) const;
     /// Parses one job of several: a mistake becomes its refusal.
     void parseItem(std::string_view text);
     void addChunks();

@@ -8,7 +8,7 @@
 
 #include <Poco/Exception.h>
 
-#include "drover/Routes.h"
+#include "queues/ServedQueues.h"
 
 namespace drover::api {
 
@@ -90,6 +90,16 @@ NewJob parseJob(const JsonView& json) {
         throw HttpError(400, "name should not be empty");
     }
     return job;
+}
+
+NewJob parseJob(std::string_view text, const Request& request) {
+    try {
+        NewJob job = parseJob(JsonView::parse(text));
+        ServedQueues::requireScopeOfParent(request, job);
+        return job;
+    } catch (const JsonException& error) {
+        throw HttpError(400, std::string("the job is not JSON: ") + error.what());
+    }
 }
 
 }  // namespace drover::api

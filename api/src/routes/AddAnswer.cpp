@@ -16,30 +16,38 @@ int secondsOf(std::chrono::milliseconds time) {
 
 }  // namespace
 
-std::optional<Response> refusalOf(const AddResult& result) {
+std::optional<HttpError> errorOf(const AddResult& result) {
     switch (result.status) {
         case AddResult::Status::Added:
             break;
         case AddResult::Status::Rejected:
-            return errorResponse(400, result.message);
+            return HttpError(400, result.message);
         case AddResult::Status::QueueFull:
-            return errorResponse(429, result.message, secondsOf(result.retryAfter));
+            return HttpError(429, result.message, secondsOf(result.retryAfter));
         case AddResult::Status::MemoryFull:
-            return errorResponse(503, result.message, secondsOf(result.retryAfter));
+            return HttpError(503, result.message, secondsOf(result.retryAfter));
         case AddResult::Status::Unavailable:
-            return errorResponse(
+            return HttpError(
                 503, "The queue cannot be reached; nothing was added", kRetryAfterSeconds);
         case AddResult::Status::Unknown:
-            return errorResponse(
+            return HttpError(
                 503,
                 "The queue did not answer in time; whether the job was added is unknown",
                 kRetryAfterSeconds);
         case AddResult::Status::KeyTaken:
-            return errorResponse(422,
-                                 "This Idempotency-Key was sent with another request before; each "
-                                 "request needs a key of its own");
+            return HttpError(422,
+                             "This Idempotency-Key was sent with another request before; each "
+                             "request needs a key of its own");
     }
     return std::nullopt;
+}
+
+std::optional<Response> refusalOf(const AddResult& result) {
+    const std::optional<HttpError> error = errorOf(result);
+    if (!error) {
+        return std::nullopt;
+    }
+    return errorResponse(error->status(), error->what(), error->retryAfterSeconds());
 }
 
 }  // namespace drover::api

@@ -189,7 +189,8 @@ std::variant<Request, Response> Router::check(const Match& match,
         }
     }
     if (!entry.body.empty() || entry.route->anyJson) {
-        if (!request.hasLength() && wantsBody(request.method())) {
+        checked.openBody = request.whole().openBody().has_value();
+        if (!request.hasLength() && !checked.openBody && wantsBody(request.method())) {
             throw HttpError(411, "The request needs a body with Content-Length");
         }
         checked.jsonLines = requireJson(request.contentType(), entry.route->jsonLines);

@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "drover/Response.h"
+#include "drover/Upload.h"
 
 namespace drover {
 
@@ -57,6 +58,7 @@ public:
         [[nodiscard]] virtual bool over() const = 0;
         virtual void whenOver(std::function<void()> callback) = 0;
         virtual std::shared_ptr<EventStream> stream() = 0;
+        virtual std::shared_ptr<Upload> upload() = 0;
     };
 
     explicit Responder(std::unique_ptr<Channel> channel) : channel_(std::move(channel)) {}
@@ -78,6 +80,12 @@ public:
     /// by then.
     [[nodiscard]] std::shared_ptr<EventStream> stream() {
         return channel_ ? channel_->stream() : nullptr;
+    }
+
+    /// Answers 200 with lines of JSON that are sent while the request's body arrives. Returns nullptr as respond() returns
+    /// false, and for a request whose body is here.
+    [[nodiscard]] std::shared_ptr<Upload> upload() {
+        return channel_ ? channel_->upload() : nullptr;
     }
 
 private:

@@ -63,6 +63,8 @@ public:
     std::string body;           ///< Raw bytes; complete.
     bool jsonLines =
         false;  ///< The body came as application/x-ndjson, and nothing in it was checked.
+    bool openBody =
+        false;  ///< The body is not in `body`: Responder::upload() has it as it arrives.
     /// The token that passed the route's scope; nullptr: the route demands none.
     std::shared_ptr<const AccessToken> token;
     std::map<std::string, ParameterValue>
@@ -128,6 +130,8 @@ struct Route {
     bool anyJson = false;
     bool jsonLines =
         false;  ///< With anyJson: the body may be application/x-ndjson as well. The handler checks its lines.
+    /// With jsonLines and an asyncHandler: such a body may be chunked, or larger than the front's limit; see Request::openBody.
+    bool openBodies = false;
     std::string
         bodySchema{};  ///< With anyJson: the JSON Schema of the body, for the document; empty: any JSON.
     std::vector<std::string>
