@@ -87,6 +87,7 @@ class ConfigurationTest : public CppUnit::TestFixture {
     CPPUNIT_TEST(addressesOfServicesArePassedOver);
     CPPUNIT_TEST(aRedisUrlStandsForItsParts);
     CPPUNIT_TEST(tlsToRedisIsCheckedBeforeTheStart);
+    CPPUNIT_TEST(sentinelsAreCheckedBeforeTheStart);
     CPPUNIT_TEST(aWrongRedisUrlIsRefusedWithoutItsPassword);
     CPPUNIT_TEST(aVariableThatLooksLikeATypingErrorIsAWarning);
     CPPUNIT_TEST(queueSettingsResolveThroughThePluginToTheDefaults);
@@ -397,6 +398,31 @@ public:
         assertEqual(file, server.tls->ca);
         assertEqual("redis.example", server.tls->serverName);
         CPPUNIT_ASSERT(server.tls->minVersion == Redis::Tls::Version::V13);
+    }
+
+    void sentinelsAreCheckedBeforeTheStart() {
+        const auto problems = [this](const std::string& lines) {
+            sources_.files = {write("one.properties", lines)};
+            return joined(Settings::check(Configuration(sources_)));
+        };
+        const std::string sentinels = "redis.sentinels=one, two:5000, [::1]:5001\n";
+        assertContains(problems(sentinels), "redis.master must have the name of the master");
+        assertContains(problems("redis.master=mymaster\n"), "no effect without redis.sentinels");
+        for (const char* wrong : {"one:", "one:0", "one:65536", "::1", "redis://one", "[::1]x:1"}) {
+            assertContains(problems("redis.sentinels=" + std::string(wrong) + "\n"),
+                           "\"" + std::string(wrong) + "\" is not host:port");
+        }
+        assertContains(problems(sentinels + "redis.master=m\nredis.host=three\n"),
+                       "it has no effect beside redis.sentinels; remove one of them");
+        assertContains(problems(sentinels + "redis.master=m\nredis.sentinelUsername=u\n"),
+                       "a user needs redis.sentinelPassword");
+        const std::string all =
+            sentinels + "redis.master=m\nredis.sentinelUsername=u\nredis.sentinelPassword=hush\n";
+        CPPUNIT_ASSERT_EQUAL(std::string(), problems(all));
+        const Redis::Sentinel sentinel = *Settings::redisServer(Configuration(sources_)).sentinel;
+        CPPUNIT_ASSERT(sentinel.addresses == (std::vector<Redis::Address>{
+                                                 {"one", 26379}, {"two", 5000}, {"[::1]", 5001}}));
+        assertEqual("m u hush", sentinel.master + " " + sentinel.user + " " + sentinel.password);
     }
 
     void aWrongRedisUrlIsRefusedWithoutItsPassword() {

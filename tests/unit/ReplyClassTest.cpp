@@ -47,9 +47,10 @@ const std::vector<Known> kReplies = {
     {"ERR max number of clients reached", ReplyClass::TooMany},
     {"WRONGTYPE Operation against a key holding the wrong kind of value", ReplyClass::WrongType},
     {"MOVED 3999 127.0.0.1:6381", ReplyClass::Cluster},
-    {"ASK 3999 127.0.0.1:6381", ReplyClass::Cluster},
     {"CROSSSLOT Keys in request don't hash to the same slot", ReplyClass::Cluster},
-    {"CLUSTERDOWN The cluster is down", ReplyClass::Cluster},
+    {"ASK 3999 127.0.0.1:6381", ReplyClass::Wait},
+    {"TRYAGAIN Multiple keys request during rehashing of slot", ReplyClass::Wait},
+    {"CLUSTERDOWN The cluster is down", ReplyClass::Topology},
     {"ERR value is not an integer or out of range", ReplyClass::Other},
     {"ERR user_script:12: Script attempted to access nonexistent global variable 'x'",
      ReplyClass::Other},
@@ -76,6 +77,7 @@ class ReplyClassTest : public CppUnit::TestFixture {
     CPPUNIT_TEST(faultsForAPersonAreAuth);
     CPPUNIT_TEST(faultsThatNoRepetitionCuresAreTheScripts);
     CPPUNIT_TEST(aClusterIsRefusedWithTheCure);
+    CPPUNIT_TEST(keysOfAnotherServerAreToldFromAServerThatIsFull);
     CPPUNIT_TEST(theMessageNamesTheOperationAndTheReply);
     CPPUNIT_TEST_SUITE_END();
 
@@ -106,6 +108,20 @@ public:
     void aClusterIsRefusedWithTheCure() {
         expectAll(ReplyClass::Cluster, "drover::ScriptException");
         assertContains(thrownFor("CROSSSLOT Keys").second, "{bull}");
+    }
+
+    void keysOfAnotherServerAreToldFromAServerThatIsFull() {
+        for (const char* reply : {"READONLY You can't write",
+                                  "MASTERDOWN Link",
+                                  "MOVED 1 h:1",
+                                  "ASK 1 h:1",
+                                  "TRYAGAIN Multiple keys",
+                                  "CLUSTERDOWN Hash slot"}) {
+            CPPUNIT_ASSERT_MESSAGE(reply, isElsewhere(reply));
+        }
+        for (const char* reply : {"OOM command", "LOADING Redis", "NOSCRIPT No", "ERR MOVED"}) {
+            CPPUNIT_ASSERT_MESSAGE(reply, !isElsewhere(reply));
+        }
     }
 
     void theMessageNamesTheOperationAndTheReply() {

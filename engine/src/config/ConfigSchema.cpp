@@ -134,6 +134,14 @@ std::vector<KeySpec> engineKeys() {
              "127.0.0.1",
              "Host name or address of the Redis server, or the path of its Unix socket."),
         integer("redis.port", 6379, 1, 65535, "Port of the Redis server."),
+        text(
+            "redis.sentinels",
+            "",
+            "Addresses host:port of sentinels, separated by commas, which name the server in place "
+            "of redis.host and redis.port; without a port 26379."),
+        text("redis.master", "", "The name that redis.sentinels have for the master."),
+        text("redis.sentinelUsername", "", "ACL user at the sentinels; empty: their default user."),
+        secret(text("redis.sentinelPassword", "", "Password of the sentinels; empty: none.")),
         text("redis.user", "", "ACL user; empty: the default user."),
         secret(text("redis.password", "", "Password; empty: none.")),
         integer("redis.db", 0, 0, kMaxInt, "Number of the database (SELECT)."),

@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "config/ConfigurationCheck.h"
+#include "config/RedisAddresses.h"
 #include "config/RedisUrl.h"
 #include "core/Names.h"
 #include "drover/Exceptions.h"
@@ -68,7 +69,66 @@ void checkRedisTls(const Configuration& config,
     }
 }
 
+constexpr int kSentinelPort = 26379;
+constexpr int kRedisPort = 6379;
+
+/// Returns true if the addresses of the key are right.
+bool checkAddresses(const Configuration& config,
+                    const std::string& key,
+                    std::vector<std::string>& problems) {
+    try {
+        static_cast<void>(parseAddresses(config.text(key), kRedisPort));
+        return true;
+    } catch (const ConfigException& error) {
+        report(problems, config, key, error.message());
+        return false;
+    }
+}
+
+/// Reports keys that say twice where Redis is.
+void checkOnePlace(const Configuration& config,
+                   const std::string& place,
+                   const std::vector<std::string>& others,
+                   std::vector<std::string>& problems) {
+    for (const std::string& other : others) {
+        const auto given = config.given(other);
+        if (given && !given->text.empty()) {
+            report(problems,
+                   config,
+                   other,
+                   "it has no effect beside " + place + "; remove one of them");
+        }
+    }
+}
+
+void checkSentinels(const Configuration& config, std::vector<std::string>& problems) {
+    const bool any = !config.text("redis.sentinels").empty();
+    for (const char* key : {"redis.master", "redis.sentinelUsername", "redis.sentinelPassword"}) {
+        if (!any && !config.text(key).empty()) {
+            report(problems, config, key, "it has no effect without redis.sentinels");
+        }
+    }
+    if (!any) {
+        return;
+    }
+    checkOnePlace(config, "redis.sentinels", {"redis.url", "redis.host", "redis.port"}, problems);
+    if (config.text("redis.master").empty()) {
+        report(problems,
+               config,
+               "redis.sentinels",
+               "redis.master must have the name of the master, often mymaster");
+    }
+    if (!config.text("redis.sentinelUsername").empty() &&
+        config.text("redis.sentinelPassword").empty()) {
+        report(problems, config, "redis.sentinelUsername", "a user needs redis.sentinelPassword");
+    }
+}
+
 void checkRedis(const Configuration& config, std::vector<std::string>& problems) {
+    if (!checkAddresses(config, "redis.sentinels", problems)) {
+        return;
+    }
+    checkSentinels(config, problems);
     Redis::Settings redis;
     try {
         redis = Settings::redisServer(config);
@@ -167,7 +227,7 @@ Redis::Settings Settings::redisServer(const Configuration& config) {
     if (const std::string text = config.text("redis.url"); !text.empty()) {
         const RedisUrl url = RedisUrl::parse(text);
         redis.host = url.host;
-        redis.port = url.port.value_or(6379);
+        redis.port = url.port.value_or(kRedisPort);
         redis.user = url.user.value_or(redis.user);
         redis.password = url.password.value_or(redis.password);
         redis.database = url.database.value_or(redis.database);
@@ -182,6 +242,12 @@ Redis::Settings Settings::redisServer(const Configuration& config) {
         tls.minVersion = config.text("redis.tls.minVersion") == "1.3" ? Redis::Tls::Version::V13
                                                                       : Redis::Tls::Version::V12;
         redis.tls = std::move(tls);
+    }
+    if (const std::string sentinels = config.text("redis.sentinels"); !sentinels.empty()) {
+        redis.sentinel = Redis::Sentinel{parseAddresses(sentinels, kSentinelPort),
+                                         config.text("redis.master"),
+                                         config.text("redis.sentinelUsername"),
+                                         config.text("redis.sentinelPassword")};
     }
     redis.connectTimeout = milliseconds(config.integer("redis.connectTimeoutMs"));
     redis.commandTimeout = milliseconds(config.integer("redis.commandTimeoutMs"));

@@ -13,7 +13,7 @@ ServerProbe redisProbe(const Redis& redis) {
     const std::string name = "redis " + options.address();
     return {name, [options] {
                 try {
-                    const Connection connection(options, "drover:startup");
+                    const Connection connection(options.located(), "drover:startup");
                 } catch (const RedisAuthException& error) {
                     if (error.code() == Connection::kNoSuchDatabase) {
                         throw ConfigException(error.message() + "; redis.db is " +

@@ -29,6 +29,11 @@ constexpr std::chrono::hours kIdleDeadline{1};
 
 constexpr std::size_t kMostInFlight = 2;
 
+/// How long adds wait for the server that has the keys now, at most; a failover by sentinels and the move of a small slot
+/// need less.
+constexpr std::chrono::seconds kServerChange{5};
+constexpr std::chrono::milliseconds kShortestPause{10};
+
 std::vector<AddResult> all(std::size_t count,
                            AddResult::Status status,
                            const std::string& message) {
@@ -178,6 +183,9 @@ void AddCoalescer::run() {
             probe();
             while (true) {
                 progressed_ = Clock::now();
+                if (calls_.empty() && !elsewhere_.empty()) {
+                    putBackElsewhere();
+                }
                 if (Waiters waiters = popBatch(); !waiters.empty()) {
                     progressed_ = Clock::now();
                     send(std::move(waiters));
@@ -187,7 +195,8 @@ void AddCoalescer::run() {
                     if (std::optional<Answered> answered = receive()) {
                         // The next call goes first: Redis works on it while this thread passes the answers on. Not after
                         // an error, which may cost the connection.
-                        if (linger_.count() == 0 && !answered->reply.isError()) {
+                        if (linger_.count() == 0 && elsewhere_.empty() &&
+                            !answered->reply.isError()) {
                             send(popQueued());
                         }
                         finish(std::move(*answered));
@@ -229,12 +238,15 @@ void AddCoalescer::probe() {
     }
 }
 
+bool AddCoalescer::maySendMore() const {
+    // The clock of Redis is measured between calls only.
+    return calls_.size() < kMostInFlight && elsewhere_.empty() && !redis_->options().time->due();
+}
+
 AddCoalescer::Waiters AddCoalescer::popBatch() {
     std::unique_lock lock(mutex_);
     if (!calls_.empty()) {
-        // The clock of Redis is measured between calls only.
-        const bool may = calls_.size() < kMostInFlight && !redis_->options().time->due();
-        if (!may || queuedItems_ < maxBatch_) {
+        if (!maySendMore() || queuedItems_ < maxBatch_) {
             return {};
         }
     } else {
@@ -274,8 +286,13 @@ void AddCoalescer::send(Waiters waiters) {
         redis_->connection();
         nowMs = redis_->nowMs();
     } catch (const Exception& error) {
-        // Not sent, and what waits would meet the same: answer at once, a producer's client can decide.
         loseCalls(error.message());
+        if (awaitServer()) {
+            std::vector<JobRecord> none;
+            putBack(waiters, none);
+            return;
+        }
+        // Not sent, and what waits would meet the same: answer at once, a producer's client can decide.
         finish(waiters, AddResult::Status::Unavailable, error.message(), {});
         refuseQueued(error.message());
         return;
@@ -363,7 +380,7 @@ std::optional<AddCoalescer::Answered> AddCoalescer::receive() {
 bool AddCoalescer::waitReadable(Clock::time_point until) {
     {
         const std::lock_guard lock(mutex_);
-        wakeWhenFull_ = calls_.size() < kMostInFlight && !redis_->options().time->due();
+        wakeWhenFull_ = maySendMore();
         if (wakeWhenFull_ && queuedItems_ >= maxBatch_) {
             wakeWhenFull_ = false;
             return false;
@@ -382,6 +399,11 @@ bool AddCoalescer::waitReadable(Clock::time_point until) {
 }
 
 void AddCoalescer::finish(Answered answered) {
+    if (redis_->options().endpoints && answered.reply.isError() &&
+        isElsewhere(answered.reply.text())) {
+        elsewhere_.push_back(std::move(answered));
+        return;
+    }
     Call& call = *answered.call;
     try {
         redis_->require(answered.reply, "addJobs");
@@ -390,12 +412,56 @@ void AddCoalescer::finish(Answered answered) {
                "",
                ops::addedIds(queue_, answered.reply, call.items.size()),
                call.items);
+        awaitServerUntil_ = {};
     } catch (const Exception& error) {
         fail(call, error);
     }
     if (redis_->fd() < 0) {
         loseCalls("the connection to Redis is lost");
     }
+}
+
+void AddCoalescer::putBack(const Waiters& waiters, std::vector<JobRecord>& items) {
+    const std::lock_guard lock(mutex_);
+    auto next = items.begin();
+    Waiters back;
+    for (const auto& waiter : waiters) {
+        const bool sent = waiter->phase == Waiter::Phase::InFlight;
+        const auto end = items.empty() ? next : next + static_cast<std::ptrdiff_t>(waiter->count);
+        if (sent) {
+            waiter->items.assign(std::make_move_iterator(next), std::make_move_iterator(end));
+        }
+        next = end;
+        if (waiter->phase != Waiter::Phase::Done) {
+            waiter->phase = Waiter::Phase::Queued;
+            queuedItems_ += waiter->count;
+            back.push_back(waiter);
+        }
+    }
+    queued_.insert(queued_.begin(), back.begin(), back.end());
+}
+
+void AddCoalescer::putBackElsewhere() {
+    if (awaitServerUntil_ == Clock::time_point{}) {
+        awaitServerUntil_ = Clock::now() + kServerChange;
+    }
+    try {
+        redis_->require(elsewhere_.front().reply, "addJobs", queue_.keys().meta);
+    } catch (const Exception&) {
+        // Logged by the client; the next connection leads to the other server.
+    }
+    for (; !elsewhere_.empty(); elsewhere_.pop_back()) {
+        putBack(elsewhere_.back().call->waiters, elsewhere_.back().call->items);
+    }
+}
+
+bool AddCoalescer::awaitServer() {
+    if (Clock::now() >= awaitServerUntil_) {
+        return false;
+    }
+    std::unique_lock lock(mutex_);
+    const auto next = std::max(redis_->nextAttempt(), Clock::now() + kShortestPause);
+    return !arrived_.wait_until(lock, next, [this] { return stopping_; });
 }
 
 void AddCoalescer::fail(const Call& call, const Exception& error) {

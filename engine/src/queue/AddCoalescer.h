@@ -26,8 +26,9 @@ namespace drover {
 ///
 /// While a call is in flight, what arrives waits and joins the next one: an idle queue has the latency of one round
 /// trip, a busy one the throughput of hundreds of jobs a call. A second call is sent while one is in flight if it is full,
-/// and the next one before an answer is passed on, so that Redis need not wait. Nothing is sent twice: a lost reply makes
-/// its adds Unknown.
+/// and the next one before an answer is passed on, so that Redis need not wait. A lost reply makes its adds Unknown. Nothing
+/// is sent twice but what a server refused since another one has the keys: behind sentinels and in a cluster such adds wait
+/// for that server until their deadlines.
 /// Threads: add() from any thread; one thread of its own sends, another one answers adds whose deadline has passed.
 class AddCoalescer {
 public:
@@ -118,6 +119,14 @@ private:
                 const std::vector<AddedId>& added,
                 const std::vector<JobRecord>& items = {});
     void refuseQueued(const std::string& message);
+    /// Puts the adds of elsewhere_ back to the queue, and leaves the server.
+    void putBackElsewhere();
+    /// Returns true if a full batch may be sent beside the calls in flight.
+    [[nodiscard]] bool maySendMore() const;
+    /// Puts adds that were not done back to the front of the queue; `items`: those of the waiters in flight.
+    void putBack(const Waiters& waiters, std::vector<JobRecord>& items);
+    /// Returns true if adds that cannot be sent wait for the server that has the keys now; then waits for the next attempt.
+    bool awaitServer();
     void watchDeadlines();
     /// Makes a waiter Done with the lock held, and returns the call to make after it.
     Answer answerFor(Waiter& waiter, std::vector<AddResult> results);
@@ -144,6 +153,11 @@ private:
     bool busy_ = false;  ///< The last call carried more than one add: a linger pays.
     std::deque<std::unique_ptr<Call>>
         calls_;  ///< In flight, in the order of their replies. Used by the thread that sends.
+    /// Calls that were not done since another server has the keys, until no other call is in flight. Used by the thread that
+    /// sends.
+    std::deque<Answered> elsewhere_;
+    /// Until when adds wait for the server that has the keys now. Used by the thread that sends.
+    Clock::time_point awaitServerUntil_{};
     bool introduced_ = false;  ///< The queue's meta was written. Used by the thread that sends.
     bool metaRefused_ =
         false;  ///< Logged that it cannot be written. Used by the thread that sends.

@@ -88,6 +88,7 @@ Command ScriptCall::begin(const RedisClient& redis,
             command.own(queue.keys().job(job) + key.behindJob);
         }
     }
+    redis.closeKeys(command, queue.keys().meta);
     return command;
 }
 

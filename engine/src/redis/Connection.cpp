@@ -74,7 +74,7 @@ private:
 
 }  // namespace
 
-Connection::Connection(const RedisOptions& options, const std::string& clientName)
+Connection::Connection(const RedisOptions& options, const std::string& clientName, Peer peer)
     : commandTimeout_(options.commandTimeout),
       where_(options.address()),
       time_(options.time),
@@ -91,7 +91,11 @@ Connection::Connection(const RedisOptions& options, const std::string& clientNam
     } catch (const Poco::Exception& error) {
         throw RedisIoException("connect to Redis at " + where_ + ": " + error.displayText());
     }
-    handshake(options, clientName);
+    const auto deadline = Clock::now() + std::max(options.connectTimeout, options.commandTimeout);
+    authenticate(options, deadline);
+    if (peer == Peer::Master) {
+        handshake(options, clientName, deadline);
+    }
 }
 
 Connection::~Connection() = default;
@@ -171,12 +175,20 @@ void Connection::send(const Command& command, Clock::time_point deadline) {
     }
     out_.clear();
     command.appendTo(out_);
-    const auto patience = deadline - Clock::now();
     std::string seal;
     if (sealing_) {
         seal = nextSeal();
         Command{"ECHO", seal}.appendTo(out_);
     }
+    transmit(deadline);
+    // A small command behind a large one waits for it.
+    unsent_ = out_.size() >= kLarge || unsent_ > 0 ? unsentBytes(fd()) : 0;
+    seals_.push_back(std::move(seal));
+    guard.ok();
+}
+
+void Connection::transmit(Clock::time_point deadline) {
+    const auto patience = deadline - Clock::now();
     std::size_t sent = 0;
     std::size_t counted = 0;  // The bytes sent when the deadline was last moved.
     std::size_t unsent = 0;   // The bytes that the kernel had then.
@@ -198,10 +210,24 @@ void Connection::send(const Command& command, Clock::time_point deadline) {
             deadline = Clock::now() + patience;
         }
     }
-    // A small command behind a large one waits for it.
-    unsent_ = out_.size() >= kLarge || unsent_ > 0 ? unsentBytes(fd()) : 0;
-    seals_.push_back(std::move(seal));
+}
+
+void Connection::post(const Command& command, Clock::time_point deadline) {
+    BreakOnThrow guard(broken_);
+    out_.clear();
+    command.appendTo(out_);
+    transmit(deadline);
     guard.ok();
+}
+
+std::optional<Reply> Connection::tryMessage() {
+    BreakOnThrow guard(broken_);
+    std::optional<Reply> message = parse();
+    while (!message && readAvailable()) {
+        message = parse();
+    }
+    guard.ok();
+    return message;
 }
 
 bool Connection::sendProgressed() {
@@ -332,38 +358,42 @@ std::optional<Reply> Connection::parse() {
     return Reply(static_cast<redisReply*>(reply));
 }
 
-void Connection::handshake(const RedisOptions& options, const std::string& clientName) {
-    const auto deadline = Clock::now() + std::max(options.connectTimeout, options.commandTimeout);
-    const auto requireOk = [&](const Reply& reply, const std::string& operation) {
-        if (!reply.isError()) {
-            return;
-        }
-        if (classifyError(reply.text()) != ReplyClass::Other) {
-            throwError(operation, reply.text());
-        }
-        // Nothing that waiting cures (no such database, no such command). Without the reply's own words for AUTH: Redis
-        // quotes the arguments of a command that it does not know.
-        throw RedisAuthException(
-            operation + " was refused by Redis at " + where_ +
-                (operation == "AUTH" ? std::string() : ": " + std::string(reply.text())),
-            operation.rfind("SELECT", 0) == 0 ? kNoSuchDatabase : 0);
-    };
-    if (!options.password.empty()) {
-        Command auth{"AUTH"};
-        if (!options.user.empty()) {
-            auth.add(options.user);
-        }
-        const Reply reply = call(auth.add(options.password), deadline);
-        if (reply.isError() && isUnaskedPassword(reply.text())) {
-            // As BullMQ's clients do: a password too many opens no door that was shut.
-            if (options.refusal->claimPasswordWarning()) {
-                logger().warning("Redis at %s asks for no password; redis.password is not used",
-                                 where_);
-            }
-        } else {
-            requireOk(reply, "AUTH");
-        }
+void Connection::requireOk(const Reply& reply, const std::string& operation) const {
+    if (!reply.isError()) {
+        return;
     }
+    if (classifyError(reply.text()) != ReplyClass::Other) {
+        throwError(operation, reply.text());
+    }
+    // Nothing that waiting cures (no such database, no such command). Without the reply's own words for AUTH: Redis
+    // quotes the arguments of a command that it does not know.
+    throw RedisAuthException(
+        operation + " was refused by Redis at " + where_ +
+            (operation == "AUTH" ? std::string() : ": " + std::string(reply.text())),
+        operation.rfind("SELECT", 0) == 0 ? kNoSuchDatabase : 0);
+}
+
+void Connection::authenticate(const RedisOptions& options, Clock::time_point deadline) {
+    if (options.password.empty()) {
+        return;
+    }
+    Command auth{"AUTH"};
+    if (!options.user.empty()) {
+        auth.add(options.user);
+    }
+    const Reply reply = call(auth.add(options.password), deadline);
+    if (!reply.isError() || !isUnaskedPassword(reply.text())) {
+        requireOk(reply, "AUTH");
+    } else if (options.refusal->claimPasswordWarning()) {
+        // As BullMQ's clients do: a password too many opens no door that was shut.
+        logger().warning("Redis at %s asks for no password; the configured one is not used",
+                         where_);
+    }
+}
+
+void Connection::handshake(const RedisOptions& options,
+                           const std::string& clientName,
+                           Clock::time_point deadline) {
     if (options.database != 0) {
         requireOk(call(Command{"SELECT"}.add(options.database), deadline),
                   "SELECT " + std::to_string(options.database));

@@ -27,8 +27,8 @@ namespace drover {
 ///
 /// A reply counts only with its seal (docs/pitfalls.md#h9): an ECHO of a text that is used once follows each command, and
 /// that text must come right behind the reply. A reply too many, as from a broken proxy, shifts the later ones, and the
-/// first seal shows it. Commands that change later replies must not be sent: MULTI, SUBSCRIBE. Without the right to ECHO
-/// only bytes without a command show the shift, which misses a reply that comes late.
+/// first seal shows it. Commands that change later replies must not be sent: MULTI, SUBSCRIBE; but see post(). Without the
+/// right to ECHO only bytes without a command show the shift, which misses a reply that comes late.
 /// Threads: one at a time.
 class Connection {
 public:
@@ -39,11 +39,16 @@ public:
     /// Bytes that begin the time of a deadline anew.
     static constexpr std::size_t kProgress = 4096;
 
-    /// Connects, shakes hands if TLS is wanted, and introduces itself: AUTH, SELECT, CLIENT SETNAME, ROLE. Measures the
-    /// server's time. `clientName` empty: no name.
+    /// A server that is only asked about others, as a sentinel, may be a replica, and have neither ECHO nor TIME.
+    enum class Peer { Master, Informant };
+
+    /// Connects, shakes hands if TLS is wanted, and introduces itself: AUTH, and to a master SELECT, CLIENT SETNAME, ROLE.
+    /// Measures a master's time. `clientName` empty: no name.
     /// Throws RedisIoException (refused, timed out, a replica), RedisAuthException (also for a database that does not
     /// exist, and for a certificate that one side does not trust), RedisBusyException (LOADING). A name that Redis refuses is left out.
-    Connection(const RedisOptions& options, const std::string& clientName);
+    Connection(const RedisOptions& options,
+               const std::string& clientName,
+               Peer peer = Peer::Master);
     ~Connection();
     Connection(const Connection&) = delete;
     Connection& operator=(const Connection&) = delete;
@@ -59,6 +64,12 @@ public:
     Reply receive(Clock::time_point deadline);
     /// A reply if one is complete, without waiting.
     std::optional<Reply> tryReceive();
+
+    /// Sends a command whose replies are messages, as those to SUBSCRIBE: from then on only this and tryMessage() may be
+    /// called. Throws as send() does.
+    void post(const Command& command, Clock::time_point deadline);
+    /// Returns the next message if one is complete, without waiting. Throws RedisIoException when the peer is gone.
+    std::optional<Reply> tryMessage();
 
     /// Returns how many replies are still to come.
     [[nodiscard]] std::size_t owed() const { return seals_.size(); }
@@ -84,6 +95,8 @@ private:
     /// Waits until the socket is readable, or writable. Returns false at the deadline.
     bool awaitSocket(Poco::Net::Socket::SelectMode mode, Clock::time_point deadline);
     std::size_t sendSome(const char* bytes, std::size_t count);
+    /// Sends all of out_.
+    void transmit(Clock::time_point deadline);
     /// Reads what has arrived into the parser. Returns false if nothing has.
     bool readAvailable();
     /// Returns true if the parser has bytes that belong to none of the replies that it returned.
@@ -95,7 +108,12 @@ private:
     void requireInStep();
     std::string nextSeal();
     void measureTime(Clock::time_point deadline);
-    void handshake(const RedisOptions& options, const std::string& clientName);
+    void authenticate(const RedisOptions& options, Clock::time_point deadline);
+    /// Throws for an error reply to `operation`.
+    void requireOk(const Reply& reply, const std::string& operation) const;
+    void handshake(const RedisOptions& options,
+                   const std::string& clientName,
+                   Clock::time_point deadline);
 
     std::chrono::milliseconds commandTimeout_;
     std::string where_;

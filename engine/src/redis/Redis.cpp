@@ -17,18 +17,34 @@ void require(bool right, const std::string& what) {
     }
 }
 
+void requireAddress(const Redis::Address& address) {
+    require(!address.host.empty(), "the host must not be empty");
+    require(address.port >= 1 && address.port <= 65535,
+            "the port must be in [1, 65535], not " + std::to_string(address.port));
+}
+
 }  // namespace
 
 Redis::Redis(const Settings& settings) {
-    require(!settings.host.empty(), "the host must not be empty");
-    require(settings.port >= 1 && settings.port <= 65535,
-            "the port must be in [1, 65535], not " + std::to_string(settings.port));
+    requireAddress({settings.host, settings.port});
     require(settings.database >= 0,
             "the database must not be negative, and is " + std::to_string(settings.database));
     require(settings.connectTimeout.count() >= 1 && settings.commandTimeout.count() >= 1,
             "a timeout must be at least 1 ms");
     require(!settings.tls || settings.tls->certificate.empty() == settings.tls->key.empty(),
             "certificate and key of TLS belong together");
+    if (settings.sentinel) {
+        require(!settings.sentinel->addresses.empty() && !settings.sentinel->master.empty(),
+                "sentinels need an address and the name of the master");
+        require(settings.cluster.empty(), "a cluster has no sentinels");
+        for (const Address& address : settings.sentinel->addresses) {
+            requireAddress(address);
+        }
+    }
+    for (const Address& address : settings.cluster) {
+        requireAddress(address);
+        require(settings.database == 0, "a cluster has database 0 only");
+    }
     shared_ = std::make_shared<Shared>(RedisOptions(settings));
 }
 

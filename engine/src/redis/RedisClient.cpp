@@ -6,6 +6,7 @@
 #include <Poco/Logger.h>
 
 #include "drover/Exceptions.h"
+#include "redis/ClusterEndpoints.h"
 #include "redis/RedisFigures.h"
 
 namespace drover {
@@ -16,6 +17,8 @@ Poco::Logger& logger() {
     return Poco::Logger::get("redis");
 }
 
+/// How often a call follows its slot before it counts as refused.
+constexpr int kMostHops = 5;
 /// How often a client logs that bytes come without a command.
 constexpr std::chrono::minutes kStrayPause{1};
 
@@ -47,7 +50,7 @@ RedisClient::RedisClient(RedisOptions options, std::string label, std::string cl
     : options_(std::move(options)), label_(std::move(label)), clientName_(std::move(clientName)) {}
 
 std::string RedisClient::where() const {
-    return options_.address();
+    return options_.endpoints ? options_.at(at_).address() : options_.address();
 }
 
 template <typename Work>
@@ -68,6 +71,7 @@ auto RedisClient::guarded(Work work) {
 
 void RedisClient::failed(const std::string& why, bool slow) {
     ++options_.figures->failures;
+    suspectServer();
     drop();
     healthy_ = false;
     // Once when it begins, not once per attempt; and again when the reason becomes one that a person must cure.
@@ -80,6 +84,7 @@ void RedisClient::failed(const std::string& why, bool slow) {
 
 void RedisClient::refused(const std::string& why, const std::string& key, bool keepConnection) {
     if (!keepConnection) {
+        suspectServer();
         drop();
     }
     ++options_.figures->refusals;
@@ -94,6 +99,10 @@ void RedisClient::refused(const std::string& why, const std::string& key, bool k
 void RedisClient::raise(const std::string& operation,
                         std::string_view error,
                         const std::string& key) {
+    if (followMoved(error)) {
+        throw RedisBusyException(operation + ": the slot is at another node now (" +
+                                 std::string(error) + ")");
+    }
     try {
         throwError(operation, error);
     } catch (const RedisBusyException&) {
@@ -153,15 +162,25 @@ void RedisClient::requireAccepted() {
 RedisClient::Probe RedisClient::probe(const std::string& key) {
     // Nothing is written: an empty text changes no key and makes none, and a key of another type is an error as ever. But
     // Redis looks first whether it takes writes that need memory.
-    const Command command =
-        key.empty() ? Command{"DBSIZE"} : Command{"SETRANGE", key, "0", std::string_view()};
+    Command command;
+    if (key.empty()) {
+        command.add("DBSIZE");
+    } else if (isPartOfSlot(options_.refusal->why())) {
+        command.add("EXISTS").own(wholeSlotKey(key));
+    } else {
+        command.add("SETRANGE").add(key).add("0").add("");
+    }
     const Reply reply = guarded([&] { return connection_->call(command); });
     if (!reply.isError()) {
         return Probe::Accepted;
     }
+    if (followMoved(reply.text())) {
+        return Probe::Refused;
+    }
     switch (classifyError(reply.text())) {
         case ReplyClass::Topology:
         case ReplyClass::TooMany:
+            suspectServer();
             drop();
             [[fallthrough]];
         case ReplyClass::Wait:
@@ -175,7 +194,42 @@ RedisClient::Probe RedisClient::probe(const std::string& key) {
     }
 }
 
+void RedisClient::suspectServer() {
+    if (options_.endpoints) {
+        options_.endpoints->suspect(options_.slot, at_);
+    }
+}
+
+void RedisClient::leaveFormerMaster() {
+    if (connection_ && connection_->owed() == 0 && socket_ && socket_->ended()) {
+        drop();
+    }
+}
+
+bool RedisClient::followMoved(std::string_view error) {
+    if (options_.slot < 0 || error.rfind("MOVED ", 0) != 0) {
+        return false;
+    }
+    const Redis::Address to = redirection(error, at_.host);
+    if (to.port == 0) {
+        return false;
+    }
+    options_.endpoints->onMoved(options_.slot, to);
+    drop();
+    return true;
+}
+
+template <typename Call>
+Reply RedisClient::following(Call call) {
+    Reply reply = call(idleConnection());
+    for (int hop = 0; hop < kMostHops && reply.isError() && followMoved(reply.text()); ++hop) {
+        reply = call(idleConnection());
+    }
+    return reply;
+}
+
 Connection& RedisClient::connection() {
+    leaveFormerMaster();
     if (!connection_ || connection_->broken() || !inStep()) {
         drop();
         open();
@@ -197,7 +251,15 @@ void RedisClient::open() {
         }
         throw RedisIoException(what);
     }
-    guarded([&] { connection_ = std::make_unique<Connection>(options_, clientName_); });
+    guarded([&] {
+        if (!options_.endpoints) {
+            connection_ = std::make_unique<Connection>(options_, clientName_);
+            return;
+        }
+        at_ = options_.endpoints->find(options_.slot);
+        connection_ = std::make_unique<Connection>(options_.at(at_), clientName_);
+        socket_ = options_.endpoints->sockets().enter(connection_->fd(), at_);
+    });
     if (std::exchange(connectedBefore_, true)) {
         ++options_.figures->reconnects;
     }
@@ -242,9 +304,9 @@ Reply RedisClient::call(const Command& command) {
 }
 
 Reply RedisClient::call(const Command& command, Clock::time_point deadline) {
-    Connection& link = idleConnection();
     const auto began = Clock::now();
-    Reply reply = guarded([&] { return link.call(command, deadline); });
+    Reply reply = following(
+        [&](Connection& link) { return guarded([&] { return link.call(command, deadline); }); });
     options_.figures->roundTrips.observe(Clock::now() - began);
     if (reply.isError()) {
         raise(operationOf(command), reply.text(), keyOf(command));
@@ -256,22 +318,20 @@ Reply RedisClient::call(const Command& command, Clock::time_point deadline) {
 Command RedisClient::script(const std::string& name) const {
     const Script& script = options_.scripts->get(name);
     Command command{"EVALSHA", script.sha1};
-    command.add(script.keyCount);
+    command.add(script.keyCount + (options_.isCluster() ? 1 : 0));
     return command;
 }
 
+void RedisClient::closeKeys(Command& command, const std::string& key) const {
+    if (options_.isCluster()) {
+        command.own(wholeSlotKey(key));
+    }
+}
+
 Reply RedisClient::run(Command& command) {
-    Connection& link = idleConnection();
     const std::string& name = options_.scripts->bySha1(shaOf(command)).name;
     const auto began = Clock::now();
-    Reply reply = guarded([&] {
-        Reply first = link.call(command);
-        if (!isUnknownScript(first)) {
-            return first;
-        }
-        sendByText(link, command, Clock::now() + options_.commandTimeout);
-        return link.receive(Clock::now() + options_.commandTimeout);
-    });
+    Reply reply = runToEnd(command);
     options_.figures->roundTrips.observe(Clock::now() - began);
     if (reply.isError()) {
         raise(name, reply.text(), keyOf(command));
@@ -300,8 +360,29 @@ std::vector<Reply> RedisClient::runAll(std::vector<Command>& commands) {
             }
         }
     });
+    for (std::size_t i = 0; i < commands.size() && options_.slot >= 0; ++i) {
+        // Not run: each goes to the slot's node, behind those that were run.
+        if (replies[i].isError() && replies[i].text().rfind("MOVED ", 0) == 0) {
+            followMoved(replies[i].text());
+            replies[i] = runToEnd(commands[i]);
+        }
+    }
     options_.figures->roundTrips.observe(Clock::now() - began);
     return replies;
+}
+
+Reply RedisClient::runToEnd(Command& command) {
+    return following([&](Connection& link) {
+        return guarded([&] {
+            const auto deadline = [this] { return Clock::now() + options_.commandTimeout; };
+            Reply reply = link.call(command, deadline());
+            if (isUnknownScript(reply)) {
+                sendByText(link, command, deadline());
+                return link.receive(deadline());
+            }
+            return reply;
+        });
+    });
 }
 
 void RedisClient::send(Command& call) {
@@ -357,6 +438,7 @@ void RedisClient::sendByText(Connection& link, Command& call, Clock::time_point 
 }
 
 void RedisClient::drop() {
+    socket_.reset();
     connection_.reset();
     underWay_.clear();
 }

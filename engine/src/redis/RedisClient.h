@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "redis/Connection.h"
+#include "redis/Endpoints.h"
 #include "redis/Reconnect.h"
 #include "redis/ScriptRegistry.h"
 
@@ -20,6 +21,9 @@ namespace drover {
 ///
 /// A refusal that time cures (see Refusal) leaves a sound connection open. Until a probe without effect shows that Redis
 /// accepts commands of the refused kind again, this client sends nothing.
+///
+/// Behind sentinels and in a cluster each connection goes to the master that serves options().slot at the time. A connection
+/// to a server that is the master no more is left at once. call(), run() and runAll() follow MOVED.
 ///
 /// Threads: one at a time, but for healthy().
 class RedisClient {
@@ -37,8 +41,12 @@ public:
     Reply call(const Command& command);
     Reply call(const Command& command, Clock::time_point deadline);
 
-    /// Starts a script call: the first three arguments; the caller adds keys (as many as the script has) and arguments.
+    /// Starts a script call: the first three arguments; the caller adds keys (as many as the script has), calls closeKeys(),
+    /// and adds arguments.
     [[nodiscard]] Command script(const std::string& name) const;
+    /// Ends the keys of a script call. `key`: one of them. In a cluster adds a key that never exists: Redis refuses such a
+    /// call while the slot moves, where the script would find a part of its keys.
+    void closeKeys(Command& command, const std::string& key) const;
     /// Runs a command made by script(): by hash, and by text if Redis has no such script (a restart empties its cache).
     Reply run(Command& command);
 
@@ -88,6 +96,16 @@ public:
     [[nodiscard]] const RedisOptions& options() const { return options_; }
 
 private:
+    /// Drops an idle connection to a server that is not the master any more.
+    void leaveFormerMaster();
+    /// Returns true if a cluster answered that the slot is at another node: the next connection goes there.
+    bool followMoved(std::string_view error);
+    /// Makes a call until its reply is not MOVED. `call` gets the connection.
+    template <typename Call>
+    Reply following(Call call);
+    /// Runs a command, by text if Redis does not have the script, at the node of the slot.
+    Reply runToEnd(Command& command);
+    void suspectServer();
     /// Runs `work`, and drops the connection for what makes it useless.
     template <typename Work>
     auto guarded(Work work);
@@ -118,6 +136,8 @@ private:
     std::string clientName_;
     Reconnect reconnect_;
     std::unique_ptr<Connection> connection_;
+    std::unique_ptr<OpenSockets::Entry> socket_;  ///< The one of connection_; goes first.
+    Redis::Address at_;  ///< Where the last connection led, or was to lead.
     struct Sent {
         Command* command;
         Clock::time_point at;

@@ -109,9 +109,10 @@ ReplyClass classifyError(std::string_view error) {
         {"ERR max number of clients reached", ReplyClass::TooMany},
         {"WRONGTYPE", ReplyClass::WrongType},
         {"MOVED", ReplyClass::Cluster},
-        {"ASK", ReplyClass::Cluster},
         {"CROSSSLOT", ReplyClass::Cluster},
-        {"CLUSTERDOWN", ReplyClass::Cluster},
+        {"ASK ", ReplyClass::Wait},
+        {"TRYAGAIN", ReplyClass::Wait},
+        {"CLUSTERDOWN", ReplyClass::Topology},
     };
     // Redis 6 puts the refusal of a script's command behind where it happened.
     constexpr std::string_view kInScript = "ERR Error running script";
@@ -128,6 +129,19 @@ ReplyClass classifyError(std::string_view error) {
     return ReplyClass::Other;
 }
 
+bool isElsewhere(std::string_view error) {
+    return classifyError(error) == ReplyClass::Topology || isPartOfSlot(error) ||
+           error.rfind("MOVED ", 0) == 0;
+}
+
+bool isPartOfSlot(std::string_view error) {
+    return error.rfind("TRYAGAIN", 0) == 0 || error.rfind("ASK ", 0) == 0;
+}
+
+std::string wholeSlotKey(const std::string& key) {
+    return key + ":drover:whole";
+}
+
 void throwError(std::string_view operation, std::string_view error) {
     const std::string message =
         std::string(operation) + ": Redis answered \"" + std::string(error) + "\"";
@@ -142,8 +156,9 @@ void throwError(std::string_view operation, std::string_view error) {
         case ReplyClass::Cluster:
             throw ScriptException(
                 message +
-                "; on a cluster all keys of a queue must share a slot: put braces into "
-                "redis.prefix, as in {bull}, and name the node that serves it");
+                "; Redis is a cluster: name its nodes in redis.cluster; all keys of a queue must "
+                "share a slot: put braces into redis.prefix, as in {bull}, or into the queue's "
+                "name");
         case ReplyClass::NoScript:
         case ReplyClass::WrongType:
         case ReplyClass::Other:

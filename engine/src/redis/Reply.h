@@ -56,18 +56,26 @@ using ReplyReader = std::unique_ptr<redisReader, FreeReplyReader>;
 /// Classes of error replies, by what a client must do (docs/pitfalls.md#r1).
 enum class ReplyClass {
     NoScript,  ///< Send the script's text.
-    Topology,  ///< Not a master (any more): drop the connection, connect anew, verify the role.
-    Wait,      ///< LOADING, BUSY: the same connection works later.
+    Topology,  ///< Not a master (any more), or no cluster: drop the connection, connect anew, verify the role.
+    Wait,  ///< LOADING, BUSY, a slot that moves (TRYAGAIN, ASK): the same connection works later.
     Pressure,  ///< OOM, MISCONF, NOREPLICAS: writes are refused for now; a refused renewal is not a lost lock.
     Auth,       ///< NOAUTH, WRONGPASS, NOPERM, DENIED: a person must change the configuration.
     TooMany,    ///< No connection left: retry with jitter.
     WrongType,  ///< A key of the queue has another type: keep away from the queue.
-    Cluster,    ///< MOVED, ASK, CROSSSLOT, CLUSTERDOWN: needs a hash-tagged prefix and one node.
+    Cluster,    ///< MOVED, CROSSSLOT: Redis is a cluster, and the configuration does not fit it.
     Other       ///< The script's or the command's own fault.
 };
 
 /// Classifies the text of an error reply, without its leading '-'.
 [[nodiscard]] ReplyClass classifyError(std::string_view error);
+
+/// Returns true if the error means that nothing was done because another server has the keys, or will have them soon: the
+/// server was demoted, the slot has moved or is moving.
+[[nodiscard]] bool isElsewhere(std::string_view error);
+/// Returns true for TRYAGAIN and ASK: a slot moves, and the node has a part of its keys.
+[[nodiscard]] bool isPartOfSlot(std::string_view error);
+/// Returns a key of the same slot as `key` that never exists.
+[[nodiscard]] std::string wholeSlotKey(const std::string& key);
 
 /// Throws the exception of the error's class; `operation` goes into the message.
 /// Must not be called for NoScript.

@@ -52,7 +52,9 @@ ChildrenPage pageOf(const ReplyView& reply) {
 /// Begins a call of getChildren.
 Command call(const RedisClient& redis, const std::string& jobKey, const char* withJob) {
     Command command = redis.script("getChildren");
-    command.own(jobKey).add(withJob);
+    command.own(jobKey);
+    redis.closeKeys(command, jobKey);
+    command.add(withJob);
     return command;
 }
 
@@ -107,6 +109,7 @@ ChildrenPage childrenPage(const QueueContext& queue,
 ChildCounts childCounts(const QueueContext& queue, RedisClient& redis, const std::string& id) {
     Command command = redis.script("getChildCounts");
     command.own(queue.keys().job(id));
+    redis.closeKeys(command, queue.keys().meta);
     const Reply reply = redis.run(command);
     return {
         reply.at(0).integer(), reply.at(1).integer(), reply.at(2).integer(), reply.at(3).integer()};

@@ -24,6 +24,7 @@ Command flowCall(const RedisClient& redis, const FlowRecords& flow, std::int64_t
     Command command = redis.script("addFlow");
     command.reserve(11 + 2 * flow.queues.size() + kArgumentsPerNode * flow.nodes.size());
     command.add(flow.queues.front().keys().meta);
+    redis.closeKeys(command, flow.queues.front().keys().meta);
     command.add(nowMs).add(flow.nodes.front().record.parentKey).add(flow.queues.size());
     static const AddOnce kEachTime;
     const AddOnce& once = flow.once != nullptr ? *flow.once : kEachTime;

@@ -1,0 +1,179 @@
+#include "support/LoadedQueue.h"
+
+#include <iostream>
+#include <stdexcept>
+#include <vector>
+
+#include <cppunit/TestAssert.h>
+
+#include "drover/Exceptions.h"
+#include "support/Patience.h"
+
+namespace drover::test {
+
+namespace {
+
+constexpr std::size_t kJobsPerCall = 5;
+
+Queue::Settings producer(const std::string& prefix, const std::string& name) {
+    Queue::Settings settings;
+    settings.prefix = prefix;
+    settings.name = name;
+    settings.addTimeout = std::chrono::seconds(30);
+    return settings;
+}
+
+QueueSettings consumer(const std::string& prefix, const std::string& name) {
+    QueueSettings settings;
+    settings.prefix = prefix;
+    settings.name = name;
+    settings.concurrency = 20;
+    settings.lockDuration = std::chrono::seconds(5);
+    settings.drainDelay = std::chrono::milliseconds(500);
+    return settings;
+}
+
+}  // namespace
+
+LoadedQueue::LoadedQueue(const Redis::Settings& server,
+                         const std::string& prefix,
+                         const std::string& name)
+    : redis_(server), options_(redis_.shared().options()) {
+    auto handler = std::make_shared<FakeHandler>([this](std::span<RunningJob* const> jobs) {
+        lastRun_ = std::chrono::steady_clock::now();
+        {
+            const std::lock_guard lock(mutex_);
+            for (RunningJob* job : jobs) {
+                ++runs_[job->job().id];
+            }
+        }
+        for (RunningJob* job : jobs) {
+            job->setOutcome({JobOutcome::Kind::Completed, "1", "", 0});
+        }
+    });
+    const QueueSettings settings = consumer(prefix, name);
+    queue_ = std::make_unique<WholeQueue>(redis_, producer(prefix, name));
+    worker_ = std::make_unique<Worker>(
+        settings, options_, clock_, std::vector<std::shared_ptr<HandlerType>>{handler});
+    keeper_ =
+        std::make_unique<LockKeeper>(std::make_unique<RedisClient>(options_, "locks"), clock_);
+    sweeper_ = std::make_unique<StalledSweeper>(std::make_unique<RedisClient>(options_, "stalled"),
+                                                clock_);
+    keeper_->watch(
+        worker_->queue(), worker_->held(), settings.lockDuration, settings.lockRenewal());
+    sweeper_->watch(worker_->queue(), std::chrono::seconds(1), 10);
+    keeper_->start();
+    sweeper_->start();
+    worker_->start();
+}
+
+LoadedQueue::~LoadedQueue() {
+    stopAdding();
+    keeper_->stop();
+    sweeper_->stop();
+    worker_->stop();
+}
+
+void LoadedQueue::startAdding() {
+    adding_ = true;
+    thread_ = std::thread([this] {
+        while (adding_) {
+            add();
+            std::this_thread::sleep_for(std::chrono::milliseconds(1));
+        }
+    });
+}
+
+void LoadedQueue::stopAdding() {
+    adding_ = false;
+    if (thread_.joinable()) {
+        thread_.join();
+    }
+}
+
+void LoadedQueue::add() {
+    std::vector<NewJob> jobs(kJobsPerCall);
+    for (NewJob& job : jobs) {
+        job.name = "work";
+    }
+    const std::vector<AddResult> results =
+        queue_->addBulk(std::move(jobs), Queue::Clock::now() + std::chrono::seconds(30));
+    const std::lock_guard lock(mutex_);
+    for (const AddResult& result : results) {
+        if (result.status == AddResult::Status::Added) {
+            added_.insert(result.id);
+        } else if (result.status == AddResult::Status::Unknown) {
+            ++unknown_;
+        }
+    }
+}
+
+std::size_t LoadedQueue::added() const {
+    const std::lock_guard lock(mutex_);
+    return added_.size();
+}
+
+std::size_t LoadedQueue::ended() const {
+    return worker_->stats().completed;
+}
+
+void LoadedQueue::until(const std::string& what, const std::function<bool()>& condition) const {
+    const auto deadline = std::chrono::steady_clock::now() + kPatience;
+    while (true) {
+        try {
+            if (condition()) {
+                return;
+            }
+        } catch (const RedisIoException&) {
+            // Redis changes at the moment.
+        }
+        if (std::chrono::steady_clock::now() > deadline) {
+            throw std::runtime_error("not within the deadline: " + what);
+        }
+        std::this_thread::sleep_for(std::chrono::milliseconds(10));
+    }
+}
+
+void LoadedQueue::untilAdded(std::size_t count) const {
+    until(std::to_string(count) + " jobs are added", [&] { return added() >= count; });
+}
+
+void LoadedQueue::untilEnded(std::size_t count) const {
+    until(std::to_string(count) + " jobs have ended", [&] { return ended() >= count; });
+}
+
+void LoadedQueue::untilAllEnded() const {
+    until("no job is left", [this] {
+        const JobCounts counts = queue_->counts();
+        return counts.waiting + counts.active + counts.delayed + counts.prioritized == 0 &&
+               worker_->stats().held == 0;
+    });
+}
+
+LoadedQueue::Account LoadedQueue::account() const {
+    Account account;
+    const std::lock_guard lock(mutex_);
+    for (const std::string& id : added_) {
+        const auto found = runs_.find(id);
+        const int runs = found == runs_.end() ? 0 : found->second;
+        const std::optional<Job> job = queue_->job(id);
+        account.lost += !job && runs == 0 ? 1 : 0;
+        account.repeated += runs > 1 ? 1 : 0;
+        if (job && (queue_->state(id) != JobState::Completed || job->attemptsMade != 1)) {
+            account.problems += " job " + id + " is " + toString(queue_->state(id)) + " after " +
+                                std::to_string(job->attemptsMade) + " attempts;";
+        }
+    }
+    return account;
+}
+
+void LoadedQueue::assertEachEndedOnce() const {
+    const Account found = account();
+    std::cout << added() << " added, " << unknown() << " unknown, " << found.repeated
+              << " repeated, " << found.lost << " lost by an asynchronous replica" << std::endl;
+    CPPUNIT_ASSERT_EQUAL(std::string(), found.problems);
+    CPPUNIT_ASSERT_EQUAL(std::uint64_t{0}, worker_->stats().failed);
+    CPPUNIT_ASSERT_EQUAL(std::uint64_t{0}, worker_->stats().retried);
+}
+
+}  // namespace drover::test

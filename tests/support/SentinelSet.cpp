@@ -1,0 +1,198 @@
+#include "support/SentinelSet.h"
+
+#include <chrono>
+#include <fstream>
+#include <functional>
+#include <stdexcept>
+#include <thread>
+
+#include "redis/Connection.h"
+#include "support/Patience.h"
+
+namespace drover::test {
+
+namespace {
+
+constexpr const char* kMaster = "mymaster";
+
+std::string textOf(const ReplyView& reply) {
+    if (reply.isInteger()) {
+        return std::to_string(reply.integer());
+    }
+    if (!reply.isArray()) {
+        return (reply.isError() ? "-" : "") + std::string(reply.text());
+    }
+    std::string lines;
+    for (std::size_t i = 0; i < reply.size(); ++i) {
+        lines += textOf(reply.at(i)) + "\n";
+    }
+    return lines;
+}
+
+void await(const std::string& what, const std::function<bool()>& condition) {
+    const auto deadline = std::chrono::steady_clock::now() + kPatience;
+    while (true) {
+        try {
+            if (condition()) {
+                return;
+            }
+        } catch (const std::exception&) {
+            // Not up yet, or down for a moment.
+        }
+        if (std::chrono::steady_clock::now() > deadline) {
+            throw std::runtime_error("not within the deadline: " + what);
+        }
+        std::this_thread::sleep_for(std::chrono::milliseconds(20));
+    }
+}
+
+bool has(const std::string& text, const std::string& part) {
+    return text.find(part) != std::string::npos;
+}
+
+/// Returns the port that a sentinel names.
+int namedPort(int sentinel) {
+    const std::string lines = ask(sentinel, {"SENTINEL", "GET-MASTER-ADDR-BY-NAME", kMaster});
+    return std::stoi(lines.substr(lines.find('\n') + 1));
+}
+
+}  // namespace
+
+std::string ask(int port, const std::vector<std::string>& args) {
+    RedisOptions options;
+    options.port = port;
+    Connection link(options, "", Connection::Peer::Informant);
+    Command command;
+    for (const std::string& arg : args) {
+        command.add(arg);
+    }
+    return textOf(link.call(command));
+}
+
+SentinelSet::SentinelSet() {
+    // A master waits 5 s for more replicas before it serves the first, unless it needs no disk for it.
+    const std::vector<std::string> fast = {"--repl-diskless-sync-delay", "0"};
+    servers_.push_back(std::make_unique<RedisServer>(fast));
+    std::vector<std::string> follows = fast;
+    follows.insert(follows.end(),
+                   {"--replicaof", "127.0.0.1", std::to_string(servers_.front()->port())});
+    servers_.push_back(std::make_unique<RedisServer>(follows));
+    await("the replica follows", [this] { return servers_.back()->followsMaster(); });
+    for (int i = 0; i < 3; ++i) {
+        auto& sentinel = *sentinels_.emplace_back(std::make_unique<Sentinel>());
+        sentinel.port = freePort();
+        sentinel.folder = makeTempFolder("drover-sentinel-");
+        const std::string file = sentinel.folder + "/sentinel.conf";
+        const std::string name = std::string(" ") + kMaster + " ";
+        std::ofstream(file) << "port " << sentinel.port << "\nbind 127.0.0.1\ndir "
+                            << sentinel.folder << "\nsentinel monitor" << name << "127.0.0.1 "
+                            << servers_.front()->port() << " 2\nsentinel down-after-milliseconds"
+                            << name << kDownAfterMs << "\nsentinel failover-timeout" << name
+                            << "2000\nsentinel parallel-syncs" << name << "1\n";
+        sentinel.process.start({findProgram("redis-server"), file, "--sentinel"},
+                               sentinel.folder + "/log");
+    }
+    awaitReady();
+}
+
+SentinelSet::~SentinelSet() {
+    for (const auto& sentinel : sentinels_) {
+        sentinel->process.stop(9);
+        removeTree(sentinel->folder);
+    }
+}
+
+Redis::Settings SentinelSet::settings() const {
+    Redis::Settings settings;
+    settings.sentinel.emplace();
+    settings.sentinel->master = kMaster;
+    for (const auto& sentinel : sentinels_) {
+        settings.sentinel->addresses.push_back({"127.0.0.1", sentinel->port});
+    }
+    return settings;
+}
+
+int SentinelSet::masterPort() const {
+    for (const auto& sentinel : sentinels_) {
+        if (sentinel->process.running()) {
+            return namedPort(sentinel->port);
+        }
+    }
+    throw std::runtime_error("no sentinel runs");
+}
+
+RedisServer& SentinelSet::serverAt(int port) {
+    for (const auto& server : servers_) {
+        if (server->port() == port) {
+            return *server;
+        }
+    }
+    throw std::runtime_error("no server at port " + std::to_string(port));
+}
+
+RedisServer& SentinelSet::master() {
+    return serverAt(masterPort());
+}
+
+void SentinelSet::awaitReady() const {
+    await("each sentinel knows the replica and its peers", [this] {
+        for (const auto& sentinel : sentinels_) {
+            if (!sentinel->process.running()) {
+                continue;
+            }
+            const std::string all = ask(sentinel->port, {"SENTINEL", "MASTER", kMaster});
+            const std::string replicas = ask(sentinel->port, {"SENTINEL", "REPLICAS", kMaster});
+            if (!has(all, "flags\nmaster\n") || !has(all, "num-slaves\n1\n") ||
+                !has(all, "num-other-sentinels\n2\n") || !has(replicas, "flags\nslave\n") ||
+                !has(replicas, "master-link-status\nok\n")) {
+                return false;
+            }
+        }
+        return true;
+    });
+}
+
+void SentinelSet::awaitNewMaster(int before) const {
+    await("the sentinels name a new master", [this, before] {
+        int named = 0;
+        for (const auto& sentinel : sentinels_) {
+            if (sentinel->process.running() && namedPort(sentinel->port) == before) {
+                return false;
+            }
+            ++named;
+        }
+        return named > 0;
+    });
+}
+
+void SentinelSet::failOver() {
+    const int before = masterPort();
+    await("a sentinel begins the failover", [this] {
+        return ask(sentinels_.back()->port, {"SENTINEL", "FAILOVER", kMaster}) == "OK";
+    });
+    awaitNewMaster(before);
+    await("the old master follows", [&] { return serverAt(before).followsMaster(); });
+    awaitReady();
+}
+
+void SentinelSet::killMaster() {
+    const int before = masterPort();
+    serverAt(before).stop(9);
+    awaitNewMaster(before);
+    serverAt(before).start();
+    await("the old master follows", [&] { return serverAt(before).followsMaster(); });
+    awaitReady();
+}
+
+void SentinelSet::awaitReplication() {
+    const int port = masterPort();
+    await("the replica has everything", [port] {
+        // Counts the replicas that have all that this connection's server wrote before.
+        const std::string role = ask(port, {"ROLE"});
+        std::size_t at = role.find('\n') + 1;
+        const std::string offset = role.substr(at, role.find('\n', at) - at);
+        return has(role, "\n" + offset + "\n\n");
+    });
+}
+
+}  // namespace drover::test
