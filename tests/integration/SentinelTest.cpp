@@ -11,6 +11,7 @@
 #include "support/LoadedQueue.h"
 #include "support/Patience.h"
 #include "support/SentinelSet.h"
+#include "support/ServerAnswers.h"
 
 namespace {
 

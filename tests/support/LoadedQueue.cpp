@@ -38,7 +38,7 @@ QueueSettings consumer(const std::string& prefix, const std::string& name) {
 LoadedQueue::LoadedQueue(const Redis::Settings& server,
                          const std::string& prefix,
                          const std::string& name)
-    : redis_(server), options_(redis_.shared().options()) {
+    : redis_(serverOf(Redis(server), prefix + ":" + name)), options_(redis_.shared().options()) {
     auto handler = std::make_shared<FakeHandler>([this](std::span<RunningJob* const> jobs) {
         lastRun_ = std::chrono::steady_clock::now();
         {

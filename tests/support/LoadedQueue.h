@@ -40,6 +40,8 @@ public:
     [[nodiscard]] std::size_t added() const;
     [[nodiscard]] std::size_t unknown() const { return unknown_; }
     [[nodiscard]] std::size_t ended() const;
+    /// Returns true while Redis refuses a client of the queue.
+    [[nodiscard]] bool refused() const { return options_.refusal->active(); }
     /// Returns when a job was last begun.
     [[nodiscard]] std::chrono::steady_clock::time_point lastRun() const { return lastRun_; }
 

@@ -1,54 +1,15 @@
 #include "support/SentinelSet.h"
 
-#include <chrono>
 #include <fstream>
-#include <functional>
 #include <stdexcept>
-#include <thread>
 
-#include "redis/Connection.h"
-#include "support/Patience.h"
+#include "support/ServerAnswers.h"
 
 namespace drover::test {
 
 namespace {
 
 constexpr const char* kMaster = "mymaster";
-
-std::string textOf(const ReplyView& reply) {
-    if (reply.isInteger()) {
-        return std::to_string(reply.integer());
-    }
-    if (!reply.isArray()) {
-        return (reply.isError() ? "-" : "") + std::string(reply.text());
-    }
-    std::string lines;
-    for (std::size_t i = 0; i < reply.size(); ++i) {
-        lines += textOf(reply.at(i)) + "\n";
-    }
-    return lines;
-}
-
-void await(const std::string& what, const std::function<bool()>& condition) {
-    const auto deadline = std::chrono::steady_clock::now() + kPatience;
-    while (true) {
-        try {
-            if (condition()) {
-                return;
-            }
-        } catch (const std::exception&) {
-            // Not up yet, or down for a moment.
-        }
-        if (std::chrono::steady_clock::now() > deadline) {
-            throw std::runtime_error("not within the deadline: " + what);
-        }
-        std::this_thread::sleep_for(std::chrono::milliseconds(20));
-    }
-}
-
-bool has(const std::string& text, const std::string& part) {
-    return text.find(part) != std::string::npos;
-}
 
 /// Returns the port that a sentinel names.
 int namedPort(int sentinel) {
@@ -57,17 +18,6 @@ int namedPort(int sentinel) {
 }
 
 }  // namespace
-
-std::string ask(int port, const std::vector<std::string>& args) {
-    RedisOptions options;
-    options.port = port;
-    Connection link(options, "", Connection::Peer::Informant);
-    Command command;
-    for (const std::string& arg : args) {
-        command.add(arg);
-    }
-    return textOf(link.call(command));
-}
 
 SentinelSet::SentinelSet() {
     // A master waits 5 s for more replicas before it serves the first, unless it needs no disk for it.

@@ -50,8 +50,4 @@ private:
     std::vector<std::unique_ptr<Sentinel>> sentinels_;
 };
 
-/// Sends one command to a server on loopback, and returns its reply as text: arrays as lines. An error reply begins with
-/// '-'. Throws std::exception if the server is away.
-[[nodiscard]] std::string ask(int port, const std::vector<std::string>& args);
-
 }  // namespace drover::test

@@ -88,6 +88,7 @@ class ConfigurationTest : public CppUnit::TestFixture {
     CPPUNIT_TEST(aRedisUrlStandsForItsParts);
     CPPUNIT_TEST(tlsToRedisIsCheckedBeforeTheStart);
     CPPUNIT_TEST(sentinelsAreCheckedBeforeTheStart);
+    CPPUNIT_TEST(aClusterIsCheckedBeforeTheStart);
     CPPUNIT_TEST(aWrongRedisUrlIsRefusedWithoutItsPassword);
     CPPUNIT_TEST(aVariableThatLooksLikeATypingErrorIsAWarning);
     CPPUNIT_TEST(queueSettingsResolveThroughThePluginToTheDefaults);
@@ -423,6 +424,25 @@ public:
         CPPUNIT_ASSERT(sentinel.addresses == (std::vector<Redis::Address>{
                                                  {"one", 26379}, {"two", 5000}, {"[::1]", 5001}}));
         assertEqual("m u hush", sentinel.master + " " + sentinel.user + " " + sentinel.password);
+    }
+
+    void aClusterIsCheckedBeforeTheStart() {
+        const auto problems = [this](const std::string& lines) {
+            sources_.files = {write("one.properties", "redis.cluster=one,two:7001\n" + lines)};
+            return joined(Settings::check(Configuration(sources_)));
+        };
+        assertContains(problems("queue.mails.threads=2\n"),
+                       "the keys of queue bull:mails do not share a slot of the cluster: put "
+                       "braces around the prefix, as in {bull}");
+        assertContains(problems("redis.db=1\n"), "a cluster has database 0 only");
+        assertContains(problems("redis.port=6380\n"), "no effect beside redis.cluster");
+        assertContains(problems("redis.sentinels=one\nredis.master=m\n"),
+                       "no effect beside redis.sentinels");
+        CPPUNIT_ASSERT_EQUAL(std::string(),
+                             problems("queue.mails.threads=2\nredis.prefix={bull}\n"));
+        CPPUNIT_ASSERT_EQUAL(std::string(), problems("queue.mails.name={mails}\n"));
+        CPPUNIT_ASSERT(Settings::redisServer(Configuration(sources_)).cluster ==
+                       (std::vector<Redis::Address>{{"one", 6379}, {"two", 7001}}));
     }
 
     void aWrongRedisUrlIsRefusedWithoutItsPassword() {

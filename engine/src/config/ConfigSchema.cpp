@@ -142,6 +142,11 @@ std::vector<KeySpec> engineKeys() {
         text("redis.master", "", "The name that redis.sentinels have for the master."),
         text("redis.sentinelUsername", "", "ACL user at the sentinels; empty: their default user."),
         secret(text("redis.sentinelPassword", "", "Password of the sentinels; empty: none.")),
+        text("redis.cluster",
+             "",
+             "Addresses host:port of some nodes of a cluster, separated by commas, in place of "
+             "redis.host and redis.port; the nodes name the rest. Without a port 6379. The keys of "
+             "a queue must share a slot: braces in redis.prefix, as in {bull}, or in the name."),
         text("redis.user", "", "ACL user; empty: the default user."),
         secret(text("redis.password", "", "Password; empty: none.")),
         integer("redis.db", 0, 0, kMaxInt, "Number of the database (SELECT)."),

@@ -11,6 +11,7 @@
 #include "config/ConfigurationCheck.h"
 #include "config/RedisAddresses.h"
 #include "config/RedisUrl.h"
+#include "core/HashSlot.h"
 #include "core/Names.h"
 #include "drover/Exceptions.h"
 
@@ -111,7 +112,10 @@ void checkSentinels(const Configuration& config, std::vector<std::string>& probl
     if (!any) {
         return;
     }
-    checkOnePlace(config, "redis.sentinels", {"redis.url", "redis.host", "redis.port"}, problems);
+    checkOnePlace(config,
+                  "redis.sentinels",
+                  {"redis.url", "redis.host", "redis.port", "redis.cluster"},
+                  problems);
     if (config.text("redis.master").empty()) {
         report(problems,
                config,
@@ -124,11 +128,30 @@ void checkSentinels(const Configuration& config, std::vector<std::string>& probl
     }
 }
 
+void checkCluster(const Configuration& config, std::vector<std::string>& problems) {
+    if (config.text("redis.cluster").empty()) {
+        return;
+    }
+    checkOnePlace(config, "redis.cluster", {"redis.url", "redis.host", "redis.port"}, problems);
+    if (config.integer("redis.db") != 0) {
+        report(problems, config, "redis.db", "a cluster has database 0 only");
+    }
+    const std::string prefix = config.text("redis.prefix");
+    for (const std::string& alias : config.aliases()) {
+        const std::string name = config.queueSetting(alias, "name").text;
+        if (const std::string problem = slotError(prefix + ":" + name); !problem.empty()) {
+            report(problems, config, "redis.cluster", problem);
+        }
+    }
+}
+
 void checkRedis(const Configuration& config, std::vector<std::string>& problems) {
-    if (!checkAddresses(config, "redis.sentinels", problems)) {
+    if (!checkAddresses(config, "redis.sentinels", problems) ||
+        !checkAddresses(config, "redis.cluster", problems)) {
         return;
     }
     checkSentinels(config, problems);
+    checkCluster(config, problems);
     Redis::Settings redis;
     try {
         redis = Settings::redisServer(config);
@@ -249,6 +272,7 @@ Redis::Settings Settings::redisServer(const Configuration& config) {
                                          config.text("redis.sentinelUsername"),
                                          config.text("redis.sentinelPassword")};
     }
+    redis.cluster = parseAddresses(config.text("redis.cluster"), kRedisPort);
     redis.connectTimeout = milliseconds(config.integer("redis.connectTimeoutMs"));
     redis.commandTimeout = milliseconds(config.integer("redis.commandTimeoutMs"));
     return redis;

@@ -72,7 +72,6 @@ std::unique_ptr<RedisClient> client(const Redis& redis, const std::string& label
 Consumers::Consumers(Redis redis)
     : redis_(std::move(redis)),
       keeper_(client(redis_, "lock keeper"), clock_),
-      cancels_(client(redis_, "cancel listener")),
       sweeper_(client(redis_, "stalled sweeper"), clock_) {}
 
 /// The handlers and workers that are ready to take over.
@@ -99,7 +98,10 @@ Component::Change Consumers::prepareHandlers(const HandlerRegistry& registry,
             continue;
         }
         next->added.push_back(std::make_unique<Worker>(
-            wanted, redis_.shared().options(), clock_, registry.handlersOf(queue)));
+            wanted,
+            redis_.shared().of(wanted.prefix + ":" + wanted.name)->options(),
+            clock_,
+            registry.handlersOf(queue)));
         if (started_) {
             next->added.back()->makeReady();
         }
@@ -152,22 +154,43 @@ void Consumers::startOne(Worker& worker) {
     reportLeftOut(settings);
     // Before the first claim: a lock may need a renewal soon after.
     if (!settings.skipLockRenewal) {
-        keeper_.watch(worker.queue(), worker.held(), settings.lockDuration, settings.lockRenewal());
+        keeper_.watch(worker.queue(),
+                      worker.held(),
+                      settings.lockDuration,
+                      settings.lockRenewal(),
+                      ownClient(worker.queue(), "lock keeper"));
     }
-    cancels_.watch(worker.queue(), worker.held());
+    cancelListener(worker.queue()).watch(worker.queue(), worker.held());
     if (!settings.skipStalledCheck) {
         sweeper_.watch(worker.queue(),
                        settings.stalledInterval,
                        settings.maxStalledCount,
-                       settings.lostJobsInterval);
+                       settings.lostJobsInterval,
+                       ownClient(worker.queue(), "stalled sweeper"));
     }
     worker.onResumed([this, &worker] { sweeper_.onResumed(worker.queue()); });
     worker.start();
 }
 
+CancelListener& Consumers::cancelListener(const QueueContext& queue) {
+    if (cancels_.empty() || redis_.shared().options().isCluster()) {
+        const Redis server = serverOf(redis_, queue.keys().qualifiedName());
+        cancels_.push_back(std::make_unique<CancelListener>(client(server, "cancel listener")));
+        cancels_.back()->start();
+    }
+    return *cancels_.back();
+}
+
+std::shared_ptr<RedisClient> Consumers::ownClient(const QueueContext& queue,
+                                                  const std::string& label) const {
+    const std::string& name = queue.keys().qualifiedName();
+    return redis_.shared().options().isCluster()
+               ? client(serverOf(redis_, name), label + " " + name)
+               : nullptr;
+}
+
 void Consumers::start() {
     keeper_.start();
-    cancels_.start();
     sweeper_.start();
     for (const auto& worker : workers_) {
         worker->makeReady();
@@ -212,7 +235,9 @@ void Consumers::drain(Component::Clock::time_point deadline) {
         worker->stop();
     }
     sweeper_.stop();
-    cancels_.stop();
+    for (const auto& listener : cancels_) {
+        listener->stop();
+    }
     keeper_.stop();
     // Handlers whose cancel token is set get a moment to return; the process ends without those that do not.
     const auto moment = Clock::now() + kCancelMoment;

@@ -50,6 +50,10 @@ private:
 
     void switchTo(Next& next);
     void startOne(Worker& worker);
+    [[nodiscard]] CancelListener& cancelListener(const QueueContext& queue);
+    /// Returns a client for the upkeep of the queue in a cluster; nullptr: all queues share one.
+    [[nodiscard]] std::shared_ptr<RedisClient> ownClient(const QueueContext& queue,
+                                                         const std::string& label) const;
     /// Returns nullptr if no worker works it.
     [[nodiscard]] Worker* workerOf(const std::string& queue) const;
     [[nodiscard]] bool allFinished() const;
@@ -60,7 +64,7 @@ private:
     mutable std::mutex mutex_;  ///< For the list; a worker stays where it is until the end.
     std::vector<std::unique_ptr<Worker>> workers_;
     LockKeeper keeper_;
-    CancelListener cancels_;
+    std::vector<std::unique_ptr<CancelListener>> cancels_;  ///< One, or in a cluster one per queue.
     StalledSweeper sweeper_;
     HandlerRegistry registry_;
     bool started_ = false;

@@ -105,7 +105,8 @@ std::pair<std::string_view, std::string_view> partOf(std::string_view suffix) {
 class __attribute__((visibility("hidden"))) QueueDoctor::Impl {
 public:
     Impl(const Redis& redis, const Settings& settings)
-        : redis_(redis), queue_(QueueKeys(settings.prefix, settings.name), settings.bullmq5) {}
+        : redis_(serverOf(redis, settings.prefix + ":" + settings.name)),
+          queue_(QueueKeys(settings.prefix, settings.name), settings.bullmq5) {}
 
     Report examine(const Calls& calls);
     std::vector<QueueFinding> repair(const std::vector<QueueFinding>& findings);

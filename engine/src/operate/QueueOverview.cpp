@@ -3,10 +3,13 @@
 #include <algorithm>
 #include <chrono>
 #include <map>
+#include <optional>
 #include <set>
 #include <utility>
 
+#include "core/HashSlot.h"
 #include "queue/LoadMeter.h"
+#include "queue/QueueContext.h"
 #include "queue/ops/Overview.h"
 #include "redis/RedisShared.h"
 
@@ -57,6 +60,10 @@ private:
         LoadMeter meter{};
     };
 
+    /// Returns why a cluster cannot have the queue; empty: it can.
+    [[nodiscard]] std::string unreachable(const QueueContext& queue) const {
+        return redis_.shared().options().isCluster() ? slotError(queue.keys().qualifiedName()) : "";
+    }
     void setRates(QueueSummary& summary, const Seen& now, std::int64_t nowMs) const;
 
     std::map<std::string, Seen> before_;
@@ -69,13 +76,22 @@ std::vector<QueueSummary> QueueOverview::Impl::look(const std::vector<std::strin
     for (const std::string& name : names) {
         queues.emplace_back(QueueKeys(prefix_, name));
     }
-    const ClientPool::Lease lease = redis_.shared().lease();
+    // A call reaches one node of a cluster.
+    const std::size_t perGroup = redis_.shared().options().isCluster() ? 1 : kQueuesPerGroup;
     std::vector<QueueSummary> found;
     found.reserve(names.size());
     std::map<std::string, Seen> seen;
-    for (std::size_t from = 0; from < names.size(); from += kQueuesPerGroup) {
+    for (std::size_t from = 0; from < names.size(); from += perGroup) {
+        if (const std::string problem = unreachable(queues[from]); !problem.empty()) {
+            QueueSummary& summary = found.emplace_back();
+            summary.name = names[from];
+            summary.problem = problem;
+            continue;
+        }
+        const Redis server = serverOf(redis_, queues[from].keys().qualifiedName());
+        const ClientPool::Lease lease = server.shared().lease();
         const auto first = queues.begin() + static_cast<std::ptrdiff_t>(from);
-        const std::size_t count = std::min(kQueuesPerGroup, queues.size() - from);
+        const std::size_t count = std::min(perGroup, queues.size() - from);
         const std::vector<QueueLook> looks =
             ops::looks({first, first + static_cast<std::ptrdiff_t>(count)}, *lease);
         const std::int64_t nowMs = (*lease).nowMs();
@@ -112,9 +128,21 @@ std::vector<QueueSummary> QueueOverview::Impl::look(const std::vector<std::strin
         }
     }
     before_ = std::move(seen);
-    if (withWorkers && !names.empty()) {
-        if (const auto connections = ops::connectionsByName(*lease)) {
-            for (std::size_t i = 0; i < found.size(); ++i) {
+    if (withWorkers) {
+        std::map<const Redis::Shared*, std::optional<std::map<std::string, std::int64_t>>> seenBy;
+        for (std::size_t i = 0; i < found.size(); ++i) {
+            if (!unreachable(queues[i]).empty()) {
+                continue;
+            }
+            const Redis server = serverOf(redis_, queues[i].keys().qualifiedName());
+            auto place = seenBy.find(&server.shared());
+            if (place == seenBy.end()) {
+                place =
+                    seenBy
+                        .emplace(&server.shared(), ops::connectionsByName(*server.shared().lease()))
+                        .first;
+            }
+            if (const auto& connections = place->second) {
                 const std::string unnamed = queues[i].keys().workerClientName("");
                 const std::string named = unnamed + ":w:";
                 std::int64_t workers = 0;

@@ -10,6 +10,7 @@
 #include <Poco/Exception.h>
 
 #include "core/ErrorCode.h"
+#include "core/HashSlot.h"
 #include "core/JobFields.h"
 #include "core/Uuid.h"
 #include "drover/Exceptions.h"
@@ -75,7 +76,8 @@ public:
                 fail(results[i], Status::Rejected, next.flow.problem);
                 continue;
             }
-            if (ready.size() == kMostTreesAtOnce || jobs + next.flow.nodes.size() > kMostJobs) {
+            if (ready.size() == kMostTreesAtOnce || jobs + next.flow.nodes.size() > kMostJobs ||
+                (!ready.empty() && !shareServer(ready.front(), next))) {
                 flush();
             }
             jobs += next.flow.nodes.size();
@@ -132,7 +134,20 @@ private:
                 FlowTrace{*tracer, tracer->start(TraceScope::current())});
         }
         tree.flow = prepare(std::move(flow), seed, tree.trace.get());
+        if (redis_.shared().options().isCluster() && tree.flow.problem.empty()) {
+            tree.flow.problem = slotProblem(tree.flow.records.queues);
+        }
         return tree;
+    }
+
+    /// Returns why a cluster cannot add jobs to all these queues in one call; empty: it can.
+    static std::string slotProblem(const std::vector<QueueContext>& queues) {
+        const std::string& root = queues.front().keys().qualifiedName();
+        std::string problem = slotError(root);
+        for (auto queue = queues.begin(); problem.empty() && queue != queues.end(); ++queue) {
+            problem = otherSlotError(hashSlot(root), queue->keys().qualifiedName(), queues.front());
+        }
+        return problem;
     }
 
     /// Records the spans of a tree that has its result.
@@ -201,6 +216,16 @@ private:
         return contexts_.emplace(std::pair(prefix, name), std::move(made)).first->second;
     }
 
+    /// Returns the queue of the root.
+    static const std::string& rootOf(const Prepared& flow) {
+        return flow.flow.records.queues.front().keys().qualifiedName();
+    }
+    /// Returns true if two trees may travel together.
+    [[nodiscard]] bool shareServer(const Prepared& one, const Prepared& other) const {
+        return !redis_.shared().options().isCluster() ||
+               hashSlot(rootOf(one)) == hashSlot(rootOf(other));
+    }
+
     void send(std::vector<Prepared>& flows) {
         if (flows.empty()) {
             return;
@@ -210,7 +235,8 @@ private:
                 fail(*one.result, status, message);
             }
         };
-        const auto lease = redis_.shared().lease();
+        const Redis server = serverOf(redis_, rootOf(flows.front()));
+        const auto lease = server.shared().lease();
         RedisClient& redis = *lease;
         try {
             redis.connection();
@@ -344,7 +370,8 @@ std::optional<FlowNode> FlowProducer::flow(const std::string& queue,
                                              std::to_string(depth.maxChildren));
     }
     const QueueKeys keys(prefix.empty() ? impl_->settings_.prefix : prefix, queue);
-    return ops::flow(*impl_->redis_.shared().lease(), keys.job(id), depth);
+    const Redis server = serverOf(impl_->redis_, keys.qualifiedName());
+    return ops::flow(*server.shared().lease(), keys.job(id), depth);
 }
 
 }  // namespace drover

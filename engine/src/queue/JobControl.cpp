@@ -48,7 +48,8 @@ void requireAtLeast(const char* what, std::int64_t least, std::int64_t value) {
 class JobControl::Impl {
 public:
     Impl(const Redis& redis, const Settings& settings)
-        : redis_(redis), queue_(QueueKeys(settings.prefix, settings.name), settings.bullmq5) {}
+        : redis_(serverOf(redis, settings.prefix + ":" + settings.name)),
+          queue_(QueueKeys(settings.prefix, settings.name), settings.bullmq5) {}
 
     const Redis redis_;
     const QueueContext queue_;

@@ -40,7 +40,7 @@ constexpr std::chrono::milliseconds kPause{200};
 class JobResults::Impl {
 public:
     Impl(const Redis& redis, const Settings& settings)
-        : redis_(redis),
+        : redis_(serverOf(redis, settings.prefix + ":" + settings.name)),
           queue_(QueueKeys(settings.prefix, settings.name)),
           log_("events", {.queue = settings.name}) {
         QueueEvents::Settings events;

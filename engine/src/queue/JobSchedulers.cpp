@@ -26,7 +26,8 @@ constexpr std::int64_t kPage = 500;
 class JobSchedulers::Impl {
 public:
     Impl(const Redis& redis, const Settings& settings)
-        : redis_(redis), queue_(QueueKeys(settings.prefix, settings.name), settings.bullmq5) {}
+        : redis_(serverOf(redis, settings.prefix + ":" + settings.name)),
+          queue_(QueueKeys(settings.prefix, settings.name), settings.bullmq5) {}
 
     const Redis redis_;
     const QueueContext queue_;

@@ -142,7 +142,13 @@ public:
                 pending->results[i].message = std::move(problem);
                 continue;
             }
-            records.push_back(recordOf(std::move(jobs[i])));
+            JobRecord record = recordOf(std::move(jobs[i]));
+            if (std::string problem = parentError(record); !problem.empty()) {
+                pending->results[i].status = AddResult::Status::Rejected;
+                pending->results[i].message = std::move(problem);
+                continue;
+            }
+            records.push_back(std::move(record));
             positions.push_back(i);
             if (records.size() == settings_.maxBatch) {
                 flush();
@@ -174,6 +180,12 @@ public:
             }
             records.push_back(recordOf(std::move(jobs[i])));
             positions.push_back(i);
+            if (problem = parentError(records.back()); !problem.empty()) {
+                pending->results[i].status = AddResult::Status::Rejected;
+                pending->results[i].message = std::move(problem);
+                records.pop_back();
+                positions.pop_back();
+            }
         }
         if (records.empty()) {
             return pending->oneChunkLess();
@@ -227,6 +239,11 @@ public:
     AddCoalescer coalescer_;
 
 private:
+    /// Returns why the job cannot have its parent; empty: it can.
+    [[nodiscard]] std::string parentError(const JobRecord& record) const {
+        return record.parentKey.empty() ? ""
+                                        : otherSlotError(redis_.slot, record.parentKey, queue_);
+    }
     /// Begins an add, and its spans.
     std::shared_ptr<Pending> pendingOf(std::vector<NewJob>& jobs, AddCoalescer::Done done) const {
         if (redis_.tracer) {
@@ -241,7 +258,9 @@ private:
 };
 
 Queue::Queue(const Redis& redis, Settings settings)
-    : impl_(std::make_unique<Impl>(redis.shared().options(), std::move(settings))) {}
+    : impl_(std::make_unique<Impl>(
+          redis.shared().of(settings.prefix + ":" + settings.name)->options(),
+          std::move(settings))) {}
 Queue::~Queue() = default;
 
 const std::string& Queue::name() const {

@@ -2,6 +2,8 @@
 
 #include <utility>
 
+#include "core/HashSlot.h"
+
 namespace drover {
 
 QueueContext::QueueContext(QueueKeys keys, Bullmq5 bullmq5)
@@ -19,6 +21,15 @@ const char* QueueContext::bullmq5Argument() const {
             break;
     }
     return *sawBullmq5_ ? "seen" : "auto";
+}
+
+std::string otherSlotError(int slot, const std::string& key, const QueueContext& queue) {
+    if (slot < 0 || hashSlot(key) == slot) {
+        return "";
+    }
+    return key + " and the queue " + queue.keys().qualifiedName() +
+           " lie in different slots of the cluster: give their names the same text in braces, or "
+           "the prefix braces, as in {bull}";
 }
 
 }  // namespace drover

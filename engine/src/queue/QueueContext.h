@@ -29,4 +29,10 @@ private:
     std::shared_ptr<std::atomic<bool>> sawBullmq5_;
 };
 
+/// Returns why an operation on `queue` cannot include a key that a cluster has in another slot than `slot`; empty: it can.
+/// A slot below 0: Redis is no cluster.
+[[nodiscard]] std::string otherSlotError(int slot,
+                                         const std::string& key,
+                                         const QueueContext& queue);
+
 }  // namespace drover

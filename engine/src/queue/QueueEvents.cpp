@@ -434,7 +434,9 @@ private:
 
 QueueEvents::QueueEvents(const Redis& redis, Settings settings, Listener listener)
     : impl_(std::make_unique<Impl>(
-          redis.shared().options(), std::move(settings), std::move(listener))) {}
+          redis.shared().of(settings.prefix + ":" + settings.name)->options(),
+          std::move(settings),
+          std::move(listener))) {}
 QueueEvents::~QueueEvents() = default;
 
 bool QueueEvents::waitUntilReady(std::chrono::milliseconds patience) {

@@ -28,7 +28,8 @@ std::string nameError(const std::string& event) {
 class QueueEventsProducer::Impl {
 public:
     Impl(const Redis& redis, const Settings& settings)
-        : redis_(redis), keys_(settings.prefix, settings.name) {}
+        : redis_(serverOf(redis, settings.prefix + ":" + settings.name)),
+          keys_(settings.prefix, settings.name) {}
 
     const Redis redis_;
     const QueueKeys keys_;

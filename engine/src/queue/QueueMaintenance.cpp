@@ -76,7 +76,7 @@ std::string jobOf(std::string_view suffix) {
 class QueueMaintenance::Impl {
 public:
     Impl(const Redis& redis, const Settings& settings)
-        : redis_(redis),
+        : redis_(serverOf(redis, settings.prefix + ":" + settings.name)),
           queue_(QueueKeys(settings.prefix, settings.name), settings.bullmq5),
           log_("maintenance", {.queue = settings.name}) {}
 

@@ -1,6 +1,8 @@
 #include "drover/QueueReader.h"
 
 #include <algorithm>
+#include <charconv>
+#include <cstdint>
 
 #include <Poco/Exception.h>
 
@@ -62,12 +64,38 @@ std::int64_t countOf(const JobCounts& counts, JobState state) {
         "jobs of the state \"unknown\" cannot be counted: no key holds their ids");
 }
 
+/// Walks the keyspaces of all nodes. The cursor has the number of the node in its lowest digits.
+QueueNames namesInCluster(const RedisOptions& options,
+                          const std::string& prefix,
+                          const std::string& cursor) {
+    constexpr std::uint64_t kMostNodes = 1000;
+    std::uint64_t at = 0;
+    const auto parsed = std::from_chars(cursor.data(), cursor.data() + cursor.size(), at);
+    const std::vector<Redis::Address> nodes = options.endpoints->masters();
+    const std::uint64_t node = at % kMostNodes;
+    if (parsed.ec != std::errc() || node >= nodes.size()) {
+        throw Poco::InvalidArgumentException(
+            "cursor \"" + cursor + "\" is not of this cluster, or of its nodes of before");
+    }
+    RedisOptions there = options.at(nodes[node]);
+    there.endpoints = nullptr;
+    RedisClient client(there, "queues");
+    QueueNames page = ops::queueNames(client, prefix, std::to_string(at / kMostNodes));
+    if (page.cursor != "0") {
+        page.cursor = std::to_string(std::stoull(page.cursor) * kMostNodes + node);
+    } else if (node + 1 < nodes.size()) {
+        page.cursor = std::to_string(node + 1);
+    }
+    return page;
+}
+
 }  // namespace
 
 class QueueReader::Impl {
 public:
     Impl(const Redis& redis, const Settings& settings)
-        : redis_(redis), queue_(QueueKeys(settings.prefix, settings.name)) {}
+        : redis_(serverOf(redis, settings.prefix + ":" + settings.name)),
+          queue_(QueueKeys(settings.prefix, settings.name)) {}
 
     [[nodiscard]] ClientPool::Lease lease() const { return redis_.shared().lease(); }
 
@@ -175,7 +203,10 @@ QueueNames QueueReader::queues(const Redis& redis,
         throw Poco::InvalidArgumentException("cursor \"" + cursor +
                                              "\" must be \"0\", or the cursor of the page before");
     }
-    return ops::queueNames(*redis.shared().lease(), prefix, cursor);
+    if (!redis.shared().options().isCluster()) {
+        return ops::queueNames(*redis.shared().lease(), prefix, cursor);
+    }
+    return namesInCluster(redis.shared().options(), prefix, cursor);
 }
 
 }  // namespace drover

@@ -23,8 +23,7 @@ public:
     Address find(int slot) override;
     void suspect(int slot, const Address& address) override;
     void onMoved(int slot, const Address& address) override;
-    /// Returns the nodes that have slots. Throws as find() does.
-    [[nodiscard]] std::vector<Address> masters();
+    std::vector<Address> masters() override;
 
 private:
     using Clock = std::chrono::steady_clock;

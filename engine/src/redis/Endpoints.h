@@ -1,6 +1,6 @@
 #pragma once
 
-#include <memory>
+#include <vector>
 
 #include "drover/Redis.h"
 #include "redis/OpenSockets.h"
@@ -31,6 +31,9 @@ public:
     virtual void suspect(int slot, const Address& address) = 0;
     /// Records that `slot` moved to `address`, as MOVED says.
     virtual void onMoved(int slot, const Address& address) = 0;
+
+    /// Returns every master. Throws as find() does.
+    virtual std::vector<Address> masters() = 0;
 
     /// The sockets of clients.
     [[nodiscard]] OpenSockets& sockets() { return sockets_; }

@@ -45,7 +45,7 @@ public:
     /// and adds arguments.
     [[nodiscard]] Command script(const std::string& name) const;
     /// Ends the keys of a script call. `key`: one of them. In a cluster adds a key that never exists: Redis refuses such a
-    /// call while the slot moves, where the script would find a part of its keys.
+    /// call while the slot moves, where the script would find a part of its keys (docs/redis.md#cluster).
     void closeKeys(Command& command, const std::string& key) const;
     /// Runs a command made by script(): by hash, and by text if Redis has no such script (a restart empties its cache).
     Reply run(Command& command);

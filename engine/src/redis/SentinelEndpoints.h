@@ -29,6 +29,7 @@ public:
     Address find(int slot) override;
     void suspect(int slot, const Address& address) override;
     void onMoved(int /*slot*/, const Address& /*address*/) override {}
+    std::vector<Address> masters() override { return {find(kAnySlot)}; }
 
 private:
     using Clock = std::chrono::steady_clock;

@@ -171,6 +171,10 @@ HostStatus JobCalls::addChildren(const ClaimedJob& job,
     }
     for (const HandlerJob& child : *children) {
         span.note(child.queue, child.record.name);
+        if (answer = slotProblem(child.prefix, child.queue); !answer.empty()) {
+            Log("worker").error("add_children: " + answer, fieldsOf(job));
+            return HostStatus::Argument;
+        }
     }
     answer = "[";
     AddResult result;
@@ -222,6 +226,9 @@ HostStatus JobCalls::addJobs(const ClaimedJob& job,
     std::map<std::pair<std::string, std::string>, std::vector<std::size_t>> byQueue;
     for (std::size_t i = 0; i < jobs->size(); ++i) {
         HandlerJob& one = (*jobs)[i];
+        if (one.refusal.empty()) {
+            one.refusal = slotProblem(one.prefix, one.queue);
+        }
         if (one.refusal.empty()) {
             span.note(one.queue, one.record.name);
             byQueue[{one.prefix, one.queue}].push_back(i);
@@ -278,6 +285,7 @@ HostStatus JobCalls::upsertScheduler(const ClaimedJob& job,
                                      std::string& answer) const {
     HandlerScheduler wanted;
     answer = parseHandlerScheduler(text, job, true, wanted);
+    answer = answer.empty() ? slotProblem(wanted.prefix, wanted.queue) : answer;
     if (!answer.empty()) {
         return HostStatus::Argument;
     }
@@ -321,6 +329,7 @@ HostStatus JobCalls::removeScheduler(const ClaimedJob& job,
                                      std::string& answer) const {
     HandlerScheduler wanted;
     answer = parseHandlerScheduler(text, job, false, wanted);
+    answer = answer.empty() ? slotProblem(wanted.prefix, wanted.queue) : answer;
     if (!answer.empty()) {
         return HostStatus::Argument;
     }

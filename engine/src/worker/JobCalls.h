@@ -21,15 +21,18 @@ namespace drover {
 class JobCalls {
 public:
     /// Queue and clients must outlive this object.
-    /// `tracer` gets the spans of what handlers add; nullptr: there are none.
+    /// `tracer` gets the spans of what handlers add; nullptr: there are none. `slot`: the queue's in a cluster, whose other slots
+    /// the calls do not reach; -1: Redis is no cluster.
     JobCalls(const QueueContext& queue,
              ClientPool& clients,
              std::string workerName,
-             std::shared_ptr<Tracer> tracer = nullptr)
+             std::shared_ptr<Tracer> tracer = nullptr,
+             int slot = -1)
         : queue_(queue),
           clients_(clients),
           workerName_(std::move(workerName)),
           tracer_(std::move(tracer)),
+          slot_(slot),
           adds_(clients) {}
 
     [[nodiscard]] const std::string& workerName() const { return workerName_; }
@@ -62,6 +65,11 @@ private:
     HostStatus removeScheduler(const ClaimedJob& job,
                                std::string_view text,
                                std::string& answer) const;
+    /// Returns why the calls do not reach a queue; empty: they do.
+    [[nodiscard]] std::string slotProblem(const std::string& prefix,
+                                          const std::string& queue) const {
+        return otherSlotError(slot_, prefix + ":" + queue, queue_);
+    }
     /// Returns the names of a queue that may be the worker's own.
     [[nodiscard]] QueueContext contextOf(const std::string& prefix, const std::string& queue) const;
     HostStatus removeUnprocessedChildren(const ClaimedJob& job, std::string& answer) const;
@@ -73,6 +81,7 @@ private:
     ClientPool& clients_;
     const std::string workerName_;
     const std::shared_ptr<Tracer> tracer_;
+    const int slot_;
     mutable JointAdds adds_;
 };
 

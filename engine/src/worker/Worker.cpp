@@ -29,7 +29,7 @@ Worker::Worker(const QueueSettings& settings,
               return std::make_unique<RedisClient>(redis, label);
           },
           kHostClients),
-      jobCalls_(queue_, hostClients_, settings.workerName, redis.tracer),
+      jobCalls_(queue_, hostClients_, settings.workerName, redis.tracer, redis.slot),
       handlers_(std::move(handlers),
                 handlerLimitsOf(settings),
                 inbox_,

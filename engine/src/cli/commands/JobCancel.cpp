@@ -66,7 +66,8 @@ public:
         const QueueContext queue(QueueKeys(on.prefix(), on.queue()));
         const std::string& name = queue.keys().qualifiedName();
         const std::string& id = call.line.arguments()[0];
-        const ClientPool::Lease redis = on.redis().shared().lease();
+        const Redis server = serverOf(on.redis(), name);
+        const ClientPool::Lease redis = server.shared().lease();
         const Result result = cancel(queue, *redis, id, call.line.value(kReason));
         call.output.print(
             [&](JsonWriter& json) {

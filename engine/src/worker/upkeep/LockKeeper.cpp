@@ -48,15 +48,17 @@ LockKeeper::LockKeeper(std::unique_ptr<RedisClient> redis, const Clock& clock)
 void LockKeeper::watch(const QueueContext& queue,
                        HeldJobs& held,
                        std::chrono::milliseconds lockDuration,
-                       std::chrono::milliseconds interval) {
+                       std::chrono::milliseconds interval,
+                       std::shared_ptr<RedisClient> redis) {
     thread_.add(
-        [this, &queue, &held, lockDuration, interval](RedisClient& redis) {
+        [this, &queue, &held, lockDuration, interval](RedisClient& client) {
             const auto next = clock_.monotonic() + interval;
-            renew(redis, queue, held, lockDuration);
+            renew(client, queue, held, lockDuration);
             return next;
         },
         interval,
-        clock_.monotonic() + interval);
+        clock_.monotonic() + interval,
+        std::move(redis));
 }
 
 }  // namespace drover

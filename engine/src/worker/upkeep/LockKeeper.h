@@ -22,11 +22,13 @@ class LockKeeper {
 public:
     LockKeeper(std::unique_ptr<RedisClient> redis, const Clock& clock);
 
-    /// Renews the locks of `held` every `interval`. Both references must live until stop().
+    /// Renews the locks of `held` every `interval`. Both references must live until stop(). `redis`: a client of the queue's own,
+    /// since a cluster has queues at several nodes.
     void watch(const QueueContext& queue,
                HeldJobs& held,
                std::chrono::milliseconds lockDuration,
-               std::chrono::milliseconds interval);
+               std::chrono::milliseconds interval,
+               std::shared_ptr<RedisClient> redis = nullptr);
     void start() { thread_.start(); }
     void stop() { thread_.stop(); }
 

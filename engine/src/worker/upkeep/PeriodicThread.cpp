@@ -26,9 +26,12 @@ PeriodicThread::~PeriodicThread() {
     stop();
 }
 
-std::size_t PeriodicThread::add(Work work, std::chrono::milliseconds interval, Time due) {
+std::size_t PeriodicThread::add(Work work,
+                                std::chrono::milliseconds interval,
+                                Time due,
+                                std::shared_ptr<RedisClient> redis) {
     const std::lock_guard lock(mutex_);
-    tasks_.push_back({std::move(work), interval, due});
+    tasks_.push_back({std::move(work), interval, due, redis ? std::move(redis) : redis_});
     woken_ = true;
     changed_.notify_all();
     return tasks_.size() - 1;
@@ -89,9 +92,9 @@ void PeriodicThread::loop() {
 PeriodicThread::Time PeriodicThread::run(const Task& task) {
     const Time next = clock_.monotonic() + task.interval;
     try {
-        return task.work(*redis_);
+        return task.work(*task.redis);
     } catch (const RedisIoException&) {
-        return std::max(redis_->nextAttempt(), clock_.monotonic() + kShortestPause);
+        return std::max(task.redis->nextAttempt(), clock_.monotonic() + kShortestPause);
     } catch (const Poco::Exception& error) {
         Log("worker").error(name_ + ": " + error.message());
     } catch (const std::exception& error) {

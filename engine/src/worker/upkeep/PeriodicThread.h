@@ -31,8 +31,12 @@ public:
     PeriodicThread(const PeriodicThread&) = delete;
     PeriodicThread& operator=(const PeriodicThread&) = delete;
 
-    /// Adds a task. All that `work` refers to must live until stop(). Returns a number for runNow().
-    std::size_t add(Work work, std::chrono::milliseconds interval, Time due);
+    /// Adds a task, with a client of its own or that of the thread. All that `work` refers to must live until stop(). Returns a
+    /// number for runNow().
+    std::size_t add(Work work,
+                    std::chrono::milliseconds interval,
+                    Time due,
+                    std::shared_ptr<RedisClient> redis = nullptr);
     /// Makes a task due; a task that runs at the moment runs once more after that.
     void runNow(std::size_t number);
     void start();
@@ -44,6 +48,7 @@ private:
         Work work;
         std::chrono::milliseconds interval;
         Time due;
+        std::shared_ptr<RedisClient> redis;
     };
 
     void loop();
@@ -51,7 +56,7 @@ private:
     Time run(const Task& task);
 
     const std::string name_;
-    const std::unique_ptr<RedisClient> redis_;
+    const std::shared_ptr<RedisClient> redis_;
     const Clock& clock_;
     mutable std::mutex mutex_;
     std::condition_variable changed_;

@@ -20,20 +20,20 @@ constexpr std::chrono::milliseconds kBetweenPages{50};
 }  // namespace
 
 StalledSweeper::StalledSweeper(std::unique_ptr<RedisClient> redis, const Clock& clock)
-    : clock_(clock, redis->options().time),
-      problems_(clock_),
-      thread_("stalled-sweeper", std::move(redis), clock) {}
+    : clock_(clock), problems_(clock_), thread_("stalled-sweeper", std::move(redis), clock) {}
 
 void StalledSweeper::watch(const QueueContext& queue,
                            std::chrono::milliseconds interval,
                            int maxStalledCount,
-                           std::chrono::milliseconds lostInterval) {
+                           std::chrono::milliseconds lostInterval,
+                           std::shared_ptr<RedisClient> redis) {
     const std::lock_guard lock(mutex_);
     Watched& watched = watched_.emplace_back(queue, interval, maxStalledCount, lostInterval);
     watched.task =
-        thread_.add([this, &watched](RedisClient& redis) { return sweep(redis, watched); },
+        thread_.add([this, &watched](RedisClient& client) { return sweep(client, watched); },
                     interval,
-                    clock_.monotonic());
+                    clock_.monotonic(),
+                    std::move(redis));
 }
 
 void StalledSweeper::onResumed(const QueueContext& queue) {
@@ -65,11 +65,10 @@ PeriodicThread::Time StalledSweeper::sweep(RedisClient& redis, Watched& watched)
     const std::string name = queueNameOf(queue.keys().qualifiedName());
     bool continuing = false;
     bool shared = false;
-    redis.connection();  // Measures Redis's time before the first use.
     while (true) {
         const StalledResult result = ops::checkStalled(queue,
                                                        redis,
-                                                       clock_.wallMs(),
+                                                       redis.nowMs(),
                                                        watched.interval,
                                                        watched.maxStalledCount,
                                                        kChunk,
@@ -108,14 +107,14 @@ bool StalledSweeper::searchLost(RedisClient& redis, Watched& watched, bool share
     const bool due =
         ops::beginRescue(queue, redis, shared, shared ? watched.interval : watched.lostInterval);
     if ((watched.searchNow.exchange(false) && shared) || due) {
-        watched.search.emplace(queue, clock_.wallMs());
+        watched.search.emplace(queue, redis.nowMs());
     }
     if (!watched.search) {
         return false;
     }
     // A shared queue is searched to the end: clients wait for the jobs of a pause.
     const bool complete = watched.search->step(
-        redis, shared ? std::numeric_limits<int>::max() : kPages, clock_.wallMs());
+        redis, shared ? std::numeric_limits<int>::max() : kPages, redis.nowMs());
     const std::string name = queueNameOf(queue.keys().qualifiedName());
     problems_.report(name, watched.search->popProblems());
     if (!complete) {

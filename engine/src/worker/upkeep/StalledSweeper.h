@@ -12,7 +12,6 @@
 #include "drover/Metrics.h"
 #include "queue/QueueContext.h"
 #include "redis/RedisClient.h"
-#include "redis/ServerTime.h"
 #include "worker/ProblemLog.h"
 #include "worker/upkeep/LostJobs.h"
 #include "worker/upkeep/PeriodicThread.h"
@@ -29,11 +28,12 @@ class StalledSweeper {
 public:
     StalledSweeper(std::unique_ptr<RedisClient> redis, const Clock& clock);
 
-    /// `queue` must live until stop().
+    /// `queue` must live until stop(). `redis`: a client of the queue's own, since a cluster has queues at several nodes.
     void watch(const QueueContext& queue,
                std::chrono::milliseconds interval,
                int maxStalledCount,
-               std::chrono::milliseconds lostInterval = std::chrono::minutes(10));
+               std::chrono::milliseconds lostInterval = std::chrono::minutes(10),
+               std::shared_ptr<RedisClient> redis = nullptr);
     /// Searches a queue that 5.x clients share, and that a client has resumed, for jobs that they lost: now.
     void onResumed(const QueueContext& queue);
     /// Adds how many jobs went back, by queue.
@@ -65,7 +65,7 @@ private:
     /// Goes on with the search for lost jobs, or begins a search that is due. Returns whether it is still under way.
     bool searchLost(RedisClient& redis, Watched& watched, bool shared);
 
-    const RedisClock clock_;
+    const Clock& clock_;
     ProblemLog problems_;  ///< The thread's only.
     mutable std::mutex mutex_;
     std::deque<Watched> watched_;  ///< Only ever added to: references stay valid.
