@@ -19,6 +19,7 @@ cmd_test() {
 # Breaks servers, connections and processes of a fleet under load. All faults together write docs/faults.md.
 cmd_faults() {
   local kills=1000 rewinds=50 rounds='' seed=() times=() names=() results=build/dev/faults tool=build/dev/tests/faults/drover_faults status=0
+  local changes=()
   while [[ $# -gt 0 ]]; do
     case $1 in
       --kills) kills=${2:?--kills needs a number} && shift 2 ;;
@@ -26,12 +27,18 @@ cmd_faults() {
       --rounds) rounds=${2:?--rounds needs a number} && shift 2 ;;
       --times) times=(--times "${2:?--times needs a number}") && shift 2 ;;
       --seed) seed=(--seed "${2:?--seed needs a number}") && shift 2 ;;
-      -*) die "./dev faults has --kills, --rewinds, --rounds, --times, --seed and names of faults, not '$1'" ;;
+      --failovers) changes=(failovers "${2:?--failovers needs a number}") && shift 2 ;;
+      --moves) changes=(moves "${2:?--moves needs a number}") && shift 2 ;;
+      -*) die "./dev faults has --kills, --rewinds, --rounds, --times, --failovers, --moves, --seed and names of faults, not '$1'" ;;
       *) names+=("$1") && shift ;;
     esac
   done
   install "${build_packages[@]}" "${server_packages[@]}" "${test_packages[@]}"
   build dev
+  if [[ ${#changes[@]} -gt 0 ]]; then
+    build/dev/tests/faults/drover_changes "${changes[@]}"
+    return
+  fi
   # A round ends with the checker: about a hundred kills each by default.
   local storm=(storm --results "$results" --kills "$kills" --rewinds "$rewinds" --rounds "${rounds:-$((kills / 100 + 1))}" "${seed[@]}")
   # The command that the document names, with its counts.

@@ -1,5 +1,6 @@
 #include "support/LoadedQueue.h"
 
+#include <algorithm>
 #include <iostream>
 #include <stdexcept>
 #include <vector>
@@ -14,6 +15,7 @@ namespace drover::test {
 namespace {
 
 constexpr std::size_t kJobsPerCall = 5;
+constexpr std::chrono::milliseconds kBetweenCalls{5};
 
 Queue::Settings producer(const std::string& prefix, const std::string& name) {
     Queue::Settings settings;
@@ -40,9 +42,9 @@ LoadedQueue::LoadedQueue(const Redis::Settings& server,
                          const std::string& name)
     : redis_(serverOf(Redis(server), prefix + ":" + name)), options_(redis_.shared().options()) {
     auto handler = std::make_shared<FakeHandler>([this](std::span<RunningJob* const> jobs) {
-        lastRun_ = std::chrono::steady_clock::now();
         {
             const std::lock_guard lock(mutex_);
+            begins_.push_back(std::chrono::steady_clock::now());
             for (RunningJob* job : jobs) {
                 ++runs_[job->job().id];
             }
@@ -79,7 +81,7 @@ void LoadedQueue::startAdding() {
     thread_ = std::thread([this] {
         while (adding_) {
             add();
-            std::this_thread::sleep_for(std::chrono::milliseconds(1));
+            std::this_thread::sleep_for(kBetweenCalls);
         }
     });
 }
@@ -115,6 +117,21 @@ std::size_t LoadedQueue::added() const {
 
 std::size_t LoadedQueue::ended() const {
     return worker_->stats().completed;
+}
+
+LoadedQueue::Pause LoadedQueue::longestPauseSince(Time since) const {
+    const std::lock_guard lock(mutex_);
+    Pause longest{since, since};
+    Time before = since;
+    const auto consider = [&](Time at) {
+        if (at - before > longest.until - longest.from) {
+            longest = {before, at};
+        }
+        before = at;
+    };
+    std::for_each(std::lower_bound(begins_.begin(), begins_.end(), since), begins_.end(), consider);
+    consider(std::chrono::steady_clock::now());
+    return longest;
 }
 
 void LoadedQueue::until(const std::string& what, const std::function<bool()>& condition) const {
@@ -159,7 +176,7 @@ LoadedQueue::Account LoadedQueue::account() const {
         const std::optional<Job> job = queue_->job(id);
         account.lost += !job && runs == 0 ? 1 : 0;
         account.repeated += runs > 1 ? 1 : 0;
-        if (job && (queue_->state(id) != JobState::Completed || job->attemptsMade != 1)) {
+        if (job && (!job->finishedOnMs || job->failedReason || job->attemptsMade != 1)) {
             account.problems += " job " + id + " is " + toString(queue_->state(id)) + " after " +
                                 std::to_string(job->attemptsMade) + " attempts;";
         }

@@ -2,6 +2,7 @@
 
 #include <atomic>
 #include <chrono>
+#include <deque>
 #include <functional>
 #include <map>
 #include <memory>
@@ -29,7 +30,7 @@ public:
     LoadedQueue(const LoadedQueue&) = delete;
     LoadedQueue& operator=(const LoadedQueue&) = delete;
 
-    /// Adds jobs without a pause until stopAdding(), two calls at a time.
+    /// Adds five jobs each 5 ms, or less often, until stopAdding().
     void startAdding();
     void stopAdding();
     /// Makes the worker claim nothing.
@@ -42,8 +43,13 @@ public:
     [[nodiscard]] std::size_t ended() const;
     /// Returns true while Redis refuses a client of the queue.
     [[nodiscard]] bool refused() const { return options_.refusal->active(); }
-    /// Returns when a job was last begun.
-    [[nodiscard]] std::chrono::steady_clock::time_point lastRun() const { return lastRun_; }
+    using Time = std::chrono::steady_clock::time_point;
+    /// The longest time without the begin of a job.
+    struct Pause {
+        Time from, until;
+    };
+    /// Returns the longest pause since a moment; it may last still.
+    [[nodiscard]] Pause longestPauseSince(Time since) const;
 
     /// Wait until so many jobs were acknowledged, or have ended, and until none is left to do. Throw
     /// std::runtime_error after kPatience.
@@ -80,7 +86,7 @@ private:
     std::set<std::string> added_;      ///< Ids.
     std::map<std::string, int> runs_;  ///< By id.
     std::atomic<std::size_t> unknown_{0};
-    std::atomic<std::chrono::steady_clock::time_point> lastRun_{};
+    std::deque<Time> begins_;  ///< When batches began.
     std::atomic<bool> adding_{false};
     std::thread thread_;
 };

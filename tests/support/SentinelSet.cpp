@@ -102,16 +102,21 @@ void SentinelSet::awaitReady() const {
     });
 }
 
-void SentinelSet::awaitNewMaster(int before) const {
+void SentinelSet::awaitNewMaster(int before) {
+    switchedAt_ = {};
     await("the sentinels name a new master", [this, before] {
-        int named = 0;
+        bool all = true;
         for (const auto& sentinel : sentinels_) {
-            if (sentinel->process.running() && namedPort(sentinel->port) == before) {
-                return false;
+            if (!sentinel->process.running()) {
+                continue;
             }
-            ++named;
+            if (namedPort(sentinel->port) == before) {
+                all = false;
+            } else if (switchedAt_ == std::chrono::steady_clock::time_point{}) {
+                switchedAt_ = std::chrono::steady_clock::now();
+            }
         }
-        return named > 0;
+        return all;
     });
 }
 

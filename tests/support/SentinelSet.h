@@ -1,5 +1,6 @@
 #pragma once
 
+#include <chrono>
 #include <memory>
 #include <string>
 #include <vector>
@@ -29,6 +30,8 @@ public:
     [[nodiscard]] int masterPort() const;
     /// Demands a failover of one sentinel, and waits until all name the new master. The old one becomes its replica.
     void failOver();
+    /// Returns when a sentinel was first seen to name the present master.
+    [[nodiscard]] std::chrono::steady_clock::time_point switchedAt() const { return switchedAt_; }
     /// Kills the master, waits until all sentinels name the replica, and starts the old one, which becomes a replica.
     void killMaster();
     /// Ends a sentinel, by its number in [0, 3).
@@ -43,11 +46,12 @@ private:
         ServerProcess process;
     };
     [[nodiscard]] RedisServer& serverAt(int port);
-    void awaitNewMaster(int before) const;
+    void awaitNewMaster(int before);
     void awaitReady() const;
 
     std::vector<std::unique_ptr<RedisServer>> servers_;
     std::vector<std::unique_ptr<Sentinel>> sentinels_;
+    std::chrono::steady_clock::time_point switchedAt_{};
 };
 
 }  // namespace drover::test
