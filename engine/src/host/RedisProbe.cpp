@@ -2,16 +2,29 @@
 
 #include <string>
 
+#include "core/Log.h"
 #include "drover/Exceptions.h"
+#include "drover/operate/QueueDoctor.h"
 #include "redis/Connection.h"
 #include "redis/RedisShared.h"
 
 namespace drover {
 
+namespace {
+
+/// Returns where the server is, for a person.
+std::string placeOf(const RedisOptions& options) {
+    if (options.sentinel) {
+        return "redis " + options.sentinel->master + " of the sentinels";
+    }
+    return options.isCluster() ? "redis cluster" : "redis " + options.address();
+}
+
+}  // namespace
+
 ServerProbe redisProbe(const Redis& redis) {
     const RedisOptions& options = redis.shared().options();
-    const std::string name = "redis " + options.address();
-    return {name, [options] {
+    return {placeOf(options), [redis, options] {
                 try {
                     const Connection connection(options.located(), "drover:startup");
                 } catch (const RedisAuthException& error) {
@@ -20,6 +33,12 @@ ServerProbe redisProbe(const Redis& redis) {
                                               std::to_string(options.database));
                     }
                     throw;
+                }
+                for (const QueueFinding& finding : QueueDoctor::examineServer(redis)) {
+                    // The difference of the clocks has a line of its own.
+                    if (finding.kind != "clock") {
+                        Log("redis").warning(finding.sentence);
+                    }
                 }
             }};
 }

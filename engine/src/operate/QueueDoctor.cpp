@@ -3,11 +3,13 @@
 #include <algorithm>
 #include <charconv>
 #include <chrono>
+#include <cstdio>
 #include <map>
 #include <optional>
 #include <string_view>
 #include <unordered_map>
 #include <utility>
+#include <vector>
 
 #include <Poco/Exception.h>
 
@@ -534,6 +536,52 @@ std::vector<QueueFinding> QueueDoctor::Impl::repair(const std::vector<QueueFindi
     return repaired;
 }
 
+namespace {
+
+constexpr int kOldestMajor = 6;
+constexpr int kOldestMinor = 2;
+
+/// Returns true if a version, as "7.0.15", is older than `major`.`minor`. A text that is not a version is not.
+bool isOlder(const std::string& version, int major, int minor) {
+    int parts[2] = {0, 0};
+    return std::sscanf(version.c_str(), "%d.%d", &parts[0], &parts[1]) == 2 &&
+           std::pair(parts[0], parts[1]) < std::pair(major, minor);
+}
+
+/// Adds a finding for each command that the user of the access list may not send. `read`: sends a command.
+template <typename Read>
+void addMissingRights(const Read& read, std::vector<QueueFinding>& findings) {
+    struct Right {
+        std::vector<std::string_view> command;
+        const char* without;
+    };
+    static const Right kRights[] = {
+        {{"EVAL", "return 1", "0"}, "no job can be added or worked"},
+        {{"ECHO", "drover"}, "a proxy that shifts replies is noticed too late"},
+        {{"TIME"}, "the clock of this machine counts in place of Redis's"},
+        {{"ROLE"}, "a replica counts as a master until it refuses a write"},
+        {{"INFO", "server"}, "neither version, eviction nor persistence can be examined"},
+    };
+    for (const Right& right : kRights) {
+        Command command;
+        for (const std::string_view word : right.command) {
+            command.add(word);
+        }
+        const Reply reply = read(command);
+        if (reply.isError() && reply.text().rfind("NOPERM", 0) == 0) {
+            const std::string name(right.command.front());
+            findings.push_back({"no-right",
+                                name,
+                                "",
+                                "the user may not send " + name + ": " + right.without +
+                                    "; docs/redis.md has the rights that suffice",
+                                false});
+        }
+    }
+}
+
+}  // namespace
+
 QueueDoctor::QueueDoctor(const Redis& redis, const Settings& settings)
     : impl_(std::make_unique<Impl>(redis, settings)) {}
 QueueDoctor::~QueueDoctor() = default;
@@ -559,6 +607,18 @@ std::vector<QueueFinding> QueueDoctor::examineServer(const Redis& redis) {
         return client.connection().call(command);
     };
 
+    addMissingRights(read, findings);
+    const Reply server = read(Command{"INFO", "server"});
+    const std::string version = infoValue(server.text(), "redis_version");
+    if (!server.isError() && isOlder(version, kOldestMajor, kOldestMinor)) {
+        findings.push_back({"version",
+                            "redis_version",
+                            "",
+                            "Redis " + version + " is older than " + std::to_string(kOldestMajor) +
+                                "." + std::to_string(kOldestMinor) +
+                                ", for which Drover and BullMQ are made: scripts may fail",
+                            false});
+    }
     const Reply memory = read(Command{"INFO", "memory"});
     const std::string policy = infoValue(memory.text(), "maxmemory_policy");
     if (!memory.isError() && !policy.empty() && policy != "noeviction") {

@@ -17,7 +17,8 @@ class Redis;
 struct QueueFinding {
     /// About a job: lost-job, missing-job, unlocked-job, two-states, orphaned-keys, set-aside, stale-stalled, legacy-id.
     /// About the queue: counter-behind, ownerless-deduplication, legacy-list, legacy-key, legacy-scheduler,
-    /// scheduler-without-record, endless-key, stale-marker. About the server: eviction, no-persistence, clock.
+    /// scheduler-without-record, endless-key, stale-marker. About the server: version, no-right, eviction,
+    /// no-persistence, clock.
     std::string kind;
     std::string key;  ///< The key in Redis; of the server: the name of the setting.
     std::string id;   ///< A job, scheduler or deduplication; empty: it concerns none.
