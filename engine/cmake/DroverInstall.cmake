@@ -6,7 +6,8 @@ include(CMakePackageConfigHelpers)
 set(package_dir ${CMAKE_INSTALL_LIBDIR}/cmake/drover)
 
 install(TARGETS drover_bin RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
-install(TARGETS drover_db LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR} NAMELINK_SKIP)
+# Only the binary opens it, by its path.
+install(TARGETS drover_db LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR}/drover NAMELINK_SKIP)
 install(TARGETS drover EXPORT droverServiceTargets LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR})
 install(TARGETS drover_client EXPORT droverClientTargets LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR})
 install(TARGETS drover_sdk EXPORT droverSdkTargets)

@@ -8,9 +8,8 @@ namespace drover {
 
 namespace {
 
-/// Opens the library beside the binary, as in a build, or in the folder of an installation. The RUNPATH of the binary leads to both,
-/// but not under AddressSanitizer, whose library makes the call. The library stays open: exceptions of its code are alive longer
-/// than a call.
+/// Opens the library beside the binary, as in a build, or in the folder of an installation. It stays open: exceptions of its code are
+/// alive longer than a call.
 const cli::DatabaseSchema& opened() {
     const auto folder = std::filesystem::read_symlink("/proc/self/exe").parent_path();
     auto file = folder / DROVER_SCHEMA_LIBRARY;
