@@ -71,6 +71,7 @@ class OperateCommandsTest : public RedisFixture {
     CPPUNIT_TEST(aliasesNameQueues);
     CPPUNIT_TEST(aTerminalNeverGetsControlCharacters);
     CPPUNIT_TEST(wrongValuesAreNamed);
+    CPPUNIT_TEST(theUrlOfTheCommandGoesBeforeACluster);
     CPPUNIT_TEST_SUITE_END();
 
 public:
@@ -460,6 +461,12 @@ public:
         CPPUNIT_ASSERT_EQUAL(69, run({"queue", "list"}));
     }
 
+    void theUrlOfTheCommandGoesBeforeACluster() {
+        environment_["DROVER_REDIS_CLUSTER"] = "127.0.0.1:1";
+        const int code = run({"queue", "list"});
+        CPPUNIT_ASSERT_EQUAL_MESSAGE(err_, 0, code);
+    }
+
 private:
     [[nodiscard]] std::string name() const { return keys().qualifiedName().substr(5); }
 
@@ -469,7 +476,7 @@ private:
         args.insert(args.end(), {"--redis", "redis://127.0.0.1:" + std::to_string(port)});
         std::ostringstream out;
         std::ostringstream err;
-        const ExitCode code = cli::runCommand(args, {{"TZ", "UTC"}}, schema_, out, err, *terminal_);
+        const ExitCode code = cli::runCommand(args, environment_, schema_, out, err, *terminal_);
         out_ = out.str();
         err_ = err.str();
         return static_cast<int>(code);
@@ -510,6 +517,7 @@ private:
     std::unique_ptr<FakeTerminal> terminal_;
     FakeSchema schema_;
     std::string out_, err_, json_;
+    std::map<std::string, std::string> environment_{{"TZ", "UTC"}};
     int port_ = 0;  ///< 0: that of the server.
 };
 

@@ -17,7 +17,14 @@ namespace {
 ConfigSources sourcesOf(const Invocation& call) {
     ConfigSources sources = configSources(call);
     if (const std::string url = call.line.value(options::kRedis); !url.empty()) {
-        sources.settings.push_back("redis.url=" + url);
+        // The URL is the place, whatever the configuration has for one.
+        sources.settings.insert(sources.settings.end(),
+                                {"redis.url=" + url,
+                                 "redis.sentinels=",
+                                 "redis.master=",
+                                 "redis.sentinelUsername=",
+                                 "redis.sentinelPassword=",
+                                 "redis.cluster="});
     }
     return sources;
 }
