@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <chrono>
 #include <memory>
 #include <string>
@@ -31,6 +32,7 @@ class SentinelTest : public CppUnit::TestFixture {
     CPPUNIT_TEST(theMasterIsFoundAlthoughASentinelIsDown);
     CPPUNIT_TEST(aNameThatNoSentinelKnowsIsNamed);
     CPPUNIT_TEST(aClientThatWaitsInsideRedisLeavesAFormerMaster);
+    CPPUNIT_TEST(theDocumentedRightsAtTheSentinelsSuffice);
     CPPUNIT_TEST(aDemotedMasterIsLeftByItsRefusal);
     CPPUNIT_TEST(workGoesOnAfterAFailoverAndAfterAKill);
     CPPUNIT_TEST_SUITE_END();
@@ -73,6 +75,44 @@ public:
         }
         client.drop();
         assertEqual(std::to_string(sentinels_->masterPort()), masterOf(client));
+    }
+
+    void theDocumentedRightsAtTheSentinelsSuffice() {
+        Redis::Settings settings = sentinels_->settings();
+        settings.sentinel->user = "reader";
+        settings.sentinel->password = "hush";
+        for (const Redis::Address& sentinel : settings.sentinel->addresses) {
+            // As docs/redis.md has them.
+            assertEqual("OK",
+                        ask(sentinel.port,
+                            {"ACL",
+                             "SETUSER",
+                             "reader",
+                             "on",
+                             ">hush",
+                             "resetchannels",
+                             "-@all",
+                             "+auth",
+                             "+ping",
+                             "+subscribe",
+                             "+sentinel|get-master-addr-by-name",
+                             "&+switch-master"}));
+        }
+        RedisClient client(RedisOptions(settings), "test");
+        const auto& sentinels = settings.sentinel->addresses;
+        const auto listens = [&] {
+            return std::any_of(sentinels.begin(), sentinels.end(), [](const auto& sentinel) {
+                return has(ask(sentinel.port, {"CLIENT", "LIST"}), "user=reader");
+            });
+        };
+        assertEqual(std::to_string(sentinels_->masterPort()), masterOf(client));
+        await("a sentinel has the subscription", listens);
+        sentinels_->failOver();
+        await("the client is at the new master",
+              [&] { return masterOf(client) == std::to_string(sentinels_->masterPort()); });
+        for (const Redis::Address& sentinel : settings.sentinel->addresses) {
+            assertEqual("", ask(sentinel.port, {"ACL", "LOG"}));
+        }
     }
 
     void aDemotedMasterIsLeftByItsRefusal() {
