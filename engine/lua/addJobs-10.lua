@@ -16,9 +16,10 @@
   ARGV[4]  how many adds happen once    ARGV[5…] six for each: key, fingerprint, time to live in ms, first and last job,
            "1" if only its record counts
   ARGV[…]  runs of jobs that have eight values in common: how many jobs, name, opts (stored JSON), timestamp ms, delay ms,
-           priority, "1" for lifo, and "1" for jobs with values of their own. Then per job its data; with values of its own its
-           data, opts, custom id or "", and how many further ones it has: names and values of parentKey and parent (JSON), of
-           deduplication (its id) and ttl (ms), extend, replace, reschedule, keepLastIfActive ("1"), of scheduler (its id)
+           priority, "1" for lifo, and the form of its jobs: "" for their data alone; "ends" for data, and the text that stands
+           behind the opts of the run; "own" for data, opts, custom id or "", and how many further values a job has: names and
+           values of parentKey and parent (JSON), of deduplication (its id) and ttl (ms), extend, replace, reschedule,
+           keepLastIfActive ("1"), of scheduler (its id)
 
   Returns  { number before the id of the first job, answers, 1 if 5.x clients share the queue, else 0 }. The id of job n is that
            number plus n, unless `answers` has n and behind it another answer: its id; or { id of the job that stands for it,
@@ -62,8 +63,9 @@ while at <= last do
   local run = {
     before = count, size = tonumber(ARGV[at]), name = ARGV[at + 1], opts = ARGV[at + 2], timestamp = ARGV[at + 3],
     delay = ARGV[at + 4], priority = ARGV[at + 5], lifo = ARGV[at + 6] == '1', at = at + width,
+    step = ARGV[at + 7] == 'ends' and 2 or 1,
   }
-  local areOwn = ARGV[at + 7] == '1'
+  local areOwn = ARGV[at + 7] == 'own'
   runs[#runs + 1] = run
   count, at = count + run.size, at + width
   if areOwn then
@@ -77,7 +79,7 @@ while at <= last do
       anyParent = anyParent or job.parentKey ~= nil
     end
   else
-    at = at + run.size
+    at = at + run.size * run.step
   end
 end
 local ids, recordOnces = {}, nil
@@ -120,7 +122,7 @@ end
 
 local stored  -- The id of the present job of each(), once anything of the job is written here.
 for _, run in ipairs(runs) do
-  local before, data = run.before, run.at - 1
+  local before, step, firstAt = run.before, run.step, run.at
   local name, timestamp, delay, priority = run.name, run.timestamp, tonumber(run.delay), tonumber(run.priority)
   local side = run.lifo and right or left
   each(run.size, function(i)
@@ -140,8 +142,9 @@ for _, run in ipairs(runs) do
       end
       id = job.customId or id
     end
-    writeRecord(prefix .. id, name, job and job.data or ARGV[data + i], job and job.opts or run.opts, timestamp, run.delay,
-      run.priority)
+    local place = firstAt + (i - 1) * step
+    local opts = job and job.opts or step == 2 and run.opts .. ARGV[place + 1] or run.opts
+    writeRecord(prefix .. id, name, job and job.data or ARGV[place], opts, timestamp, run.delay, run.priority)
     stored = id
     redis.call('XADD', keys.events, '*', 'event', 'added', 'jobId', id, 'name', name)
     if delay > 0 then

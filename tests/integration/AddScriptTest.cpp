@@ -23,6 +23,7 @@ class AddScriptTest : public RedisFixture {
     CPPUNIT_TEST_SUITE(AddScriptTest);
     CPPUNIT_TEST(aSecondAddAnswersTheOwner);
     CPPUNIT_TEST(oneCallMixesPlainAndDeduplicatedJobs);
+    CPPUNIT_TEST(neighboursMayDifferInTheirTraces);
     CPPUNIT_TEST(aTtlLimitsHowLongTheIdIsOwned);
     CPPUNIT_TEST(extendRenewsTheTtl);
     CPPUNIT_TEST(replaceRemovesADelayedOwner);
@@ -66,6 +67,23 @@ public:
         CPPUNIT_ASSERT((ids == Strings{"1", "2", "3", "2", "2", "6"}));
         CPPUNIT_ASSERT((list(keys().wait) == Strings{"3", "2", "1", "6"}));
         assertEqual("6", text({"GET", keys().idCounter}));
+    }
+
+    void neighboursMayDifferInTheirTraces() {
+        const Strings opts = {R"({"attempts":3,"tm":"{\"a\":1}"})",
+                              R"({"attempts":3,"tm":"b,\"tm\":"})",
+                              R"({"attempts":3,"lifo":true,"tm":"c"})",
+                              R"({"attempts":3})",
+                              R"({"attempts":3,"jobId":"own","tm":"d"})",
+                              R"({"attempts":3,"tm":"e"})",
+                              R"({"attempts":3,"tm":"e"})",
+                              R"({"attempts":3,"tm":"f","omc":true})"};
+        const std::vector<AddedId> added = add(opts);
+        for (std::size_t i = 0; i < opts.size(); ++i) {
+            CPPUNIT_ASSERT_EQUAL(opts[i], hash(added[i].id).at("opts"));
+            assertEqual(R"({"n":1})", hash(added[i].id).at("data"));
+        }
+        assertEqual("own", added[4].id);
     }
 
     void aTtlLimitsHowLongTheIdIsOwned() {

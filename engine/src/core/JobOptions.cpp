@@ -448,9 +448,15 @@ std::string toJson(const JobOptions& opts, Form form) {
         write(name.option,
               opts.childFailure == name.effect ? std::optional<std::string>("true") : std::nullopt);
     }
+    for (const auto& [name, json] : opts.extra) {
+        if (!isTypedOption(name)) {
+            out.raw(named(name), json);
+        }
+    }
     if (const std::string* const odd = memberOf(opts.extra, "telemetry")) {
         writeTelemetry(out, *odd, form);
     } else if (opts.telemetry && form == Form::Stored) {
+        // Last: neighbours in a call share what stands before it (JobRecord::traceAt).
         if (opts.telemetry->metadata) {
             out.string("tm", *opts.telemetry->metadata);
         }
@@ -459,11 +465,6 @@ std::string toJson(const JobOptions& opts, Form form) {
         }
     } else if (opts.telemetry) {
         out.raw("telemetry", telemetryJson(*opts.telemetry));
-    }
-    for (const auto& [name, json] : opts.extra) {
-        if (!isTypedOption(name)) {
-            out.raw(named(name), json);
-        }
     }
     return out.finish();
 }

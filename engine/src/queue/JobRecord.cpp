@@ -158,6 +158,9 @@ JobRecord recordOf(NewJob job) {
         record.parent = parentField(job.opts);
     }
     record.opts = job.opts.toStoredJson();
+    if (job.opts.telemetry && job.opts.telemetry->metadata && !job.opts.telemetry->omitContext) {
+        record.traceAt = record.opts.rfind(R"(,"tm":)");
+    }
     record.deduplication = std::move(job.opts.deduplication);
     record.name = std::move(job.name);
     record.data = std::move(job.data);

@@ -25,6 +25,8 @@ struct JobRecord {
     std::string name;
     std::string data;  ///< JSON.
     std::string opts;  ///< JSON, stored form.
+    /// Where the context of the job's span begins in `opts`: `,"tm":`, the last member. npos: `opts` has none.
+    std::size_t traceAt = std::string::npos;
     std::int64_t timestampMs = kWhenAdded;
     std::int64_t delayMs = 0;
     int priority = 0;

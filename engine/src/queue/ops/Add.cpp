@@ -56,11 +56,16 @@ bool hasOwnValues(const JobRecord& job) {
            !job.scheduler.empty();
 }
 
+/// Returns the options without the context of a span, and without their end if there is one.
+std::string_view optsBeforeTrace(const JobRecord& job) {
+    return std::string_view(job.opts).substr(0, job.traceAt);
+}
+
 bool shareRun(const JobRecord& one, const JobRecord& other) {
     return one.timestampMs == other.timestampMs && one.delayMs == other.delayMs &&
            one.priority == other.priority && one.lifo == other.lifo && one.name == other.name &&
            hasOwnValues(one) == hasOwnValues(other) &&
-           (hasOwnValues(one) || one.opts == other.opts);
+           (hasOwnValues(one) || optsBeforeTrace(one) == optsBeforeTrace(other));
 }
 
 /// Adds the jobs in [from, end) as one run.
@@ -71,14 +76,22 @@ void appendRun(Command& command,
                std::int64_t nowMs) {
     const JobRecord& first = jobs[from];
     const bool own = hasOwnValues(first);
-    command.add(end - from).add(first.name).add(own ? std::string_view() : first.opts);
+    const bool alike =
+        own || std::all_of(jobs.begin() + static_cast<std::ptrdiff_t>(from),
+                           jobs.begin() + static_cast<std::ptrdiff_t>(end),
+                           [&first](const auto& job) { return job.opts == first.opts; });
+    const std::string_view shared = own ? "" : alike ? first.opts : optsBeforeTrace(first);
+    command.add(end - from).add(first.name).add(shared);
     command.add(first.timestampMs == JobRecord::kWhenAdded ? nowMs : first.timestampMs);
-    command.add(first.delayMs).add(first.priority).add(first.lifo ? "1" : "").add(own ? "1" : "");
+    command.add(first.delayMs).add(first.priority).add(first.lifo ? "1" : "");
+    command.add(own ? "own" : alike ? "" : "ends");
     for (std::size_t i = from; i < end; ++i) {
         command.add(jobs[i].data);
         if (own) {
             command.add(jobs[i].opts).add(jobs[i].customId);
             jobs[i].appendFurtherTo(command);
+        } else if (!alike) {
+            command.add(std::string_view(jobs[i].opts).substr(shared.size()));
         }
     }
 }
