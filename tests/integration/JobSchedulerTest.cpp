@@ -1,13 +1,19 @@
 #include <algorithm>
 #include <atomic>
+#include <chrono>
+#include <map>
+#include <memory>
 #include <random>
 #include <string>
 #include <thread>
+#include <variant>
 #include <vector>
 
 #include <cppunit/extensions/HelperMacros.h>
 
+#include "core/JsonText.h"
 #include "core/SchedulerSlots.h"
+#include "drover/Trace.h"
 #include "support/Assert.h"
 #include "support/LogCapture.h"
 #include "support/RedisFixture.h"
@@ -42,6 +48,7 @@ class JobSchedulerTest : public RedisFixture {
     CPPUNIT_TEST(whilePausedNoWorkerIsWoken);
     CPPUNIT_TEST(whilePausedASharedQueueHasItInPaused);
     CPPUNIT_TEST(requestedTwiceItMakesOne);
+    CPPUNIT_TEST(anIterationIsASpanOfAProducer);
     CPPUNIT_TEST(c223_manyAtOnceMakeOne);
     CPPUNIT_TEST(aSchedulerThatIsGoneMakesNone);
     CPPUNIT_TEST(aLimitThatIsReachedMakesNone);
@@ -163,6 +170,34 @@ public:
         const std::string due = makeDueJob(R"({"repeat":{"every":2000}})");
         CPPUNIT_ASSERT_EQUAL(due, list(keys().paused).at(0));
         CPPUNIT_ASSERT_EQUAL(std::int64_t{0}, number({"EXISTS", keys().marker, keys().wait}));
+    }
+
+    void anIterationIsASpanOfAProducer() {
+        const auto tracer = std::make_shared<Tracer>(Tracer::Settings());
+        RedisOptions traced = options();
+        traced.tracer = tracer;
+        RedisClient tracedClient(traced, "test");
+        record({"every", "2000", "ic", "4"}, kNow);
+        const TraceContext cause{1, 2, 3, true, ""};
+        const ClaimedJob job =
+            taken(R"({"repeat":{"every":2000},"tm":)" + jsonString(cause.metadata()) + "}");
+        SchedulerIterator scheduler(context());
+        const Iteration made = scheduler.iterate(tracedClient, job, kNow);
+        expect(State::Done, made);
+        expect(State::Nothing, scheduler.iterate(tracedClient, job, kNow + 1));
+        const std::vector<Span> spans = tracer->pop(10, std::chrono::milliseconds(0));
+        CPPUNIT_ASSERT_EQUAL(std::size_t{1}, spans.size());
+        const Span& span = spans.front();
+        CPPUNIT_ASSERT(span.kind == Span::Kind::Producer);
+        assertEqual("add " + keys().queue() + ".beat", span.name);
+        CPPUNIT_ASSERT_EQUAL(std::uint64_t{3}, span.start.parentId);
+        CPPUNIT_ASSERT_EQUAL(std::uint64_t{2}, span.start.context.traceLow);
+        std::map<std::string, SpanValue> attributes(span.attributes.all().begin(),
+                                                    span.attributes.all().end());
+        assertEqual("beat", std::get<std::string>(attributes.at("bullmq.job.scheduler.id")));
+        assertEqual(made.text, std::get<std::string>(attributes.at("bullmq.job.id")));
+        // Jobs of a scheduler inherit the context of its upsert from each other.
+        assertContains(hash(made.text).at("opts"), jsonString(cause.metadata()));
     }
 
     void requestedTwiceItMakesOne() {

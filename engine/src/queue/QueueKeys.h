@@ -12,6 +12,8 @@ public:
     /// Throws Poco::InvalidArgumentException for a name that queueNameError() refuses.
     QueueKeys(std::string_view prefix, std::string_view queue);
 
+    /// The queue's own name.
+    [[nodiscard]] const std::string& queue() const { return queue_; }
     /// "<prefix>:<queue>", as in `parent.queueKey`.
     [[nodiscard]] const std::string& qualifiedName() const { return qualifiedName_; }
     /// "<prefix>:<queue>:", what scripts put before an id.

@@ -1,5 +1,7 @@
 #include "worker/SchedulerIterator.h"
 
+#include <memory>
+#include <optional>
 #include <utility>
 
 #include <Poco/Exception.h>
@@ -9,6 +11,8 @@
 #include "core/NodeNumber.h"
 #include "core/SchedulerSlots.h"
 #include "drover/JsonWriter.h"
+#include "drover/Trace.h"
+#include "queue/AddSpans.h"
 #include "queue/JobRecord.h"
 #include "queue/ops/Schedulers.h"
 
@@ -33,6 +37,41 @@ void setRepeat(SchedulerItem& item, std::string_view repeat, const Schedule& sch
     item.repeat = std::move(out.key("count").number(schedule.count + 1).endObject()).str();
 }
 
+/// The span of adding a scheduler's next job, below the one that the claimed job has in its options.
+class IterationSpan {
+public:
+    IterationSpan(const std::shared_ptr<Tracer>& tracer,
+                  const std::string& queue,
+                  const ClaimedJob& job,
+                  const TraceContext& cause)
+        : tracer_(tracer) {
+        if (!tracer) {
+            return;
+        }
+        if (const SpanStart start = tracer->start(cause); start.context.sampled) {
+            span_ = upsertSpan(start, queue, job.scheduler, job.name);
+        }
+    }
+
+    /// Records it; an iteration that made no job has none.
+    void end(const SchedulerResult& result) {
+        const bool isMade = result.code == SchedulerResult::Code::Made;
+        if (!span_ || (!isMade && result.code != SchedulerResult::Code::Exists)) {
+            return;
+        }
+        span_->attributes.set("bullmq.job.id", result.nextId);
+        if (!isMade) {
+            span_->fail("the next job exists already");
+        }
+        span_->endedNs = Tracer::nowNs();
+        tracer_->record(*std::move(span_));
+    }
+
+private:
+    const std::shared_ptr<Tracer>& tracer_;
+    std::optional<Span> span_;
+};
+
 }  // namespace
 
 Iteration SchedulerIterator::tryToIterate(RedisClient& redis,
@@ -47,6 +86,7 @@ Iteration SchedulerIterator::tryToIterate(RedisClient& redis,
     item.claimedId = job.id;
     item.next = nextRecordOf(job);
     std::optional<Schedule> schedule;
+    TraceContext cause;
     for (const auto& [name, value] : *members) {
         if (name == "prevMillis") {
             item.prevMillis = wholePart(nodeNumber(value));
@@ -55,6 +95,9 @@ Iteration SchedulerIterator::tryToIterate(RedisClient& redis,
             if (schedule) {
                 setRepeat(item, value, *schedule);
             }
+        } else if (name == "tm") {
+            cause = TraceContext::parseMetadata(parseJsonString(value).value_or(""))
+                        .value_or(TraceContext());
         }
     }
     if (!schedule) {
@@ -70,7 +113,9 @@ Iteration SchedulerIterator::tryToIterate(RedisClient& redis,
     } catch (const Poco::InvalidArgumentException& error) {
         return {Iteration::State::Unreadable, error.message()};
     }
+    IterationSpan span(redis.options().tracer, queue_.keys().queue(), job, cause);
     const SchedulerResult result = ops::iterateScheduler(queue_, redis, item, nowMs);
+    span.end(result);
     switch (result.code) {
         case SchedulerResult::Code::Made:
             return {Iteration::State::Done, result.nextId};
