@@ -201,10 +201,7 @@ void writeJob(JsonWriter& out, const Job& job) {
     for (const JsonView& trace : traces) {
         out.raw(trace.text());
     }
-    JobOptions options = job.opts;
-    // BullMQ moves it from the options to the job.
-    std::erase_if(options.extra, [](const auto& option) { return option.first == "repeatJobKey"; });
-    out.endArray().key("opts").raw(options.toPublicJson()).key("data").raw(job.data);
+    out.endArray().key("opts").raw(job.opts.toPublicJson()).key("data").raw(job.data);
     out.key("name").text(job.name).key("returnValue").raw(job.returnValue.value_or("null"));
     const bool hasReason = job.failedReason && !job.failedReason->empty();
     out.key("isFailed").boolean(hasReason || !traces.empty());

@@ -239,7 +239,7 @@ private:
     static JobHash fullFields() {
         return {{"name", "n"},
                 {"data", "null"},
-                {"opts", "{}"},
+                {"opts", "{\"repeatJobKey\":\"nightly\"}"},
                 {"timestamp", "100"},
                 {"delay", "7"},
                 {"priority", "3"},

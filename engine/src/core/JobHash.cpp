@@ -140,6 +140,9 @@ Job parseJobHash(const std::string& id,
     job.name = hash.name;
     job.data = check.json("data", hash.data).value_or("{}");
     job.opts = check.options(hash.opts);
+    // BullMQ moves it from the options to the job.
+    std::erase_if(job.opts.extra,
+                  [](const auto& option) { return option.first == "repeatJobKey"; });
     job.progress = check.json("progress", hash.progress).value_or("0");
     job.delayMs = hash.delayMs();
     job.priority = hash.priorityCount();
