@@ -40,8 +40,11 @@ Route eventRoute(const Queues& queues, const std::shared_ptr<EventHub>& hub) {
         "after",
         "Id of the last event that the client has; Last-Event-ID goes before it. Without both the "
         "stream begins now."));
-    route.responses.push_back(
-        {200, "text/event-stream: id, event and data (JSON) of each event", ""});
+    route.responses.push_back({200,
+                               "id, event and data (JSON) of each event",
+                               R"({"type":"string"})",
+                               {},
+                               "text/event-stream"});
     route.asyncHandler = [queues, hub](std::vector<Exchange> arrived) {
         for (Exchange& exchange : arrived) {
             try {

@@ -133,6 +133,9 @@ public:
             }
             CPPUNIT_ASSERT_MESSAGE(what, succeeds);
         }
+        const JsonView events = document["paths"]["/queues/{queue}/events"]["get"];
+        CPPUNIT_ASSERT(
+            events["responses"]["200"]["content"]["text/event-stream"]["schema"].isObject());
     }
 
     void everyRouteIsListedForUsers() {

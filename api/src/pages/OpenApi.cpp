@@ -128,13 +128,13 @@ void bodyOf(JsonWriter& json, const Route& route) {
     json.endObject();
 }
 
-void contentOf(JsonWriter& json, const std::string& schema) {
-    if (!isJson(schema)) {
+void contentOf(JsonWriter& json, const ResponseDoc& doc) {
+    if (!isJson(doc.schema)) {
         return;
     }
     json.key("content").beginObject();
-    json.key("application/json").beginObject();
-    json.key("schema").raw(schema);
+    json.key(doc.contentType).beginObject();
+    json.key("schema").raw(doc.schema);
     json.endObject();
     json.endObject();
 }
@@ -233,7 +233,7 @@ void operationOf(JsonWriter& json, const Route& route) {
             json.endObject();
         }
         if (!doc.schema.empty()) {
-            contentOf(json, doc.schema);
+            contentOf(json, doc);
         }
         json.endObject();
     }

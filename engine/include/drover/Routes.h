@@ -45,13 +45,14 @@ struct Parameter {
     std::size_t maxLength = 4096;  ///< For a String, in bytes of UTF-8.
 };
 
-/// One documented answer. `schema` is a JSON Schema as text; empty: no body.
+/// One documented answer. `schema` is a JSON Schema of its body as text; empty: no body.
 struct ResponseDoc {
     int status = 200;
     std::string description;
     std::string schema;
     /// Headers of this answer for the document: name and description.
     std::vector<std::pair<std::string, std::string>> headers = {};
+    std::string contentType = "application/json";
 };
 
 /// A request whose parameters and body have been checked against the route.
