@@ -4,18 +4,21 @@
 #include <iterator>
 #include <utility>
 
+#include <Poco/Net/Context.h>
 #include <Poco/Net/HTTPRequestHandler.h>
 #include <Poco/Net/HTTPRequestHandlerFactory.h>
 #include <Poco/Net/HTTPServer.h>
 #include <Poco/Net/HTTPServerParams.h>
 #include <Poco/Net/HTTPServerRequest.h>
 #include <Poco/Net/HTTPServerResponse.h>
+#include <Poco/Net/SecureServerSocket.h>
 #include <Poco/Net/ServerSocket.h>
 #include <Poco/Net/SocketAddress.h>
 #include <Poco/String.h>
 #include <cppunit/TestAssert.h>
 
 #include "drover/Json.h"
+#include "support/TestCertificate.h"
 
 namespace drover::test {
 
@@ -59,6 +62,21 @@ public:
 private:
     StubCollector& collector_;
 };
+
+Poco::Net::ServerSocket socketOf(const TestCertificate* certificate) {
+    const Poco::Net::SocketAddress address("127.0.0.1", 0);
+    if (certificate == nullptr) {
+        return Poco::Net::ServerSocket(address);
+    }
+    constexpr int kBacklog = 64;
+    return Poco::Net::SecureServerSocket(address,
+                                         kBacklog,
+                                         new Poco::Net::Context(Poco::Net::Context::TLS_SERVER_USE,
+                                                                certificate->key(),
+                                                                certificate->certificate(),
+                                                                "",
+                                                                Poco::Net::Context::VERIFY_NONE));
+}
 
 std::string valueOf(const JsonView& value) {
     if (const auto text = value["stringValue"].string()) {
@@ -127,13 +145,12 @@ std::vector<ReceivedSpan> parseExport(const std::string& body) {
     return spans;
 }
 
-StubCollector::StubCollector() {
+StubCollector::StubCollector(const TestCertificate* certificate)
+    : isSecure_(certificate != nullptr) {
     Poco::Net::HTTPServerParams::Ptr parameters = new Poco::Net::HTTPServerParams;
     parameters->setKeepAlive(false);
     server_ = std::make_unique<Poco::Net::HTTPServer>(
-        new Factory(*this),
-        Poco::Net::ServerSocket(Poco::Net::SocketAddress("127.0.0.1", 0)),
-        parameters);
+        new Factory(*this), socketOf(certificate), parameters);
     server_->start();
 }
 
@@ -143,7 +160,8 @@ StubCollector::~StubCollector() {
 }
 
 std::string StubCollector::url() const {
-    return "http://127.0.0.1:" + std::to_string(server_->port()) + "/v1/traces";
+    return std::string(isSecure_ ? "https" : "http") +
+           "://127.0.0.1:" + std::to_string(server_->port()) + "/v1/traces";
 }
 
 void StubCollector::answerBy(std::vector<Answer> answers) {

@@ -17,6 +17,8 @@ class HTTPServer;
 
 namespace drover::test {
 
+class TestCertificate;
+
 /// A span as a collector gets it; attributes are JSON texts of their values, "intValue":"7" as 7.
 struct ReceivedSpan {
     std::string service;
@@ -45,7 +47,8 @@ public:
         std::string retryAfter{};  ///< Empty: none.
     };
 
-    StubCollector();
+    /// `certificate`: of a collector that speaks HTTPS; its name must be 127.0.0.1 to fit.
+    explicit StubCollector(const TestCertificate* certificate = nullptr);
     ~StubCollector();
     StubCollector(const StubCollector&) = delete;
     StubCollector& operator=(const StubCollector&) = delete;
@@ -73,6 +76,7 @@ private:
     std::vector<ReceivedSpan> spans_;
     std::deque<Answer> answers_;
     bool held_ = false;
+    const bool isSecure_;
     std::unique_ptr<Poco::Net::HTTPServer> server_;
 };
 

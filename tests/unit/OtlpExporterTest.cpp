@@ -1,6 +1,7 @@
 #include <chrono>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include <cppunit/extensions/HelperMacros.h>
@@ -10,6 +11,7 @@
 #include "support/LogCapture.h"
 #include "support/ServerProcess.h"
 #include "support/StubCollector.h"
+#include "support/TestCertificate.h"
 #include "trace/OtlpExporter.h"
 
 using namespace drover;
@@ -26,6 +28,8 @@ class OtlpExporterTest : public CppUnit::TestFixture {
     CPPUNIT_TEST(aBatchIsGivenUpAfterItsAttempts);
     CPPUNIT_TEST(aSlowCollectorFillsTheQueueAndBlocksNothing);
     CPPUNIT_TEST(aCollectorThatIsAwayIsLoggedOnce);
+    CPPUNIT_TEST(spansGoOutByHttps);
+    CPPUNIT_TEST(aCollectorWithAnotherCertificateGetsNothing);
     CPPUNIT_TEST(theEndSendsWhatIsQueued);
     CPPUNIT_TEST(theEndDoesNotWaitForASlowCollector);
     CPPUNIT_TEST(anEndpointThatIsNotOneIsRefused);
@@ -124,6 +128,30 @@ public:
         CPPUNIT_ASSERT(!exporter_->problem().empty());
     }
 
+    void spansGoOutByHttps() {
+        const TestCertificate certificate("127.0.0.1");
+        useCollector(certificate, certificate);
+        start();
+        record({"1"});
+        assertEqual("1", parseExport(collector_->awaitRequests(1)[0].body).front().name);
+        await([this] { return exporter_->counts().exported == 1; });
+    }
+
+    void aCollectorWithAnotherCertificateGetsNothing() {
+        settings_.attempts = 2;
+        const TestCertificate right("127.0.0.1");
+        const TestCertificate wrongName("collector.example");
+        for (const auto& [shown, trusted] :
+             {std::pair(&right, &wrongName), std::pair(&wrongName, &wrongName)}) {
+            useCollector(*shown, *trusted);
+            start();
+            record({"1"});
+            await([this] { return exporter_->counts().lost == 1; });
+            CPPUNIT_ASSERT(!exporter_->problem().empty());
+            CPPUNIT_ASSERT_EQUAL(std::size_t{0}, collector_->awaitRequests(0).size());
+        }
+    }
+
     void theEndSendsWhatIsQueued() {
         settings_.delay = std::chrono::minutes(10);
         settings_.maxBatch = 2;
@@ -154,6 +182,13 @@ public:
     }
 
 private:
+    /// Replaces the collector by one that speaks HTTPS.
+    void useCollector(const TestCertificate& shown, const TestCertificate& trusted) {
+        exporter_.reset();
+        collector_ = std::make_unique<StubCollector>(&shown);
+        settings_.endpoint = collector_->url();
+        settings_.caFile = trusted.certificate();
+    }
     void start(std::size_t maxQueued = 2048, std::size_t wakeAt = 512) {
         Tracer::Settings tracer;
         tracer.maxQueued = maxQueued;
