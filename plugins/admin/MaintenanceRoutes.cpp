@@ -1,6 +1,5 @@
 #include "MaintenanceRoutes.h"
 
-#include <algorithm>
 #include <chrono>
 #include <limits>
 #include <utility>
@@ -121,29 +120,6 @@ Route counting(
         });
 }
 
-void write(JsonWriter& out,
-           const Request& request,
-           const QueueDoctor::Report& report,
-           const std::vector<QueueFinding>& repaired) {
-    const auto isRepaired = [&repaired](const QueueFinding& finding) {
-        return std::any_of(repaired.begin(), repaired.end(), [&](const QueueFinding& one) {
-            return one.kind == finding.kind && one.key == finding.key && one.id == finding.id;
-        });
-    };
-    out.beginObject().key("queue").text(request.text("queue"));
-    out.key("complete").boolean(report.complete);
-    for (const bool which : {false, true}) {
-        out.key(which ? "repaired" : "findings").beginArray();
-        for (const QueueFinding& finding : report.findings) {
-            if (isRepaired(finding) == which) {
-                operate::write(out, finding);
-            }
-        }
-        out.endArray();
-    }
-    out.endObject();
-}
-
 Route doctor(const Queues& queues, const std::shared_ptr<LongWork>& threads, bool repairs) {
     Route route =
         repairs
@@ -170,7 +146,9 @@ Route doctor(const Queues& queues, const std::shared_ptr<LongWork>& threads, boo
             const QueueDoctor::Report report = examiner.examine(calls);
             const std::vector<QueueFinding> repaired =
                 repairs ? examiner.repair(report.findings) : std::vector<QueueFinding>();
-            return json([&](JsonWriter& out) { write(out, request, report, repaired); });
+            return json([&](JsonWriter& out) {
+                operate::write(out, request.text("queue"), report, repaired);
+            });
         });
 }
 

@@ -170,4 +170,22 @@ void write(JsonWriter& json, const QueueFinding& finding) {
     json.endObject();
 }
 
+void write(JsonWriter& json,
+           const std::string& queue,
+           const QueueDoctor::Report& report,
+           const std::vector<QueueFinding>& repaired) {
+    json.beginObject().key("queue").text(queue);
+    json.key("complete").boolean(report.complete);
+    for (const bool isRepaired : {false, true}) {
+        json.key(isRepaired ? "repaired" : "findings").beginArray();
+        for (const QueueFinding& finding : report.findings) {
+            if (finding.isAmong(repaired) == isRepaired) {
+                write(json, finding);
+            }
+        }
+        json.endArray();
+    }
+    json.endObject();
+}
+
 }  // namespace drover::operate

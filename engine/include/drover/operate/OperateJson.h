@@ -1,6 +1,7 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
 #include "drover/Export.h"
 #include "drover/FlowProducer.h"
@@ -40,5 +41,10 @@ DROVER_API void write(JsonWriter& json, const JobChildren& children);
 DROVER_API void write(JsonWriter& json, const ChildCounts& counts);
 /// {"kind", "key", "id"?, "sentence", "fixable"}.
 DROVER_API void write(JsonWriter& json, const QueueFinding& finding);
+/// {"queue", "complete", "findings": [finding …], "repaired": [finding …]}; `findings`: those that are left.
+DROVER_API void write(JsonWriter& json,
+                      const std::string& queue,
+                      const QueueDoctor::Report& report,
+                      const std::vector<QueueFinding>& repaired);
 
 }  // namespace drover::operate

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <functional>
 #include <memory>
@@ -25,6 +26,13 @@ struct QueueFinding {
     std::string
         sentence;  ///< For a person: the fault, its effect, and the cure where repair() has none.
     bool fixable = false;  ///< repair() may repair it without harm.
+
+    /// Returns true if the findings have one about the same fault of the same subject.
+    [[nodiscard]] bool isAmong(const std::vector<QueueFinding>& findings) const {
+        return std::any_of(findings.begin(), findings.end(), [this](const QueueFinding& one) {
+            return one.kind == kind && one.key == key && one.id == id;
+        });
+    }
 };
 
 /// Examines one queue, and repairs the faults for which that is safe.

@@ -1,4 +1,3 @@
-#include <algorithm>
 #include <memory>
 
 #include "cli/Operated.h"
@@ -21,11 +20,6 @@ struct Examined {
     ::drover::QueueDoctor::Report report;
     std::vector<QueueFinding> repaired;
 
-    [[nodiscard]] bool isRepaired(const QueueFinding& finding) const {
-        return std::any_of(repaired.begin(), repaired.end(), [&](const QueueFinding& one) {
-            return one.kind == finding.kind && one.key == finding.key && one.id == finding.id;
-        });
-    }
     [[nodiscard]] bool isSound() const {
         return report.complete && repaired.size() == report.findings.size();
     }
@@ -48,22 +42,6 @@ Examined examined(const Invocation& call, const Operated& on, const std::string&
     return found;
 }
 
-void write(JsonWriter& json, const Examined& queue) {
-    json.beginObject();
-    json.key("queue").text(queue.queue);
-    json.key("complete").boolean(queue.report.complete);
-    for (const bool repaired : {false, true}) {
-        json.key(repaired ? "repaired" : "findings").beginArray();
-        for (const QueueFinding& finding : queue.report.findings) {
-            if (queue.isRepaired(finding) == repaired) {
-                operate::write(json, finding);
-            }
-        }
-        json.endArray();
-    }
-    json.endObject();
-}
-
 void write(std::ostream& text, const Examined& queue) {
     const std::size_t count = queue.report.findings.size();
     text << plainText(queue.queue) << ": ";
@@ -77,9 +55,9 @@ void write(std::ostream& text, const Examined& queue) {
     for (const QueueFinding& finding : queue.report.findings) {
         write(text,
               finding,
-              queue.isRepaired(finding) ? "; repaired"
-              : finding.fixable         ? "; --fix repairs it"
-                                        : "");
+              finding.isAmong(queue.repaired) ? "; repaired"
+              : finding.fixable               ? "; --fix repairs it"
+                                              : "");
     }
 }
 
@@ -126,7 +104,7 @@ public:
                 json.endArray();
                 json.key("queues").beginArray();
                 for (const Examined& queue : queues) {
-                    write(json, queue);
+                    operate::write(json, queue.queue, queue.report, queue.repaired);
                 }
                 json.endArray();
                 json.endObject();
