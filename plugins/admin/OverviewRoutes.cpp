@@ -10,6 +10,7 @@
 #include "drover/QueueControl.h"
 #include "drover/QueueReader.h"
 #include "drover/operate/OperateJson.h"
+#include "drover/operate/ProcessList.h"
 #include "drover/operate/QueueOverview.h"
 
 namespace drover::admin {
@@ -102,6 +103,23 @@ Response metrics(QueueReader& reader, const Request& request) {
     range.end = integerOr(request, "end", range.start + 59);
     const QueueMetrics points = reader.metrics(state, range);
     return json([&](JsonWriter& out) { operate::write(out, points); });
+}
+
+Route processRoute(const Queues& queues) {
+    Route lists = describe(
+        "GET", "/processes", Scope::Kind::Read, "List the processes of Drover on this Redis.");
+    answers(lists, "The report of each process", kProcessesSchema);
+    mayConflict(lists, "Redis does not allow the reading");
+    lists.handler = pooled(queues, [](const AdminQueues& all, const Request&) {
+        return json([&](JsonWriter& out) {
+            out.beginArray();
+            for (const std::string& report : operate::processReports(all.redis(), all.prefix())) {
+                out.raw(report);
+            }
+            out.endArray();
+        });
+    });
+    return lists;
 }
 
 std::vector<Route> deduplicationRoutes(const Queues& queues) {
@@ -211,6 +229,7 @@ std::vector<Route> overviewRoutes(const Queues& queues) {
     hasMetrics.handler = with<QueueReader>(queues, metrics);
 
     std::vector<Route> routes = deduplicationRoutes(queues);
+    routes.push_back(processRoute(queues));
     for (Route* route : {&lists, &shows, &pauses, &resumes, &listsWorkers, &hasMetrics}) {
         routes.push_back(std::move(*route));
     }

@@ -14,6 +14,7 @@ namespace drover::admin {
 ///     GET  /queues/{queue}/workers
 ///     GET  /queues/{queue}/metrics
 ///     GET  /queues/{queue}/deduplication/{id}   and DELETE
+///     GET  /processes                 of this Redis
 [[nodiscard]] std::vector<Route> overviewRoutes(const Queues& queues);
 
 }  // namespace drover::admin

@@ -14,6 +14,14 @@ inline constexpr const char* kQueueSchema =
     R"("oldestId":{"type":"string"},"perMinute":{"type":"object","properties":{"added":{"type":"number"},)"
     R"("ended":{"type":"number"},"failed":{"type":"number"}}},"workers":{"type":"integer"}}})";
 
+inline constexpr const char* kProcessesSchema =
+    R"({"type":"array","items":{"type":"object","required":["id","host","pid"],"properties":{"id":{"type":"string"},)"
+    R"("host":{"type":"string"},"pid":{"type":"integer"},"version":{"type":"string"},"state":{"type":"string"},)"
+    R"("ok":{"type":"boolean"},"uptimeMs":{"type":"integer"},"load":{"type":"array","items":{"type":"string"}},)"
+    R"("queues":{"type":"array","items":{"type":"object"}},"plugins":{"type":"array","items":{"type":"object"}},)"
+    R"("breakers":{"type":"array","items":{"type":"object"}},"checks":{"type":"array","items":{"type":"object"}},)"
+    R"("leftOut":{"type":"integer"}}}})";
+
 inline constexpr const char* kJobSchema =
     R"({"type":"object","required":["id","name","state"],"properties":{"id":{"type":"string"},"name":{"type":"string"},)"
     R"("data":{},"opts":{"type":"object"},"progress":{},"timestamp":{"type":"integer","format":"int64"},)"

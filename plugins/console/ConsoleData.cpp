@@ -7,26 +7,11 @@
 
 #include "drover/Exceptions.h"
 #include "drover/operate/OperateJson.h"
+#include "drover/operate/ProcessList.h"
 
 namespace drover::console {
 
 namespace {
-
-std::string labelOf(const MetricFamily::Sample& sample, const std::string& name) {
-    for (const auto& [label, value] : sample.labels) {
-        if (label == name) {
-            return value;
-        }
-    }
-    return "";
-}
-
-const std::vector<MetricFamily::Sample>& samplesOf(const Metrics& metrics,
-                                                   const std::string& name) {
-    static const std::vector<MetricFamily::Sample> kNone;
-    const auto family = metrics.families().find(name);
-    return family == metrics.families().end() ? kNone : family->second.samples;
-}
 
 void numberOrNull(JsonWriter& out, const char* name, const std::optional<double>& value) {
     out.key(name);
@@ -49,10 +34,11 @@ std::string admissionText(const Queue::Admission& admission) {
     return text.empty() ? "no bound" : text;
 }
 
-QueueFigures::QueueFigures(Redis redis, std::vector<Queue> queues)
+QueueFigures::QueueFigures(Redis redis, std::string prefix, std::vector<Queue> queues)
     : redis_(std::move(redis)),
+      prefix_(std::move(prefix)),
       queues_(std::move(queues)),
-      overview_(redis_, queues_.empty() ? "bull" : queues_.front().prefix) {
+      overview_(redis_, prefix_) {
     queues_.resize(std::min(queues_.size(), kMostQueues));
 }
 
@@ -70,9 +56,11 @@ void QueueFigures::write(JsonWriter& out) {
 void QueueFigures::look() {
     JsonWriter queues;
     JsonWriter workers;
+    JsonWriter processes;
     std::string problem;
     queues.beginArray();
     workers.beginArray();
+    processes.beginArray();
     try {
         std::vector<std::string> names;
         std::map<std::string, std::string> admissions;
@@ -87,39 +75,45 @@ void QueueFigures::look() {
             // The overview's members, and what the process's configuration says of the queue.
             std::string json = one.str();
             json.pop_back();
-            JsonWriter admission;
-            admission.text(admissions[queue.name]);
-            queues.raw(json + ",\"admission\":" + admission.str() + "}");
+            JsonWriter more;
+            more.key("admission").text(admissions[queue.name]);
+            numberOrNull(more, "drainSeconds", queue.drainSeconds);
+            queues.raw(json + "," + more.str() + "}");
             if (queue.workers.value_or(0) > 0 && listed < kMostListed) {
                 ++listed;
-                const QueueReader reader(redis_, {queues_.front().prefix, queue.name});
+                const QueueReader reader(redis_, {prefix_, queue.name});
                 for (const WorkerInfo& worker : reader.workers()) {
                     operate::write(workers, worker, queue.name);
                 }
             }
+        }
+        for (const std::string& report : operate::processReports(redis_, prefix_)) {
+            processes.raw(report);
         }
     } catch (const Exception& error) {
         problem = error.message();
     }
     JsonWriter all;
     all.beginObject().key("queues").raw(queues.endArray().str());
-    all.key("workers").raw(workers.endArray().str()).key("problem").text(problem).endObject();
+    all.key("workers").raw(workers.endArray().str());
+    all.key("processes").raw(processes.endArray().str());
+    all.key("problem").text(problem).endObject();
     json_ = all.str();
     lookAgain_ = std::chrono::steady_clock::now() + std::chrono::milliseconds(900);
 }
 
 void writePlugins(JsonWriter& out, const Metrics& metrics) {
     out.key("plugins").beginArray();
-    for (const auto& plugin : samplesOf(metrics, "drover_plugin_info")) {
-        const std::string name = labelOf(plugin, "plugin");
-        out.beginObject().key("name").text(name).key("version").text(labelOf(plugin, "version"));
+    for (const auto& plugin : metrics.samples("drover_plugin_info")) {
+        const std::string name = plugin.label("plugin");
+        out.beginObject().key("name").text(name).key("version").text(plugin.label("version"));
         const std::pair<const char*, const char*> kFigures[] = {
             {"generation", "drover_plugin_generations_total"},
             {"draining", "drover_plugin_generations_draining"},
             {"refused", "drover_plugin_refused"}};
         for (const auto& [member, family] : kFigures) {
-            for (const auto& figure : samplesOf(metrics, family)) {
-                if (labelOf(figure, "plugin") == name) {
+            for (const auto& figure : metrics.samples(family)) {
+                if (figure.label("plugin") == name) {
                     out.key(member).number(figure.value);
                 }
             }
@@ -127,9 +121,9 @@ void writePlugins(JsonWriter& out, const Metrics& metrics) {
         out.endObject();
     }
     out.endArray().key("breakers").beginArray();
-    for (const auto& breaker : samplesOf(metrics, "drover_breaker_open")) {
-        out.beginObject().key("queue").text(labelOf(breaker, "queue"));
-        out.key("handler").text(labelOf(breaker, "handler"));
+    for (const auto& breaker : metrics.samples("drover_breaker_open")) {
+        out.beginObject().key("queue").text(breaker.label("queue"));
+        out.key("handler").text(breaker.label("handler"));
         out.key("open").boolean(breaker.value != 0).endObject();
     }
     out.endArray();

@@ -14,7 +14,8 @@
 
 namespace drover::console {
 
-/// The queues of the configuration and their workers, read at most once a second however many pages are open.
+/// The queues of the process and their workers, and the processes of this Redis, read at most once a second however many pages
+/// are open.
 /// Threads: any.
 class QueueFigures {
 public:
@@ -28,15 +29,17 @@ public:
         std::string admission;  ///< Its bounds, for a person.
     };
 
-    QueueFigures(Redis redis, std::vector<Queue> queues);
+    /// `prefix`: of the processes.
+    QueueFigures(Redis redis, std::string prefix, std::vector<Queue> queues);
 
-    /// Writes "queues", "workers" and, if Redis is away, "problem".
+    /// Writes "queues", "workers", "processes" and, if Redis is away, "problem".
     void write(JsonWriter& out);
 
 private:
     void look();
 
     const Redis redis_;
+    const std::string prefix_;
     std::vector<Queue> queues_;
     std::mutex mutex_;
     QueueOverview overview_;                             ///< Guarded by mutex_, as are

@@ -87,11 +87,13 @@ private:
 
     void applyRoutes(ServiceContext& context) {
         std::vector<QueueFigures::Queue> queues;
-        for (const std::string& name : context.queueNames()) {
-            const Queue::Settings settings = context.queueSettings(name);
-            queues.push_back({name, settings.prefix, admissionText(settings.admission)});
+        for (const QueueReader::Settings& queue : context.queues()) {
+            const Queue::Settings settings = context.queueSettings(queue.name);
+            queues.push_back({queue.name, queue.prefix, admissionText(settings.admission)});
         }
-        const auto figures = std::make_shared<QueueFigures>(context.redis(), std::move(queues));
+        // No queue has that name: these are the defaults.
+        const auto figures = std::make_shared<QueueFigures>(
+            context.redis(), context.queueSettings("*").prefix, std::move(queues));
         const std::string uplot = context.config().text("uplot");
         std::vector<Route> routes = {
             page("/", file(kHtml, "text/html; charset=utf-8")),

@@ -8,12 +8,9 @@ namespace drover::console {
 namespace {
 
 double sumOf(const Metrics& metrics, const std::string& name) {
-    const auto family = metrics.families().find(name);
     double sum = 0;
-    if (family != metrics.families().end()) {
-        for (const MetricFamily::Sample& sample : family->second.samples) {
-            sum += sample.value;
-        }
+    for (const MetricFamily::Sample& sample : metrics.samples(name)) {
+        sum += sample.value;
     }
     return sum;
 }
@@ -21,11 +18,7 @@ double sumOf(const Metrics& metrics, const std::string& name) {
 /// All histograms of a family have the same bounds.
 HistogramFigures mergedOf(const Metrics& metrics, const std::string& name) {
     HistogramFigures merged;
-    const auto family = metrics.families().find(name);
-    if (family == metrics.families().end()) {
-        return merged;
-    }
-    for (const MetricFamily::Sample& sample : family->second.samples) {
+    for (const MetricFamily::Sample& sample : metrics.samples(name)) {
         if (merged.counts.empty()) {
             merged.bounds = sample.histogram.bounds;
             merged.counts.resize(sample.histogram.counts.size());

@@ -69,6 +69,11 @@
   const counts = (queue, state) => queue.counts?.[state] ?? 0;
   const fit = (ok, yes, no) => element('span', ok ? yes : no, ok ? 'good' : 'bad');
 
+  const each = (list, textOf) => (list.length ? list.map(textOf).join('; ') : '–');
+  const unfit = (process) => each(process.checks.filter((check) => !check.ok), (check) => `${check.name}: ${check.detail}`);
+  const rates = (queue) => ['completed', 'failed', 'added'].filter((name) => queue[`${name}PerSecond`] > 0)
+    .map((name) => `, ${number(queue[`${name}PerSecond`])} ${name} each second`).join('');
+
   function showTables(data) {
     table('queues', [
       ['Queue', (q) => q.name],
@@ -80,8 +85,18 @@
       ['Failed', (q) => number(counts(q, 'failed')), 'number'],
       ['Ended each minute', (q) => number(q.perMinute?.ended), 'number'],
       ['Workers', (q) => number(q.workers), 'number'],
+      ['Estimated wait', (q) => seconds(q.drainSeconds === null ? null : q.drainSeconds * 1000), 'number'],
       ['Admission', (q) => q.admission],
     ], data.queues, data.problem || 'The configuration names no queue.');
+    table('processes', [
+      ['Process', (p) => `${p.host} ${p.pid}`],
+      ['State', (p) => fit(p.ok, p.state, `${p.state}: ${unfit(p)}`)],
+      ['Version', (p) => p.version],
+      ['Up for', (p) => duration(p.uptimeMs / 1000), 'number'],
+      ['Queues', (p) => each(p.queues, (q) => q.name + rates(q))],
+      ['Plugins', (p) => each(p.plugins, (g) => `${g.name} ${g.version}, generation ${number(g.generation)}${g.refused ? ', last file refused' : ''}`)],
+      ['Open breakers', (p) => each(p.breakers, (b) => `${b.handler} of ${b.queue}`)],
+    ], data.processes, 'No process publishes how it fares (process.publish).');
     table('workers', [
       ['Queue', (w) => w.queue],
       ['Name', (w) => w.name || 'unnamed'],

@@ -44,6 +44,12 @@ main(async () => {
   await page.locator('#queues th:text-is("echo")').waitFor();
   await page.locator('#queues td:text-is("at most 100,000 jobs")').or(page.locator('#queues td:text-is("at most 100000 jobs")')).waitFor();
   await page.locator('#workers th:text-is("echo")').first().waitFor();
+  // Its own process, and one without a page.
+  await startDrover(path.resolve(buildFolder), redisPort, {
+    'plugins.load': 'api,echo', 'queue.echo.name': 'other', 'control.socket': 'off',
+  });
+  await page.locator('#processes tr:has-text("other") td:has-text("echo 1.0.0, generation 1")').waitFor();
+  await until('both processes are shown', async () => (await page.locator('#processes tbody tr').count()) === 2);
   await page.locator('#plugins th:text-is("echo")').waitFor();
   await page.locator('#breakers td').first().waitFor();
   await page.locator('#checks th:text-is("queue echo")').waitFor();
@@ -86,11 +92,11 @@ main(async () => {
   await page.keyboard.press('Enter');
   assert.equal(await page.evaluate(() => document.activeElement.id), 'main');
   const seen = new Set();
-  for (let i = 0; i < 6; ++i) {
+  for (let i = 0; i < 7; ++i) {
     await page.keyboard.press('Tab');
     seen.add(await page.evaluate(() => document.activeElement.getAttribute('aria-labelledby')));
   }
-  for (const part of ['queues', 'workers', 'plugins', 'breakers', 'checks']) assert.ok(seen.has(`${part}-title`), part);
+  for (const part of ['queues', 'processes', 'workers', 'plugins', 'breakers', 'checks']) assert.ok(seen.has(`${part}-title`), part);
   await page.getByRole('link', { name: 'Jobs' }).focus();
   await page.keyboard.press('Enter');
   await page.waitForURL(`${url}/board**`);

@@ -14,6 +14,7 @@
 #include "drover/Json.h"
 #include "queue/ops/Add.h"
 #include "queue/ops/Advance.h"
+#include "queue/ops/Processes.h"
 #include "support/Assert.h"
 #include "support/FakeSchema.h"
 #include "support/RedisFixture.h"
@@ -68,6 +69,7 @@ class OperateCommandsTest : public RedisFixture {
     CPPUNIT_TEST(schedulersAreUpsertedListedAndRemoved);
     CPPUNIT_TEST(flowsAreAddedAndShown);
     CPPUNIT_TEST(workersAreListed);
+    CPPUNIT_TEST(processesAreListed);
     CPPUNIT_TEST(aliasesNameQueues);
     CPPUNIT_TEST(aTerminalNeverGetsControlCharacters);
     CPPUNIT_TEST(wrongValuesAreNamed);
@@ -411,6 +413,25 @@ public:
         const JsonView listed = json({"worker", "list", name()}).elements().at(0);
         assertEqual("one", listed["name"].string().value());
         assertEqual(name(), listed["queue"].string().value());
+    }
+
+    void processesAreListed() {
+        useOwnServer();
+        CPPUNIT_ASSERT_EQUAL(0, run({"process", "list"}));
+        assertEqual("no process publishes how it fares\n", out_);
+        const std::string report =
+            R"({"id":"x","host":"one","pid":7,"version":"1.2","state":"running","ok":false,)"
+            R"("uptimeMs":3000,"checks":[{"name":"redis","ok":false,"detail":"away"}],)"
+            R"("queues":[{"name":"mail","completedPerSecond":12.5},{"name":"news"}],)"
+            R"("plugins":[{"name":"echo","version":"1.0.0"}]})";
+        assertEqual("",
+                    ops::publishProcess(
+                        client(), ProcessKeys("bull"), "x", report, std::chrono::minutes(10)));
+        CPPUNIT_ASSERT_EQUAL(0, run({"process", "list"}));
+        assertStartsWith(out_, "HOST  PID  VERSION  STATE           ");
+        assertContains(out_, "one     7  1.2      running, unfit  3.0 s  mail 12.5/s, news  ");
+        assertEndsWith(out_, "echo 1.0.0  redis: away\n");
+        assertEqual("[" + report + "]", std::string(json({"process", "list"}).text()));
     }
 
     void aliasesNameQueues() {

@@ -9,6 +9,7 @@
 #include <span>
 #include <stdexcept>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -31,6 +32,16 @@ struct MetricFamily {
         MetricLabels labels;
         double value = 0;              ///< For a counter or a gauge.
         HistogramFigures histogram{};  ///< For a histogram.
+
+        /// Returns the value of a label; empty: the sample does not have it.
+        [[nodiscard]] std::string label(std::string_view name) const {
+            for (const auto& [own, text] : labels) {
+                if (own == name) {
+                    return text;
+                }
+            }
+            return "";
+        }
     };
 
     Kind kind = Kind::Gauge;
@@ -66,6 +77,12 @@ public:
     }
     /// Returns the families by name.
     [[nodiscard]] const Families& families() const { return families_; }
+    /// Returns the samples of a family; none if it is not there.
+    [[nodiscard]] std::span<const MetricFamily::Sample> samples(const std::string& name) const {
+        const auto found = families_.find(name);
+        return found == families_.end() ? std::span<const MetricFamily::Sample>()
+                                        : std::span(found->second.samples);
+    }
 
 private:
     MetricFamily& family(const std::string& name,

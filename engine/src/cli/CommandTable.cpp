@@ -38,6 +38,7 @@
     ROW(WorkerList)          \
     ROW(WorkerQuiet)         \
     ROW(WorkerResume)        \
+    ROW(ProcessList)         \
     ROW(PluginNew)           \
     ROW(TokenNew)            \
     ROW(Version)             \

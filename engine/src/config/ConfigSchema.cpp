@@ -261,6 +261,10 @@ std::vector<KeySpec> engineKeys() {
             "first "
             "of $XDG_RUNTIME_DIR, /run/drover, /tmp, /dev/shm and /var/tmp that can be written to; "
             "`off`: none."),
+        boolean("process.publish",
+                true,
+                "Whether the process publishes every 5 s in Redis how it fares, for `drover "
+                "process list` and the pages of other processes."),
         text("trace.endpoint",
              "",
              "URL to which spans are sent by OTLP over HTTP, such as "

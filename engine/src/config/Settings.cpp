@@ -369,6 +369,8 @@ Settings Settings::read(const Configuration& config) {
     settings.log = logging(config);
     settings.trace = TraceSettings::read(config);
     settings.watchConfig = config.boolean("config.watch");
+    settings.prefix = config.text("redis.prefix");
+    settings.publishProcess = config.boolean("process.publish");
     settings.startupTimeout = milliseconds(config.integer("startup.timeoutMs"));
     settings.shutdownGrace = milliseconds(config.integer("shutdown.graceMs"));
     settings.controlSocket = socketPath(config);

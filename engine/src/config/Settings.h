@@ -40,6 +40,8 @@ struct Settings {
     LogSettings log;
     TraceSettings trace;
     bool watchConfig = true;
+    std::string prefix;  ///< The first part of every key in Redis.
+    bool publishProcess = true;
     std::chrono::milliseconds startupTimeout{0};
     std::chrono::milliseconds shutdownGrace{0};
     std::string controlSocket;  ///< Empty: none.

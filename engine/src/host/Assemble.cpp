@@ -3,10 +3,16 @@
 #include <filesystem>
 #include <functional>
 #include <memory>
+#include <string>
+#include <utility>
 #include <vector>
 
+#include <Poco/Environment.h>
+
+#include "core/Uuid.h"
 #include "host/Consumers.h"
 #include "host/HandlerPlugins.h"
+#include "host/Presence.h"
 #include "host/RedisProbe.h"
 #include "host/Services.h"
 #include "host/TraceExport.h"
@@ -37,6 +43,20 @@ Assembly assemble(const Configuration& config, const Settings& settings, PluginO
         if (tracer) {
             // First to start and last to end: the spans of all others are sent.
             components.push_back(std::make_unique<TraceExport>(settings.trace, tracer));
+        }
+        if (settings.publishProcess) {
+            std::vector<std::string> load = settings.plugins.names;
+            if (settings.plugins.all) {
+                load.emplace_back("*");
+            }
+            // Withdrawn when all others have ended.
+            components.push_back(std::make_unique<Presence>(
+                redis,
+                settings.prefix,
+                ProcessReport(
+                    randomUuids(1).front(), Poco::Environment::nodeName(), std::move(load)),
+                [&process] { return process.healthJson(); },
+                [&process](Metrics& metrics) { process.measure(metrics); }));
         }
         Services::Neighbours neighbours{[] { return HealthReports(); },
                                         [](Metrics&) {},

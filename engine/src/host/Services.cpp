@@ -216,6 +216,16 @@ std::shared_ptr<const Configuration> Services::inForce() const {
     return inForce_;
 }
 
+void Services::measure(Metrics& metrics) const {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    std::set<std::string> measured;
+    for (const auto& producer : held_) {
+        if (measured.insert(producer->settings.name).second) {
+            producer->queue.measure(metrics);
+        }
+    }
+}
+
 Metrics Services::collect() const {
     Metrics metrics;
     metrics.gauge("drover_build_info", "1, with the version of the engine")
@@ -224,15 +234,10 @@ Metrics Services::collect() const {
         .add({}, Logging::dropped());
     redis_.shared().options().figures->measure(metrics);
     neighbours_.measure(metrics);
+    measure(metrics);
     std::vector<std::function<void(Metrics&)>> measures;
     {
         const std::lock_guard<std::mutex> lock(mutex_);
-        std::set<std::string> measured;
-        for (const auto& producer : held_) {
-            if (measured.insert(producer->settings.name).second) {
-                producer->queue.measure(metrics);
-            }
-        }
         measures = measures_;
     }
     for (const auto& measure : measures) {

@@ -47,6 +47,8 @@ public:
     [[nodiscard]] bool stillBusy() const override;
     void stopNow() override { stopNow_ = true; }
     [[nodiscard]] HealthReports health() const override { return checks_.run(); }
+    /// Adds what producers have added.
+    void measure(Metrics& metrics) const override;
 
 private:
     class Context;

@@ -304,6 +304,12 @@ std::string Process::healthJson() const {
     return json.str();
 }
 
+void Process::measure(Metrics& metrics) const {
+    for (const Component* component : started()) {
+        component->measure(metrics);
+    }
+}
+
 void Process::post(Request request) {
     const std::lock_guard<std::mutex> lock(mutex_);
     // A rescan in front of a reload does not see its changes.

@@ -54,6 +54,8 @@ public:
     [[nodiscard]] ControlCommands& commands() { return commands_; }
     /// JSON, as above.
     [[nodiscard]] std::string healthJson() const;
+    /// Adds the figures of every component that has started. Any thread.
+    void measure(Metrics& metrics) const;
     /// Lets the components look for files that came, changed or went. Any thread; returns at once.
     void rescan() { post(Request::Look); }
     /// Reads the configuration again as HUP does, if its files have just these texts; otherwise returns false. Logs a
