@@ -35,11 +35,19 @@ class SettingsTable {
 public:
     explicit SettingsTable(const ServiceContext& context)
         : others_(context.queueSettings("*")) {  // No queue has that name.
-        for (const std::string& name : context.queueNames()) {
-            named_.emplace(name, context.queueSettings(name));
+        for (const QueueReader::Settings& queue : context.queues()) {
+            named_.emplace(queue.name, context.queueSettings(queue.name));
         }
     }
 
+    /// Returns the names of the queues that the process has, sorted.
+    [[nodiscard]] std::vector<std::string> names() const {
+        std::vector<std::string> names;
+        for (const auto& [name, settings] : named_) {
+            names.push_back(name);
+        }
+        return names;
+    }
     [[nodiscard]] Queue::Settings of(const std::string& name) const {
         const auto found = named_.find(name);
         Queue::Settings settings = found == named_.end() ? others_ : found->second;
@@ -70,11 +78,11 @@ private:
             throw ConfigException(config.origin("path") + ": board.path = " + path +
                                   ": a path such as /board, without '/' at its end");
         }
+        const SettingsTable table(context);
         std::vector<std::string> wanted = partsOf(config.text("queues"));
         if (wanted.empty()) {
-            wanted = context.queueNames();
+            wanted = table.names();
         }
-        const SettingsTable table(context);
         std::shared_ptr<const BoardQueues> queues;
         std::shared_ptr<const BoardPage> page;
         try {
@@ -120,7 +128,7 @@ const ServiceDescriptor kDescriptor = {
      text("queues",
           "",
           "Queues that the board shows, as names and globs parted by commas: mail-*, reports. "
-          "Empty: those of the configuration.")},
+          "Empty: those of the configuration and of the workers.")},
     {},
     [](ServiceContext& context) -> std::unique_ptr<Service> {
         return std::make_unique<BoardService>(context);

@@ -86,6 +86,7 @@ class MetricsTest : public AppFixture {
     CPPUNIT_TEST(theFiguresAreThoseOfTheJobs);
     CPPUNIT_TEST(queuesAreFoundByGlobsAndAScrapeDoesNotScan);
     CPPUNIT_TEST(aTokenIsNeededIfTheConfigurationSaysSo);
+    CPPUNIT_TEST(aReloadChangesTheQueuesAndTheBoard);
     CPPUNIT_TEST(withoutRedisTheProcessHasItsFigures);
     CPPUNIT_TEST_SUITE_END();
 
@@ -286,16 +287,42 @@ public:
     }
 
     void aTokenIsNeededIfTheConfigurationSaysSo() {
-        const std::string tokens = app_->write(
-            "tokens",
-            "shop 656a13147e650f0724e7871bbe744b00b7a6ac4f0ff1268d40282f99e2d47cca read\n");
-        start({"plugins.load=api,metrics", "metrics.auth=token", "api.tokens.file=" + tokens});
+        start({"plugins.load=api,metrics", "metrics.auth=token", "api.tokens.file=" + tokens()});
         CPPUNIT_ASSERT_EQUAL(401, get("/metrics").status);
-        const RawAnswer answer =
-            get("/metrics",
-                "Authorization: Bearer drv_8VUlvZA1JfwFUsKM_Q5ftwylLuTmYiodjacm0mh3nlI\r\n");
+        const RawAnswer answer = get("/metrics", kBearer);
         CPPUNIT_ASSERT_EQUAL(200, answer.status);
         assertEqual("text/plain; version=0.0.4; charset=utf-8", answer.header("content-type"));
+    }
+
+    void aReloadChangesTheQueuesAndTheBoard() {
+        const std::string first = queueName_ + "-first";
+        const std::string second = queueName_ + "-second";
+        const std::string before = "queue.first.name = " + first + "\n";
+        const std::string file = app_->write("board.properties", before);
+        start({"plugins.load=api,board,metrics", "api.tokens.file=" + tokens()},
+              RedisServer::shared().port(),
+              {"--config", file});
+        CPPUNIT_ASSERT_EQUAL(200, get("/board", kBearer).status);
+        const auto isShown = [&](const std::string& queue) {
+            return scrape().value("drover_queue_paused", {{"queue", queue}}) == 0;
+        };
+        CPPUNIT_ASSERT(isShown(first) && !isShown(second));
+
+        app_->write("board.properties",
+                    before + "queue.second.name = " + second +
+                        "\nboard.path = /jobs\nmetrics.maxQueues = 7\n");
+        app_->signal(SIGHUP);
+        app_->waitForLog("configuration reloaded");
+        app_->waitForLog("metrics.maxQueues");
+        CPPUNIT_ASSERT_EQUAL(200, get("/jobs", kBearer).status);
+        CPPUNIT_ASSERT_EQUAL(404, get("/board", kBearer).status);
+        assertContains(get("/jobs/api/queues", kBearer).body, "\"" + second + "\"");
+        waitUntil([&] { return isShown(first) && isShown(second); });
+
+        app_->write("board.properties", before + "board.path = jobs\n");
+        app_->signal(SIGHUP);
+        app_->waitForLog("board.path = jobs: a path such as /board");
+        CPPUNIT_ASSERT_EQUAL(200, get("/jobs", kBearer).status);
     }
 
     void withoutRedisTheProcessHasItsFigures() {
@@ -328,10 +355,21 @@ private:
         CPPUNIT_ASSERT_EQUAL_MESSAGE(name, expected, found.value(name, labels));
     }
 
+    static inline const std::string kBearer =
+        "Authorization: Bearer drv_8VUlvZA1JfwFUsKM_Q5ftwylLuTmYiodjacm0mh3nlI\r\n";
+
+    /// Writes the file of tokens that has the one of kBearer.
+    [[nodiscard]] std::string tokens() const {
+        return app_->write(
+            "tokens",
+            "shop 656a13147e650f0724e7871bbe744b00b7a6ac4f0ff1268d40282f99e2d47cca read\n");
+    }
+
     void start(const std::vector<std::string>& settings,
-               int redisPort = RedisServer::shared().port()) {
+               int redisPort = RedisServer::shared().port(),
+               std::vector<std::string> args = {}) {
         port_ = static_cast<std::uint16_t>(freePort());
-        std::vector<std::string> args = {"run"};
+        args.insert(args.begin(), "run");
         const auto set = [&args](const std::string& setting) {
             args.emplace_back("--set");
             args.push_back(setting);

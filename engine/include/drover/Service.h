@@ -65,8 +65,9 @@ public:
     [[nodiscard]] virtual const Redis& redis() const = 0;
     /// Returns the settings of the queue `name`: those of its alias, or else the defaults.
     [[nodiscard]] virtual Queue::Settings queueSettings(const std::string& name) const = 0;
-    /// Returns the names of the queues that the configuration has, sorted.
-    [[nodiscard]] virtual std::vector<std::string> queueNames() const = 0;
+    /// Returns the queues of the process: those of the configuration, then others that its workers serve. `name` is
+    /// unique; the first alias of a name counts. The context of the constructor has those in force by now.
+    [[nodiscard]] virtual std::vector<QueueReader::Settings> queues() const = 0;
     [[nodiscard]] virtual Poco::Logger& logger() = 0;
     /// Adds a check to the process's readiness; must answer within milliseconds, from any thread.
     virtual void addHealthCheck(const std::string& name, std::function<HealthReport()> check) = 0;
@@ -76,9 +77,6 @@ public:
     virtual void addMetrics(std::function<void(Metrics&)> measure) = 0;
     /// Returns the figures of the process as of now, those of services included. Makes no call to Redis.
     [[nodiscard]] virtual Metrics collectMetrics() const = 0;
-    /// Returns the queues of the process: those of the configuration, then others that its workers serve. `name` is
-    /// unique; the first alias of a name counts.
-    [[nodiscard]] virtual std::vector<QueueReader::Settings> queues() const = 0;
 };
 
 /// A plugin of the second kind: it uses the engine's C++ API and is loaded only by the very build it was made with.

@@ -83,13 +83,6 @@ public:
         settings.name = name;
         return settings;
     }
-    [[nodiscard]] std::vector<std::string> queueNames() const override {
-        std::set<std::string> names;
-        for (const std::string& alias : all_.aliases()) {
-            names.insert(Settings::queue(all_, alias).name);
-        }
-        return {names.begin(), names.end()};
-    }
     [[nodiscard]] Poco::Logger& logger() override { return logger_; }
     void addHealthCheck(const std::string& name, std::function<HealthReport()> check) override {
         services_.checks_.add(name, std::move(check));
@@ -107,11 +100,14 @@ public:
     }
     [[nodiscard]] Metrics collectMetrics() const override { return services_.collect(); }
     [[nodiscard]] std::vector<QueueReader::Settings> queues() const override {
-        const std::shared_ptr<const Configuration> config = services_.inForce();
+        // The configuration of the start may have been replaced by now.
+        const bool isOfStart = &all_ == &services_.config_;
+        const std::shared_ptr<const Configuration> inForce = services_.inForce();
+        const Configuration& config = isOfStart ? *inForce : all_;
         std::vector<QueueReader::Settings> queues;
         std::set<std::string> names;
-        for (const std::string& alias : config->aliases()) {
-            const QueueSettings settings = Settings::queue(*config, alias);
+        for (const std::string& alias : config.aliases()) {
+            const QueueSettings settings = Settings::queue(config, alias);
             if (names.insert(settings.name).second) {
                 queues.push_back({settings.prefix, settings.name});
             }
