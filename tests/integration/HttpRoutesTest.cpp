@@ -443,8 +443,9 @@ public:
 
     void healthReportsEveryCheck() {
         bool ok = true;
-        api::HealthPages pages([&ok] {
-            return api::HealthChecks{{"redis", {ok, ok ? "connected" : "away for 3 s"}},
+        bool still = false;
+        api::HealthPages pages([&ok, &still] {
+            return api::HealthChecks{{"redis", {ok, ok ? "connected" : "away for 3 s", {}, still}},
                                      {"disk", {true, "", {{"free", 7}}}}};
         });
         api::HttpServer health(api::HealthPages::serverSettings("127.0.0.1", 0), pages);
@@ -459,6 +460,11 @@ public:
             R"("disk":{"ok":true,"detail":"","counts":{"free":7}}}})",
             answer.body);
         CPPUNIT_ASSERT_EQUAL(200, client.exchange(request("GET /livez")).status);
+        still = true;
+        const RawAnswer stuck = client.exchange(request("GET /livez"));
+        CPPUNIT_ASSERT_EQUAL(503, stuck.status);
+        assertEqual(R"({"status":"stands still","check":"redis","detail":"away for 3 s"})",
+                    stuck.body);
         CPPUNIT_ASSERT_EQUAL(404, client.exchange(request("GET /constant")).status);
         CPPUNIT_ASSERT_EQUAL(405, client.exchange(request("DELETE /livez")).status);
     }

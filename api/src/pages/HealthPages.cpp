@@ -25,11 +25,25 @@ Response HealthPages::answer(const HttpRequest& request) const {
         response.headers.emplace_back("Allow", "GET, HEAD");
         return response;
     }
-    if (path == "/readyz") {
-        return readiness();
-    }
+    return path == "/readyz" ? readiness() : liveness();
+}
+
+Response HealthPages::liveness() const {
     Response response;
     response.body = R"({"status":"ok"})";
+    for (const auto& [name, report] : checks_()) {
+        if (report.standsStill) {
+            JsonWriter json;
+            json.beginObject();
+            json.key("status").text("stands still");
+            json.key("check").text(name);
+            json.key("detail").text(report.detail);
+            json.endObject();
+            response.status = 503;
+            response.body = json.str();
+            break;
+        }
+    }
     return response;
 }
 

@@ -14,7 +14,8 @@ using HealthChecks = std::vector<std::pair<std::string, HealthReport>>;
 
 /// The answers of the health port, for tools that watch the process.
 ///
-/// GET /livez: 200 as long as the process runs. GET /readyz: 200 if every check is fine, else 503, both as
+/// GET /livez: 200 unless a part of the process stands still, which a restart ends and an outage of a server is not; then
+/// 503 as {"status": "stands still", "check": name, "detail": string}. GET /readyz: 200 if every check is fine, else 503, both as
 /// {"status": "ok" or "unavailable", "checks": {name: {"ok": bool, "detail": string}}}.
 /// It has a server of its own, so that it answers while the main port is busy or under attack.
 class HealthPages : public Front {
@@ -31,6 +32,7 @@ public:
 
 private:
     [[nodiscard]] Response answer(const HttpRequest& request) const;
+    [[nodiscard]] Response liveness() const;
     [[nodiscard]] Response readiness() const;
 
     std::function<HealthChecks()> checks_;

@@ -46,8 +46,8 @@ struct HealthReport {
     std::string detail;  ///< Shown; no secrets.
     /// Numbers for programs, name to value; members of "counts" in the JSON of health.
     std::vector<std::pair<std::string, std::int64_t>> counts = {};
-    /// A thread does not come back, and only a restart helps: the watchdog of the service manager is not fed. Not for an
-    /// outage of a server.
+    /// A thread does not come back, and only a restart helps: /livez answers 503 and no watchdog is fed. Not for an outage of a
+    /// server.
     bool standsStill = false;
 };
 
