@@ -6,6 +6,7 @@
 #include <chrono>
 #include <cstdlib>
 #include <exception>
+#include <functional>
 #include <iostream>
 #include <string>
 #include <vector>
@@ -13,6 +14,7 @@
 #include "support/ClusterSet.h"
 #include "support/LoadedQueue.h"
 #include "support/SentinelSet.h"
+#include "support/ServerAnswers.h"
 #include "support/Skip.h"
 
 using namespace drover::test;
@@ -38,59 +40,88 @@ void printTimes(const std::string& what, std::vector<std::int64_t> times) {
               << " ms\n";
 }
 
-/// Ends the load, and prints what became of it. Returns true if every promise was held.
-bool conclude(LoadedQueue& load, bool mayLose) {
-    load.stopAdding();
-    load.untilAllEnded();
-    const LoadedQueue::Account account = load.account();
-    std::cout << load.added() << " jobs acknowledged, " << load.unknown()
-              << " adds with an unknown result, " << account.repeated
-              << " jobs that ran again since their end was lost, " << account.lost
-              << " lost by an asynchronous replica, problems:"
-              << (account.problems.empty() ? " none" : account.problems) << std::endl;
-    return account.problems.empty() && (mayLose || account.lost + account.repeated == 0);
-}
+/// Changes the place of a queue's keys so often, and accounts for its jobs after each change.
+class Changes {
+public:
+    explicit Changes(bool mayLose) : mayLose_(mayLose) {}
+
+    /// Makes one change under load. `port`: returns that of the master afterwards, whose data are removed in the end: a
+    /// server that restarts reads them. `changedAt`: returns when the new place was known.
+    void make(LoadedQueue& load,
+              const std::function<void()>& change,
+              const std::function<int()>& port,
+              const std::function<Clock::time_point()>& changedAt) {
+        load.startAdding();
+        load.untilEnded(load.ended() + kBetween);
+        const auto began = Clock::now();
+        change();
+        load.untilEnded(load.ended() + kBetween);
+        const LoadedQueue::Pause pause = load.longestPauseSince(began);
+        load.stopAdding();
+        load.untilAllEnded();
+        const LoadedQueue::Account account = load.account();
+        pauses_.push_back(ms(pause.until - pause.from));
+        resumptions_.push_back(std::max<std::int64_t>(ms(pause.until - changedAt()), 0));
+        added_ += load.added();
+        unknown_ += load.unknown();
+        lost_ += account.lost;
+        repeated_ += account.repeated;
+        problems_ += account.problems;
+        std::cout << pauses_.size() << ": paused for " << pauses_.back() << " ms, " << load.added()
+                  << " jobs" << account.problems << std::endl;
+        static_cast<void>(ask(port(), {"FLUSHALL"}));
+        load.forget();
+    }
+
+    /// Prints the sums. Returns true if every promise was held.
+    [[nodiscard]] bool report() {
+        printTimes("without the begin of a job", pauses_);
+        printTimes("from the new place to the next begin of a job", resumptions_);
+        std::cout << added_ << " jobs acknowledged, " << unknown_
+                  << " adds with an unknown result, " << repeated_
+                  << " jobs that ran again since their end was lost, " << lost_
+                  << " lost by an asynchronous replica, problems:"
+                  << (problems_.empty() ? " none" : problems_) << std::endl;
+        return problems_.empty() && (mayLose_ || lost_ + repeated_ == 0);
+    }
+
+private:
+    const bool mayLose_;
+    std::vector<std::int64_t> pauses_, resumptions_;
+    std::size_t added_ = 0, unknown_ = 0, lost_ = 0, repeated_ = 0;
+    std::string problems_;
+};
 
 bool failovers(int count) {
     SentinelSet sentinels;
     LoadedQueue load(sentinels.settings(), "bull", "load");
-    load.startAdding();
-    std::vector<std::int64_t> pauses, resumptions;
+    Changes changes(true);
     for (int i = 0; i < count; ++i) {
-        load.untilEnded(load.ended() + kBetween);
-        const auto began = Clock::now();
-        if (i % 2 == 0) {
-            sentinels.failOver();
-        } else {
-            sentinels.killMaster();
-        }
-        load.untilEnded(load.ended() + kBetween);
-        const LoadedQueue::Pause pause = load.longestPauseSince(began);
-        pauses.push_back(ms(pause.until - pause.from));
-        resumptions.push_back(std::max<std::int64_t>(ms(pause.until - sentinels.switchedAt()), 0));
+        changes.make(
+            load,
+            [&] { i % 2 == 0 ? sentinels.failOver() : sentinels.killMaster(); },
+            [&] { return sentinels.masterPort(); },
+            [&] { return sentinels.switchedAt(); });
     }
-    std::cout << count << " failovers\n";
-    printTimes("without the begin of a job", pauses);
-    printTimes("from the new master's name to the next begin of a job", resumptions);
-    return conclude(load, true);
+    return changes.report();
 }
 
 bool moves(int count) {
     ClusterSet cluster;
     LoadedQueue load(cluster.settings(), "{bull}", "load");
-    load.startAdding();
-    std::vector<std::int64_t> pauses;
+    Changes changes(false);
     for (int i = 0; i < count; ++i) {
-        load.untilEnded(load.ended() + kBetween);
-        const auto began = Clock::now();
-        cluster.moveSlotOf("{bull}", [] {});
-        load.untilEnded(load.ended() + kBetween);
-        const LoadedQueue::Pause pause = load.longestPauseSince(began);
-        pauses.push_back(ms(pause.until - pause.from));
+        Clock::time_point moved;
+        changes.make(
+            load,
+            [&] {
+                cluster.moveSlotOf("{bull}", [] {});
+                moved = Clock::now();
+            },
+            [&] { return cluster.portOf("{bull}"); },
+            [&] { return moved; });
     }
-    std::cout << count << " moves of the queue's slot\n";
-    printTimes("without the begin of a job", pauses);
-    return conclude(load, false);
+    return changes.report();
 }
 
 }  // namespace

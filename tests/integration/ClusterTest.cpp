@@ -35,6 +35,7 @@ class ClusterTest : public CppUnit::TestFixture {
     CPPUNIT_TEST(aParentInAnotherSlotIsRejected);
     CPPUNIT_TEST(aScriptOfOneKeyIsRefusedWhileItsSlotMoves);
     CPPUNIT_TEST(aSlotThatMovesUnderLoadLosesNothing);
+    CPPUNIT_TEST(workGoesOnAtAReplicaThatTookOver);
     CPPUNIT_TEST_SUITE_END();
 
 public:
@@ -146,6 +147,20 @@ public:
         CPPUNIT_ASSERT_EQUAL(std::size_t{0}, load.account().lost);
         CPPUNIT_ASSERT_EQUAL(std::size_t{0}, load.account().repeated);
         CPPUNIT_ASSERT_EQUAL(std::size_t{0}, load.unknown());
+    }
+
+    void workGoesOnAtAReplicaThatTookOver() {
+        cluster_->addReplicaFor("{bull}");
+        LoadedQueue load(cluster_->settings(), "{bull}", "failing");
+        load.startAdding();
+        load.untilEnded(100);
+        cluster_->failOver("{bull}");
+        load.untilEnded(load.ended() + 100);
+        cluster_->killMaster("{bull}");
+        load.untilEnded(load.ended() + 100);
+        load.stopAdding();
+        load.untilAllEnded();
+        load.assertEachEndedOnce();
     }
 
 private:

@@ -20,7 +20,32 @@ void require(int port, const std::vector<std::string>& args) {
     }
 }
 
+/// Introduces a node to another one.
+void meet(int port, int other) {
+    const std::string bus = ask(other, {"CONFIG", "GET", "cluster-port"});
+    require(port,
+            {"CLUSTER",
+             "MEET",
+             "127.0.0.1",
+             std::to_string(other),
+             bus.substr(bus.find('\n') + 1, bus.size() - bus.find('\n') - 2)});
+}
+
 }  // namespace
+
+RedisServer& ClusterSet::startNode() {
+    // A port above 55535 leaves none for the bus of the cluster, which has one of its own here.
+    nodes_.push_back(
+        std::make_unique<RedisServer>(std::vector<std::string>{"--cluster-enabled",
+                                                               "yes",
+                                                               "--cluster-port",
+                                                               std::to_string(freePort()),
+                                                               "--cluster-node-timeout",
+                                                               "2000",
+                                                               "--repl-diskless-sync-delay",
+                                                               "0"}));
+    return *nodes_.back();
+}
 
 ClusterSet::ClusterSet() {
     for (int i = 0; i < kNodes; ++i) {
@@ -40,14 +65,7 @@ ClusterSet::ClusterSet() {
         require(nodes_.back()->port(), {"CLUSTER", "SET-CONFIG-EPOCH", std::to_string(i + 1)});
     }
     for (const auto& node : nodes_) {
-        std::istringstream words(ask(nodes_.front()->port(), {"CLUSTER", "NODES"}));
-        const std::string bus = ask(node->port(), {"CONFIG", "GET", "cluster-port"});
-        require(nodes_.front()->port(),
-                {"CLUSTER",
-                 "MEET",
-                 "127.0.0.1",
-                 std::to_string(node->port()),
-                 bus.substr(bus.find('\n') + 1, bus.size() - bus.find('\n') - 2)});
+        meet(nodes_.front()->port(), node->port());
     }
     await("every node serves all slots", [this] {
         for (const auto& node : nodes_) {
@@ -69,8 +87,13 @@ Redis::Settings ClusterSet::settings() const {
 
 int ClusterSet::portOf(const std::string& key) const {
     for (const auto& node : nodes_) {
-        if (ask(node->port(), {"EXISTS", key}).rfind("-MOVED", 0) != 0) {
-            return node->port();
+        try {
+            const std::string reply = ask(node->port(), {"EXISTS", key});
+            if (reply.rfind("-MOVED", 0) != 0 && reply.rfind("-CLUSTERDOWN", 0) != 0) {
+                return node->port();
+            }
+        } catch (const std::exception&) {
+            // It was killed.
         }
     }
     throw std::runtime_error("no node has " + key);
@@ -78,6 +101,57 @@ int ClusterSet::portOf(const std::string& key) const {
 
 std::string ClusterSet::idOf(int port) {
     return ask(port, {"CLUSTER", "MYID"});
+}
+
+void ClusterSet::addReplicaFor(const std::string& key) {
+    const int master = portOf(key);
+    RedisServer& replica = startNode();
+    meet(master, replica.port());
+    await("the replica has met all nodes", [&] {
+        return has(ask(replica.port(), {"CLUSTER", "INFO"}), "cluster_slots_ok:16384");
+    });
+    require(replica.port(), {"CLUSTER", "REPLICATE", idOf(master)});
+    await("the replica follows", [&] { return replica.followsMaster(); });
+    await("every node has the replica", [&] {
+        for (const auto& node : nodes_) {
+            if (!has(ask(node->port(), {"CLUSTER", "NODES"}), "slave " + idOf(master))) {
+                return false;
+            }
+        }
+        return true;
+    });
+}
+
+void ClusterSet::failOver(const std::string& key) {
+    const int before = portOf(key);
+    await("a replica begins", [&] {
+        for (const auto& node : nodes_) {
+            if (ask(node->port(), {"CLUSTER", "FAILOVER"}) == "OK") {
+                return true;
+            }
+        }
+        return false;
+    });
+    awaitAnotherMaster(key, before);
+    for (const auto& node : nodes_) {
+        if (node->port() == before) {
+            await("the former master follows", [&] { return node->followsMaster(); });
+        }
+    }
+}
+
+void ClusterSet::killMaster(const std::string& key) {
+    const int before = portOf(key);
+    for (const auto& node : nodes_) {
+        if (node->port() == before) {
+            node->stop(9);
+        }
+    }
+    awaitAnotherMaster(key, before);
+}
+
+void ClusterSet::awaitAnotherMaster(const std::string& key, int before) const {
+    await("another node has the slot", [&] { return portOf(key) != before; });
 }
 
 ClusterSet::Move ClusterSet::beginMove(const std::string& key) const {

@@ -9,7 +9,7 @@
 
 namespace drover::test {
 
-/// A cluster of three masters on loopback.
+/// A cluster of three masters on loopback, to which replicas may be added.
 class ClusterSet {
 public:
     /// Throws MissingService if redis-server or redis-cli is not installed. Returns once all slots are served.
@@ -21,6 +21,11 @@ public:
     [[nodiscard]] Redis::Settings settings() const;
     /// Returns the port of the node that has the key's slot.
     [[nodiscard]] int portOf(const std::string& key) const;
+    /// Adds a replica of the node that has the key's slot; returns once it has the node's data.
+    void addReplicaFor(const std::string& key);
+    /// Makes a replica the master of the key's slot: it agrees with the present one, or the present one is killed.
+    void failOver(const std::string& key);
+    void killMaster(const std::string& key);
     /// Moves the slot of the key, with its keys, to another node: first as long as `whileOpen` returns each node has a part of
     /// them. Returns once all nodes know it.
     template <typename WhileOpen>
@@ -43,6 +48,9 @@ private:
     static void moveKeys(const Move& move, bool some);
     void endMove(const Move& move) const;
     [[nodiscard]] static std::string idOf(int port);
+    /// Starts a node without slots.
+    RedisServer& startNode();
+    void awaitAnotherMaster(const std::string& key, int before) const;
 
     std::vector<std::unique_ptr<RedisServer>> nodes_;
 };

@@ -184,6 +184,14 @@ LoadedQueue::Account LoadedQueue::account() const {
     return account;
 }
 
+void LoadedQueue::forget() {
+    const std::lock_guard lock(mutex_);
+    added_.clear();
+    runs_.clear();
+    begins_.clear();
+    unknown_ = 0;
+}
+
 void LoadedQueue::assertEachEndedOnce() const {
     const Account found = account();
     std::cout << added() << " added, " << unknown() << " unknown, " << found.repeated

@@ -67,6 +67,8 @@ public:
             problems;  ///< Jobs with more than one attempt, in no state, or failed; empty: none.
     };
     [[nodiscard]] Account account() const;
+    /// Forgets the jobs so far, for a queue that is removed. Only without the thread that adds.
+    void forget();
     /// Fails the test unless each acknowledged job ended at its first attempt, once, or was lost by Redis itself.
     void assertEachEndedOnce() const;
 

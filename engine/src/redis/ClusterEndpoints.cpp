@@ -93,11 +93,15 @@ void ClusterEndpoints::refresh() {
         return;
     }
     std::vector<Address> asked = nodes();
+    if (answered_) {
+        asked.insert(asked.begin(), *answered_);
+    }
     asked.insert(asked.end(), seeds_.begin(), seeds_.end());
     std::string problems;
     for (const Address& node : asked) {
         try {
             ranges_ = askOne(node);
+            answered_ = node;
             moved_.clear();
             suspect_ = false;
             asked_ = Clock::now();

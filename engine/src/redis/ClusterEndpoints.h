@@ -3,6 +3,7 @@
 #include <chrono>
 #include <map>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -46,7 +47,8 @@ private:
 
     std::mutex mutex_;
     std::vector<Range> ranges_;
-    std::map<int, Address> moved_;  ///< Later than ranges_.
+    std::map<int, Address> moved_;     ///< Later than ranges_.
+    std::optional<Address> answered_;  ///< The node that named the slots last; asked first.
     bool suspect_ = true;
     Clock::time_point asked_{};
 };
