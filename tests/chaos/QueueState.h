@@ -32,6 +32,8 @@ public:
     /// Asserts that nothing is left behind: no lock without an active job, no active or unfinished job, no hash
     /// outside of every set, and no key that is not the queue's own.
     void assertClean();
+    /// Returns true for a key of the reports that processes write of themselves, which expire.
+    [[nodiscard]] static bool isReport(const std::string& key);
     /// Returns the leftovers that findOrphans() finds of the queue.
     [[nodiscard]] std::string orphans();
 

@@ -376,7 +376,7 @@ void Checker::checkQueue(const Jobs& jobs, Verdict& verdict) {
     const Reply all = queue_.call({"KEYS", "*"});
     for (std::size_t i = 0; i < all.size(); ++i) {
         const std::string key(all.at(i).text());
-        if (key.rfind(keys.jobPrefix(), 0) != 0) {
+        if (key.rfind(keys.jobPrefix(), 0) != 0 && !QueueState::isReport(key)) {
             verdict.findings.push_back({Mistake::Leftover, key});
         }
     }
