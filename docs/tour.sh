@@ -87,7 +87,7 @@ normalised() {
   sed -E -e 's/20[0-9]{2}-[0-9]{2}-[0-9]{2}[T ][0-9:]{8}(\.[0-9]+)?Z?/TIME/g' \
     -e 's/\b1[0-9]{12}(-[0-9]+)?\b/MS/g' -e 's/127\.0\.0\.1:[0-9]+/ADDRESS/g' \
     -e 's/[0-9]+(\.[0-9])? (ms|s|min)\b/AGE/g' -e 's/"(ageSeconds|oldestWaitMs|pid)":[0-9]+/"\1":N/g' \
-    -e 's/(process|host-1 +)[0-9]+/\1 PID/g' -e 's/[0-9]+ (kB|bytes)/N \1/g' -e 's/in [0-9]+ jobs and [0-9]+ keys/in N jobs and N keys/' \
+    -e 's/(process|host-1) +[0-9]+/\1 PID/g' -e 's# [0-9.]+/s##g' -e 's/[0-9]+ (kB|bytes)/N \1/g' -e 's/in [0-9]+ jobs and [0-9]+ keys/in N jobs and N keys/' \
     -e 's/[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f-]+/UUID/g' -e 's/[0-9a-f]{32,}/HEX/g' -e 's/drover-tour-[A-Za-z0-9]{6}/FOLDER/g' \
     -e 's/drv_[A-Za-z0-9_-]+/TOKEN/g' -e 's/ +/ /g; s/ $//'
 }
