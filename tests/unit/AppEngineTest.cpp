@@ -1,4 +1,5 @@
 #include <atomic>
+#include <chrono>
 #include <condition_variable>
 #include <functional>
 #include <memory>
@@ -14,9 +15,11 @@
 #include "drover/Exceptions.h"
 #include "process/Process.h"
 #include "support/Assert.h"
+#include "support/Patience.h"
 
 using drover::test::assertEqual;
 using drover::test::assertLacks;
+using drover::test::kPatience;
 
 namespace {
 
@@ -176,6 +179,9 @@ public:
     }
 
     void tearDown() override {
+        if (thread_.joinable()) {
+            engine_->onDrain(15);  // The test has failed half-way.
+        }
         join();
         engine_.reset();
         owned_.clear();
@@ -227,7 +233,7 @@ public:
         diary_->waitFor("start:b");
         engine_->onQuiet();
         diary_->waitFor("quiet:b");
-        assertEqual("quiet", state());
+        awaitState("quiet");
         engine_->onResume();
         diary_->waitFor("quiet:a quiet:b resume:a resume:b");
         engine_->onDrain(2);
@@ -387,10 +393,7 @@ public:
         parts_[1]->healthy = false;
         run();
         diary_->waitFor("start:b");
-        // "running" follows the last start within an instant.
-        while (state() == "starting") {
-            std::this_thread::yield();
-        }
+        awaitState("running");
         rapidjson::Document report;
         report.Parse(engine_->healthJson().c_str());
         CPPUNIT_ASSERT(!report["ok"].GetBool());
@@ -432,6 +435,16 @@ private:
         rapidjson::Document report;
         report.Parse(engine_->healthJson().c_str());
         return report["state"].GetString();
+    }
+
+    /// Waits for a state, which follows what the parts do.
+    void awaitState(const std::string& wanted) {
+        const auto end = std::chrono::steady_clock::now() + kPatience;
+        while (state() != wanted) {
+            CPPUNIT_ASSERT_MESSAGE("not " + wanted + ": " + state(),
+                                   std::chrono::steady_clock::now() < end);
+            std::this_thread::yield();
+        }
     }
 
     std::unique_ptr<Diary> diary_;
