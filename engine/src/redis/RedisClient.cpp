@@ -360,10 +360,11 @@ std::vector<Reply> RedisClient::runAll(std::vector<Command>& commands) {
             }
         }
     });
+    bool moved = false;
     for (std::size_t i = 0; i < commands.size() && options_.slot >= 0; ++i) {
         // Not run: each goes to the slot's node, behind those that were run.
         if (replies[i].isError() && replies[i].text().rfind("MOVED ", 0) == 0) {
-            followMoved(replies[i].text());
+            moved = moved || followMoved(replies[i].text());
             replies[i] = runToEnd(commands[i]);
         }
     }
