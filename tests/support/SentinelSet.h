@@ -32,12 +32,10 @@ public:
     void failOver();
     /// Returns when a sentinel was first seen to name the present master.
     [[nodiscard]] std::chrono::steady_clock::time_point switchedAt() const { return switchedAt_; }
-    /// Kills the master, waits until all sentinels name the replica, and starts the old one, which becomes a replica.
+    /// Kills the master, waits until all sentinels name the replica, and starts the old one as a replica.
     void killMaster();
     /// Ends a sentinel, by its number in [0, 3).
     void stopSentinel(int number) { sentinels_[static_cast<std::size_t>(number)]->process.stop(9); }
-    /// Waits until the replica has what its master has at this moment.
-    void awaitReplication();
 
 private:
     struct Sentinel {
