@@ -154,6 +154,9 @@ std::vector<std::string> Fleet::commandLine(const std::string& name,
                                      "DATABASE_URL=" + url,
                                      "REDIS_HOST=127.0.0.1",
                                      "REDIS_PORT=" + std::to_string(redisPort)};
+    for (const std::string& variable : redisVariables()) {
+        line.push_back(variable);
+    }
     if (!failpoint.empty()) {
         line.push_back("DROVER_FAIL=" + failpoint);
     }

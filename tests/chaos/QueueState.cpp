@@ -6,14 +6,14 @@
 
 #include "drover/Exceptions.h"
 #include "support/OrphanScan.h"
+#include "support/RedisServer.h"
 
 namespace drover::test {
 
 namespace {
 
 RedisOptions optionsFor(int port) {
-    RedisOptions options;
-    options.port = port;
+    RedisOptions options(redisAt(port));
     options.commandTimeout =
         std::chrono::seconds(20);  // The whole stream of a long run is one reply.
     return options;

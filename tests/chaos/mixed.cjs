@@ -7,9 +7,10 @@
 
 const { FlowProducer, Queue, Worker } = require('bullmq-6.7.0');
 const IORedis = require('ioredis');
+const { redisAt } = require('../support/redis.cjs');
 
 const [port, name, action, total] = process.argv.slice(2);
-const connection = { host: '127.0.0.1', port: Number(port) };
+const connection = redisAt(port);
 const every = 250;
 const rounds = 12;
 const schedulers = ['tick', 'tock', 'tack'];

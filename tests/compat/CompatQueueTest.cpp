@@ -104,10 +104,8 @@ public:
         add(Side::Node, "mail", "{}", R"({"priority":4})");
         redis({"HSET", key("metrics:completed"), "count", "12", "prevTS", "1", "prevCount", "1"});
         redis({"HSET", key("metrics:failed"), "count", "3", "prevTS", "1", "prevCount", "1"});
-        Redis::Settings server;
-        server.port = options().port;
         Metrics metrics;
-        metrics::addQueues(metrics, QueueOverview(Redis(server)).look({queueName()}, false));
+        metrics::addQueues(metrics, QueueOverview(Redis(options())).look({queueName()}, false));
         const Exposition ours = Exposition::parse(metrics::textOf(metrics));
         const Exposition theirs = Exposition::parse(
             std::string(node("queue.exportPrometheusMetrics").GetString()) + "\n");

@@ -14,9 +14,10 @@
 
 const { DelayedError, FlowProducer, Queue, UnrecoverableError, WaitingChildrenError, WaitingError, Worker } =
   require('bullmq-6.7.0');
+const { redisAt } = require('../support/redis.cjs');
 
 const [port, action, firstSeed, count, side] = process.argv.slice(2);
-const connection = { host: '127.0.0.1', port: Number(port) };
+const connection = redisAt(port);
 const seeds = Array.from({ length: Number(count ?? 1) }, (_, i) => Number(firstSeed) + i);
 
 // mulberry32: a generator whose numbers depend on the seed alone.
@@ -135,7 +136,7 @@ function script(seed) {
       ids.push(opts.jobId);
     } else if (random.chance(0.25)) {
       opts.deduplication = { id: random.pick(['x', 'y']) };
-      if (random.chance(0.3)) opts.deduplication.ttl = 60000;
+      if (random.chance(0.3)) opts.deduplication.ttl = 3600000;  // It ends during no test.
       if (random.chance(0.2)) opts.deduplication.extend = true;
       if (random.chance(0.2)) opts.deduplication.replace = true;
       if (random.chance(0.2)) opts.deduplication.keepLastIfActive = true;

@@ -12,9 +12,10 @@
 'use strict';
 
 const IORedis = require('ioredis');
+const { redisAt } = require('../support/redis.cjs');
 
 const [port, action, version, side, otherSide] = process.argv.slice(2);
-const connection = { host: '127.0.0.1', port: Number(port) };
+const connection = redisAt(port);
 const redis = new IORedis({ ...connection, maxRetriesPerRequest: null });
 
 const odd = ['"2"', '" 2 "', '""', '"abc"', '"0x2"', '"true"', '"false"', 'true', 'false', 'null', '[]', '[2]', '[2,3]', '{}',

@@ -48,6 +48,7 @@
 
 const net = require('node:net');
 const readline = require('node:readline');
+const tls = require('node:tls');
 
 const [version, port] = process.argv.slice(2);
 const bullmq = require(`bullmq-${version}`);
@@ -55,8 +56,9 @@ const { FlowProducer, Job, Queue, QueueEvents, Worker, UnrecoverableError, Delay
 const IORedis = require('ioredis');
 const { cases } = require('./cron-cases.cjs');
 const { Player, scriptOf } = require('./producing.cjs');
+const { redisAt } = require('../support/redis.cjs');
 
-const connection = { host: '127.0.0.1', port: Number(port) };
+const connection = redisAt(port);
 const queues = new Map();
 const workers = new Map();
 const subscriptions = new Map();
@@ -265,7 +267,7 @@ let commands = [];
 
 // Not ioredis's own: it ends the process when a line of the monitor comes in one chunk with the answer to MONITOR.
 async function startMonitor() {
-  monitor = net.connect(connection);
+  monitor = connection.tls ? tls.connect({ ...connection, ...connection.tls }) : net.connect(connection);
   const lines = readline.createInterface({ input: monitor });
   monitor.write('MONITOR\r\n');
   await new Promise((resolve, reject) => {

@@ -12,9 +12,10 @@
 
 const { Queue } = require('bullmq-6.7.0');
 const IORedis = require('ioredis');
+const { redisAt } = require('../support/redis.cjs');
 
 const [port, firstSeed, count] = process.argv.slice(2).map(Number);
-const connection = { host: '127.0.0.1', port };
+const connection = redisAt(port);
 const redis = new IORedis(connection);
 
 let now = Date.now();

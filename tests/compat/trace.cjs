@@ -9,9 +9,10 @@ const { SimpleSpanProcessor } = require('@opentelemetry/sdk-trace-base');
 const { NodeTracerProvider } = require('@opentelemetry/sdk-trace-node');
 const { Queue, Worker } = require('bullmq-6.7.0');
 const { BullMQOtel } = require('bullmq-otel');
+const { redisAt } = require('../support/redis.cjs');
 
 const [port, collector, route, first, second] = process.argv.slice(2);
-const connection = { host: '127.0.0.1', port: Number(port), maxRetriesPerRequest: null };
+const connection = { ...redisAt(port), maxRetriesPerRequest: null };
 const telemetry = new BullMQOtel({ tracerName: 'shop' });
 
 async function main() {

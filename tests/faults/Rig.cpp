@@ -201,7 +201,7 @@ void Rig::killRedis() {
 void Rig::startReplica(Milliseconds lag) {
     // By default a master waits 5 s for more replicas before it serves the first.
     redis({"CONFIG", "SET", "repl-diskless-sync-delay", "0"});
-    replication_ = std::make_unique<TcpProxy>(redisServer().port());
+    replication_ = std::make_unique<TcpProxy>(redisServer().plainPort());
     replica_ = std::make_unique<RedisServer>(
         std::vector<std::string>{"--replicaof", "127.0.0.1", std::to_string(replication_->port())});
     eventually(
@@ -242,7 +242,7 @@ void Rig::healSplit() {
     redis({"CLIENT", "PAUSE", "20000", "WRITE"});
     // All jobs that the new master has ever had, not only unfinished ones: it may have finished some meanwhile.
     logLostSome(lostJobs(unfinishedJobs(fleet_->queue()), replicated_));
-    redisServer().follow(replica_->port());
+    redisServer().follow(replica_->plainPort());
     redis({"CLIENT", "UNPAUSE"});
     redis({"CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes"});
     fleet_->queue().useServer(replica_->port());

@@ -106,8 +106,8 @@ public:
     }
 
     void aLostReplyIsDecidedByTheRepetition() {
-        TcpProxy proxy(options().port);
-        const auto queue = std::make_unique<WholeQueue>(optionsAt(proxy.port()), settingsOf());
+        TcpProxy proxy(server_->plainPort());
+        const auto queue = std::make_unique<WholeQueue>(plainAt(proxy.port()), settingsOf());
         CPPUNIT_ASSERT(queue->add(named("first")).status == Status::Added);
         proxy.loseReply("the-doubtful-one");
         CPPUNIT_ASSERT(addOnce(*queue, {named("the-doubtful-one")}, once_)[0].status ==

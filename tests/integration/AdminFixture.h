@@ -60,8 +60,7 @@ protected:
     /// Serves the routes for the queues that `globs` name, on the server of the store.
     void serve(const std::string& globs) {
         server_.reset();
-        Redis::Settings redis;
-        redis.port = store_.server_->port();
+        Redis::Settings redis = redisAt(store_.server_->port());
         queues_ = std::make_shared<const admin::AdminQueues>(
             globs, Redis(redis), [](const std::string& name) {
                 Queue::Settings settings;

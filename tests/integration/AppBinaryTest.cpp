@@ -559,8 +559,7 @@ public:
                       "plugins.dir=" + kPlugins,
                       "--set",
                       "queue.echo.name=" + name});
-        drover::RedisOptions redis;
-        redis.port = RedisServer::shared().port();
+        drover::RedisOptions redis(redisAt(RedisServer::shared().port()));
         drover::Queue::Settings settings;
         settings.name = name;
         drover::test::WholeQueue queue(redis, settings);
@@ -595,8 +594,7 @@ public:
                      "shutdown.graceMs=300"},
                     {{"DROVER_FAIL", "handler-not-begun,sleep"}});
         app_->waitForLog("is running");
-        drover::RedisOptions redis;
-        redis.port = RedisServer::shared().port();
+        drover::RedisOptions redis(redisAt(RedisServer::shared().port()));
         drover::Queue::Settings settings;
         settings.name = name;
         drover::test::WholeQueue queue(redis, settings);
@@ -807,8 +805,7 @@ private:
     }
 
     static drover::RedisOptions redisOptions() {
-        drover::RedisOptions redis;
-        redis.port = RedisServer::shared().port();
+        drover::RedisOptions redis(redisAt(RedisServer::shared().port()));
         return redis;
     }
     drover::RedisClient& redis() {

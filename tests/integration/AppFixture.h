@@ -46,8 +46,7 @@ protected:
 
     /// A client of the queue `queueName_` and `suffix`.
     [[nodiscard]] WholeQueue makeQueue(const std::string& suffix = "") const {
-        RedisOptions redis;
-        redis.port = RedisServer::shared().port();
+        RedisOptions redis(redisAt(RedisServer::shared().port()));
         Queue::Settings settings;
         settings.name = queueName_ + suffix;
         settings.addTimeout = std::chrono::seconds(10);

@@ -8,6 +8,7 @@
 #include <thread>
 
 #include "support/Patience.h"
+#include "support/RedisServer.h"
 
 namespace drover::test {
 
@@ -44,6 +45,9 @@ void AppProcess::start(const std::vector<std::string>& args,
                        const std::map<std::string, std::string>& environment) {
     std::string command = (launchBy_.empty() ? "" : launchBy_ + "; ") + "exec env " + envOptions_ +
                           " -i PATH=\"$PATH\" XDG_RUNTIME_DIR=" + quoted(folder_);
+    for (const std::string& variable : redisVariables()) {
+        command += " " + quoted(variable);
+    }
     for (const auto& [name, value] : environment) {
         command += " " + quoted(name + "=" + value);
     }

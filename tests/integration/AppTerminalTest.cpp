@@ -140,7 +140,7 @@ public:
 
 private:
     static std::vector<std::string> args(std::vector<std::string> words) {
-        words.insert(words.end(), {"--redis", "redis://127.0.0.1:" + redisPort()});
+        words.insert(words.end(), {"--redis", redisUrl(RedisServer::shared().port())});
         return words;
     }
 };

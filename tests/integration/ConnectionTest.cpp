@@ -182,6 +182,8 @@ public:
     void theIntroductionHasADeadline() {
         RedisServer own;
         RedisOptions hasty = to(own, "");
+        hasty.port = own.plainPort();  // TLS has a handshake of its own before it.
+        hasty.tls.reset();
         hasty.connectTimeout = milliseconds(100);
         hasty.commandTimeout = milliseconds(200);
         const Frozen frozen(own);
@@ -269,7 +271,7 @@ public:
     }
 
     void aReplicaIsRefused() {
-        RedisServer replica({"--replicaof", "127.0.0.1 " + std::to_string(options().port)});
+        RedisServer replica({"--replicaof", "127.0.0.1 " + std::to_string(server_->plainPort())});
         const std::string text =
             textOf<RedisIoException>([&] { Connection link(to(replica, ""), ""); });
         assertContains(text, "a master is needed");
@@ -385,8 +387,7 @@ public:
 
 private:
     static RedisOptions to(const RedisServer& server, const std::string& password) {
-        RedisOptions options;
-        options.port = server.port();
+        RedisOptions options(redisAt(server.port()));
         options.password = password;
         return options;
     }

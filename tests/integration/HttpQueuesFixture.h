@@ -65,8 +65,7 @@ protected:
     void serve(const std::vector<std::string>& globs, std::size_t most) {
         server_.reset();
         openBodies_.reset();
-        Redis::Settings redis;
-        redis.port = store_.server_->port();
+        Redis::Settings redis = redisAt(store_.server_->port());
         queues_ = std::make_unique<api::QueueTable>(
             Redis(redis),
             [this](const std::string& name) {

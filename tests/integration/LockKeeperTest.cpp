@@ -285,8 +285,8 @@ public:
 
     void aCancelDuringAnOutageIsHeardAfterwards() {
         useOwnServer();
-        TcpProxy proxy(own_->port());
-        RedisOptions through = optionsAt(proxy.port());
+        TcpProxy proxy(own_->plainPort());
+        RedisOptions through = plainAt(proxy.port());
         settings_.lockDuration = milliseconds(1000);
         handler_ = std::make_shared<FakeHandler>(
             [this](std::span<RunningJob* const> jobs) { holdThenComplete(jobs); });

@@ -226,8 +226,7 @@ public:
     void queuesAreFoundByGlobsAndAScrapeDoesNotScan() {
         constexpr int kQueues = 1000;
         RedisServer server;
-        RedisOptions options;
-        options.port = server.port();
+        const RedisOptions options(redisAt(server.port()));
         RedisClient redis(options, "test");
         std::deque<std::string> keys;  // A command refers to them.
         std::vector<Command> commands;

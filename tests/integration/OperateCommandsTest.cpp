@@ -494,7 +494,11 @@ private:
     /// Runs a command on the test's server; returns the exit code.
     int run(Strings args) {
         const int port = port_ != 0 ? port_ : options().port;
-        args.insert(args.end(), {"--redis", "redis://127.0.0.1:" + std::to_string(port)});
+        args.insert(args.end(), {"--redis", redisUrl(port)});
+        for (const std::string& variable : redisVariables()) {
+            const std::size_t at = variable.find('=');
+            environment_[variable.substr(0, at)] = variable.substr(at + 1);
+        }
         std::ostringstream out;
         std::ostringstream err;
         const ExitCode code = cli::runCommand(args, environment_, schema_, out, err, *terminal_);

@@ -47,7 +47,7 @@ class OutOfStepTest : public WorkerFixture {
 public:
     void setUp() override {
         WorkerFixture::setUp();
-        proxy_ = std::make_unique<CopyingProxy>(options().port);
+        proxy_ = std::make_unique<CopyingProxy>(server_->plainPort());
         redis({"MSET", "a", "value of a", "b", "value of b"});
     }
     void tearDown() override {
@@ -177,7 +177,7 @@ public:
     }
 
 private:
-    RedisOptions through() const { return optionsAt(proxy_->port()); }
+    RedisOptions through() const { return plainAt(proxy_->port()); }
     static std::string get(RedisClient& client, const std::vector<std::string>& args) {
         Command command;
         for (const std::string& arg : args) {

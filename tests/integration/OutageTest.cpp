@@ -185,7 +185,7 @@ public:
         hold_ = false;
         pass(milliseconds(500));
         redis({"SET", keys().job("1") + ":lock", "thief"});
-        proxy_ = std::make_unique<TcpProxy>(own_->port(), port);
+        proxy_ = std::make_unique<TcpProxy>(own_->plainPort(), port);
         eventually("let go", [&] { return worker_->stats().held == 0; });
         CPPUNIT_ASSERT_EQUAL(std::uint64_t{1}, worker_->stats().lost);
         CPPUNIT_ASSERT_EQUAL(std::size_t{1}, log_->count("the outcome is discarded"));
@@ -261,7 +261,7 @@ public:
     }
 
     void aLostClaimIsFollowedBySmallerOnes() {
-        proxy_ = std::make_unique<TcpProxy>(own_->port());
+        proxy_ = std::make_unique<TcpProxy>(own_->plainPort());
         addLarge(40, 10);
         proxy_->loseReply("EVALSHA");
         std::mutex mutex;
@@ -275,7 +275,7 @@ public:
                 }
                 completeAll(jobs);
             }),
-            through(milliseconds(500)));
+            through(milliseconds(500), false));
         eventually("all done", [&] { return worker_->stats().completed == 40; });
         const std::lock_guard lock(mutex);
         CPPUNIT_ASSERT_EQUAL(std::size_t{32}, claims.begin()->second);
@@ -418,8 +418,8 @@ private:
             ops::addJobs(context(), client(), {item}, clock_.wallMs());
         }
     }
-    RedisOptions through(milliseconds commandTimeout) {
-        RedisOptions options = optionsAt(proxy_->port());
+    RedisOptions through(milliseconds commandTimeout, bool tlsAllowed = true) {
+        RedisOptions options = tlsAllowed ? optionsAt(proxy_->port()) : plainAt(proxy_->port());
         options.commandTimeout = commandTimeout;
         return options;
     }
@@ -491,8 +491,8 @@ private:
     }
     /// One job is held by a worker that reaches Redis only through the proxy; it will end with this outcome.
     void holdOneThroughProxy(const JobOutcome& outcome, const std::string& opts) {
-        proxy_ = std::make_unique<TcpProxy>(own_->port());
-        const RedisOptions through = optionsAt(proxy_->port());
+        proxy_ = std::make_unique<TcpProxy>(own_->plainPort());
+        const RedisOptions through = plainAt(proxy_->port());
         settings_.lockDuration = seconds(30);
         handler_ = holding([outcome](std::span<RunningJob* const> jobs) {
             for (RunningJob* job : jobs) {

@@ -119,8 +119,7 @@ private:
     static std::string port() { return std::to_string(RedisServer::shared().port()); }
 
     static std::unique_ptr<drover::test::WholeQueue> queue(const std::string& name) {
-        drover::RedisOptions redis;
-        redis.port = RedisServer::shared().port();
+        drover::RedisOptions redis(redisAt(RedisServer::shared().port()));
         drover::Queue::Settings settings;
         settings.name = name;
         return std::make_unique<drover::test::WholeQueue>(redis, settings);

@@ -251,7 +251,7 @@ public:
         useOwnServer();
         proxy_ = std::make_unique<TcpProxy>(own_->port());
         const int port = proxy_->port();
-        read("$", milliseconds(100), port);
+        read("$", milliseconds(100), optionsAt(port));
         emit({"event", "n", "jobId", "1"});
         eventually("delivered", [&] { return delivered().size() == 1; });
         proxy_.reset();
@@ -282,7 +282,7 @@ public:
         }
         // Twelve megabytes take three seconds: longer than a block and its margin.
         proxy_->throttle(4'000'000);
-        read("0-0", milliseconds(100), proxy_->port());
+        read("0-0", milliseconds(100), optionsAt(proxy_->port()));
         eventually(
             "delivered", [&] { return delivered().size() == 60; }, seconds(20));
         CPPUNIT_ASSERT(reader_->healthy());
@@ -294,7 +294,7 @@ public:
         proxy_ = std::make_unique<TcpProxy>(own_->port());
         emit({"event", "n", "jobId", "1", "value", std::string(4'000'000, 'v')});
         proxy_->throttle(1'000'000);
-        read("0-0", milliseconds(100), proxy_->port());
+        read("0-0", milliseconds(100), optionsAt(proxy_->port()));
         eventually(
             "delivered", [&] { return delivered().size() == 1; }, seconds(20));
         proxy_->throttle(0);
@@ -315,9 +315,9 @@ public:
         reader_.reset();
         redis({"SLOWLOG", "RESET"});
 
-        proxy_ = std::make_unique<TcpProxy>(own_->port());
+        proxy_ = std::make_unique<TcpProxy>(own_->plainPort());
         proxy_->loseReply("XREAD");
-        read("$", milliseconds(100), proxy_->port());
+        read("$", milliseconds(100), plainAt(proxy_->port()));
         eventually("lost", [&] { return proxy_->lost() == 1; });
         eventually("back", [&] { return reader_->healthy(); });
         emit({"event", "n", "jobId", "another"});
@@ -340,7 +340,7 @@ public:
         useOwnServer();
         addJob();
         own_->stop();
-        begin("$", milliseconds(100), own_->port());
+        begin("$", milliseconds(100), options());
         CPPUNIT_ASSERT(!reader_->waitUntilReady(milliseconds(50)));
         CPPUNIT_ASSERT(reader_->lastId().empty());
         own_->start();
@@ -419,7 +419,7 @@ public:
 
     void aKeyOfAnotherTypeIsSurvived() {
         redis({"SET", keys().events, "no stream"});
-        begin("0", milliseconds(50), server_->port());
+        begin("0", milliseconds(50), options());
         eventually("logged", [&] { return eventsLog_->count("is read again in") == 1; });
         reader_->stop();
     }
@@ -662,20 +662,20 @@ private:
         return {options(), settings};
     }
 
-    void begin(const std::string& after, milliseconds block, int port) {
+    void begin(const std::string& after, milliseconds block, const RedisOptions& server) {
         reader_.reset();
         QueueEvents::Settings settings;
         settings.name = name();
         settings.after = after;
         settings.blockTimeout = block;
         reader_ = std::make_unique<QueueEvents>(
-            handleOf(optionsAt(port)), settings, [this](const QueueEvent& event) { hear(event); });
+            handleOf(server), settings, [this](const QueueEvent& event) { hear(event); });
     }
     /// Starts the reader and waits until it misses no event.
     void read(const std::string& after = "$",
               milliseconds block = milliseconds(500),
-              int port = 0) {
-        begin(after, block, port == 0 ? server_->port() : port);
+              const std::optional<RedisOptions>& server = std::nullopt) {
+        begin(after, block, server.value_or(options()));
         CPPUNIT_ASSERT(reader_->waitUntilReady(seconds(10)));
         eventually("connected", [this] { return reader_->healthy(); });
     }

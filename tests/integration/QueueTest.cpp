@@ -299,9 +299,9 @@ public:
     }
 
     void aLostReplyIsUnknownAndNothingIsSentTwice() {
-        TcpProxy proxy(options().port);
+        TcpProxy proxy(server_->plainPort());
         addJob("warm");
-        RedisOptions through = optionsAt(proxy.port());
+        RedisOptions through = plainAt(proxy.port());
         const auto queue = open(through);
         CPPUNIT_ASSERT(queue->add(named("first")).status == Status::Added);
         proxy.loseReply("the-doubtful-one");
@@ -346,10 +346,10 @@ public:
     }
 
     void aLostConnectionDecidesEveryCallUnderWay() {
-        TcpProxy proxy(options().port);
+        TcpProxy proxy(server_->plainPort());
         Queue::Settings settings = settingsOf();
         settings.maxBatch = 10;
-        WholeQueue queue(optionsAt(proxy.port()), settings);
+        WholeQueue queue(plainAt(proxy.port()), settings);
         CPPUNIT_ASSERT(queue.add(named("before")).status == Status::Added);
         proxy.loseReply("doubtful-0");
         std::vector<NewJob> jobs;
@@ -578,9 +578,7 @@ public:
 
 private:
     static RedisOptions to(const RedisServer& server) {
-        RedisOptions options;
-        options.port = server.port();
-        return options;
+        return RedisOptions(redisAt(server.port()));
     }
     Queue::Settings settingsOf() const {
         Queue::Settings settings;

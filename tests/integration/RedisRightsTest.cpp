@@ -58,7 +58,7 @@ public:
         server_ = std::make_unique<RedisServer>();
         user_ = documentedUser();
         CPPUNIT_ASSERT(!user_.empty());
-        assertEqual("OK", ask(server_->port(), user_));
+        assertEqual("OK", ask(server_->plainPort(), user_));
     }
     void tearDown() override { server_.reset(); }
 
@@ -99,20 +99,20 @@ public:
         QueueOverview overview(redis, "bull");
         CPPUNIT_ASSERT_EQUAL(std::size_t{3}, overview.look(overview.names(), true).size());
         QueueMaintenance(redis, {"bull", "children"}).obliterate(true);
-        assertEqual("", ask(server_->port(), {"ACL", "LOG"}));
+        assertEqual("", ask(server_->plainPort(), {"ACL", "LOG"}));
     }
 
     void missingRightsAreNamedWithTheirConsequence() {
         CPPUNIT_ASSERT_EQUAL(std::string(), findings());
-        assertEqual("OK", ask(server_->port(), {"ACL", "SETUSER", "drover", "-time", "-eval"}));
+        assertEqual("OK",
+                    ask(server_->plainPort(), {"ACL", "SETUSER", "drover", "-time", "-eval"}));
         assertContains(findings(), "may not send TIME: the clock of this machine counts");
         assertContains(findings(), "may not send EVAL: no job can be added or worked");
     }
 
 private:
     [[nodiscard]] Redis::Settings settings() const {
-        Redis::Settings settings;
-        settings.port = server_->port();
+        Redis::Settings settings = redisAt(server_->port());
         settings.user = "drover";
         settings.password = "PASSWORD";
         return settings;

@@ -57,7 +57,8 @@ public:
     void largeCommandsAndRepliesTravelEncrypted() {
         startTls();
         Connection link(encrypted(), "");
-        std::string value(20'000'000, 'v');
+        std::string value;
+        value.resize(20'000'000, 'v');
         for (std::size_t i = 0; i < value.size(); i += 997) {
             value[i] = static_cast<char>(i % 251);
         }
@@ -177,18 +178,18 @@ public:
     void tlsAndPlainDoNotMix() {
         startTls();
         RedisOptions options = encrypted();
-        options.port = own_->port();
+        options.port = own_->plainPort();
         assertContains(refusal<RedisIoException>(options), "perhaps it speaks no TLS on this port");
-        options = optionsAt(static_cast<std::uint16_t>(tlsPort_));
+        options = plainAt(static_cast<std::uint16_t>(tlsPort_));
         CPPUNIT_ASSERT(!refusal<RedisIoException>(options).empty());
     }
 
     void theHandshakeHasADeadline() {
         // The kernel accepts for a server that does not.
         const Poco::Net::ServerSocket silent(Poco::Net::SocketAddress("127.0.0.1", 0));
-        RedisOptions options = optionsAt(silent.address().port());
+        RedisOptions options = plainAt(silent.address().port());
         options.connectTimeout = milliseconds(200);
-        options.tls.emplace();
+        options.tls = Redis::Tls{};
         const auto began = Connection::Clock::now();
         assertContains(refusal<RedisIoException>(options), "the handshake of TLS in time");
         CPPUNIT_ASSERT(Connection::Clock::now() - began < kAtOnce);
@@ -244,7 +245,8 @@ private:
     [[nodiscard]] RedisOptions encrypted() const {
         RedisOptions options;
         options.port = tlsPort_;
-        options.tls.emplace();
+        options.connectTimeout = kAtOnce;
+        options.tls = Redis::Tls{};
         options.tls->ca = certificate_->certificate();
         options.tls->serverName = kName;
         return options;

@@ -158,7 +158,9 @@ public:
             return std::stoi(info.substr(at + 18));
         };
         config("maxclients", std::to_string(connected()));
-        RedisClient late(to(), "late");
+        // By TLS Redis closes the connection without a word.
+        RedisOptions plain = plainAt(refusing_->plainPort());
+        RedisClient late(plain, "late");
         const std::int64_t before = connections();
         const auto until = SteadyClock::now() + kLong;
         int refused = 0;

@@ -120,6 +120,8 @@ struct Echoing {
     }
 
     const std::string port = std::to_string(test::RedisServer::shared().port());
+    /// For programs that have no options for TLS.
+    const std::string plainPort = std::to_string(test::RedisServer::shared().plainPort());
     test::AppProcess engine;
 };
 
@@ -203,12 +205,12 @@ public:
         assertEqual(
             "1 completed {\"from\":\"outside\"}\n",
             work_.run(
-                {program, "127.0.0.1", engine.port, queue, "echo", "{\"from\":\"outside\"}"}));
+                {program, "127.0.0.1", engine.plainPort, queue, "echo", "{\"from\":\"outside\"}"}));
         const std::string refused =
-            work_.run({program, "127.0.0.1", engine.port, queue, "echo", "no JSON"}, 1);
+            work_.run({program, "127.0.0.1", engine.plainPort, queue, "echo", "no JSON"}, 1);
         CPPUNIT_ASSERT_MESSAGE(
             refused, refused.find("not added: the data of job \"echo\"") != std::string::npos);
-        const std::string wrong = work_.run({program, "", engine.port, queue, "echo", "1"}, 1);
+        const std::string wrong = work_.run({program, "", engine.plainPort, queue, "echo", "1"}, 1);
         CPPUNIT_ASSERT_MESSAGE(wrong, wrong.find("nvalid argument") != std::string::npos);
     }
 
@@ -217,7 +219,7 @@ public:
         const std::string queue = "flow-" + std::to_string(getpid());
         const Echoing engine(queue);
         const std::string printed =
-            work_.run({work_.path("build/flow"), "127.0.0.1", engine.port, queue});
+            work_.run({work_.path("build/flow"), "127.0.0.1", engine.plainPort, queue});
         for (const char* parcel : {"{\"parcel\":1}\n", "{\"parcel\":2}\n", "{\"parcel\":3}\n"}) {
             assertContains(printed, parcel);
         }
@@ -344,8 +346,7 @@ private:
     static void assertWorksWhatWaits(const std::string& plugin) {
         constexpr std::int64_t kJobs = 10000;
         test::AppProcess engine;
-        RedisOptions redis;
-        redis.port = test::RedisServer::shared().port();
+        RedisOptions redis(test::redisAt(test::RedisServer::shared().port()));
         Queue::Settings settings;
         settings.name = "outside-" + std::to_string(getpid()) + "-" +
                         fs::path(engine.folder()).filename().string();

@@ -48,8 +48,7 @@ public:
         fs::copy_file(DROVER_SOURCE_DIR "/plugins/dev/watch", root_ / "plugins/dev/watch");
         fs::create_directory_symlink(DROVER_BINARY_DIR, root_ / "build/release");
 
-        RedisOptions redis;
-        redis.port = RedisServer::shared().port();
+        RedisOptions redis(redisAt(RedisServer::shared().port()));
         Queue::Settings settings;
         settings.name = "watch-" + std::to_string(getpid());
         queue_ = std::make_unique<test::WholeQueue>(redis, settings);

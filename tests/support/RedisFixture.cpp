@@ -36,8 +36,10 @@ void RedisFixture::tearDown() {
 }
 
 RedisOptions RedisFixture::options() const {
-    RedisOptions options;
-    options.port = server_->port();
+    RedisOptions options(redisAt(server_->port()));
+    if (server_->port() == server_->plainPort()) {
+        options.tls.reset();
+    }
     return options;
 }
 

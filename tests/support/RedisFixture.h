@@ -65,6 +65,12 @@ protected:
         at.port = port;
         return at;
     }
+    /// The same without TLS: of a proxy that reads what passes, before the plain port of the server.
+    [[nodiscard]] RedisOptions plainAt(std::uint16_t port) const {
+        RedisOptions at = optionsAt(port);
+        at.tls.reset();
+        return at;
+    }
     [[nodiscard]] const QueueKeys& keys() const { return context_->keys(); }
     [[nodiscard]] QueueContext& context() { return *context_; }
     [[nodiscard]] RedisClient& client() { return *client_; }

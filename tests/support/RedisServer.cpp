@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <chrono>
 #include <csignal>
+#include <cstdlib>
 #include <filesystem>
 #include <stdexcept>
 
@@ -10,15 +11,69 @@
 #include <Poco/Net/SocketAddress.h>
 #include <Poco/Net/StreamSocket.h>
 
+#include "support/Patience.h"
+#include "support/TestCertificate.h"
+
 namespace drover::test {
 
+namespace {
+
+const std::string kTlsName = "redis.test";
+
+std::vector<std::string> variablesOf(const TestCertificate& certificate) {
+    return {"DROVER_REDIS_TLS=true",
+            "DROVER_REDIS_TLS_CA=" + certificate.certificate(),
+            "DROVER_REDIS_TLS_SERVERNAME=" + kTlsName};
+}
+
+/// Returns the certificate of all servers of the process; nullptr: they are reached without TLS.
+const TestCertificate* tlsCertificate() {
+    static const auto kCertificate = []() -> std::unique_ptr<TestCertificate> {
+        const char* const set = std::getenv("DROVER_TEST_TLS");
+        if (set == nullptr || *set == '\0') {
+            return nullptr;
+        }
+        auto certificate = std::make_unique<TestCertificate>(kTlsName);
+        for (const std::string& variable : variablesOf(*certificate)) {
+            const std::size_t at = variable.find('=');
+            setenv(variable.substr(0, at).c_str(), variable.c_str() + at + 1, 1);
+        }
+        return certificate;
+    }();
+    return kCertificate.get();
+}
+
+}  // namespace
+
+Redis::Settings redisAt(int port) {
+    Redis::Settings settings;
+    settings.port = port;
+    if (const TestCertificate* const certificate = tlsCertificate()) {
+        settings.tls = Redis::Tls{};
+        settings.tls->ca = certificate->certificate();
+        settings.tls->serverName = kTlsName;
+        settings.connectTimeout = kAtOnce;  // A handshake takes processor time.
+    }
+    return settings;
+}
+
+std::string redisUrl(int port) {
+    return (tlsCertificate() == nullptr ? "redis://127.0.0.1:" : "rediss://127.0.0.1:") +
+           std::to_string(port);
+}
+
+std::vector<std::string> redisVariables() {
+    const TestCertificate* const certificate = tlsCertificate();
+    return certificate == nullptr ? std::vector<std::string>() : variablesOf(*certificate);
+}
+
 RedisServer::RedisServer(const std::vector<std::string>& extra)
-    : port_(freePort()), folder_(makeTempFolder("drover-redis-")) {
+    : plainPort_(freePort()), folder_(makeTempFolder("drover-redis-")) {
     args_ = {findProgram("redis-server"),
              "--bind",
              "127.0.0.1",
              "--port",
-             std::to_string(port_),
+             std::to_string(plainPort_),
              "--dir",
              folder_,
              "--appendonly",
@@ -33,6 +88,21 @@ RedisServer::RedisServer(const std::vector<std::string>& extra)
              "--enable-debug-command",
              "local"};
     args_.insert(args_.end(), extra.begin(), extra.end());
+    const bool hasTls = std::find(extra.begin(), extra.end(), "--tls-port") != extra.end();
+    if (const TestCertificate* const certificate = hasTls ? nullptr : tlsCertificate()) {
+        tlsPort_ = freePort();
+        const std::vector<std::string> tls = {"--tls-port",
+                                              std::to_string(tlsPort_),
+                                              "--tls-cert-file",
+                                              certificate->certificate(),
+                                              "--tls-key-file",
+                                              certificate->key(),
+                                              "--tls-ca-cert-file",
+                                              certificate->certificate(),
+                                              "--tls-auth-clients",
+                                              "no"};
+        args_.insert(args_.end(), tls.begin(), tls.end());
+    }
     start();
 }
 
@@ -43,7 +113,7 @@ RedisServer::~RedisServer() {
 
 std::string RedisServer::commandText(const std::string& line) const {
     Poco::Net::StreamSocket socket;
-    socket.connect(Poco::Net::SocketAddress("127.0.0.1", static_cast<Poco::UInt16>(port_)),
+    socket.connect(Poco::Net::SocketAddress("127.0.0.1", static_cast<Poco::UInt16>(plainPort_)),
                    Poco::Timespan(1, 0));
     socket.setReceiveTimeout(Poco::Timespan(20, 0));
     const std::string request = line + "\r\n";

@@ -4,9 +4,18 @@
 #include <string>
 #include <vector>
 
+#include "drover/Redis.h"
 #include "support/ServerProcess.h"
 
 namespace drover::test {
+
+/// Returns how tests reach a server of theirs, or a proxy before one, on a loopback port: with DROVER_TEST_TLS=1 by TLS.
+[[nodiscard]] Redis::Settings redisAt(int port);
+/// Returns the same as a URL.
+[[nodiscard]] std::string redisUrl(int port);
+/// The same for processes that a test starts: "NAME=value", set in the environment of the test as well. Node's programs use
+/// tests/support/redis.cjs.
+[[nodiscard]] std::vector<std::string> redisVariables();
 
 /// A private redis-server on a free loopback port. AOF on (everysec), so that its data survive a restart.
 class RedisServer {
@@ -15,7 +24,10 @@ public:
     explicit RedisServer(const std::vector<std::string>& extra = {});
     ~RedisServer();
 
-    [[nodiscard]] int port() const { return port_; }
+    /// The port for redisAt().
+    [[nodiscard]] int port() const { return tlsPort_ != 0 ? tlsPort_ : plainPort_; }
+    /// The port without TLS.
+    [[nodiscard]] int plainPort() const { return plainPort_; }
     /// Starts (again) on the same port with the same data; returns when it answers.
     void start();
     /// SIGTERM by default; SIGKILL loses what was not yet in the AOF.
@@ -35,7 +47,7 @@ public:
 
     /// Makes it a master, which it may be already.
     void promote();
-    /// Makes it a replica of the server on a loopback port.
+    /// Makes it a replica of the server at a port without TLS.
     void follow(int masterPort);
     /// Returns true if a replica has its master's data of the time when they connected, and receives later writes.
     [[nodiscard]] bool followsMaster() const;
@@ -52,7 +64,8 @@ private:
     void require(const std::string& line) const;
     void waitUntilReady() const;
 
-    int port_;
+    int plainPort_;
+    int tlsPort_ = 0;  ///< 0: the tests connect without TLS.
     std::string folder_;
     std::vector<std::string> args_;
     int backups_ = 0;
