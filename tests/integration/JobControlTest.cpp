@@ -53,6 +53,7 @@ class JobControlTest : public RedisFixture {
     CPPUNIT_TEST(c244_aLockedChildPreventsTheRemoval);
     CPPUNIT_TEST(childrenStayIfTold);
     CPPUNIT_TEST(c245_removeOfTheLastChildReleasesTheParent);
+    CPPUNIT_TEST(aParentIsReleasedBeforeItGoesAlsoByAChildThatIsGone);
     CPPUNIT_TEST(aTreeBeyondOneCallIsRemovedByMany);
     CPPUNIT_TEST(aChainBeyondOneCallIsRemoved);
     CPPUNIT_TEST(idsWithColonsAreFoundBelowTheirParent);
@@ -490,6 +491,16 @@ public:
         assertEqual("0", text({"ZSCORE", keys().marker, "0"}));
         CPPUNIT_ASSERT((Strings{"waiting p prev=waiting-children",
                                 "removed " + second + " prev=wait"} == lastEvents(2)));
+    }
+
+    void aParentIsReleasedBeforeItGoesAlsoByAChildThatIsGone() {
+        addParent("p");
+        const std::string child = addChild("p");
+        redis({"DEL", keys().job(child), keys().wait});
+        CPPUNIT_ASSERT(jobs_->remove("p"));
+        CPPUNIT_ASSERT(
+            (Strings{"waiting p prev=waiting-children", "removed p prev=wait"} == lastEvents(2)));
+        expectNoOrphans();
     }
 
     void aTreeBeyondOneCallIsRemovedByMany() {

@@ -71,14 +71,15 @@ local function planRemoval(keys, id, below, budget)
     end
     if budget <= 0 and planned > 0 then return false end
     budget = budget - costOf(at)
-    local detach = { keys = at, id = jobId, detach = true }
+    local detach = { keys = at, id = jobId, detach = true, heldIn = heldIn }
     plan.steps[#plan.steps + 1] = detach
     local complete = true
     if below then
+      local parent = { key = jobKey, id = jobId, keys = at }
       complete = eachChild(jobKey, below == 'pending', function(childKey, holder)
         local childKeys, childId = locate(childKey, at)
         if not childId or below == 'pending' and redis.call('ZSCORE', childKeys.failed, childId) then return true end
-        return visit(childKeys, childId, { holder, childKey })
+        return visit(childKeys, childId, { holder, childKey, parent = parent })
       end)
     end
     if not complete then
@@ -98,9 +99,13 @@ end
 local function runPlan(plan, bullmq5)
   local removed, queues = 0, {}
   for _, step in ipairs(plan.steps) do
-    local keys = step.keys
+    local keys, held = step.keys, step.heldIn
     if keys and step.detach then
-      detachJob(keys, step.id, bullmq5)
+      if held and redis.call('HEXISTS', keys.prefix .. step.id, 'parentKey') == 0 then
+        childRemoved(held[2], held.parent, bullmq5)
+      else
+        detachJob(keys, step.id, bullmq5)
+      end
     elseif keys then
       local state = leaveState(keys, step.id)
       if eraseJob(keys, step.id) > 0 then
@@ -109,7 +114,6 @@ local function runPlan(plan, bullmq5)
         removed = removed + 1
       end
       -- The parent may outlive this call, and its next one shall not read the child again.
-      local held = step.heldIn
       if held and not plan.whole then
         local kind = redis.call('TYPE', held[1]).ok
         if kind ~= 'none' then

@@ -12,23 +12,6 @@ std::string trueOrFalse(bool value) {
     return value ? "true" : "false";
 }
 
-/// True if a pending child below the job exists no more.
-bool hasGoneBelow(const QueueModel& model, const std::string& key, int depth) {
-    const auto found = model.jobs().find(key);
-    if (found == model.jobs().end()) {
-        return false;
-    }
-    const auto& pending = found->second.dependencies;
-    const auto children = model.childrenOf(key, false);
-    return std::any_of(pending.begin(),
-                       pending.end(),
-                       [&](const std::string& child) { return model.jobs().count(child) == 0; }) ||
-           (depth < 20 &&
-            std::any_of(children.begin(), children.end(), [&](const std::string& child) {
-                return hasGoneBelow(model, child, depth + 1);
-            }));
-}
-
 }  // namespace
 
 std::optional<Step> ModelOperations::changeStep() {
@@ -244,14 +227,11 @@ std::optional<Step> ModelOperations::removeStep() {
         },
         [=, this] { return clients_.ours(key).control->remove(idOf(key), children) ? "1" : "0"; },
         [=, this](std::int64_t) { return model_.remove(key, children); });
-    const bool byDrover = remove.byDrover;
     return std::move(remove)
         // A child of an earlier parent may have a new one, or a cycle may come of it. Node removes it without an event for its
-        // new parent, which then waits for it for good. A pending child that is gone releases its parent first with Node alone.
+        // new parent, which then waits for it for good.
         .when([=, this] {
-            return model_.jobs().count(key) > 0 &&
-                   !(children &&
-                     (hasStrayBelow(key, 0) || (byDrover && hasGoneBelow(model_, key, 0))));
+            return model_.jobs().count(key) > 0 && !(children && hasStrayBelow(key, 0));
         })
         .inAnyOrder();
 }
