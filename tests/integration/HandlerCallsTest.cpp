@@ -29,6 +29,7 @@ struct Answer {
 class HandlerCallsTest : public WorkerFixture {
     CPPUNIT_TEST_SUITE(HandlerCallsTest);
     CPPUNIT_TEST(jobsGoToAnyQueueWithTheirOptions);
+    CPPUNIT_TEST(eachQueueHasItsOwnSettingOfBullmq5);
     CPPUNIT_TEST(eachJobHasAResultOfItsOwn);
     CPPUNIT_TEST(textThatIsNotAnArrayIsRefusedWithAReason);
     CPPUNIT_TEST(aThousandJobsKeepTheirOrder);
@@ -69,6 +70,26 @@ public:
         CPPUNIT_ASSERT(list(prefix + "wait") == std::vector<std::string>{"2"});
         assertEqual("short", text({"HGET", prefix + "1", "name"}));
         assertContains(text({"HGET", prefix + "1", "opts"}), "\"attempts\":2");
+        removeQueue(other);
+    }
+
+    void eachQueueHasItsOwnSettingOfBullmq5() {
+        const std::string shared = name() + "-shared";
+        const std::string other = name() + "-other";
+        const std::string jobs =
+            R"([{"name":"a","queue":")" + shared + R"("},{"name":"a","queue":")" + other + R"("}])";
+        for (const std::string& queue : {shared, other}) {
+            redis({"HSET", "bull:" + queue + ":meta", "paused", "1"});
+        }
+        modes_ = {{"bull:" + shared, Bullmq5::On}};
+        for (const Bullmq5 own : {Bullmq5::Off, Bullmq5::On}) {
+            settings_.bullmq5 = own;
+            CPPUNIT_ASSERT(call(HostCall::AddJobs, jobs).status == HostStatus::Ok);
+        }
+        // Clients of 5.x have the jobs of a paused queue in a list of its own.
+        CPPUNIT_ASSERT_EQUAL(std::int64_t{2}, number({"LLEN", "bull:" + shared + ":paused"}));
+        CPPUNIT_ASSERT_EQUAL(std::int64_t{2}, number({"LLEN", "bull:" + other + ":wait"}));
+        removeQueue(shared);
         removeQueue(other);
     }
 

@@ -37,6 +37,7 @@ public:
         worker_.reset();
         log_.reset();
         settings_ = QueueSettings();
+        modes_.clear();
         RedisFixture::tearDown();
     }
 
@@ -55,7 +56,8 @@ protected:
             settings_,
             through,
             clock_,
-            std::vector<std::shared_ptr<HandlerType>>{std::move(handler)});
+            std::vector<std::shared_ptr<HandlerType>>{std::move(handler)},
+            modes_);
     }
     /// Starts a worker on the queue of that name.
     std::unique_ptr<Worker> startWorker(QueueSettings settings,
@@ -99,6 +101,7 @@ protected:
     }
 
     std::unique_ptr<LogCapture> log_;  ///< The lines of the logger "worker".
+    TargetQueues::Modes modes_;        ///< For makeWorker().
     QueueSettings settings_;
     std::unique_ptr<Worker> worker_;
     std::unique_ptr<LockKeeper> keeper_;

@@ -63,6 +63,16 @@ QueueSettings settingsOf(const Configuration& config, const std::string& queue) 
     return Settings::queue(config, queue);
 }
 
+/// Returns the setting `bullmq5` of the queues that handlers may add to.
+TargetQueues::Modes modesOf(const Configuration& config) {
+    TargetQueues::Modes modes;
+    for (const std::string& alias : config.aliases()) {
+        const QueueSettings settings = Settings::queue(config, alias);
+        modes[settings.prefix + ":" + settings.name] = settings.bullmq5;
+    }
+    return modes;
+}
+
 std::unique_ptr<RedisClient> client(const Redis& redis, const std::string& label) {
     return std::make_unique<RedisClient>(redis.shared().options(), label);
 }
@@ -101,7 +111,8 @@ Component::Change Consumers::prepareHandlers(const HandlerRegistry& registry,
             wanted,
             redis_.shared().of(wanted.prefix + ":" + wanted.name)->options(),
             clock_,
-            registry.handlersOf(queue)));
+            registry.handlersOf(queue),
+            modesOf(config)));
         if (started_) {
             next->added.back()->makeReady();
         }

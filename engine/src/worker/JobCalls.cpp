@@ -189,8 +189,7 @@ HostStatus JobCalls::addChildren(const ClaimedJob& job,
                    (*children)[from].queue == first.queue) {
                 records.push_back((*children)[from++].record);
             }
-            const QueueContext childQueue(QueueKeys(first.prefix, first.queue),
-                                          queue_.bullmq5Mode());
+            const QueueContext childQueue = targets_.at(first.prefix, first.queue);
             for (const AddedId& added : ops::addJobs(childQueue, redis, records, nowMs)) {
                 if (added.code < 0) {
                     return added.code;
@@ -244,7 +243,7 @@ HostStatus JobCalls::addJobs(const ClaimedJob& job,
             records.push_back(std::move((*jobs)[place].record));
         }
         std::vector<AddResult> added =
-            adds_.add(contextOf(queue.first, queue.second), std::move(records));
+            adds_.add(targets_.at(queue.first, queue.second), std::move(records));
         for (std::size_t i = 0; i < added.size(); ++i) {
             results[places[i]] = std::move(added[i]);
         }
@@ -289,7 +288,7 @@ HostStatus JobCalls::upsertScheduler(const ClaimedJob& job,
     if (!answer.empty()) {
         return HostStatus::Argument;
     }
-    const QueueContext queue = contextOf(wanted.prefix, wanted.queue);
+    const QueueContext queue = targets_.at(wanted.prefix, wanted.queue);
     const SpanStart start = tracer_ ? tracer_->start(cause) : SpanStart();
     try {
         bool busy = false;
@@ -333,16 +332,11 @@ HostStatus JobCalls::removeScheduler(const ClaimedJob& job,
     if (!answer.empty()) {
         return HostStatus::Argument;
     }
-    const QueueContext queue = contextOf(wanted.prefix, wanted.queue);
+    const QueueContext queue = targets_.at(wanted.prefix, wanted.queue);
     return reach(job, [&](RedisClient& redis) {
         answer = ops::removeScheduler(queue, redis, wanted.id) ? "true" : "false";
         return 0;
     });
-}
-
-QueueContext JobCalls::contextOf(const std::string& prefix, const std::string& queue) const {
-    const bool own = prefix + ":" + queue == queue_.keys().qualifiedName();
-    return own ? queue_ : QueueContext(QueueKeys(prefix, queue), queue_.bullmq5Mode());
 }
 
 HostStatus JobCalls::removeUnprocessedChildren(const ClaimedJob& job, std::string& answer) const {

@@ -11,6 +11,7 @@
 #include "queue/QueueContext.h"
 #include "redis/ClientPool.h"
 #include "worker/JointAdds.h"
+#include "worker/TargetQueues.h"
 
 namespace drover {
 
@@ -20,12 +21,13 @@ namespace drover {
 /// every method may be called from any thread; each call takes a connection from the pool.
 class JobCalls {
 public:
-    /// Queue and clients must outlive this object.
+    /// Queue and clients must outlive this object. `modes` counts for what handlers add to other queues.
     /// `tracer` gets the spans of what handlers add; nullptr: there are none. `slot`: the queue's in a cluster, whose other slots
     /// the calls do not reach; -1: Redis is no cluster.
     JobCalls(const QueueContext& queue,
              ClientPool& clients,
              std::string workerName,
+             TargetQueues::Modes modes = {},
              std::shared_ptr<Tracer> tracer = nullptr,
              int slot = -1)
         : queue_(queue),
@@ -33,6 +35,7 @@ public:
           workerName_(std::move(workerName)),
           tracer_(std::move(tracer)),
           slot_(slot),
+          targets_(queue, std::move(modes)),
           adds_(clients) {}
 
     [[nodiscard]] const std::string& workerName() const { return workerName_; }
@@ -70,8 +73,6 @@ private:
                                           const std::string& queue) const {
         return otherSlotError(slot_, prefix + ":" + queue, queue_);
     }
-    /// Returns the names of a queue that may be the worker's own.
-    [[nodiscard]] QueueContext contextOf(const std::string& prefix, const std::string& queue) const;
     HostStatus removeUnprocessedChildren(const ClaimedJob& job, std::string& answer) const;
     /// Calls `act(redis)`. Returns HostStatus::Lost if that is negative.
     template <typename Act>
@@ -82,6 +83,7 @@ private:
     const std::string workerName_;
     const std::shared_ptr<Tracer> tracer_;
     const int slot_;
+    mutable TargetQueues targets_;
     mutable JointAdds adds_;
 };
 

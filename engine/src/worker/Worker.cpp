@@ -21,7 +21,8 @@ HandlerLimits handlerLimitsOf(const QueueSettings& settings) {
 Worker::Worker(const QueueSettings& settings,
                const RedisOptions& redis,
                const Clock& clock,
-               std::vector<std::shared_ptr<HandlerType>> handlers)
+               std::vector<std::shared_ptr<HandlerType>> handlers,
+               TargetQueues::Modes modes)
     : clock_(clock, redis.time),
       queue_(QueueKeys(settings.prefix, settings.name), settings.bullmq5),
       hostClients_(
@@ -29,7 +30,8 @@ Worker::Worker(const QueueSettings& settings,
               return std::make_unique<RedisClient>(redis, label);
           },
           kHostClients),
-      jobCalls_(queue_, hostClients_, settings.workerName, redis.tracer, redis.slot),
+      jobCalls_(
+          queue_, hostClients_, settings.workerName, std::move(modes), redis.tracer, redis.slot),
       handlers_(std::move(handlers),
                 handlerLimitsOf(settings),
                 inbox_,

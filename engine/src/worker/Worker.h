@@ -21,6 +21,7 @@
 #include "worker/HeldJobs.h"
 #include "worker/JobCalls.h"
 #include "worker/OutcomeInbox.h"
+#include "worker/TargetQueues.h"
 
 namespace drover {
 
@@ -47,11 +48,12 @@ public:
         [[nodiscard]] bool isFit() const { return redisHealthy && progresses && trouble.empty(); }
     };
 
-    /// `handlers` is not empty. Throws Poco::InvalidArgumentException for a bad queue name.
+    /// `handlers` is not empty. `modes` counts for queues that they add to. Throws Poco::InvalidArgumentException for a bad queue name.
     Worker(const QueueSettings& settings,
            const RedisOptions& redis,
            const Clock& clock,
-           std::vector<std::shared_ptr<HandlerType>> handlers);
+           std::vector<std::shared_ptr<HandlerType>> handlers,
+           TargetQueues::Modes modes = {});
     ~Worker();
     Worker(const Worker&) = delete;
     Worker& operator=(const Worker&) = delete;
