@@ -90,7 +90,7 @@ public:
     }
 
 private:
-    const OpenBody kChunked{.chunked = true};
+    static inline const OpenBody kChunked{.chunked = true};
 };
 
 CPPUNIT_TEST_SUITE_REGISTRATION(ApiBodyReaderTest);

@@ -75,7 +75,7 @@ SentinelEndpoints::Address SentinelEndpoints::find(int /*slot*/) {
             return *known_;
         }
     }
-    const Address master = ask();
+    Address master = ask();
     change(master);
     return master;
 }

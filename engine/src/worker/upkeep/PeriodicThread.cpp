@@ -31,7 +31,10 @@ std::size_t PeriodicThread::add(Work work,
                                 Time due,
                                 std::shared_ptr<RedisClient> redis) {
     const std::lock_guard lock(mutex_);
-    tasks_.push_back({std::move(work), interval, due, redis ? std::move(redis) : redis_});
+    if (!redis) {
+        redis = redis_;
+    }
+    tasks_.push_back({std::move(work), interval, due, std::move(redis)});
     woken_ = true;
     changed_.notify_all();
     return tasks_.size() - 1;
