@@ -33,7 +33,7 @@ for _, list in ipairs({ keys.wait, keys.paused, keys.active }) do redis.call('LL
 for _, set in ipairs({ keys.prioritized, keys.delayed, keys.failed, keys.marker }) do redis.call('ZCARD', set) end
 redis.call('XLEN', keys.events)
 
-local page = redis.call('SSCAN', keys.prefix .. id .. ':dependencies', cursor, 'COUNT', 100)
+local page = pendingPage(keys.prefix .. id .. ':dependencies', cursor)
 local removed = 0
 for _, childKey in ipairs(page[2]) do
   if budget <= 0 then

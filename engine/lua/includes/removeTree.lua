@@ -17,13 +17,20 @@ local function locate(childKey, keys)
   return prefix and queueAt(prefix), id
 end
 
+-- Returns the cursor of the next page of a set of pending children, and the keys of this one. A set of one page is read as
+-- BullMQ reads it: SSCAN has another order, and the events of the removal follow it.
+local function pendingPage(key, cursor)
+  if cursor == '0' and redis.call('SCARD', key) <= 100 then return { '0', redis.call('SMEMBERS', key) } end
+  return redis.call('SSCAN', key, cursor, 'COUNT', 100)
+end
+
 -- Reads the keys of a job's children page by page and calls visit(child key, the key below the job that has it) until it
 -- returns false. Pending children come last: while one is not read, the parent waits. Returns true if all were read.
 local function eachChild(jobKey, pendingOnly, visit)
   local function scan(command, key, step)
     local cursor = '0'
     repeat
-      local page = redis.call(command, key, cursor, 'COUNT', 100)
+      local page = command and redis.call(command, key, cursor, 'COUNT', 100) or pendingPage(key, cursor)
       cursor = page[1]
       for at = 1, #page[2], step do
         if visit(page[2][at], key) == false then return false end
@@ -37,7 +44,7 @@ local function eachChild(jobKey, pendingOnly, visit)
       return false
     end
   end
-  return scan('SSCAN', jobKey .. ':dependencies', 1)
+  return scan(nil, jobKey .. ':dependencies', 1)
 end
 
 -- Returns what a job costs in units of about ten microseconds: LREM walks the lists of its queue.
