@@ -1,5 +1,8 @@
+#include <algorithm>
 #include <chrono>
+#include <future>
 #include <map>
+#include <memory>
 #include <set>
 #include <thread>
 
@@ -59,6 +62,7 @@ class QueueTest : public RedisFixture {
     CPPUNIT_TEST(anAddThatNeverReachedAFrozenServerIsUnavailable);
     CPPUNIT_TEST(aLostReplyIsUnknownAndNothingIsSentTwice);
     CPPUNIT_TEST(aFullBatchTravelsWithTheCallUnderWay);
+    CPPUNIT_TEST(halfOfTheAddsTravelWithTheCallUnderWay);
     CPPUNIT_TEST(aLostConnectionDecidesEveryCallUnderWay);
     CPPUNIT_TEST(tooManyWaitingAddsAreUnavailable);
     CPPUNIT_TEST(outOfMemoryIsUnavailable);
@@ -343,6 +347,41 @@ public:
             const Reply name = client.call(Command{"HGET", keys().job(id), "name"});
             CPPUNIT_ASSERT_EQUAL("bulk-" + std::to_string(i), std::string(name.text()));
         }
+    }
+
+    void halfOfTheAddsTravelWithTheCallUnderWay() {
+        RedisServer own;
+        RedisOptions patient = to(own);
+        patient.commandTimeout = seconds(60);
+        Queue::Settings settings = settingsOf();
+        settings.addTimeout = seconds(2);
+        WholeQueue queue(patient, settings);
+        CPPUNIT_ASSERT(queue.add(named("before")).status == Status::Added);
+        own.freeze();
+        eventually("an add is under way",
+                   [&] { return queue.add(named("first")).status == Status::Unknown; });
+        // Returns how many of so many single adds were sent, each beside the others.
+        const auto sent = [&queue](std::size_t count) {
+            std::vector<std::future<Status>> adds;
+            for (std::size_t i = 0; i < count; ++i) {
+                auto promise = std::make_shared<std::promise<Status>>();
+                adds.push_back(promise->get_future());
+                queue.addAsync({named("one of many")}, [promise](const auto& results) {
+                    promise->set_value(results[0].status);
+                });
+            }
+            return std::count_if(
+                adds.begin(), adds.end(), [](auto& add) { return add.get() == Status::Unknown; });
+        };
+        // Too few for a call of their own. Then as many as are worth one, and after them nothing.
+        CPPUNIT_ASSERT_EQUAL(std::ptrdiff_t{0}, sent(7));
+        CPPUNIT_ASSERT_EQUAL(std::ptrdiff_t{8}, sent(8));
+        CPPUNIT_ASSERT_EQUAL(std::ptrdiff_t{0}, sent(8));
+        own.thaw();
+        eventually("the calls are answered",
+                   [&] { return queue.add(named("last")).status == Status::Added; });
+        RedisClient client(to(own), "look");
+        CPPUNIT_ASSERT_EQUAL(std::int64_t{11}, client.call(Command{"LLEN", keys().wait}).integer());
     }
 
     void aLostConnectionDecidesEveryCallUnderWay() {

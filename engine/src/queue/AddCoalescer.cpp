@@ -29,6 +29,9 @@ constexpr std::chrono::hours kIdleDeadline{1};
 
 constexpr std::size_t kMostInFlight = 2;
 
+/// A second call that is not full has as many adds at least: a call costs Redis about as much as two adds.
+constexpr std::size_t kLeastSecond = 8;
+
 /// How long adds wait for the server that has the keys now, at most; a failover by sentinels and the move of a small slot
 /// need less.
 constexpr std::chrono::seconds kServerChange{5};
@@ -113,8 +116,9 @@ void AddCoalescer::add(std::vector<JobRecord> items,
             }
             queued_.push_back(std::move(waiter));
             queuedItems_ += count;
-            if (wakeWhenFull_ && queuedItems_ >= maxBatch_) {
-                wakeWhenFull_ = false;
+            outstandingItems_ += count;
+            if (wakeWhenWorth_ && isWorthSecond()) {
+                wakeWhenWorth_ = false;
                 eventfd_write(wake_, 1);
             }
             arrived_.notify_one();
@@ -146,6 +150,7 @@ void AddCoalescer::watchDeadlines() {
 
 AddCoalescer::Answer AddCoalescer::answerFor(Waiter& waiter, std::vector<AddResult> results) {
     waiter.phase = Waiter::Phase::Done;
+    outstandingItems_ -= waiter.count;
     deadlines_.erase(waiter.deadline);
     return {std::move(waiter.done), std::move(results)};
 }
@@ -243,18 +248,22 @@ bool AddCoalescer::maySendMore() const {
     return calls_.size() < kMostInFlight && elsewhere_.empty() && !redis_->options().time->due();
 }
 
+bool AddCoalescer::isWorthSecond() const {
+    return queuedItems_ >= maxBatch_ ||
+           (queuedItems_ >= kLeastSecond && queuedItems_ >= outstandingItems_ / 2);
+}
+
 AddCoalescer::Waiters AddCoalescer::popBatch() {
     std::unique_lock lock(mutex_);
     if (!calls_.empty()) {
-        if (!maySendMore() || queuedItems_ < maxBatch_) {
+        if (!maySendMore() || !isWorthSecond()) {
             return {};
         }
     } else {
         arrived_.wait_for(lock, kIdleProbe, [this] { return stopping_ || !queued_.empty(); });
     }
-    if (busy_ && linger_.count() > 0 && !queued_.empty() && queuedItems_ < maxBatch_ &&
-        !stopping_) {
-        arrived_.wait_for(lock, linger_, [this] { return stopping_ || queuedItems_ >= maxBatch_; });
+    if (busy_ && linger_.count() > 0 && !queued_.empty()) {
+        arrived_.wait_for(lock, linger_, [this] { return stopping_ || isWorthSecond(); });
     }
     lock.unlock();
     return popQueued();
@@ -262,10 +271,12 @@ AddCoalescer::Waiters AddCoalescer::popBatch() {
 
 AddCoalescer::Waiters AddCoalescer::popQueued() {
     const std::lock_guard lock(mutex_);
+    // Half of what is not answered: the other half makes a second call.
+    const std::size_t half = std::max(kLeastSecond, (outstandingItems_ + 1) / 2);
+    const std::size_t most = std::min(half, maxBatch_);
     Waiters batch;
     std::size_t items = 0;
-    while (!queued_.empty() &&
-           (batch.empty() || items + queued_.front()->items.size() <= maxBatch_)) {
+    while (!queued_.empty() && (batch.empty() || items + queued_.front()->items.size() <= most)) {
         std::shared_ptr<Waiter> waiter = std::move(queued_.front());
         queued_.pop_front();
         items += waiter->items.size();
@@ -380,9 +391,9 @@ std::optional<AddCoalescer::Answered> AddCoalescer::receive() {
 bool AddCoalescer::waitReadable(Clock::time_point until) {
     {
         const std::lock_guard lock(mutex_);
-        wakeWhenFull_ = maySendMore();
-        if (wakeWhenFull_ && queuedItems_ >= maxBatch_) {
-            wakeWhenFull_ = false;
+        wakeWhenWorth_ = maySendMore();
+        if (wakeWhenWorth_ && isWorthSecond()) {
+            wakeWhenWorth_ = false;
             return false;
         }
     }
@@ -393,7 +404,7 @@ bool AddCoalescer::waitReadable(Clock::time_point until) {
         throw Poco::IOException("wait for Redis", errno);
     }
     const std::lock_guard lock(mutex_);
-    wakeWhenFull_ = false;
+    wakeWhenWorth_ = false;
     eventfd_t count = 0;
     return eventfd_read(wake_, &count) != 0;
 }

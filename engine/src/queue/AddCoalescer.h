@@ -25,8 +25,9 @@ namespace drover {
 /// Joins the adds of many threads into one script call at a time.
 ///
 /// While a call is in flight, what arrives waits and joins the next one: an idle queue has the latency of one round
-/// trip, a busy one the throughput of hundreds of jobs a call. A second call is sent while one is in flight if it is full,
-/// and the next one before an answer is passed on, so that Redis need not wait. A lost reply makes its adds Unknown. Nothing
+/// trip, a busy one the throughput of hundreds of jobs a call. A second call is sent while one is in flight if it is full
+/// or has half of all adds that are not answered, and the next one before an answer is passed on: Redis works on one half
+/// while the producers of the other one go on. A lost reply makes its adds Unknown. Nothing
 /// is sent twice but what a server refused since another one has the keys: behind sentinels and in a cluster such adds wait
 /// for that server until their deadlines.
 /// Threads: add() from any thread; one thread of its own sends, another one answers adds whose deadline has passed.
@@ -98,15 +99,15 @@ private:
     void run();
     /// Sends a small command, so that readiness is known without an add; the first one stores the queue's version.
     void probe();
-    /// Returns the next batch. Without a call in flight waits for it, at most a second; with one returns nothing but a full
-    /// batch, and with two nothing.
+    /// Returns the next batch. Without a call in flight waits for it, at most a second; with one returns nothing but a batch
+    /// that is worth a second call, and with two nothing.
     Waiters popBatch();
     Waiters popQueued();
     void send(Waiters waiters);
-    /// Waits for the answer to the oldest call, or until a full batch is queued that may be sent, at most for the time that a
+    /// Waits for the answer to the oldest call, or until a batch is queued that may be sent, at most for the time that a
     /// reply may take. Without an answer returns nothing: there is something to send, or all calls in flight were lost.
     std::optional<Answered> receive();
-    /// Waits until the connection is readable, or until a full batch is queued that may be sent: then returns false.
+    /// Waits until the connection is readable, or until a batch is queued that may be sent: then returns false.
     bool waitReadable(Clock::time_point until);
     void finish(Answered answered);
     /// Answers a call that Redis refused, or whose reply is lost.
@@ -121,8 +122,10 @@ private:
     void refuseQueued(const std::string& message);
     /// Puts the adds of elsewhere_ back to the queue, and leaves the server.
     void putBackElsewhere();
-    /// Returns true if a full batch may be sent beside the calls in flight.
+    /// Returns true if a batch may be sent beside the calls in flight.
     [[nodiscard]] bool maySendMore() const;
+    /// Returns true, with the lock held, if a second call of what is queued pays.
+    [[nodiscard]] bool isWorthSecond() const;
     /// Puts adds that were not done back to the front of the queue; `items`: those of the waiters in flight.
     void putBack(const Waiters& waiters, std::vector<JobRecord>& items);
     /// Returns true if adds that cannot be sent wait for the server that has the keys now; then waits for the next attempt.
@@ -138,16 +141,16 @@ private:
     const std::size_t maxWaiting_;
     const std::size_t maxBatch_;
     const std::chrono::microseconds linger_;
-    const int wake_;  ///< An eventfd: a full batch is queued.
+    const int wake_;  ///< An eventfd: a batch is queued that may be sent.
 
     std::mutex mutex_;
     std::condition_variable arrived_;
     std::condition_variable deadlinesChanged_;
     std::deque<std::shared_ptr<Waiter>> queued_;
     std::size_t queuedItems_ = 0;
-    bool wakeWhenFull_ =
-        false;             ///< The thread that sends waits for Redis and could send a full batch.
-    Deadlines deadlines_;  ///< Has every waiter that is not Done.
+    std::size_t outstandingItems_ = 0;  ///< Adds of all waiters that are not Done.
+    bool wakeWhenWorth_ = false;  ///< The thread that sends waits for Redis and could send more.
+    Deadlines deadlines_;         ///< Has every waiter that is not Done.
     Clock::time_point deadlineWake_;  ///< When the thread that watches them looks again.
     bool stopping_ = false;
     bool busy_ = false;  ///< The last call carried more than one add: a linger pays.
