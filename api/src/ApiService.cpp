@@ -240,14 +240,14 @@ private:
         settings.gate.host = config.text("host");
         settings.gate.port = static_cast<std::uint16_t>(config.integer("port"));
         const auto wanted = static_cast<std::size_t>(config.integer("maxConnections"));
-        settings.gate.maxConnections = roomForConnections(wanted);
-        if (settings.gate.maxConnections < wanted) {
+        settings.gate.caps.connections = roomForConnections(wanted);
+        if (settings.gate.caps.connections < wanted) {
             context_.logger().warning(
                 "the limit of open files allows %z connections, not %z as in api.maxConnections",
-                settings.gate.maxConnections,
+                settings.gate.caps.connections,
                 wanted);
         }
-        settings.gate.maxConnectionsPerAddress =
+        settings.gate.caps.connectionsPerAddress =
             static_cast<std::size_t>(config.integer("maxConnectionsPerAddress"));
         settings.gate.requestTimeout = milliseconds(config.integer("requestTimeoutMs"));
         settings.gate.idleTimeout = milliseconds(config.integer("idleTimeoutMs"));

@@ -166,8 +166,8 @@ public:
 
     void thousandClientsShareOneReader() {
         constexpr int kClients = 1000;
-        settings_.gate.maxConnections = kClients + 100;
-        settings_.gate.maxConnectionsPerAddress = kClients + 100;
+        settings_.gate.caps.connections = kClients + 100;
+        settings_.gate.caps.connectionsPerAddress = kClients + 100;
         std::vector<RawClient> clients;
         for (int i = 0; i < kClients; ++i) {
             clients.push_back(connect());

@@ -250,7 +250,7 @@ public:
         auto rules = std::make_shared<api::Gatekeeper::Rules>();
         rules->proxies = api::TrustedProxies("127.0.0.0/8");
         rules_ = rules;
-        settings_.gate.maxConnectionsPerAddress = 1;
+        settings_.gate.caps.connectionsPerAddress = 1;
         frontSettings_.maxRequestsPerClient = 1;
         frontSettings_.accessLog = true;
         restart();

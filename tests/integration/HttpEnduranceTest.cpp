@@ -46,7 +46,7 @@ public:
     using Clock = std::chrono::steady_clock;
 
     void thousandSlowConnectionsLeaveLivezUnder50MsAndOtherClientsServed() {
-        settings_.gate.maxConnections = 1100;
+        settings_.gate.caps.connections = 1100;
         start();
         api::HealthPages pages([] { return api::HealthChecks{{"test", {true, "fine"}}}; });
         api::HttpServer health(api::HealthPages::serverSettings("127.0.0.1", 0), pages);
@@ -151,7 +151,7 @@ public:
 
     void slowReaderIsCutWhenItsTimeIsOver() {
         settings_.gate.sendTimeout = Milliseconds(300);
-        settings_.gate.maxConnections = 1;
+        settings_.gate.caps.connections = 1;
         start();
         RawClient slow = connect(4096);
         slow.send(request("GET /big"));
@@ -175,8 +175,8 @@ public:
     }
 
     void connectionBeyondTheCapReads503WithRetryAfter() {
-        settings_.gate.maxConnections = 2;
-        settings_.gate.idleGivesWayAfter = Milliseconds(600000);
+        settings_.gate.caps.connections = 2;
+        settings_.gate.caps.idleGivesWayAfter = Milliseconds(600000);
         RawClient first = connect();
         RawClient second = connect();
         CPPUNIT_ASSERT_EQUAL(200, first.exchange(request("GET /constant")).status);
@@ -189,8 +189,8 @@ public:
     }
 
     void connectionBeyondTheCapOfItsAddressReads503WithRetryAfter() {
-        settings_.gate.maxConnectionsPerAddress = 1;
-        settings_.gate.idleGivesWayAfter = Milliseconds(600000);
+        settings_.gate.caps.connectionsPerAddress = 1;
+        settings_.gate.caps.idleGivesWayAfter = Milliseconds(600000);
         {
             RawClient first = connect();
             CPPUNIT_ASSERT_EQUAL(200, first.exchange(request("GET /constant")).status);
@@ -208,9 +208,9 @@ public:
     }
 
     void idleConnectionsKeepNoClientOut() {
-        settings_.gate.maxConnections = 8;
-        settings_.gate.maxConnectionsPerAddress = 4;
-        settings_.gate.idleGivesWayAfter = Milliseconds(0);
+        settings_.gate.caps.connections = 8;
+        settings_.gate.caps.connectionsPerAddress = 4;
+        settings_.gate.caps.idleGivesWayAfter = Milliseconds(0);
         std::vector<RawClient> idle;
         for (int i = 0; i < 4; ++i) {
             idle.push_back(connect());
@@ -233,8 +233,8 @@ public:
     }
 
     void busyConnectionsAreNotClosedForNewOnes() {
-        settings_.gate.maxConnections = 2;
-        settings_.gate.idleGivesWayAfter = Milliseconds(0);
+        settings_.gate.caps.connections = 2;
+        settings_.gate.caps.idleGivesWayAfter = Milliseconds(0);
         RawClient served = connect();
         served.send(request("GET /wait"));
         awaitInside(1);
@@ -256,7 +256,7 @@ public:
         api::HttpServer health(settings, pages);
         // All of them are there, with their requests, before the first one is looked at.
         std::vector<RawClient> clients;
-        const std::size_t places = settings.gate.maxConnectionsPerAddress;
+        const std::size_t places = settings.gate.caps.connectionsPerAddress;
         while (clients.size() < places + 20) {
             clients.emplace_back(health.port());
             clients.back().send(request("GET /livez"));
@@ -333,7 +333,7 @@ public:
     }
 
     void clientsThatVanishLeaveNothingBehind() {
-        settings_.gate.maxConnections = 20;
+        settings_.gate.caps.connections = 20;
         start();
         for (int i = 0; i < 300; ++i) {
             RawClient client = connect();

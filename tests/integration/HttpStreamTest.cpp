@@ -189,7 +189,7 @@ public:
     }
 
     void thousandStreamsCutAtOnceAreAllClosed() {
-        settings_.gate.maxConnections = 1100;
+        settings_.gate.caps.connections = 1100;
         std::vector<RawClient> clients;
         for (int i = 0; i < 1000; ++i) {
             clients.push_back(connect());

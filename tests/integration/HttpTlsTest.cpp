@@ -315,8 +315,8 @@ public:
     }
 
     void connectionsBeyondTheCapRead503() {
-        settings_.gate.maxConnections = 1;
-        settings_.gate.idleGivesWayAfter = Milliseconds(60000);
+        settings_.gate.caps.connections = 1;
+        settings_.gate.caps.idleGivesWayAfter = Milliseconds(60000);
         const RawClient only = connect();
         RawClient beyond = connect();
         CPPUNIT_ASSERT_EQUAL(503, beyond.read().status);

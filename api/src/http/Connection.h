@@ -11,12 +11,12 @@
 
 #include <Poco/Net/SocketAddress.h>
 
-#include "http/BodyReader.h"
+#include "http/BodyIntake.h"
 #include "http/ExchangeState.h"
+#include "http/Readiness.h"
 #include "http/RequestReader.h"
 #include "http/StreamState.h"
 #include "http/Transport.h"
-#include "http/UploadState.h"
 
 namespace drover::api {
 
@@ -51,22 +51,17 @@ struct Connection {
     Phase phase = Phase::Waiting;
     Clock::time_point deadline;    ///< End of the phase, whatever happens.
     Clock::time_point since;       ///< When the phase began; in Streaming the last write.
-    Clock::time_point heard;       ///< When the last byte of an open body came.
     std::uint64_t serial = 0;      ///< In the Ticket of the present request.
     Clock::time_point wholeSince;  ///< When that request was whole.
     bool headOnly = false;         ///< That request is HEAD.
     std::shared_ptr<ExchangeState> exchange;  ///< In Answering and Streaming.
     std::shared_ptr<StreamState> stream;      ///< In Streaming.
     std::size_t streamed = 0;                 ///< Bytes of that stream.
-    std::optional<BodyReader> body;           ///< Both of a request whose body is open,
-    std::shared_ptr<UploadState> upload;      ///< until it is answered, or its stream ends.
+    std::optional<BodyIntake> intake;         ///< While an open body may arrive.
     std::string output;                       ///< To be sent, from `written` on.
     std::size_t written = 0;
     bool closeAfterOutput = false;
-    // epoll reports each change once; these hold it until it is used.
-    bool readable = false;
-    bool peerShut = false;      ///< The client has shut its side.
-    bool lost = false;          ///< Reset, or both sides are shut.
+    Readiness readiness;
     bool turnedAway = false;    ///< Beyond a cap: counted apart.
     bool shut = false;          ///< The server has shut its side.
     std::size_t discarded = 0;  ///< Bytes thrown away while lingering.

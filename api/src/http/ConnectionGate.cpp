@@ -27,25 +27,11 @@ constexpr milliseconds kLinger{2000};
 constexpr std::size_t kLingerBytes = 1U << 20U;
 /// The part of that time for which the end of the server waits.
 constexpr milliseconds kDrainLinger{100};
-/// Connections beyond the caps that get an answer; further ones are closed without one.
-constexpr std::size_t kMaxTurnedAway = 1024;
 constexpr int kEventsPerTurn = 256;
 constexpr int kAcceptsPerTurn = 256;
 constexpr std::size_t kReadBytes = 16384;
-/// Reads of one open body.
-constexpr int kReadsPerTurn = 4;
 /// A longer time would overflow the clock.
 constexpr std::chrono::hours kLongest{24 * 365};
-/// Returns the unit of the cap per address: an IPv4 address, or an IPv6 /64, which one customer gets.
-std::string groupOf(const Poco::Net::SocketAddress& peer) {
-    const Poco::Net::IPAddress host = peer.host();
-    const auto* bytes = static_cast<const char*>(host.addr());
-    if (host.family() == Poco::Net::IPAddress::IPv4) {
-        return {bytes, 4};
-    }
-    // An IPv4 client of a socket for both is ::ffff:a.b.c.d, whose first half all of them share.
-    return host.isIPv4Mapped() ? std::string(bytes + 12, 4) : std::string(bytes, 8);
-}
 
 }  // namespace
 
@@ -55,6 +41,9 @@ ConnectionGate::ConnectionGate(Settings settings, Front& front, Poco::Logger& lo
       logger_(logger),
       accessLog_(logger),
       listener_(Poco::Net::SocketAddress(settings_.host, settings_.port), epoll_),
+      caps_(settings_.caps,
+            connections_,
+            [this](Connection& connection) { return closeWaiting(connection); }),
       nextSweep_(now_ + kSweepInterval) {
     epoll_.add(inbox_->fd(), EPOLLIN);
 }
@@ -70,7 +59,9 @@ ConnectionGate::~ConnectionGate() {
             if (connection->stream) {
                 connection->stream->close();
             }
-            breakUpload(*connection);
+            if (connection->intake) {
+                connection->intake->onClientLeft();
+            }
         }
     }
 }
@@ -165,25 +156,10 @@ std::unique_ptr<Transport> ConnectionGate::transportFor(int fd) {
 void ConnectionGate::admit(int fd, const Poco::Net::SocketAddress& peer) {
     auto owned = std::make_unique<Connection>(fd, transportFor(fd), peer, settings_.limits);
     Connection& connection = *owned;
-    connection.group = groupOf(peer);
-    const std::size_t most = front_.isProxy(connection.remoteAddress)
-                                 ? settings_.maxConnections
-                                 : settings_.maxConnectionsPerAddress;
-    Group& fromThere = perAddress_[connection.group];
-    ++fromThere.count;  // So that the group stays while others of it make room.
-    if (fromThere.count > most) {
-        makeRoom(&connection.group, fromThere.roomAgain);
-    }
-    if (open_ - turnedAway_ >= settings_.maxConnections) {
-        makeRoom(nullptr, roomAgain_);
-    }
-    const bool full = open_ - turnedAway_ >= settings_.maxConnections;
-    connection.turnedAway = full || fromThere.count > most;
-    if (connection.turnedAway) {
-        leaveGroup(connection);
-    }
-    if (connection.turnedAway && turnedAway_++ >= kMaxTurnedAway) {
-        --turnedAway_;
+    using Place = ConnectionCaps::Place;
+    const Place place =
+        caps_.admit(connection, peer, front_.isProxy(connection.remoteAddress), now_);
+    if (place == Place::NoAnswer) {
         ::close(fd);
         return;
     }
@@ -191,57 +167,35 @@ void ConnectionGate::admit(int fd, const Poco::Net::SocketAddress& peer) {
         connections_.resize(static_cast<std::size_t>(fd) + 1);
     }
     connections_[static_cast<std::size_t>(fd)] = std::move(owned);
-    ++open_;
     // Registered once, by edges: a change is reported also while no call waits for it, and Connection remembers it.
     epoll_.add(fd, EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET);
 
-    if (connection.turnedAway) {
-        refuse(
+    if (place != Place::Given) {
+        return refuse(
             connection,
-            errorResponse(
-                503, full ? "Too many connections" : "Too many connections from this address", 1));
-        return;
+            errorResponse(503,
+                          place == Place::NoneAtAll ? "Too many connections"
+                                                    : "Too many connections from this address",
+                          1));
     }
     // A client that never sends anything has no more time than one that sends slowly.
     enter(connection, Phase::Waiting, std::min(settings_.requestTimeout, settings_.idleTimeout));
 }
 
-/// Closes the connection that waits longest for its client, of those from `group` unless it is nullptr. Returns false if
-/// no connection may be closed, and stores in `notBefore` until when, so that a flood does not search for each new one.
-bool ConnectionGate::makeRoom(const std::string* group, Clock::time_point& notBefore) {
-    while (now_ >= notBefore) {
-        Connection* longest = nullptr;
-        for (const auto& connection : connections_) {
-            if (!connection || connection->turnedAway ||
-                (group != nullptr && connection->group != *group)) {
-                continue;
-            }
-            const Phase phase = connection->phase;
-            const bool waits = phase == Phase::Waiting || phase == Phase::Lingering ||
-                               (phase == Phase::Reading && settings_.partialGivesWay);
-            if (waits && (longest == nullptr || connection->since < longest->since)) {
-                longest = connection.get();
-            }
+/// Closes a connection that waits for its client. Returns false if its request has come meanwhile.
+bool ConnectionGate::closeWaiting(Connection& connection) {
+    if (connection.phase == Phase::Waiting) {
+        connection.readiness.readable = true;
+        read(connection);
+        if (connection.phase == Phase::Closed) {
+            return true;  // It had left.
         }
-        const auto since = longest == nullptr ? now_ : longest->since;
-        if (longest == nullptr || now_ < since + settings_.idleGivesWayAfter) {
-            notBefore = since + settings_.idleGivesWayAfter;
+        if (connection.phase != Phase::Waiting) {
             return false;
         }
-        if (longest->phase == Phase::Waiting) {
-            longest->readable = true;
-            read(*longest);
-            if (longest->phase == Phase::Closed) {
-                return true;  // It had left.
-            }
-            if (longest->phase != Phase::Waiting) {
-                continue;  // Its request has come meanwhile: it waits no more.
-            }
-        }
-        close(*longest);
-        return true;
     }
-    return false;
+    close(connection);
+    return true;
 }
 
 void ConnectionGate::enter(Connection& connection, Phase phase, milliseconds atMost) {
@@ -252,20 +206,21 @@ void ConnectionGate::enter(Connection& connection, Phase phase, milliseconds atM
 
 void ConnectionGate::handle(Connection& connection, std::uint32_t events) {
     // Room alone may be what a transport waits for before it can receive (docs/pitfalls.md#o4).
-    connection.readable = true;
-    connection.peerShut = connection.peerShut || (events & EPOLLRDHUP) != 0;
-    connection.lost = connection.lost || (events & (EPOLLHUP | EPOLLERR)) != 0;
+    Readiness& readiness = connection.readiness;
+    readiness.readable = true;
+    readiness.peerShut = readiness.peerShut || (events & EPOLLRDHUP) != 0;
+    readiness.lost = readiness.lost || (events & (EPOLLHUP | EPOLLERR)) != 0;
     switch (connection.phase) {
         case Phase::Waiting:
         case Phase::Reading:
             return read(connection);
         case Phase::Answering:
             // A client that has only shut its side still reads.
-            return connection.lost ? close(connection) : void();
+            return readiness.lost ? close(connection) : void();
         case Phase::Writing:
             return flush(connection);
         case Phase::Streaming:
-            if (connection.lost || (connection.peerShut && !connection.upload)) {
+            if (readiness.lost || (readiness.peerShut && !connection.intake)) {
                 return close(connection);
             }
             flush(connection);
@@ -279,18 +234,17 @@ void ConnectionGate::handle(Connection& connection, std::uint32_t events) {
 
 void ConnectionGate::read(Connection& connection) {
     std::array<char, kReadBytes> bytes;  // NOLINT: filled by recv
-    while (connection.readable &&
+    while (connection.readiness.readable &&
            (connection.phase == Phase::Waiting || connection.phase == Phase::Reading)) {
         const Transfer got = connection.transport->receive(bytes.data(), bytes.size());
         switch (got.kind) {
             case Transfer::Kind::Some:
-                // The end of the bytes comes behind them without a further event.
-                connection.readable = got.more || connection.peerShut || connection.lost;
+                connection.readiness.onReceived(got);
                 connection.reader.append(bytes.data(), got.bytes);
                 examine(connection);
                 break;
             case Transfer::Kind::Later:
-                connection.readable = false;
+                connection.readiness.readable = false;
                 break;
             case Transfer::Kind::End:
                 if (connection.phase == Phase::Reading) {
@@ -351,19 +305,18 @@ void ConnectionGate::dispatch(Connection& connection) {
     connection.exchange = std::make_shared<ExchangeState>();
     const std::optional<OpenBody>& open = request.whole().openBody();
     if (open) {
-        connection.body.emplace(*open);
-        connection.upload = std::make_shared<UploadState>(settings_.streamBufferBytes);
+        connection.intake.emplace(*open, settings_.streamBufferBytes);
     }
-    Responder responder(
-        std::make_unique<PendingAnswer>(PendingAnswer::Target{inbox_,
-                                                              {connection.fd, connection.serial},
-                                                              connection.exchange,
-                                                              connection.headOnly,
-                                                              request.whole().keepAlive(),
-                                                              settings_.streamBufferBytes,
-                                                              connection.upload,
-                                                              open && open->expectsContinue,
-                                                              &logger_}));
+    Responder responder(std::make_unique<PendingAnswer>(
+        PendingAnswer::Target{inbox_,
+                              {connection.fd, connection.serial},
+                              connection.exchange,
+                              connection.headOnly,
+                              request.whole().keepAlive(),
+                              settings_.streamBufferBytes,
+                              open ? connection.intake->state() : nullptr,
+                              open && open->expectsContinue,
+                              &logger_}));
     Handling handling;
     AnswerNotes& notes = connection.exchange->notes();
     notes.method = request.method();
@@ -424,23 +377,26 @@ void ConnectionGate::deliver(Connection& connection, LoopMessage& message) {
         case LoopMessage::Kind::Answer:
             onAnswered(connection, message.status, message.bytes.size());
             connection.exchange.reset();
-            connection.upload.reset();
+            connection.intake.reset();
             connection.closeAfterOutput = !message.keepAlive;
             enter(connection, Phase::Writing, settings_.sendTimeout);
             return send(connection, std::move(message.bytes));
         case LoopMessage::Kind::StreamBegin:
-            connection.upload.reset();
+            connection.intake.reset();
             return beginStream(connection, message);
         case LoopMessage::Kind::UploadBegin: {
-            connection.heard = now_;
             beginStream(connection, message);
-            const std::string begun = connection.reader.popRest();
-            acceptBody(connection, begun);
+            if (connection.intake) {  // Else the head could not be sent.
+                connection.intake->restartClock(now_);
+                connection.intake->accept(connection.reader.popRest(), now_);
+            }
             return receive(connection);
         }
         case LoopMessage::Kind::UploadRead:
-            // The client had no chance to send while the handler did not read.
-            connection.heard = now_;
+            if (connection.intake) {
+                // The client had no chance to send while the handler did not read.
+                connection.intake->restartClock(now_);
+            }
             return receive(connection);
         case LoopMessage::Kind::StreamPiece:
             if (connection.phase == Phase::Streaming) {
@@ -462,65 +418,27 @@ void ConnectionGate::beginStream(Connection& connection, LoopMessage& message) {
 
 /// Receives what has come of an open body, as far as its handler has room.
 void ConnectionGate::receive(Connection& connection) {
-    std::array<char, kReadBytes> bytes;  // NOLINT: filled by recv
-    const auto wanted = [&connection] {
-        return connection.phase == Phase::Streaming && connection.upload && connection.readable &&
-               connection.upload->wantsBytes();
-    };
-    for (int reads = 0; wanted(); ++reads) {
-        if (reads == kReadsPerTurn) {  // Goes on behind the other connections of this turn.
+    if (connection.phase != Phase::Streaming || !connection.intake) {
+        return;
+    }
+    switch (connection.intake->receive(*connection.transport, connection.readiness, now_)) {
+        case BodyIntake::Received::All:
+            break;
+        case BodyIntake::Received::Some:  // Goes on behind the other connections of this turn.
             inbox_->post({{connection.fd, connection.serial}, LoopMessage::Kind::UploadRead, {}});
             break;
-        }
-        const Transfer got = connection.transport->receive(bytes.data(), bytes.size());
-        switch (got.kind) {
-            case Transfer::Kind::Some:
-                connection.readable = got.more || connection.peerShut || connection.lost;
-                acceptBody(connection, {bytes.data(), got.bytes});
-                break;
-            case Transfer::Kind::Later:
-                connection.readable = false;
-                break;
-            case Transfer::Kind::End:
-                connection.upload->fail({400, "The body ended before it was complete"},
-                                        UploadState::Rest::IsRead);
-                break;
-            case Transfer::Kind::Foreign:
-            case Transfer::Kind::Broken:
-                return closeBroken(connection);
-        }
+        case BodyIntake::Received::Broken:
+            return closeBroken(connection);
     }
     setUploadDeadline(connection);
 }
 
-void ConnectionGate::acceptBody(Connection& connection, std::string_view bytes) {
-    if (!connection.upload || bytes.empty()) {
-        return;
-    }
-    connection.heard = now_;
-    std::string content;
-    const BodyReader::State state = connection.body->read(bytes, content);
-    if (!content.empty()) {
-        connection.upload->append(std::move(content));
-    }
-    if (state == BodyReader::State::Whole) {
-        connection.upload->end();
-    } else if (state == BodyReader::State::Wrong) {
-        connection.upload->fail({400, connection.body->problem()}, UploadState::Rest::IsRead);
-    }
-}
-
 /// The client must go on reading while there is something to read, and else go on sending.
 void ConnectionGate::setUploadDeadline(Connection& connection) {
-    if (connection.phase != Phase::Streaming || !connection.upload) {
-        return;
-    }
-    if (connection.written < connection.output.size()) {
-        connection.deadline = connection.since + settings_.sendTimeout;
-    } else if (connection.upload->wantsBytes()) {
-        connection.deadline = connection.heard + settings_.idleTimeout;
-    } else {
-        connection.deadline = Clock::time_point::max();  // The handler has the next turn.
+    if (connection.phase == Phase::Streaming && connection.intake) {
+        connection.deadline = connection.written < connection.output.size()
+                                  ? connection.since + settings_.sendTimeout
+                                  : connection.intake->deadline(settings_.idleTimeout);
     }
 }
 
@@ -529,20 +447,11 @@ void ConnectionGate::expireUpload(Connection& connection) {
         return close(connection);  // Nothing was read for the whole sendTimeout.
     }
     if (draining()) {
-        connection.upload->fail({503, "The server is stopping"}, UploadState::Rest::IsDropped);
+        connection.intake->onStop();
     } else {
-        connection.upload->fail({408, "No byte of the body came in time"},
-                                UploadState::Rest::IsRead);
+        connection.intake->onTimeout();
     }
     setUploadDeadline(connection);
-}
-
-/// The client has left.
-void ConnectionGate::breakUpload(Connection& connection) {
-    if (connection.upload) {
-        connection.upload->fail({400, "The client has left"}, UploadState::Rest::IsDropped);
-        connection.upload.reset();
-    }
 }
 
 void ConnectionGate::sendCounted(Connection& connection, std::string bytes) {
@@ -617,7 +526,7 @@ void ConnectionGate::endStream(Connection& connection) {
     connection.exchange.reset();
     connection.stream->close();
     connection.stream.reset();
-    connection.upload.reset();
+    connection.intake.reset();
     enter(connection, Phase::Writing, settings_.sendTimeout);
     flush(connection);
 }
@@ -667,16 +576,14 @@ void ConnectionGate::close(Connection& connection) {
         (void)connection.transport->sendEnd();
     }
     buffered_ -= connection.output.size();
-    if (connection.turnedAway) {
-        --turnedAway_;
-    } else {
-        leaveGroup(connection);
-    }
+    caps_.leave(connection);
     connection.phase = Phase::Closed;
     closed_.push_back(std::move(connections_[static_cast<std::size_t>(connection.fd)]));
-    --open_;
     ::close(connection.fd);
-    breakUpload(connection);
+    if (connection.intake) {
+        connection.intake->onClientLeft();
+        connection.intake.reset();
+    }
     if (connection.stream) {
         onAnswered(connection, 200, connection.streamed);
         connection.stream->close();
@@ -695,13 +602,6 @@ void ConnectionGate::onAnswered(const Connection& connection, int status, std::s
                 : std::nullopt);
     if (front_.logsAccess()) {
         accessLog_.write(connection, status, bytes);
-    }
-}
-
-void ConnectionGate::leaveGroup(const Connection& connection) {
-    const auto found = perAddress_.find(connection.group);
-    if (--found->second.count == 0) {
-        perAddress_.erase(found);
     }
 }
 
@@ -759,7 +659,7 @@ void ConnectionGate::expire(Connection& connection, bool cut) {
             }
             return;
         case Phase::Streaming:
-            if (connection.upload) {
+            if (connection.intake) {
                 return expireUpload(connection);
             }
             if (draining()) {
@@ -771,7 +671,7 @@ void ConnectionGate::expire(Connection& connection, bool cut) {
             return sendCounted(connection, ":\n\n");
         case Phase::Waiting:
             // A request that has arrived by now is still answered.
-            connection.readable = true;
+            connection.readiness.readable = true;
             read(connection);
             return connection.phase == Phase::Waiting ? close(connection) : void();
         case Phase::Writing:

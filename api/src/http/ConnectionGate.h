@@ -8,8 +8,6 @@
 #include <memory>
 #include <mutex>
 #include <string>
-#include <string_view>
-#include <unordered_map>
 #include <vector>
 
 #include <Poco/Logger.h>
@@ -17,6 +15,7 @@
 
 #include "http/AccessLog.h"
 #include "http/Connection.h"
+#include "http/ConnectionCaps.h"
 #include "http/Front.h"
 #include "http/Listener.h"
 #include "http/LoopInbox.h"
@@ -32,9 +31,8 @@ namespace drover::api {
 /// events of any thread come back through a LoopInbox. A slow client costs memory (bounded by the limits) and never a
 /// thread (docs/pitfalls.md#n1, docs/pitfalls.md#n2), whether it sends slowly (requestTimeout for a whole request, 408),
 /// is idle (idleTimeout), or reads an answer slowly (sendTimeout for a whole answer, or for any byte of a stream). Beyond a
-/// cap the gate closes the connection that has waited longest for its client, so that idle connections do not lock out new
-/// ones. If no connection may be closed, the new one gets 503. The gate answers refusals itself, in JSON, and closes with
-/// lingering, so that the client reads the answer instead of a reset.
+/// cap a waiting connection gives way, or the new one gets 503 (ConnectionCaps). The gate answers refusals itself, in JSON,
+/// and closes with lingering, so that the client reads the answer instead of a reset.
 ///
 /// A body that the front accepts open is received while it is answered, as far as its handler has room. The client must
 /// read what there is within sendTimeout, and else send a byte within idleTimeout.
@@ -50,15 +48,10 @@ public:
     struct Settings {
         std::string host = "127.0.0.1";
         std::uint16_t port = 0;  ///< 0: any free one, see port().
-        std::size_t maxConnections = 4096;
-        std::size_t maxConnectionsPerAddress = 2048;  ///< An IPv6 /64 counts as one address.
+        ConnectionCaps::Settings caps;
         std::chrono::milliseconds requestTimeout{10000};
         std::chrono::milliseconds idleTimeout{30000};
         std::chrono::milliseconds sendTimeout{10000};
-        /// A connection that has waited so long for its client is closed if another one needs its place.
-        std::chrono::milliseconds idleGivesWayAfter{1000};
-        /// The same for one whose request has begun and is not whole.
-        bool partialGivesWay = false;
         std::size_t maxBufferedBytes = 64U << 20U;    ///< Unread bytes of all answers together.
         std::size_t streamBufferBytes = 256U << 10U;  ///< Unread bytes of one stream of events.
         /// A stream without events gets a comment after this.
@@ -98,17 +91,10 @@ public:
 private:
     using Phase = Connection::Phase;
 
-    /// The connections from one address.
-    struct Group {
-        std::size_t count = 0;
-        /// No connection of the group is idle for long enough before.
-        Clock::time_point roomAgain = Clock::time_point::min();
-    };
-
     void acceptAll();
     [[nodiscard]] std::unique_ptr<Transport> transportFor(int fd);
     void admit(int fd, const Poco::Net::SocketAddress& peer);
-    bool makeRoom(const std::string* group, Clock::time_point& notBefore);
+    bool closeWaiting(Connection& connection);
     void waitForEvents(std::chrono::milliseconds wait);
     void handle(Connection& connection, std::uint32_t events);
     void read(Connection& connection);
@@ -122,10 +108,8 @@ private:
     void send(Connection& connection, std::string bytes);
     void beginStream(Connection& connection, LoopMessage& message);
     void receive(Connection& connection);
-    void acceptBody(Connection& connection, std::string_view bytes);
     void setUploadDeadline(Connection& connection);
     void expireUpload(Connection& connection);
-    static void breakUpload(Connection& connection);
     void sendCounted(Connection& connection, std::string bytes);
     void endStream(Connection& connection);
     void flush(Connection& connection);
@@ -137,7 +121,6 @@ private:
     void close(Connection& connection);
     void onAnswered(const Connection& connection, int status, std::size_t bytes);
     void closeBroken(Connection& connection);
-    void leaveGroup(const Connection& connection);
     void sweep();
     void expire(Connection& connection, bool cut);
 
@@ -150,17 +133,14 @@ private:
     const std::shared_ptr<LoopInbox> inbox_ = std::make_shared<LoopInbox>();
 
     // Used by the gate's thread alone.
-    std::vector<std::unique_ptr<Connection>> connections_;  ///< By descriptor.
-    std::size_t open_ = 0;
+    ConnectionCaps::Connections connections_;
+    ConnectionCaps caps_;
     std::vector<std::unique_ptr<Connection>> closed_;  ///< In this turn.
-    std::unordered_map<std::string, Group> perAddress_;
-    std::size_t turnedAway_ = 0;
     std::size_t buffered_ = 0;
     std::uint64_t lastSerial_ = 0;
     bool accepted_ = false;  ///< The front has accepted a request since the last end of a turn.
     std::deque<std::unique_ptr<PoolRequest>> ready_;
     Clock::time_point now_ = Clock::now();  ///< The time of this turn.
-    Clock::time_point roomAgain_ = Clock::time_point::min();
     Clock::time_point nextSweep_;
 
     const std::shared_ptr<std::atomic<int>> pooled_ = std::make_shared<std::atomic<int>>(0);

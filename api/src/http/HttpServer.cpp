@@ -92,7 +92,7 @@ Poco::Net::HTTPServerParams::Ptr parametersFor(const HttpServer::Settings& setti
     Poco::Net::HTTPServerParams::Ptr parameters = new Poco::Net::HTTPServerParams;
     parameters->setMaxThreads(settings.threads);
     // The gate bounds the requests; the dispatcher would drop further ones without an answer (docs/pitfalls.md#n1).
-    parameters->setMaxQueued(static_cast<int>(settings.gate.maxConnections) + 1);
+    parameters->setMaxQueued(static_cast<int>(settings.gate.caps.connections) + 1);
     parameters->setKeepAlive(false);
     parameters->setThreadIdleTime(std::chrono::microseconds(kThreadIdle).count());
     return parameters;

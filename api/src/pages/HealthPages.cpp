@@ -82,11 +82,11 @@ HttpServer::Settings HealthPages::serverSettings(const std::string& host, std::u
     settings.threads = 2;
     settings.gate.host = host;
     settings.gate.port = port;
-    settings.gate.maxConnections = 256;
-    settings.gate.maxConnectionsPerAddress = 128;
+    settings.gate.caps.connections = 256;
+    settings.gate.caps.connectionsPerAddress = 128;
     // A probe sends its request at once: a slower client makes room for the next one.
-    settings.gate.idleGivesWayAfter = std::chrono::milliseconds(0);
-    settings.gate.partialGivesWay = true;
+    settings.gate.caps.idleGivesWayAfter = std::chrono::milliseconds(0);
+    settings.gate.caps.partialGivesWay = true;
     settings.gate.requestTimeout = std::chrono::milliseconds(5000);
     settings.gate.idleTimeout = std::chrono::milliseconds(10000);
     settings.gate.sendTimeout = std::chrono::milliseconds(5000);
