@@ -1,11 +1,17 @@
 #include "queue/ops/Doctor.h"
 
+#include <algorithm>
+
 #include "queue/ScriptCall.h"
 #include "queue/ops/Replies.h"
 
 namespace drover::ops {
 
 namespace {
+
+/// How many ids of lists a call may walk over: Redis stands still meanwhile.
+constexpr std::size_t kWalkedPerCall = 500000;
+constexpr std::size_t kMostPerCall = 200;
 
 std::vector<std::string> runWith(RedisClient& redis,
                                  Command& command,
@@ -17,6 +23,10 @@ std::vector<std::string> runWith(RedisClient& redis,
 }
 
 }  // namespace
+
+std::size_t idsPerCall(std::size_t listed) {
+    return std::clamp<std::size_t>(kWalkedPerCall / listed, 1, kMostPerCall);
+}
 
 std::vector<FaultCheck> examineJobs(
     const QueueContext& queue,

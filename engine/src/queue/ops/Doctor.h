@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <string>
 #include <utility>
@@ -13,6 +14,9 @@
 /// Each repair checks again before it writes, and returns what it has repaired. Each function throws RedisIoException (or a
 /// child) when Redis is away, and ScriptException if a key of the queue has another type.
 namespace drover::ops {
+
+/// Returns how many ids a call may look for or repair, each of which may walk over the `listed` ids of the lists.
+[[nodiscard]] std::size_t idsPerCall(std::size_t listed);
 
 enum class FaultCheck { None, Unfixable, Fixable };
 
