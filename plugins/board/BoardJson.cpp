@@ -87,32 +87,10 @@ void writeGroup(JsonWriter& out, const Job& job) {
     }
 }
 
-std::int64_t countOf(const JobCounts& counts, JobState state) {
-    switch (state) {
-        case JobState::Waiting:
-            return counts.waiting + counts.paused;
-        case JobState::Active:
-            return counts.active;
-        case JobState::Delayed:
-            return counts.delayed;
-        case JobState::Prioritized:
-            return counts.prioritized;
-        case JobState::WaitingChildren:
-            return counts.waitingChildren;
-        case JobState::Completed:
-            return counts.completed;
-        case JobState::Failed:
-            return counts.failed;
-        case JobState::Unknown:
-            break;
-    }
-    return 0;
-}
-
 void writeCounts(JsonWriter& out, const JobCounts& counts) {
     out.beginObject();
     for (const JobState state : shownStates()) {
-        out.key(toString(state)).number(countOf(counts, state));
+        out.key(toString(state)).number(counts.of(state));
     }
     out.endObject();
 }
@@ -125,7 +103,7 @@ void writeJobs(JsonWriter& out,
     const bool latest = shown.states.size() > 1;
     const std::int64_t start = latest ? 0 : (shown.page - 1) * shown.jobsPerPage;
     const std::int64_t end = start + shown.jobsPerPage - 1;
-    const std::int64_t total = countOf(counts, shown.states.front());
+    const std::int64_t total = counts.of(shown.states.front());
     const std::int64_t pages = latest ? 1 : (total + shown.jobsPerPage - 1) / shown.jobsPerPage;
     out.key("jobs").beginArray();
     if (shown.withJobs) {

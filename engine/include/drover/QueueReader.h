@@ -25,6 +25,9 @@ struct EventPage;
 struct JobCounts {
     std::int64_t waiting = 0, active = 0, delayed = 0, prioritized = 0, waitingChildren = 0,
                  completed = 0, failed = 0, paused = 0;
+
+    /// Returns the count of a state; `paused` belongs to Waiting. Throws Poco::InvalidArgumentException for Unknown.
+    [[nodiscard]] DROVER_API std::int64_t of(JobState state) const;
 };
 
 /// A part of a sequence, by places from 0. A negative place counts from the end: -1 is the last.

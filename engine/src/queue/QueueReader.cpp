@@ -41,29 +41,6 @@ void requireWithin(const std::string& what,
     }
 }
 
-std::int64_t countOf(const JobCounts& counts, JobState state) {
-    switch (state) {
-        case JobState::Waiting:
-            return counts.waiting + counts.paused;
-        case JobState::Active:
-            return counts.active;
-        case JobState::Delayed:
-            return counts.delayed;
-        case JobState::Prioritized:
-            return counts.prioritized;
-        case JobState::WaitingChildren:
-            return counts.waitingChildren;
-        case JobState::Completed:
-            return counts.completed;
-        case JobState::Failed:
-            return counts.failed;
-        case JobState::Unknown:
-            break;
-    }
-    throw Poco::InvalidArgumentException(
-        "jobs of the state \"unknown\" cannot be counted: no key holds their ids");
-}
-
 /// Walks the keyspaces of all nodes. The cursor has the number of the node in its lowest digits.
 QueueNames namesInCluster(const RedisOptions& options,
                           const std::string& prefix,
@@ -91,6 +68,29 @@ QueueNames namesInCluster(const RedisOptions& options,
 
 }  // namespace
 
+std::int64_t JobCounts::of(JobState state) const {
+    switch (state) {
+        case JobState::Waiting:
+            return waiting + paused;
+        case JobState::Active:
+            return active;
+        case JobState::Delayed:
+            return delayed;
+        case JobState::Prioritized:
+            return prioritized;
+        case JobState::WaitingChildren:
+            return waitingChildren;
+        case JobState::Completed:
+            return completed;
+        case JobState::Failed:
+            return failed;
+        case JobState::Unknown:
+            break;
+    }
+    throw Poco::InvalidArgumentException(
+        "jobs of the state \"unknown\" cannot be counted: no key holds their ids");
+}
+
 class QueueReader::Impl {
 public:
     Impl(const Redis& redis, const Settings& settings)
@@ -113,12 +113,12 @@ JobCounts QueueReader::counts() const {
 std::int64_t QueueReader::count(const std::vector<JobState>& states) const {
     // Checked before anything is read.
     for (const JobState state : states) {
-        countOf(JobCounts(), state);
+        static_cast<void>(JobCounts().of(state));
     }
     const JobCounts all = counts();
     std::int64_t sum = 0;
     for (const JobState state : states) {
-        sum += countOf(all, state);
+        sum += all.of(state);
     }
     return sum;
 }
