@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "drover/Exceptions.h"
+#include "drover/Html.h"
 #include "drover/JsonWriter.h"
 
 namespace drover::board {
@@ -42,29 +43,6 @@ const char* typeOf(const std::string& extension) {
 std::string contentOf(const fs::path& file) {
     std::ifstream in(file, std::ios::binary);
     return {std::istreambuf_iterator<char>(in), {}};
-}
-
-std::string escapedHtml(std::string_view text) {
-    std::string escaped;
-    for (const char c : text) {
-        switch (c) {
-            case '&':
-                escaped += "&amp;";
-                break;
-            case '<':
-                escaped += "&lt;";
-                break;
-            case '>':
-                escaped += "&gt;";
-                break;
-            case '"':
-                escaped += "&#34;";
-                break;
-            default:
-                escaped += c;
-        }
-    }
-    return escaped;
 }
 
 /// Returns the JSON that the page reads from its own text.

@@ -4,6 +4,7 @@
 #include <string_view>
 #include <utility>
 
+#include "drover/Html.h"
 #include "http/HttpText.h"
 
 namespace drover::api {
@@ -12,29 +13,6 @@ namespace {
 
 constexpr const char* kPrefix = "/api/";
 constexpr const char* kStartName = "start.js";
-
-std::string escapedHtml(const std::string& text) {
-    std::string escaped;
-    for (const char c : text) {
-        switch (c) {
-            case '&':
-                escaped += "&amp;";
-                break;
-            case '<':
-                escaped += "&lt;";
-                break;
-            case '>':
-                escaped += "&gt;";
-                break;
-            case '"':
-                escaped += "&quot;";
-                break;
-            default:
-                escaped += c;
-        }
-    }
-    return escaped;
-}
 
 Response withType(std::string body, const char* type) {
     Response response;
