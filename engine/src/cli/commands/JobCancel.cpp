@@ -1,10 +1,8 @@
 #include <memory>
 
 #include "cli/Operated.h"
-#include "queue/QueueContext.h"
-#include "queue/ops/Locks.h"
-#include "queue/ops/Read.h"
-#include "redis/RedisShared.h"
+#include "drover/Exceptions.h"
+#include "drover/JobControl.h"
 
 namespace drover::cli {
 
@@ -14,34 +12,20 @@ constexpr Option kReason{"reason", "TEXT", "for the log, and for the reason of a
 
 struct Result {
     bool requested = false;
-    std::string state, sentence;
+    JobState state = JobState::Unknown;
+    std::string sentence;
 };
 
-Result cancel(const QueueContext& queue,
-              RedisClient& redis,
-              const std::string& id,
-              const std::string& reason) {
-    switch (ops::cancelJob(queue, redis, id, reason)) {
-        case CancelRequest::Requested:
-            return {
-                true,
-                "active",
-                "is requested to end; a worker of Drover receives the request at once, or when it "
-                "renews the lock, after half of lockDurationMs; the outcome that its handler "
-                "then returns counts"};
-        case CancelRequest::NotHeld: {
-            const std::string state = toString(ops::state(queue, redis, id));
-            return {false,
-                    state,
-                    "is " + state +
-                        (state == "active"
-                             ? ", but no worker holds its lock: none would receive the request"
-                             : ": only an active job can be cancelled")};
-        }
-        case CancelRequest::Unknown:
-            break;
+Result refusalIn(JobState state) {
+    if (state == JobState::Unknown) {
+        return {false, state, "there is no such job"};
     }
-    return {false, "unknown", "there is no such job"};
+    return {false,
+            state,
+            std::string("is ") + toString(state) +
+                (state == JobState::Active
+                     ? ", but no worker holds its lock: none would receive the request"
+                     : ": only an active job can be cancelled")};
 }
 
 /// `drover job cancel ID`: requests that the process which works on the job sets its cancel token. Ok: requested.
@@ -63,19 +47,27 @@ public:
 
     [[nodiscard]] ExitCode run(const Invocation& call) const override {
         const Operated on(call);
-        const QueueContext queue(QueueKeys(on.prefix(), on.queue()));
-        const std::string& name = queue.keys().qualifiedName();
+        const std::string queue = on.queue();
         const std::string& id = call.line.arguments()[0];
-        const Redis server = serverOf(on.redis(), name);
-        const ClientPool::Lease redis = server.shared().lease();
-        const Result result = cancel(queue, *redis, id, call.line.value(kReason));
+        Result result{true,
+                      JobState::Active,
+                      "is requested to end; a worker of Drover receives the request at once, or "
+                      "when it renews the lock, after half of lockDurationMs; the outcome that its "
+                      "handler then returns counts"};
+        JobControl jobs(on.redis(), on.settings<JobControl>(queue));
+        try {
+            jobs.cancel(id, call.line.value(kReason));
+        } catch (const JobStateException&) {
+            result = refusalIn(on.reader(queue).state(id));
+        }
+        const std::string name = on.prefix() + ":" + queue;
         call.output.print(
             [&](JsonWriter& json) {
                 json.beginObject();
                 json.key("requested").boolean(result.requested);
                 json.key("queue").text(name);
                 json.key("id").text(id);
-                json.key("state").text(result.state);
+                json.key("state").text(toString(result.state));
                 json.key("message").text(result.sentence);
                 json.endObject();
             },
