@@ -18,6 +18,7 @@ using drover::test::assertEqual;
 using drover::test::BadOption;
 using drover::test::badOptions;
 using drover::test::badParents;
+using drover::test::badRepeats;
 using drover::test::HttpQueuesFixture;
 using drover::test::missingIn;
 using drover::test::RawAnswer;
@@ -206,6 +207,10 @@ public:
         }
         for (const BadOption& bad : badParents()) {
             wrong(bad, true);
+        }
+        for (const BadOption& bad : badRepeats()) {
+            const std::string rule = R"({"repeat":)" + bad.opts + "}";
+            assertEqual("", missingIn(refusal(scheduler("PUT", "/s", kShop, rule)), bad));
         }
         assertEqual(before, dump());
     }

@@ -16,6 +16,7 @@
 #include "queue/ops/Advance.h"
 #include "queue/ops/Processes.h"
 #include "support/Assert.h"
+#include "support/BadOptions.h"
 #include "support/FakeSchema.h"
 #include "support/RedisFixture.h"
 
@@ -475,6 +476,13 @@ public:
             }
             CPPUNIT_ASSERT_EQUAL_MESSAGE(message + err_, 64, run(args));
             assertContains(err_, message);
+        }
+        for (const BadOption& bad : badRepeats()) {
+            CPPUNIT_ASSERT_EQUAL_MESSAGE(
+                bad.opts,
+                64,
+                run({"scheduler", "upsert", "s", "--repeat", bad.opts, "--queue", name()}));
+            assertEqual("", missingIn(err_, bad));
         }
         terminal_.reset();
         terminal_ = std::make_unique<FakeTerminal>();

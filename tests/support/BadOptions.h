@@ -159,6 +159,69 @@ inline std::vector<BadOption> badParents() {
     };
 }
 
+/// Rules that no scheduler can have: `opts` is the member `repeat`.
+inline std::vector<BadOption> badRepeats() {
+    const std::string date = "epoch milliseconds or an ISO 8601 date with its zone";
+    const std::string pattern = "\"pattern\":\"* * * * *\"";
+    std::vector<BadOption> rows = {
+        {"[]", "repeat", "[]", "a JSON object"},
+        {"5", "repeat", "5", "a JSON object"},
+        {R"({"evry":5})", "repeat.evry", "unknown", "did you mean every?"},
+        {R"({"count":5})", "repeat.count", "unknown", "known are every, pattern"},
+        {"{}", "repeat", "neither every nor pattern", R"({"every": 60000})"},
+        {R"({"every":null})", "repeat", "neither every nor pattern", R"({"every": 60000})"},
+        {R"({"every":5,)" + pattern + "}",
+         "repeat.every and repeat.pattern",
+         R"(5 and "* * * * *")",
+         "one of them"},
+        {R"({"every":0})", "repeat.every", "got 0", "at least 1 ms"},
+        {R"({"every":-5})", "repeat.every", "-5", "at least 1 ms"},
+        {R"({"every":8640000000000001})",
+         "repeat.every",
+         "got 8640000000000001",
+         "at most 8640000000000000"},
+        {R"({"every":5,"limit":0})", "repeat.limit", "got 0", "at least 1"},
+        {R"({"every":5,"offset":5})", "repeat.offset", "5 with every 5", "[0, every)"},
+        {R"({"every":5,"offset":-1})", "repeat.offset", "-1 with every 5", "[0, every)"},
+        {R"({"every":5,"offset":1,"immediately":true})",
+         "repeat.immediately",
+         "repeat.offset",
+         "either now or by the offset"},
+        {"{" + pattern + R"(,"offset":1})", "repeat.offset", "got 1", "goes with every"},
+        {R"({"every":5,"endDate":1000})", "repeat.endDate", "got 1000", "later than now"},
+        {R"({"every":5,"startDate":4102444802000,"endDate":4102444801000})",
+         "repeat.endDate",
+         "4102444801000",
+         "not be before repeat.startDate (4102444802000)"},
+        {"{" + pattern + R"(,"startDate":4102444802000,"immediately":true})",
+         "repeat.immediately",
+         "repeat.startDate",
+         "either now or not before that date"},
+        {R"({"every":5,"immediately":1})", "repeat.immediately", "got 1", "true or false"},
+        {R"({"pattern":5})", "repeat.pattern", "got 5", "a string"},
+        {R"({"pattern":"61 * * * *"})", "repeat.pattern", "\"61\"", "0-59"},
+        {"{" + pattern + R"(,"tz":5})", "repeat.tz", "got 5", "a string"},
+        {"{" + pattern + R"(,"tz":"No/Where"})", "repeat.tz", "\"No/Where\"", "Area/City"},
+        {R"({"every":5,"tz":"No/Where"})", "repeat.tz", "\"No/Where\"", "Area/City"},
+    };
+    for (const std::string number : {"every", "limit", "offset"}) {
+        for (const std::string value : {"\"5\"", "1.5", "1e400", "true"}) {
+            rows.push_back({"{\"" + number + "\":" + value + "}",
+                            "repeat." + number,
+                            value,
+                            "a whole number"});
+        }
+    }
+    for (const std::string name : {"startDate", "endDate"}) {
+        for (const std::string value : {"true", "1.5", "\"soon\"", "\"2026-11-23T00:00:00\""}) {
+            rows.push_back(
+                {R"({"every":5,")" + name + "\":" + value + "}", "repeat." + name, value, date});
+        }
+        rows.push_back({R"({"every":5,")" + name + "\":-1}", "repeat." + name, "-1", "in [0, "});
+    }
+    return rows;
+}
+
 /// Returns what an error lacks; empty if it names option, value and what would be right.
 inline std::string missingIn(std::string message, const BadOption& bad) {
     const auto lower = [](std::string text) {

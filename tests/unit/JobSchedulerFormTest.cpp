@@ -4,7 +4,9 @@
 #include <cppunit/extensions/HelperMacros.h>
 
 #include "drover/JobScheduler.h"
+#include "queue/SchedulerRecord.h"
 #include "support/Assert.h"
+#include "support/BadOptions.h"
 
 using namespace drover;
 using namespace drover::test;
@@ -14,7 +16,7 @@ class JobSchedulerFormTest : public CppUnit::TestFixture {
     CPPUNIT_TEST_SUITE(JobSchedulerFormTest);
     CPPUNIT_TEST(rulesAreReadAsBullmqHasThem);
     CPPUNIT_TEST(datesAreNumbersOrIso8601);
-    CPPUNIT_TEST(badMembersOfARuleAreNamed);
+    CPPUNIT_TEST(everyMistakeOfARuleNamesMemberValueAndCure);
     CPPUNIT_TEST(templatesHaveNameDataAndOptions);
     CPPUNIT_TEST(badMembersOfATemplateAreNamed);
     CPPUNIT_TEST(aViewHasItsMembersInBullmqsOrder);
@@ -48,24 +50,17 @@ public:
         }
     }
 
-    void badMembersOfARuleAreNamed() {
-        const auto refused = [](const std::string& json, const std::string& part) {
-            expectInvalid([&] { (void)RepeatOptions::parse(json); }, part);
-        };
-        refused("[]", "repeat: a JSON object expected, got []");
-        refused("{", "repeat: a JSON object expected");
-        refused(R"({"every": "5"})", "repeat.every: a whole number expected, got \"5\"");
-        refused(R"({"every": 1.5})", "repeat.every: a whole number expected, got 1.5");
-        refused(R"({"pattern": 5})", "repeat.pattern: a string expected, got 5");
-        refused(R"({"immediately": 1})", "repeat.immediately: true or false expected, got 1");
-        refused(R"({"endDate": "soon"})",
-                "repeat.endDate: epoch milliseconds or an ISO 8601 date with its zone expected, "
-                "got \"soon\"");
-        refused(R"({"endDate": "2026-11-23T00:00:00"})", "with its zone");
-        refused(R"({"endDate": "2026-13-23"})", "repeat.endDate");
-        refused(R"({"startDate": true})", "repeat.startDate: epoch milliseconds");
-        refused(R"({"evry": 5})", "repeat.evry is unknown; did you mean every?");
-        refused(R"({"count": 5})", "repeat.count is unknown; known are every, pattern");
+    void everyMistakeOfARuleNamesMemberValueAndCure() {
+        constexpr std::int64_t kNow = 1795392000000;
+        for (const BadOption& bad : badRepeats()) {
+            std::string message = "accepted";
+            try {
+                (void)schedulerRecordOf("s", RepeatOptions::parse(bad.opts), {}, kNow);
+            } catch (const Poco::InvalidArgumentException& error) {
+                message = error.message();
+            }
+            assertEqual("", missingIn(message, bad));
+        }
     }
 
     void templatesHaveNameDataAndOptions() {
