@@ -26,6 +26,8 @@ public:
         std::vector<std::string> globs{};
         std::size_t most = 2000;  ///< Names beyond it are left out, in their order.
         std::chrono::milliseconds interval{60000};
+
+        bool operator==(const Settings&) const = default;
     };
 
     QueueSearch(const Redis& redis, Settings settings);

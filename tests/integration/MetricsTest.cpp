@@ -87,6 +87,7 @@ class MetricsTest : public AppFixture {
     CPPUNIT_TEST(queuesAreFoundByGlobsAndAScrapeDoesNotScan);
     CPPUNIT_TEST(aTokenIsNeededIfTheConfigurationSaysSo);
     CPPUNIT_TEST(aReloadChangesTheQueuesAndTheBoard);
+    CPPUNIT_TEST(aReloadChangesTheSearch);
     CPPUNIT_TEST(withoutRedisTheProcessHasItsFigures);
     CPPUNIT_TEST_SUITE_END();
 
@@ -312,7 +313,7 @@ public:
                         "\nboard.path = /jobs\nmetrics.maxQueues = 7\n");
         app_->signal(SIGHUP);
         app_->waitForLog("configuration reloaded");
-        app_->waitForLog("metrics.maxQueues");
+        app_->waitForLog("metrics.maxQueues is 7 now");
         CPPUNIT_ASSERT_EQUAL(200, get("/jobs", kBearer).status);
         CPPUNIT_ASSERT_EQUAL(404, get("/board", kBearer).status);
         assertContains(get("/jobs/api/queues", kBearer).body, "\"" + second + "\"");
@@ -322,6 +323,36 @@ public:
         app_->signal(SIGHUP);
         app_->waitForLog("board.path = jobs: a path such as /board");
         CPPUNIT_ASSERT_EQUAL(200, get("/jobs", kBearer).status);
+    }
+
+    void aReloadChangesTheSearch() {
+        RedisServer server;
+        const RedisOptions options(redisAt(server.port()));
+        RedisClient redis(options, "test");
+        for (const char* queue : {"bull:mail-in", "bull:mail-out", "other:report"}) {
+            redis.call(Command{"HSET", std::string(queue) + ":meta", "version", "bullmq:6.7.0"});
+        }
+        const std::string never = "metrics.searchIntervalMs = 86400000\n";
+        const std::string file = app_->write("metrics.properties", never);
+        start({"plugins.load=api,metrics"}, server.port(), {"--config", file});
+        equal(0, scrape(), "drover_queues");
+        const auto reloaded = [&](const std::string& keys, double queues, double leftOut) {
+            app_->write("metrics.properties", never + keys);
+            app_->signal(SIGHUP);
+            waitUntil([&] {
+                const Exposition found = scrape();
+                return found.value("drover_queues") == queues &&
+                       found.value("drover_queues_left_out") == leftOut;
+            });
+        };
+        reloaded("metrics.queues = mail-*\n", 2, 0);
+        reloaded("metrics.queues = mail-*\nmetrics.maxQueues = 1\n", 1, 1);
+        reloaded("metrics.queues = report\nmetrics.prefix = other\n", 1, 0);
+        reloaded("", 0, 0);
+        app_->write("metrics.properties", never + "metrics.auth = token\n");
+        app_->signal(SIGHUP);
+        app_->waitForLog("metrics.auth has changed and needs a restart");
+        CPPUNIT_ASSERT_EQUAL(200, get("/metrics").status);
     }
 
     void withoutRedisTheProcessHasItsFigures() {
