@@ -10,12 +10,14 @@
 
 #include "HttpQueuesFixture.h"
 #include "drover/Json.h"
+#include "support/LogCapture.h"
 
 using drover::JsonView;
 using drover::test::assertContains;
 using drover::test::assertEqual;
 using drover::test::HttpQueuesFixture;
 using drover::test::kPatience;
+using drover::test::LogCapture;
 using drover::test::RawAnswer;
 using drover::test::RawClient;
 using drover::test::request;
@@ -38,6 +40,7 @@ class HttpJobStreamTest : public HttpQueuesFixture {
     CPPUNIT_TEST(theExpectationIsMetBeforeTheAnswer);
     CPPUNIT_TEST(aFullQueueEndsTheBody);
     CPPUNIT_TEST(withoutRedisTheBodyEnds);
+    CPPUNIT_TEST(theAccessLogHasALineForABody);
     CPPUNIT_TEST_SUITE_END();
 
 public:
@@ -327,7 +330,38 @@ public:
         assertContains(answer[2], R"("added":1,"refused":2,"next":3,"status":503,)");
     }
 
+    void theAccessLogHasALineForABody() {
+        frontSettings_.accessLog = true;
+        serve({"q*"}, 8);
+        LogCapture log("http");
+        {
+            RawClient client = connect();
+            client.send(head() + chunk(job("a") + "\n7\n"));
+            std::string answer = client.readUntil("\"line\":2");
+            CPPUNIT_ASSERT_EQUAL_MESSAGE("the answer has not ended", std::size_t{0}, lines(log));
+            client.send(kEnd);
+            answer += readAll(client);
+            CPPUNIT_ASSERT_EQUAL(std::size_t{1}, lines(log));
+            CPPUNIT_ASSERT_EQUAL(std::size_t{1},
+                                 log.count(" bytes=" + std::to_string(answer.size()) + " client="));
+        }
+        RawClient leaves = connect();
+        leaves.send(head() + chunk(job("a") + "\n"));
+        leaves.readUntil("\"line\":1");
+        leaves.reset();
+        store_.eventually("a client that leaves has its line", [&] { return lines(log) == 2; });
+    }
+
 private:
+    /// Returns how many requests for jobs the log has.
+    [[nodiscard]] static std::size_t lines(const LogCapture& log) {
+        const std::size_t count =
+            log.count("request method=POST route=/queues/{queue}/jobs status=200 ms=");
+        CPPUNIT_ASSERT_EQUAL(count, log.count("client=127.0.0.1 token=shop"));
+        CPPUNIT_ASSERT_EQUAL(count, log.count("request "));
+        return count;
+    }
+
     static constexpr std::size_t kLine = 1000;
     static constexpr const char* kEnd = "0\r\n\r\n";
     inline static const std::string kType = "\r\nContent-Type: application/x-ndjson";

@@ -522,7 +522,8 @@ void ConnectionGate::outputSent(Connection& connection) {
 }
 
 void ConnectionGate::endStream(Connection& connection) {
-    onAnswered(connection, 200, connection.streamed);
+    onAnswered(
+        connection, 200, connection.streamed + connection.output.size() - connection.written);
     connection.exchange.reset();
     connection.stream->close();
     connection.stream.reset();
