@@ -46,6 +46,7 @@ const checks = [
   ['addBulk / addBulk of BullMQ', 'drover_add_bulk', 'bullmq_add_bulk', { atLeast: 5 }],
   ['single adds of 32 threads / of BullMQ, 1,000 under way', 'drover_add_single', 'bullmq_add_single', { atLeast: 3 }],
   ['single adds of 32 threads / of BullMQ, 32 under way', 'drover_add_single', 'bullmq_add_single_32', {}],
+  ['one body of lines over HTTP / addBulk', 'drover_ndjson', 'drover_add_bulk', {}],
   ['drain / original logic', 'drover_drain', 'nest_drain_seed', { atLeast: 10 }],
   ['drain / single insert', 'drover_drain', 'nest_drain_insert', { atLeast: 3 }],
   ['drain / the SQL function alone', 'drover_drain', 'sql_reserve', {}],

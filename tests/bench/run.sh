@@ -6,7 +6,7 @@ cd "$(dirname "$(readlink -f "$0")")/../.."
 
 parts=(script http sql nest_post nest_think nest_drain_seed nest_drain_insert bullmq_noop bullmq_add bullmq_flow
   drover_post drover_tls drover_think drover_beside drover_latency drover_drain drover_noop drover_noop_process drover_add
-  drover_flow drover_trace)
+  drover_ndjson drover_flow drover_trace)
 turns=5
 jobs=50000 events=100 consumers=3   # For the drains.
 noop_jobs=100000                    # For an empty handler.
@@ -404,6 +404,27 @@ measure_drover_add() {
     rate=$(build/bench/add_load "$way" "$redis_port" added "$((2 * add_jobs))" "$threads")
     record "drover_add_$way" "$rate"
   done
+}
+
+# One body of lines over HTTP, with as many jobs as the bulks have; each line gets its answer.
+measure_drover_ndjson() {
+  local port token result count=$((2 * add_jobs))
+  "$binary" token new bench --scope add:added >"$run/token"
+  token=$(head -n 1 "$run/token")
+  tail -n 1 "$run/token" >"$run/tokens"
+  awk -v n="$count" 'BEGIN {
+    for (i = 0; i < n; ++i) {
+      printf "{\"name\":\"mail\",\"data\":{\"userId\":%d,\"eventId\":%d},\"opts\":{\"removeOnComplete\":true,\"removeOnFail\":true}}\n", i, i % 100 + 1
+    }
+  }' >"$run/jobs.ndjson"
+  start_producer --set "api.tokens.file=$run/tokens" --set api.queues=added
+  result=$(curl -sS -T "$run/jobs.ndjson" -X POST -H 'Expect:' -H 'Transfer-Encoding: chunked' -H "Authorization: Bearer $token" \
+    -H 'Content-Type: application/x-ndjson' -o "$run/answers" -w '%{time_total}' "http://127.0.0.1:$port/queues/added/jobs")
+  [[ $(tail -n 1 "$run/answers") == "{\"done\":true,\"lines\":$count,\"added\":$count,\"refused\":0}" ]] ||
+    die "the body was not added: $(tail -n 1 "$run/answers")"
+  rate=$(awk -v n="$count" -v s="$result" 'BEGIN {printf "%d", n / s}')
+  record drover_ndjson "$rate"
+  stop_workers
 }
 
 # noop_drained NAME ISOLATION [OPTION...]: jobs per second of an empty handler, and the processor time of one.
