@@ -455,12 +455,14 @@ measure_drover_flow() {
 # Without traces and with one in a hundred, in turns, with a collector that accepts everything.
 measure_drover_trace() {
   local mode port collector options
-  for mode in off on; do
+  for mode in off on lean; do
     collector=$(free_port 4400)
     options=()
-    if [[ $mode == on ]]; then
+    if [[ $mode != off ]]; then
       options=(--set "trace.endpoint=http://127.0.0.1:$collector/v1/traces" --set trace.sampling=0.01)
     fi
+    # Jobs of traces that are not sent carry no context.
+    if [[ $mode == lean ]]; then options+=(--set trace.passUnsampled=false); fi
     start_worker collector node tests/bench/collector.cjs "$collector"
     start_producer "${options[@]}"
     record_post "drover_trace_${mode}_post" producer "$port"

@@ -42,6 +42,7 @@ class TracerTest : public CppUnit::TestFixture {
     CPPUNIT_TEST(aChildIsInTheTraceOfItsParent);
     CPPUNIT_TEST(theDecisionOfTheParentHolds);
     CPPUNIT_TEST(aSamplerMayDecideAlone);
+    CPPUNIT_TEST(jobsMayLackTheContextOfWhatIsNotRecorded);
     CPPUNIT_TEST(theRatioIsTheShareOfTheRoots);
     CPPUNIT_TEST(everyIdIsAnother);
     CPPUNIT_TEST(aFullQueueDropsAndCounts);
@@ -92,6 +93,18 @@ public:
         CPPUNIT_ASSERT(tracer.start(low).context.sampled);
         low.traceLow = 0x8000000000000000;
         CPPUNIT_ASSERT(!tracer.start(low).context.sampled);
+    }
+
+    void jobsMayLackTheContextOfWhatIsNotRecorded() {
+        Tracer::Settings settings;
+        for (const bool pass : {true, false}) {
+            settings.passUnsampled = pass;
+            const Tracer tracer(settings);
+            const SpanStart none = tracer.start(parent(false));
+            assertEqual(pass ? none.context.metadata() : "", tracer.metadataOf(none));
+            const SpanStart recorded = tracer.start(parent(true));
+            assertEqual(recorded.context.metadata(), tracer.metadataOf(recorded));
+        }
     }
 
     void theRatioIsTheShareOfTheRoots() {

@@ -75,6 +75,8 @@ public:
         double ratio = 1;  ///< The share of the traces that begin here, in [0, 1].
         bool followsParent =
             true;  ///< A span with a parent is recorded if its parent is, whatever `ratio`.
+        /// A job carries the context of a span that is not recorded as well, so that its worker records none either.
+        bool passUnsampled = true;
         std::size_t maxQueued = 2048;  ///< Spans that wait for pop(); one more is dropped.
         std::size_t wakeAt = 512;      ///< Spans that end the wait of pop().
     };
@@ -88,6 +90,8 @@ public:
     [[nodiscard]] SpanStart start(const TraceContext& parent) const;
     /// As start(), with the time at which it began.
     [[nodiscard]] SpanStart start(const TraceContext& parent, std::int64_t beganNs) const;
+    /// Returns what a job carries of the span that adds it, for its option `tm`; empty: nothing. Any thread.
+    [[nodiscard]] std::string metadataOf(const SpanStart& start) const;
     /// Queues a span that has ended. Drops it, and counts that, if the queue is full or closed.
     void record(Span span);
 

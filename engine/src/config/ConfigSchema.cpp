@@ -279,6 +279,10 @@ std::vector<KeySpec> engineKeys() {
              "trace.sampling where there is none; traceidratio decides alone; always_on, "
              "always_off, parentbased_always_on and parentbased_always_off."),
         share("trace.sampling", "1", "The share of traces that a sampler with traceidratio sends."),
+        boolean("trace.passUnsampled",
+                true,
+                "Whether jobs of a trace that is not sent carry its context, too, so that their "
+                "workers follow the decision."),
         secret(text("trace.headers",
                     "",
                     "Headers of each export: name=value, separated by commas, values "

@@ -84,6 +84,7 @@ TraceSettings TraceSettings::read(const Configuration& config) {
     settings.followsParent = sampler.followsParent;
     settings.ratio =
         sampler.ratio.value_or(Poco::NumberParser::parseFloat(config.text("trace.sampling")));
+    settings.passUnsampled = config.boolean("trace.passUnsampled");
     settings.headers = *pairsOf(config.text("trace.headers"));
     settings.caFile = config.text("trace.caFile");
     settings.attributes = *pairsOf(config.text("trace.attributes"));

@@ -17,6 +17,7 @@ struct TraceSettings {
     std::string endpoint;  ///< Empty: there are no traces.
     double ratio = 1;
     bool followsParent = true;
+    bool passUnsampled = true;
     Pairs headers;
     std::string caFile;
     Pairs attributes;  ///< Describe the process; service.name is among them.

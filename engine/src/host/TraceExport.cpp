@@ -44,6 +44,7 @@ std::shared_ptr<Tracer> tracerOf(const TraceSettings& settings) {
     Tracer::Settings tracer;
     tracer.ratio = settings.ratio;
     tracer.followsParent = settings.followsParent;
+    tracer.passUnsampled = settings.passUnsampled;
     tracer.maxQueued = settings.maxQueued;
     tracer.wakeAt = settings.maxBatch;
     return std::make_shared<Tracer>(tracer);

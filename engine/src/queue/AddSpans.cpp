@@ -30,7 +30,7 @@ AddsDone traceEach(std::shared_ptr<Tracer> tracer,
     std::vector<std::pair<std::size_t, Span>> spans;
     for (std::size_t i = 0; i < jobs.size(); ++i) {
         const SpanStart start = tracer->start(jobs[i].cause);
-        passOn(jobs[i].opts, start.context.metadata());
+        passOn(jobs[i].opts, tracer->metadataOf(start));
         if (start.context.sampled) {
             spans.emplace_back(i, addSpan(start, queue, jobs[i].name));
         }
@@ -124,7 +124,7 @@ AddsDone traceAdds(std::shared_ptr<Tracer> tracer,
         return traceEach(std::move(tracer), queue, jobs, std::move(done));
     }
     const SpanStart start = tracer->start(TraceScope::current());
-    const std::string metadata = start.context.metadata();
+    const std::string metadata = tracer->metadataOf(start);
     for (NewJob& job : jobs) {
         passOn(job.opts, metadata);
     }

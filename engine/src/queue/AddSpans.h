@@ -13,7 +13,7 @@ namespace drover {
 
 /// The spans of adds, with the names and attributes of BullMQ's telemetry.
 
-/// Puts a context into a job's options, unless they have one or want none. `metadata`: TraceContext::metadata(); empty: none.
+/// Puts a context into a job's options, unless they have one or want none. `metadata`: that of Tracer::metadataOf().
 void passOn(JobOptions& options, const std::string& metadata);
 
 /// Returns the span of an operation of a producer, "<operation> <destination>".

@@ -127,7 +127,7 @@ PreparedFlow prepareFlow(FlowJob flow,
         if (trace != nullptr) {
             const SpanStart& above = isChild ? trace->jobs[all[n].parent] : trace->whole;
             trace->jobs.push_back(trace->tracer.start(above.context));
-            passOn(given.job.opts, trace->jobs.back().context.metadata());
+            passOn(given.job.opts, trace->tracer.metadataOf(trace->jobs.back()));
         }
         node.record = recordOf(std::move(given.job));
         node.record.customId = added.id;

@@ -46,7 +46,7 @@ std::optional<ScheduledRun> JobSchedulers::upsert(const std::string& id,
     const std::shared_ptr<Tracer>& tracer = impl_->redis_.tracer();
     const SpanStart span = tracer ? tracer->start(TraceScope::current()) : SpanStart();
     const auto record = schedulerRecordOf(
-        id, repeat, jobs, nowMs, tracer ? span.context.metadata() : std::string());
+        id, repeat, jobs, nowMs, tracer ? tracer->metadataOf(span) : std::string());
     if (!record) {
         return std::nullopt;
     }

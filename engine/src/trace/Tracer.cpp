@@ -121,6 +121,11 @@ SpanStart Tracer::start(const TraceContext& parent, std::int64_t beganNs) const 
     return started;
 }
 
+std::string Tracer::metadataOf(const SpanStart& start) const {
+    return start.context.sampled || settings_.passUnsampled ? start.context.metadata()
+                                                            : std::string();
+}
+
 void Tracer::record(Span span) {
     bool wakes = false;
     {

@@ -35,7 +35,7 @@ public:
         : tracer_(tracer), start_(tracer ? tracer->start(cause) : SpanStart()) {}
 
     [[nodiscard]] std::string metadata() const {
-        return tracer_ ? start_.context.metadata() : std::string();
+        return tracer_ ? tracer_->metadataOf(start_) : std::string();
     }
     [[nodiscard]] bool isRecorded() const { return start_.context.sampled; }
     /// Notes a job on its way to a queue.
@@ -298,7 +298,7 @@ HostStatus JobCalls::upsertScheduler(const ClaimedJob& job,
                                                   wanted.repeat,
                                                   wanted.jobs,
                                                   nowMs,
-                                                  tracer_ ? start.context.metadata() : "");
+                                                  tracer_ ? tracer_->metadataOf(start) : "");
             const UpsertResult result =
                 record ? ops::upsertScheduler(queue, redis, *record, nowMs) : UpsertResult{};
             busy = result.code < 0;
