@@ -8,24 +8,18 @@
 #include "operate/QueueExamination.h"
 #include "operate/QueueRepair.h"
 #include "operate/ServerExamination.h"
-#include "queue/QueueContext.h"
+#include "queue/QueueOnServer.h"
 #include "redis/RedisShared.h"
 
 namespace drover {
 
-// A class within an exported one is exported as well, unless it says otherwise.
-class __attribute__((visibility("hidden"))) QueueDoctor::Impl {
+class QueueDoctor::Impl : public QueueOnServer {
 public:
-    Impl(const Redis& handle, const Settings& settings)
-        : redis(serverOf(handle, settings.prefix + ":" + settings.name)),
-          queue(QueueKeys(settings.prefix, settings.name), settings.bullmq5) {}
-
-    const Redis redis;
-    const QueueContext queue;
+    using QueueOnServer::QueueOnServer;
 };
 
 QueueDoctor::QueueDoctor(const Redis& redis, const Settings& settings)
-    : impl_(std::make_unique<Impl>(redis, settings)) {}
+    : impl_(std::make_unique<Impl>(redis, settings.prefix, settings.name, settings.bullmq5)) {}
 QueueDoctor::~QueueDoctor() = default;
 
 QueueDoctor::Report QueueDoctor::examine(const Calls& calls) {
@@ -33,13 +27,13 @@ QueueDoctor::Report QueueDoctor::examine(const Calls& calls) {
         throw Poco::InvalidArgumentException("the keys of a page must be in [10, 10000], got " +
                                              std::to_string(calls.keys));
     }
-    const ClientPool::Lease lease = impl_->redis.shared().lease();
-    return QueueExamination(impl_->queue, *lease, calls).run();
+    const ClientPool::Lease lease = impl_->lease();
+    return QueueExamination(impl_->queue_, *lease, calls).run();
 }
 
 std::vector<QueueFinding> QueueDoctor::repair(const std::vector<QueueFinding>& findings) {
-    const ClientPool::Lease lease = impl_->redis.shared().lease();
-    return QueueRepair(impl_->queue, *lease).run(findings);
+    const ClientPool::Lease lease = impl_->lease();
+    return QueueRepair(impl_->queue_, *lease).run(findings);
 }
 
 std::vector<QueueFinding> QueueDoctor::examineServer(const Redis& redis) {

@@ -9,12 +9,11 @@
 #include "core/OptionsCheck.h"
 #include "drover/Exceptions.h"
 #include "drover/Json.h"
-#include "queue/QueueContext.h"
+#include "queue/QueueOnServer.h"
 #include "queue/ops/JobChanges.h"
 #include "queue/ops/JobUpdates.h"
 #include "queue/ops/Locks.h"
 #include "queue/ops/Settle.h"
-#include "redis/RedisShared.h"
 
 namespace drover {
 
@@ -45,18 +44,13 @@ void requireAtLeast(const char* what, std::int64_t least, std::int64_t value) {
 
 }  // namespace
 
-class JobControl::Impl {
+class JobControl::Impl : public QueueOnServer {
 public:
-    Impl(const Redis& redis, const Settings& settings)
-        : redis_(serverOf(redis, settings.prefix + ":" + settings.name)),
-          queue_(QueueKeys(settings.prefix, settings.name), settings.bullmq5) {}
-
-    const Redis redis_;
-    const QueueContext queue_;
+    using QueueOnServer::QueueOnServer;
 };
 
 JobControl::JobControl(const Redis& redis, const Settings& settings)
-    : impl_(std::make_unique<Impl>(redis, settings)) {}
+    : impl_(std::make_unique<Impl>(redis, settings.prefix, settings.name, settings.bullmq5)) {}
 JobControl::~JobControl() = default;
 
 void JobControl::promote(const std::string& id) {

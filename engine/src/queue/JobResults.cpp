@@ -19,9 +19,9 @@
 #include "core/Log.h"
 #include "drover/Exceptions.h"
 #include "drover/QueueEvents.h"
+#include "queue/QueueOnServer.h"
 #include "queue/ops/Ends.h"
 #include "queue/ops/Read.h"
-#include "redis/RedisShared.h"
 
 namespace drover {
 
@@ -37,11 +37,10 @@ constexpr std::chrono::milliseconds kPause{200};
 
 }  // namespace
 
-class JobResults::Impl {
+class JobResults::Impl : private QueueOnServer {
 public:
     Impl(const Redis& redis, const Settings& settings)
-        : redis_(serverOf(redis, settings.prefix + ":" + settings.name)),
-          queue_(QueueKeys(settings.prefix, settings.name)),
+        : QueueOnServer(redis, settings.prefix, settings.name),
           log_("events", {.queue = settings.name}) {
         QueueEvents::Settings events;
         events.prefix = settings.prefix;
@@ -305,8 +304,6 @@ private:
 
     static constexpr std::chrono::milliseconds kFirstPause{10};
 
-    const Redis redis_;
-    const QueueContext queue_;
     const Log log_;
     std::mutex mutex_;
     std::condition_variable changed_;

@@ -9,10 +9,9 @@
 #include "drover/Json.h"
 #include "drover/Trace.h"
 #include "queue/AddSpans.h"
-#include "queue/QueueContext.h"
+#include "queue/QueueOnServer.h"
 #include "queue/SchedulerRecord.h"
 #include "queue/ops/Schedulers.h"
-#include "redis/RedisShared.h"
 
 namespace drover {
 
@@ -23,18 +22,13 @@ constexpr std::int64_t kPage = 500;
 
 }  // namespace
 
-class JobSchedulers::Impl {
+class JobSchedulers::Impl : public QueueOnServer {
 public:
-    Impl(const Redis& redis, const Settings& settings)
-        : redis_(serverOf(redis, settings.prefix + ":" + settings.name)),
-          queue_(QueueKeys(settings.prefix, settings.name), settings.bullmq5) {}
-
-    const Redis redis_;
-    const QueueContext queue_;
+    using QueueOnServer::QueueOnServer;
 };
 
 JobSchedulers::JobSchedulers(const Redis& redis, const Settings& settings)
-    : impl_(std::make_unique<Impl>(redis, settings)) {}
+    : impl_(std::make_unique<Impl>(redis, settings.prefix, settings.name, settings.bullmq5)) {}
 JobSchedulers::~JobSchedulers() = default;
 
 std::optional<ScheduledRun> JobSchedulers::upsert(const std::string& id,

@@ -5,9 +5,8 @@
 
 #include <Poco/Exception.h>
 
-#include "queue/QueueContext.h"
+#include "queue/QueueOnServer.h"
 #include "queue/ops/Control.h"
-#include "redis/RedisShared.h"
 
 namespace drover {
 
@@ -22,18 +21,13 @@ void requireAtLeastOne(const std::string& what, std::int64_t value) {
 
 }  // namespace
 
-class QueueControl::Impl {
+class QueueControl::Impl : public QueueOnServer {
 public:
-    Impl(const Redis& redis, const Settings& settings)
-        : redis_(serverOf(redis, settings.prefix + ":" + settings.name)),
-          queue_(QueueKeys(settings.prefix, settings.name), settings.bullmq5) {}
-
-    const Redis redis_;
-    const QueueContext queue_;
+    using QueueOnServer::QueueOnServer;
 };
 
 QueueControl::QueueControl(const Redis& redis, const Settings& settings)
-    : impl_(std::make_unique<Impl>(redis, settings)) {}
+    : impl_(std::make_unique<Impl>(redis, settings.prefix, settings.name, settings.bullmq5)) {}
 QueueControl::~QueueControl() = default;
 
 void QueueControl::pause() {

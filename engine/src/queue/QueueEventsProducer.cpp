@@ -3,7 +3,7 @@
 #include <Poco/Exception.h>
 
 #include "queue/EventTypes.h"
-#include "queue/QueueKeys.h"
+#include "queue/QueueOnServer.h"
 #include "redis/RedisShared.h"
 
 namespace drover {
@@ -25,18 +25,13 @@ std::string nameError(const std::string& event) {
 
 }  // namespace
 
-class QueueEventsProducer::Impl {
+class QueueEventsProducer::Impl : public QueueOnServer {
 public:
-    Impl(const Redis& redis, const Settings& settings)
-        : redis_(serverOf(redis, settings.prefix + ":" + settings.name)),
-          keys_(settings.prefix, settings.name) {}
-
-    const Redis redis_;
-    const QueueKeys keys_;
+    using QueueOnServer::QueueOnServer;
 };
 
 QueueEventsProducer::QueueEventsProducer(const Redis& redis, const Settings& settings)
-    : impl_(std::make_unique<Impl>(redis, settings)) {}
+    : impl_(std::make_unique<Impl>(redis, settings.prefix, settings.name)) {}
 QueueEventsProducer::~QueueEventsProducer() = default;
 
 std::string QueueEventsProducer::publishEvent(const std::string& event,
@@ -46,7 +41,7 @@ std::string QueueEventsProducer::publishEvent(const std::string& event,
     if (error.empty() && maxEvents < 0) {
         error = "maxEvents must be at least 0, not " + std::to_string(maxEvents);
     }
-    Command command{"XADD", impl_->keys_.events, "MAXLEN", "~"};
+    Command command{"XADD", impl_->queue_.keys().events, "MAXLEN", "~"};
     command.add(maxEvents).add("*").add("event").add(event);
     for (const auto& [name, value] : fields) {
         if (name == "event") {

@@ -11,12 +11,11 @@
 #include "core/Log.h"
 #include "core/Names.h"
 #include "drover/Exceptions.h"
-#include "queue/QueueContext.h"
+#include "queue/QueueOnServer.h"
 #include "queue/StateIds.h"
 #include "queue/ops/Control.h"
 #include "queue/ops/Maintenance.h"
 #include "queue/ops/Read.h"
-#include "redis/RedisShared.h"
 
 namespace drover {
 
@@ -73,11 +72,10 @@ std::string jobOf(std::string_view suffix) {
 
 }  // namespace
 
-class QueueMaintenance::Impl {
+class QueueMaintenance::Impl : public QueueOnServer {
 public:
     Impl(const Redis& redis, const Settings& settings)
-        : redis_(serverOf(redis, settings.prefix + ":" + settings.name)),
-          queue_(QueueKeys(settings.prefix, settings.name), settings.bullmq5),
+        : QueueOnServer(redis, settings.prefix, settings.name, settings.bullmq5),
           log_("maintenance", {.queue = settings.name}) {}
 
     void report(const std::vector<JobProblem>& problems) {
@@ -131,8 +129,6 @@ public:
         }
     }
 
-    const Redis redis_;
-    const QueueContext queue_;
     const Log log_;
 };
 

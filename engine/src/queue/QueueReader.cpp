@@ -7,7 +7,7 @@
 #include <Poco/Exception.h>
 
 #include "queue/EventTypes.h"
-#include "queue/QueueContext.h"
+#include "queue/QueueOnServer.h"
 #include "queue/ops/Children.h"
 #include "queue/ops/Meta.h"
 #include "queue/ops/Pages.h"
@@ -91,20 +91,13 @@ std::int64_t JobCounts::of(JobState state) const {
         "jobs of the state \"unknown\" cannot be counted: no key holds their ids");
 }
 
-class QueueReader::Impl {
+class QueueReader::Impl : public QueueOnServer {
 public:
-    Impl(const Redis& redis, const Settings& settings)
-        : redis_(serverOf(redis, settings.prefix + ":" + settings.name)),
-          queue_(QueueKeys(settings.prefix, settings.name)) {}
-
-    [[nodiscard]] ClientPool::Lease lease() const { return redis_.shared().lease(); }
-
-    const Redis redis_;
-    const QueueContext queue_;
+    using QueueOnServer::QueueOnServer;
 };
 
 QueueReader::QueueReader(const Redis& redis, const Settings& settings)
-    : impl_(std::make_unique<Impl>(redis, settings)) {}
+    : impl_(std::make_unique<Impl>(redis, settings.prefix, settings.name)) {}
 QueueReader::~QueueReader() = default;
 
 JobCounts QueueReader::counts() const {
