@@ -11,6 +11,7 @@
 #include "auth/TokenFile.h"
 #include "drover/Exceptions.h"
 #include "drover/Service.h"
+#include "drover/ServiceKeys.h"
 #include "http/HttpServer.h"
 #include "pages/HealthPages.h"
 #include "queues/QueueRoutes.h"
@@ -268,125 +269,104 @@ private:
     std::unique_ptr<HttpServer> main_;
 };
 
-drover_config_key text(const char* name,
-                       const char* value,
-                       const char* description,
-                       std::uint32_t flags = 0) {
-    return {
-        sizeof(drover_config_key), DROVER_CONFIG_STRING, flags, 0, 0, 0, name, value, description};
-}
-
-drover_config_key flag(const char* name,
-                       const char* value,
-                       const char* description,
-                       std::uint32_t flags) {
-    return {
-        sizeof(drover_config_key), DROVER_CONFIG_BOOL, flags, 0, 0, 0, name, value, description};
-}
-
-drover_config_key number(const char* name,
-                         const char* value,
-                         std::int64_t least,
-                         std::int64_t most,
-                         const char* description) {
-    return {
-        sizeof(drover_config_key), DROVER_CONFIG_INT, 0, 0, least, most, name, value, description};
-}
-
 const ServiceDescriptor kDescriptor = {
     DROVER_BUILD_STAMP,
     "api",
     DROVER_VERSION,
     "The HTTP front: serves the route table, its OpenAPI document, Swagger UI and the health "
     "pages.",
-    {text("environment", "dev", "prod turns the Swagger page off.", DROVER_CONFIG_SHARED),
-     text("host", "127.0.0.1", "Address that both ports listen on; 0.0.0.0 for every one."),
-     number("port", "4000", 0, 65535, "Port of the routes; 0: any free one."),
-     number("healthPort", "4001", 0, 65535, "Port of /livez and /readyz; 0 turns it off."),
-     number("threads", "32", 1, 1024, "Requests that are handled at once."),
-     number("waitTimeoutMs",
-            "1000",
-            1,
-            600000,
-            "A request that waits longer for a thread is answered with 503."),
-     number("maxConnections",
-            "4096",
-            1,
-            1000000,
-            "Connections in all. For one more the longest idle one is closed, if it is idle for a "
-            "second; else the new one is answered with 503."),
-     number("maxConnectionsPerAddress",
-            "2048",
-            1,
-            1000000,
-            "The same for connections from one address; an IPv6 /64 is one."),
-     number("requestTimeoutMs",
-            "10000",
-            10,
-            3600000,
-            "A whole request must have arrived by then, else 408."),
-     number("idleTimeoutMs",
-            "30000",
-            10,
-            3600000,
-            "A connection without a request is closed after this."),
-     number("sendTimeoutMs",
-            "10000",
-            10,
-            3600000,
-            "A client must have read the whole answer by then."),
-     number("maxBodyBytes", "65536", 0, 16777216, "Largest body of a request; more is 413."),
-     number(
+    {textKey("environment", "dev", "prod turns the Swagger page off.", DROVER_CONFIG_SHARED),
+     textKey("host", "127.0.0.1", "Address that both ports listen on; 0.0.0.0 for every one."),
+     numberKey("port", "4000", 0, 65535, "Port of the routes; 0: any free one."),
+     numberKey("healthPort", "4001", 0, 65535, "Port of /livez and /readyz; 0 turns it off."),
+     numberKey("threads", "32", 1, 1024, "Requests that are handled at once."),
+     numberKey("waitTimeoutMs",
+               "1000",
+               1,
+               600000,
+               "A request that waits longer for a thread is answered with 503."),
+     numberKey(
+         "maxConnections",
+         "4096",
+         1,
+         1000000,
+         "Connections in all. For one more the longest idle one is closed, if it is idle for a "
+         "second; else the new one is answered with 503."),
+     numberKey("maxConnectionsPerAddress",
+               "2048",
+               1,
+               1000000,
+               "The same for connections from one address; an IPv6 /64 is one."),
+     numberKey("requestTimeoutMs",
+               "10000",
+               10,
+               3600000,
+               "A whole request must have arrived by then, else 408."),
+     numberKey("idleTimeoutMs",
+               "30000",
+               10,
+               3600000,
+               "A connection without a request is closed after this."),
+     numberKey("sendTimeoutMs",
+               "10000",
+               10,
+               3600000,
+               "A client must have read the whole answer by then."),
+     numberKey("maxBodyBytes", "65536", 0, 16777216, "Largest body of a request; more is 413."),
+     numberKey(
          "maxOpenBodies",
          "64",
          1,
          100000,
          "Bodies of lines for /queues/QUEUE/jobs that are chunked or larger, and are added while "
          "they arrive, at once; one more is answered with 503."),
-     number("idempotencyTtlMs",
-            "86400000",
-            1000,
-            2592000000,
-            "How long an Idempotency-Key is remembered: a request that comes again adds nothing."),
-     text("tokens.file",
-          "",
-          "File of the tokens that routes demand, made of lines by `drover token new`. Read again "
-          "by a "
-          "reload.",
-          DROVER_CONFIG_RELOADABLE),
-     text(
+     numberKey(
+         "idempotencyTtlMs",
+         "86400000",
+         1000,
+         2592000000,
+         "How long an Idempotency-Key is remembered: a request that comes again adds nothing."),
+     textKey(
+         "tokens.file",
+         "",
+         "File of the tokens that routes demand, made of lines by `drover token new`. Read again "
+         "by a "
+         "reload.",
+         DROVER_CONFIG_RELOADABLE),
+     textKey(
          "tls.certificate",
          "",
          "PEM file of the certificate and its issuers. With it the port of the routes speaks HTTPS "
          "alone. Read again by a reload.",
          DROVER_CONFIG_RELOADABLE),
-     text("tls.key",
-          "",
-          "PEM file of the certificate's private key, without a passphrase.",
-          DROVER_CONFIG_RELOADABLE),
-     text("hosts",
-          "",
-          "Hosts that requests may name, parted by commas: api.example, *.shop.example, "
-          "localhost:4000. Empty: any.",
-          DROVER_CONFIG_RELOADABLE),
-     text(
+     textKey("tls.key",
+             "",
+             "PEM file of the certificate's private key, without a passphrase.",
+             DROVER_CONFIG_RELOADABLE),
+     textKey("hosts",
+             "",
+             "Hosts that requests may name, parted by commas: api.example, *.shop.example, "
+             "localhost:4000. Empty: any.",
+             DROVER_CONFIG_RELOADABLE),
+     textKey(
          "cors.origins",
          "",
          "Origins whose pages may send requests and read answers, parted by commas. Empty: CORS is "
          "off.",
          DROVER_CONFIG_RELOADABLE),
-     text("trustedProxies",
-          "",
-          "Networks of proxies whose X-Forwarded-For names the client, parted by commas: "
-          "10.0.0.0/8, ::1.",
-          DROVER_CONFIG_RELOADABLE),
-     text("queues",
-          "",
-          "Queues that clients with tokens may add to at /queues/QUEUE, as globs parted by commas: "
-          "mail-*, reports. Empty: none.",
-          DROVER_CONFIG_RELOADABLE),
-     flag("accessLog", "false", "A line for each request in the log.", DROVER_CONFIG_RELOADABLE),
-     text("docsDir", "", "Folder of the npm package swagger-ui-dist, for the page at /api.")},
+     textKey("trustedProxies",
+             "",
+             "Networks of proxies whose X-Forwarded-For names the client, parted by commas: "
+             "10.0.0.0/8, ::1.",
+             DROVER_CONFIG_RELOADABLE),
+     textKey(
+         "queues",
+         "",
+         "Queues that clients with tokens may add to at /queues/QUEUE, as globs parted by commas: "
+         "mail-*, reports. Empty: none.",
+         DROVER_CONFIG_RELOADABLE),
+     flagKey("accessLog", "false", "A line for each request in the log.", DROVER_CONFIG_RELOADABLE),
+     textKey("docsDir", "", "Folder of the npm package swagger-ui-dist, for the page at /api.")},
     {"route"},
     [](ServiceContext& context) -> std::unique_ptr<Service> {
         return std::make_unique<ApiService>(context);

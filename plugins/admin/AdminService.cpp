@@ -7,6 +7,7 @@
 
 #include "AdminRoutes.h"
 #include "drover/Service.h"
+#include "drover/ServiceKeys.h"
 
 namespace drover::admin {
 
@@ -57,15 +58,11 @@ const ServiceDescriptor kDescriptor = {
     "admin",
     DROVER_VERSION,
     "Routes for operators: queues, jobs, schedulers, flows, workers and events.",
-    {{sizeof(drover_config_key),
-      DROVER_CONFIG_STRING,
-      DROVER_CONFIG_RELOADABLE,
-      0,
-      0,
-      0,
-      "queues",
-      "*",
-      "Queues that the routes serve, as globs parted by commas. Every request needs a token."}},
+    {textKey(
+        "queues",
+        "*",
+        "Queues that the routes serve, as globs parted by commas. Every request needs a token.",
+        DROVER_CONFIG_RELOADABLE)},
     {},
     [](ServiceContext& context) -> std::unique_ptr<Service> {
         return std::make_unique<AdminService>(context);

@@ -10,6 +10,7 @@
 #include "BoardRoutes.h"
 #include "drover/Exceptions.h"
 #include "drover/Service.h"
+#include "drover/ServiceKeys.h"
 
 namespace drover::board {
 
@@ -104,31 +105,22 @@ private:
     }
 };
 
-drover_config_key text(const char* name, const char* value, const char* description) {
-    return {sizeof(drover_config_key),
-            DROVER_CONFIG_STRING,
-            DROVER_CONFIG_RELOADABLE,
-            0,
-            0,
-            0,
-            name,
-            value,
-            description};
-}
-
 const ServiceDescriptor kDescriptor = {
     DROVER_BUILD_STAMP,
     "board",
     DROVER_VERSION,
     "Bull Board without Node: its page from disk, its REST contract answered by the engine.",
-    {text("ui",
-          "",
-          "Folder of the npm package @bull-board/ui, which plugins/board/package-lock.json names."),
-     text("path", "/board", "Where the board is served."),
-     text("queues",
-          "",
-          "Queues that the board shows, as names and globs parted by commas: mail-*, reports. "
-          "Empty: those of the configuration and of the workers.")},
+    {textKey(
+         "ui",
+         "",
+         "Folder of the npm package @bull-board/ui, which plugins/board/package-lock.json names.",
+         DROVER_CONFIG_RELOADABLE),
+     textKey("path", "/board", "Where the board is served.", DROVER_CONFIG_RELOADABLE),
+     textKey("queues",
+             "",
+             "Queues that the board shows, as names and globs parted by commas: mail-*, reports. "
+             "Empty: those of the configuration and of the workers.",
+             DROVER_CONFIG_RELOADABLE)},
     {},
     [](ServiceContext& context) -> std::unique_ptr<Service> {
         return std::make_unique<BoardService>(context);

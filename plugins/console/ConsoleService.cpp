@@ -17,6 +17,7 @@
 #include "ConsolePage.h"
 #include "History.h"
 #include "drover/Service.h"
+#include "drover/ServiceKeys.h"
 
 namespace drover::console {
 
@@ -183,16 +184,12 @@ const ServiceDescriptor kDescriptor = {
     "console",
     DROVER_VERSION,
     "The page at /: what the process does and how it fares, live.",
-    {{sizeof(drover_config_key),
-      DROVER_CONFIG_STRING,
-      DROVER_CONFIG_RELOADABLE,
-      0,
-      0,
-      0,
-      "uplot",
-      "",
-      "Folder of the npm package uplot, which plugins/console/package-lock.json names, for the "
-      "plots."}},
+    {textKey(
+        "uplot",
+        "",
+        "Folder of the npm package uplot, which plugins/console/package-lock.json names, for the "
+        "plots.",
+        DROVER_CONFIG_RELOADABLE)},
     {},
     [](ServiceContext& context) -> std::unique_ptr<Service> {
         return std::make_unique<ConsoleService>(context);

@@ -1,5 +1,4 @@
 #include <chrono>
-#include <cstdint>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -13,6 +12,7 @@
 #include "TextFormat.h"
 #include "drover/Exceptions.h"
 #include "drover/Service.h"
+#include "drover/ServiceKeys.h"
 
 namespace drover::metrics {
 
@@ -98,51 +98,35 @@ private:
     std::shared_ptr<QueueReadings> readings_;  ///< Those in force.
 };
 
-drover_config_key text(const char* name,
-                       const char* value,
-                       const char* description,
-                       std::uint32_t flags = DROVER_CONFIG_RELOADABLE) {
-    return {
-        sizeof(drover_config_key), DROVER_CONFIG_STRING, flags, 0, 0, 0, name, value, description};
-}
-
-drover_config_key number(const char* name,
-                         const char* value,
-                         std::int64_t least,
-                         std::int64_t most,
-                         const char* description) {
-    return {sizeof(drover_config_key),
-            DROVER_CONFIG_INT,
-            DROVER_CONFIG_RELOADABLE,
-            0,
-            least,
-            most,
-            name,
-            value,
-            description};
-}
-
 const ServiceDescriptor kDescriptor = {
     DROVER_BUILD_STAMP,
     "metrics",
     DROVER_VERSION,
     "GET /metrics: the figures of the process and of its queues, for Prometheus.",
-    {text("auth",
-          "none",
-          "none: every client may read /metrics; token: a token with the scope read is needed.",
-          // The front looks at its start whether it has tokens for its routes.
-          0),
-     text("queues",
-          "",
-          "Queues that are looked for in Redis, as globs parted by commas, besides those of the "
-          "configuration: mail-*, reports, *. Empty: none."),
-     text("prefix", "bull", "Prefix of the queues that are looked for."),
-     number("maxQueues", "2000", 1, 100000, "Most queues in an answer; others are left out."),
-     number("searchIntervalMs",
-            "60000",
-            100,
-            86400000,
-            "Pause between two searches for queues, each of which looks at every key of Redis.")},
+    {textKey("auth",
+             "none",
+             "none: every client may read /metrics; token: a token with the scope read is needed.",
+             // The front looks at its start whether it has tokens for its routes.
+             0),
+     textKey("queues",
+             "",
+             "Queues that are looked for in Redis, as globs parted by commas, besides those of the "
+             "configuration: mail-*, reports, *. Empty: none.",
+             DROVER_CONFIG_RELOADABLE),
+     textKey(
+         "prefix", "bull", "Prefix of the queues that are looked for.", DROVER_CONFIG_RELOADABLE),
+     numberKey("maxQueues",
+               "2000",
+               1,
+               100000,
+               "Most queues in an answer; others are left out.",
+               DROVER_CONFIG_RELOADABLE),
+     numberKey("searchIntervalMs",
+               "60000",
+               100,
+               86400000,
+               "Pause between two searches for queues, each of which looks at every key of Redis.",
+               DROVER_CONFIG_RELOADABLE)},
     {},
     [](ServiceContext& context) -> std::unique_ptr<Service> {
         return std::make_unique<MetricsService>(context);

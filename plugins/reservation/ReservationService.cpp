@@ -5,6 +5,7 @@
 
 #include "ReservationRoutes.h"
 #include "drover/Service.h"
+#include "drover/ServiceKeys.h"
 #include "store/SessionPool.h"
 
 namespace drover::reservation {
@@ -65,57 +66,32 @@ private:
     ReservationRoutes routes_;
 };
 
-drover_config_key key(
-    const char* name, int type, unsigned flags, const char* defaultValue, const char* description) {
-    drover_config_key key{};
-    key.struct_size = sizeof(key);
-    key.type = type;
-    key.flags = flags;
-    key.name = name;
-    key.default_value = defaultValue;
-    key.description = description;
-    return key;
-}
-
-drover_config_key number(
-    const char* name, const char* value, int minimum, int maximum, const char* description) {
-    drover_config_key out = key(name, DROVER_CONFIG_INT, 0, value, description);
-    out.minimum = minimum;
-    out.maximum = maximum;
-    return out;
-}
-
 const ServiceDescriptor kDescriptor = {
     DROVER_BUILD_STAMP,
     "reservation-api",
     "0.1.0",
     "Routes of the reservation application that need SQL",
-    {key("database.url",
-         DROVER_CONFIG_STRING,
-         DROVER_CONFIG_REQUIRED | DROVER_CONFIG_SECRET | DROVER_CONFIG_SHARED,
+    {textKey(
+         "database.url",
          nullptr,
-         "Where the reservations are: postgresql://user:password@host:port/database?schema=name."),
-     key("database.statements",
-         DROVER_CONFIG_STRING,
-         DROVER_CONFIG_SHARED,
-         "auto",
-         "Whether prepared statements have names: auto, named or unnamed."),
-     key("queue",
-         DROVER_CONFIG_STRING,
-         0,
-         "reservation",
-         "Alias of the queue whose requests are looked up."),
-     number("sessions", "4", 1, 64, "Sessions with the database, shared by all requests."),
-     number("checkoutTimeoutMs",
-            "400",
-            1,
-            5000,
-            "A request waits this long for a session, then answers 503."),
-     number("statementTimeoutMs",
-            "400",
-            10,
-            60000,
-            "The database ends a statement after this; then 503.")},
+         "Where the reservations are: postgresql://user:password@host:port/database?schema=name.",
+         DROVER_CONFIG_REQUIRED | DROVER_CONFIG_SECRET | DROVER_CONFIG_SHARED),
+     textKey("database.statements",
+             "auto",
+             "Whether prepared statements have names: auto, named or unnamed.",
+             DROVER_CONFIG_SHARED),
+     textKey("queue", "reservation", "Alias of the queue whose requests are looked up."),
+     numberKey("sessions", "4", 1, 64, "Sessions with the database, shared by all requests."),
+     numberKey("checkoutTimeoutMs",
+               "400",
+               1,
+               5000,
+               "A request waits this long for a session, then answers 503."),
+     numberKey("statementTimeoutMs",
+               "400",
+               10,
+               60000,
+               "The database ends a statement after this; then 503.")},
     {},
     [](ServiceContext& context) -> std::unique_ptr<Service> {
         return std::make_unique<ReservationService>(context);

@@ -4,7 +4,8 @@
 
 #include "drover/PluginAbi.h"
 
-/// Keys of a ServiceDescriptor. `flags`: of enum drover_config_flag; a default of nullptr: none. The texts must outlive the key.
+/// Keys of a ServiceDescriptor. `flags`: DROVER_CONFIG_REQUIRED and its neighbours; a default of nullptr: none. The texts must
+/// outlive the key.
 namespace drover {
 
 [[nodiscard]] inline drover_config_key textKey(const char* name,
