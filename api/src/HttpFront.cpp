@@ -260,18 +260,12 @@ void HttpFront::endOfTurn() {
 }
 
 void HttpFront::run(const Route& route, Exchanges exchanges) const {
-    std::string what;
     try {
-        return route.asyncHandler(std::move(exchanges));
-    } catch (const Poco::Exception& error) {
-        what = error.displayText();
-    } catch (const std::exception& error) {
-        what = error.what();
+        route.asyncHandler(std::move(exchanges));
     } catch (...) {
-        what = "something that is not an exception class";
+        // The exchanges that it has not moved away answer 500.
+        logger_.error("%s %s threw: %s", route.method, route.path, thrownText());
     }
-    // The exchanges that it has not moved away answer 500.
-    logger_.error("%s %s threw: %s", route.method, route.path, what);
 }
 
 Response HttpFront::document() {

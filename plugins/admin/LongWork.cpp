@@ -1,28 +1,22 @@
 #include "LongWork.h"
 
-#include <exception>
 #include <string>
 #include <utility>
 
-#include <Poco/Exception.h>
 #include <Poco/Logger.h>
+
+#include "drover/Thrown.h"
 
 namespace drover::admin {
 
 namespace {
 
 void runLogged(const std::function<void()>& work) {
-    std::string what;
     try {
-        return work();
-    } catch (const Poco::Exception& error) {
-        what = error.displayText();
-    } catch (const std::exception& error) {
-        what = error.what();
+        work();
     } catch (...) {
-        what = "something that is not an exception class";
+        Poco::Logger::get("admin").error("a request threw: " + thrownText());
     }
-    Poco::Logger::get("admin").error("a request threw: " + what);
 }
 
 }  // namespace

@@ -1,13 +1,12 @@
 #pragma once
 
-#include <exception>
 #include <optional>
 #include <string>
 
-#include <Poco/Exception.h>
 #include <Poco/Logger.h>
 
 #include "drover/Routes.h"
+#include "drover/Thrown.h"
 #include "http/HttpRequest.h"
 #include "http/HttpText.h"
 
@@ -22,12 +21,8 @@ std::optional<Response> answerOf(const HttpRequest& request, Poco::Logger& logge
         return work();
     } catch (const HttpError& error) {
         return errorResponse(error.status(), error.what(), error.retryAfterSeconds());
-    } catch (const Poco::Exception& error) {
-        what = error.displayText();
-    } catch (const std::exception& error) {
-        what = error.what();
     } catch (...) {
-        what = "something that is not an exception class";
+        what = thrownText();
     }
     logger.error(
         "%s %s threw: %s", std::string(request.method()), std::string(request.target()), what);

@@ -47,6 +47,21 @@ bool isOfTheFront(const std::string& name) {
            equalsIgnoringCase(name, "Connection") || equalsIgnoringCase(name, "Content-Type");
 }
 
+/// Sends a part of an answer that has begun, if there is room for it. `Sent`: of an EventStream or an Upload.
+template <typename Sent, typename Bytes>
+Sent sendPiece(LoopInbox& inbox, Ticket ticket, StreamState& answer, Bytes&& bytes) {
+    switch (answer.admit(bytes.size())) {
+        case StreamState::Admission::Closed:
+            return Sent::Closed;
+        case StreamState::Admission::Full:
+            return Sent::Full;
+        case StreamState::Admission::Yes:
+            break;
+    }
+    inbox.post({ticket, LoopMessage::Kind::StreamPiece, std::forward<Bytes>(bytes)});
+    return Sent::Yes;
+}
+
 class PostedStream : public EventStream {
 public:
     PostedStream(std::shared_ptr<LoopInbox> inbox,
@@ -62,17 +77,7 @@ public:
     PostedStream& operator=(const PostedStream&) = delete;
 
     Sent send(const Event& event) override {
-        std::string bytes = bytesOf(event);
-        switch (state_->admit(bytes.size())) {
-            case StreamState::Admission::Closed:
-                return Sent::Closed;
-            case StreamState::Admission::Full:
-                return Sent::Full;
-            case StreamState::Admission::Yes:
-                break;
-        }
-        inbox_->post({ticket_, LoopMessage::Kind::StreamPiece, std::move(bytes)});
-        return Sent::Yes;
+        return sendPiece<Sent>(*inbox_, ticket_, *state_, bytesOf(event));
     }
     [[nodiscard]] bool open() const override { return state_->open(); }
     void whenWritable(std::function<void()> callback) override {
@@ -115,16 +120,7 @@ public:
         body_->whenReadable(std::move(callback));
     }
     Sent send(const std::string& bytes) override {
-        switch (answer_->admit(bytes.size())) {
-            case StreamState::Admission::Closed:
-                return Sent::Closed;
-            case StreamState::Admission::Full:
-                return Sent::Full;
-            case StreamState::Admission::Yes:
-                break;
-        }
-        inbox_->post({ticket_, LoopMessage::Kind::StreamPiece, bytes});
-        return Sent::Yes;
+        return sendPiece<Sent>(*inbox_, ticket_, *answer_, bytes);
     }
     void whenWritable(std::function<void()> callback) override {
         answer_->whenWritable(std::move(callback));
