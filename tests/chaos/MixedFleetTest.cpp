@@ -93,7 +93,7 @@ private:
 
     /// Returns the output of mixed.cjs.
     static std::string run(const std::string& action) {
-        return runNodeScript("chaos/mixed.cjs", RedisServer::shared().port(), "echo " + action);
+        return runNodeScript("chaos/mixed.cjs", RedisServer::shared(), "echo " + action);
     }
 
     std::string node_;

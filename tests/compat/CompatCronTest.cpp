@@ -122,7 +122,7 @@ public:
     void optionsOfBullmq5MeanWhatTheyMeanThere() {
         constexpr std::int64_t kBase = 1780308000000;  // Monday, 2026-06-01T10:00:00Z
         for (const char* version : {"5.48.1", "5.81.5"}) {
-            NodePeer peer(version, RedisServer::shared().port());
+            NodePeer peer(version, RedisServer::shared());
             for (const char* repeat :
                  {R"({"pattern":"0 0 * * 0,7","tz":"UTC"})",
                   R"({"pattern":"5 4 5 4 4,4","tz":"UTC"})",
@@ -164,7 +164,7 @@ public:
                                ? static_cast<std::uint32_t>(std::strtoul(given, nullptr, 10))
                                : static_cast<std::uint32_t>(std::random_device()());
         std::cout << "\ncron cases: DROVER_CRON_SEED=" << first << std::endl;
-        NodePeer peer("6.7.0", RedisServer::shared().port());
+        NodePeer peer("6.7.0", RedisServer::shared());
         int refused = 0, gaveUp = 0, readOver = 0, answered = 0, twice = 0;
         for (std::uint32_t part = 0; part < 10; ++part) {
             const auto cases =

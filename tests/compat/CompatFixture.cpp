@@ -68,9 +68,9 @@ void CompatFixture::setUp() {
     WorkerFixture::setUp();
     peer_ = std::move(idlePeer);
     if (peer_ == nullptr || peer_->version() != version_ || peer_->redisPort() != server_->port()) {
-        peer_ = std::make_unique<NodePeer>(version_, server_->port());
+        peer_ = std::make_unique<NodePeer>(version_, *server_);
     }
-    useQueue(keys().qualifiedName().substr(5));
+    useQueue(keys().queue());
 }
 
 void CompatFixture::tearDown() {

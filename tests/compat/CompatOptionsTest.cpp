@@ -97,7 +97,7 @@ private:
 
     /// Returns the output of option-cases.cjs.
     std::string node(const std::string& arguments) {
-        return runNodeScript("compat/option-cases.cjs", server_->port(), arguments);
+        return runNodeScript("compat/option-cases.cjs", *server_, arguments);
     }
 
     static Strings linesOf(const std::string& text) {

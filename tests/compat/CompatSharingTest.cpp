@@ -136,7 +136,7 @@ public:
     }
 
     void ourWorkerRecoversTheJobOfNodesDeadWorker() {
-        NodePeer observer(peer().version(), server_->port());
+        NodePeer observer(peer().version(), *server_);
         const std::string target = "\"queue\": \"" + queueName() + "\"";
         observer.call("events.subscribe", target);
         startWorker(Side::Node, R"({"lockDuration": 700, "skipStalledCheck": true})");

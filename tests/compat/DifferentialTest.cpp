@@ -190,7 +190,7 @@ private:
         CPPUNIT_ASSERT_EQUAL(static_cast<std::size_t>(count), plays.size());
         work(plays, range);
         for (const Play& script : plays) {
-            const std::string name = "d" + std::to_string(script.seed);
+            const std::string name = queueOf(script);
             const auto theirs = dump(name + "-node", script.ordered);
             const auto mine = dump(name + "-ours", script.ordered);
             std::string text;
@@ -207,9 +207,14 @@ private:
         }
     }
 
+    /// As differential.cjs names them, but for the side.
+    static std::string queueOf(const Play& script) {
+        return queueTag() + "d" + std::to_string(script.seed);
+    }
+
     /// Returns the output of differential.cjs.
     std::string node(const std::string& arguments) {
-        return runNodeScript("compat/differential.cjs", server_->port(), arguments);
+        return runNodeScript("compat/differential.cjs", *server_, arguments);
     }
 
     /// As often as differential.cjs does.
@@ -229,8 +234,8 @@ private:
                 };
                 QueueSettings settings = script.settings;
                 settings.concurrency = 1;
-                workers.push_back(startWorker(
-                    settings, "d" + std::to_string(script.seed) + suffix, std::move(handler)));
+                workers.push_back(
+                    startWorker(settings, queueOf(script) + suffix, std::move(handler)));
             }
         }
         for (int round = 0; round < 3; ++round) {

@@ -29,15 +29,15 @@ class NodePeerTest : public CppUnit::TestFixture {
 public:
     void setUp() override {
         static int count = 0;
-        queue_ = "peer-" + std::to_string(++count);
+        queue_ = drover::test::queueTag() + "peer-" + std::to_string(++count);
         target_ = "\"queue\": \"" + queue_ + "\"";
-        six_ = std::make_unique<NodePeer>("6.7.0", RedisServer::shared().port());
+        six_ = std::make_unique<NodePeer>("6.7.0", RedisServer::shared());
     }
 
     void tearDown() override { six_.reset(); }
 
     void eachVersionRunsTheJobsOfTheOther() {
-        NodePeer five("5.48.1", RedisServer::shared().port());
+        NodePeer five("5.48.1", RedisServer::shared());
         for (auto [producer, consumer] :
              {std::pair{six_.get(), &five}, std::pair{&five, six_.get()}}) {
             consumer->call("worker.start", target_ + ", \"worker\": \"w\"");

@@ -458,7 +458,7 @@ public:
     void setUp() override {
         RedisFixture::setUp();
         useOwnServer();
-        peer_ = std::make_unique<NodePeer>("6.7.0", server_->port());
+        peer_ = std::make_unique<NodePeer>("6.7.0", *server_);
     }
     void tearDown() override {
         peer_.reset();
@@ -475,9 +475,9 @@ public:
         redis({"CONFIG", "SET", "stream-node-max-entries", "5"});
         OurPlayer ours(
             handleOf(options()),
-            "p",
+            base_,
             [this](const std::string& step) {
-                return textOf(peer_->call("producing.act", R"("base":"p","step":)" + step));
+                return textOf(peer_->call("producing.act", base() + ",\"step\":" + step));
             },
             [this](const std::string& key) {
                 const auto found = key.ends_with(":wait") ? textsOf({"LRANGE", key, "-1", "-1"})
@@ -533,10 +533,10 @@ private:
 
     Run runOfBullmq(const rapidjson::Value& steps) {
         redis({"FLUSHALL"});
-        peer_->call("producing.clear", R"("base":"p")");
+        peer_->call("producing.clear", base());
         const std::int64_t start = clock_.wallMs();
         const auto played = peer_->call("producing.play",
-                                        R"("base":"p","steps":)" + textOf(steps),
+                                        base() + ",\"steps\":" + textOf(steps),
                                         NodePeer::Milliseconds(60000));
         std::map<std::string, std::string> ids;
         for (const auto& [name, id] : played["ids"].GetObject()) {
@@ -559,14 +559,13 @@ private:
 
     Run runOfOurs(const rapidjson::Value& steps, OurPlayer& ours) {
         redis({"FLUSHALL"});
-        peer_->call("producing.clear", R"("base":"p")");
+        peer_->call("producing.clear", base());
         ours.clear();
         const std::int64_t start = clock_.wallMs();
         std::vector<std::string> results, markers;
         for (const auto& step : steps.GetArray()) {
             results.push_back(ours.act(step));
-            const std::string marker =
-                std::string("bull:p") + step["queue"].GetString() + ":marker";
+            const std::string marker = "bull:" + base_ + step["queue"].GetString() + ":marker";
             markers.push_back(joined(textsOf({"ZRANGE", marker, "0", "-1", "WITHSCORES"})));
         }
         return runOf(steps, Plain(ours.ids(), start), results, markers);
@@ -731,6 +730,10 @@ private:
         return "";
     }
 
+    /// Returns the member `base` of the peer's operations.
+    [[nodiscard]] std::string base() const { return "\"base\":\"" + base_ + "\""; }
+
+    const std::string base_ = queueTag() + "p";
     std::unique_ptr<NodePeer> peer_;
 };
 

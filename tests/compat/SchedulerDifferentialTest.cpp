@@ -41,7 +41,7 @@ public:
         redis({"FLUSHALL"});
         std::istringstream lines(
             runNodeScript("compat/scheduler-scripts.cjs",
-                          server_->port(),
+                          *server_,
                           std::to_string(first) + " " + std::to_string(count)));
         int played = 0;
         int differing = 0;
@@ -62,7 +62,7 @@ private:
     std::string play(const std::string& line) {
         rapidjson::Document script;
         script.Parse(line.c_str());
-        const std::string name = "s" + std::to_string(script["seed"].GetInt());
+        const std::string name = queueTag() + "s" + std::to_string(script["seed"].GetInt());
         const QueueContext queue(QueueKeys("bull", name + "-ours"));
         if (script["paused"].GetBool()) {
             ops::pause(queue, client());

@@ -164,8 +164,8 @@ private:
         const std::string config = app_->write(
             "trace.properties",
             "plugins.dir = " + app_->folder() + "/plugins\nplugins.load = api,relay\n" +
-                "redis.port = " + std::to_string(RedisServer::shared().port()) +
-                "\napi.port = " + port + "\napi.healthPort = 0\n" + "queue.relay.name = " + first_ +
+                redisLines(RedisServer::shared().port()) + "api.port = " + port +
+                "\napi.healthPort = 0\n" + "queue.relay.name = " + first_ +
                 "\nqueue.relay.autorun = false\nqueue.relay.threads = 1\n"
                 "queue.relay.workerName = relay-worker\n"
                 "api.route.order.path = /orders/{to}\napi.route.order.path.to = string\n"

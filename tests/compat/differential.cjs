@@ -14,7 +14,7 @@
 
 const { DelayedError, FlowProducer, Queue, UnrecoverableError, WaitingChildrenError, WaitingError, Worker } =
   require('bullmq-6.7.0');
-const { redisAt } = require('../support/redis.cjs');
+const { queueTag, redisAt } = require('../support/redis.cjs');
 
 const [port, action, firstSeed, count, side] = process.argv.slice(2);
 const connection = redisAt(port);
@@ -154,7 +154,7 @@ function script(seed) {
   return { seed, ordered, settings, steps };
 }
 
-const queueName = (seed, suffix = '') => `d${seed}-${side}${suffix}`;
+const queueName = (seed, suffix = '') => `${queueTag}d${seed}-${side}${suffix}`;
 
 function placed(node, seed) {
   const { children, queue, ...rest } = node;
@@ -271,4 +271,4 @@ async function work() {
 }
 
 const actions = { add, work, promote, show: async () => console.log(JSON.stringify(script(Number(firstSeed)), null, 2)) };
-actions[action]().catch((error) => { console.error(error); process.exit(1); });
+actions[action]().then(() => process.exit(0), (error) => { console.error(error); process.exit(1); });

@@ -11,12 +11,11 @@
 // not.
 'use strict';
 
-const IORedis = require('ioredis');
-const { redisAt } = require('../support/redis.cjs');
+const { queueTag, redisAt, serverClient } = require('../support/redis.cjs');
 
 const [port, action, version, side, otherSide] = process.argv.slice(2);
 const connection = redisAt(port);
-const redis = new IORedis({ ...connection, maxRetriesPerRequest: null });
+const redis = serverClient();
 
 const odd = ['"2"', '" 2 "', '""', '"abc"', '"0x2"', '"true"', '"false"', 'true', 'false', 'null', '[]', '[2]', '[2,3]', '{}',
   '0', '-0', '1', '-1', '1.5', '2.5', '-2.5', '1e300', '-1e300', '5e-324', '"1e1"', '"Infinity"', '"-1"', '"1.5"'];
@@ -81,7 +80,8 @@ for (const opts of ['{"attempts":2,"attempts":3}', '{"attempts":2,"__proto__":{"
   add(`opts ${opts}`, { opts, kind: 'log' });
 }
 
-const keyOf = (n, suffix, of = side) => `bull:o${n}-${of}:${suffix}`;
+const queueName = (n, of = side) => `${queueTag}o${n}-${of}`;
+const keyOf = (n, suffix, of = side) => `bull:${queueName(n, of)}:${suffix}`;
 
 async function prepare() {
   for (const [n, { kind, opts, hash, meta, finished, second }] of cases.entries()) {
@@ -104,7 +104,7 @@ async function prepare() {
     pipeline.set(key('id'), '2');
     pipeline.zadd(key('marker'), 0, '0');
     await pipeline.exec();
-    console.log(`o${n}-${side}`);
+    console.log(queueName(n));
   }
 }
 
@@ -132,8 +132,9 @@ async function work() {
   const tries = new Map();
   for (let from = 0; from < cases.length; from += 100) {
     await Promise.all(cases.slice(from, from + 100).map(async (_, i) => {
-      const worker = new Worker(`o${from + i}-${side}`, process, { connection });
+      const worker = new Worker(queueName(from + i), process, { connection });
       worker.on('error', () => {});
+      await worker.waitUntilReady();
       await quiet(from + i);
       await worker.close(true);
     }));

@@ -48,21 +48,19 @@
 
 const net = require('node:net');
 const readline = require('node:readline');
-const tls = require('node:tls');
 
 const [version, port] = process.argv.slice(2);
 const bullmq = require(`bullmq-${version}`);
 const { FlowProducer, Job, Queue, QueueEvents, Worker, UnrecoverableError, DelayedError, defaultRepeatStrategy } = bullmq;
-const IORedis = require('ioredis');
 const { cases } = require('./cron-cases.cjs');
 const { Player, scriptOf } = require('./producing.cjs');
-const { redisAt } = require('../support/redis.cjs');
+const { redisAt, server, serverClient } = require('../support/redis.cjs');
 
 const connection = redisAt(port);
 const queues = new Map();
 const workers = new Map();
 const subscriptions = new Map();
-const redis = new IORedis({ ...connection, maxRetriesPerRequest: null });
+const redis = serverClient();
 
 const sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 const quiet = (emitter) => emitter.on('error', () => {});  // Node ends the process on an unheard error event.
@@ -267,7 +265,7 @@ let commands = [];
 
 // Not ioredis's own: it ends the process when a line of the monitor comes in one chunk with the answer to MONITOR.
 async function startMonitor() {
-  monitor = connection.tls ? tls.connect({ ...connection, ...connection.tls }) : net.connect(connection);
+  monitor = net.connect(server);
   const lines = readline.createInterface({ input: monitor });
   monitor.write('MONITOR\r\n');
   await new Promise((resolve, reject) => {

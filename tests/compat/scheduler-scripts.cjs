@@ -11,12 +11,11 @@
 'use strict';
 
 const { Queue } = require('bullmq-6.7.0');
-const IORedis = require('ioredis');
-const { redisAt } = require('../support/redis.cjs');
+const { queueTag, redisAt, serverClient } = require('../support/redis.cjs');
 
 const [port, firstSeed, count] = process.argv.slice(2).map(Number);
 const connection = redisAt(port);
-const redis = new IORedis(connection);
+const redis = serverClient();
 
 let now = Date.now();
 Date.now = () => now;
@@ -84,7 +83,7 @@ async function claim(name) {
 
 async function play(seed) {
   const random = generator(seed);
-  const name = `s${seed}-node`;
+  const name = `${queueTag}s${seed}-node`;
   const queue = new Queue(name, { connection });
   const paused = random.chance(0.3);
   if (paused) await queue.pause();
@@ -120,5 +119,4 @@ async function play(seed) {
 
 (async () => {
   for (let seed = firstSeed; seed < firstSeed + count; ++seed) await play(seed);
-  redis.disconnect();
-})().catch((error) => { console.error(error); process.exit(1); });
+})().then(() => process.exit(0), (error) => { console.error(error); process.exit(1); });

@@ -9,10 +9,10 @@ const { SimpleSpanProcessor } = require('@opentelemetry/sdk-trace-base');
 const { NodeTracerProvider } = require('@opentelemetry/sdk-trace-node');
 const { Queue, Worker } = require('bullmq-6.7.0');
 const { BullMQOtel } = require('bullmq-otel');
-const { redisAt } = require('../support/redis.cjs');
+const { prefix, redisAt } = require('../support/redis.cjs');
 
 const [port, collector, route, first, second] = process.argv.slice(2);
-const connection = { ...redisAt(port), maxRetriesPerRequest: null };
+const connection = redisAt(port, { maxRetriesPerRequest: null });
 const telemetry = new BullMQOtel({ tracerName: 'shop' });
 
 async function main() {
@@ -25,11 +25,11 @@ async function main() {
   let left = 2;
   let worked;
   const allWorked = new Promise((resolve) => { worked = resolve; });
-  const worker = new Worker(second, async () => 'sent', { connection, telemetry, name: 'mailer' });
+  const worker = new Worker(second, async () => 'sent', { connection, prefix, telemetry, name: 'mailer' });
   worker.on('error', () => {});
   worker.on('completed', () => { if (--left === 0) worked(); });
 
-  const queue = new Queue(first, { connection, telemetry });
+  const queue = new Queue(first, { connection, prefix, telemetry });
   const traceId = await trace.getTracer('shop').startActiveSpan('order', async (span) => {
     await queue.add('direct', { to: second });
     const headers = {};

@@ -266,7 +266,7 @@ public:
     }
 
     void c290_autoCanLoseWhereOnDoesNot() {
-        NodePeer five(is670() ? "5.81.5" : peer().version(), server_->port());
+        NodePeer five(is670() ? "5.81.5" : peer().version(), *server_);
         const std::string base = queueName();
         for (const Bullmq5 mode : {Bullmq5::Auto, Bullmq5::On}) {
             bullmq5_ = mode;
@@ -306,7 +306,7 @@ private:
     void race(Bullmq5 mode, bool sixAdds) {
         useQueue(keys().qualifiedName().substr(5) + (mode == Bullmq5::On ? "-on" : "-auto"));
         share(mode);
-        NodePeer other(peer().version(), server_->port());
+        NodePeer other(peer().version(), *server_);
         settings_.drainDelay = milliseconds(50);
         const std::size_t before = seenByOurs().size();
         startWorker(Side::Ours);

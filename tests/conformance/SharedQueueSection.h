@@ -22,7 +22,7 @@ protected:
     /// A 6.7.0 beside the version under test.
     NodePeer& six() {
         if (six_ == nullptr) {
-            six_ = std::make_unique<NodePeer>("6.7.0", server_->port());
+            six_ = std::make_unique<NodePeer>("6.7.0", *server_);
         }
         return *six_;
     }

@@ -176,7 +176,7 @@ private:
     }
 
     std::string abandonedByNode(const std::string& opts) {
-        NodePeer victim(peer().version(), server_->port());
+        NodePeer victim(peer().version(), *server_);
         victim.call("worker.start",
                     "\"queue\": \"" + queueName() +
                         R"(", "worker": "w", "behaviours": {"*": {"do": "hold"}}, )"

@@ -125,7 +125,7 @@ public:
     }
 
     void c074_aMarkerThatIsLostCostsOneDrainDelay() {
-        NodePeer thief(peer().version(), server_->port());
+        NodePeer thief(peer().version(), *server_);
         for (const Side consumer : kBoth) {
             // The first to sleep gets the marker, and does nothing with it.
             const int stolen =

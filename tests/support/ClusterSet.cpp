@@ -4,6 +4,7 @@
 #include <stdexcept>
 
 #include "core/HashSlot.h"
+#include "support/ClusterNodes.h"
 #include "support/ServerAnswers.h"
 
 namespace drover::test {
@@ -11,7 +12,6 @@ namespace drover::test {
 namespace {
 
 constexpr int kNodes = 3;
-constexpr int kSlots = 16384;
 
 void require(int port, const std::vector<std::string>& args) {
     const std::string reply = ask(port, args);
@@ -20,83 +20,52 @@ void require(int port, const std::vector<std::string>& args) {
     }
 }
 
-/// Introduces a node to another one.
-void meet(int port, int other) {
-    const std::string bus = ask(other, {"CONFIG", "GET", "cluster-port"});
-    require(port,
-            {"CLUSTER",
-             "MEET",
-             "127.0.0.1",
-             std::to_string(other),
-             bus.substr(bus.find('\n') + 1, bus.size() - bus.find('\n') - 2)});
-}
-
 }  // namespace
 
 RedisServer& ClusterSet::startNode() {
-    // A port above 55535 leaves none for the bus of the cluster, which has one of its own here.
-    nodes_.push_back(
-        std::make_unique<RedisServer>(std::vector<std::string>{"--cluster-enabled",
-                                                               "yes",
-                                                               "--cluster-port",
-                                                               std::to_string(freePort()),
-                                                               "--cluster-node-timeout",
-                                                               "2000",
-                                                               "--repl-diskless-sync-delay",
-                                                               "0"}));
+    std::vector<std::string> arguments = clusterArguments();
+    if (certificate_ != nullptr) {
+        arguments.insert(arguments.end(), {"--tls-cluster", "yes", "--tls-replication", "yes"});
+    }
+    nodes_.push_back(std::make_unique<RedisServer>(RedisServer::Bare{certificate_}, arguments));
     return *nodes_.back();
 }
 
-ClusterSet::ClusterSet() {
+ClusterSet::ClusterSet(const TestCertificate* certificate) : certificate_(certificate) {
     for (int i = 0; i < kNodes; ++i) {
-        // A port above 55535 leaves none for the bus of the cluster, which has one of its own here.
-        nodes_.push_back(
-            std::make_unique<RedisServer>(std::vector<std::string>{"--cluster-enabled",
-                                                                   "yes",
-                                                                   "--cluster-port",
-                                                                   std::to_string(freePort()),
-                                                                   "--cluster-node-timeout",
-                                                                   "2000"}));
-        require(nodes_.back()->port(),
-                {"CLUSTER",
-                 "ADDSLOTSRANGE",
-                 std::to_string(kSlots * i / kNodes),
-                 std::to_string(kSlots * (i + 1) / kNodes - 1)});
-        require(nodes_.back()->port(), {"CLUSTER", "SET-CONFIG-EPOCH", std::to_string(i + 1)});
+        startNode();
     }
-    for (const auto& node : nodes_) {
-        meet(nodes_.front()->port(), node->port());
-    }
-    await("every node serves all slots", [this] {
-        for (const auto& node : nodes_) {
-            const std::string info = ask(node->port(), {"CLUSTER", "INFO"});
-            if (!has(info, "cluster_state:ok") || !has(info, "cluster_slots_ok:16384") ||
-                !has(info, "cluster_known_nodes:3")) {
-                return false;
-            }
-        }
-        return true;
-    });
+    joinCluster({nodes_[0].get(), nodes_[1].get(), nodes_[2].get()});
 }
 
 Redis::Settings ClusterSet::settings() const {
     Redis::Settings settings;
     settings.cluster = {{"127.0.0.1", nodes_.front()->port()}};
+    setTls(settings, certificate_);
     return settings;
 }
 
 int ClusterSet::portOf(const std::string& key) const {
     for (const auto& node : nodes_) {
         try {
-            const std::string reply = ask(node->port(), {"EXISTS", key});
+            const std::string reply = ask(node->plainPort(), {"EXISTS", key});
             if (reply.rfind("-MOVED", 0) != 0 && reply.rfind("-CLUSTERDOWN", 0) != 0) {
-                return node->port();
+                return node->plainPort();
             }
         } catch (const std::exception&) {
             // It was killed.
         }
     }
     throw std::runtime_error("no node has " + key);
+}
+
+const RedisServer& ClusterSet::nodeAt(int port) const {
+    for (const auto& node : nodes_) {
+        if (node->plainPort() == port) {
+            return *node;
+        }
+    }
+    throw std::runtime_error("no node at port " + std::to_string(port));
 }
 
 std::string ClusterSet::idOf(int port) {
@@ -106,15 +75,15 @@ std::string ClusterSet::idOf(int port) {
 void ClusterSet::addReplicaFor(const std::string& key) {
     const int master = portOf(key);
     RedisServer& replica = startNode();
-    meet(master, replica.port());
+    meet(nodeAt(master), replica);
     await("the replica has met all nodes", [&] {
-        return has(ask(replica.port(), {"CLUSTER", "INFO"}), "cluster_slots_ok:16384");
+        return has(ask(replica.plainPort(), {"CLUSTER", "INFO"}), "cluster_slots_ok:16384");
     });
-    require(replica.port(), {"CLUSTER", "REPLICATE", idOf(master)});
+    require(replica.plainPort(), {"CLUSTER", "REPLICATE", idOf(master)});
     await("the replica follows", [&] { return replica.followsMaster(); });
     await("every node has the replica", [&] {
         for (const auto& node : nodes_) {
-            if (!has(ask(node->port(), {"CLUSTER", "NODES"}), "slave " + idOf(master))) {
+            if (!has(ask(node->plainPort(), {"CLUSTER", "NODES"}), "slave " + idOf(master))) {
                 return false;
             }
         }
@@ -126,7 +95,7 @@ void ClusterSet::failOver(const std::string& key) {
     const int before = portOf(key);
     await("a replica begins", [&] {
         for (const auto& node : nodes_) {
-            if (ask(node->port(), {"CLUSTER", "FAILOVER"}) == "OK") {
+            if (ask(node->plainPort(), {"CLUSTER", "FAILOVER"}) == "OK") {
                 return true;
             }
         }
@@ -134,7 +103,7 @@ void ClusterSet::failOver(const std::string& key) {
     });
     awaitAnotherMaster(key, before);
     for (const auto& node : nodes_) {
-        if (node->port() == before) {
+        if (node->plainPort() == before) {
             await("the former master follows", [&] { return node->followsMaster(); });
         }
     }
@@ -143,7 +112,7 @@ void ClusterSet::failOver(const std::string& key) {
 void ClusterSet::killMaster(const std::string& key) {
     const int before = portOf(key);
     for (const auto& node : nodes_) {
-        if (node->port() == before) {
+        if (node->plainPort() == before) {
             node->stop(9);
         }
     }
@@ -157,7 +126,7 @@ void ClusterSet::awaitAnotherMaster(const std::string& key, int before) const {
 ClusterSet::Move ClusterSet::beginMove(const std::string& key) const {
     Move move{hashSlot(key), portOf(key), 0};
     for (const auto& node : nodes_) {
-        move.to = node->port() == move.from ? move.to : node->port();
+        move.to = node->plainPort() == move.from ? move.to : node->plainPort();
     }
     const std::string slot = std::to_string(move.slot);
     require(move.to, {"CLUSTER", "SETSLOT", slot, "IMPORTING", idOf(move.from)});
@@ -191,8 +160,8 @@ void ClusterSet::endMove(const Move& move) const {
     const std::string to = idOf(move.to);
     require(move.to, {"CLUSTER", "SETSLOT", slot, "NODE", to});
     for (const auto& node : nodes_) {
-        if (node->port() != move.to) {
-            require(node->port(), {"CLUSTER", "SETSLOT", slot, "NODE", to});
+        if (node->plainPort() != move.to) {
+            require(node->plainPort(), {"CLUSTER", "SETSLOT", slot, "NODE", to});
         }
     }
 }

@@ -10,10 +10,13 @@
 namespace drover::test {
 
 /// A cluster of three masters on loopback, to which replicas may be added.
+///
+/// Ports are those without TLS, but for settings().
 class ClusterSet {
 public:
-    /// Throws MissingService if redis-server or redis-cli is not installed. Returns once all slots are served.
-    ClusterSet();
+    /// Throws MissingService if redis-server is not installed. Returns once all slots are served. `certificate`: the nodes
+    /// speak TLS with each other, and with the clients of settings().
+    explicit ClusterSet(const TestCertificate* certificate = nullptr);
     ClusterSet(const ClusterSet&) = delete;
     ClusterSet& operator=(const ClusterSet&) = delete;
 
@@ -48,10 +51,12 @@ private:
     static void moveKeys(const Move& move, bool some);
     void endMove(const Move& move) const;
     [[nodiscard]] static std::string idOf(int port);
+    [[nodiscard]] const RedisServer& nodeAt(int port) const;
     /// Starts a node without slots.
     RedisServer& startNode();
     void awaitAnotherMaster(const std::string& key, int before) const;
 
+    const TestCertificate* const certificate_;
     std::vector<std::unique_ptr<RedisServer>> nodes_;
 };
 

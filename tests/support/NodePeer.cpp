@@ -25,16 +25,19 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-/// The environment of the child: that of the test, with NODE_PATH put in.
-std::vector<std::string> environmentWith(const std::string& modules) {
-    std::vector<std::string> all;
+/// Returns the variables of programs in Node beside the environment of the test; redis.cjs reads the port.
+std::vector<std::string> variables(const std::string& modules, int plainPort) {
+    return {"NODE_PATH=" + modules, "DROVER_TEST_PLAIN_PORT=" + std::to_string(plainPort)};
+}
+
+/// The environment of the child: that of the test, with `more` put in.
+std::vector<std::string> environmentWith(std::vector<std::string> more) {
     for (char** entry = environ; *entry != nullptr; ++entry) {
         if (std::string(*entry).rfind("NODE_PATH=", 0) != 0) {
-            all.emplace_back(*entry);
+            more.emplace_back(*entry);
         }
     }
-    all.push_back("NODE_PATH=" + modules);
-    return all;
+    return more;
 }
 
 std::vector<char*> pointers(std::vector<std::string>& texts) {
@@ -59,15 +62,15 @@ std::string nodeModules() {
     return set != nullptr ? set : DROVER_SOURCE_DIR "/build/npm/compat/node_modules";
 }
 
-NodePeer::NodePeer(const std::string& version, int redisPort)
-    : version_(version), redisPort_(redisPort) {
+NodePeer::NodePeer(const std::string& version, const RedisServer& server)
+    : version_(version), redisPort_(server.port()) {
     const std::string node = findProgram("node");
     const std::string modules = nodeModules();
     if (access((modules + "/bullmq-" + version + "/package.json").c_str(), R_OK) != 0) {
         throw MissingService("BullMQ " + version + " is not in " + modules +
                              "; ./dev test installs it");
     }
-    spawn(node, modules);
+    spawn(node, modules, server.plainPort());
     // The first line comes once every package is loaded. A peer that cannot start is reported here, with its log.
     const rapidjson::Document hello = finish(0, Milliseconds(30000));
     version_ = hello["version"].GetString();
@@ -78,7 +81,7 @@ NodePeer::~NodePeer() {
     unlink(logFile_.c_str());
 }
 
-void NodePeer::spawn(const std::string& node, const std::string& modules) {
+void NodePeer::spawn(const std::string& node, const std::string& modules, int plainPort) {
     // Close-on-exec: the write end in some other child would keep the peer alive after us.
     int in[2];
     int out[2];
@@ -105,7 +108,7 @@ void NodePeer::spawn(const std::string& node, const std::string& modules) {
 
     std::vector<std::string> args = {
         node, DROVER_SOURCE_DIR "/tests/compat/peer.cjs", version_, std::to_string(redisPort_)};
-    std::vector<std::string> environment = environmentWith(modules);
+    std::vector<std::string> environment = environmentWith(variables(modules, plainPort));
     const int failed = posix_spawn(&pid_,
                                    node.c_str(),
                                    &actions,
@@ -226,10 +229,18 @@ void NodePeer::fail(const std::string& what) {
                              text.str());
 }
 
-std::string runNodeScript(const std::string& script, int redisPort, const std::string& arguments) {
-    const std::string command = "NODE_PATH=" + nodeModules() + " " + findProgram("node") + " " +
-                                DROVER_SOURCE_DIR "/tests/" + script + " " +
-                                std::to_string(redisPort) + " " + arguments;
+namespace {
+
+std::string runScript(const std::string& script,
+                      int port,
+                      int plainPort,
+                      const std::string& arguments) {
+    std::string command = "env";
+    for (const std::string& variable : variables(nodeModules(), plainPort)) {
+        command += " " + variable;
+    }
+    command += " " + findProgram("node") + " " + DROVER_SOURCE_DIR "/tests/" + script + " " +
+               std::to_string(port) + " " + arguments;
     FILE* pipe = popen(command.c_str(), "r");
     CPPUNIT_ASSERT(pipe != nullptr);
     std::string output;
@@ -239,6 +250,18 @@ std::string runNodeScript(const std::string& script, int redisPort, const std::s
     }
     CPPUNIT_ASSERT_EQUAL_MESSAGE(command, 0, pclose(pipe));
     return output;
+}
+
+}  // namespace
+
+std::string runNodeScript(const std::string& script,
+                          const RedisServer& server,
+                          const std::string& arguments) {
+    return runScript(script, server.port(), server.plainPort(), arguments);
+}
+
+std::string runNodeScript(const std::string& script, int redisPort, const std::string& arguments) {
+    return runScript(script, redisPort, redisPort, arguments);
 }
 
 }  // namespace drover::test

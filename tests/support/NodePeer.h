@@ -7,6 +7,8 @@
 #include <string>
 #include <sys/types.h>
 
+#include "support/RedisServer.h"
+
 namespace drover::test {
 
 /// An error that BullMQ threw inside the peer; what() is its message.
@@ -33,7 +35,7 @@ public:
 
     /// `version`: "6.7.0", "5.81.5" or "5.48.1".
     /// Throws MissingService if Node or the package is not installed (`./dev test` installs both).
-    NodePeer(const std::string& version, int redisPort);
+    NodePeer(const std::string& version, const RedisServer& server);
     ~NodePeer();
     NodePeer(const NodePeer&) = delete;
     NodePeer& operator=(const NodePeer&) = delete;
@@ -54,10 +56,11 @@ public:
 
     /// BullMQ's version as the peer itself reports it.
     [[nodiscard]] const std::string& version() const { return version_; }
+    /// Returns RedisServer::port() of its server.
     [[nodiscard]] int redisPort() const { return redisPort_; }
 
 private:
-    void spawn(const std::string& node, const std::string& modules);
+    void spawn(const std::string& node, const std::string& modules, int plainPort);
     void readOnce(int timeoutMs);
     [[noreturn]] void fail(const std::string& what);
 
@@ -74,6 +77,10 @@ private:
 
 /// Runs `tests/<script> PORT arguments` with Node and BullMQ and returns its output; fails the test if it does not end well.
 /// Throws MissingService if Node or the package is not installed.
+[[nodiscard]] std::string runNodeScript(const std::string& script,
+                                        const RedisServer& server,
+                                        const std::string& arguments);
+/// The same with the port of a server, a sentinel, or a node that is not a RedisServer of the tests' topology.
 [[nodiscard]] std::string runNodeScript(const std::string& script,
                                         int redisPort,
                                         const std::string& arguments);

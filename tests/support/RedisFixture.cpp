@@ -5,6 +5,7 @@
 
 #include <cppunit/TestAssert.h>
 
+#include "core/HashSlot.h"
 #include "queue/QueueContext.h"
 #include "queue/ops/Add.h"
 #include "queue/ops/Advance.h"
@@ -25,7 +26,8 @@ void RedisFixture::useOwnServer(const std::vector<std::string>& extra) {
 void RedisFixture::use(RedisServer& server) {
     static int number = 0;
     server_ = &server;
-    context_ = std::make_unique<QueueContext>(QueueKeys("bull", "q" + std::to_string(++number)));
+    context_ = std::make_unique<QueueContext>(
+        QueueKeys("bull", queueTag() + "q" + std::to_string(++number)));
     client_ = std::make_unique<RedisClient>(options(), "test");
 }
 
@@ -39,6 +41,9 @@ RedisOptions RedisFixture::options() const {
     RedisOptions options(redisAt(server_->port()));
     if (server_->port() == server_->plainPort()) {
         options.tls.reset();
+    }
+    if (options.isCluster()) {
+        options.slot = hashSlot(keys().qualifiedName());
     }
     return options;
 }

@@ -7,11 +7,10 @@
 #include <filesystem>
 #include <stdexcept>
 
-#include <Poco/Exception.h>
-#include <Poco/Net/SocketAddress.h>
-#include <Poco/Net/StreamSocket.h>
-
+#include "support/ClusterNodes.h"
+#include "support/InlineCommand.h"
 #include "support/Patience.h"
+#include "support/Sentinels.h"
 #include "support/TestCertificate.h"
 
 namespace drover::test {
@@ -28,33 +27,114 @@ std::vector<std::string> variablesOf(const TestCertificate& certificate) {
 
 /// Returns the certificate of all servers of the process; nullptr: they are reached without TLS.
 const TestCertificate* tlsCertificate() {
-    static const auto kCertificate = []() -> std::unique_ptr<TestCertificate> {
+    static const auto* const kCertificate = []() -> const TestCertificate* {
         const char* const set = std::getenv("DROVER_TEST_TLS");
         if (set == nullptr || *set == '\0') {
             return nullptr;
         }
-        auto certificate = std::make_unique<TestCertificate>(kTlsName);
-        for (const std::string& variable : variablesOf(*certificate)) {
+        for (const std::string& variable : variablesOf(redisCertificate())) {
             const std::size_t at = variable.find('=');
             setenv(variable.substr(0, at).c_str(), variable.c_str() + at + 1, 1);
         }
-        return certificate;
+        return &redisCertificate();
     }();
-    return kCertificate.get();
+    return kCertificate;
+}
+
+bool contains(const std::vector<std::string>& all, const std::string& one) {
+    return std::find(all.begin(), all.end(), one) != all.end();
+}
+
+std::vector<std::string> extraIn(Topology topology, std::vector<std::string> extra) {
+    if (topology == Topology::Cluster) {
+        const std::vector<std::string> more = clusterArguments();
+        extra.insert(extra.end(), more.begin(), more.end());
+    }
+    return extra;
 }
 
 }  // namespace
 
+const TestCertificate& redisCertificate() {
+    static const TestCertificate kCertificate(kTlsName);
+    return kCertificate;
+}
+
+Topology testTopology() {
+    static const Topology kTopology = [] {
+        const char* const set = std::getenv("DROVER_TEST_TOPOLOGY");
+        const std::string name = set != nullptr ? set : "";
+        if (name.empty()) {
+            return Topology::Alone;
+        }
+        if (tlsCertificate() != nullptr) {
+            throw std::runtime_error("DROVER_TEST_TOPOLOGY and DROVER_TEST_TLS exclude each other");
+        }
+        if (name != "cluster" && name != "sentinel") {
+            throw std::runtime_error("DROVER_TEST_TOPOLOGY is \"cluster\" or \"sentinel\", not " +
+                                     name);
+        }
+        return name == "cluster" ? Topology::Cluster : Topology::Sentinel;
+    }();
+    return kTopology;
+}
+
+std::string queueTag() {
+    // Slot 3300: in the first third.
+    return testTopology() == Topology::Cluster ? "{b}" : "";
+}
+
 Redis::Settings redisAt(int port) {
     Redis::Settings settings;
+    if (testTopology() == Topology::Cluster) {
+        settings.cluster = {{"127.0.0.1", port}};
+        return settings;
+    }
+    if (testTopology() == Topology::Sentinel) {
+        settings.sentinel.emplace();
+        settings.sentinel->master = Sentinels::kMaster;
+        settings.sentinel->addresses = {{"127.0.0.1", port}};
+        return settings;
+    }
     settings.port = port;
-    if (const TestCertificate* const certificate = tlsCertificate()) {
+    setTls(settings, tlsCertificate());
+    return settings;
+}
+
+void setTls(Redis::Settings& settings, const TestCertificate* certificate) {
+    if (certificate != nullptr) {
         settings.tls = Redis::Tls{};
         settings.tls->ca = certificate->certificate();
         settings.tls->serverName = kTlsName;
         settings.connectTimeout = kAtOnce;  // A handshake takes processor time.
     }
-    return settings;
+}
+
+std::vector<std::string> tlsArguments(int port, const TestCertificate& certificate) {
+    return {"--tls-port",
+            std::to_string(port),
+            "--tls-cert-file",
+            certificate.certificate(),
+            "--tls-key-file",
+            certificate.key(),
+            "--tls-ca-cert-file",
+            certificate.certificate(),
+            "--tls-auth-clients",
+            "no"};
+}
+
+std::string redisLines(int port) {
+    const std::string number = std::to_string(port);
+    switch (testTopology()) {
+        case Topology::Cluster:
+            return "redis.prefix = {bull}\nredis.cluster = 127.0.0.1:" + number + "\n";
+        case Topology::Sentinel:
+            return "redis.sentinels = 127.0.0.1:" + number +
+                   "\nredis.master = " + Sentinels::kMaster + "\n";
+        case Topology::Alone:
+            break;
+    }
+    return "redis.port = " + number + "\n";
 }
 
 std::string redisUrl(int port) {
@@ -68,6 +148,17 @@ std::vector<std::string> redisVariables() {
 }
 
 RedisServer::RedisServer(const std::vector<std::string>& extra)
+    : RedisServer(Bare{contains(extra, "--tls-port") ? nullptr : tlsCertificate()},
+                  extraIn(testTopology(), extra)) {
+    if (testTopology() == Topology::Cluster) {
+        neighbours_ = std::make_unique<ClusterNeighbours>(*this);
+    } else if (testTopology() == Topology::Sentinel) {
+        // No replica could take over: the sentinels only name the master.
+        sentinels_ = std::make_unique<Sentinels>(plainPort_, 60000);
+    }
+}
+
+RedisServer::RedisServer(Bare bare, const std::vector<std::string>& extra)
     : plainPort_(freePort()), folder_(makeTempFolder("drover-redis-")) {
     args_ = {findProgram("redis-server"),
              "--bind",
@@ -88,19 +179,9 @@ RedisServer::RedisServer(const std::vector<std::string>& extra)
              "--enable-debug-command",
              "local"};
     args_.insert(args_.end(), extra.begin(), extra.end());
-    const bool hasTls = std::find(extra.begin(), extra.end(), "--tls-port") != extra.end();
-    if (const TestCertificate* const certificate = hasTls ? nullptr : tlsCertificate()) {
+    if (const TestCertificate* const certificate = bare.certificate) {
         tlsPort_ = freePort();
-        const std::vector<std::string> tls = {"--tls-port",
-                                              std::to_string(tlsPort_),
-                                              "--tls-cert-file",
-                                              certificate->certificate(),
-                                              "--tls-key-file",
-                                              certificate->key(),
-                                              "--tls-ca-cert-file",
-                                              certificate->certificate(),
-                                              "--tls-auth-clients",
-                                              "no"};
+        const std::vector<std::string> tls = tlsArguments(tlsPort_, *certificate);
         args_.insert(args_.end(), tls.begin(), tls.end());
     }
     start();
@@ -111,19 +192,18 @@ RedisServer::~RedisServer() {
     removeTree(folder_);
 }
 
-std::string RedisServer::commandText(const std::string& line) const {
-    Poco::Net::StreamSocket socket;
-    socket.connect(Poco::Net::SocketAddress("127.0.0.1", static_cast<Poco::UInt16>(plainPort_)),
-                   Poco::Timespan(1, 0));
-    socket.setReceiveTimeout(Poco::Timespan(20, 0));
-    const std::string request = line + "\r\n";
-    socket.sendBytes(request.data(), static_cast<int>(request.size()));
-    char reply[512] = {};
-    const int n = socket.receiveBytes(reply, sizeof(reply) - 1);
-    if (n <= 0) {
-        throw std::runtime_error("redis-server closed the connection: " + line);
+int RedisServer::port() const {
+    if (neighbours_ != nullptr) {
+        return neighbours_->port();
     }
-    return reply;
+    if (sentinels_ != nullptr) {
+        return sentinels_->ports().front();
+    }
+    return tlsPort_ != 0 ? tlsPort_ : plainPort_;
+}
+
+std::string RedisServer::commandText(const std::string& line) const {
+    return askInline(plainPort_, line);
 }
 
 std::string RedisServer::command(const std::string& line) const {

@@ -1,6 +1,5 @@
 #include "support/SentinelSet.h"
 
-#include <fstream>
 #include <stdexcept>
 
 #include "support/ServerAnswers.h"
@@ -9,66 +8,48 @@ namespace drover::test {
 
 namespace {
 
-constexpr const char* kMaster = "mymaster";
-
 /// Returns the port that a sentinel names.
 int namedPort(int sentinel) {
-    const std::string lines = ask(sentinel, {"SENTINEL", "GET-MASTER-ADDR-BY-NAME", kMaster});
+    const std::string lines =
+        ask(sentinel, {"SENTINEL", "GET-MASTER-ADDR-BY-NAME", Sentinels::kMaster});
     return std::stoi(lines.substr(lines.find('\n') + 1));
 }
 
 }  // namespace
 
-SentinelSet::SentinelSet() {
+SentinelSet::SentinelSet(const TestCertificate* certificate) : certificate_(certificate) {
     // A master waits 5 s for more replicas before it serves the first, unless it needs no disk for it.
-    const std::vector<std::string> fast = {"--repl-diskless-sync-delay", "0"};
-    servers_.push_back(std::make_unique<RedisServer>(fast));
-    std::vector<std::string> follows = fast;
-    follows.insert(follows.end(),
-                   {"--replicaof", "127.0.0.1", std::to_string(servers_.front()->port())});
-    servers_.push_back(std::make_unique<RedisServer>(follows));
+    std::vector<std::string> arguments = {"--repl-diskless-sync-delay", "0"};
+    if (certificate != nullptr) {
+        arguments.insert(arguments.end(), {"--tls-replication", "yes"});
+    }
+    const RedisServer::Bare reached{certificate};
+    servers_.push_back(std::make_unique<RedisServer>(reached, arguments));
+    arguments.insert(arguments.end(),
+                     {"--replicaof", "127.0.0.1", std::to_string(servers_.front()->port())});
+    servers_.push_back(std::make_unique<RedisServer>(reached, arguments));
     await("the replica follows", [this] { return servers_.back()->followsMaster(); });
-    for (int i = 0; i < 3; ++i) {
-        auto& sentinel = *sentinels_.emplace_back(std::make_unique<Sentinel>());
-        sentinel.port = freePort();
-        sentinel.folder = makeTempFolder("drover-sentinel-");
-        const std::string file = sentinel.folder + "/sentinel.conf";
-        const std::string name = std::string(" ") + kMaster + " ";
-        std::ofstream(file) << "port " << sentinel.port << "\nbind 127.0.0.1\ndir "
-                            << sentinel.folder << "\nsentinel monitor" << name << "127.0.0.1 "
-                            << servers_.front()->port() << " 2\nsentinel down-after-milliseconds"
-                            << name << kDownAfterMs << "\nsentinel failover-timeout" << name
-                            << "2000\nsentinel parallel-syncs" << name << "1\n";
-        sentinel.process.start({findProgram("redis-server"), file, "--sentinel"},
-                               sentinel.folder + "/log");
-    }
+    sentinels_ = std::make_unique<Sentinels>(servers_.front()->port(), kDownAfterMs, certificate);
     awaitReady();
-}
-
-SentinelSet::~SentinelSet() {
-    for (const auto& sentinel : sentinels_) {
-        sentinel->process.stop(9);
-        removeTree(sentinel->folder);
-    }
 }
 
 Redis::Settings SentinelSet::settings() const {
     Redis::Settings settings;
     settings.sentinel.emplace();
-    settings.sentinel->master = kMaster;
-    for (const auto& sentinel : sentinels_) {
-        settings.sentinel->addresses.push_back({"127.0.0.1", sentinel->port});
+    settings.sentinel->master = Sentinels::kMaster;
+    for (const int port : sentinels_->ports()) {
+        settings.sentinel->addresses.push_back({"127.0.0.1", port});
     }
+    setTls(settings, certificate_);
     return settings;
 }
 
 int SentinelSet::masterPort() const {
-    for (const auto& sentinel : sentinels_) {
-        if (sentinel->process.running()) {
-            return namedPort(sentinel->port);
-        }
+    const std::vector<int> running = sentinels_->running();
+    if (running.empty()) {
+        throw std::runtime_error("no sentinel runs");
     }
-    throw std::runtime_error("no sentinel runs");
+    return namedPort(running.front());
 }
 
 RedisServer& SentinelSet::serverAt(int port) {
@@ -86,12 +67,10 @@ RedisServer& SentinelSet::master() {
 
 void SentinelSet::awaitReady() const {
     await("each sentinel knows the replica and its peers", [this] {
-        for (const auto& sentinel : sentinels_) {
-            if (!sentinel->process.running()) {
-                continue;
-            }
-            const std::string all = ask(sentinel->port, {"SENTINEL", "MASTER", kMaster});
-            const std::string replicas = ask(sentinel->port, {"SENTINEL", "REPLICAS", kMaster});
+        for (const int sentinel : sentinels_->running()) {
+            const std::string all = ask(sentinel, {"SENTINEL", "MASTER", Sentinels::kMaster});
+            const std::string replicas =
+                ask(sentinel, {"SENTINEL", "REPLICAS", Sentinels::kMaster});
             if (!has(all, "flags\nmaster\n") || !has(all, "num-slaves\n1\n") ||
                 !has(all, "num-other-sentinels\n2\n") || !has(replicas, "flags\nslave\n") ||
                 !has(replicas, "master-link-status\nok\n")) {
@@ -106,11 +85,8 @@ void SentinelSet::awaitNewMaster(int before) {
     switchedAt_ = {};
     await("the sentinels name a new master", [this, before] {
         bool all = true;
-        for (const auto& sentinel : sentinels_) {
-            if (!sentinel->process.running()) {
-                continue;
-            }
-            if (namedPort(sentinel->port) == before) {
+        for (const int sentinel : sentinels_->running()) {
+            if (namedPort(sentinel) == before) {
                 all = false;
             } else if (switchedAt_ == std::chrono::steady_clock::time_point{}) {
                 switchedAt_ = std::chrono::steady_clock::now();
@@ -123,7 +99,8 @@ void SentinelSet::awaitNewMaster(int before) {
 void SentinelSet::failOver() {
     const int before = masterPort();
     await("a sentinel begins the failover", [this] {
-        return ask(sentinels_.back()->port, {"SENTINEL", "FAILOVER", kMaster}) == "OK";
+        return ask(sentinels_->running().back(), {"SENTINEL", "FAILOVER", Sentinels::kMaster}) ==
+               "OK";
     });
     awaitNewMaster(before);
     await("the old master follows", [&] { return serverAt(before).followsMaster(); });

@@ -7,6 +7,7 @@
 
 #include "drover/Redis.h"
 #include "support/RedisServer.h"
+#include "support/Sentinels.h"
 
 namespace drover::test {
 
@@ -18,8 +19,8 @@ public:
     static constexpr int kDownAfterMs = 500;
 
     /// Throws MissingService if redis-server is not installed. Returns once each sentinel knows the replica and its peers.
-    SentinelSet();
-    ~SentinelSet();
+    /// `certificate`: all speak TLS, and demand it of the clients of settings().
+    explicit SentinelSet(const TestCertificate* certificate = nullptr);
     SentinelSet(const SentinelSet&) = delete;
     SentinelSet& operator=(const SentinelSet&) = delete;
 
@@ -35,20 +36,16 @@ public:
     /// Kills the master, waits until all sentinels name the replica, and starts the old one as a replica.
     void killMaster();
     /// Ends a sentinel, by its number in [0, 3).
-    void stopSentinel(int number) { sentinels_[static_cast<std::size_t>(number)]->process.stop(9); }
+    void stopSentinel(int number) { sentinels_->stop(number); }
 
 private:
-    struct Sentinel {
-        int port;
-        std::string folder;
-        ServerProcess process;
-    };
     [[nodiscard]] RedisServer& serverAt(int port);
     void awaitNewMaster(int before);
     void awaitReady() const;
 
+    const TestCertificate* const certificate_;
     std::vector<std::unique_ptr<RedisServer>> servers_;
-    std::vector<std::unique_ptr<Sentinel>> sentinels_;
+    std::unique_ptr<Sentinels> sentinels_;
     std::chrono::steady_clock::time_point switchedAt_{};
 };
 

@@ -1,11 +1,6 @@
 #include "support/ServerAnswers.h"
 
-#include <chrono>
-#include <stdexcept>
-#include <thread>
-
 #include "redis/Connection.h"
-#include "support/Patience.h"
 
 namespace drover::test {
 
@@ -36,23 +31,6 @@ std::string ask(int port, const std::vector<std::string>& args) {
         command.add(arg);
     }
     return textOf(link.call(command));
-}
-
-void await(const std::string& what, const std::function<bool()>& condition) {
-    const auto deadline = std::chrono::steady_clock::now() + kPatience;
-    while (true) {
-        try {
-            if (condition()) {
-                return;
-            }
-        } catch (const std::exception&) {
-            // Not up yet, or down for a moment.
-        }
-        if (std::chrono::steady_clock::now() > deadline) {
-            throw std::runtime_error("not within the deadline: " + what);
-        }
-        std::this_thread::sleep_for(std::chrono::milliseconds(20));
-    }
 }
 
 }  // namespace drover::test

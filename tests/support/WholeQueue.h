@@ -1,6 +1,7 @@
 #pragma once
 
 #include <memory>
+#include <utility>
 
 #include "drover/Queue.h"
 #include "drover/QueueControl.h"
@@ -9,9 +10,10 @@
 
 namespace drover::test {
 
-/// Returns a handle of the server of these options, which shares what is known of it.
-inline Redis handleOf(const RedisOptions& options) {
-    return Redis(std::make_shared<Redis::Shared>(options));
+/// Returns a handle of the server of these options, which shares what is known of it; of the whole cluster.
+inline Redis handleOf(RedisOptions options) {
+    options.slot = -1;
+    return Redis(std::make_shared<Redis::Shared>(std::move(options)));
 }
 
 /// One queue, with everything that its producers, readers and operators do.

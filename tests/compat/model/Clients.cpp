@@ -50,7 +50,8 @@ ModelClients::ModelClients(NodePeer& peer,
     : peer_(peer), redis_(redis) {
     command({"ACL", "SETUSER", "default", "-time"});
     options.time = std::make_shared<ServerTime>(clock_);
-    const Redis handle = handleOf(options);
+    // In a cluster it stays at the slot of the queues: handles of other slots have clocks of their own.
+    const Redis handle(std::make_shared<Redis::Shared>(options));
     flows_ = std::make_unique<FlowProducer>(handle, FlowProducer::Settings());
     for (const std::string& qualified : queues) {
         const std::string name = plainName(qualified);
