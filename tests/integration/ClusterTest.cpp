@@ -36,6 +36,7 @@ class ClusterTest : public CppUnit::TestFixture {
     CPPUNIT_TEST(aScriptOfOneKeyIsRefusedWhileItsSlotMoves);
     CPPUNIT_TEST(aSlotThatMovesUnderLoadLosesNothing);
     CPPUNIT_TEST(workGoesOnAtAReplicaThatTookOver);
+    CPPUNIT_TEST(workGoesOnAtAReplicaByTls);
     CPPUNIT_TEST_SUITE_END();
 
 public:
@@ -156,6 +157,19 @@ public:
         load.untilEnded(100);
         cluster_->failOver("{bull}");
         load.untilEnded(load.ended() + 100);
+        cluster_->killMaster("{bull}");
+        load.untilEnded(load.ended() + 100);
+        load.stopAdding();
+        load.untilAllEnded();
+        load.assertEachEndedOnce();
+    }
+
+    void workGoesOnAtAReplicaByTls() {
+        cluster_ = std::make_unique<ClusterSet>(&redisCertificate());
+        cluster_->addReplicaFor("{bull}");
+        LoadedQueue load(cluster_->settings(), "{bull}", "hidden");
+        load.startAdding();
+        load.untilEnded(100);
         cluster_->killMaster("{bull}");
         load.untilEnded(load.ended() + 100);
         load.stopAdding();

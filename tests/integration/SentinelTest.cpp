@@ -35,6 +35,7 @@ class SentinelTest : public CppUnit::TestFixture {
     CPPUNIT_TEST(theDocumentedRightsAtTheSentinelsSuffice);
     CPPUNIT_TEST(aDemotedMasterIsLeftByItsRefusal);
     CPPUNIT_TEST(workGoesOnAfterAFailoverAndAfterAKill);
+    CPPUNIT_TEST(workGoesOnByTls);
     CPPUNIT_TEST_SUITE_END();
 
 public:
@@ -136,6 +137,20 @@ public:
 
     void workGoesOnAfterAFailoverAndAfterAKill() {
         LoadedQueue load(sentinels_->settings(), "bull", "load");
+        load.startAdding();
+        load.untilEnded(200);
+        sentinels_->failOver();
+        load.untilEnded(load.ended() + 200);
+        sentinels_->killMaster();
+        load.untilEnded(load.ended() + 200);
+        load.stopAdding();
+        load.untilAllEnded();
+        load.assertEachEndedOnce();
+    }
+
+    void workGoesOnByTls() {
+        sentinels_ = std::make_unique<SentinelSet>(&redisCertificate());
+        LoadedQueue load(sentinels_->settings(), "bull", "hidden");
         load.startAdding();
         load.untilEnded(200);
         sentinels_->failOver();
