@@ -42,6 +42,7 @@ private:
     [[nodiscard]] RedisServer& serverAt(int port);
     void awaitNewMaster(int before);
     void awaitReady() const;
+    void awaitReplica();
 
     const TestCertificate* const certificate_;
     std::vector<std::unique_ptr<RedisServer>> servers_;
