@@ -8,8 +8,11 @@
 
 namespace drover::admin {
 
-AdminQueues::AdminQueues(const std::string& globs, Redis redis, SettingsOf settingsOf)
-    : redis_(std::move(redis)), settingsOf_(std::move(settingsOf)) {
+AdminQueues::AdminQueues(const std::string& globs,
+                         Redis redis,
+                         SettingsOf settingsOf,
+                         ShardedQueues sharded)
+    : redis_(std::move(redis)), settingsOf_(std::move(settingsOf)), sharded_(std::move(sharded)) {
     std::size_t at = 0;
     while (at <= globs.size()) {
         const std::size_t end = std::min(globs.find(',', at), globs.size());
@@ -20,6 +23,13 @@ AdminQueues::AdminQueues(const std::string& globs, Redis redis, SettingsOf setti
             static_cast<void>(Scope::parse("add:" + globs_.back()));  // Has the same rules.
         }
         at = end + 1;
+    }
+}
+
+void AdminQueues::requireOne(const Queue::Settings& settings) {
+    const std::string problem = settings.shards.problemOf(settings.name);
+    if (!problem.empty()) {
+        throw HttpError(400, problem);
     }
 }
 

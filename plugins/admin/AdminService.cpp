@@ -41,9 +41,10 @@ public:
 private:
     [[nodiscard]] Queues queues(ServiceContext& context) const {
         return std::make_shared<const AdminQueues>(
-            context.config().text("queues"), context.redis(), [this](const std::string& name) {
-                return context_.queueSettings(name);
-            });
+            context.config().text("queues"),
+            context.redis(),
+            [this](const std::string& name) { return context_.queueSettings(name); },
+            context.shardedQueues());
     }
     void apply(ServiceContext& context) {
         context.routes().replace(kSource, adminRoutes(queues(context), shared_));

@@ -112,10 +112,15 @@ Route counting(
         threads,
         std::move(route),
         [work = std::move(work)](const AdminQueues& all, const Request& request, Turn& turn) {
-            auto maintenance = all.part<QueueMaintenance>(request.text("queue"));
             QueueMaintenance::Calls calls;
             calls.onProgress = [&turn](std::size_t) { return turn.goesOn(); };
-            const std::size_t jobs = work(maintenance, request, calls);
+            std::size_t jobs = 0;
+            all.each<QueueMaintenance>(request.text("queue"),
+                                       [&](QueueMaintenance& queue, const std::string&) {
+                                           if (!turn.hasMore()) {
+                                               jobs += work(queue, request, calls);
+                                           }
+                                       });
             return done(request, jobs, turn.hasMore());
         });
 }

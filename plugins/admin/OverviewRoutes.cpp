@@ -1,6 +1,5 @@
 #include "OverviewRoutes.h"
 
-#include <algorithm>
 #include <chrono>
 #include <mutex>
 
@@ -24,11 +23,15 @@ constexpr std::size_t kQueuesOfAPage = 100;
 /// Rates need the look before: one overview for all requests, whose looks take turns.
 class SharedOverview {
 public:
-    SharedOverview(const Redis& redis, const std::string& prefix) : overview_(redis, prefix) {}
+    explicit SharedOverview(const AdminQueues& queues)
+        : overview_(queues.redis(), queues.prefix(), queues.sharded()) {}
 
     std::vector<QueueSummary> look(const std::vector<std::string>& names) {
         const std::lock_guard lock(mutex_);
         return overview_.look(names);
+    }
+    [[nodiscard]] std::vector<std::string> joined(const std::vector<std::string>& names) const {
+        return overview_.joined(names);
     }
 
 private:
@@ -38,7 +41,7 @@ private:
 
 /// One prefix is that of all queues: the configuration has no other.
 std::shared_ptr<SharedOverview> overviewOf(const AdminQueues& queues) {
-    return std::make_shared<SharedOverview>(queues.redis(), queues.prefix());
+    return std::make_shared<SharedOverview>(queues);
 }
 
 Response list(const AdminQueues& queues, SharedOverview& overview, const Request& request) {
@@ -55,9 +58,7 @@ Response list(const AdminQueues& queues, SharedOverview& overview, const Request
         }
     } while (cursor != "0" && names.size() < kQueuesOfAPage &&
              std::chrono::steady_clock::now() < end);
-    std::sort(names.begin(), names.end());
-    names.erase(std::unique(names.begin(), names.end()), names.end());
-    const std::vector<QueueSummary> found = overview.look(names);
+    const std::vector<QueueSummary> found = overview.look(overview.joined(names));
     return json([&](JsonWriter& out) {
         out.beginObject().key("queues").beginArray();
         for (const QueueSummary& queue : found) {
@@ -86,12 +87,14 @@ Response paused(const Request& request, bool isPaused) {
     });
 }
 
-Response workers(QueueReader& reader, const Request& request) {
+Response workers(const AdminQueues& all, const Request& request) {
     return json([&](JsonWriter& out) {
         out.beginArray();
-        for (const WorkerInfo& worker : reader.workers()) {
-            operate::write(out, worker, request.text("queue"));
-        }
+        all.each<QueueReader>(request.text("queue"), [&](QueueReader& reader, const auto& queue) {
+            for (const WorkerInfo& worker : reader.workers()) {
+                operate::write(out, worker, queue);
+            }
+        });
         out.endArray();
     });
 }
@@ -186,15 +189,17 @@ std::vector<Route> overviewRoutes(const Queues& queues) {
                             Scope::Kind::Operate,
                             "Let no worker claim jobs; running jobs go on.");
     answers(pauses, "The queue is paused", kPausedSchema);
-    pauses.handler = with<QueueControl>(queues, [](QueueControl& queue, const Request& request) {
-        queue.pause();
+    pauses.handler = pooled(queues, [](const AdminQueues& all, const Request& request) {
+        all.each<QueueControl>(request.text("queue"),
+                               [](QueueControl& queue, const auto&) { queue.pause(); });
         return paused(request, true);
     });
     Route resumes = describe(
         "POST", "/queues/{queue}/resume", Scope::Kind::Operate, "Let workers claim jobs again.");
     answers(resumes, "The queue is not paused", kPausedSchema);
-    resumes.handler = with<QueueControl>(queues, [](QueueControl& queue, const Request& request) {
-        queue.resume();
+    resumes.handler = pooled(queues, [](const AdminQueues& all, const Request& request) {
+        all.each<QueueControl>(request.text("queue"),
+                               [](QueueControl& queue, const auto&) { queue.resume(); });
         return paused(request, false);
     });
 
@@ -208,7 +213,7 @@ std::vector<Route> overviewRoutes(const Queues& queues) {
         R"({"type":"array","items":{"type":"object","properties":{"queue":{"type":"string"},"name":{"type":"string"},)"
         R"("address":{"type":"string"},"ageSeconds":{"type":"integer"}}}})");
     mayConflict(listsWorkers, "Redis does not allow CLIENT LIST");
-    listsWorkers.handler = with<QueueReader>(queues, workers);
+    listsWorkers.handler = pooled(queues, workers);
 
     Route hasMetrics = describe("GET",
                                 "/queues/{queue}/metrics",

@@ -102,10 +102,14 @@ QueueReadings::Reading QueueReadings::readNow() {
         byPrefix[queue.prefix].push_back(std::move(queue.name));
     }
     try {
+        if (const ShardedQueues sharded = context_.shardedQueues(); sharded != sharded_) {
+            overviews_.clear();
+            sharded_ = sharded;
+        }
         for (const auto& [prefix, names] : byPrefix) {
             QueueOverview& overview =
-                overviews_.try_emplace(prefix, context_.redis(), prefix).first->second;
-            for (QueueSummary& summary : overview.look(names, false)) {
+                overviews_.try_emplace(prefix, context_.redis(), prefix, sharded_).first->second;
+            for (QueueSummary& summary : overview.look(overview.joined(names), false)) {
                 reading.unreadable += summary.problem.empty() ? 0 : 1;
                 reading.queues.push_back(std::move(summary));
             }

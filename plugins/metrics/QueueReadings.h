@@ -45,6 +45,7 @@ private:
     const ServiceContext& context_;
     const QueueSearch::Settings settings_;
     QueueSearch search_;
+    ShardedQueues sharded_;                           ///< Those of overviews_.
     std::map<std::string, QueueOverview> overviews_;  ///< By prefix. Used by one request at a time.
     std::mutex mutex_;
     std::condition_variable changed_;

@@ -62,11 +62,16 @@ protected:
         server_.reset();
         Redis::Settings redis = redisAt(store_.server_->port());
         queues_ = std::make_shared<const admin::AdminQueues>(
-            globs, Redis(redis), [](const std::string& name) {
+            globs,
+            Redis(redis),
+            [this](const std::string& name) {
                 Queue::Settings settings;
                 settings.name = name;
+                const auto sharded = sharded_.find(name);
+                settings.shards = sharded == sharded_.end() ? Shards() : sharded->second;
                 return settings;
-            });
+            },
+            sharded_);
         shared_ = {std::make_shared<admin::LongWork>(2),
                    std::make_shared<admin::EventHub>(Redis(redis), "bull", 2),
                    [this](bool on) { quiet_ = on; }};
@@ -122,6 +127,7 @@ protected:
     std::shared_ptr<const admin::AdminQueues> queues_;
     admin::Shared shared_;
     std::atomic<int> quiet_{-1};
+    ShardedQueues sharded_;  ///< For the next serve().
 
 private:
     static AccessToken entry(const std::string& scope) {

@@ -76,6 +76,7 @@ class AdminRoutesTest : public AdminFixture {
     CPPUNIT_TEST(aQueueIsObliterated);
     CPPUNIT_TEST(theDoctorFindsAndRepairs);
     CPPUNIT_TEST(theProcessIsQuieted);
+    CPPUNIT_TEST(aQueueWithShardsIsOne);
     CPPUNIT_TEST(mistakesNameWhatWouldBeRight);
     CPPUNIT_TEST(queuesOutsideOfTheGlobsAreHidden);
     CPPUNIT_TEST(withoutRedisEveryRouteIsUnavailable);
@@ -436,6 +437,38 @@ public:
         CPPUNIT_ASSERT_EQUAL(1, quiet_.load());
         assertEqual(R"({"quiet":false})", body(202, "operate", "POST /worker/resume"));
         CPPUNIT_ASSERT_EQUAL(0, quiet_.load());
+    }
+
+    void aQueueWithShardsIsOne() {
+        store_.useOwnServer();
+        sharded_ = {{queue(), {2, ""}}};
+        serve("*");
+        Queue::Settings settings;
+        settings.name = queue();
+        settings.shards.count = 2;
+        Queue producer(handle(), settings);
+        for (int i = 0; i < 4; ++i) {
+            producer.add({"some"});
+        }
+        const std::string list = read("/queues");
+        const JsonView queues = JsonView::parse(list)["queues"];
+        CPPUNIT_ASSERT_EQUAL(std::size_t{1}, queues.elements().size());
+        assertEqual(queue(), string(queues.elements()[0]["name"]));
+        const std::string shown = read(path(""));
+        CPPUNIT_ASSERT_EQUAL(std::int64_t{4}, integer(JsonView::parse(shown)["counts"]["waiting"]));
+        const std::string shard = "/queues/" + queue() + "-%7B1%7D";
+        const std::string one = read(shard);
+        CPPUNIT_ASSERT_EQUAL(std::int64_t{2}, integer(JsonView::parse(one)["counts"]["waiting"]));
+        read(shard + "/jobs");
+        body(200, "operate", "POST " + path("/pause"));
+        const std::string paused = read(path(""));
+        CPPUNIT_ASSERT(JsonView::parse(paused)["paused"].boolean().value());
+        body(200, "operate", "POST " + path("/resume"));
+        assertEqual("[]", read(path("/workers")));
+        assertMistake(
+            400, "read", "GET " + path("/jobs"), "has shards: name the one that is meant");
+        const std::string drained = body(200, "destroy", "POST " + path("/drain"));
+        CPPUNIT_ASSERT_EQUAL(std::int64_t{4}, integer(JsonView::parse(drained)["done"]));
     }
 
     void mistakesNameWhatWouldBeRight() {

@@ -81,7 +81,7 @@ public:
         for (const std::string& queue : {shared, other}) {
             redis({"HSET", "bull:" + queue + ":meta", "paused", "1"});
         }
-        modes_ = {{"bull:" + shared, Bullmq5::On}};
+        targets_ = {{"bull:" + shared, {Bullmq5::On}}};
         for (const Bullmq5 own : {Bullmq5::Off, Bullmq5::On}) {
             settings_.bullmq5 = own;
             CPPUNIT_ASSERT(call(HostCall::AddJobs, jobs).status == HostStatus::Ok);
@@ -148,7 +148,7 @@ public:
 
     void handlersAddTogether() {
         ClientPool clients([this] { return std::make_unique<RedisClient>(options(), "adds"); }, 2);
-        JointAdds adds(clients);
+        JointAdds adds;
         constexpr std::size_t kThreads = 16;
         std::atomic<int> added{0};
         std::atomic<int> rejected{0};
@@ -164,7 +164,7 @@ public:
                     JobRecord orphan = good;
                     orphan.parentKey = "bull:nowhere:1";
                     orphan.parent = R"({"id":"1","queueKey":"bull:nowhere"})";
-                    const auto results = adds.add(context(), {good, orphan});
+                    const auto results = adds.add(context(), clients, {good, orphan});
                     added += results.at(0).status == AddResult::Status::Added ? 1 : 0;
                     const bool isRejected = results.at(1).status == AddResult::Status::Rejected &&
                                             results.at(1).code == -5;

@@ -73,6 +73,7 @@ protected:
                 settings.name = name;
                 settings.addTimeout = kAtOnce;  // A busy machine must not turn an add into a 503.
                 settings.admission = admission_;
+                settings.shards = shards_;
                 return settings;
             },
             most);
@@ -145,6 +146,7 @@ protected:
 
     Store store_;
     Queue::Admission admission_;      ///< For the next serve().
+    Shards shards_;                   ///< The same.
     std::size_t maxOpenBodies_ = 64;  ///< For the next serve().
     std::unique_ptr<api::QueueTable> queues_;
     std::unique_ptr<api::StreamThread> openBodies_;  ///< Ends before the queues.

@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <map>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -36,6 +37,7 @@ class HttpQueuesTest : public HttpQueuesFixture {
     CPPUNIT_TEST(mistakesNameTheMemberAndAddNothing);
     CPPUNIT_TEST(noBadOptionIsStored);
     CPPUNIT_TEST(aRequestWithAKeyIsServedOnce);
+    CPPUNIT_TEST(aQueueWithShardsIsAddedToByItsName);
     CPPUNIT_TEST(aKeyHoldsForManyJobs);
     CPPUNIT_TEST(requestsAtOnceWithOneKeyAddOnce);
     CPPUNIT_TEST(aTreeIsAddedWhole);
@@ -231,6 +233,39 @@ public:
         CPPUNIT_ASSERT_EQUAL(std::int64_t{2}, store_.number({"LLEN", store_.keys().wait}));
         CPPUNIT_ASSERT_EQUAL(201, postOnce("order-8", R"({"name":"z"})").status);
         CPPUNIT_ASSERT_EQUAL(400, postOnce("order 9", R"({"name":"z"})").status);
+    }
+
+    void aQueueWithShardsIsAddedToByItsName() {
+        shards_.count = 4;
+        serve({"q*"}, 8);
+        std::set<std::string> queues;
+        const RawAnswer many = post(R"([{"name":"a"},{"name":"b"},{"name":"c"},{"name":"d"}])");
+        CPPUNIT_ASSERT_EQUAL_MESSAGE(many.body, 201, many.status);
+        const JsonView answers = JsonView::parse(many.body);
+        for (const JsonView& one : answers.elements()) {
+            const std::string name = one["job"]["queueQualifiedName"].string().value();
+            CPPUNIT_ASSERT_EQUAL(std::int64_t{1}, store_.number({"LLEN", name + ":wait"}));
+            queues.insert(name);
+        }
+        CPPUNIT_ASSERT_EQUAL(std::size_t{4}, queues.size());
+        const RawAnswer once = postOnce("order-9", R"({"name":"z"})");
+        assertEqual(once.body, postOnce("order-9", R"({"name":"z"})").body);
+        CPPUNIT_ASSERT_EQUAL_MESSAGE(
+            "stored", 200, scheduler("PUT", "/s", kShop, R"({"repeat":{"every":3600000}})").status);
+        const std::string at = "bull:" + shards_.nameFor(queue(), "s");
+        CPPUNIT_ASSERT_EQUAL(std::int64_t{1}, store_.number({"EXISTS", at + ":repeat"}));
+        const RawAnswer flow =
+            postFlow(R"({"name":"r","queueName":")" + queue() +
+                     R"(","children":[{"name":"c","queueName":")" + queue() + R"("}]})");
+        CPPUNIT_ASSERT_EQUAL_MESSAGE(flow.body, 201, flow.status);
+        const JsonView tree = JsonView::parse(flow.body);
+        const JsonView child = tree["children"].elements()[0]["job"];
+        assertEqual(tree["job"]["queueQualifiedName"].string().value(),
+                    child["queueQualifiedName"].string().value());
+        const RawAnswer result =
+            exchange(request("GET /queues/" + queue() + "/jobs/1/result", bearer(kReader)));
+        CPPUNIT_ASSERT_EQUAL(400, result.status);
+        assertContains(result.body, "has shards: name the one that is meant");
     }
 
     void aKeyHoldsForManyJobs() {

@@ -84,6 +84,7 @@ class MetricsTest : public AppFixture {
     CPPUNIT_TEST(aScrapeIsInTheFormatAndHasTheDocumentedNames);
     CPPUNIT_TEST(theDocumentsUseNamesOfAScrape);
     CPPUNIT_TEST(theFiguresAreThoseOfTheJobs);
+    CPPUNIT_TEST(aQueueWithShardsIsOne);
     CPPUNIT_TEST(queuesAreFoundByGlobsAndAScrapeDoesNotScan);
     CPPUNIT_TEST(aTokenIsNeededIfTheConfigurationSaysSo);
     CPPUNIT_TEST(aReloadChangesTheQueuesAndTheBoard);
@@ -221,6 +222,34 @@ public:
             const std::string route = series.labels.at("route");
             CPPUNIT_ASSERT_MESSAGE(route, route == "/metrics" || route == "none");
             CPPUNIT_ASSERT(series.labels.at("method") != "BREW");
+        }
+    }
+
+    void aQueueWithShardsIsOne() {
+        start({"plugins.load=api,echo,metrics",
+               "queue.echo.name=" + queueName_,
+               "queue.echo.shards=3",
+               "queue.echo.threads=5"});
+        Queue::Settings settings;
+        settings.name = queueName_;
+        settings.shards.count = 3;
+        settings.addTimeout = std::chrono::seconds(10);
+        Queue queue(Redis(redisAt(RedisServer::shared().port())), settings);
+        for (int i = 0; i < 9; ++i) {
+            CPPUNIT_ASSERT(queue.add({"echo"}).status == AddResult::Status::Added);
+        }
+        const Exposition::Labels completed = {{"queue", queueName_}, {"state", "completed"}};
+        Exposition found;
+        waitUntil([&] {
+            found = scrape();
+            return found.value("drover_queue_jobs", completed) == 9;
+        });
+        assertEqual("", found.problemText());
+        for (const char* shard : {"0", "1", "2"}) {
+            const Exposition::Labels labels = {{"queue", queueName_}, {"shard", shard}};
+            equal(3, found, "drover_jobs_completed_total", labels);
+            equal(0, found, "drover_jobs_stalled_total", labels);
+            equal(1, found, "drover_worker_fit", labels);
         }
     }
 

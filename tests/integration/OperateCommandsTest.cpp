@@ -2,6 +2,7 @@
 #include <cstdio>
 #include <fstream>
 #include <functional>
+#include <map>
 #include <optional>
 #include <sstream>
 #include <thread>
@@ -72,6 +73,7 @@ class OperateCommandsTest : public RedisFixture {
     CPPUNIT_TEST(workersAreListed);
     CPPUNIT_TEST(processesAreListed);
     CPPUNIT_TEST(aliasesNameQueues);
+    CPPUNIT_TEST(aQueueWithShardsIsOne);
     CPPUNIT_TEST(aTerminalNeverGetsControlCharacters);
     CPPUNIT_TEST(wrongValuesAreNamed);
     CPPUNIT_TEST(theUrlOfTheCommandGoesBeforeACluster);
@@ -447,6 +449,60 @@ public:
         assertStartsWith(out_, name() + "\n");
         CPPUNIT_ASSERT_EQUAL(64, run({"job", "show", "1"}));
         assertContains(err_, "job show needs --queue NAME: the configuration names no queue");
+    }
+
+    void aQueueWithShardsIsOne() {
+        useOwnServer();
+        const auto sharded = [this](Strings args) {
+            args.insert(args.end(), {"--set", "queue.mail.name=" + name(), "--set"});
+            args.emplace_back("queue.mail.shards=2");
+            return args;
+        };
+        const Strings shards = {name() + "-{0}", name() + "-{1}"};
+        std::map<std::string, int> added;
+        for (int i = 0; i < 32; ++i) {
+            const JsonView job = json(sharded({"job", "add", "hello"}));
+            ++added[job["queueQualifiedName"].string().value()];
+        }
+        CPPUNIT_ASSERT_EQUAL(std::size_t{2}, added.size());
+        const JsonView list = json(sharded({"queue", "list"}));
+        CPPUNIT_ASSERT_EQUAL(std::size_t{1}, list.elements().size());
+        assertEqual(name(), list.elements()[0]["name"].string().value());
+        CPPUNIT_ASSERT_EQUAL(std::int64_t{32},
+                             list.elements()[0]["counts"]["waiting"].integer().value());
+        CPPUNIT_ASSERT_EQUAL(0, run(sharded({"queue", "show", "mail"})));
+        assertStartsWith(out_, name() + "\n  waiting            32\n");
+        CPPUNIT_ASSERT_EQUAL(0, run(sharded({"queue", "pause", "mail"})));
+        for (const std::string& shard : shards) {
+            assertEqual("1", text({"HGET", "bull:" + shard + ":meta", "paused"}));
+        }
+        CPPUNIT_ASSERT_EQUAL(0, run(sharded({"queue", "resume", shards[1]})));
+        assertEqual("1", text({"HGET", "bull:" + shards[0] + ":meta", "paused"}));
+        CPPUNIT_ASSERT_EQUAL(std::int64_t{0},
+                             number({"HEXISTS", "bull:" + shards[1] + ":meta", "paused"}));
+        CPPUNIT_ASSERT_EQUAL(0, run(sharded({"queue", "resume", "mail"})));
+
+        CPPUNIT_ASSERT_EQUAL(64, run(sharded({"job", "list"})));
+        assertContains(err_, "has shards: name the one that is meant, from " + shards[0]);
+        CPPUNIT_ASSERT_EQUAL(0, run(sharded({"job", "list", "--queue", shards[1]})));
+        CPPUNIT_ASSERT_EQUAL(0,
+                             run(sharded({"scheduler", "upsert", "s", "--pattern", "0 9 1 1 *"})));
+        CPPUNIT_ASSERT_EQUAL(0, run(sharded({"scheduler", "show", "s"})));
+        CPPUNIT_ASSERT_EQUAL(std::size_t{1},
+                             json(sharded({"scheduler", "list"})).elements().size());
+        CPPUNIT_ASSERT_EQUAL(0, run(sharded({"scheduler", "remove", "s", "--yes"})));
+        CPPUNIT_ASSERT_EQUAL(0, run(sharded({"queue", "doctor", "mail"})));
+
+        const JsonView some = json(
+            sharded({"queue", "clean", "mail", "--state", "waiting", "--limit", "20", "--yes"}));
+        CPPUNIT_ASSERT_EQUAL(std::int64_t{20}, some["removed"].integer().value());
+        const JsonView rest = json(sharded({"queue", "drain", "mail", "--yes"}));
+        assertEqual(name(), rest["queue"].string().value());
+        CPPUNIT_ASSERT_EQUAL(std::int64_t{12}, rest["removed"].integer().value());
+        CPPUNIT_ASSERT_EQUAL(0, run(sharded({"queue", "obliterate", "mail", "--yes"})));
+        for (const std::string& shard : shards) {
+            CPPUNIT_ASSERT_EQUAL(std::int64_t{0}, number({"EXISTS", "bull:" + shard + ":meta"}));
+        }
     }
 
     void aTerminalNeverGetsControlCharacters() {

@@ -2,6 +2,7 @@
 
 #include <sstream>
 #include <stdexcept>
+#include <utility>
 
 #include "core/HashSlot.h"
 #include "support/ClusterNodes.h"
@@ -27,15 +28,22 @@ RedisServer& ClusterSet::startNode() {
     if (certificate_ != nullptr) {
         arguments.insert(arguments.end(), {"--tls-cluster", "yes", "--tls-replication", "yes"});
     }
+    arguments.insert(arguments.end(), extra_.begin(), extra_.end());
     nodes_.push_back(std::make_unique<RedisServer>(RedisServer::Bare{certificate_}, arguments));
     return *nodes_.back();
 }
 
-ClusterSet::ClusterSet(const TestCertificate* certificate) : certificate_(certificate) {
-    for (int i = 0; i < kNodes; ++i) {
-        startNode();
+ClusterSet::ClusterSet(const TestCertificate* certificate) : ClusterSet(kNodes, {}, certificate) {}
+
+ClusterSet::ClusterSet(int masters,
+                       std::vector<std::string> extra,
+                       const TestCertificate* certificate)
+    : extra_(std::move(extra)), certificate_(certificate) {
+    std::vector<const RedisServer*> nodes;
+    for (int i = 0; i < masters; ++i) {
+        nodes.push_back(&startNode());
     }
-    joinCluster({nodes_[0].get(), nodes_[1].get(), nodes_[2].get()});
+    joinCluster(nodes);
 }
 
 Redis::Settings ClusterSet::settings() const {
@@ -117,6 +125,16 @@ void ClusterSet::killMaster(const std::string& key) {
         }
     }
     awaitAnotherMaster(key, before);
+}
+
+RedisServer& ClusterSet::masterOf(const std::string& key) {
+    const int port = portOf(key);
+    for (const auto& node : nodes_) {
+        if (node->plainPort() == port) {
+            return *node;
+        }
+    }
+    throw std::runtime_error("no node has " + key);
 }
 
 void ClusterSet::awaitAnotherMaster(const std::string& key, int before) const {

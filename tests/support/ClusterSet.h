@@ -9,7 +9,7 @@
 
 namespace drover::test {
 
-/// A cluster of three masters on loopback, to which replicas may be added.
+/// A cluster on loopback, to which replicas may be added.
 ///
 /// Ports are those without TLS, but for settings().
 class ClusterSet {
@@ -17,6 +17,10 @@ public:
     /// Throws MissingService if redis-server is not installed. Returns once all slots are served. `certificate`: the nodes
     /// speak TLS with each other, and with the clients of settings().
     explicit ClusterSet(const TestCertificate* certificate = nullptr);
+    /// The same with so many masters, of equal size; `extra`: more arguments of each redis-server.
+    explicit ClusterSet(int masters,
+                        std::vector<std::string> extra = {},
+                        const TestCertificate* certificate = nullptr);
     ClusterSet(const ClusterSet&) = delete;
     ClusterSet& operator=(const ClusterSet&) = delete;
 
@@ -29,6 +33,8 @@ public:
     /// Makes a replica the master of the key's slot: it agrees with the present one, or the present one is killed.
     void failOver(const std::string& key);
     void killMaster(const std::string& key);
+    /// Returns the node that has the key's slot, which stays where it is while it is stopped and started.
+    [[nodiscard]] RedisServer& masterOf(const std::string& key);
     /// Moves the slot of the key, with its keys, to another node: first as long as `whileOpen` returns each node has a part of
     /// them. Returns once all nodes know it.
     template <typename WhileOpen>
@@ -56,6 +62,7 @@ private:
     RedisServer& startNode();
     void awaitAnotherMaster(const std::string& key, int before) const;
 
+    const std::vector<std::string> extra_;
     const TestCertificate* const certificate_;
     std::vector<std::unique_ptr<RedisServer>> nodes_;
 };

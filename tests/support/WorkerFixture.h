@@ -37,7 +37,7 @@ public:
         worker_.reset();
         log_.reset();
         settings_ = QueueSettings();
-        modes_.clear();
+        targets_.clear();
         RedisFixture::tearDown();
     }
 
@@ -57,7 +57,7 @@ protected:
             through,
             clock_,
             std::vector<std::shared_ptr<HandlerType>>{std::move(handler)},
-            modes_);
+            targets_);
     }
     /// Starts a worker on the queue of that name.
     std::unique_ptr<Worker> startWorker(QueueSettings settings,
@@ -101,7 +101,7 @@ protected:
     }
 
     std::unique_ptr<LogCapture> log_;  ///< The lines of the logger "worker".
-    TargetQueues::Modes modes_;        ///< For makeWorker().
+    TargetQueues::Known targets_;      ///< For makeWorker().
     QueueSettings settings_;
     std::unique_ptr<Worker> worker_;
     std::unique_ptr<LockKeeper> keeper_;

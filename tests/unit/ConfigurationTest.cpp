@@ -89,6 +89,8 @@ class ConfigurationTest : public CppUnit::TestFixture {
     CPPUNIT_TEST(tlsToRedisIsCheckedBeforeTheStart);
     CPPUNIT_TEST(sentinelsAreCheckedBeforeTheStart);
     CPPUNIT_TEST(aClusterIsCheckedBeforeTheStart);
+    CPPUNIT_TEST(shardsAreCheckedBeforeTheStart);
+    CPPUNIT_TEST(aQueueIsFoundByItsNameInRedis);
     CPPUNIT_TEST(aWrongRedisUrlIsRefusedWithoutItsPassword);
     CPPUNIT_TEST(aVariableThatLooksLikeATypingErrorIsAWarning);
     CPPUNIT_TEST(queueSettingsResolveThroughThePluginToTheDefaults);
@@ -443,6 +445,50 @@ public:
         CPPUNIT_ASSERT_EQUAL(std::string(), problems("queue.mails.name={mails}\n"));
         CPPUNIT_ASSERT(Settings::redisServer(Configuration(sources_)).cluster ==
                        (std::vector<Redis::Address>{{"one", 6379}, {"two", 7001}}));
+    }
+
+    void shardsAreCheckedBeforeTheStart() {
+        const auto problems = [this](const std::string& lines) {
+            sources_.files = {write("one.properties", lines)};
+            return joined(Settings::check(Configuration(sources_)));
+        };
+        const std::string four = "queue.mails.shards=4\n";
+        const std::string cluster = four + "redis.cluster=one\n";
+        CPPUNIT_ASSERT_EQUAL(std::string(), problems(four));
+        CPPUNIT_ASSERT_EQUAL(std::string(), problems(cluster));
+        const std::string oneSlot = "put all shards into one slot of the cluster; remove them";
+        assertContains(problems(cluster + "redis.prefix={bull}\n"), oneSlot);
+        assertContains(problems(cluster + "queue.mails.name={mails}\n"), oneSlot);
+        assertContains(problems("queue.mails.shardBy=customer\n"),
+                       "it has no effect without queue.mails.shards");
+        assertContains(problems(four + "queue.other.name=mails-{3}\n"),
+                       "the queue mails-{3} is that of queue.other too");
+        assertContains(problems(four + "queue.other.name=mails\n"),
+                       "the queue mails is that of queue.other too");
+        CPPUNIT_ASSERT_EQUAL(std::string(), problems(four + "queue.other.name=mails-{4}\n"));
+        assertContains(problems(four + "queue.mails.limiterMax=3\n"),
+                       "expected at least the number of shards, 4");
+    }
+
+    void aQueueIsFoundByItsNameInRedis() {
+        sources_.files = {write("one.properties",
+                                "queue.mails.name=mail-out\nqueue.mails.shards=2\n"
+                                "queue.mails.threads=6\nqueue.mails.shardBy=customer\n")};
+        const Configuration config(sources_);
+        const QueueSettings whole = Settings::queueNamed(config, "mail-out");
+        CPPUNIT_ASSERT_EQUAL(2, whole.shards);
+        CPPUNIT_ASSERT_EQUAL(6, whole.threads);
+        const QueueSettings shard = Settings::queueNamed(config, "mail-out-{1}");
+        CPPUNIT_ASSERT_EQUAL(1, shard.shards);
+        CPPUNIT_ASSERT_EQUAL(3, shard.threads);
+        for (const char* other : {"mail-out-{2}", "mails", "another"}) {
+            const QueueSettings settings = Settings::queueNamed(config, other);
+            CPPUNIT_ASSERT_EQUAL(std::string(other), settings.name);
+            CPPUNIT_ASSERT_EQUAL(1, settings.shards);
+            CPPUNIT_ASSERT_EQUAL(std::string(), settings.shardBy);
+        }
+        const ShardedQueues expected = {{"mail-out", {2, "customer"}}};
+        CPPUNIT_ASSERT(expected == Settings::sharded(config));
     }
 
     void aWrongRedisUrlIsRefusedWithoutItsPassword() {

@@ -22,8 +22,9 @@ namespace {
 /// Parses a tree: {"name", "queueName", "data"?, "opts"?, "children"?: [tree]}, as BullMQ's FlowJob has it.
 class TreeParser {
 public:
-    TreeParser(const ServedQueues& queues, const Request& request)
-        : queues_(queues), request_(request) {}
+    /// Adds to `sharded` those queues of the tree that have shards.
+    TreeParser(const ServedQueues& queues, const Request& request, ShardedQueues& sharded)
+        : queues_(queues), request_(request), sharded_(sharded) {}
 
     /// Throws HttpError: 400 for a mistake, 403 and 404 for a queue to which the client may not add. The depth of JSON bounds
     /// the recursion.
@@ -55,7 +56,11 @@ public:
         }
         queues_.require(flow.queue);
         ServedQueues::requireScope(request_, flow.queue);
-        flow.prefix = queues_.settings(flow.queue).prefix;
+        const Queue::Settings settings = queues_.settings(flow.queue);
+        flow.prefix = settings.prefix;
+        if (settings.shards.count > 1) {
+            sharded_.emplace(flow.queue, settings.shards);
+        }
         flow.job = parseJob(JsonView::parse('{' + job + '}'));
         ServedQueues::requireScopeOfParent(request_, flow.job);
         return flow;
@@ -64,15 +69,17 @@ public:
 private:
     const ServedQueues& queues_;
     const Request& request_;
+    ShardedQueues& sharded_;
 };
 
 constexpr const char* kName = "POST /flows";
 
 Response add(const ServedQueues& queues, const Request& request, std::chrono::milliseconds ttl) {
     const std::optional<AddOnce> once = addOnceOf(request, kName, ttl);
-    FlowJob tree = TreeParser(queues, request).parse(JsonView::parse(request.body));
+    ShardedQueues sharded;
+    FlowJob tree = TreeParser(queues, request, sharded).parse(JsonView::parse(request.body));
     const Queue::Settings settings = queues.settings(tree.queue);
-    FlowProducer producer(queues.redis(), {settings.prefix, settings.bullmq5});
+    FlowProducer producer(queues.redis(), {settings.prefix, settings.bullmq5, sharded});
     FlowResult added =
         once ? producer.addOnce(std::move(tree), *once) : producer.add(std::move(tree));
     AddResult result;

@@ -223,6 +223,9 @@ void JobStream::answerBatch() {
             writeError(json, *line.error);
         } else {
             json.key("status").number(201).key("id").text(result->id);
+            if (!result->queue.empty()) {
+                json.key("queueQualifiedName").text(result->queue);
+            }
         }
         answer_ += std::move(json.endObject()).str() + '\n';
     }

@@ -2,6 +2,8 @@
 
 #include <utility>
 
+#include <Poco/Exception.h>
+
 #include "drover/QueueReader.h"
 
 namespace drover::api {
@@ -30,7 +32,9 @@ QueueTable::Entry* QueueTable::entryOf(const std::string& name) {
     }
     const Queue::Settings settings = settingsOf_(name);
     // Throws for a bad name, before another queue is closed for it.
-    static_cast<void>(QueueReader(redis_, {settings.prefix, name}));
+    for (const std::string& one : settings.shards.namesOf(name)) {
+        static_cast<void>(QueueReader(redis_, {settings.prefix, one}));
+    }
     if (entries_.size() >= most_ && !retireOne()) {
         return nullptr;
     }
@@ -63,8 +67,12 @@ std::shared_ptr<JobResults> QueueTable::results(const std::string& name) {
         return nullptr;
     }
     if (!entry->results) {
+        const Queue::Settings queue = settingsOf_(name);
+        if (const std::string problem = queue.shards.problemOf(name); !problem.empty()) {
+            throw Poco::InvalidArgumentException(problem);
+        }
         JobResults::Settings settings;
-        settings.prefix = settingsOf_(name).prefix;
+        settings.prefix = queue.prefix;
         settings.name = name;
         entry->results.emplace(redis_, settings);
     }

@@ -39,7 +39,7 @@ public:
     /// Throws Poco::InvalidArgumentException for a name that no queue can have. The pointer must not outlive the table, but
     /// in callbacks of Queue::addAsync().
     [[nodiscard]] std::shared_ptr<Queue> open(const std::string& name);
-    /// Returns the ends of the queue's jobs in the same way. nullptr also after endWaits(). The pointer must not outlive the
+    /// Returns the ends of the queue's jobs in the same way, for a queue without shards. nullptr also after endWaits(). The pointer must not outlive the
     /// table, but in callbacks of JobResults::whenFinished().
     [[nodiscard]] std::shared_ptr<JobResults> results(const std::string& name);
     /// Ends all waits for ends of jobs, as their deadlines would, and allows no more.

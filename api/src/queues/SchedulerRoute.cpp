@@ -97,7 +97,9 @@ RouteHandler handler(std::shared_ptr<const ServedQueues> queues) {
         try {
             const Queue::Settings settings = queues->settings(queue);
             JobSchedulers schedulers(queues->redis(),
-                                     {settings.prefix, settings.name, settings.bullmq5});
+                                     {settings.prefix,
+                                      settings.shards.nameFor(queue, request.text("id")),
+                                      settings.bullmq5});
             return put(schedulers, request);
         } catch (const Poco::InvalidArgumentException& error) {
             throw HttpError(400, error.message());

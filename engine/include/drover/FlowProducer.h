@@ -10,6 +10,7 @@
 #include "drover/Export.h"
 #include "drover/Job.h"
 #include "drover/Queue.h"
+#include "drover/Shards.h"
 
 namespace drover {
 
@@ -59,7 +60,8 @@ struct FlowDepth {
     int maxChildren = 20;
 };
 
-/// Adds and reads trees of jobs over any number of queues. In a cluster all queues of a tree must be in one slot.
+/// Adds and reads trees of jobs over any number of queues. In a cluster all queues of a tree must be in one slot, as shards of
+/// one number are.
 ///
 /// Threads: every method may be called from any thread.
 class DROVER_API FlowProducer {
@@ -67,6 +69,9 @@ public:
     struct Settings {
         std::string prefix = "bull";  ///< Of every queue that names no prefix.
         Bullmq5 bullmq5 = Bullmq5::Auto;
+        /// Jobs for these queues go into shards of one number, whatever else Shards has for a job: that of the first such job,
+        /// or of a root that names its shard. Queues of one tree must have equally many shards.
+        ShardedQueues sharded{};
     };
 
     /// The most jobs of one tree. Redis serves no other client while it stores one: 80 ms for so many jobs, where 100,000

@@ -4,6 +4,7 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <span>
@@ -77,6 +78,14 @@ public:
     }
     /// Returns the families by name.
     [[nodiscard]] const Families& families() const { return families_; }
+    /// Lets `change` change the labels of each sample so far.
+    void relabel(const std::function<void(MetricLabels& labels)>& change) {
+        for (auto& [name, family] : families_) {
+            for (MetricFamily::Sample& sample : family.samples) {
+                change(sample.labels);
+            }
+        }
+    }
     /// Returns the samples of a family; none if it is not there.
     [[nodiscard]] std::span<const MetricFamily::Sample> samples(const std::string& name) const {
         const auto found = families_.find(name);

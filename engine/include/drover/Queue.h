@@ -13,6 +13,7 @@
 #include "drover/Export.h"
 #include "drover/Job.h"
 #include "drover/JobOptions.h"
+#include "drover/Shards.h"
 #include "drover/TraceContext.h"
 
 namespace drover {
@@ -69,6 +70,7 @@ struct AddResult {
     Match match = Match::None;
     bool repeated =
         false;  ///< Nothing was added now: an earlier add with the same AddOnce had this result.
+    std::string queue;  ///< The qualified name of the shard, if the queue has shards; else empty.
 };
 
 /// The work ahead of a job that is added now, as an estimate.
@@ -79,14 +81,16 @@ struct QueueLoad {
 };
 
 /// Returns the job that BullMQ's `add` returns: the id of the result, with the data and options of the call, also if the job
-/// was there before. Makes no call. `result.status` is Added.
+/// was there before, in the queue of the result if it names one. Makes no call. `result.status` is Added.
 [[nodiscard]] DROVER_API Job addedJob(NewJob job,
                                       const AddResult& result,
                                       const std::string& queueQualifiedName);
 
-/// Adds jobs to one queue.
+/// Adds jobs to one queue, or to its shards.
 ///
 /// Adds from many threads travel together: while one call to Redis is in flight, what arrives joins the next one.
+/// Shards has where each job goes. A job that each shard may have goes to the next one, past those whose Redis is away; with
+/// AddOnce the key decides. An id, or a key of AddOnce with another content, is noticed by the shard alone that has it.
 /// Threads: every method may be called from any thread. Blocks until the answer or the deadline.
 class DROVER_API Queue {
 public:
@@ -112,19 +116,20 @@ public:
             20000;  ///< Adds that may wait for the next call; more are Unavailable.
         std::size_t maxBatch = 512;  ///< Jobs per script call.
         Bullmq5 bullmq5 = Bullmq5::Auto;
-        Admission admission;
+        Admission admission;  ///< Each shard has its part of `maxDepth`, and all else as it is.
+        Shards shards;
 
         bool operator==(const Settings&) const = default;
     };
 
-    /// Throws Poco::InvalidArgumentException for a bad name. Connects lazily and in the background: Redis may be away.
+    /// Throws Poco::InvalidArgumentException for a bad name or number of shards. Connects lazily and in the background: Redis may be away.
     Queue(const Redis& redis, Settings settings);
     ~Queue();
     Queue(const Queue&) = delete;
     Queue& operator=(const Queue&) = delete;
 
     [[nodiscard]] const std::string& name() const;
-    /// Returns "<prefix>:<queue>".
+    /// Returns "<prefix>:<queue>"; with shards no queue in Redis has that name.
     [[nodiscard]] const std::string& qualifiedName() const;
 
     /// Adds one job. Expected trouble is a value, see AddResult; never throws for it.
@@ -135,21 +140,21 @@ public:
     /// member of its own; `debounce` and `repeat`.
     AddResult add(NewJob job);
     AddResult add(NewJob job, Clock::time_point deadline);
-    /// Returns one result per job, in order. Atomic per chunk of `maxBatch`, not across chunks.
+    /// Returns one result per job, in order. Atomic per chunk of `maxBatch`, not across chunks or shards.
     std::vector<AddResult> addBulk(std::vector<NewJob> jobs, Clock::time_point deadline);
     /// Adds without waiting. Calls `done` once, with one result per job in order, within `addTimeout`: on a thread of the
     /// queue, or before addAsync() returns. `done` must neither throw nor block, or every add of the queue waits for it.
     void addAsync(std::vector<NewJob> jobs, std::function<void(std::vector<AddResult>)> done);
 
     /// As addAsync(), for jobs that are to be added once: a repetition has the results of the first add. All go in one call
-    /// of Redis, so hundreds are right and thousands are not. Bounds refuse no repetition. After Unknown or Unavailable the
+    /// of Redis (of each shard), so hundreds are right and thousands are not. Bounds refuse no repetition. After Unknown or Unavailable the
     /// same add may be sent again: no job is added twice. Each job is Rejected if the key is malformed or `ttl` below 1 ms.
     void addOnceAsync(std::vector<NewJob> jobs,
                       AddOnce once,
                       std::function<void(std::vector<AddResult>)> done);
 
     /// Returns the estimate. The first call begins to sample the queue, five times a second; std::nullopt until the first sample,
-    /// and whatever it was last while Redis is away.
+    /// and whatever it was last while Redis is away. With shards their jobs and rates together, and the longest wait.
     [[nodiscard]] std::optional<QueueLoad> load() const;
 
     /// Returns true if Redis answered the last time, and the thread that adds makes progress. For /readyz.

@@ -16,6 +16,7 @@
 #include "drover/QueueReader.h"
 #include "drover/Redis.h"
 #include "drover/Routes.h"
+#include "drover/Shards.h"
 
 namespace Poco {
 class Logger;
@@ -58,15 +59,18 @@ public:
     [[nodiscard]] virtual const ServiceConfig& config() const = 0;
     [[nodiscard]] virtual Routes& routes() = 0;
     /// Returns the queue with this alias (`queue.<alias>.*`), to add jobs to or to read; made on first use and shared.
-    /// Throw ConfigException if the alias is not configured.
+    /// Throw ConfigException if the alias is not configured; the reader also if the queue has shards.
     [[nodiscard]] virtual Queue& queue(const std::string& alias) = 0;
     [[nodiscard]] virtual const QueueReader& queueReader(const std::string& alias) = 0;
     /// Returns the server of all queues, for those that the configuration does not name.
     [[nodiscard]] virtual const Redis& redis() const = 0;
-    /// Returns the settings of the queue `name`: those of its alias, or else the defaults.
+    /// Returns the settings of the queue `name`: those of its alias, as a shard its part of them, or else the defaults. As for
+    /// the next two, the context of the constructor has those in force by now.
     [[nodiscard]] virtual Queue::Settings queueSettings(const std::string& name) const = 0;
-    /// Returns the queues of the process: those of the configuration, then others that its workers serve. `name` is
-    /// unique; the first alias of a name counts. The context of the constructor has those in force by now.
+    /// Returns the queues of the configuration that have shards.
+    [[nodiscard]] virtual ShardedQueues shardedQueues() const = 0;
+    /// Returns the queues of the process in Redis, shards one by one: those of the configuration, then others that its workers
+    /// serve. `name` is unique; the first alias of a name counts.
     [[nodiscard]] virtual std::vector<QueueReader::Settings> queues() const = 0;
     [[nodiscard]] virtual Poco::Logger& logger() = 0;
     /// Adds a check to the process's readiness; must answer within milliseconds, from any thread.

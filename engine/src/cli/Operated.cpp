@@ -103,6 +103,27 @@ std::string Operated::queue() const {
     return nameOf(aliases.front());
 }
 
+std::string Operated::queueOfJobs() const {
+    std::string name = queue();
+    if (const std::string problem = shardsOf(name).problemOf(name); !problem.empty()) {
+        throw UsageException(problem);
+    }
+    return name;
+}
+
+std::string Operated::queueOfScheduler(const std::string& id) const {
+    const std::string name = queue();
+    return shardsOf(name).nameFor(name, id);
+}
+
+Shards Operated::shardsOf(const std::string& name) const {
+    return drover::shardsOf(Settings::queueNamed(config_, name));
+}
+
+ShardedQueues Operated::sharded() const {
+    return Settings::sharded(config_);
+}
+
 std::vector<std::string> Operated::configured() const {
     std::vector<std::string> names;
     for (const std::string& alias : config_.aliases()) {
@@ -112,12 +133,7 @@ std::vector<std::string> Operated::configured() const {
 }
 
 Bullmq5 Operated::bullmq5(const std::string& name) const {
-    for (const std::string& alias : config_.aliases()) {
-        if (nameOf(alias) == name) {
-            return Settings::queue(config_, alias).bullmq5;
-        }
-    }
-    return Bullmq5::Auto;
+    return Settings::queueNamed(config_, name).bullmq5;
 }
 
 ExitCode watched(const Invocation& call, const std::function<ExitCode(Output& output)>& show) {

@@ -11,6 +11,7 @@
 #include "drover/JobSchedulers.h"
 #include "drover/QueueReader.h"
 #include "drover/Redis.h"
+#include "drover/Shards.h"
 
 namespace drover::cli {
 
@@ -41,10 +42,22 @@ public:
     [[nodiscard]] const std::string& prefix() const { return prefix_; }
     [[nodiscard]] const Configuration& config() const { return config_; }
 
-    /// Returns the name on the wire of a queue that is given by name or by alias. Throws UsageException for a bad one.
+    /// Returns the name of a queue that is given by name or by alias. Throws UsageException for a bad one.
     [[nodiscard]] std::string nameOf(const std::string& given) const;
+    /// Returns the names in Redis of the queue `name`: those of its shards, or that name.
+    [[nodiscard]] std::vector<std::string> inRedis(const std::string& name) const {
+        return shardsOf(name).namesOf(name);
+    }
+    [[nodiscard]] Shards shardsOf(const std::string& name) const;
+    /// Returns the configured queues that have shards.
+    [[nodiscard]] ShardedQueues sharded() const;
+
     /// Returns the queue of --queue, or the only one that is configured. Throws UsageException.
     [[nodiscard]] std::string queue() const;
+    /// The same for work on one job, whose queue has no shards: `--queue` names the shard.
+    [[nodiscard]] std::string queueOfJobs() const;
+    /// The same for work on one scheduler: the shard is that of its id.
+    [[nodiscard]] std::string queueOfScheduler(const std::string& id) const;
     /// Returns the names of all configured queues.
     [[nodiscard]] std::vector<std::string> configured() const;
     /// Returns whether 5.x clients share the queue, as it is configured.

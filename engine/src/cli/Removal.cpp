@@ -1,33 +1,34 @@
 #include "cli/Removal.h"
 
 #include "cli/Table.h"
-#include "cli/Terminal.h"
 
 namespace drover::cli {
 
-QueueMaintenance::Calls callsWithProgress(const Invocation& call, const std::string& doing) {
-    QueueMaintenance::Calls calls;
-    calls.onProgress = [&terminal = call.terminal, doing](std::size_t jobs) {
-        terminal.progress(doing + ": " + std::to_string(jobs) + " jobs");
-        return true;
-    };
-    return calls;
-}
-
-void printCount(const Invocation& call,
-                const std::string& queue,
+void workOnJobs(const Invocation& call,
+                const Operated& on,
+                const std::string& name,
                 const char* done,
-                std::size_t jobs) {
+                const JobsWork& work) {
+    std::size_t jobs = 0;
+    for (const std::string& queue : on.inRedis(name)) {
+        QueueMaintenance::Calls calls;
+        calls.onProgress = [&](std::size_t now) {
+            call.terminal.progress(std::string(done) + ": " + std::to_string(jobs + now) + " jobs");
+            return true;
+        };
+        QueueMaintenance maintenance(on.redis(), on.settings<QueueMaintenance>(queue));
+        jobs += work(maintenance, calls);
+    }
     call.terminal.progress("");
     call.output.print(
         [&](JsonWriter& json) {
             json.beginObject();
-            json.key("queue").text(queue);
+            json.key("queue").text(name);
             json.key(done).number(jobs);
             json.endObject();
         },
         [&](std::ostream& text) {
-            text << plainText(queue) << ": " << jobs << (jobs == 1 ? " job " : " jobs ") << done
+            text << plainText(name) << ": " << jobs << (jobs == 1 ? " job " : " jobs ") << done
                  << '\n';
         });
 }

@@ -1,21 +1,24 @@
 #pragma once
 
 #include <cstddef>
+#include <functional>
 #include <string>
 
-#include "cli/Command.h"
+#include "cli/Operated.h"
 #include "drover/QueueMaintenance.h"
 
 namespace drover::cli {
 
-/// Returns calls that show the number of jobs so far on the terminal.
-[[nodiscard]] QueueMaintenance::Calls callsWithProgress(const Invocation& call,
-                                                        const std::string& doing);
+/// Works on many jobs of one queue in Redis, and returns their number. `calls` shows it on the terminal meanwhile.
+using JobsWork =
+    std::function<std::size_t(QueueMaintenance& queue, const QueueMaintenance::Calls& calls)>;
 
-/// Prints what work on many jobs has done: {"queue", "<done>": number}, or a sentence.
-void printCount(const Invocation& call,
-                const std::string& queue,
+/// Runs `work` on the queue `name`, or on each of its shards, and prints how many jobs it was: {"queue", "<done>": number}, or a
+/// sentence.
+void workOnJobs(const Invocation& call,
+                const Operated& on,
+                const std::string& name,
                 const char* done,
-                std::size_t jobs);
+                const JobsWork& work);
 
 }  // namespace drover::cli

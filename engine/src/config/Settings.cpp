@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <map>
 #include <set>
 #include <sys/un.h>
 #include <system_error>
@@ -9,6 +10,7 @@
 #include <utility>
 
 #include "config/ConfigurationCheck.h"
+#include "config/KeyNames.h"
 #include "config/RedisAddresses.h"
 #include "config/RedisUrl.h"
 #include "core/HashSlot.h"
@@ -34,6 +36,17 @@ void report(std::vector<std::string>& problems,
     const KeySpec* spec = config.schema().find(key);
     const std::string shown = spec != nullptr && spec->secret ? "***" : value->text;
     problems.push_back(value->origin + ": " + key + " = \"" + shown + "\": " + sentence);
+}
+
+/// The same for a setting of a queue, which may have a default.
+void reportSetting(std::vector<std::string>& problems,
+                   const Configuration& config,
+                   const std::string& alias,
+                   const std::string& setting,
+                   const std::string& sentence) {
+    const ConfigValue value = config.queueSetting(alias, setting);
+    problems.push_back(value.origin + ": " + queueKey(alias, setting) + " = \"" + value.text +
+                       "\": " + sentence);
 }
 
 std::string socketPath(const Configuration& config) {
@@ -136,11 +149,63 @@ void checkCluster(const Configuration& config, std::vector<std::string>& problem
     if (config.integer("redis.db") != 0) {
         report(problems, config, "redis.db", "a cluster has database 0 only");
     }
-    const std::string prefix = config.text("redis.prefix");
     for (const std::string& alias : config.aliases()) {
-        const std::string name = config.queueSetting(alias, "name").text;
-        if (const std::string problem = slotError(prefix + ":" + name); !problem.empty()) {
+        const QueueSettings queue = Settings::queue(config, alias);
+        const std::string qualified = queue.prefix + ":" + queue.name;
+        const std::string problem = slotError(qualified);
+        if (queue.shards <= 1 && !problem.empty()) {
             report(problems, config, "redis.cluster", problem);
+        }
+        if (queue.shards > 1 && problem.empty()) {
+            reportSetting(problems,
+                          config,
+                          alias,
+                          "shards",
+                          "the braces in " + qualified +
+                              " put all shards into one slot of the cluster; remove them");
+        }
+    }
+}
+
+/// Reports queues that two aliases would both have, and settings of shards without effect.
+void checkShards(const Configuration& config, std::vector<std::string>& problems) {
+    std::map<std::string, std::string> owners;  // Name in Redis, or that of all shards, to alias.
+    for (const std::string& alias : config.aliases()) {
+        const QueueSettings queue = Settings::queue(config, alias);
+        if (queue.shards <= 1) {
+            owners.emplace(queue.name, alias);
+            if (!queue.shardBy.empty()) {
+                reportSetting(problems,
+                              config,
+                              alias,
+                              "shardBy",
+                              "it has no effect without " + queueKey(alias, "shards"));
+            }
+        }
+    }
+    for (const std::string& alias : config.aliases()) {
+        const QueueSettings queue = Settings::queue(config, alias);
+        if (queue.shards <= 1) {
+            continue;
+        }
+        std::vector<std::string> names = shardsOf(queue).namesOf(queue.name);
+        names.push_back(queue.name);
+        for (const std::string& name : names) {
+            if (const auto [owner, isNew] = owners.emplace(name, alias); !isNew) {
+                reportSetting(problems,
+                              config,
+                              alias,
+                              "shards",
+                              "the queue " + name + " is that of queue." + owner->second + " too");
+            }
+        }
+        if (queue.limiterMax > 0 && queue.limiterMax < queue.shards) {
+            reportSetting(problems,
+                          config,
+                          alias,
+                          "limiterMax",
+                          "expected at least the number of shards, " +
+                              std::to_string(queue.shards) + ": each has its part");
         }
     }
 }
@@ -287,6 +352,37 @@ QueueSettings Settings::queue(const Configuration& config, const std::string& al
     return queue;
 }
 
+QueueSettings Settings::queueNamed(const Configuration& config, const std::string& name) {
+    const std::optional<int> shard = Shards::numberOf(name);
+    for (const std::string& alias : config.aliases()) {
+        const QueueSettings queue = Settings::queue(config, alias);
+        if (queue.name == name) {
+            return queue;
+        }
+        if (queue.shards > 1 && shard && *shard < queue.shards &&
+            name == Shards::nameOf(queue.name, *shard)) {
+            return shardOf(queue, *shard);
+        }
+    }
+    // An alias that is not there has the defaults.
+    QueueSettings queue = Settings::queue(config, name);
+    queue.name = name;
+    queue.shards = 1;
+    queue.shardBy.clear();
+    return queue;
+}
+
+ShardedQueues Settings::sharded(const Configuration& config) {
+    ShardedQueues queues;
+    for (const std::string& alias : config.aliases()) {
+        const QueueSettings queue = Settings::queue(config, alias);
+        if (queue.shards > 1) {
+            queues.emplace(queue.name, shardsOf(queue));
+        }
+    }
+    return queues;
+}
+
 LogSettings Settings::logging(const Configuration& config) {
     return {config.text("log.level"), config.text("log.format")};
 }
@@ -327,6 +423,7 @@ std::vector<std::string> Settings::check(const Configuration& config) {
         return problems;
     }
     checkRedis(config, problems);
+    checkShards(config, problems);
     checkSocket(config, problems);
     TraceSettings::check(config, problems);
     const PluginSettings plugins = plugin(config);

@@ -54,6 +54,12 @@ struct Settings {
     [[nodiscard]] static Redis::Settings redisServer(const Configuration& config);
     /// Returns the settings of a queue. One that has no alias is worked under its own name with the defaults.
     [[nodiscard]] static QueueSettings queue(const Configuration& config, const std::string& alias);
+    /// Returns the settings of a queue by its name in Redis: those of its alias, as one of several shards its part of them, or
+    /// else the defaults.
+    [[nodiscard]] static QueueSettings queueNamed(const Configuration& config,
+                                                  const std::string& name);
+    /// Returns the queues that have shards.
+    [[nodiscard]] static ShardedQueues sharded(const Configuration& config);
     [[nodiscard]] static LogSettings logging(const Configuration& config);
     [[nodiscard]] static PluginSettings plugin(const Configuration& config);
     /// Returns std::nullopt if the plugin's handlers run in threads of the engine.

@@ -137,6 +137,24 @@ bool isWorkerSetting(std::string_view name) {
     return setting != nullptr && setting->scope == QueueSetting::Scope::Worker;
 }
 
+QueueSettings shardOf(const QueueSettings& queue, int shard) {
+    QueueSettings one = queue;
+    if (queue.shards <= 1) {
+        return one;
+    }
+    one.name = Shards::nameOf(queue.name, shard);
+    one.shards = 1;
+    one.shardBy.clear();
+    for (const QueueSetting& setting : kQueueSettings) {
+        if (!setting.divided) {
+            continue;
+        }
+        const std::int64_t whole = std::stoll(setting.text(queue));
+        setting.set(one, std::to_string(shardsOf(queue).partOf(whole, shard)));
+    }
+    return one;
+}
+
 QueueSettings reloaded(const QueueSettings& inForce, const QueueSettings& wanted) {
     QueueSettings settings = inForce;
     for (const QueueSetting& setting : kQueueSettings) {

@@ -10,6 +10,7 @@
 #include "core/Names.h"
 #include "drover/Bullmq5.h"
 #include "drover/JobOptions.h"
+#include "drover/Shards.h"
 
 namespace drover {
 
@@ -19,7 +20,9 @@ namespace drover {
 /// Sources: queue.<alias>.*, the suggestions of plugins, worker.defaults.*; redis.prefix.
 struct QueueSettings {
     std::string prefix = "bull";  ///< Same for all queues.
-    std::string name;             ///< On the wire.
+    std::string name;             ///< On the wire; with shards the part that their names share.
+    int shards = 1;               ///< See Shards, as for shardBy.
+    std::string shardBy;
     int concurrency = 256;
     int threads = 1;
     int batchSize = 64;
@@ -84,6 +87,7 @@ struct QueueSetting {
     Range range = {};         ///< For a number.
     Rule rule = nullptr;      ///< For a text.
     bool reloadable = false;  ///< A changed value applies without a restart.
+    bool divided = false;     ///< A number of which each shard of the queue has its part.
     const char* sentence;     ///< For the reference.
 
     /// Returns the words that the value may be; empty: it is not a choice.
@@ -111,15 +115,31 @@ inline constexpr QueueSetting kQueueSettings[] = {
      .scope = QueueSetting::Scope::Queue,
      .rule = queueNameError,
      .sentence = "Name of the queue in Redis; without it the alias is the name."},
+    {.name = "shards",
+     .member = &QueueSettings::shards,
+     .scope = QueueSetting::Scope::Queue,
+     .range = {1, Shards::kMost},
+     .sentence =
+         "Queues of Redis over which the jobs are spread: <name>-{0}, <name>-{1} and so on, "
+         "for the masters of a cluster. They share the numbers concurrency, threads, "
+         "maxBytes, maxDepth and limiterMax. 1: the one queue <name>."},
+    {.name = "shardBy",
+     .member = &QueueSettings::shardBy,
+     .scope = QueueSetting::Scope::Queue,
+     .sentence = "Member of a job's data whose value decides on its shard, such as customerId. "
+                 "Without it the id of the job or its deduplication decides, and jobs without an "
+                 "id go to the shards in turn."},
     {.name = "concurrency",
      .member = &QueueSettings::concurrency,
      .range = {1, 100000},
      .reloadable = true,
+     .divided = true,
      .sentence = "Most jobs of the queue that this process holds active."},
     {.name = "threads",
      .member = &QueueSettings::threads,
      .range = {1, 1024},
      .reloadable = true,
+     .divided = true,
      .sentence = "Threads of each handler of the queue."},
     {.name = "batchSize",
      .member = &QueueSettings::batchSize,
@@ -175,6 +195,7 @@ inline constexpr QueueSetting kQueueSettings[] = {
      .member = &QueueSettings::maxBytes,
      .range = {1, std::int64_t{1} << 40},
      .reloadable = true,
+     .divided = true,
      .sentence = "Bytes of claimed jobs that this process holds of the queue before it claims no "
                  "further one; the job that passes it is held as well. While jobs arrive and run "
                  "their bytes are in memory up to three times."},
@@ -213,6 +234,7 @@ inline constexpr QueueSetting kQueueSettings[] = {
      .member = &QueueSettings::maxDepth,
      .scope = QueueSetting::Scope::Producer,
      .range = {0, std::int64_t{1} << 40},
+     .divided = true,
      .sentence = "Jobs that may wait to run before further adds are refused; 0: no bound."},
     {.name = "maxWaitMs",
      .member = &QueueSettings::maxWait,
@@ -245,6 +267,7 @@ inline constexpr QueueSetting kQueueSettings[] = {
      .scope = QueueSetting::Scope::Queue,
      .range = {0, 1000000000},
      .reloadable = true,
+     .divided = true,
      .sentence = "Most jobs that all workers of the queue start within limiterDurationMs; "
                  "0: no limit."},
     {.name = "limiterDurationMs",
@@ -292,6 +315,15 @@ inline constexpr QueueSetting kQueueSettings[] = {
 
 /// Returns true if `worker.defaults.<name>` exists and plugins may suggest the setting.
 [[nodiscard]] bool isWorkerSetting(std::string_view name);
+
+/// Returns how the jobs of the queue are spread.
+[[nodiscard]] inline Shards shardsOf(const QueueSettings& settings) {
+    return {settings.shards, settings.shardBy};
+}
+
+/// Returns the settings of one shard of the queue: its name, and its part of the numbers that the shards share. A queue
+/// without shards is its only one.
+[[nodiscard]] QueueSettings shardOf(const QueueSettings& queue, int shard);
 
 /// Returns `inForce` with the values that `wanted` has for settings that apply without a restart.
 [[nodiscard]] QueueSettings reloaded(const QueueSettings& inForce, const QueueSettings& wanted);

@@ -1,6 +1,7 @@
 #include "host/Consumers.h"
 
 #include <algorithm>
+#include <set>
 #include <thread>
 #include <utility>
 
@@ -53,24 +54,36 @@ void reportLeftOut(const QueueSettings& settings) {
     }
 }
 
-/// Returns the settings of a queue by its name on the wire: those of its alias if it has one.
-QueueSettings settingsOf(const Configuration& config, const std::string& queue) {
-    for (const std::string& alias : config.aliases()) {
-        if (config.queueSetting(alias, "name").text == queue) {
-            return Settings::queue(config, alias);
+/// One queue in Redis that is worked: its settings, and the queue of the registry that it belongs to.
+struct Served {
+    QueueSettings settings;
+    std::string queue;
+};
+
+/// Returns the queues in Redis that have handlers: for a queue with shards each of them.
+std::vector<Served> servedQueues(const HandlerRegistry& registry, const Configuration& config) {
+    std::vector<Served> served;
+    for (const std::string& queue : registry.queues()) {
+        const QueueSettings settings = Settings::queueNamed(config, queue);
+        for (int shard = 0; shard < settings.shards; ++shard) {
+            served.push_back({shardOf(settings, shard), queue});
         }
     }
-    return Settings::queue(config, queue);
+    return served;
 }
 
-/// Returns the setting `bullmq5` of the queues that handlers may add to.
-TargetQueues::Modes modesOf(const Configuration& config) {
-    TargetQueues::Modes modes;
+/// Returns the queues that handlers may add to, as they are configured.
+TargetQueues::Known targetsOf(const Configuration& config) {
+    TargetQueues::Known targets;
     for (const std::string& alias : config.aliases()) {
         const QueueSettings settings = Settings::queue(config, alias);
-        modes[settings.prefix + ":" + settings.name] = settings.bullmq5;
+        const std::string prefix = settings.prefix + ":";
+        for (const std::string& name : shardsOf(settings).namesOf(settings.name)) {
+            targets[prefix + name] = {settings.bullmq5, {}};
+        }
+        targets[prefix + settings.name] = {settings.bullmq5, shardsOf(settings)};
     }
-    return modes;
+    return targets;
 }
 
 std::unique_ptr<RedisClient> client(const Redis& redis, const std::string& label) {
@@ -89,6 +102,7 @@ struct Consumers::Next {
     HandlerRegistry registry;
     std::vector<std::pair<Worker*, Worker::Change>> changes;
     std::vector<std::unique_ptr<Worker>> added;
+    std::map<std::string, std::string> wholes;
     std::vector<std::pair<QueueSettings, QueueSettings>>
         returned;  ///< The present and the wanted ones, for each queue that comes back.
 };
@@ -98,9 +112,13 @@ Component::Change Consumers::prepareHandlers(const HandlerRegistry& registry,
     const auto next = std::make_shared<Next>();
     next->registry = registry;
     const std::vector<std::string> before = registry_.queues();
-    for (const std::string& queue : registry.queues()) {
-        const QueueSettings wanted = settingsOf(config, queue);
-        if (Worker* const worker = workerOf(queue)) {
+    std::set<std::string> served;
+    for (const auto& [wanted, queue] : servedQueues(registry, config)) {
+        served.insert(wanted.name);
+        if (wanted.name != queue) {
+            next->wholes.emplace(wanted.name, queue);
+        }
+        if (Worker* const worker = workerOf(wanted.name)) {
             if (std::find(before.begin(), before.end(), queue) == before.end()) {
                 next->returned.emplace_back(worker->settings(), wanted);
             }
@@ -112,14 +130,13 @@ Component::Change Consumers::prepareHandlers(const HandlerRegistry& registry,
             redis_.shared().of(wanted.prefix + ":" + wanted.name)->options(),
             clock_,
             registry.handlersOf(queue),
-            modesOf(config)));
+            targetsOf(config)));
         if (started_) {
             next->added.back()->makeReady();
         }
     }
-    const std::vector<std::string> served = registry.queues();
     for (const auto& worker : workers_) {
-        if (std::find(served.begin(), served.end(), worker->settings().name) == served.end()) {
+        if (served.count(worker->settings().name) == 0) {
             next->changes.emplace_back(worker.get(), worker->prepare({}, worker->settings()));
         }
     }
@@ -128,6 +145,10 @@ Component::Change Consumers::prepareHandlers(const HandlerRegistry& registry,
 
 void Consumers::switchTo(Next& next) {
     registry_ = std::move(next.registry);
+    {
+        const std::lock_guard lock(mutex_);
+        wholes_.merge(next.wholes);
+    }
     for (const auto& [present, wanted] : next.returned) {
         warnOfUnchanged(present, wanted);
     }
@@ -280,6 +301,22 @@ void Consumers::measure(Metrics& metrics) const {
         }
     }
     sweeper_.measure(metrics);
+    const std::lock_guard lock(mutex_);
+    if (wholes_.empty()) {
+        return;
+    }
+    // The sums of all shards are then sums by queue, as in every expression of a dashboard.
+    metrics.relabel([this](MetricLabels& labels) {
+        for (auto& [name, value] : labels) {
+            const auto whole = name == "queue" ? wholes_.find(value) : wholes_.end();
+            if (whole != wholes_.end()) {
+                const std::string shard = std::to_string(Shards::numberOf(value).value_or(0));
+                value = whole->second;
+                labels.emplace_back("shard", shard);
+                return;
+            }
+        }
+    });
 }
 
 HealthReports Consumers::health() const {

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <atomic>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -19,8 +20,8 @@
 
 namespace drover {
 
-/// The consuming side of a process: a worker for each queue that a handler serves or has served, and the two threads that
-/// they share. Locks are renewed until the last worker has ended, also while draining.
+/// The consuming side of a process: a worker for each queue in Redis, or shard, that a handler serves or has served, and the
+/// two threads that they share. Locks are renewed until the last worker has ended, also while draining.
 class Consumers : public Component {
 public:
     explicit Consumers(Redis redis);
@@ -42,7 +43,7 @@ public:
     void stopNow() override { stopNow_ = true; }
     [[nodiscard]] HealthReports health() const override;
     void measure(Metrics& metrics) const override;
-    /// Returns the queues that are served or have been. Any thread.
+    /// Returns the queues in Redis that are served or have been. Any thread.
     [[nodiscard]] std::vector<QueueReader::Settings> queues() const;
 
 private:
@@ -54,7 +55,7 @@ private:
     /// Returns a client for the upkeep of the queue in a cluster; nullptr: all queues share one.
     [[nodiscard]] std::shared_ptr<RedisClient> ownClient(const QueueContext& queue,
                                                          const std::string& label) const;
-    /// Returns nullptr if no worker works it.
+    /// Returns nullptr if no worker works the queue of that name in Redis.
     [[nodiscard]] Worker* workerOf(const std::string& queue) const;
     [[nodiscard]] bool allFinished() const;
 
@@ -67,6 +68,8 @@ private:
     std::vector<std::unique_ptr<CancelListener>> cancels_;  ///< One, or in a cluster one per queue.
     StalledSweeper sweeper_;
     HandlerRegistry registry_;
+    /// The queue of each shard that is worked, by the shard's name; guarded by mutex_.
+    std::map<std::string, std::string> wholes_;
     bool started_ = false;
     bool quiet_ = false;
     std::atomic<bool> stopNow_{false};

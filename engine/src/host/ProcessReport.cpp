@@ -62,10 +62,12 @@ ProcessReport::ProcessReport(std::string id, std::string host, std::vector<std::
 ProcessReport::Queues ProcessReport::queuesOf(const Metrics& metrics) {
     Queues queues;
     for (const auto& one : metrics.samples("drover_worker_jobs_in_flight")) {
-        queues[one.label("queue")].held = one.value;
+        std::optional<double>& held = queues[one.label("queue")].held;
+        held =
+            held.value_or(0) + one.value;  // A queue may have several workers, one for each shard.
     }
     for (const auto& one : metrics.samples("drover_worker_concurrency")) {
-        queues[one.label("queue")].concurrency = one.value;
+        queues[one.label("queue")].concurrency += one.value;
     }
     for (const auto& one : metrics.samples("drover_jobs_completed_total")) {
         queues[one.label("queue")].completed += one.value;

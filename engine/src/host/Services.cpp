@@ -1,6 +1,7 @@
 #include "host/Services.h"
 
 #include <algorithm>
+#include <optional>
 #include <set>
 
 #include <Poco/Logger.h>
@@ -24,8 +25,7 @@ void requireThread(const Configuration& config, const std::string& service) {
     }
 }
 
-Queue::Settings settingsOf(const Configuration& config, const std::string& alias) {
-    const QueueSettings settings = Settings::queue(config, alias);
+Queue::Settings producing(const QueueSettings& settings) {
     Queue::Settings wanted;
     wanted.prefix = settings.prefix;
     wanted.name = settings.name;
@@ -33,6 +33,7 @@ Queue::Settings settingsOf(const Configuration& config, const std::string& alias
     wanted.linger = settings.addLinger;
     wanted.admission = {settings.maxDepth, settings.maxWait, settings.maxMemoryPercent};
     wanted.bullmq5 = settings.bullmq5;
+    wanted.shards = shardsOf(settings);
     return wanted;
 }
 
@@ -41,11 +42,15 @@ Queue::Settings settingsOf(const Configuration& config, const std::string& alias
 /// A queue of which services have references.
 struct Services::Producer {
     Producer(const Redis& redis, const Queue::Settings& wanted)
-        : settings(wanted), queue(redis, wanted), reader(redis, {wanted.prefix, wanted.name}) {}
+        : settings(wanted), queue(redis, wanted) {
+        if (settings.shards.count == 1) {
+            reader.emplace(redis, QueueReader::Settings{wanted.prefix, wanted.name});
+        }
+    }
 
     const Queue::Settings settings;
     Queue queue;
-    const QueueReader reader;
+    std::optional<const QueueReader> reader;  ///< None reads all shards.
 };
 
 /// The view that one service has of the process, with one configuration.
@@ -59,6 +64,7 @@ public:
         : services_(services),
           all_(config),
           config_(config, descriptor),
+          descriptor_(descriptor),
           routes_(routes),
           queues_(queues),
           logger_(Poco::Logger::get(descriptor.name)) {}
@@ -69,19 +75,21 @@ public:
         return services_.producer(alias, all_, queues_).queue;
     }
     [[nodiscard]] const QueueReader& queueReader(const std::string& alias) override {
-        return services_.producer(alias, all_, queues_).reader;
+        const Producer& producer = services_.producer(alias, all_, queues_);
+        if (!producer.reader) {
+            throw ConfigException("queue." + alias +
+                                  ".shards = " + std::to_string(producer.settings.shards.count) +
+                                  ": a job is read from the shard that has it, and " +
+                                  descriptor_.name + " reads jobs of one queue; remove the shards");
+        }
+        return *producer.reader;
     }
     [[nodiscard]] const Redis& redis() const override { return services_.redis_; }
     [[nodiscard]] Queue::Settings queueSettings(const std::string& name) const override {
-        for (const std::string& alias : all_.aliases()) {
-            if (Queue::Settings settings = settingsOf(all_, alias); settings.name == name) {
-                return settings;
-            }
-        }
-        Queue::Settings settings =
-            settingsOf(all_, name);  // An alias that is not there has the defaults.
-        settings.name = name;
-        return settings;
+        return producing(Settings::queueNamed(*current(), name));
+    }
+    [[nodiscard]] ShardedQueues shardedQueues() const override {
+        return Settings::sharded(*current());
     }
     [[nodiscard]] Poco::Logger& logger() override { return logger_; }
     void addHealthCheck(const std::string& name, std::function<HealthReport()> check) override {
@@ -100,16 +108,15 @@ public:
     }
     [[nodiscard]] Metrics collectMetrics() const override { return services_.collect(); }
     [[nodiscard]] std::vector<QueueReader::Settings> queues() const override {
-        // The configuration of the start may have been replaced by now.
-        const bool isOfStart = &all_ == &services_.config_;
-        const std::shared_ptr<const Configuration> inForce = services_.inForce();
-        const Configuration& config = isOfStart ? *inForce : all_;
+        const std::shared_ptr<const Configuration> config = current();
         std::vector<QueueReader::Settings> queues;
         std::set<std::string> names;
-        for (const std::string& alias : config.aliases()) {
-            const QueueSettings settings = Settings::queue(config, alias);
-            if (names.insert(settings.name).second) {
-                queues.push_back({settings.prefix, settings.name});
+        for (const std::string& alias : config->aliases()) {
+            const QueueSettings settings = Settings::queue(*config, alias);
+            for (std::string& name : shardsOf(settings).namesOf(settings.name)) {
+                if (names.insert(name).second) {
+                    queues.push_back({settings.prefix, std::move(name)});
+                }
             }
         }
         for (QueueReader::Settings& served : services_.neighbours_.queues()) {
@@ -121,9 +128,17 @@ public:
     }
 
 private:
+    /// Returns the configuration of this context; that of the start may have been replaced by now.
+    [[nodiscard]] std::shared_ptr<const Configuration> current() const {
+        const bool isOfStart = &all_ == &services_.config_;
+        return isOfStart ? services_.inForce()
+                         : std::shared_ptr<const Configuration>(std::shared_ptr<void>(), &all_);
+    }
+
     Services& services_;
     const Configuration& all_;
     PluginConfig config_;
+    const ServiceDescriptor& descriptor_;
     Routes& routes_;
     Queues& queues_;
     Poco::Logger& logger_;
@@ -177,7 +192,7 @@ Services::Producer& Services::producer(const std::string& alias,
             throw ConfigException("queue " + alias + ": no such alias; set queue." + alias +
                                   ".name");
         }
-        const Queue::Settings wanted = settingsOf(config, alias);
+        const Queue::Settings wanted = producing(Settings::queue(config, alias));
         // An alias that went with its plugin comes again with it.
         const auto same = std::find_if(held_.begin(), held_.end(), [&wanted](const auto& one) {
             return one->settings == wanted;

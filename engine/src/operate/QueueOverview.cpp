@@ -28,6 +28,66 @@ std::int64_t unfinished(const JobCounts& counts) {
            counts.waitingChildren;
 }
 
+Shards shardsOf(const ShardedQueues& sharded, const std::string& name) {
+    const auto found = sharded.find(name);
+    return found == sharded.end() ? Shards() : found->second;
+}
+
+/// Returns the queue that a queue of Redis is a shard of, or the queue itself.
+std::string wholeOf(const ShardedQueues& sharded, const std::string& name) {
+    if (const auto number = Shards::numberOf(name)) {
+        for (const auto& [queue, shards] : sharded) {
+            if (*number < shards.count && Shards::nameOf(queue, *number) == name) {
+                return queue;
+            }
+        }
+    }
+    return name;
+}
+
+template <typename Number>
+void addTo(std::optional<Number>& sum, const std::optional<Number>& one) {
+    if (one) {
+        sum = sum.value_or(0) + *one;
+    }
+}
+
+/// Adds a further shard to the summary of those before it.
+void join(QueueSummary& whole, const QueueSummary& one) {
+    if (whole.problem.empty() && !one.problem.empty()) {
+        whole = QueueSummary();
+        whole.problem = one.name + ": " + one.problem;
+    }
+    if (!whole.problem.empty()) {
+        return;
+    }
+    JobCounts& counts = whole.counts;
+    counts.waiting += one.counts.waiting;
+    counts.active += one.counts.active;
+    counts.delayed += one.counts.delayed;
+    counts.prioritized += one.counts.prioritized;
+    counts.waitingChildren += one.counts.waitingChildren;
+    counts.completed += one.counts.completed;
+    counts.failed += one.counts.failed;
+    counts.paused += one.counts.paused;
+    whole.paused = whole.paused && one.paused;
+    addTo(whole.concurrency, one.concurrency);
+    whole.version = whole.version ? whole.version : one.version;
+    if (one.oldestWaitMs > whole.oldestWaitMs) {
+        whole.oldestWaitMs = one.oldestWaitMs;
+        whole.oldestId = one.oldestId;
+    }
+    addTo(whole.added, one.added);
+    addTo(whole.ended, one.ended);
+    addTo(whole.failed, one.failed);
+    whole.drainSeconds = std::max(whole.drainSeconds, one.drainSeconds);
+    whole.allCompleted += one.allCompleted;
+    whole.allFailed += one.allFailed;
+    whole.events += one.events;
+    addTo(whole.eventBytes, one.eventBytes);
+    addTo(whole.workers, one.workers);
+}
+
 /// Returns the rate that the metrics of a queue have, at that time of Redis.
 std::optional<double> rateOfMetrics(const QueueLook::Ends& ends, std::int64_t nowMs) {
     if (!ends.count || !ends.previousMs) {
@@ -46,12 +106,14 @@ std::optional<double> rateOfMetrics(const QueueLook::Ends& ends, std::int64_t no
 // A class within an exported one is exported as well, unless it says otherwise.
 class __attribute__((visibility("hidden"))) QueueOverview::Impl {
 public:
-    Impl(const Redis& redis, std::string prefix) : redis_(redis), prefix_(std::move(prefix)) {}
+    Impl(const Redis& redis, std::string prefix, ShardedQueues sharded)
+        : redis_(redis), prefix_(std::move(prefix)), sharded_(std::move(sharded)) {}
 
     std::vector<QueueSummary> look(const std::vector<std::string>& names, bool withWorkers);
 
     const Redis redis_;
     const std::string prefix_;
+    const ShardedQueues sharded_;
 
 private:
     struct Seen {
@@ -191,24 +253,54 @@ void QueueOverview::Impl::setRates(QueueSummary& summary,
     }
 }
 
-QueueOverview::QueueOverview(const Redis& redis, std::string prefix)
-    : impl_(std::make_unique<Impl>(redis, std::move(prefix))) {}
+QueueOverview::QueueOverview(const Redis& redis, std::string prefix, ShardedQueues sharded)
+    : impl_(std::make_unique<Impl>(redis, std::move(prefix), std::move(sharded))) {}
 QueueOverview::~QueueOverview() = default;
 
 std::vector<QueueSummary> QueueOverview::look(const std::vector<std::string>& names,
                                               bool withWorkers) {
-    return impl_->look(names, withWorkers);
+    const ShardedQueues& sharded = impl_->sharded_;
+    if (sharded.empty()) {
+        return impl_->look(names, withWorkers);
+    }
+    std::vector<std::string> inRedis;
+    for (const std::string& name : names) {
+        const std::vector<std::string> its = shardsOf(sharded, name).namesOf(name);
+        inRedis.insert(inRedis.end(), its.begin(), its.end());
+    }
+    std::vector<QueueSummary> found = impl_->look(inRedis, withWorkers);
+    std::vector<QueueSummary> summaries;
+    auto next = found.begin();
+    for (const std::string& name : names) {
+        QueueSummary& summary = summaries.emplace_back(std::move(*next++));
+        if (!summary.problem.empty() && summary.name != name) {
+            summary.problem = summary.name + ": " + summary.problem;
+        }
+        for (int shard = 1; shard < shardsOf(sharded, name).count; ++shard) {
+            join(summary, *next++);
+        }
+        summary.name = name;
+    }
+    return summaries;
+}
+
+std::vector<std::string> QueueOverview::joined(const std::vector<std::string>& names) const {
+    std::set<std::string> all;
+    for (const std::string& name : names) {
+        all.insert(wholeOf(impl_->sharded_, name));
+    }
+    return {all.begin(), all.end()};
 }
 
 std::vector<std::string> QueueOverview::names() const {
-    std::set<std::string> all;
+    std::vector<std::string> all;
     std::string cursor = "0";
     do {
         QueueNames page = QueueReader::queues(impl_->redis_, impl_->prefix_, cursor);
-        all.insert(page.names.begin(), page.names.end());
+        all.insert(all.end(), page.names.begin(), page.names.end());
         cursor = std::move(page.cursor);
     } while (cursor != "0");
-    return {all.begin(), all.end()};
+    return joined(all);
 }
 
 }  // namespace drover

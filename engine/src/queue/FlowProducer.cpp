@@ -17,6 +17,7 @@
 #include "drover/Trace.h"
 #include "queue/AddSpans.h"
 #include "queue/FlowRecords.h"
+#include "queue/FlowShards.h"
 #include "queue/ops/Add.h"
 #include "queue/ops/Children.h"
 #include "queue/ops/Flow.h"
@@ -71,7 +72,7 @@ public:
             jobs = 0;
         };
         for (std::size_t i = 0; i < flows.size(); ++i) {
-            Prepared next = begin(std::move(flows[i]), "", results[i]);
+            Prepared next = begin(std::move(flows[i]), "", "", results[i]);
             if (!next.flow.problem.empty()) {
                 fail(results[i], Status::Rejected, next.flow.problem);
                 continue;
@@ -93,9 +94,9 @@ public:
             fail(result, Status::Rejected, mistake);
             return result;
         }
-        const FlowJob given = flow;
+        FlowJob given = flow;
         std::vector<Prepared> one;
-        one.push_back(begin(std::move(flow), randomUuids(1).front(), result));
+        one.push_back(begin(std::move(flow), randomUuids(1).front(), once.key, result));
         PreparedFlow& prepared = one.front().flow;
         if (!prepared.problem.empty()) {
             fail(result, Status::Rejected, prepared.problem);
@@ -105,7 +106,8 @@ public:
         send(one);
         record(one.front());
         if (const auto& earlier = one.front().earlier) {
-            prepared = prepare(given, earlier->seed);
+            (void)placeFlow(given, settings_.sharded, once.key);
+            prepared = prepare(std::move(given), earlier->seed);
             setTimestamps(prepared, earlier->nowMs);
             setCodes(prepared, *earlier);
         }
@@ -126,9 +128,16 @@ private:
             earlier{};  ///< Present if an earlier call with the key has added it.
     };
 
-    /// Begins the spans of a tree and makes its records.
-    [[nodiscard]] Prepared begin(FlowJob flow, const std::string& seed, FlowResult& result) {
+    /// Finds the shards of a tree, begins its spans and makes its records. `onceKey`: that of addOnce(), or empty.
+    [[nodiscard]] Prepared begin(FlowJob flow,
+                                 const std::string& seed,
+                                 const std::string& onceKey,
+                                 FlowResult& result) {
         Prepared tree{{}, &result, nullptr};
+        tree.flow.problem = placeFlow(flow, settings_.sharded, onceKey);
+        if (!tree.flow.problem.empty()) {
+            return tree;
+        }
         if (const std::shared_ptr<Tracer>& tracer = redis_.tracer()) {
             tree.trace = std::make_unique<FlowTrace>(
                 FlowTrace{*tracer, tracer->start(TraceScope::current())});

@@ -1,31 +1,19 @@
 #include "drover/Queue.h"
 
-#include <algorithm>
-#include <array>
-#include <atomic>
-#include <functional>
 #include <future>
+#include <iterator>
 #include <memory>
-#include <mutex>
-#include <optional>
 #include <string>
 #include <utility>
 
-#include "drover/Json.h"
 #include "drover/Metrics.h"
-#include "queue/AddCoalescer.h"
-#include "queue/AddSpans.h"
-#include "queue/AdmissionControl.h"
 #include "queue/JobRecord.h"
-#include "queue/QueueContext.h"
+#include "queue/ShardedAdds.h"
 #include "redis/RedisShared.h"
 
 namespace drover {
 
 namespace {
-
-/// How much longer than everything that it waits for the adding thread may be away before it counts as stuck.
-constexpr std::chrono::milliseconds kProgressMargin{3000};
 
 using Status = AddResult::Status;
 
@@ -38,41 +26,7 @@ constexpr std::pair<Status, const char*> kStatuses[] = {{Status::Added, "added"}
                                                         {Status::Unknown, "unknown"},
                                                         {Status::KeyTaken, "key_taken"}};
 
-/// Counts jobs by the result of their add.
-/// Threads: any.
-class AddCounts {
-public:
-    void count(const std::vector<AddResult>& results) {
-        for (const AddResult& result : results) {
-            counts_.at(static_cast<std::size_t>(result.status))
-                .fetch_add(1, std::memory_order_relaxed);
-        }
-    }
-    [[nodiscard]] std::uint64_t of(Status status) const {
-        return counts_.at(static_cast<std::size_t>(status)).load(std::memory_order_relaxed);
-    }
-
-private:
-    std::array<std::atomic<std::uint64_t>, std::size(kStatuses)> counts_{};
-};
-
-/// The results of one add, gathered from its chunks.
-struct Pending {
-    Pending(std::size_t count, std::shared_ptr<AddCounts> toCount, AddCoalescer::Done whenDone)
-        : results(count), counts(std::move(toCount)), done(std::move(whenDone)) {}
-
-    void oneChunkLess() {
-        if (chunks.fetch_sub(1) == 1) {
-            counts->count(results);
-            done(std::move(results));
-        }
-    }
-
-    std::vector<AddResult> results;  ///< Each chunk writes its own.
-    const std::shared_ptr<AddCounts> counts;
-    const AddCoalescer::Done done;
-    std::atomic<std::size_t> chunks{1};  ///< Those under way, and one until all have been sent.
-};
+static_assert(std::size(kStatuses) == AddCounts::kStatuses);
 
 }  // namespace
 
@@ -81,7 +35,7 @@ Job addedJob(NewJob job, const AddResult& result, const std::string& queueQualif
     added.id = result.id;
     added.name = std::move(job.name);
     added.data = std::move(job.data);
-    added.queueQualifiedName = queueQualifiedName;
+    added.queueQualifiedName = result.queue.empty() ? queueQualifiedName : result.queue;
     added.delayMs = job.opts.delayMs;
     added.priority = job.opts.priority;
     added.timestampMs = result.timestampMs;
@@ -98,176 +52,35 @@ Job addedJob(NewJob job, const AddResult& result, const std::string& queueQualif
 
 class Queue::Impl {
 public:
-    Impl(const RedisOptions& redis, Settings settings)
-        : redis_(redis),
-          settings_(std::move(settings)),
-          queue_(QueueKeys(settings_.prefix, settings_.name), settings_.bullmq5),
-          coalescer_(queue_,
-                     std::make_unique<RedisClient>(redis, "add " + settings_.name),
-                     settings_,
-                     // A probe and a call, each with a connection to make before.
-                     2 * (redis.connectTimeout + redis.commandTimeout) + kProgressMargin) {
-        if (settings_.admission.isBounded()) {
-            (void)control();
-        }
-    }
-
-    /// Refuses what is wrong, and sends the rest in chunks. `done` has the results of all, once the last chunk is answered.
-    void add(std::vector<NewJob> jobs, Clock::time_point deadline, AddCoalescer::Done done) {
-        if (AdmissionControl* const control = control_.load(std::memory_order_acquire)) {
-            if (auto refused = control->admit(static_cast<std::int64_t>(jobs.size()))) {
-                std::vector<AddResult> results(jobs.size(), *refused);
-                counts_->count(results);
-                return done(std::move(results));
-            }
-        }
-        const auto pending = pendingOf(jobs, std::move(done));
-        std::vector<std::size_t> positions;
-        std::vector<JobRecord> records;
-        const auto flush = [&] {
-            ++pending->chunks;
-            coalescer_.add(
-                std::exchange(records, {}),
-                deadline,
-                [pending, positions = std::exchange(positions, {})](std::vector<AddResult> added) {
-                    for (std::size_t i = 0; i < added.size(); ++i) {
-                        pending->results[positions[i]] = std::move(added[i]);
-                    }
-                    pending->oneChunkLess();
-                });
-        };
-        for (std::size_t i = 0; i < jobs.size(); ++i) {
-            if (std::string problem = newJobError(jobs[i]); !problem.empty()) {
-                pending->results[i].status = AddResult::Status::Rejected;
-                pending->results[i].message = std::move(problem);
-                continue;
-            }
-            JobRecord record = recordOf(std::move(jobs[i]));
-            if (std::string problem = parentError(record); !problem.empty()) {
-                pending->results[i].status = AddResult::Status::Rejected;
-                pending->results[i].message = std::move(problem);
-                continue;
-            }
-            records.push_back(std::move(record));
-            positions.push_back(i);
-            if (records.size() == settings_.maxBatch) {
-                flush();
-            }
-        }
-        if (!records.empty()) {
-            flush();
-        }
-        pending->oneChunkLess();
-    }
-
-    /// Refuses what is wrong, and sends the rest in one call. A repetition has its results from a queue that is full as well.
-    void addOnce(std::vector<NewJob> jobs, AddOnce once, AddCoalescer::Done done) {
-        std::optional<AddResult> full;
-        if (AdmissionControl* const control = control_.load(std::memory_order_acquire)) {
-            full = control->admit(static_cast<std::int64_t>(jobs.size()));
-        }
-        const bool recallOnly = full.has_value();
-        const auto pending = pendingOf(jobs, std::move(done));
-        const std::string mistake = onceError(once);
-        std::vector<std::size_t> positions;
-        std::vector<JobRecord> records;
-        for (std::size_t i = 0; i < jobs.size(); ++i) {
-            std::string problem = mistake.empty() ? newJobError(jobs[i]) : mistake;
-            if (!problem.empty()) {
-                pending->results[i].status = AddResult::Status::Rejected;
-                pending->results[i].message = std::move(problem);
-                continue;
-            }
-            records.push_back(recordOf(std::move(jobs[i])));
-            positions.push_back(i);
-            if (problem = parentError(records.back()); !problem.empty()) {
-                pending->results[i].status = AddResult::Status::Rejected;
-                pending->results[i].message = std::move(problem);
-                records.pop_back();
-                positions.pop_back();
-            }
-        }
-        if (records.empty()) {
-            return pending->oneChunkLess();
-        }
-        coalescer_.add(
-            std::move(records),
-            Clock::now() + settings_.addTimeout,
-            [pending, positions = std::move(positions), full = std::move(full)](
-                std::vector<AddResult> added) {
-                for (std::size_t i = 0; i < added.size(); ++i) {
-                    const bool decided =
-                        added[i].repeated || added[i].status == AddResult::Status::KeyTaken;
-                    if (full && !decided) {
-                        added[i] = *full;
-                    }
-                    pending->results[positions[i]] = std::move(added[i]);
-                }
-                pending->oneChunkLess();
-            },
-            std::move(once),
-            recallOnly);
-    }
+    Impl(const Redis& redis, const Settings& settings)
+        : settings_(settings),
+          qualifiedName_(QueueKeys(settings.prefix, settings.name).qualifiedName()),
+          adds_(redis, settings) {}
 
     std::vector<AddResult> addAndWait(std::vector<NewJob> jobs, Clock::time_point deadline) {
         // Shared, since the thread that sets it may still use it when this one goes on.
         const auto promise = std::make_shared<std::promise<std::vector<AddResult>>>();
         std::future<std::vector<AddResult>> results = promise->get_future();
-        add(std::move(jobs), deadline, [promise](std::vector<AddResult> all) {
+        adds_.add(std::move(jobs), deadline, [promise](std::vector<AddResult> all) {
             promise->set_value(std::move(all));
         });
         return results.get();
     }
 
-    /// Returns what samples the queue, made by the first call.
-    AdmissionControl& control() {
-        const std::lock_guard lock(mutex_);
-        if (!owned_) {
-            owned_ = std::make_unique<AdmissionControl>(
-                queue_,
-                std::make_unique<RedisClient>(redis_, "load " + settings_.name),
-                settings_.admission);
-            control_.store(owned_.get(), std::memory_order_release);
-        }
-        return *owned_;
-    }
-
-    const RedisOptions redis_;
     const Settings settings_;
-    const QueueContext queue_;
-    const std::shared_ptr<AddCounts> counts_ = std::make_shared<AddCounts>();
-    AddCoalescer coalescer_;
-
-private:
-    /// Returns why the job cannot have its parent; empty: it can.
-    [[nodiscard]] std::string parentError(const JobRecord& record) const {
-        return record.parentKey.empty() ? ""
-                                        : otherSlotError(redis_.slot, record.parentKey, queue_);
-    }
-    /// Begins an add, and its spans.
-    std::shared_ptr<Pending> pendingOf(std::vector<NewJob>& jobs, AddCoalescer::Done done) const {
-        if (redis_.tracer) {
-            done = traceAdds(redis_.tracer, settings_.name, jobs, std::move(done));
-        }
-        return std::make_shared<Pending>(jobs.size(), counts_, std::move(done));
-    }
-
-    std::mutex mutex_;
-    std::unique_ptr<AdmissionControl> owned_;          ///< Guarded by mutex_.
-    std::atomic<AdmissionControl*> control_{nullptr};  ///< The same, for every add.
+    const std::string qualifiedName_;
+    ShardedAdds adds_;
 };
 
 Queue::Queue(const Redis& redis, Settings settings)
-    : impl_(std::make_unique<Impl>(
-          redis.shared().of(settings.prefix + ":" + settings.name)->options(),
-          std::move(settings))) {}
+    : impl_(std::make_unique<Impl>(redis, settings)) {}
 Queue::~Queue() = default;
 
 const std::string& Queue::name() const {
     return impl_->settings_.name;
 }
 const std::string& Queue::qualifiedName() const {
-    return impl_->queue_.keys().qualifiedName();
+    return impl_->qualifiedName_;
 }
 
 AddResult Queue::add(NewJob job) {
@@ -285,27 +98,27 @@ std::vector<AddResult> Queue::addBulk(std::vector<NewJob> jobs, Clock::time_poin
 }
 
 void Queue::addAsync(std::vector<NewJob> jobs, std::function<void(std::vector<AddResult>)> done) {
-    impl_->add(std::move(jobs), Clock::now() + impl_->settings_.addTimeout, std::move(done));
+    impl_->adds_.add(std::move(jobs), Clock::now() + impl_->settings_.addTimeout, std::move(done));
 }
 
 void Queue::addOnceAsync(std::vector<NewJob> jobs,
                          AddOnce once,
                          std::function<void(std::vector<AddResult>)> done) {
-    impl_->addOnce(std::move(jobs), std::move(once), std::move(done));
+    impl_->adds_.addOnce(std::move(jobs), std::move(once), std::move(done));
 }
 
 std::optional<QueueLoad> Queue::load() const {
-    return impl_->control().load();
+    return impl_->adds_.load();
 }
 
 bool Queue::healthy() const {
     return problem().empty();
 }
 std::string Queue::problem() const {
-    return impl_->coalescer_.problem();
+    return impl_->adds_.problem();
 }
 bool Queue::progresses() const {
-    return impl_->coalescer_.progresses();
+    return impl_->adds_.progresses();
 }
 void Queue::measure(Metrics& metrics) const {
     MetricFamily& jobs = metrics.counter(
@@ -313,7 +126,7 @@ void Queue::measure(Metrics& metrics) const {
         "Jobs that this process was to add, by result; queue_full and memory_full are refusals "
         "by the bounds of the queue");
     for (const auto& [status, text] : kStatuses) {
-        jobs.add({{"queue", impl_->settings_.name}, {"result", text}}, impl_->counts_->of(status));
+        jobs.add({{"queue", impl_->settings_.name}, {"result", text}}, impl_->adds_.count(status));
     }
 }
 

@@ -20,6 +20,14 @@ RedisOptions RedisOptions::at(const Redis::Address& address) const {
     return there;
 }
 
+RedisOptions RedisOptions::ofSlot(int number) const {
+    RedisOptions options = *this;
+    options.slot = number;
+    options.time = std::make_shared<ServerTime>();
+    options.refusal = std::make_shared<Refusal>();
+    return options;
+}
+
 RedisOptions RedisOptions::located() const {
     return endpoints ? at(endpoints->find(slot)) : *this;
 }

@@ -32,6 +32,8 @@ struct RedisOptions : Redis::Settings {
     [[nodiscard]] RedisOptions at(const Redis::Address& address) const;
     /// Returns the options of a connection to the server that serves `slot` now. Throws as Endpoints::find() does.
     [[nodiscard]] RedisOptions located() const;
+    /// Returns the options of connections for one slot of a cluster, with a clock and refusals of their own.
+    [[nodiscard]] RedisOptions ofSlot(int number) const;
     /// Returns true if Redis is a cluster.
     [[nodiscard]] bool isCluster() const { return !cluster.empty(); }
 

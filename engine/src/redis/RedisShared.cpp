@@ -18,11 +18,7 @@ std::shared_ptr<Redis::Shared> Redis::Shared::of(const std::string& queue) {
         return shared_from_this();
     }
     const auto make = [&](const std::shared_ptr<Slots>& slots) {
-        RedisOptions options = options_;
-        options.slot = slot;
-        options.time = std::make_shared<ServerTime>();
-        options.refusal = std::make_shared<Refusal>();
-        return std::shared_ptr<Shared>(new Shared(std::move(options), nullptr, slots));
+        return std::shared_ptr<Shared>(new Shared(options_.ofSlot(slot), nullptr, slots));
     };
     const std::shared_ptr<Slots> slots = slots_.lock();
     if (!slots) {

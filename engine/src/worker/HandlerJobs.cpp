@@ -76,6 +76,7 @@ std::string readJob(std::string_view json,
                     const ClaimedJob& by,
                     bool isChild,
                     const std::string& metadata,
+                    const PlaceJob& place,
                     HandlerJob& job) {
     Members read;
     if (std::string wrong = readMembers(json, read); !wrong.empty()) {
@@ -90,6 +91,9 @@ std::string readJob(std::string_view json,
         !wrong.empty()) {
         return "cannot be added: " + wrong;
     }
+    if (place) {
+        job.queue = place(job.prefix, job.queue, read.job, isChild ? by.queue : "");
+    }
     passOn(read.job.opts, metadata);
     job.record = isChild ? recordOf(std::move(read.job), ParentJob{by.id, by.queue})
                          : recordOf(std::move(read.job));
@@ -101,7 +105,8 @@ std::string readJob(std::string_view json,
 std::optional<std::vector<HandlerJob>> parseChildren(std::string_view json,
                                                      const ClaimedJob& parent,
                                                      std::string& problem,
-                                                     const std::string& metadata) {
+                                                     const std::string& metadata,
+                                                     const PlaceJob& place) {
     const auto elements = splitJsonArray(json);
     if (!elements) {
         problem = "the children are not a JSON array";
@@ -109,7 +114,8 @@ std::optional<std::vector<HandlerJob>> parseChildren(std::string_view json,
     }
     std::vector<HandlerJob> children(elements->size());
     for (std::size_t i = 0; i < children.size(); ++i) {
-        const std::string wrong = readJob((*elements)[i], parent, true, metadata, children[i]);
+        const std::string wrong =
+            readJob((*elements)[i], parent, true, metadata, place, children[i]);
         if (!wrong.empty()) {
             problem = "child " + std::to_string(i) + " " + wrong;
             return std::nullopt;
@@ -121,7 +127,8 @@ std::optional<std::vector<HandlerJob>> parseChildren(std::string_view json,
 std::optional<std::vector<HandlerJob>> parseHandlerJobs(std::string_view json,
                                                         const ClaimedJob& job,
                                                         std::string& problem,
-                                                        const std::string& metadata) {
+                                                        const std::string& metadata,
+                                                        const PlaceJob& place) {
     const auto elements = splitJsonArray(json);
     if (!elements) {
         problem = "the jobs are not a JSON array";
@@ -129,7 +136,7 @@ std::optional<std::vector<HandlerJob>> parseHandlerJobs(std::string_view json,
     }
     std::vector<HandlerJob> jobs(elements->size());
     for (std::size_t i = 0; i < jobs.size(); ++i) {
-        const std::string wrong = readJob((*elements)[i], job, false, metadata, jobs[i]);
+        const std::string wrong = readJob((*elements)[i], job, false, metadata, place, jobs[i]);
         jobs[i].refusal = wrong.empty() ? "" : "the job " + wrong;
     }
     return jobs;

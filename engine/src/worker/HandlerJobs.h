@@ -1,5 +1,6 @@
 #pragma once
 
+#include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -19,15 +20,21 @@ struct HandlerJob {
     std::string refusal;  ///< Why it cannot be added; empty: it can.
 };
 
+/// Returns the name of the queue in Redis for a job that is added to `queue`. See TargetQueues::placeOf().
+using PlaceJob = std::function<std::string(const std::string& prefix,
+                                           const std::string& queue,
+                                           const NewJob& job,
+                                           std::string_view parentQueue)>;
+
 /// Parses the argument of add_children: a JSON array of {"queue": qualified name, "name": string, "data": any,
 /// "opts": object}. Without "queue" a child goes to its parent's queue.
-/// `metadata` is the context of their add, see passOn().
+/// `metadata` is the context of their add, see passOn(). `place` finds the shard of each; empty: no queue has any.
 /// Returns std::nullopt, with the reason in `problem`, for any other text and for a job that newChildError() refuses.
-[[nodiscard]] std::optional<std::vector<HandlerJob>> parseChildren(
-    std::string_view json,
-    const ClaimedJob& parent,
-    std::string& problem,
-    const std::string& metadata = "");
+[[nodiscard]] std::optional<std::vector<HandlerJob>> parseChildren(std::string_view json,
+                                                                   const ClaimedJob& parent,
+                                                                   std::string& problem,
+                                                                   const std::string& metadata = "",
+                                                                   const PlaceJob& place = {});
 
 /// Parses the argument of add_jobs: an array as that of parseChildren(), for jobs of their own. A queue without prefix has
 /// that of `job`, and without "queue" it is the queue of `job`.
@@ -36,7 +43,8 @@ struct HandlerJob {
     std::string_view json,
     const ClaimedJob& job,
     std::string& problem,
-    const std::string& metadata = "");
+    const std::string& metadata = "",
+    const PlaceJob& place = {});
 
 /// A scheduler that a handler adds, changes or removes.
 struct HandlerScheduler {

@@ -8,6 +8,7 @@
 
 #include <Poco/Exception.h>
 
+#include "core/HashSlot.h"
 #include "core/JobFields.h"
 #include "core/JsonText.h"
 #include "drover/Exceptions.h"
@@ -83,9 +84,9 @@ AddResult resultOfAll(const std::vector<AddResult>& results) {
 }  // namespace
 
 template <typename Act>
-HostStatus JobCalls::reach(const ClaimedJob& job, Act act) const {
+HostStatus JobCalls::reach(ClientPool& clients, const ClaimedJob& job, Act act) const {
     try {
-        return act(*clients_.lease()) < 0 ? HostStatus::Lost : HostStatus::Ok;
+        return act(*clients.lease()) < 0 ? HostStatus::Lost : HostStatus::Ok;
     } catch (const RedisIoException&) {
         return HostStatus::Unavailable;
     } catch (const Exception& error) {
@@ -93,6 +94,24 @@ HostStatus JobCalls::reach(const ClaimedJob& job, Act act) const {
         Log("worker").error(error.message(), fieldsOf(job));
         return HostStatus::Unavailable;
     }
+}
+
+std::string JobCalls::slotProblem(const std::string& prefix,
+                                  const std::string& queue,
+                                  const std::string& parentKey) const {
+    if (slot_ < 0) {
+        return "";
+    }
+    const QueueContext target = targets_.at(prefix, queue);
+    const std::string& name = target.keys().qualifiedName();
+    std::string problem = slotError(name);
+    return problem.empty() && !parentKey.empty() ? otherSlotError(hashSlot(name), parentKey, target)
+                                                 : problem;
+}
+
+ClientPool& JobCalls::clientsFor(const QueueContext& queue) const {
+    const std::string& name = queue.keys().qualifiedName();
+    return slot_ < 0 || !clientsOf_ || hashSlot(name) == slot_ ? clients_ : clientsOf_(name);
 }
 
 HostStatus JobCalls::call(const ClaimedJob& job,
@@ -159,19 +178,32 @@ HostStatus JobCalls::call(const ClaimedJob& job,
     return HostStatus::Unsupported;
 }
 
+PlaceJob JobCalls::placeJob() const {
+    if (!targets_.haveShards()) {
+        return {};
+    }
+    return [this](const std::string& prefix,
+                  const std::string& queue,
+                  const NewJob& one,
+                  std::string_view parentQueue) {
+        return targets_.placeOf(prefix, queue, one, parentQueue);
+    };
+}
+
 HostStatus JobCalls::addChildren(const ClaimedJob& job,
                                  const TraceContext& cause,
                                  std::string_view json,
                                  std::string& answer) const {
     HandlerAdd span(tracer_, cause);
-    const auto children = parseChildren(json, job, answer, span.metadata());
+    const auto children = parseChildren(json, job, answer, span.metadata(), placeJob());
     if (!children) {
         Log("worker").error("add_children: " + answer, fieldsOf(job));
         return HostStatus::Argument;
     }
     for (const HandlerJob& child : *children) {
         span.note(child.queue, child.record.name);
-        if (answer = slotProblem(child.prefix, child.queue); !answer.empty()) {
+        if (answer = slotProblem(child.prefix, child.queue, child.record.parentKey);
+            !answer.empty()) {
             Log("worker").error("add_children: " + answer, fieldsOf(job));
             return HostStatus::Argument;
         }
@@ -217,7 +249,7 @@ HostStatus JobCalls::addJobs(const ClaimedJob& job,
                              std::string_view json,
                              std::string& answer) const {
     HandlerAdd span(tracer_, cause);
-    auto jobs = parseHandlerJobs(json, job, answer, span.metadata());
+    auto jobs = parseHandlerJobs(json, job, answer, span.metadata(), placeJob());
     if (!jobs) {
         return HostStatus::Argument;
     }
@@ -226,7 +258,7 @@ HostStatus JobCalls::addJobs(const ClaimedJob& job,
     for (std::size_t i = 0; i < jobs->size(); ++i) {
         HandlerJob& one = (*jobs)[i];
         if (one.refusal.empty()) {
-            one.refusal = slotProblem(one.prefix, one.queue);
+            one.refusal = slotProblem(one.prefix, one.queue, one.record.parentKey);
         }
         if (one.refusal.empty()) {
             span.note(one.queue, one.record.name);
@@ -242,8 +274,8 @@ HostStatus JobCalls::addJobs(const ClaimedJob& job,
         for (const std::size_t place : places) {
             records.push_back(std::move((*jobs)[place].record));
         }
-        std::vector<AddResult> added =
-            adds_.add(targets_.at(queue.first, queue.second), std::move(records));
+        const QueueContext target = targets_.at(queue.first, queue.second);
+        std::vector<AddResult> added = adds_.add(target, clientsFor(target), std::move(records));
         for (std::size_t i = 0; i < added.size(); ++i) {
             results[places[i]] = std::move(added[i]);
         }
@@ -284,15 +316,18 @@ HostStatus JobCalls::upsertScheduler(const ClaimedJob& job,
                                      std::string& answer) const {
     HandlerScheduler wanted;
     answer = parseHandlerScheduler(text, job, true, wanted);
-    answer = answer.empty() ? slotProblem(wanted.prefix, wanted.queue) : answer;
     if (!answer.empty()) {
+        return HostStatus::Argument;
+    }
+    wanted.queue = targets_.placeOf(wanted.prefix, wanted.queue, wanted.id);
+    if (answer = slotProblem(wanted.prefix, wanted.queue); !answer.empty()) {
         return HostStatus::Argument;
     }
     const QueueContext queue = targets_.at(wanted.prefix, wanted.queue);
     const SpanStart start = tracer_ ? tracer_->start(cause) : SpanStart();
     try {
         bool busy = false;
-        const HostStatus status = reach(job, [&](RedisClient& redis) {
+        const HostStatus status = reach(clientsFor(queue), job, [&](RedisClient& redis) {
             const std::int64_t nowMs = redis.nowMs();
             const auto record = schedulerRecordOf(wanted.id,
                                                   wanted.repeat,
@@ -328,12 +363,15 @@ HostStatus JobCalls::removeScheduler(const ClaimedJob& job,
                                      std::string& answer) const {
     HandlerScheduler wanted;
     answer = parseHandlerScheduler(text, job, false, wanted);
-    answer = answer.empty() ? slotProblem(wanted.prefix, wanted.queue) : answer;
     if (!answer.empty()) {
         return HostStatus::Argument;
     }
+    wanted.queue = targets_.placeOf(wanted.prefix, wanted.queue, wanted.id);
+    if (answer = slotProblem(wanted.prefix, wanted.queue); !answer.empty()) {
+        return HostStatus::Argument;
+    }
     const QueueContext queue = targets_.at(wanted.prefix, wanted.queue);
-    return reach(job, [&](RedisClient& redis) {
+    return reach(clientsFor(queue), job, [&](RedisClient& redis) {
         answer = ops::removeScheduler(queue, redis, wanted.id) ? "true" : "false";
         return 0;
     });

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -10,6 +11,7 @@
 #include "drover/Trace.h"
 #include "queue/QueueContext.h"
 #include "redis/ClientPool.h"
+#include "worker/HandlerJobs.h"
 #include "worker/JointAdds.h"
 #include "worker/TargetQueues.h"
 
@@ -21,22 +23,26 @@ namespace drover {
 /// every method may be called from any thread; each call takes a connection from the pool.
 class JobCalls {
 public:
-    /// Queue and clients must outlive this object. `modes` counts for what handlers add to other queues.
+    /// Returns the clients of the server that has the queue "<prefix>:<name>".
+    using ClientsOf = std::function<ClientPool&(const std::string& queue)>;
+
+    /// Queue and clients must outlive this object. `targets` counts for what handlers add to other queues.
     /// `tracer` gets the spans of what handlers add; nullptr: there are none. `slot`: the queue's in a cluster, whose other slots
-    /// the calls do not reach; -1: Redis is no cluster.
+    /// are reached by `clientsOf`; -1: Redis is not a cluster.
     JobCalls(const QueueContext& queue,
              ClientPool& clients,
              std::string workerName,
-             TargetQueues::Modes modes = {},
+             TargetQueues::Known targets = {},
              std::shared_ptr<Tracer> tracer = nullptr,
-             int slot = -1)
+             int slot = -1,
+             ClientsOf clientsOf = {})
         : queue_(queue),
           clients_(clients),
           workerName_(std::move(workerName)),
           tracer_(std::move(tracer)),
           slot_(slot),
-          targets_(queue, std::move(modes)),
-          adds_(clients) {}
+          clientsOf_(std::move(clientsOf)),
+          targets_(queue, std::move(targets)) {}
 
     [[nodiscard]] const std::string& workerName() const { return workerName_; }
 
@@ -68,21 +74,29 @@ private:
     HostStatus removeScheduler(const ClaimedJob& job,
                                std::string_view text,
                                std::string& answer) const;
-    /// Returns why the calls do not reach a queue; empty: they do.
+    /// Returns why a cluster cannot have the queue, or the job in it with that parent; empty: it can.
     [[nodiscard]] std::string slotProblem(const std::string& prefix,
-                                          const std::string& queue) const {
-        return otherSlotError(slot_, prefix + ":" + queue, queue_);
-    }
+                                          const std::string& queue,
+                                          const std::string& parentKey = "") const;
+    /// Returns what finds the shards of jobs; empty: no queue has any.
+    [[nodiscard]] PlaceJob placeJob() const;
+    /// Returns the clients of the server that has the queue.
+    [[nodiscard]] ClientPool& clientsFor(const QueueContext& queue) const;
     HostStatus removeUnprocessedChildren(const ClaimedJob& job, std::string& answer) const;
-    /// Calls `act(redis)`. Returns HostStatus::Lost if that is negative.
+    /// Calls `act(redis)` with a client of the worker's queue, or of `clients`. Returns HostStatus::Lost if that is negative.
     template <typename Act>
-    HostStatus reach(const ClaimedJob& job, Act act) const;
+    HostStatus reach(const ClaimedJob& job, Act act) const {
+        return reach(clients_, job, std::move(act));
+    }
+    template <typename Act>
+    HostStatus reach(ClientPool& clients, const ClaimedJob& job, Act act) const;
 
     const QueueContext& queue_;
     ClientPool& clients_;
     const std::string workerName_;
     const std::shared_ptr<Tracer> tracer_;
     const int slot_;
+    const ClientsOf clientsOf_;
     mutable TargetQueues targets_;
     mutable JointAdds adds_;
 };

@@ -55,13 +55,16 @@ AddResult resultOf(const AddedId& added, const JobRecord& record) {
 
 }  // namespace
 
-std::vector<AddResult> JointAdds::add(const QueueContext& queue, std::vector<JobRecord> records) {
+std::vector<AddResult> JointAdds::add(const QueueContext& queue,
+                                      ClientPool& clients,
+                                      std::vector<JobRecord> records) {
     std::vector<AddResult> results;
     for (auto from = records.begin(); from != records.end();) {
         const auto count =
             std::min(records.end() - from, static_cast<std::ptrdiff_t>(kMostPerCall));
         std::vector<AddResult> some =
             addSome(queue,
+                    clients,
                     std::vector<JobRecord>(std::make_move_iterator(from),
                                            std::make_move_iterator(from + count)));
         results.insert(results.end(),
@@ -73,6 +76,7 @@ std::vector<AddResult> JointAdds::add(const QueueContext& queue, std::vector<Job
 }
 
 std::vector<AddResult> JointAdds::addSome(const QueueContext& queue,
+                                          ClientPool& clients,
                                           std::vector<JobRecord> records) {
     Waiter mine{std::move(records)};
     std::unique_lock lock(mutex_);
@@ -84,7 +88,7 @@ std::vector<AddResult> JointAdds::addSome(const QueueContext& queue,
         if (line.sending) {
             line.changed.wait(lock);
         } else {
-            sendFront(queue, line, lock);
+            sendFront(queue, clients, line, lock);
         }
     }
     if (--line.threads == 0) {
@@ -94,6 +98,7 @@ std::vector<AddResult> JointAdds::addSome(const QueueContext& queue,
 }
 
 void JointAdds::sendFront(const QueueContext& queue,
+                          ClientPool& clients,
                           Line& line,
                           std::unique_lock<std::mutex>& lock) {
     std::vector<Waiter*> together;
@@ -110,7 +115,7 @@ void JointAdds::sendFront(const QueueContext& queue,
     }
     line.sending = true;
     lock.unlock();
-    std::vector<AddResult> results = send(queue, records);
+    std::vector<AddResult> results = send(queue, clients, records);
     lock.lock();
     line.sending = false;
     auto next = results.begin();
@@ -124,8 +129,9 @@ void JointAdds::sendFront(const QueueContext& queue,
 }
 
 std::vector<AddResult> JointAdds::send(const QueueContext& queue,
-                                       std::vector<JobRecord>& records) const {
-    const auto lease = clients_.lease();
+                                       ClientPool& clients,
+                                       std::vector<JobRecord>& records) {
+    const auto lease = clients.lease();
     RedisClient& redis = *lease;
     try {
         redis.connection();

@@ -26,12 +26,11 @@ public:
     /// Jobs per script call: a script holds up every other client of the server.
     static constexpr std::size_t kMostPerCall = 512;
 
-    /// `clients` must outlive this object.
-    explicit JointAdds(ClientPool& clients) : clients_(clients) {}
-
-    /// Adds jobs in order and returns a result for each. Blocks until the answer, which the deadlines of commands bound.
+    /// Adds jobs in order and returns a result for each, by a client of the queue's server. Blocks until the answer, which the deadlines of commands bound.
     /// Never throws for expected trouble.
-    std::vector<AddResult> add(const QueueContext& queue, std::vector<JobRecord> records);
+    std::vector<AddResult> add(const QueueContext& queue,
+                               ClientPool& clients,
+                               std::vector<JobRecord> records);
 
 private:
     /// Jobs of one thread, on its stack.
@@ -48,13 +47,18 @@ private:
         std::condition_variable changed{};
     };
 
-    std::vector<AddResult> addSome(const QueueContext& queue, std::vector<JobRecord> records);
+    std::vector<AddResult> addSome(const QueueContext& queue,
+                                   ClientPool& clients,
+                                   std::vector<JobRecord> records);
     /// Sends the adds at the front. Called with the lock, which it releases meanwhile.
-    void sendFront(const QueueContext& queue, Line& line, std::unique_lock<std::mutex>& lock);
-    [[nodiscard]] std::vector<AddResult> send(const QueueContext& queue,
-                                              std::vector<JobRecord>& records) const;
+    void sendFront(const QueueContext& queue,
+                   ClientPool& clients,
+                   Line& line,
+                   std::unique_lock<std::mutex>& lock);
+    [[nodiscard]] static std::vector<AddResult> send(const QueueContext& queue,
+                                                     ClientPool& clients,
+                                                     std::vector<JobRecord>& records);
 
-    ClientPool& clients_;
     std::mutex mutex_;
     std::map<std::string, Line> lines_;  ///< By qualified name.
 };

@@ -22,7 +22,7 @@ Worker::Worker(const QueueSettings& settings,
                const RedisOptions& redis,
                const Clock& clock,
                std::vector<std::shared_ptr<HandlerType>> handlers,
-               TargetQueues::Modes modes)
+               TargetQueues::Known targets)
     : clock_(clock, redis.time),
       queue_(QueueKeys(settings.prefix, settings.name), settings.bullmq5),
       hostClients_(
@@ -30,8 +30,14 @@ Worker::Worker(const QueueSettings& settings,
               return std::make_unique<RedisClient>(redis, label);
           },
           kHostClients),
-      jobCalls_(
-          queue_, hostClients_, settings.workerName, std::move(modes), redis.tracer, redis.slot),
+      slotClients_(redis, "host " + settings.name, kHostClients),
+      jobCalls_(queue_,
+                hostClients_,
+                settings.workerName,
+                std::move(targets),
+                redis.tracer,
+                redis.slot,
+                [this](const std::string& queue) -> ClientPool& { return slotClients_.of(queue); }),
       handlers_(std::move(handlers),
                 handlerLimitsOf(settings),
                 inbox_,

@@ -21,6 +21,7 @@
 #include "worker/HeldJobs.h"
 #include "worker/JobCalls.h"
 #include "worker/OutcomeInbox.h"
+#include "worker/SlotClients.h"
 #include "worker/TargetQueues.h"
 
 namespace drover {
@@ -48,12 +49,12 @@ public:
         [[nodiscard]] bool isFit() const { return redisHealthy && progresses && trouble.empty(); }
     };
 
-    /// `handlers` is not empty. `modes` counts for queues that they add to. Throws Poco::InvalidArgumentException for a bad queue name.
+    /// `handlers` is not empty. `targets` counts for queues that they add to. Throws Poco::InvalidArgumentException for a bad queue name.
     Worker(const QueueSettings& settings,
            const RedisOptions& redis,
            const Clock& clock,
            std::vector<std::shared_ptr<HandlerType>> handlers,
-           TargetQueues::Modes modes = {});
+           TargetQueues::Known targets = {});
     ~Worker();
     Worker(const Worker&) = delete;
     Worker& operator=(const Worker&) = delete;
@@ -105,7 +106,8 @@ private:
 
     const RedisClock clock_;
     const QueueContext queue_;
-    ClientPool hostClients_;  ///< For calls that handlers make while they run.
+    ClientPool hostClients_;   ///< For calls that handlers make while they run.
+    SlotClients slotClients_;  ///< For those that reach another slot of a cluster.
     const JobCalls jobCalls_;
     OutcomeInbox inbox_;
     HeldJobs held_;

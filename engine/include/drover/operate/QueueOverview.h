@@ -8,6 +8,7 @@
 
 #include "drover/Export.h"
 #include "drover/QueueReader.h"
+#include "drover/Shards.h"
 
 namespace drover {
 
@@ -54,17 +55,23 @@ struct QueueSummary {
 /// Threads: one at a time.
 class DROVER_API QueueOverview {
 public:
-    explicit QueueOverview(const Redis& redis, std::string prefix = "bull");
+    /// `sharded`: queues that are looked at as one, and listed by their own name. A shard has its own summary by its name.
+    explicit QueueOverview(const Redis& redis,
+                           std::string prefix = "bull",
+                           ShardedQueues sharded = {});
     ~QueueOverview();
     QueueOverview(const QueueOverview&) = delete;
     QueueOverview& operator=(const QueueOverview&) = delete;
 
-    /// Returns a summary of each queue, in the order of the names.
+    /// Returns a summary of each queue, in the order of the names. That of a queue with shards has their sums, the longest wait and
+    /// drain time, and is paused if all are.
     /// Throws Poco::InvalidArgumentException for a bad name.
     [[nodiscard]] std::vector<QueueSummary> look(const std::vector<std::string>& names,
                                                  bool withWorkers = true);
 
-    /// Returns all names of queues, sorted, by as many pages of SCAN as Redis has keys for.
+    /// Returns the names with that of the queue in place of the names of its shards, sorted, each once.
+    [[nodiscard]] std::vector<std::string> joined(const std::vector<std::string>& names) const;
+    /// Returns all names of queues, joined, by as many pages of SCAN as Redis has keys for.
     [[nodiscard]] std::vector<std::string> names() const;
 
 private:

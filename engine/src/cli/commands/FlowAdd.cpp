@@ -25,7 +25,7 @@ public:
     [[nodiscard]] ExitCode run(const Invocation& call) const override {
         const Operated on(call);
         FlowJob flow = parseFlow(on, readText(call.line.arguments()[0]));
-        FlowProducer producer(on.redis(), {on.prefix(), on.bullmq5(flow.queue)});
+        FlowProducer producer(on.redis(), {on.prefix(), on.bullmq5(flow.queue), on.sharded()});
         const FlowResult added = producer.add(std::move(flow));
         switch (added.status) {
             case AddResult::Status::Added:

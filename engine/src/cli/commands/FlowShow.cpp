@@ -28,7 +28,7 @@ public:
     [[nodiscard]] ExitCode run(const Invocation& call) const override {
         const Operated on(call);
         const std::string& id = call.line.arguments()[0];
-        const std::string name = on.queue();
+        const std::string name = on.queueOfJobs();
         FlowDepth depth;
         if (const std::string text = call.line.value(kDepth); !text.empty()) {
             depth.levels = static_cast<int>(parseInteger(kDepth.name, text, 1, 1000));

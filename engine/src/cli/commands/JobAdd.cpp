@@ -37,6 +37,7 @@ public:
         settings.prefix = on.prefix();
         settings.name = on.queue();
         settings.bullmq5 = on.bullmq5(settings.name);
+        settings.shards = on.shardsOf(settings.name);
         settings.addTimeout = std::chrono::seconds(5);
         Queue queue(on.redis(), settings);
         const AddResult added = queue.add(job);
@@ -52,14 +53,13 @@ public:
                 throw RedisIoException("the job was not added: " + added.message);
         }
         const bool isNew = added.match == AddResult::Match::None;
-        const QueueReader reader = on.reader(settings.name);
-        const JobState state = reader.state(added.id);
         const Job stored = addedJob(std::move(job), added, on.prefix() + ":" + settings.name);
+        const std::string name = stored.queueQualifiedName.substr(on.prefix().size() + 1);
+        const JobState state = on.reader(name).state(added.id);
         call.output.print([&](JsonWriter& json) { operate::write(json, stored, state); },
                           [&](std::ostream& text) {
                               text
-                                  << "job " << plainText(added.id) << " of "
-                                  << plainText(settings.name)
+                                  << "job " << plainText(added.id) << " of " << plainText(name)
                                   << (isNew ? " was added, and is " : " was there already, and is ")
                                   << toString(state) << '\n';
                           });

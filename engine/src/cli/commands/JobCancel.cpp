@@ -47,7 +47,7 @@ public:
 
     [[nodiscard]] ExitCode run(const Invocation& call) const override {
         const Operated on(call);
-        const std::string queue = on.queue();
+        const std::string queue = on.queueOfJobs();
         const std::string& id = call.line.arguments()[0];
         Result result{true,
                       JobState::Active,

@@ -71,7 +71,7 @@ public:
         range.end = range.start + number(kCount, 20, 1000) - 1;
         range.order =
             call.line.has(kOldest) ? PageRange::Order::Ascending : PageRange::Order::Descending;
-        const QueueReader reader = on.reader(on.queue());
+        const QueueReader reader = on.reader(on.queueOfJobs());
         return watched(call, [&](Output& output) {
             const JobPage page = reader.jobs({state}, range);
             const std::int64_t count = reader.count({state});

@@ -24,7 +24,7 @@ public:
     [[nodiscard]] ExitCode run(const Invocation& call) const override {
         const Operated on(call);
         const std::string& id = call.line.arguments()[0];
-        const std::string name = on.queue();
+        const std::string name = on.queueOfJobs();
         const QueueReader reader = on.reader(name);
         PageRange range{0, -1, PageRange::Order::Ascending};
         if (const std::string count = call.line.value(kCount); !count.empty()) {

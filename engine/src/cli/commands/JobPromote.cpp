@@ -23,14 +23,14 @@ public:
 
     [[nodiscard]] ExitCode run(const Invocation& call) const override {
         const Operated on(call);
-        const std::string name = on.queue();
+        const std::string name = call.line.has(kAll) ? on.queue() : on.queueOfJobs();
         if (call.line.has(kAll) != call.line.arguments().empty()) {
             throw UsageException("job promote needs ids, or --all");
         }
         if (call.line.has(kAll)) {
-            QueueMaintenance work(on.redis(), on.settings<QueueMaintenance>(name));
-            printCount(
-                call, name, "promoted", work.promoteJobs(callsWithProgress(call, "promoted")));
+            workOnJobs(call, on, name, "promoted", [](auto& queue, const auto& calls) {
+                return queue.promoteJobs(calls);
+            });
             return ExitCode::Ok;
         }
         JobControl jobs(on.redis(), on.settings<JobControl>(name));

@@ -24,7 +24,7 @@ public:
 
     [[nodiscard]] ExitCode run(const Invocation& call) const override {
         const Operated on(call);
-        const std::string name = on.queue();
+        const std::string name = on.queueOfJobs();
         const std::size_t count = call.line.arguments().size();
         if (count == 0) {
             throw UsageException("job remove needs ids");

@@ -25,7 +25,7 @@ public:
 
     [[nodiscard]] ExitCode run(const Invocation& call) const override {
         const Operated on(call);
-        const std::string name = on.queue();
+        const std::string name = call.line.has(kAll) ? on.queue() : on.queueOfJobs();
         JobControl::Retry retry;
         if (const std::string state = call.line.value(kState); !state.empty()) {
             retry.from = parseJobState(state);
@@ -37,12 +37,9 @@ public:
             if (call.line.has(kReset)) {
                 throw UsageException("--reset-attempts needs ids");
             }
-            QueueMaintenance work(on.redis(), on.settings<QueueMaintenance>(name));
-            printCount(
-                call,
-                name,
-                "retried",
-                work.retryJobs(retry.from, std::nullopt, callsWithProgress(call, "retried")));
+            workOnJobs(call, on, name, "retried", [&retry](auto& queue, const auto& calls) {
+                return queue.retryJobs(retry.from, std::nullopt, calls);
+            });
             return ExitCode::Ok;
         }
         retry.resetAttemptsMade = retry.resetAttemptsStarted = call.line.has(kReset);

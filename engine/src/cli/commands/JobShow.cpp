@@ -80,7 +80,7 @@ public:
     [[nodiscard]] ExitCode run(const Invocation& call) const override {
         const Operated on(call);
         const std::string& id = call.line.arguments()[0];
-        const std::string name = on.queue();
+        const std::string name = on.queueOfJobs();
         const QueueReader reader = on.reader(name);
         return watched(call, [&](Output& output) {
             const auto job = reader.job(id);

@@ -75,7 +75,7 @@ public:
     [[nodiscard]] ExitCode run(const Invocation& call) const override {
         const Operated on(call);
         const std::string& id = call.line.arguments()[0];
-        const std::string name = on.queue();
+        const std::string name = on.queueOfJobs();
         const bool json = call.line.has(options::kJson);
         std::ostream& out = call.output.text();
         // Before the thread of the events, which must not get these signals.

@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <limits>
 #include <memory>
 
@@ -48,9 +49,15 @@ public:
             code != ExitCode::Ok) {
             return code;
         }
-        QueueMaintenance work(on.redis(), on.settings<QueueMaintenance>(name));
-        printCount(
-            call, name, "removed", work.clean(clean, callsWithProgress(call, "removed")).size());
+        const bool isLimited = clean.limit > 0;
+        workOnJobs(call, on, name, "removed", [&](auto& queue, const auto& calls) -> std::size_t {
+            if (isLimited && clean.limit == 0) {
+                return 0;  // Shards before this one had so many.
+            }
+            const std::size_t removed = queue.clean(clean, calls).size();
+            clean.limit -= isLimited ? std::min(removed, clean.limit) : 0;
+            return removed;
+        });
         return ExitCode::Ok;
     }
 };

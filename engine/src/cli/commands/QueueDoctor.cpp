@@ -82,7 +82,9 @@ public:
         const Operated on(call);
         std::vector<std::string> names;
         for (const std::string& given : call.line.arguments()) {
-            names.push_back(on.nameOf(given));
+            for (std::string& name : on.inRedis(on.nameOf(given))) {
+                names.push_back(std::move(name));
+            }
         }
         if (names.empty()) {
             names = QueueOverview(on.redis(), on.prefix()).names();

@@ -22,9 +22,12 @@ public:
         const Operated on(call);
         const std::string name = on.nameOf(call.line.arguments()[0]);
         const bool delayed = call.line.has(kDelayed);
-        const std::int64_t jobs = on.reader(name).count(
-            delayed ? std::vector{JobState::Waiting, JobState::Prioritized, JobState::Delayed}
-                    : std::vector{JobState::Waiting, JobState::Prioritized});
+        std::int64_t jobs = 0;
+        for (const std::string& one : on.inRedis(name)) {
+            jobs += on.reader(one).count(
+                delayed ? std::vector{JobState::Waiting, JobState::Prioritized, JobState::Delayed}
+                        : std::vector{JobState::Waiting, JobState::Prioritized});
+        }
         if (const ExitCode code =
                 confirmed(call,
                           "Remove the " + std::to_string(jobs) +
@@ -32,8 +35,9 @@ public:
             code != ExitCode::Ok) {
             return code;
         }
-        QueueMaintenance work(on.redis(), on.settings<QueueMaintenance>(name));
-        printCount(call, name, "removed", work.drain(delayed, callsWithProgress(call, "removed")));
+        workOnJobs(call, on, name, "removed", [delayed](auto& queue, const auto& calls) {
+            return queue.drain(delayed, calls);
+        });
         return ExitCode::Ok;
     }
 };

@@ -1,4 +1,3 @@
-#include <algorithm>
 #include <memory>
 
 #include "cli/Operated.h"
@@ -24,15 +23,13 @@ public:
 
     [[nodiscard]] ExitCode run(const Invocation& call) const override {
         const Operated on(call);
-        QueueOverview overview(on.redis(), on.prefix());
+        QueueOverview overview(on.redis(), on.prefix(), on.sharded());
         return watched(call, [&](Output& output) {
             std::vector<std::string> names = overview.names();
             for (const std::string& name : on.configured()) {
                 names.push_back(name);
             }
-            std::sort(names.begin(), names.end());
-            names.erase(std::unique(names.begin(), names.end()), names.end());
-            const std::vector<QueueSummary> queues = overview.look(names);
+            const std::vector<QueueSummary> queues = overview.look(overview.joined(names));
             output.print(
                 [&](JsonWriter& json) {
                     json.beginArray();

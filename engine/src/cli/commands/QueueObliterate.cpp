@@ -27,11 +27,9 @@ public:
             code != ExitCode::Ok) {
             return code;
         }
-        QueueMaintenance work(on.redis(), on.settings<QueueMaintenance>(name));
-        printCount(call,
-                   name,
-                   "removed",
-                   work.obliterate(call.line.has(kForce), callsWithProgress(call, "removed")));
+        workOnJobs(call, on, name, "removed", [&call](auto& queue, const auto& calls) {
+            return queue.obliterate(call.line.has(kForce), calls);
+        });
         return ExitCode::Ok;
     }
 };

@@ -20,7 +20,9 @@ public:
     [[nodiscard]] ExitCode run(const Invocation& call) const override {
         const Operated on(call);
         const std::string name = on.nameOf(call.line.arguments()[0]);
-        QueueControl(on.redis(), on.settings<QueueControl>(name)).pause();
+        for (const std::string& one : on.inRedis(name)) {
+            QueueControl(on.redis(), on.settings<QueueControl>(one)).pause();
+        }
         call.output.print(
             [&](JsonWriter& json) {
                 json.beginObject();

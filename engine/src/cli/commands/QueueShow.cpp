@@ -9,7 +9,24 @@ namespace drover::cli {
 
 namespace {
 
-void write(std::ostream& text, const QueueSummary& queue, const QueueMeta& meta) {
+/// The jobs that may begin within a time.
+struct RateLimit {
+    std::int64_t max = 0;  ///< 0: any number.
+    std::int64_t durationMs = 1000;
+};
+
+/// Returns the limit of the queue, of its shards together.
+RateLimit rateLimitOf(const Operated& on, const std::string& name) {
+    RateLimit limit;
+    for (const std::string& one : on.inRedis(name)) {
+        const QueueMeta meta = on.reader(one).meta();
+        limit.max += meta.max.value_or(0);
+        limit.durationMs = meta.durationMs.value_or(limit.durationMs);
+    }
+    return limit;
+}
+
+void write(std::ostream& text, const QueueSummary& queue, const RateLimit& limit) {
     const auto line = [&text](const std::string& name, const std::string& value) {
         text << "  " << name << std::string(19 - name.size(), ' ') << plainText(value) << '\n';
     };
@@ -30,9 +47,8 @@ void write(std::ostream& text, const QueueSummary& queue, const QueueMeta& meta)
     if (queue.concurrency) {
         line("concurrency", std::to_string(*queue.concurrency));
     }
-    if (meta.max) {
-        line("rate limit",
-             std::to_string(*meta.max) + " in " + durationText(meta.durationMs.value_or(1000)));
+    if (limit.max > 0) {
+        line("rate limit", std::to_string(limit.max) + " in " + durationText(limit.durationMs));
     }
     line("last producer", queue.version.value_or("-"));
 }
@@ -49,15 +65,14 @@ public:
     [[nodiscard]] ExitCode run(const Invocation& call) const override {
         const Operated on(call);
         const std::string name = on.nameOf(call.line.arguments()[0]);
-        QueueOverview overview(on.redis(), on.prefix());
-        const QueueReader reader = on.reader(name);
+        QueueOverview overview(on.redis(), on.prefix(), on.sharded());
         return watched(call, [&](Output& output) {
             const QueueSummary queue = overview.look({name}).front();
             if (!queue.problem.empty()) {
                 throw ScriptException(name + ": " + queue.problem);
             }
             output.print([&](JsonWriter& json) { operate::write(json, queue); },
-                         [&](std::ostream& text) { write(text, queue, reader.meta()); });
+                         [&](std::ostream& text) { write(text, queue, rateLimitOf(on, name)); });
             return ExitCode::Ok;
         });
     }

@@ -50,7 +50,7 @@ public:
 
     [[nodiscard]] ExitCode run(const Invocation& call) const override {
         const Operated on(call);
-        QueueOverview overview(on.redis(), on.prefix());
+        QueueOverview overview(on.redis(), on.prefix(), on.sharded());
         std::vector<std::string> names;
         for (const std::string& given : call.line.arguments()) {
             names.push_back(on.nameOf(given));

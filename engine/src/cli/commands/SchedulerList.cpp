@@ -1,4 +1,7 @@
+#include <algorithm>
+#include <iterator>
 #include <memory>
+#include <vector>
 
 #include "cli/Operated.h"
 #include "cli/Table.h"
@@ -16,6 +19,20 @@ std::string ruleOf(const JobScheduler& scheduler) {
            (scheduler.repeat.tz.empty() ? "" : " " + scheduler.repeat.tz);
 }
 
+/// Returns the schedulers of the queue, of all its shards, the soonest first.
+std::vector<JobScheduler> schedulersOf(const Operated& on, const std::string& name) {
+    std::vector<JobScheduler> all;
+    for (const std::string& one : on.inRedis(name)) {
+        std::vector<JobScheduler> its =
+            JobSchedulers(on.redis(), on.settings<JobSchedulers>(one)).list();
+        std::move(its.begin(), its.end(), std::back_inserter(all));
+    }
+    std::stable_sort(all.begin(), all.end(), [](const auto& left, const auto& right) {
+        return left.nextMs < right.nextMs;
+    });
+    return all;
+}
+
 /// `drover scheduler list`. Throws UsageException, ConfigException and RedisIoException.
 class SchedulerList : public Command {
 public:
@@ -27,9 +44,8 @@ public:
     [[nodiscard]] ExitCode run(const Invocation& call) const override {
         const Operated on(call);
         const std::string name = on.queue();
-        const JobSchedulers schedulers(on.redis(), on.settings<JobSchedulers>(name));
         return watched(call, [&](Output& output) {
-            const std::vector<JobScheduler> all = schedulers.list();
+            const std::vector<JobScheduler> all = schedulersOf(on, name);
             output.print(
                 [&](JsonWriter& json) {
                     json.beginArray();

@@ -20,7 +20,7 @@ public:
     [[nodiscard]] ExitCode run(const Invocation& call) const override {
         const Operated on(call);
         const std::string& id = call.line.arguments()[0];
-        const std::string name = on.queue();
+        const std::string name = on.queueOfScheduler(id);
         if (const ExitCode code = confirmed(call, "Remove scheduler " + id + " of " + name + "?");
             code != ExitCode::Ok) {
             return code;

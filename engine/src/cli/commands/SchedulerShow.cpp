@@ -53,7 +53,7 @@ public:
     [[nodiscard]] ExitCode run(const Invocation& call) const override {
         const Operated on(call);
         const std::string& id = call.line.arguments()[0];
-        const std::string name = on.queue();
+        const std::string name = on.queueOfScheduler(id);
         const JobSchedulers schedulers(on.redis(), on.settings<JobSchedulers>(name));
         return watched(call, [&](Output& output) {
             const auto scheduler = schedulers.get(id);

@@ -75,7 +75,7 @@ public:
         const std::string& id = call.line.arguments()[0];
         const RepeatOptions rule = ruleOf(call.line);
         const JobTemplate jobs = jobsOf(call.line);
-        const std::string name = on.queue();
+        const std::string name = on.queueOfScheduler(id);
         const auto next =
             JobSchedulers(on.redis(), on.settings<JobSchedulers>(name)).upsert(id, rule, jobs);
         if (!next) {

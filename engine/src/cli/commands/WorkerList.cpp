@@ -26,7 +26,9 @@ public:
         return watched(call, [&](Output& output) {
             std::vector<std::string> names;
             for (const std::string& given : call.line.arguments()) {
-                names.push_back(on.nameOf(given));
+                for (std::string& name : on.inRedis(on.nameOf(given))) {
+                    names.push_back(std::move(name));
+                }
             }
             QueueOverview overview(on.redis(), on.prefix());
             if (names.empty()) {
