@@ -82,6 +82,9 @@ void Fleet::startProducer() {
         producer.insert(producer.end(),
                         {"--set", "api.route.reserve.options=" + settings_.jobOptions});
     }
+    for (const std::string& key : settings_.producerKeys) {
+        producer.insert(producer.end(), {"--set", key});
+    }
     producer_.start(commandLine("producer", producer), pathOf("producer.log"));
 }
 
@@ -151,11 +154,15 @@ std::vector<std::string> Fleet::commandLine(const std::string& name,
                                      "-i",
                                      std::string("PATH=") + (path == nullptr ? "" : path),
                                      "XDG_RUNTIME_DIR=" + folder_,
-                                     "DATABASE_URL=" + url,
-                                     "REDIS_HOST=127.0.0.1",
-                                     "REDIS_PORT=" + std::to_string(redisPort)};
-    for (const std::string& variable : redisVariables()) {
-        line.push_back(variable);
+                                     "DATABASE_URL=" + url};
+    if (settings_.clusterPort == 0) {
+        line.insert(line.end(),
+                    {"REDIS_HOST=127.0.0.1", "REDIS_PORT=" + std::to_string(redisPort)});
+        for (const std::string& variable : redisVariables()) {
+            line.push_back(variable);
+        }
+    } else {
+        line.push_back("DROVER_REDIS_CLUSTER=127.0.0.1:" + std::to_string(settings_.clusterPort));
     }
     if (!failpoint.empty()) {
         line.push_back("DROVER_FAIL=" + failpoint);
@@ -170,19 +177,20 @@ std::vector<std::string> Fleet::commandLine(const std::string& name,
 
 void Fleet::startConsumer(std::size_t index, const std::string& failpoint) {
     Consumer& consumer = *consumers_.at(index);
-    consumer.process.start(commandLine(consumer.name,
-                                       {"run",
-                                        "--config",
-                                        kConf + "/consumer.properties",
-                                        "--set",
-                                        "control.socket=" + pathOf(consumer.name + ".sock"),
-                                        "--set",
-                                        "queue.reservation.lockDurationMs=" +
-                                            std::to_string(settings_.lockDuration.count()),
-                                        "--set",
-                                        "queue.reservation.stalledIntervalMs=" +
-                                            std::to_string(settings_.stalledInterval.count())},
-                                       failpoint),
+    std::vector<std::string> words = {
+        "run",
+        "--config",
+        kConf + "/consumer.properties",
+        "--set",
+        "control.socket=" + pathOf(consumer.name + ".sock"),
+        "--set",
+        "queue.reservation.lockDurationMs=" + std::to_string(settings_.lockDuration.count()),
+        "--set",
+        "queue.reservation.stalledIntervalMs=" + std::to_string(settings_.stalledInterval.count())};
+    for (const std::string& key : settings_.consumerKeys) {
+        words.insert(words.end(), {"--set", key});
+    }
+    consumer.process.start(commandLine(consumer.name, words, failpoint),
                            pathOf(consumer.name + ".log"));
 }
 

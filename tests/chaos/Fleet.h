@@ -33,8 +33,11 @@ public:
         std::string jobOptions;  ///< JSON for the jobs of requests; empty: the options in conf/.
         int redisPort =
             0;  ///< Where the processes find Redis, such as a proxy; 0: the server itself.
-        int postgresPort = 0;        ///< The same for PostgreSQL.
-        int secondPostgresPort = 0;  ///< A second host of the URL; 0: none.
+        int clusterPort = 0;  ///< A node of the cluster that has the queue in place of the server.
+        std::vector<std::string> producerKeys;  ///< "key=value" for the producer,
+        std::vector<std::string> consumerKeys;  ///< and for consumers.
+        int postgresPort = 0;                   ///< The same for PostgreSQL.
+        int secondPostgresPort = 0;             ///< A second host of the URL; 0: none.
     };
 
     static constexpr std::int64_t kUsers = 20000;
