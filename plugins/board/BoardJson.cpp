@@ -284,7 +284,11 @@ void writeRedisStats(JsonWriter& out, const std::map<std::string, std::string>& 
         out.key(member).number(nodeNumberOfText(textOf(name)));
     };
     out.beginObject().key("backend").text("redis");
-    out.key("version").text(textOf("redis_version")).key("mode").text(textOf("redis_mode"));
+    out.key("version").text(textOf("redis_version"));
+    // Valkey has none.
+    if (const std::string mode = textOf("redis_mode"); !mode.empty()) {
+        out.key("mode").text(mode);
+    }
     number("port", "tcp_port");
     out.key("os").text(textOf("os"));
     number("uptime", "uptime_in_seconds");
