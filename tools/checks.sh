@@ -1,7 +1,7 @@
 # shellcheck shell=bash
 # ./dev test, faults, fuzz, model and bench.
 
-cmd_test() {
+prepare_tests() {
   install "${build_packages[@]}" "${server_packages[@]}" "${test_packages[@]}" "${browser_packages[@]}"
   # Without npm the suites that run real BullMQ or a browser are skipped; CI counts that as a failure.
   if ! (install_node 18 && npm_install tests/compat build/npm/compat && npm_install tests/bench/peers/nest build/npm/nest &&
@@ -12,6 +12,10 @@ cmd_test() {
   fi
   use_private_node
   build dev
+}
+
+cmd_test() {
+  prepare_tests
   # Most suites wait for timers and servers more than they compute; suites that measure time run alone.
   ctest --preset dev -j "$((2 * $(nproc)))" "$@"
 }
