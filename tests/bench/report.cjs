@@ -50,6 +50,8 @@ const checks = [
   ['drain / original logic', 'drover_drain', 'nest_drain_seed', { atLeast: 10 }],
   ['drain / single insert', 'drover_drain', 'nest_drain_insert', { atLeast: 3 }],
   ['drain / the SQL function alone', 'drover_drain', 'sql_reserve', {}],
+  ['Redis\'s processor time of an add, four shards / one queue', 'drover_shards_4_add_redis', 'drover_shards_1_add_redis', { atMost: 1.1 }],
+  ['Redis\'s processor time of an empty job, four shards / one queue', 'drover_shards_4_work_redis', 'drover_shards_1_work_redis', { atMost: 1.1 }],
   ['POST with 1 % of traces / without', 'drover_trace_on_post', 'drover_trace_off_post', { atLeast: 0.97 }],
   ['POST with 1 % of traces, no context for the rest / without', 'drover_trace_lean_post', 'drover_trace_off_post', { atLeast: 0.97 }],
   ['empty jobs with 1 % of traces / without', 'drover_trace_on_noop', 'drover_trace_off_noop', { atLeast: 0.97 }],

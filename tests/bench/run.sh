@@ -6,7 +6,7 @@ cd "$(dirname "$(readlink -f "$0")")/../.."
 
 parts=(script http sql nest_post nest_think nest_drain_seed nest_drain_insert bullmq_noop bullmq_add bullmq_flow
   drover_post drover_tls drover_think drover_beside drover_latency drover_drain drover_noop drover_noop_process drover_add
-  drover_ndjson drover_flow drover_trace)
+  drover_ndjson drover_flow drover_shards drover_trace)
 turns=5
 jobs=50000 events=100 consumers=3   # For the drains.
 noop_jobs=100000                    # For an empty handler.
@@ -450,6 +450,59 @@ measure_drover_flow() {
   redis flushall >/dev/null
   result=$(build/bench/flow_load "$redis_port" "$flow_trees" "$flow_children")
   record drover_flow "$(member "$result" jobsPerSecond)"
+}
+
+# One queue on one of four masters, then one with a shard on each of them: rates, and the processor time of a job in all of Redis.
+# Each shard is worked as the one queue is.
+start_cluster() {
+  local i port addresses=()
+  nodes=()
+  for i in 0 1 2 3; do
+    port=$(free_port "$((6600 + i))")
+    mkdir -p "$run/node-$i"
+    start_in "$run/node-$i" "node-$i" redis-server --bind 127.0.0.1 --port "$port" --dir . --appendonly yes --appendfsync everysec \
+      --save '' --auto-aof-rewrite-percentage 0 --cluster-enabled yes
+    wait_for 60 "node-$i" redis-cli -h 127.0.0.1 -p "$port" ping
+    nodes+=("$port")
+    addresses+=("127.0.0.1:$port")
+  done
+  redis-cli --cluster create "${addresses[@]}" --cluster-yes >"$run/log/cluster.log"
+  wait_for 60 node-0 cluster_is_ready
+}
+cluster_is_ready() {
+  local node
+  for node in "${nodes[@]}"; do redis-cli -h 127.0.0.1 -p "$node" cluster info | grep -q cluster_state:ok || return 1; done
+}
+cluster_us() {
+  local node
+  for node in "${nodes[@]}"; do redis-cli -h 127.0.0.1 -p "$node" info cpu; done |
+    awk -F: '/^used_cpu_(sys|user):/ {sum += $2} END {printf "%d", sum * 1000000}'
+}
+# record_cluster NAME RATE BEFORE_US: the rate, and the processor time of a job in Redis since then.
+record_cluster() {
+  record "$1" "$2"
+  record "$1_redis" "$(awk -v us="$(($(cluster_us) - $3))" -v n="$noop_jobs" 'BEGIN {printf "%.2f", us / n}')" us
+}
+measure_drover_shards() {
+  local shards name port before nodes
+  start_cluster
+  for shards in 1 4; do
+    # The first shard of four and the one queue have the same slot.
+    [[ $shards == 1 ]] && name='noop-{0}' || name=noop
+    before=$(cluster_us)
+    rate=$(build/bench/shard_load add "${nodes[0]}" "$name" "$shards" "$noop_jobs")
+    record_cluster "drover_shards_${shards}_add" "$rate" "$before"
+    before=$(cluster_us)
+    start_worker noop env -u REDIS_HOST -u REDIS_PORT -u REDIS_PASSWORD "$binary" run --set plugins.load=noop \
+      --set "plugins.dir=$PWD/build/bench/plugins" --set "control.socket=$run/noop.sock" --set log.level=warning \
+      --set "redis.cluster=127.0.0.1:${nodes[0]}" --set "queue.noop.name=$name" --set "queue.noop.shards=$shards" \
+      --set "queue.noop.concurrency=$((256 * shards))"
+    rate=$(build/bench/shard_load wait "${nodes[0]}" "$name" "$shards" "$noop_jobs")
+    record_cluster "drover_shards_${shards}_work" "$rate" "$before"
+    stop_workers
+  done
+  stop TERM 20 node-0 node-1 node-2 node-3
+  rm -rf "$run"/node-?
 }
 
 # Without traces and with one in a hundred, in turns, with a collector that accepts everything.
