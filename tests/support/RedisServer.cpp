@@ -5,6 +5,9 @@
 #include <csignal>
 #include <cstdlib>
 #include <filesystem>
+#include <fstream>
+#include <iterator>
+#include <sstream>
 #include <stdexcept>
 
 #include "support/ClusterNodes.h"
@@ -39,6 +42,12 @@ const TestCertificate* tlsCertificate() {
         return &redisCertificate();
     }();
     return kCertificate;
+}
+
+/// Returns true if tests are the user of docs/redis.md.
+bool hasUser() {
+    const char* const set = std::getenv("DROVER_TEST_ACL");
+    return set != nullptr && *set != '\0';
 }
 
 bool contains(const std::vector<std::string>& all, const std::string& one) {
@@ -84,8 +93,27 @@ std::string queueTag() {
     return testTopology() == Topology::Cluster ? "{b}" : "";
 }
 
+std::vector<std::string> documentedUser() {
+    std::ifstream file(DROVER_SOURCE_DIR "/docs/redis.md");
+    for (std::string line; std::getline(file, line);) {
+        if (line.rfind("ACL SETUSER drover", 0) == 0) {
+            std::istringstream words(line);
+            return {std::istream_iterator<std::string>(words), {}};
+        }
+    }
+    throw std::runtime_error("docs/redis.md has no line \"ACL SETUSER drover\"");
+}
+
+void setUser(Redis::Settings& settings) {
+    settings.user = "drover";
+    settings.password = "PASSWORD";
+}
+
 Redis::Settings redisAt(int port) {
     Redis::Settings settings;
+    if (hasUser()) {
+        setUser(settings);
+    }
     if (testTopology() == Topology::Cluster) {
         settings.cluster = {{"127.0.0.1", port}};
         return settings;
@@ -134,7 +162,8 @@ std::string redisLines(int port) {
         case Topology::Alone:
             break;
     }
-    return "redis.port = " + number + "\n";
+    return "redis.port = " + number + "\n" +
+           (hasUser() ? "redis.user = drover\nredis.password = PASSWORD\n" : "");
 }
 
 std::string redisUrl(int port) {
@@ -179,6 +208,11 @@ RedisServer::RedisServer(Bare bare, const std::vector<std::string>& extra)
              "--enable-debug-command",
              "local"};
     args_.insert(args_.end(), extra.begin(), extra.end());
+    if (hasUser()) {
+        const std::vector<std::string> words = documentedUser();
+        args_.emplace_back("--user");
+        args_.insert(args_.end(), words.begin() + 2, words.end());
+    }
     if (const TestCertificate* const certificate = bare.certificate) {
         tlsPort_ = freePort();
         const std::vector<std::string> tls = tlsArguments(tlsPort_, *certificate);

@@ -20,9 +20,13 @@ enum class Topology { Alone, Cluster, Sentinel };
 /// Returns what the names of the queues of a test begin with: text in braces in a cluster, so that they share a slot.
 [[nodiscard]] std::string queueTag();
 
-/// Returns how tests reach a server of theirs, or a proxy before one, on a loopback port: with DROVER_TEST_TLS=1 by TLS, and
-/// by a node or a sentinel in the topology of the tests.
+/// Returns how tests reach a server of theirs, or a proxy before one, on a loopback port: with DROVER_TEST_TLS=1 by TLS, with
+/// DROVER_TEST_ACL=1 as setUser() does, and by a node or a sentinel in the topology of the tests.
 [[nodiscard]] Redis::Settings redisAt(int port);
+/// Returns the words of the line "ACL SETUSER drover …" of docs/redis.md.
+[[nodiscard]] std::vector<std::string> documentedUser();
+/// Makes the settings those of this user.
+void setUser(Redis::Settings& settings);
 /// Returns the certificate of servers that speak TLS; made once.
 [[nodiscard]] const TestCertificate& redisCertificate();
 /// Makes the settings those of a client of servers with redisCertificate(); nullptr: without TLS.
