@@ -56,7 +56,9 @@ public:
         const auto began = Clock::now();
         change();
         load.untilEnded(load.ended() + kBetween);
-        const LoadedQueue::Pause pause = load.longestPauseSince(began);
+        // A pause that begins later has another cause: the machine is busy, or the old master gets its copy of the data.
+        const LoadedQueue::Pause pause =
+            load.longestPause(began, changedAt() + std::chrono::seconds(1));
         load.stopAdding();
         load.untilAllEnded();
         const LoadedQueue::Account account = load.account();

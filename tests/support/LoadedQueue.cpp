@@ -46,7 +46,7 @@ LoadedQueue::LoadedQueue(const Redis::Settings& server,
             const std::lock_guard lock(mutex_);
             begins_.push_back(std::chrono::steady_clock::now());
             for (RunningJob* job : jobs) {
-                ++runs_[job->job().id];
+                ++runs_[job->job().data];
             }
         }
         for (RunningJob* job : jobs) {
@@ -97,13 +97,16 @@ void LoadedQueue::add() {
     std::vector<NewJob> jobs(kJobsPerCall);
     for (NewJob& job : jobs) {
         job.name = "work";
+        job.data = std::to_string(++made_);
     }
+    const std::size_t first = made_ - jobs.size() + 1;
     const std::vector<AddResult> results =
         queue_->addBulk(std::move(jobs), Queue::Clock::now() + std::chrono::seconds(30));
     const std::lock_guard lock(mutex_);
-    for (const AddResult& result : results) {
+    for (std::size_t i = 0; i < results.size(); ++i) {
+        const AddResult& result = results[i];
         if (result.status == AddResult::Status::Added) {
-            added_.insert(result.id);
+            added_.emplace(std::to_string(first + i), result.id);
         } else if (result.status == AddResult::Status::Unknown) {
             ++unknown_;
         }
@@ -119,12 +122,12 @@ std::size_t LoadedQueue::ended() const {
     return worker_->stats().completed;
 }
 
-LoadedQueue::Pause LoadedQueue::longestPauseSince(Time since) const {
+LoadedQueue::Pause LoadedQueue::longestPause(Time since, Time lastBegin) const {
     const std::lock_guard lock(mutex_);
     Pause longest{since, since};
     Time before = since;
     const auto consider = [&](Time at) {
-        if (at - before > longest.until - longest.from) {
+        if (before <= lastBegin && at - before > longest.until - longest.from) {
             longest = {before, at};
         }
         before = at;
@@ -170,10 +173,13 @@ void LoadedQueue::untilAllEnded() const {
 LoadedQueue::Account LoadedQueue::account() const {
     Account account;
     const std::lock_guard lock(mutex_);
-    for (const std::string& id : added_) {
-        const auto found = runs_.find(id);
+    for (const auto& [data, id] : added_) {
+        const auto found = runs_.find(data);
         const int runs = found == runs_.end() ? 0 : found->second;
-        const std::optional<Job> job = queue_->job(id);
+        std::optional<Job> job = queue_->job(id);
+        if (job && job->data != data) {
+            job.reset();  // A new master that never got the job has given its id to another one.
+        }
         account.lost += !job && runs == 0 ? 1 : 0;
         account.repeated += runs > 1 ? 1 : 0;
         if (job && (!job->finishedOnMs || job->failedReason || job->attemptsMade != 1)) {

@@ -48,8 +48,8 @@ public:
     struct Pause {
         Time from, until;
     };
-    /// Returns the longest pause since a moment; it may last still.
-    [[nodiscard]] Pause longestPauseSince(Time since) const;
+    /// Returns the longest pause since a moment, of those that began until another one; it may last still.
+    [[nodiscard]] Pause longestPause(Time since, Time lastBegin) const;
 
     /// Wait until so many jobs were acknowledged, or have ended, and until none is left to do. Throw
     /// std::runtime_error after kPatience.
@@ -85,8 +85,10 @@ private:
     std::unique_ptr<StalledSweeper> sweeper_;
 
     mutable std::mutex mutex_;
-    std::set<std::string> added_;      ///< Ids.
-    std::map<std::string, int> runs_;  ///< By id.
+    std::size_t made_ = 0;  ///< The data of the newest job.
+    std::map<std::string, std::string>
+        added_;                        ///< Ids by the data of jobs: ids may be given again.
+    std::map<std::string, int> runs_;  ///< By the data.
     std::atomic<std::size_t> unknown_{0};
     std::deque<Time> begins_;  ///< When batches began.
     std::atomic<bool> adding_{false};
