@@ -22,7 +22,7 @@ const odd = ['"2"', '" 2 "', '""', '"abc"', '"0x2"', '"true"', '"false"', 'true'
 
 const cases = [];
 // `opts`: JSON text of the job's options; `hash`: more fields; `meta`: fields of the queue's meta; `finished`: how many jobs
-// are in the finished set already, 100 s apart, the newest 100 s old; `second`: another job waits behind.
+// are in the finished set already, 10,000 s apart, the newest 10,000 s old; `second`: another job waits behind.
 const add = (about, one) => cases.push({ about, kind: 'fail', hash: {}, meta: {}, finished: 0, opts: '{}', ...one });
 
 for (const value of odd) {
@@ -38,7 +38,7 @@ for (const value of odd) {
     add(`${name} ${value}`, { kind, opts: `{"${name}":${value}}`, finished: 5 });
     add(`${name} of count ${value}`, { kind, opts: `{"${name}":{"count":${value}}}`, finished: 5 });
     add(`${name} of age ${value}`, { kind, opts: `{"${name}":{"age":${value}}}`, finished: 5 });
-    add(`${name} of age and count ${value}`, { kind, opts: `{"${name}":{"age":250,"count":${value}}}`, finished: 5 });
+    add(`${name} of age and count ${value}`, { kind, opts: `{"${name}":{"age":25000,"count":${value}}}`, finished: 5 });
     add(`${name} of limit ${value}`, { kind, opts: `{"${name}":{"age":0,"limit":${value}}}`, finished: 5 });
   }
   add(`kl ${value}`, { kind: 'log', opts: `{"kl":${value}}` });
@@ -72,7 +72,7 @@ for (const text of ['2.25', '0.5', '0', '1']) {
     add(`meta ${field} '${text}'`, { kind: 'complete', meta: { [field]: text, duration: '60000' }, second: true });
   }
 }
-for (const age of ['150', '"150"', '250.5', '"0xfa"', '1e2']) {
+for (const age of ['15000', '"15000"', '25000.5', '"0x61a8"', '1e4']) {
   add(`removeOnComplete of age ${age}`, { kind: 'complete', opts: `{"removeOnComplete":{"age":${age}}}`, finished: 5 });
 }
 for (const opts of ['', 'null', '[]', '5', '"text"', 'true']) add(`opts ${opts}`, { opts, kind: 'fail' });
@@ -93,8 +93,8 @@ async function prepare() {
     pipeline.hset(key('meta'), { 'opts.maxLenEvents': '10000', version: `bullmq:${version}`, ...meta });
     for (let i = 1; i <= finished; ++i) {
       const set = kind === 'complete' ? 'completed' : 'failed';
-      pipeline.hset(key(`old${i}`), { name: 'old', data: '{}', opts: '{}', timestamp: '1', finishedOn: String(now - i * 100000) });
-      pipeline.zadd(key(set), now - i * 100000, `old${i}`);
+      pipeline.hset(key(`old${i}`), { name: 'old', data: '{}', opts: '{}', timestamp: '1', finishedOn: String(now - i * 10000000) });
+      pipeline.zadd(key(set), now - i * 10000000, `old${i}`);
     }
     pipeline.lpush(key('wait'), '1');
     if (second) {
