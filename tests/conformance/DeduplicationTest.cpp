@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <atomic>
 
 #include <cppunit/TestAssert.h>
@@ -195,6 +196,24 @@ public:
         expectFollower(first, R"({"n":2})");
         worker_->quiet(false);
         eventually("it ran", [&] { return number({"ZCARD", key("completed")}) == 1; });
+        stopWorker(Side::Ours);
+
+        // Active in Node, added by ours. Node's worker claims the follower with the end of the first job.
+        useQueue(queueName() + "-node");
+        startWorker(Side::Node);
+        const std::string active = add(Side::Ours, "hold", R"({"n":1})", kKeepLast);
+        untilState(active, "active");
+        add(Side::Ours, "mail", R"({"n":2})", kKeepLast);
+        add(Side::Ours, "mail", R"({"n":3})", kKeepLast);
+        assertEqual(R"({"n":3})", text({"HGET", key("dn:once"), "data"}));
+        release(Side::Node);
+        eventually("both ran", [&] { return number({"ZCARD", key("completed")}) == 2; });
+        const std::vector<std::string> done = members("completed");
+        CPPUNIT_ASSERT_EQUAL(active, done[0]);
+        assertEqual(R"({"n":3})", field(done[1], "data"));
+        expectBefore("added " + done[1], "completed " + active);
+        expectBefore("waiting " + done[1], "completed " + active);
+        CPPUNIT_ASSERT_EQUAL(std::int64_t{0}, existing({"de:once", "dn:once"}));
     }
 
     void c177_aKeyWhoseJobIsGoneIsTakenOver() {
@@ -229,19 +248,22 @@ private:
         CPPUNIT_ASSERT_EQUAL(data, field(waiting[0], "data"));
         CPPUNIT_ASSERT_EQUAL(waiting[0], text({"GET", key("de:once")}));
         CPPUNIT_ASSERT_EQUAL(std::int64_t{0}, existing({"dn:once"}));
+        const std::string end = nodeState(first) + " " + first;
+        expectBefore("added " + waiting[0], end);
+        expectBefore("waiting " + waiting[0], end);
+    }
+
+    /// The first event of these words comes before that of those.
+    void expectBefore(const std::string& one, const std::string& other) {
         const std::vector<std::string> lines = streamed();
         const auto at = [&](const std::string& start) {
-            for (std::size_t i = 0; i < lines.size(); ++i) {
-                if (lines[i].rfind(start, 0) == 0) {
-                    return i;
-                }
-            }
-            CPPUNIT_FAIL("no event " + start);
-            return lines.size();
+            const auto found = std::find_if(lines.begin(), lines.end(), [&](const auto& line) {
+                return line.rfind(start, 0) == 0;
+            });
+            CPPUNIT_ASSERT_MESSAGE("no event " + start, found != lines.end());
+            return found - lines.begin();
         };
-        const std::string state = nodeState(first);
-        CPPUNIT_ASSERT(at("added " + waiting[0]) < at(state + " " + first));
-        CPPUNIT_ASSERT(at("waiting " + waiting[0]) < at(state + " " + first));
+        CPPUNIT_ASSERT(at(one) < at(other));
     }
 
     std::atomic<bool> go_{false};

@@ -1,4 +1,6 @@
+#include <atomic>
 #include <memory>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -7,6 +9,7 @@
 
 #include "conformance/Conformance.h"
 #include "drover/FlowProducer.h"
+#include "drover/JobSchedulers.h"
 #include "support/Assert.h"
 
 namespace {
@@ -101,6 +104,67 @@ public:
         }
         assertEqual(joined(ids), joined(list(key("wait"))));
         CPPUNIT_ASSERT_EQUAL(std::int64_t{0}, existing({"paused"}));
+    }
+
+    void c007_oursWritesNoKeyThatNodesSweepRemoves() {
+        std::atomic<bool> added{false};
+        queue().addOnceAsync({{"mail", "{}", {}}},
+                             {"key", "request", std::chrono::minutes(1)},
+                             [&](const std::vector<AddResult>&) { added = true; });
+        eventually("it is added", [&] { return added.load(); });
+        const std::set<std::string> jobs = {"1",
+                                            add(Side::Ours, "mail", "{}", R"({"priority":2})"),
+                                            add(Side::Ours, "mail", "{}", R"({"delay":600000})"),
+                                            add(Side::Ours, "fail")};
+        startWorker(Side::Ours);
+        keepLocks(options());
+        weCheck(60000);
+        eventually("the jobs ended", [&] {
+            return number({"ZCARD", key("completed")}) + number({"ZCARD", key("failed")}) == 3;
+        });
+        eventually("lost jobs were looked for", [&] {
+            return existing({"drover:rescue", "drover:rescue-shared"}) == 1;
+        });
+        stopWorker(Side::Ours);
+        JobSchedulers schedulers(handleOf(options()), {"bull", queueName()});
+        RepeatOptions repeat;
+        repeat.every = std::chrono::hours(1);
+        CPPUNIT_ASSERT(schedulers.upsert("hourly", repeat, {"mail"}).has_value());
+
+        const std::set<std::string> table = {"meta",
+                                             "id",
+                                             "wait",
+                                             "paused",
+                                             "active",
+                                             "prioritized",
+                                             "delayed",
+                                             "marker",
+                                             "events",
+                                             "pc",
+                                             "completed",
+                                             "waiting-children",
+                                             "failed",
+                                             "repeat",
+                                             "stalled",
+                                             "limiter",
+                                             "stalled-check"};
+        const auto suffixes = [&] {
+            std::set<std::string> all;
+            const Reply keys = redis({"KEYS", key("*")});
+            for (std::size_t i = 0; i < keys.size(); ++i) {
+                all.emplace(keys.at(i).text().substr(key("").size()));
+            }
+            return all;
+        };
+        const std::set<std::string> before = suffixes();
+        CPPUNIT_ASSERT(before.count("drover:once:key") == 1);
+        for (const std::string& suffix : before) {
+            CPPUNIT_ASSERT_MESSAGE(suffix,
+                                   suffix.find(':') != std::string::npos ||
+                                       table.count(suffix) == 1 || jobs.count(suffix) == 1);
+        }
+        CPPUNIT_ASSERT_EQUAL(0, node("queue.removeOrphanedJobs").GetInt());
+        CPPUNIT_ASSERT(suffixes() == before);
     }
 
     void c008_aBracedPrefixKeepsAFlowInOneSlot() {
@@ -258,6 +322,7 @@ const Statements<KeySection> kRegistered(
      STATEMENT(KeySection, c004_withoutMetaTheFirstTrimWritesTheLength),
      STATEMENT(KeySection, c005_nodeReadsOurVersion),
      STATEMENT(KeySection, c006_theVersionDecidesNothing),
+     STATEMENT(KeySection, c007_oursWritesNoKeyThatNodesSweepRemoves),
      STATEMENT(KeySection, c008_aBracedPrefixKeepsAFlowInOneSlot),
      STATEMENT(KeySection, c009_aBracedNameWorksOnAClusterNode),
      STATEMENT(KeySection, c010_aPrefixOfOnesOwnWorksBothWays),

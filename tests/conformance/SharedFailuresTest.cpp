@@ -1,6 +1,8 @@
 #include <cppunit/TestAssert.h>
 
 #include "conformance/SharedQueueSection.h"
+#include "drover/JobControl.h"
+#include "drover/QueueMaintenance.h"
 #include "queue/ops/Stalled.h"
 #include "support/Assert.h"
 
@@ -175,6 +177,27 @@ public:
         untilState("p", "failed");
         CPPUNIT_ASSERT_EQUAL("child " + child + " failed", field("p", "failedReason"));
         CPPUNIT_ASSERT_EQUAL(std::size_t{0}, seenByOurs().size());
+        stopWorker(Side::Ours);
+
+        // 5.48.1 runs such a job and leaves the field; a retry of ours removes it.
+        useQueue(queueName() + "-retries");
+        JobControl control(handleOf(options()), {"bull", queueName(), Bullmq5::On});
+        QueueMaintenance maintenance(handleOf(options()), {"bull", queueName(), Bullmq5::On});
+        for (const bool bulk : {false, true}) {
+            const std::string id = add(Side::Node, "fail");
+            startWorker(Side::Node);
+            untilState(id, "failed");
+            stopWorker(Side::Node);
+            redis({"HSET", key(id), "defa", "left behind"});
+            if (bulk) {
+                CPPUNIT_ASSERT_EQUAL(std::size_t{1}, maintenance.retryJobs());
+            } else {
+                control.retry(id);
+            }
+            assertEqual("waiting", nodeState(id));
+            assertEqual("(none)", fieldOrNone(id, "defa"));
+            control.remove(id);
+        }
     }
 
     void c282_anActiveIdThatHasFinishedIsNotRunAgain() {

@@ -169,6 +169,19 @@ public:
         startWorker(Side::Ours);
         untilState(next, "completed");
         CPPUNIT_ASSERT_EQUAL(std::int64_t{0}, existing({"de:once", "dn:once", "wait", "active"}));
+        stopWorker(Side::Ours);
+
+        // An add of ours in between wins.
+        redis({"HSET", key("dn:once"), "name", "mail", "data", R"({"n":4})", "opts", "{}"});
+        const std::string won =
+            add(Side::Ours,
+                "mail",
+                R"({"n":5})",
+                R"({"deduplication": {"id": "once", "keepLastIfActive": true}})");
+        CPPUNIT_ASSERT_EQUAL(won, text({"GET", key("de:once")}));
+        CPPUNIT_ASSERT_EQUAL(std::int64_t{0}, existing({"dn:once"}));
+        rescueLost(ours());
+        CPPUNIT_ASSERT_EQUAL(won, joined(list(key("wait"))));
     }
 
     void c287_aRecordWithBothKindsGoesByTheJob() {
