@@ -109,7 +109,8 @@ public:
                 R"(", "opts": {"jobId": "p"}, "children": [{"name": "mail", "queueName": ")" +
                 queueName() + R"(", "opts": {"jobId": "c"}}]}])");
         assertEqual("c", claimed("child"));
-        const std::string due = add(Side::Node, "mail", "{}", R"({"delay":100})");
+        const std::string due =
+            add(Side::Node, "mail", "{}", "{\"delay\": " + std::to_string(kHour) + "}");
         redis({"HSET",
                key("dn:once"),
                "name",
@@ -157,6 +158,7 @@ public:
         CPPUNIT_ASSERT_EQUAL(0, finish(owner, "owner"));
         expectPaused("next", false);
 
+        redis({"ZADD", key("delayed"), std::to_string(clock_.wallMs() * 4096), due});
         eventually("it is due", [&] { return clock_.wallMs() > dueOf(due); });
         CPPUNIT_ASSERT_EQUAL(std::string(), claimed("none"));
         expectPaused(due, false);

@@ -151,7 +151,8 @@ public:
         assertEqual("(none)", fieldOrNone(id, "atm"));
         assertEqual("1", field(id, "ats"));
         const int delay = std::stoi(field(id, "delay"));
-        CPPUNIT_ASSERT_MESSAGE(std::to_string(delay), delay > 50000 && delay <= 60000);
+        // Redis's time is measured again meanwhile, to some ms.
+        CPPUNIT_ASSERT_MESSAGE(std::to_string(delay), delay > 50000 && delay <= 60100);
         const std::int64_t due = static_cast<std::int64_t>(scoreOf("delayed", id) / 4096);
         CPPUNIT_ASSERT_EQUAL("added name=mail | waiting | active prev=waiting | delayed delay=" +
                                  std::to_string(due),
