@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# ./dev test, faults, fuzz, model and bench.
+# ./dev test, faults, fuzz, model, differential and bench.
 
 prepare_tests() {
   install "${build_packages[@]}" "${server_packages[@]}" "${test_packages[@]}" "${browser_packages[@]}"
@@ -85,13 +85,31 @@ cmd_fuzz() {
   exec tests/fuzz/run "$@"
 }
 
-cmd_model() {
+# What the suites with BullMQ need.
+prepare_compat() {
   install "${build_packages[@]}" "${server_packages[@]}" "${test_packages[@]}"
   install_node 18
   npm_install tests/compat build/npm/compat
   use_private_node
   build dev
-  export DROVER_REQUIRE_SERVICES=1 DROVER_MODEL_OPERATIONS=${1:-50000}
+  export DROVER_REQUIRE_SERVICES=1
+}
+
+cmd_model() {
+  prepare_compat
+  export DROVER_MODEL_OPERATIONS=${1:-50000}
   export DROVER_MODEL_SEED=${2:-$((RANDOM * 32768 + RANDOM))}
   exec build/dev/tests/compat/drover_compat_tests ModelTest
+}
+
+# Each suite prints the seed of its first script.
+cmd_differential() {
+  local suite status=0
+  prepare_compat
+  export DROVER_DIFFERENTIAL_SCRIPTS=${1:-1000} DROVER_DIFFERENTIAL_SCHEDULERS=${1:-1000}
+  export DROVER_DIFFERENTIAL_SEED=${2:-$((RANDOM * 32 + RANDOM % 32))}
+  for suite in ProducingDifferentialTest DifferentialTest SchedulerDifferentialTest; do
+    build/dev/tests/compat/drover_compat_tests "$suite" || status=1
+  done
+  return "$status"
 }
