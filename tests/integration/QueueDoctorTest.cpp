@@ -6,8 +6,10 @@
 #include "drover/JobSchedulers.h"
 #include "drover/operate/OperateJson.h"
 #include "drover/operate/QueueDoctor.h"
+#include "operate/ServerExamination.h"
 #include "queue/ops/Add.h"
 #include "queue/ops/Replies.h"
+#include "support/ManualClock.h"
 #include "support/WorkerFixture.h"
 
 namespace {
@@ -47,6 +49,7 @@ class QueueDoctorTest : public WorkerFixture {
     CPPUNIT_TEST(aCallOfARepairWalksOverSoMuch);
     CPPUNIT_TEST(anExaminationEndsEarly);
     CPPUNIT_TEST(theServerIsExamined);
+    CPPUNIT_TEST(aClockThatIsOffIsShown);
     CPPUNIT_TEST_SUITE_END();
 
 public:
@@ -397,6 +400,24 @@ public:
         JsonWriter json;
         operate::write(json, findings.at(0));
         assertContains(json.str(), R"({"kind":"eviction","key":"maxmemory-policy","sentence":)");
+    }
+
+    void aClockThatIsOffIsShown() {
+        useOwnServer();
+        redis({"CONFIG", "SET", "appendonly", "yes"});
+        // An hour is off by far, however long the test waits for its turn.
+        const std::int64_t hourMs = 3600000;
+        const std::int64_t nowMs = SystemClock().wallMs();
+        for (const auto& [offMs, direction] :
+             {std::pair(-hourMs, " ms ahead of "), std::pair(hourMs, " ms behind ")}) {
+            const Findings findings = drover::examineServer(client(), ManualClock(nowMs + offMs));
+            CPPUNIT_ASSERT_EQUAL(std::size_t{1}, findings.size());
+            assertEqual("clock", findings.at(0).kind);
+            assertEqual("TIME", findings.at(0).key);
+            assertContains(findings.at(0).sentence, direction);
+            CPPUNIT_ASSERT(!findings.at(0).fixable);
+        }
+        CPPUNIT_ASSERT(drover::examineServer(client(), SystemClock()).empty());
     }
 
 private:

@@ -38,7 +38,7 @@ std::vector<QueueFinding> QueueDoctor::repair(const std::vector<QueueFinding>& f
 
 std::vector<QueueFinding> QueueDoctor::examineServer(const Redis& redis) {
     const ClientPool::Lease lease = redis.shared().lease();
-    return drover::examineServer(*lease);
+    return drover::examineServer(*lease, SystemClock());
 }
 
 }  // namespace drover

@@ -7,8 +7,6 @@
 #include <string_view>
 #include <utility>
 
-#include "core/Clock.h"
-
 namespace drover {
 
 namespace {
@@ -69,7 +67,7 @@ void addMissingRights(const Read& read, std::vector<QueueFinding>& findings) {
 
 }  // namespace
 
-std::vector<QueueFinding> examineServer(RedisClient& client) {
+std::vector<QueueFinding> examineServer(RedisClient& client, const Clock& clock) {
     std::vector<QueueFinding> findings;
     // Not through call(): a user without these rights may still examine queues.
     const auto read = [&client](const Command& command) {
@@ -109,7 +107,6 @@ std::vector<QueueFinding> examineServer(RedisClient& client) {
                             "appendonly to yes",
                             false});
     }
-    const SystemClock clock;
     const std::int64_t beforeMs = clock.wallMs();
     const Reply time = read(Command{"TIME"});
     const std::int64_t afterMs = clock.wallMs();
