@@ -8,6 +8,7 @@
 #include "http/AnswerOf.h"
 #include "http/HttpText.h"
 #include "pages/OpenApi.h"
+#include "pages/StaticFiles.h"
 
 namespace drover::api {
 
@@ -240,7 +241,7 @@ Handling HttpFront::acceptRoute(HttpRequest& request,
         std::get<Request>(checked).trace = trace;
         const TraceScope scope(trace);
         if (match.route()->handler) {
-            return match.route()->handler(std::get<Request>(checked));
+            return unlessKnown(match.route()->handler(std::get<Request>(checked)), whole);
         }
         Exchanges exchanges;
         exchanges.push_back({std::move(std::get<Request>(checked)), std::move(to)});

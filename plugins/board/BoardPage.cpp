@@ -7,6 +7,7 @@
 #include <system_error>
 #include <utility>
 
+#include "drover/EntityTag.h"
 #include "drover/Exceptions.h"
 #include "drover/Html.h"
 #include "drover/JsonWriter.h"
@@ -153,6 +154,7 @@ void BoardPage::readFiles(const std::string& folder) {
         file.headers.emplace_back(
             "Cache-Control",
             hashed ? "public, max-age=31536000, immutable" : "public, max-age=86400");
+        file.headers.emplace_back("ETag", entityTagOf(file.body));
         files_.emplace(name, std::move(file));
     }
 }

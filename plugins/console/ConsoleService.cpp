@@ -16,6 +16,7 @@
 #include "ConsoleData.h"
 #include "ConsolePage.h"
 #include "History.h"
+#include "drover/EntityTag.h"
 #include "drover/Service.h"
 #include "drover/ServiceKeys.h"
 
@@ -39,7 +40,9 @@ Response file(std::string body, const char* type) {
     response.body = std::move(body);
     response.contentType = type;
     response.headers.emplace_back("Content-Security-Policy", kPolicy);
+    // A new build has other bytes under the same names: a browser keeps a file, but not without looking.
     response.headers.emplace_back("Cache-Control", "no-cache");
+    response.headers.emplace_back("ETag", entityTagOf(response.body));
     return response;
 }
 

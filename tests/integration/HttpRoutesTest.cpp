@@ -8,6 +8,7 @@
 #include <zlib.h>
 
 #include "HttpFixture.h"
+#include "drover/EntityTag.h"
 #include "pages/HealthPages.h"
 #include "support/Assert.h"
 #include "support/ServerProcess.h"
@@ -16,6 +17,7 @@ using drover::test::assertContains;
 using drover::test::assertEqual;
 
 namespace api = drover::api;
+using drover::entityTagOf;
 using drover::Request;
 using drover::Response;
 using drover::Route;
@@ -48,6 +50,7 @@ class HttpRoutesTest : public HttpFixture {
     CPPUNIT_TEST(handlerSeesTheHeadersThatItsRouteDeclares);
     CPPUNIT_TEST(aRouteMayAcceptAnyJson);
     CPPUNIT_TEST(aFileThatAClientHasIsNotSentAgain);
+    CPPUNIT_TEST(anAnswerThatAClientHasIsNotSentAgain);
     CPPUNIT_TEST(documentDescribesTheTable);
     CPPUNIT_TEST(swaggerFilesAreServedFromTheFolderAndNowhereElse);
     CPPUNIT_TEST(missingFolderNamesTheInstallation);
@@ -365,6 +368,32 @@ public:
             client.exchange(request("GET /api/swagger-ui.css", "If-None-Match: \"other\""));
         assertEqual("body {}", changed.body);
         removeTree(folder);
+    }
+
+    void anAnswerThatAClientHasIsNotSentAgain() {
+        for (const char* method : {"GET", "POST"}) {
+            Route route;
+            route.source = "test";
+            route.method = method;
+            route.path = "/tagged";
+            route.handler = [](const Request& r) {
+                Response response;
+                response.body = r.method;
+                response.headers.emplace_back("ETag", entityTagOf(response.body));
+                return response;
+            };
+            routes_->add(route);
+        }
+        const std::string etag = exchange(request("GET /tagged")).header("etag");
+        assertEqual(entityTagOf("GET"), etag);
+        RawClient client = connect();
+        client.send(request("GET /tagged", "If-None-Match: " + etag));
+        const RawAnswer known = client.read(true);
+        CPPUNIT_ASSERT_EQUAL(304, known.status);
+        assertEqual(etag, known.header("etag"));
+        assertEqual("GET",
+                    client.exchange(request("GET /tagged", "If-None-Match: \"other\"")).body);
+        assertEqual("POST", client.exchange(request("POST /tagged", "If-None-Match: *")).body);
     }
 
     void documentDescribesTheTable() {

@@ -10,11 +10,13 @@
 #include "BoardPage.h"
 #include "BoardQueues.h"
 #include "BoardRoutes.h"
+#include "drover/EntityTag.h"
 #include "drover/Exceptions.h"
 #include "pages/OpenApi.h"
 #include "support/Assert.h"
 
 using drover::ConfigException;
+using drover::entityTagOf;
 using drover::Redis;
 using drover::Route;
 using drover::board::BoardPage;
@@ -62,10 +64,7 @@ public:
         assertContains(body, R"({"boardTitle":"Drover")");
         assertLacks(body, "example");
         assertLacks(body, "<%");
-        std::string policy;
-        for (const auto& [name, value] : page.index().headers) {
-            policy += name == "Content-Security-Policy" ? value : "";
-        }
+        const std::string policy = headerOf(page.index(), "Content-Security-Policy");
         assertContains(policy, "default-src 'self'; ");
         assertLacks(policy, "http");
     }
@@ -77,6 +76,8 @@ public:
         assertEqual("part", part->body);
         assertEqual("text/javascript; charset=utf-8", part->contentType);
         assertEqual("image/svg+xml", page.file("logo.svg")->contentType);
+        assertEqual(entityTagOf("part"), headerOf(*part, "ETag"));
+        assertEqual(entityTagOf("<svg/>"), headerOf(*page.file("logo.svg"), "ETag"));
         for (const char* absent : {"js/part.js.map", "js", "../index.ejs", "js/../logo.svg", ""}) {
             CPPUNIT_ASSERT_MESSAGE(absent, !page.file(absent));
         }
@@ -141,6 +142,15 @@ private:
         const fs::path file = folder_ / "dist" / name;
         fs::create_directories(file.parent_path());
         std::ofstream(file) << text;
+    }
+
+    static std::string headerOf(const drover::Response& response, const std::string& wanted) {
+        for (const auto& [name, value] : response.headers) {
+            if (name == wanted) {
+                return value;
+            }
+        }
+        return "";
     }
 
     std::vector<Route> routes() {

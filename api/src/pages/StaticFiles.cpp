@@ -7,8 +7,7 @@
 #include <string_view>
 #include <utility>
 
-#include <Poco/DigestEngine.h>
-#include <Poco/SHA1Engine.h>
+#include "drover/EntityTag.h"
 
 namespace drover::api {
 
@@ -38,12 +37,6 @@ bool isPlainName(const std::string& name) {
                return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
                       c == '-' || c == '_' || c == '.';
            });
-}
-
-std::string etagOf(const std::string& bytes) {
-    Poco::SHA1Engine engine;
-    engine.update(bytes);
-    return "\"" + Poco::DigestEngine::digestToHex(engine.digest()) + "\"";
 }
 
 /// Returns true if the list of If-None-Match has `etag`; weak ones count as well (RFC 9110, 13.1.2).
@@ -83,7 +76,9 @@ std::optional<Response> StaticFiles::answer(const std::string& name, const HttpR
         response.headers.emplace_back("Content-Security-Policy",
                                       "default-src 'self'; frame-ancestors 'none'");
     }
-    return cacheable(std::move(response), found->etag, request);
+    response.headers.emplace_back("Cache-Control", "public, max-age=86400");
+    response.headers.emplace_back("ETag", found->etag);
+    return unlessKnown(std::move(response), request);
 }
 
 std::shared_ptr<const StaticFiles::File> StaticFiles::file(const std::string& name) {
@@ -104,16 +99,21 @@ std::shared_ptr<const StaticFiles::File> StaticFiles::file(const std::string& na
     }
     std::ifstream in(path, std::ios::binary);
     std::string bytes{std::istreambuf_iterator<char>(in), {}};
-    std::string etag = etagOf(bytes);
+    std::string etag = entityTagOf(bytes);
     auto read = std::make_shared<const File>(File{std::move(bytes), typeOf(name), std::move(etag)});
     const std::lock_guard lock(mutex_);
     return files_.emplace(name, std::move(read)).first->second;
 }
 
-Response cacheable(Response response, const std::string& etag, const HttpRequest& request) {
-    response.headers.emplace_back("Cache-Control", "public, max-age=86400");
-    response.headers.emplace_back("ETag", etag);
-    if (matches(request.header("If-None-Match").value_or(""), etag)) {
+Response unlessKnown(Response response, const HttpRequest& request) {
+    if (response.status != 200 || (request.method() != "GET" && request.method() != "HEAD")) {
+        return response;
+    }
+    const auto etag = std::find_if(response.headers.begin(),
+                                   response.headers.end(),
+                                   [](const auto& header) { return header.first == "ETag"; });
+    if (etag != response.headers.end() &&
+        matches(request.header("If-None-Match").value_or(""), etag->second)) {
         response.status = 304;
         response.body.clear();
     }

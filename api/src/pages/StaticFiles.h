@@ -41,9 +41,7 @@ private:
     std::map<std::string, std::shared_ptr<const File>> files_;  ///< Guarded by mutex_.
 };
 
-/// Adds `etag` and Cache-Control to an answer; turns it into 304 if the request has it already.
-[[nodiscard]] Response cacheable(Response response,
-                                 const std::string& etag,
-                                 const HttpRequest& request);
+/// Returns 304 in place of an answer 200 to GET or HEAD if its ETag is in the If-None-Match of `request`.
+[[nodiscard]] Response unlessKnown(Response response, const HttpRequest& request);
 
 }  // namespace drover::api
