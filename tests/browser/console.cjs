@@ -30,6 +30,20 @@ main(async () => {
 
   const browser = await openBrowser();
   const page = await openPage(browser, url);
+  // The page notes the waits of its timers, and counts its requests for fresh figures.
+  await page.addInitScript(() => {
+    window.waits = [];
+    window.reads = 0;
+    const { setTimeout: wait, fetch: request } = window;
+    window.setTimeout = (call, ms, ...rest) => {
+      window.waits.push(ms);
+      return wait(call, ms, ...rest);
+    };
+    window.fetch = (address, ...rest) => {
+      if (String(address).startsWith('console/data')) window.reads += 1;
+      return request(address, ...rest);
+    };
+  });
   const valueOf = (name) => page.locator(`dt:text-is("${name}") + dd`).innerText();
   const completed = async () => Number((await valueOf('Completed')).replace(/\D/g, ''));
 
@@ -38,9 +52,19 @@ main(async () => {
   await page.getByText('fit for work').waitFor();
   await until('the first jobs are shown', async () => (await completed()) >= 45);
   await work(200);
-  const begin = Date.now();
   await until('later jobs are shown', async () => (await completed()) >= 225);
-  console.log(`changed after ${Date.now() - begin} ms`);
+
+  console.log('the numbers are at most 2 s old');
+  // The page waits and then reads, and shows at once. A busy machine delays a timer, but does not change its period.
+  await page.evaluate(() => {
+    window.waits = [];
+    window.reads = 0;
+  });
+  await until('the page has read five times', () => page.evaluate(() => window.reads >= 5));
+  const { waits, reads } = await page.evaluate(() => ({ waits: window.waits, reads: window.reads }));
+  assert.ok(waits.length >= reads - 1, `a timer before each read: ${waits.length} timers, ${reads} reads`);
+  assert.ok(waits.every((ms) => ms <= 2000), `waits of ${waits} ms`);
+
   await page.locator('#queues th:text-is("echo")').waitFor();
   await page.locator('#queues td:text-is("at most 100,000 jobs")').or(page.locator('#queues td:text-is("at most 100000 jobs")')).waitFor();
   await page.locator('#workers th:text-is("echo")').first().waitFor();
@@ -101,6 +125,22 @@ main(async () => {
   await page.keyboard.press('Enter');
   await page.waitForURL(`${url}/board**`);
   assert.deepEqual(page.trouble, []);
+
+  console.log('a file that a browser has is not sent again');
+  const files = ['/', '/console/console.css', '/console/console.js', '/console/uplot.js', '/console/uplot.css'];
+  const board = await (await fetch(`${url}/board`, { headers: { authorization: `Bearer ${token}` } })).text();
+  files.push(`/board/${board.match(/static\/js\/[^"]+\.js/)[0]}`);
+  for (const file of files) {
+    const headers = { authorization: `Bearer ${token}` };
+    const first = await fetch(url + file, { headers });
+    assert.equal(first.status, 200, file);
+    const etag = first.headers.get('etag');
+    assert.match(etag, /^"[0-9a-f]{40}"$/, file);
+    await first.arrayBuffer();
+    const again = await fetch(url + file, { headers: { ...headers, 'if-none-match': etag } });
+    assert.equal(again.status, 304, file);
+    assert.equal((await again.arrayBuffer()).byteLength, 0, file);
+  }
 
   console.log('without a token there is nothing');
   assert.equal((await fetch(`${url}/console/data`)).status, 401);
