@@ -1,6 +1,7 @@
 // Fills and times a queue, in the same way for every worker that is measured. REDIS_PORT.
 //   node queue.cjs fill QUEUE JOB N EVENTS   pauses the queue and adds N jobs {userId: 1..N, eventId: 1..EVENTS}
 //   node queue.cjs time QUEUE N              resumes it and prints jobs per second from there until none is left
+//   node queue.cjs fill-many NAME QUEUES N     adds N jobs to each of the queues NAME-1 to NAME-QUEUES
 'use strict';
 const { Queue } = require('bullmq');
 
@@ -20,6 +21,14 @@ async function fill(jobName, count, events) {
   }
 }
 
+async function fillMany(queues, count) {
+  for (let i = 1; i <= queues; ++i) {
+    const one = new Queue(`${name}-${i}`, { connection: queue.opts.connection });
+    await one.addBulk(Array.from({ length: count }, () => ({ name: 'job', data: {} })));
+    await one.close();
+  }
+}
+
 async function time(count) {
   const deadline = Date.now() + 180000;
   const start = process.hrtime.bigint();
@@ -34,6 +43,11 @@ async function time(count) {
   console.log(Math.round(count / (Number(process.hrtime.bigint() - start) / 1e9)));
 }
 
-(action === 'fill' ? fill(rest[0], Number(rest[1]), Number(rest[2])) : time(Number(rest[0])))
+const actions = {
+  fill: () => fill(rest[0], Number(rest[1]), Number(rest[2])),
+  'fill-many': () => fillMany(Number(rest[0]), Number(rest[1])),
+  time: () => time(Number(rest[0])),
+};
+actions[action]()
   .then(() => queue.close())
   .catch((error) => { console.error(`queue.cjs: ${error.message}`); process.exit(1); });

@@ -55,6 +55,9 @@ const checks = [
   ['POST with 1 % of traces / without', 'drover_trace_on_post', 'drover_trace_off_post', { atLeast: 0.97 }],
   ['POST with 1 % of traces, no context for the rest / without', 'drover_trace_lean_post', 'drover_trace_off_post', { atLeast: 0.97 }],
   ['empty jobs with 1 % of traces / without', 'drover_trace_on_noop', 'drover_trace_off_noop', { atLeast: 0.97 }],
+  ['a scrape of 1,000 queues, ms', 'drover_metrics', null, { atMost: 100 }],
+  ['wrong tokens refused, 10,000 a second', 'drover_tokens_refused', 10000, { atLeast: 1 }],
+  ['answered requests with the right token beside them / sent', 'drover_tokens_served', 100, { atLeast: 0.99 }],
 ].map(([name, measurement, reference, { atLeast = null, atMost = null }]) => {
   const divisor = reference === null ? 1 : (medians[reference] ?? reference);
   const known = medians[measurement] !== undefined && typeof divisor === 'number';

@@ -6,7 +6,7 @@ cd "$(dirname "$(readlink -f "$0")")/../.."
 
 parts=(script http sql nest_post nest_think nest_drain_seed nest_drain_insert bullmq_noop bullmq_add bullmq_flow
   drover_post drover_tls drover_think drover_beside drover_latency drover_drain drover_noop drover_noop_process drover_add
-  drover_ndjson drover_flow drover_shards drover_trace)
+  drover_ndjson drover_flow drover_shards drover_trace drover_metrics drover_tokens)
 turns=5
 jobs=50000 events=100 consumers=3   # For the drains.
 noop_jobs=100000                    # For an empty handler.
@@ -17,6 +17,8 @@ handshake_seconds=3
 think_seconds=5
 idle=10000 streams=1000             # Beside POST.
 capacity_seconds=3 latency_seconds=8
+scraped_queues=1000 scraped_jobs=20 scrapes=20
+token_seconds=6
 
 case ${1:-} in
   --help) echo "./dev bench [--turns N] [PART...]; parts: ${parts[*]}" && exit ;;
@@ -523,6 +525,49 @@ measure_drover_trace() {
     start_worker collector node tests/bench/collector.cjs "$collector"
     noop_drained "drover_trace_${mode}_noop" thread "${options[@]}"
   done
+}
+
+# Scrapes of many queues. Those within a second share a reading, so a pause lies between two.
+measure_drover_metrics() {
+  local port i seconds sorted
+  redis flushall >/dev/null
+  node tests/bench/queue.cjs fill-many scraped "$scraped_queues" "$scraped_jobs"
+  port=$(free_port 4500)
+  start_drover scraped --set plugins.load=api,metrics --set "api.port=$port" --set api.healthPort=0 --set 'metrics.queues=scraped-*'
+  wait_for 30 scraped drover_is_ready scraped
+  wait_for 30 scraped all_are_scraped "$port"
+  for ((i = 0; i < scrapes; ++i)); do
+    sleep 1.1
+    seconds=$(curl -sSf -o "$run/scrape" -w '%{time_total}' "http://127.0.0.1:$port/metrics")
+    grep -q "^drover_queues $scraped_queues\$" "$run/scrape" || die 'a scrape lacks queues'
+    echo "$seconds"
+  done | sort -n >"$run/scrapes"
+  mapfile -t sorted <"$run/scrapes"
+  [[ ${#sorted[@]} == "$scrapes" ]] || die "${#sorted[@]} scrapes of $scrapes"
+  record drover_metrics_best "$(awk -v s="${sorted[0]}" 'BEGIN {printf "%.1f", s * 1000}')" ms
+  record drover_metrics "$(awk -v a="${sorted[(scrapes - 1) / 2]}" -v b="${sorted[scrapes / 2]}" 'BEGIN {printf "%.1f", (a + b) * 500}')" ms
+  stop_workers
+}
+all_are_scraped() { curl -sSf "http://127.0.0.1:$1/metrics" | grep -q "^drover_queues $scraped_queues\$"; }
+
+# Wrong tokens from one address as fast as wrk sends them, and clients of another address that have the right one.
+measure_drover_tokens() {
+  local port result
+  "$binary" token new bench --scope add:reservation-queue >"$run/token"
+  tail -n 1 "$run/token" >"$run/tokens"
+  sed -i 1q "$run/token"
+  start_producer --set "api.tokens.file=$run/tokens" --set api.route.reserve.auth=token
+  start_worker right node tests/bench/right-token.cjs "$port" "$run/token" "$token_seconds"
+  wrk -t1 -c32 "-d${token_seconds}s" -s tests/bench/wrong-tokens.lua "http://127.0.0.1:$port" >"$run/wrk"
+  gone_by "$((SECONDS + 30))" right || die 'the clients with the right token do not end'
+  result=$(tail -n 1 "$run/log/right.log")
+  awk '/ requests in / {all = $1} /Non-2xx/ {refused = $NF} END {exit !(all > 0 && all == refused)}' "$run/wrk" ||
+    die "wrong tokens were accepted, or answered by nothing: $(<"$run/wrk")"
+  record drover_tokens_refused "$(awk '/^Requests\/sec/ {printf "%d", $2}' "$run/wrk")"
+  record drover_tokens_served "$(node -p "const {served, requests} = $result; (100 * served / requests).toFixed(2)")" %
+  record drover_tokens_p99 "$(member "$result" 'p99Ms.toFixed(1)')" ms
+  record drover_tokens_right "$(awk -v n="$(member "$result" served)" -v s="$token_seconds" 'BEGIN {printf "%d", n / s}')"
+  stop_workers
 }
 
 # --- turns -----------------------------------------------------------------------------------------------------------------
