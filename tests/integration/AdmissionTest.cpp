@@ -22,6 +22,8 @@ using Status = AddResult::Status;
 class AdmissionTest : public RedisFixture {
     CPPUNIT_TEST_SUITE(AdmissionTest);
     CPPUNIT_TEST(addsBeyondTheDepthAreRefusedAndNothingIsAdded);
+    CPPUNIT_TEST(theFirstAddWaitsForTheLoad);
+    CPPUNIT_TEST(aLoadThatIsNotKnownInTimeAddsNothing);
     CPPUNIT_TEST(jobsOfOtherClientsCount);
     CPPUNIT_TEST(aRepetitionIsAnsweredByAFullQueue);
     CPPUNIT_TEST(aQueueThatIsDrainedAdmitsAgain);
@@ -43,6 +45,32 @@ public:
         CPPUNIT_ASSERT(add(1).status == Status::Added);
         CPPUNIT_ASSERT(add(1).status == Status::QueueFull);
         CPPUNIT_ASSERT_EQUAL(std::int64_t{3}, queue_->counts().waiting);
+    }
+
+    void theFirstAddWaitsForTheLoad() {
+        open({.maxDepth = 3});
+        const AddResult refused = add(100);
+        CPPUNIT_ASSERT(refused.status == Status::QueueFull);
+        assertContains(refused.message, "0 jobs wait in the queue " + keys().qualifiedName());
+        open({.maxDepth = 3});
+        CPPUNIT_ASSERT(addOnce(4, {"key", "content"}).front().status == Status::QueueFull);
+        open({.maxDepth = 3});
+        CPPUNIT_ASSERT(add(3).status == Status::Added);
+        CPPUNIT_ASSERT_EQUAL(std::int64_t{3}, queue_->counts().waiting);
+    }
+
+    void aLoadThatIsNotKnownInTimeAddsNothing() {
+        useOwnServer();
+        redis({"PING"});
+        server_->freeze();
+        open({.maxDepth = 3});
+        const AddResult late =
+            queue_->add({"mail"}, Queue::Clock::now() + std::chrono::milliseconds(50));
+        server_->thaw();
+        CPPUNIT_ASSERT(late.status == Status::Unavailable);
+        assertContains(late.message, "was not known in time");
+        eventually("an add is admitted", [this] { return add(1).status == Status::Added; });
+        CPPUNIT_ASSERT_EQUAL(std::int64_t{1}, queue_->counts().waiting);
     }
 
     void jobsOfOtherClientsCount() {

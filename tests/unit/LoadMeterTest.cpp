@@ -101,8 +101,9 @@ public:
             refused->message);
         // One job has to leave, which takes two seconds.
         CPPUNIT_ASSERT(refused->retryAfter == milliseconds(2000));
-        CPPUNIT_ASSERT(refusalOf(bounds, "q", QueueLoad{100, {}, {}}, {}, 1)->retryAfter ==
-                       milliseconds(60000));
+        const auto unknown = refusalOf(bounds, "q", QueueLoad{100, {}, {}}, {}, 1);
+        assertContains(unknown->message, "how long a job would wait is not known yet");
+        CPPUNIT_ASSERT(unknown->retryAfter == milliseconds(60000));
         CPPUNIT_ASSERT(
             refusalOf(bounds, "q", QueueLoad{100, 1e6, milliseconds(1)}, {}, 1)->retryAfter ==
             milliseconds(1000));
@@ -124,7 +125,14 @@ public:
         CPPUNIT_ASSERT(!refusalOf(bounds, "q", {}, RedisMemory{899, 1000}, 1));
         const auto refused = refusalOf(bounds, "q", {}, RedisMemory{901, 1000}, 1);
         CPPUNIT_ASSERT(refused->status == AddResult::Status::MemoryFull);
-        assertEqual("Redis uses 90 % of its memory, 90 % are allowed", refused->message);
+        assertEqual(
+            "Redis uses 90 % of its memory, 90 % are allowed; how long a job would wait is not "
+            "known yet",
+            refused->message);
+        assertContains(
+            refusalOf(bounds, "q", QueueLoad{8, 2.0, milliseconds(4000)}, RedisMemory{90, 100}, 1)
+                ->message,
+            "a job would wait for about 4000 ms");
     }
 
     void theUnknownRefusesNothing() {

@@ -96,8 +96,8 @@ class DROVER_API Queue {
 public:
     using Clock = std::chrono::steady_clock;
 
-    /// Bounds beyond which adds are refused. Each is upheld to within what other processes add in a fifth of a second, and
-    /// none refuses before the load is known. 0: no bound.
+    /// Bounds beyond which adds are refused. Each is upheld to within what other processes add in a fifth of a second.
+    /// The first adds wait for the load, and are Unavailable if it is not known by their deadlines. 0: no bound.
     struct Admission {
         std::int64_t maxDepth = 0;             ///< Jobs that may run and have not begun.
         std::chrono::milliseconds maxWait{0};  ///< The estimated wait of a job.

@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "drover/TraceContext.h"
 #include "queue/AddSpans.h"
 #include "redis/RedisClient.h"
 
@@ -46,14 +47,40 @@ QueueAdds::QueueAdds(const RedisOptions& redis, Queue::Settings settings)
     }
 }
 
-void QueueAdds::add(std::vector<NewJob> jobs, Clock::time_point deadline, Done done) {
-    if (AdmissionControl* const control = control_.load(std::memory_order_acquire)) {
-        if (auto refused = control->admit(static_cast<std::int64_t>(jobs.size()))) {
-            std::vector<AddResult> results(jobs.size(), *refused);
-            counts_->count(results);
-            return done(std::move(results));
-        }
+template <typename Add>
+void QueueAdds::admit(std::size_t jobs, Clock::time_point deadline, Add add) {
+    AdmissionControl* const control = control_.load(std::memory_order_acquire);
+    if (control == nullptr) {
+        return add(std::nullopt);
     }
+    const auto count = static_cast<std::int64_t>(jobs);
+    if (control->isKnown()) {
+        return add(control->admit(count));
+    }
+    control->whenKnown(deadline,
+                       [control, count, cause = TraceScope::current(), add = std::move(add)](
+                           std::optional<AddResult> late) mutable {
+                           const TraceScope scope(cause);
+                           add(late ? std::move(late) : control->admit(count));
+                       });
+}
+
+void QueueAdds::add(std::vector<NewJob> jobs, Clock::time_point deadline, Done done) {
+    const std::size_t count = jobs.size();
+    admit(count,
+          deadline,
+          [this, deadline, jobs = std::move(jobs), done = std::move(done)](
+              const std::optional<AddResult>& refused) mutable {
+              if (!refused) {
+                  return addAdmitted(std::move(jobs), deadline, std::move(done));
+              }
+              std::vector<AddResult> results(jobs.size(), *refused);
+              counts_->count(results);
+              done(std::move(results));
+          });
+}
+
+void QueueAdds::addAdmitted(std::vector<NewJob> jobs, Clock::time_point deadline, Done done) {
     const auto pending = pendingOf(jobs, std::move(done));
     std::vector<std::size_t> positions;
     std::vector<JobRecord> records;
@@ -94,10 +121,22 @@ void QueueAdds::add(std::vector<NewJob> jobs, Clock::time_point deadline, Done d
 }
 
 void QueueAdds::addOnce(std::vector<NewJob> jobs, AddOnce once, Done done) {
-    std::optional<AddResult> full;
-    if (AdmissionControl* const control = control_.load(std::memory_order_acquire)) {
-        full = control->admit(static_cast<std::int64_t>(jobs.size()));
-    }
+    const std::size_t count = jobs.size();
+    const Clock::time_point deadline = Clock::now() + settings_.addTimeout;
+    admit(count,
+          deadline,
+          [this, deadline, jobs = std::move(jobs), once = std::move(once), done = std::move(done)](
+              std::optional<AddResult> full) mutable {
+              addDecided(
+                  std::move(jobs), deadline, std::move(once), std::move(done), std::move(full));
+          });
+}
+
+void QueueAdds::addDecided(std::vector<NewJob> jobs,
+                           Clock::time_point deadline,
+                           AddOnce once,
+                           Done done,
+                           std::optional<AddResult> full) {
     const bool recallOnly = full.has_value();
     const auto pending = pendingOf(jobs, std::move(done));
     const std::string mistake = onceError(once);
@@ -124,7 +163,7 @@ void QueueAdds::addOnce(std::vector<NewJob> jobs, AddOnce once, Done done) {
     }
     coalescer_.add(
         std::move(records),
-        Clock::now() + settings_.addTimeout,
+        deadline,
         [pending, positions = std::move(positions), full = std::move(full)](
             std::vector<AddResult> added) {
             for (std::size_t i = 0; i < added.size(); ++i) {

@@ -69,6 +69,17 @@ private:
     struct Pending;
     /// Begins an add, and its spans.
     [[nodiscard]] std::shared_ptr<Pending> pendingOf(std::vector<NewJob>& jobs, Done done) const;
+    /// Calls `add` with the refusal of so many jobs, if they are refused: before it returns, or once the load is known.
+    template <typename Add>
+    void admit(std::size_t jobs, Clock::time_point deadline, Add add);
+    /// Sends jobs that are admitted.
+    void addAdmitted(std::vector<NewJob> jobs, Clock::time_point deadline, Done done);
+    /// Sends the jobs, or if they are refused what finds the results of an earlier add.
+    void addDecided(std::vector<NewJob> jobs,
+                    Clock::time_point deadline,
+                    AddOnce once,
+                    Done done,
+                    std::optional<AddResult> full);
     /// Returns what samples the queue, made by the first call.
     AdmissionControl& control();
 
