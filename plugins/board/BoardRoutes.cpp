@@ -29,6 +29,7 @@ using std::chrono::milliseconds;
 constexpr milliseconds kCleanGrace{5000};
 constexpr std::int64_t kRetryPage = 100;
 constexpr std::chrono::seconds kAddTimeout{5};
+constexpr const char* kIdempotencyKey = "Idempotency-Key";
 
 /// Passes a request for a queue to its handler.
 struct Call {
@@ -144,9 +145,30 @@ Response rateLimit(const Call& call) {
     return jsonAnswer(std::move(out.endObject()).str());
 }
 
+/// Answers for a queue that is full. The page has no text for it and shows the message.
+Response full(const AddResult& result) {
+    const bool isQueue = result.status == AddResult::Status::QueueFull;
+    Response answer = errorAnswer(isQueue ? 429 : 503,
+                                  {"ERRORS.INTERNAL_SERVER_ERROR"},
+                                  {.message = result.message,
+                                   .code = isQueue ? "QUEUE_FULL" : "MEMORY_FULL"});
+    answer.headers.emplace_back(
+        "Retry-After",
+        std::to_string(std::chrono::ceil<std::chrono::seconds>(result.retryAfter).count()));
+    return answer;
+}
+
 /// Adds by a queue of its own: people add now and then, and a queue that stays costs two threads.
-Response added(const BoardQueues& queues, const BoardQueue& to, const NewJob& job, bool withState) {
-    Queue queue(queues.redis(), to.settings);
+Response added(const Call& call, const NewJob& job, bool withState) {
+    if (call.request.headers.count(kIdempotencyKey) != 0) {
+        return errorAnswer(400,
+                           {"ERRORS.INVALID_REQUEST_BODY", {{"field", kIdempotencyKey}}},
+                           {.message = "The board adds a job each time and has no Idempotency-Key; "
+                                       "POST /queues/QUEUE/jobs has",
+                            .code = "INVALID_REQUEST"});
+    }
+    const BoardQueue& to = call.queue;
+    Queue queue(call.queues.redis(), to.settings);
     const AddResult result = queue.add(job, Queue::Clock::now() + kAddTimeout);
     switch (result.status) {
         case AddResult::Status::Added:
@@ -155,6 +177,9 @@ Response added(const BoardQueues& queues, const BoardQueue& to, const NewJob& jo
             return errorAnswer(400,
                                {"ERRORS.INVALID_REQUEST_BODY", {{"field", "options"}}},
                                {.message = result.message, .code = "INVALID_REQUEST"});
+        case AddResult::Status::QueueFull:
+        case AddResult::Status::MemoryFull:
+            return full(result);
         default:
             return errorAnswer(503, {"ERRORS.REDIS_UNAVAILABLE"}, {.message = result.message});
     }
@@ -168,7 +193,7 @@ Response added(const BoardQueues& queues, const BoardQueue& to, const NewJob& jo
 }
 
 Response add(const Call& call) {
-    return added(call.queues, call.queue, parseNewJob(bodyOf(call.request)), true);
+    return added(call, parseNewJob(bodyOf(call.request)), true);
 }
 
 /// Retries each job by itself, the latest first, so that priorities count: the call for many jobs ignores them.
@@ -288,7 +313,7 @@ Response runScheduler(const Call& call) {
     job.name = scheduler.name;
     job.data = scheduler.data.value_or("{}");
     job.opts = JobOptions::parse(scheduler.opts.value_or("{}"));
-    return added(call.queues, call.queue, job, false);
+    return added(call, job, false);
 }
 
 // A job.
@@ -554,7 +579,9 @@ void addQueueActions(Table& table) {
     table.addBoard("PUT", "/queues/resume", kOperate, [](const Request&, const BoardQueues& all) {
         return steerAll(all, false);
     });
-    table.addQueue("POST", "/add", {Scope::Kind::Add, "{queueName}"}, add).anyJson = true;
+    Route& adding = table.addQueue("POST", "/add", {Scope::Kind::Add, "{queueName}"}, add);
+    adding.anyJson = true;
+    adding.headers = {kIdempotencyKey};
     table.addQueue("PUT", "/retry/{queueStatus}", {kOperate}, retryAll, {"queueStatus"});
     table.addQueue("PUT", "/promote", {kOperate}, [](const Call& call) {
         static_cast<void>(call.queue.maintenance.promoteJobs());
@@ -587,7 +614,8 @@ void addSchedulerActions(Table& table) {
     const std::vector<std::string> more = {"schedulerId"};
     table.addQueue("PUT", one + "/remove", {Scope::Kind::Operate}, removeScheduler, more);
     table.addQueue("PATCH", one, {Scope::Kind::Operate}, changeScheduler, more).anyJson = true;
-    table.addQueue("PUT", one + "/run", {Scope::Kind::Add, "{queueName}"}, runScheduler, more);
+    table.addQueue("PUT", one + "/run", {Scope::Kind::Add, "{queueName}"}, runScheduler, more)
+        .headers = {kIdempotencyKey};
 }
 
 void addJobActions(Table& table) {
