@@ -3,7 +3,8 @@
 
   KEYS[1]  meta     hash  <prefix>:<queue>:meta of the root's queue; the keys of each queue lie beside it or in its slot
   ARGV[1]  now, ms    ARGV[2]  key of the root's own parent, or ""    ARGV[3]  number of queues
-  ARGV[4]  name of the record of an add that happens once, or ""    ARGV[5]  its fingerprint    ARGV[6]  how long it lives, ms
+  ARGV[4]  name of the record of an add that happens once, or ""    ARGV[5]  its fingerprint    ARGV[6]  how long it lives, ms, or
+           "0": without a record there is an error, and nothing is stored
   ARGV[7]  seed of the ids without a caller, for the record
   ARGV[8…] two per queue, the root's first: job key prefix "<prefix>:<queue>:", "on", "auto", "seen" or "off": whether 5.x
            clients share the queue. The queue of the root's own parent is among them
@@ -52,6 +53,8 @@ if record then
   if known[1] ~= ARGV[5] or known[2] ~= 'flow' then return { 2, shared, {} } end
   return { 1, shared, known[5], known[3], known[4] }
 end
+
+if onceKey and ARGV[6] == '0' then return { err = 'refused' } end
 
 local jobKeys, present = {}, {}
 local function requireSets(parentKey)

@@ -148,10 +148,10 @@ Response rateLimit(const Call& call) {
 /// Answers for a queue that is full. The page has no text for it and shows the message.
 Response full(const AddResult& result) {
     const bool isQueue = result.status == AddResult::Status::QueueFull;
-    Response answer = errorAnswer(isQueue ? 429 : 503,
-                                  {"ERRORS.INTERNAL_SERVER_ERROR"},
-                                  {.message = result.message,
-                                   .code = isQueue ? "QUEUE_FULL" : "MEMORY_FULL"});
+    Response answer =
+        errorAnswer(isQueue ? 429 : 503,
+                    {"ERRORS.INTERNAL_SERVER_ERROR"},
+                    {.message = result.message, .code = isQueue ? "QUEUE_FULL" : "MEMORY_FULL"});
     answer.headers.emplace_back(
         "Retry-After",
         std::to_string(std::chrono::ceil<std::chrono::seconds>(result.retryAfter).count()));

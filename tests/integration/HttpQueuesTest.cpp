@@ -8,6 +8,7 @@
 #include "HttpQueuesFixture.h"
 #include "drover/Exceptions.h"
 #include "drover/Json.h"
+#include "drover/Metrics.h"
 #include "pages/OpenApi.h"
 #include "support/BadOptions.h"
 
@@ -42,6 +43,8 @@ class HttpQueuesTest : public HttpQueuesFixture {
     CPPUNIT_TEST(requestsAtOnceWithOneKeyAddOnce);
     CPPUNIT_TEST(aTreeIsAddedWhole);
     CPPUNIT_TEST(aTreeWithAKeyIsServedOnce);
+    CPPUNIT_TEST(aQueueThatARequestOpensHoldsItsBounds);
+    CPPUNIT_TEST(aTreeBeyondABoundIsRefused);
     CPPUNIT_TEST(eachQueueOfATreeNeedsItsScope);
     CPPUNIT_TEST(aQueueNeedsItsScopeAndAGlob);
     CPPUNIT_TEST(withoutRedisNothingIsAdded);
@@ -340,6 +343,44 @@ public:
         CPPUNIT_ASSERT_EQUAL(400, postFlow(tree, kShop, key + " 8").status);
     }
 
+    void aQueueThatARequestOpensHoldsItsBounds() {
+        admission_.maxDepth = 3;
+        serve({"q*"}, 8);
+        const RawAnswer refused = post(R"([{"name":"a"},{"name":"a"},{"name":"a"},{"name":"a"}])");
+        CPPUNIT_ASSERT_EQUAL_MESSAGE(refused.body, 429, refused.status);
+        CPPUNIT_ASSERT_EQUAL(std::int64_t{0}, store_.number({"LLEN", store_.keys().wait}));
+        CPPUNIT_ASSERT_EQUAL(4.0, jobsAdded("queue_full"));
+        CPPUNIT_ASSERT_EQUAL(201, post(R"({"name":"a"})").status);
+        CPPUNIT_ASSERT_EQUAL(1.0, jobsAdded("added"));
+    }
+
+    void aTreeBeyondABoundIsRefused() {
+        admission_.maxDepth = 2;
+        serve({"q*"}, 8);
+        const std::string key = "\r\nIdempotency-Key: cake-8";
+        const std::string child = R"({"name":"eggs","queueName":")" + queue() + R"("})";
+        const auto tree = [&](const std::string& children) {
+            return R"({"name":"cake","queueName":")" + queue() + R"(","children":[)" + children +
+                   "]}";
+        };
+        const std::string two = tree(child + "," + child);
+        const RawAnswer refused = postFlow(tree(child + "," + child + "," + child), kShop, key);
+        CPPUNIT_ASSERT_EQUAL_MESSAGE(refused.body, 429, refused.status);
+        assertContains(refused.body, "0 jobs wait in the queue");
+        CPPUNIT_ASSERT(!refused.header("retry-after").empty());
+        CPPUNIT_ASSERT_EQUAL(4.0, jobsAdded("queue_full"));
+        // The refusal left no record.
+        const RawAnswer first = postFlow(two, kShop, key);
+        CPPUNIT_ASSERT_EQUAL_MESSAGE(first.body, 201, first.status);
+        CPPUNIT_ASSERT_EQUAL(3.0, jobsAdded("added"));
+        CPPUNIT_ASSERT_EQUAL(429, postFlow(child).status);
+        CPPUNIT_ASSERT_EQUAL(std::int64_t{2}, store_.number({"LLEN", store_.keys().wait}));
+        const RawAnswer again = postFlow(two, kShop, key);
+        CPPUNIT_ASSERT_EQUAL_MESSAGE(again.body, 201, again.status);
+        assertEqual(first.body, again.body);
+        CPPUNIT_ASSERT_EQUAL(422, postFlow(child, kShop, key).status);
+    }
+
     void eachQueueOfATreeNeedsItsScope() {
         const auto tree = [this](const std::string& child) {
             return R"({"name":"a","queueName":")" + queue() + R"(","children":[)" + child + "]}";
@@ -460,6 +501,18 @@ private:
             all += key + " " + store_.text({"DUMP", key}) + "\n";
         }
         return all;
+    }
+
+    double jobsAdded(const std::string& result) {
+        drover::Metrics metrics;
+        queues_->open(queue())->measure(metrics);
+        for (const drover::MetricFamily::Sample& sample :
+             metrics.samples("drover_jobs_added_total")) {
+            if (sample.label("result") == result) {
+                return sample.value;
+            }
+        }
+        return -1;
     }
 
     RawAnswer postFlow(const std::string& body,

@@ -79,12 +79,17 @@ Response add(const ServedQueues& queues, const Request& request, std::chrono::mi
     ShardedQueues sharded;
     FlowJob tree = TreeParser(queues, request, sharded).parse(JsonView::parse(request.body));
     const Queue::Settings settings = queues.settings(tree.queue);
-    FlowProducer producer(queues.redis(), {settings.prefix, settings.bullmq5, sharded});
+    FlowProducer producer(
+        queues.redis(),
+        {settings.prefix, settings.bullmq5, sharded, [&queues](const std::string& queue) {
+             return queues.settings(queue).admission;
+         }});
     FlowResult added =
         once ? producer.addOnce(std::move(tree), *once) : producer.add(std::move(tree));
     AddResult result;
     result.status = added.status;
     result.message = added.message;
+    result.retryAfter = added.retryAfter;
     if (std::optional<Response> refusal = refusalOf(result)) {
         return *std::move(refusal);
     }

@@ -1,6 +1,8 @@
 #pragma once
 
+#include <chrono>
 #include <cstddef>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -41,7 +43,7 @@ struct DROVER_API FlowNode {
 
 /// The result of adding a tree.
 struct FlowResult {
-    /// Rejected, Unavailable: nothing of the tree is stored. Unknown: all of it is, or nothing.
+    /// Rejected, Unavailable, QueueFull, MemoryFull: nothing of the tree is stored. Unknown: all of it is, or nothing.
     AddResult::Status status = AddResult::Status::Unknown;
     /// If Added, the jobs as they were sent, with their ids. A job whose custom id existed is unchanged in Redis.
     FlowNode tree;
@@ -50,6 +52,7 @@ struct FlowResult {
     std::string message;
     bool repeated =
         false;  ///< Nothing was added now: an earlier add with the same AddOnce has the tree.
+    std::chrono::milliseconds retryAfter{0};  ///< As in AddResult.
 };
 
 /// How much of a tree a read returns.
@@ -72,6 +75,9 @@ public:
         /// Jobs for these queues go into shards of one number, whatever else Shards has for a job: that of the first such job,
         /// or of a root that names its shard. Queues of one tree must have equally many shards.
         ShardedQueues sharded{};
+        /// Returns the bounds of a queue (a shard) by its name; empty: there are none. A tree is refused if the jobs that may
+        /// run at once are too many for one of its queues. Nothing measures rates here, so `maxWait` refuses no tree.
+        std::function<Queue::Admission(const std::string& queue)> admissionOf{};
     };
 
     /// The most jobs of one tree. Redis serves no other client while it stores one: 80 ms for so many jobs, where 100,000

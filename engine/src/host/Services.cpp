@@ -228,13 +228,7 @@ std::shared_ptr<const Configuration> Services::inForce() const {
 }
 
 void Services::measure(Metrics& metrics) const {
-    const std::lock_guard<std::mutex> lock(mutex_);
-    std::set<std::string> measured;
-    for (const auto& producer : held_) {
-        if (measured.insert(producer->settings.name).second) {
-            producer->queue.measure(metrics);
-        }
-    }
+    redis_.shared().options().figures->adds.measure(metrics);
 }
 
 Metrics Services::collect() const {

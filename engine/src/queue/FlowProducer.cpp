@@ -1,6 +1,7 @@
 #include "drover/FlowProducer.h"
 
 #include <algorithm>
+#include <chrono>
 #include <cstdint>
 #include <map>
 #include <mutex>
@@ -16,11 +17,15 @@
 #include "drover/Exceptions.h"
 #include "drover/Trace.h"
 #include "queue/AddSpans.h"
+#include "queue/AdmissionControl.h"
 #include "queue/FlowRecords.h"
 #include "queue/FlowShards.h"
+#include "queue/LoadMeter.h"
 #include "queue/ops/Add.h"
 #include "queue/ops/Children.h"
 #include "queue/ops/Flow.h"
+#include "queue/ops/Load.h"
+#include "redis/RedisFigures.h"
 #include "redis/RedisShared.h"
 
 namespace drover {
@@ -34,6 +39,12 @@ constexpr int kMostLevels = 1000;
 constexpr std::size_t kMostTreesAtOnce = 64;
 
 using Status = AddResult::Status;
+
+void refuse(FlowResult& result, const AddResult& refusal) {
+    result.status = refusal.status;
+    result.message = refusal.message;
+    result.retryAfter = refusal.retryAfter;
+}
 
 void fail(FlowResult& result, Status status, const std::string& message, int code = 0) {
     result.status = status;
@@ -66,6 +77,7 @@ public:
             send(ready);
             for (Prepared& one : ready) {
                 record(one);
+                count(one);
                 one.result->tree = std::move(*one.flow.tree);
             }
             ready.clear();
@@ -105,6 +117,7 @@ public:
         prepared.records.once = &once;
         send(one);
         record(one.front());
+        count(one.front());
         if (const auto& earlier = one.front().earlier) {
             (void)placeFlow(given, settings_.sharded, once.key);
             prepared = prepare(std::move(given), earlier->seed);
@@ -125,7 +138,8 @@ private:
         FlowResult* result;
         std::unique_ptr<FlowTrace> trace;  ///< nullptr: there are no traces.
         std::optional<AddedFlow>
-            earlier{};  ///< Present if an earlier call with the key has added it.
+            earlier{};                    ///< Present if an earlier call with the key has added it.
+        std::optional<AddResult> full{};  ///< Why a queue has no room for it.
     };
 
     /// Finds the shards of a tree, begins its spans and makes its records. `onceKey`: that of addOnce(), or empty.
@@ -182,6 +196,22 @@ private:
         result.id.clear();
         end(span, result);
         one.trace->tracer.record(std::move(span));
+    }
+
+    /// Counts each job of a tree that was to be sent, a job of a shard for the queue of all.
+    void count(const Prepared& one) const {
+        AddFigures& adds = redis_.shared().options().figures->adds;
+        for (std::size_t n = 0; n < one.flow.records.nodes.size(); ++n) {
+            std::string queue = queueOf(one, n);
+            for (const auto& [name, shards] : settings_.sharded) {
+                const std::optional<int> shard = Shards::numberOf(queue);
+                if (shard && queue == Shards::nameOf(name, *shard)) {
+                    queue = name;
+                    break;
+                }
+            }
+            adds.of(queue)->count(one.result->status);
+        }
     }
 
     static std::string queueOf(const Prepared& one, std::size_t node) {
@@ -272,6 +302,12 @@ private:
         for (Prepared& one : flows) {
             FlowRecords& records = one.flow.records;
             setTimestamps(one.flow, nowMs);
+            one.full = fullQueue(redis, records);
+            records.recallOnly = one.full.has_value();
+            if (one.full && records.once == nullptr) {
+                refuse(*one.result, *one.full);
+                continue;
+            }
             if (records.nodes.front().record.deduplication) {
                 addAlone(redis, one, nowMs);
                 continue;
@@ -285,12 +321,47 @@ private:
         }
     }
 
+    /// Returns the refusal of a tree by the bounds of one of its queues; std::nullopt: there is room, or it is not known.
+    [[nodiscard]] std::optional<AddResult> fullQueue(RedisClient& redis,
+                                                     const FlowRecords& flow) const {
+        if (!settings_.admissionOf) {
+            return std::nullopt;
+        }
+        std::vector<std::int64_t> jobs(flow.queues.size());
+        for (const FlowRecords::Node& node : flow.nodes) {
+            jobs[node.queue] += node.record.hasChildren ? 0 : 1;
+        }
+        for (std::size_t i = 0; i < jobs.size(); ++i) {
+            const QueueContext& queue = flow.queues[i];
+            const std::string& name = queue.keys().qualifiedName();
+            const Queue::Admission bounds =
+                jobs[i] > 0 ? settings_.admissionOf(queueNameOf(name)) : Queue::Admission();
+            if (!bounds.isBounded()) {
+                continue;
+            }
+            try {
+                LoadMeter meter;
+                meter.onSample(ops::load(queue, redis), std::chrono::steady_clock::now());
+                std::optional<RedisMemory> memory;
+                if (bounds.maxMemoryPercent > 0) {
+                    memory = ops::memory(redis);
+                }
+                if (auto refused = refusalOf(bounds, name, meter.load(), memory, jobs[i])) {
+                    return refused;
+                }
+            } catch (const ScriptException&) {
+                // A key has another type, or a user may not read: as in AdmissionControl.
+            }
+        }
+        return std::nullopt;
+    }
+
     /// Adds a job that is deduplicated: it has neither a parent nor children.
     static void addAlone(RedisClient& redis, Prepared& one, std::int64_t nowMs) {
         const FlowRecords& records = one.flow.records;
         std::vector<ops::OnceGroup> onces;
         if (records.once != nullptr) {
-            onces.push_back({records.once, 0, 1});
+            onces.push_back({records.once, 0, 1, records.recallOnly});
         }
         const AddedId added =
             ops::addJobs(
@@ -298,6 +369,10 @@ private:
                 .front();
         if (added.keyTaken) {
             fail(*one.result, Status::KeyTaken, "");
+            return;
+        }
+        if (!added.error.empty() && one.full) {
+            refuse(*one.result, *one.full);
             return;
         }
         if (!added.error.empty()) {
@@ -320,6 +395,9 @@ private:
         } catch (const Exception& error) {
             // The script stores nothing unless it stores all.
             fail(*one.result, Status::Unavailable, error.message());
+            if (one.full) {
+                refuse(*one.result, *one.full);
+            }
             return;
         }
         const AddedFlow added = ops::addedFlow(reply, records);

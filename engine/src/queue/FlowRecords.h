@@ -27,6 +27,7 @@ struct FlowRecords {
     std::vector<QueueContext> queues;  ///< That of the root first; also that of its own parent.
     std::vector<Node> nodes;           ///< The root first.
     const AddOnce* once = nullptr;     ///< Not owned; nullptr: each call adds.
+    bool recallOnly = false;           ///< With `once`: nothing is added that was not added before.
     std::string
         seed{};  ///< Begins the ids of jobs without an id of their own; empty: they are random.
 };

@@ -1,34 +1,15 @@
 #include "drover/Queue.h"
 
 #include <future>
-#include <iterator>
 #include <memory>
 #include <string>
 #include <utility>
 
-#include "drover/Metrics.h"
 #include "queue/JobRecord.h"
 #include "queue/ShardedAdds.h"
 #include "redis/RedisShared.h"
 
 namespace drover {
-
-namespace {
-
-using Status = AddResult::Status;
-
-/// Every result of an add, with its text in metrics.
-constexpr std::pair<Status, const char*> kStatuses[] = {{Status::Added, "added"},
-                                                        {Status::Rejected, "rejected"},
-                                                        {Status::Unavailable, "unavailable"},
-                                                        {Status::QueueFull, "queue_full"},
-                                                        {Status::MemoryFull, "memory_full"},
-                                                        {Status::Unknown, "unknown"},
-                                                        {Status::KeyTaken, "key_taken"}};
-
-static_assert(std::size(kStatuses) == AddCounts::kStatuses);
-
-}  // namespace
 
 Job addedJob(NewJob job, const AddResult& result, const std::string& queueQualifiedName) {
     Job added;
@@ -121,13 +102,7 @@ bool Queue::progresses() const {
     return impl_->adds_.progresses();
 }
 void Queue::measure(Metrics& metrics) const {
-    MetricFamily& jobs = metrics.counter(
-        "drover_jobs_added_total",
-        "Jobs that this process was to add, by result; queue_full and memory_full are refusals "
-        "by the bounds of the queue");
-    for (const auto& [status, text] : kStatuses) {
-        jobs.add({{"queue", impl_->settings_.name}, {"result", text}}, impl_->adds_.count(status));
-    }
+    impl_->adds_.measure(metrics);
 }
 
 }  // namespace drover

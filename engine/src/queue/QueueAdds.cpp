@@ -33,10 +33,13 @@ struct QueueAdds::Pending {
     std::atomic<std::size_t> chunks{1};  ///< Those under way, and one until all have been sent.
 };
 
-QueueAdds::QueueAdds(const RedisOptions& redis, Queue::Settings settings)
+QueueAdds::QueueAdds(const RedisOptions& redis,
+                     Queue::Settings settings,
+                     std::shared_ptr<AddCounts> counts)
     : redis_(redis),
       settings_(std::move(settings)),
       queue_(QueueKeys(settings_.prefix, settings_.name), settings_.bullmq5),
+      counts_(std::move(counts)),
       coalescer_(queue_,
                  std::make_unique<RedisClient>(redis, "add " + settings_.name),
                  settings_,

@@ -1,9 +1,7 @@
 #pragma once
 
-#include <array>
 #include <atomic>
 #include <cstddef>
-#include <cstdint>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -15,30 +13,10 @@
 #include "queue/AdmissionControl.h"
 #include "queue/JobRecord.h"
 #include "queue/QueueContext.h"
+#include "redis/AddFigures.h"
 #include "redis/RedisOptions.h"
 
 namespace drover {
-
-/// Counts jobs by the result of their add.
-/// Threads: any.
-class AddCounts {
-public:
-    /// As many as AddResult::Status has values.
-    static constexpr std::size_t kStatuses = 7;
-
-    void count(const std::vector<AddResult>& results) {
-        for (const AddResult& result : results) {
-            counts_.at(static_cast<std::size_t>(result.status))
-                .fetch_add(1, std::memory_order_relaxed);
-        }
-    }
-    [[nodiscard]] std::uint64_t of(AddResult::Status status) const {
-        return counts_.at(static_cast<std::size_t>(status)).load(std::memory_order_relaxed);
-    }
-
-private:
-    std::array<std::atomic<std::uint64_t>, kStatuses> counts_{};
-};
 
 /// Adds to one queue of Redis: checks jobs and bounds, and sends what passes in chunks.
 /// Threads: every method may be called from any thread.
@@ -47,8 +25,10 @@ public:
     using Clock = Queue::Clock;
     using Done = AddCoalescer::Done;
 
-    /// `settings` has the name of the queue in Redis; its shards do not count.
-    QueueAdds(const RedisOptions& redis, Queue::Settings settings);
+    /// `settings` has the name of the queue in Redis; its shards do not count. `counts`: of the whole queue.
+    QueueAdds(const RedisOptions& redis,
+              Queue::Settings settings,
+              std::shared_ptr<AddCounts> counts);
 
     /// Refuses what is wrong, and sends the rest in chunks. `done` has the results of all, once the last chunk is answered.
     void add(std::vector<NewJob> jobs, Clock::time_point deadline, Done done);
@@ -60,7 +40,6 @@ public:
     /// As Queue::problem() and Queue::progresses().
     [[nodiscard]] std::string problem() const { return coalescer_.problem(); }
     [[nodiscard]] bool progresses() const { return coalescer_.progresses(); }
-    [[nodiscard]] const AddCounts& counts() const { return *counts_; }
     [[nodiscard]] const std::string& qualifiedName() const { return queue_.keys().qualifiedName(); }
 
 private:
@@ -86,7 +65,7 @@ private:
     const RedisOptions redis_;
     const Queue::Settings settings_;
     const QueueContext queue_;
-    const std::shared_ptr<AddCounts> counts_ = std::make_shared<AddCounts>();
+    const std::shared_ptr<AddCounts> counts_;
     AddCoalescer coalescer_;
     std::mutex mutex_;
     std::unique_ptr<AdmissionControl> owned_;          ///< Guarded by mutex_.

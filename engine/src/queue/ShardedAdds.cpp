@@ -8,6 +8,7 @@
 #include <Poco/Exception.h>
 
 #include "core/Random.h"
+#include "redis/RedisFigures.h"
 #include "redis/RedisShared.h"
 
 namespace drover {
@@ -53,7 +54,10 @@ Queue::Settings shardOf(const Queue::Settings& queue, const std::string& name, i
 }  // namespace
 
 ShardedAdds::ShardedAdds(const Redis& redis, const Queue::Settings& settings)
-    : shards_(settings.shards), turn_(randomBetween(0U, 1023U)) {
+    : name_(settings.name),
+      shards_(settings.shards),
+      counts_(redis.shared().options().figures->adds.of(settings.name)),
+      turn_(randomBetween(0U, 1023U)) {
     if (shards_.count < 1 || shards_.count > Shards::kMost) {
         throw Poco::InvalidArgumentException("queue " + settings.name + ": shards must be in [1, " +
                                              std::to_string(Shards::kMost) + "], not " +
@@ -62,7 +66,8 @@ ShardedAdds::ShardedAdds(const Redis& redis, const Queue::Settings& settings)
     for (const std::string& name : shards_.namesOf(settings.name)) {
         queues_.push_back(
             std::make_unique<QueueAdds>(redis.shared().of(settings.prefix + ":" + name)->options(),
-                                        shardOf(settings, name, static_cast<int>(queues_.size()))));
+                                        shardOf(settings, name, static_cast<int>(queues_.size())),
+                                        counts_));
     }
 }
 
@@ -164,14 +169,6 @@ std::string ShardedAdds::problem() const {
 bool ShardedAdds::progresses() const {
     return std::all_of(
         queues_.begin(), queues_.end(), [](const auto& queue) { return queue->progresses(); });
-}
-
-std::uint64_t ShardedAdds::count(AddResult::Status status) const {
-    std::uint64_t all = 0;
-    for (const auto& queue : queues_) {
-        all += queue->counts().of(status);
-    }
-    return all;
 }
 
 }  // namespace drover

@@ -1,7 +1,6 @@
 #pragma once
 
 #include <atomic>
-#include <cstdint>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -34,8 +33,8 @@ public:
     [[nodiscard]] std::string problem() const;
     /// Returns false if the thread of a shard stands still.
     [[nodiscard]] bool progresses() const;
-    /// Returns how many jobs had that result.
-    [[nodiscard]] std::uint64_t count(AddResult::Status status) const;
+    /// As Queue::measure().
+    void measure(Metrics& metrics) const { counts_->measure(metrics, name_); }
 
 private:
     using Send = std::function<void(QueueAdds& shard, std::vector<NewJob> jobs, Done done)>;
@@ -48,7 +47,9 @@ private:
     /// Returns the shard whose turn it is, past those whose Redis is away unless all are.
     [[nodiscard]] int next();
 
+    const std::string name_;
     const Shards shards_;
+    const std::shared_ptr<AddCounts> counts_;
     std::vector<std::unique_ptr<QueueAdds>> queues_;
     std::atomic<unsigned> turn_;  ///< Begins anywhere: a command adds one job and ends.
 };

@@ -4,6 +4,7 @@
 #include <cstdint>
 
 #include "drover/Metrics.h"
+#include "redis/AddFigures.h"
 
 namespace drover {
 
@@ -15,6 +16,8 @@ struct RedisFigures {
     std::atomic<std::uint64_t> failures{
         0};  ///< Connections that broke, were refused or did not answer.
     std::atomic<std::uint64_t> refusals{0};  ///< Commands that Redis refused for a while.
+
+    AddFigures adds;  ///< Measured by themselves.
 
     void measure(Metrics& metrics) const;
 };

@@ -28,7 +28,8 @@ Command flowCall(const RedisClient& redis, const FlowRecords& flow, std::int64_t
     command.add(nowMs).add(flow.nodes.front().record.parentKey).add(flow.queues.size());
     static const AddOnce kEachTime;
     const AddOnce& once = flow.once != nullptr ? *flow.once : kEachTime;
-    command.add(once.key).add(once.fingerprint).add(once.ttl.count()).add(flow.seed);
+    command.add(once.key).add(once.fingerprint);
+    command.add(flow.recallOnly ? 0 : once.ttl.count()).add(flow.seed);
     for (const QueueContext& queue : flow.queues) {
         command.add(queue.keys().jobPrefix()).add(queue.bullmq5Argument());
     }
