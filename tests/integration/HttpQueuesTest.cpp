@@ -26,6 +26,7 @@ using drover::test::missingIn;
 using drover::test::RawAnswer;
 using drover::test::RawClient;
 using drover::test::request;
+using drover::test::unknownOptions;
 
 /// Jobs and trees are added to the queues that `api.queues` lists.
 class HttpQueuesTest : public HttpQueuesFixture {
@@ -208,6 +209,9 @@ public:
                 "PUT", "/s", kShop, R"({"repeat":{"every":1000},"template":)" + job + "}"));
         };
         for (const BadOption& bad : badOptions()) {
+            wrong(bad, false);
+        }
+        for (const BadOption& bad : unknownOptions()) {
             wrong(bad, false);
         }
         for (const BadOption& bad : badParents()) {

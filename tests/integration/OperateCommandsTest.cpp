@@ -533,6 +533,26 @@ public:
             CPPUNIT_ASSERT_EQUAL_MESSAGE(message + err_, 64, run(args));
             assertContains(err_, message);
         }
+        for (const auto& rows : {badOptions(), unknownOptions(), badParents()}) {
+            for (const BadOption& bad : rows) {
+                CPPUNIT_ASSERT_EQUAL_MESSAGE(
+                    bad.opts, 64, run({"job", "add", "x", "--opts", bad.opts, "--queue", name()}));
+                assertEqual("", missingIn(err_, bad));
+            }
+        }
+        for (const BadOption& bad : unknownOptions()) {
+            CPPUNIT_ASSERT_EQUAL(64,
+                                 run({"scheduler",
+                                      "upsert",
+                                      "s",
+                                      "--every",
+                                      "1h",
+                                      "--opts",
+                                      bad.opts,
+                                      "--queue",
+                                      name()}));
+            assertEqual("", missingIn(err_, bad));
+        }
         for (const BadOption& bad : badRepeats()) {
             CPPUNIT_ASSERT_EQUAL_MESSAGE(
                 bad.opts,

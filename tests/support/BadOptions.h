@@ -143,6 +143,14 @@ inline std::vector<BadOption> badOptions() {
     return rows;
 }
 
+/// Options that Queue::add() stores as they are, and that the configuration, the CLI and REST refuse.
+inline std::vector<BadOption> unknownOptions() {
+    return {
+        {R"({"dleay":5})", "dleay", "should not exist", "attempts, backoff, delay, "},
+        {R"({"delay":5,"expireAt":5})", "expireAt", "should not exist", "expiresAt"},
+    };
+}
+
 /// Options that name a parent and cannot be of a new job. Where a parent comes from elsewhere, they are wrong for that.
 inline std::vector<BadOption> badParents() {
     const std::string shape = R"({"id", "queue"})";

@@ -258,7 +258,9 @@ public:
             assertContains(message, entry.second);
             assertContains(message, expected);
         }
-        for (const auto& rows : {drover::test::badOptions(), drover::test::badParents()}) {
+        for (const auto& rows : {drover::test::badOptions(),
+                                 drover::test::unknownOptions(),
+                                 drover::test::badParents()}) {
             for (const drover::test::BadOption& bad : rows) {
                 auto keys = kReserve;
                 keys["reserve.options"] = bad.opts;

@@ -1,26 +1,17 @@
 #include "queues/JobBody.h"
 
-#include <algorithm>
-#include <array>
 #include <set>
 #include <string>
 #include <string_view>
 
 #include <Poco/Exception.h>
 
+#include "drover/UnknownOptions.h"
 #include "queues/ServedQueues.h"
 
 namespace drover::api {
 
 namespace {
-
-/// Options without a member of their own that Queue::add() checks.
-constexpr std::array<std::string_view, 6> kPassedOn = {"debounce",
-                                                       "repeat",
-                                                       "failParentOnFailure",
-                                                       "continueParentOnFailure",
-                                                       "ignoreDependencyOnFailure",
-                                                       "removeDependencyOnFailure"};
 
 JobOptions parseOptions(const JsonView& json) {
     if (!json.isObject()) {
@@ -49,18 +40,8 @@ std::string parseName(const JsonView& json) {
 }  // namespace
 
 void requireKnown(const JobOptions& options) {
-    for (const auto& [name, value] : options.extra) {
-        if (std::find(kPassedOn.begin(), kPassedOn.end(), name) == kPassedOn.end()) {
-            throw HttpError(
-                400,
-                "opts: the option " + jsonString(name) +
-                    " should not exist; the options of a job are attempts, backoff, delay, "
-                    "priority, "
-                    "lifo, jobId, timestamp, removeOnComplete, removeOnFail, keepLogs, "
-                    "stackTraceLimit, sizeLimit, deduplication, parent, telemetry, "
-                    "failParentOnFailure, continueParentOnFailure, ignoreDependencyOnFailure and "
-                    "removeDependencyOnFailure");
-        }
+    if (const std::string unknown = unknownOptionError(options); !unknown.empty()) {
+        throw HttpError(400, "opts: " + unknown);
     }
 }
 

@@ -13,6 +13,7 @@
 #include "drover/Exceptions.h"
 #include "drover/Job.h"
 #include "drover/JobOptions.h"
+#include "drover/UnknownOptions.h"
 #include "http/HttpText.h"
 #include "routes/AddAnswer.h"
 #include "routes/Idempotency.h"
@@ -291,7 +292,12 @@ RouteOptions readOptions(const RouteKeys& keys, const Route& route) {
             }
             example.emplace(name, exampleOf(*parameter));
         }
-        if (const std::string problem = options.of(example).problem(); !problem.empty()) {
+        const JobOptions opts = options.of(example);
+        std::string problem = opts.problem();
+        if (problem.empty()) {
+            problem = unknownOptionError(opts);
+        }
+        if (!problem.empty()) {
             keys.refuse("options", "not the options of a job: " + problem);
         }
         return options;

@@ -6,6 +6,7 @@
 
 #include <Poco/Exception.h>
 
+#include "cli/JobOptionsText.h"
 #include "drover/Json.h"
 
 namespace drover::cli {
@@ -29,7 +30,7 @@ FlowJob parse(const Operated& on, const JsonView& json) {
         } else if (name == "data") {
             flow.job.data = value.text();
         } else if (name == "opts" && value.isObject()) {
-            flow.job.opts = JobOptions::parse(value.text());
+            flow.job.opts = parseJobOptions(value.text());
         } else if (name == "children" && value.isArray()) {
             for (const JsonView& child : value.elements()) {
                 flow.children.push_back(parse(on, child));

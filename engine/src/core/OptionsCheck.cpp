@@ -4,6 +4,8 @@
 #include <optional>
 
 #include "core/Names.h"
+#include "drover/Json.h"
+#include "drover/UnknownOptions.h"
 
 namespace drover {
 
@@ -153,6 +155,25 @@ std::string optionsError(const JobOptions& opts) {
     check([&] { return opts.parent ? parentError(*opts.parent) : ""; });
     check([&] { return extraError(opts); });
     return error;
+}
+
+std::string unknownOptionError(const JobOptions& opts) {
+    for (const auto& [name, json] : opts.extra) {
+        // optionsError() has a better cure for these two.
+        if (isTypedOption(name) || name == "debounce" || name == "repeat") {
+            continue;
+        }
+        std::string error =
+            "the option " + jsonString(name) + " should not exist; the options of a job are ";
+        for (const std::string_view known : kTyped) {
+            error += known;
+            error += known == kTyped.back()               ? ""
+                     : known == kTyped[kTyped.size() - 2] ? " and "
+                                                          : ", ";
+        }
+        return error;
+    }
+    return "";
 }
 
 }  // namespace drover

@@ -1,5 +1,6 @@
 #include <memory>
 
+#include "cli/JobOptionsText.h"
 #include "cli/Operated.h"
 #include "cli/Table.h"
 #include "drover/Exceptions.h"
@@ -31,7 +32,7 @@ public:
             job.data = data;
         }
         if (const std::string opts = call.line.value(kOpts); !opts.empty()) {
-            job.opts = JobOptions::parse(opts);
+            job.opts = parseJobOptions(opts);
         }
         Queue::Settings settings;
         settings.prefix = on.prefix();

@@ -1,5 +1,6 @@
 #include <memory>
 
+#include "cli/JobOptionsText.h"
 #include "cli/Operated.h"
 #include "cli/Table.h"
 #include "drover/JsonWriter.h"
@@ -55,6 +56,9 @@ JobTemplate jobsOf(const CommandLine& line) {
         }
     }
     json.endObject();
+    if (line.has(kOpts)) {
+        (void)parseJobOptions(line.value(kOpts));
+    }
     return JobTemplate::parse(json.str());
 }
 
