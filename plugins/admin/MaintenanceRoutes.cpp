@@ -13,6 +13,8 @@ namespace drover::admin {
 
 namespace {
 
+constexpr std::int64_t kLatestMs = 8640000000000000;  ///< The last date of JavaScript.
+
 using Kind = Scope::Kind;
 using Clock = std::chrono::steady_clock;
 using std::chrono::milliseconds;
@@ -213,7 +215,7 @@ std::vector<Route> maintenanceRoutes(const Queues& queues, const std::shared_ptr
         numberParameter("untilMs",
                         "Only jobs that ended by then, in ms since the epoch; by now without it.",
                         0,
-                        std::numeric_limits<std::int64_t>::max()));
+                        kLatestMs));
     Route promotes =
         describe("POST", "/queues/{queue}/promote", Kind::Operate, "Let all delayed jobs run now.");
 

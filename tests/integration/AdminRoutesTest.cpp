@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <array>
 #include <fstream>
 #include <iterator>
 #include <map>
@@ -480,8 +481,31 @@ public:
         assertMistake(400, "read", "GET " + path("/jobs?end=1000"), "end must be in [0, 999]");
         assertMistake(
             400, "destroy", "POST " + path("/clean?state=waiting-children"), "waiting-children");
-        body(400, "destroy", "POST " + path("/clean?graceMs=-1"));
-        body(400, "destroy", "POST " + path("/obliterate?force=perhaps"));
+        const std::vector<std::array<std::string, 3>> cases = {
+            {"destroy",
+             "POST " + path("/clean?graceMs=-1"),
+             "graceMs=-1: expected an integer in [0, "},
+            {"destroy",
+             "POST " + path("/clean?limit=ten"),
+             "limit=ten: expected an integer in [1, "},
+            {"destroy",
+             "POST " + path("/drain?timeoutMs=700000"),
+             "timeoutMs=700000: expected an integer in [1, 600000]"},
+            {"destroy",
+             "POST " + path("/drain?delayed=maybe"),
+             "delayed=maybe: expected true or false"},
+            {"operate",
+             "POST " + path("/retry?untilMs=-1"),
+             "untilMs=-1: expected an integer in [0, "},
+            {"read", "GET " + path("/flows/1?depth=0"), "depth=0: expected an integer in [1, "}};
+        for (const auto& [scope, target, mistake] : cases) {
+            assertMistake(400, scope, target, mistake);
+        }
+        assertMistake(400,
+                      "operate",
+                      "PUT " + path("/jobs/1/delay"),
+                      "delayMs must not be less than 0, got -5",
+                      R"({"delayMs":-5})");
         body(400, "read", "GET /queues/a%3Ab/jobs");
         assertMistake(400, "operate", "PUT " + path("/jobs/1/data"), "JSON", "{");
     }

@@ -390,7 +390,12 @@ public:
             return R"({"name":"a","queueName":")" + queue() + R"(","children":[)" + child + "]}";
         };
         const std::map<std::string, std::pair<int, std::string>> cases = {
-            {R"({"name":"b","queueName":"secret"})", {404, "does not list the queue secret"}},
+            {R"({"name":"b","queueName":"secret"})",
+             {404, "children[0]: api.queues does not list the queue secret"}},
+            {R"({"name":"b","queueName":"q-x","children":[{"name":"c","queueName":"q-x"},7]})",
+             {400, "children[0].children[1]: a job of a flow must be an object"}},
+            {R"({"name":"b","queueName":"q-x","opts":{"delay":true}})",
+             {400, "children[0]: opts: opts.delay: a number expected"}},
             {R"({"name":"b","queueName":"q-x","opts":{"parent":{"id":"1","queue":"bull:secret"}}})",
              {403, "does not have the scope add:secret"}},
             {R"({"name":"b"})", {400, "queueName should not be empty"}},

@@ -132,13 +132,15 @@ public:
     }
 
     void bodyMistakesAreListed() {
-        assertBody(R"({"userId":"7","extra":1})",
-                   R"(["userId must be an integer number","property extra should not exist"])");
+        assertBody(
+            R"({"userId":"7","extra":1})",
+            R"(["userId must be an integer number, got \"7\"","property extra should not exist"])");
         assertBody("{}", R"(["userId should not be empty"])");
         assertBody(R"({"userId":1,"userId":2})", R"(["property userId must be given once"])");
-        assertBody(R"({"userId":-1})", R"(["userId must not be less than 0"])");
-        assertBody(R"({"userId":1.5})", R"(["userId must be an integer number"])");
-        assertBody(R"({"userId":9223372036854775808})", R"(["userId is too large"])");
+        assertBody(R"({"userId":-1})", R"(["userId must not be less than 0, got -1"])");
+        assertBody(R"({"userId":1.5})", R"(["userId must be an integer number, got 1.5"])");
+        assertBody(R"({"userId":9223372036854775808})",
+                   R"(["userId is too large, got 9223372036854775808"])");
         assertBody(R"({"userId":1,"note":"a\u0000b"})",
                    R"(["note must not contain NUL characters"])");
         assertBody("[]", R"(["The body must be a JSON object"])");

@@ -398,6 +398,10 @@ public:
         const JsonView tree = json({"flow", "show", "p", "--queue", name()});
         assertEqual("c", tree["children"].elements().at(0)["job"]["id"].string().value());
         CPPUNIT_ASSERT_EQUAL(66, run({"flow", "show", "x", "--queue", name()}));
+        std::ofstream(file) << R"({"name":"parent","queueName":"q","children":[)"
+                            << R"({"name":"child","queueName":"q","opts":{"delay":true}}]})";
+        CPPUNIT_ASSERT_EQUAL(64, run({"flow", "add", file}));
+        assertContains(err_, "children[0]: opts.delay: a number expected, got true");
         std::ofstream(file) << R"({"name":"parent"})";
         CPPUNIT_ASSERT_EQUAL(64, run({"flow", "add", file}));
         std::remove(file.c_str());

@@ -33,6 +33,7 @@ class ApiInputsTest : public CppUnit::TestFixture {
     CPPUNIT_TEST(integersAreCanonicalAndInRange);
     CPPUNIT_TEST(negativeIntegersAreAcceptedOnlyWhereARouteDeclaresThem);
     CPPUNIT_TEST(numbersAndBooleansHaveOneForm);
+    CPPUNIT_TEST(anErrorNamesParameterValueAndRange);
     CPPUNIT_TEST(datesAreRealAndHaveAZone);
     CPPUNIT_TEST(utf8IsStrict);
     CPPUNIT_TEST(targetIsSplitAndDecoded);
@@ -91,6 +92,26 @@ public:
         CPPUNIT_ASSERT(std::get<bool>(readText(of(ParameterType::Boolean), "true")));
         CPPUNIT_ASSERT(!std::get<bool>(readText(of(ParameterType::Boolean), "false")));
         CPPUNIT_ASSERT_THROW(readText(of(ParameterType::Boolean), "1"), HttpError);
+    }
+
+    void anErrorNamesParameterValueAndRange() {
+        const auto error = [](const Parameter& parameter, const std::string& text) -> std::string {
+            try {
+                (void)readText(parameter, text);
+            } catch (const HttpError& refused) {
+                return refused.what();
+            }
+            return "";
+        };
+        Parameter ranged = of(ParameterType::Integer);
+        // An id: the text of Nest, which clients compare.
+        assertEqual("Validation failed (numeric string is expected)", error(ranged, "a"));
+        ranged.maximum = 60000;
+        assertEqual("p=70000: expected an integer in [0, 60000]", error(ranged, "70000"));
+        assertEqual("p=soon: expected an integer in [0, 60000]", error(ranged, "soon"));
+        assertEqual("p: expected an integer in [0, 60000]", error(ranged, std::string(41, '9')));
+        assertEqual("p=maybe: expected true or false", error(of(ParameterType::Boolean), "maybe"));
+        assertEqual("p=1,5: expected a number", error(of(ParameterType::Number), "1,5"));
     }
 
     void datesAreRealAndHaveAZone() {
@@ -197,7 +218,7 @@ public:
         const auto bad =
             readBody(parameters, R"({"m1":10,"m2":"1","m3":0,"m4":"a","m5":"today"})", values);
         CPPUNIT_ASSERT_EQUAL(std::size_t{5}, bad.size());
-        assertEqual("m1 must not be greater than 9", bad[0]);
+        assertEqual("m1 must not be greater than 9, got 10", bad[0]);
         assertEqual("m4 must be longer than or equal to 2 bytes", bad[3]);
     }
 
@@ -221,17 +242,19 @@ public:
             const auto mistakes = readBody({&parameter}, "{\"p\":" + text + "}", values);
             return mistakes.empty() ? "" : mistakes.at(0);
         };
-        const std::string whole = "p must be an integer number";
-        CPPUNIT_ASSERT_EQUAL(whole, mistake(integer, "1.5"));
-        CPPUNIT_ASSERT_EQUAL(whole, mistake(integer, "1.234567890123456789e-331"));
-        CPPUNIT_ASSERT_EQUAL(whole, mistake(integer, "null"));
+        const std::string whole = "p must be an integer number, got ";
+        CPPUNIT_ASSERT_EQUAL(whole + "1.5", mistake(integer, "1.5"));
+        CPPUNIT_ASSERT_EQUAL(whole + "1.234567890123456789e-331",
+                             mistake(integer, "1.234567890123456789e-331"));
+        CPPUNIT_ASSERT_EQUAL(whole + "null", mistake(integer, "null"));
         // For an optional member null is the same as none.
         Values none;
         number.required = false;
         CPPUNIT_ASSERT(readBody({&number}, R"({"p":null})", none).empty() && none.empty());
-        assertEqual("p must be a number", mistake(number, "\"null\""));
-        assertEqual("p is too large", mistake(integer, "1e400"));
-        assertEqual("p is too large", mistake(integer, "9223372036854775808"));
+        assertEqual(R"(p must be a number, got "null")", mistake(number, "\"null\""));
+        assertEqual("p is too large, got 1e400", mistake(integer, "1e400"));
+        assertEqual("p is too large, got 9223372036854775808",
+                    mistake(integer, "9223372036854775808"));
         assertEqual("p is too small", mistake(integer, "-" + std::string(400, '9')));
         assertEqual("", mistake(number, "1.234567890123456789e-331"));
         assertEqual("p is beyond what a double holds", mistake(number, "-1e400"));

@@ -26,9 +26,26 @@ public:
     TreeParser(const ServedQueues& queues, const Request& request, ShardedQueues& sharded)
         : queues_(queues), request_(request), sharded_(sharded) {}
 
-    /// Throws HttpError: 400 for a mistake, 403 and 404 for a queue to which the client may not add. The depth of JSON bounds
-    /// the recursion.
-    [[nodiscard]] FlowJob parse(const JsonView& json) const {
+    /// Throws HttpError, with the place of a child: 400 for a mistake, 403 and 404 for a queue to which the client may not add.
+    /// The depth of JSON bounds the recursion.
+    [[nodiscard]] FlowJob parse(const JsonView& json, const std::string& place = "") const {
+        std::vector<JsonView> children;
+        FlowJob flow;
+        try {
+            flow = parseOne(json, children);
+        } catch (const HttpError& error) {
+            throw HttpError(error.status(), (place.empty() ? "" : place + ": ") + error.what());
+        }
+        for (std::size_t i = 0; i < children.size(); ++i) {
+            flow.children.push_back(
+                parse(children[i],
+                      place + (place.empty() ? "" : ".") + "children[" + std::to_string(i) + ']'));
+        }
+        return flow;
+    }
+
+private:
+    [[nodiscard]] FlowJob parseOne(const JsonView& json, std::vector<JsonView>& children) const {
         if (!json.isObject()) {
             throw HttpError(
                 400,
@@ -40,9 +57,7 @@ public:
             if (name == "queueName" && value.isString()) {
                 flow.queue = *value.string();
             } else if (name == "children" && value.isArray()) {
-                for (const JsonView& child : value.elements()) {
-                    flow.children.push_back(parse(child));
-                }
+                children = value.elements();
             } else if (name == "queueName" || name == "children") {
                 throw HttpError(
                     400, name + " must be " + (name == "children" ? "an array" : "a string"));
@@ -66,7 +81,6 @@ public:
         return flow;
     }
 
-private:
     const ServedQueues& queues_;
     const Request& request_;
     ShardedQueues& sharded_;

@@ -75,6 +75,22 @@ std::string textMistake(const Parameter& parameter, std::string_view text) {
     return "";
 }
 
+/// Returns ", got `json`"; empty for a long one.
+std::string gotText(const JsonView& json) {
+    constexpr std::size_t kMostShown = 40;
+    return json.text().size() <= kMostShown ? ", got " + std::string(json.text()) : "";
+}
+
+/// Returns the error of a parameter of a path or query: "waitMs=70000: expected an integer in [0, 60000]". A long value is left
+/// out.
+HttpError expectedError(const Parameter& parameter,
+                        const std::string& text,
+                        const std::string& right) {
+    constexpr std::size_t kMostShown = 40;
+    return {400,
+            parameter.name + (text.size() <= kMostShown ? '=' + text : "") + ": expected " + right};
+}
+
 std::string readInteger(const Parameter& parameter, const JsonView& json, Values& values) {
     const std::string& name = parameter.name;
     const std::optional<std::int64_t> value = json.integer();
@@ -82,15 +98,19 @@ std::string readInteger(const Parameter& parameter, const JsonView& json, Values
         // 2^63: a double at least that far from 0 has no fraction.
         constexpr double kLimit = 9223372036854775808.0;
         const double number = json.number().value_or(0);
-        return name + (number >= kLimit    ? " is too large"
-                       : number <= -kLimit ? " is too small"
-                                           : " must be an integer number");
+        return name +
+               (number >= kLimit    ? " is too large"
+                : number <= -kLimit ? " is too small"
+                                    : " must be an integer number") +
+               gotText(json);
     }
     if (*value < leastOf(parameter)) {
-        return name + " must not be less than " + std::to_string(leastOf(parameter));
+        return name + " must not be less than " + std::to_string(leastOf(parameter)) +
+               gotText(json);
     }
     if (*value > parameter.maximum) {
-        return name + " must not be greater than " + std::to_string(parameter.maximum);
+        return name + " must not be greater than " + std::to_string(parameter.maximum) +
+               gotText(json);
     }
     values[name] = *value;
     return "";
@@ -105,7 +125,7 @@ std::string readMember(const Parameter& parameter, const JsonView& json, Values&
         case ParameterType::Number: {
             const std::optional<double> value = json.number();
             if (!value) {
-                return name + " must be a number";
+                return name + " must be a number" + gotText(json);
             }
             if (!std::isfinite(*value)) {
                 return name + " is beyond what a double holds";
@@ -116,7 +136,7 @@ std::string readMember(const Parameter& parameter, const JsonView& json, Values&
         case ParameterType::Boolean: {
             const std::optional<bool> value = json.boolean();
             if (!value) {
-                return name + " must be a boolean value";
+                return name + " must be a boolean value" + gotText(json);
             }
             values[name] = *value;
             return "";
@@ -127,7 +147,7 @@ std::string readMember(const Parameter& parameter, const JsonView& json, Values&
     }
     std::optional<std::string> text = json.string();
     if (!text) {
-        return name + " must be a string";
+        return name + " must be a string" + gotText(json);
     }
     if (json.hasHalfSurrogate()) {
         // It has no form in UTF-8: storing it would change it.
@@ -146,26 +166,37 @@ std::string notJson(const JsonException& error) {
 
 }  // namespace
 
+bool isId(const Parameter& parameter) {
+    return parameter.type == ParameterType::Integer &&
+           parameter.maximum == std::numeric_limits<std::int64_t>::max();
+}
+
 ParameterValue readText(const Parameter& parameter, const std::string& text) {
     switch (parameter.type) {
         case ParameterType::Integer: {
             const auto value = parseInteger(text);
             const std::int64_t least = leastOf(parameter);
             if (!value || *value < least || *value > parameter.maximum) {
-                throw HttpError(400, "Validation failed (numeric string is expected)");
+                if (isId(parameter)) {
+                    throw HttpError(400, kNotAnId);
+                }
+                throw expectedError(parameter,
+                                    text,
+                                    "an integer in [" + std::to_string(least) + ", " +
+                                        std::to_string(parameter.maximum) + "]");
             }
             return *value;
         }
         case ParameterType::Number: {
             const auto value = parseNumber(text);
             if (!value) {
-                throw HttpError(400, "Validation failed (numeric string is expected)");
+                throw expectedError(parameter, text, "a number");
             }
             return *value;
         }
         case ParameterType::Boolean:
             if (text != "true" && text != "false") {
-                throw HttpError(400, "Validation failed (boolean string is expected)");
+                throw expectedError(parameter, text, "true or false");
             }
             return text == "true";
         case ParameterType::String:

@@ -12,9 +12,15 @@ namespace drover::api {
 
 using Values = std::map<std::string, ParameterValue>;
 
+/// The message of Nest's ParseIntPipe, which clients of the reservation routes compare.
+inline constexpr const char* kNotAnId = "Validation failed (numeric string is expected)";
+
+/// Returns true for an Integer without a greatest value.
+[[nodiscard]] bool isId(const Parameter& parameter);
+
 /// Reads one parameter of a path or query. Integers are canonical decimals, `0|-?[1-9][0-9]*`, within the parameter's range:
 /// no plus, no leading zero, no exponent, no digit of another script; without a declared minimum they are not negative.
-/// Throws HttpError 400; for an Integer with the message "Validation failed (numeric string is expected)".
+/// Throws HttpError 400, naming parameter, value and what would be right; for an id with the message kNotAnId.
 [[nodiscard]] ParameterValue readText(const Parameter& parameter, const std::string& text);
 
 /// Reads the members of a JSON body: an object whose members are exactly `parameters` (of kind Body), each once. An

@@ -182,8 +182,8 @@ std::variant<Request, Response> Router::check(const Match& match,
         }
         if (given != nullptr) {
             checked.values[parameter->name] = readText(*parameter, *given);
-        } else if (parameter->required && parameter->type == ParameterType::Integer) {
-            throw HttpError(400, "Validation failed (numeric string is expected)");
+        } else if (parameter->required && isId(*parameter)) {
+            throw HttpError(400, kNotAnId);
         } else if (parameter->required) {
             throw HttpError(400, "The query parameter " + parameter->name + " is missing");
         }

@@ -3,6 +3,7 @@
 #include <fstream>
 #include <iostream>
 #include <iterator>
+#include <vector>
 
 #include <Poco/Exception.h>
 
@@ -13,8 +14,7 @@ namespace drover::cli {
 
 namespace {
 
-/// The depth of JSON bounds the recursion.
-FlowJob parse(const Operated& on, const JsonView& json) {
+FlowJob parseOne(const Operated& on, const JsonView& json, std::vector<JsonView>& children) {
     if (!json.isObject()) {
         throw UsageException(
             R"(a job of a flow must be an object such as {"name": "a", "queueName": "mail"})");
@@ -32,9 +32,7 @@ FlowJob parse(const Operated& on, const JsonView& json) {
         } else if (name == "opts" && value.isObject()) {
             flow.job.opts = parseJobOptions(value.text());
         } else if (name == "children" && value.isArray()) {
-            for (const JsonView& child : value.elements()) {
-                flow.children.push_back(parse(on, child));
-            }
+            children = value.elements();
         } else {
             throw UsageException(
                 "a job of a flow has name, queueName and prefix (strings), data, "
@@ -44,6 +42,24 @@ FlowJob parse(const Operated& on, const JsonView& json) {
     }
     if (flow.queue.empty()) {
         throw UsageException("a job of a flow needs queueName");
+    }
+    return flow;
+}
+
+/// Names the place of a child in an error. The depth of JSON bounds the recursion.
+FlowJob parse(const Operated& on, const JsonView& json, const std::string& place = "") {
+    std::vector<JsonView> children;
+    FlowJob flow;
+    try {
+        flow = parseOne(on, json, children);
+    } catch (const Poco::Exception& error) {
+        throw UsageException((place.empty() ? "" : place + ": ") + error.message());
+    }
+    for (std::size_t i = 0; i < children.size(); ++i) {
+        flow.children.push_back(
+            parse(on,
+                  children[i],
+                  place + (place.empty() ? "" : ".") + "children[" + std::to_string(i) + ']'));
     }
     return flow;
 }
