@@ -5,6 +5,7 @@
 #include "drover/ErrorCode.h"
 #include "drover/Exceptions.h"
 #include "drover/Json.h"
+#include "drover/operate/JobRefusal.h"
 
 namespace drover::admin {
 
@@ -151,7 +152,7 @@ Response translated(const std::function<Response()>& work) {
         throw HttpError(400, error.message());
     } catch (const JobStateException& error) {
         const bool absent = error.code() == static_cast<int>(ErrorCode::JobNotExist);
-        throw HttpError(absent ? 404 : 409, error.message());
+        throw HttpError(absent ? 404 : 409, operate::refusalText(error));
     } catch (const RedisTimeoutException&) {
         throw HttpError(503, "Redis did not answer in time; the change may have been made", 1);
     } catch (const RedisIoException&) {

@@ -232,14 +232,19 @@ public:
                       "PUT " + path("/jobs/" + id + "/delay"),
                       "delayed",
                       R"({"delayMs":60000})");
-        assertMistake(409, "operate", "POST " + path("/jobs/" + id + "/promote"), "delayed");
+        assertMistake(409,
+                      "operate",
+                      "POST " + path("/jobs/" + id + "/promote"),
+                      "Job " + id + " is not in the delayed state\",");
+        assertMistake(
+            404, "operate", "POST " + path("/jobs/none/retry"), "Missing key for job none\",");
 
         const std::string late = addDelayed();
         body(204, "operate", "PUT " + path("/jobs/" + late + "/delay"), R"({"delayMs":7200000})");
         assertEqual("7200000", store_.hash(late).at("delay"));
         body(204, "operate", "POST " + path("/jobs/" + late + "/promote"));
         CPPUNIT_ASSERT(store_.stateOf(late) == JobState::Waiting);
-        for (const char* change : {"/retry", "/cancel"}) {
+        for (const char* change : {"/retry", "/promote", "/cancel"}) {
             body(404, "operate", "POST " + path(std::string("/jobs/none") + change));
         }
         body(404, "operate", "PUT " + path("/jobs/none/data"), "7");

@@ -295,6 +295,10 @@ public:
         CPPUNIT_ASSERT_EQUAL(66, run({"job", "retry", "1", "77", "--queue", name()}));
         assertStartsWith(out_, "job 1 of " + name() + ": retried\njob 77 of " + name() + ": ");
         CPPUNIT_ASSERT(stateOf("1") == JobState::Waiting);
+        CPPUNIT_ASSERT_EQUAL(66, run({"job", "promote", "1", "77", "--queue", name()}));
+        assertEqual("job 1 of " + name() + ": Job 1 is not in the delayed state\njob 77 of " +
+                        name() + ": Missing key for job 77\n",
+                    out_);
         const std::string delayed = addDelayed();
         const JsonView promoted = json({"job", "promote", delayed, "--queue", name()});
         assertEqual("[\"" + delayed + "\"]", promoted["promoted"].text());

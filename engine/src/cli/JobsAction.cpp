@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "cli/Table.h"
+#include "drover/operate/JobRefusal.h"
 
 namespace drover::cli {
 
@@ -18,7 +19,7 @@ ExitCode onEachJob(const Invocation& call,
         try {
             why = act(id);
         } catch (const JobStateException& error) {
-            why = error.message();
+            why = operate::refusalText(error);
         }
         refused = refused || !why.empty();
         results.emplace_back(id, why);

@@ -9,6 +9,7 @@
 #include "cli/Terminal.h"
 #include "drover/Exceptions.h"
 #include "drover/Unavailable.h"
+#include "drover/operate/JobRefusal.h"
 
 namespace drover::cli {
 
@@ -41,7 +42,7 @@ ExitCode runCommand(const std::vector<std::string>& args,
     } catch (const UnconfirmedException& error) {
         return fail("drover: " + error.message(), ExitCode::Unconfirmed);
     } catch (const JobStateException& error) {
-        return fail("drover: " + error.message(), ExitCode::NotThere);
+        return fail("drover: " + operate::refusalText(error), ExitCode::NotThere);
     } catch (const Poco::InvalidArgumentException& error) {
         return fail("drover: " + error.message(), ExitCode::Usage);
     } catch (const ConfigException& error) {

@@ -60,7 +60,9 @@ public:
         : Command({"queue show",
                    "shows the state of one queue",
                    operateOptions({options::kWatch}),
-                   "QUEUE"}) {}
+                   "QUEUE",
+                   "A queue exists by its name alone: one that has nothing in Redis is empty.\n"}) {
+    }
 
     [[nodiscard]] ExitCode run(const Invocation& call) const override {
         const Operated on(call);
