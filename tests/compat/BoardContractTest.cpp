@@ -119,6 +119,8 @@ class BoardContractTest : public CompatFixture {
     CPPUNIT_TEST(everyChangeLeavesTheSame);
     CPPUNIT_TEST(obliteratingLeavesNothing);
     CPPUNIT_TEST(everyMistakeIsAnsweredAlike);
+    CPPUNIT_TEST(aFullQueueGetsNoJob);
+    CPPUNIT_TEST(aKeyThatCannotBeHonouredIsRefused);
     CPPUNIT_TEST_SUITE_END();
 
 public:
@@ -129,10 +131,11 @@ public:
         bullmq5_ = Bullmq5::Off;
         useQueue(keys().queue());
         const Redis redis = handleOf(options());
-        const auto settingsOf = [](const std::string& name) {
+        const auto settingsOf = [this](const std::string& name) {
             Queue::Settings settings;
             settings.name = name;
             settings.bullmq5 = Bullmq5::Off;
+            settings.admission = admission_;
             return settings;
         };
         routes_ = board::boardRoutes(
@@ -220,7 +223,36 @@ public:
         }
     }
 
+    void aFullQueueGetsNoJob() {
+        addJob();
+        admission_.maxDepth = 1;
+        const std::vector<std::string> before = dump();
+        const Answered full = askOurs(ofQueue("post", "/add", {}, R"({"name":"mail","data":{}})"));
+        CPPUNIT_ASSERT_EQUAL_MESSAGE(textOf(full.body), 429, full.status);
+        assertContains(textOf(full.body), "1 are allowed");
+        CPPUNIT_ASSERT(before == dump());
+    }
+
+    void aKeyThatCannotBeHonouredIsRefused() {
+        const PageRequest asked = ofQueue("post", "/add", {}, R"({"name":"mail","data":{}})");
+        const Route& route = find(asked.method, asked.route);
+        CPPUNIT_ASSERT_EQUAL(std::size_t{1}, route.headers.size());
+        Request request;
+        for (const auto& [name, value] : asked.parameters) {
+            request.values[name] = value;
+        }
+        request.body = asked.body;
+        request.headers[route.headers.front()] = "order-7";
+        const std::vector<std::string> before = dump();
+        const Response refused = route.handler(request);
+        CPPUNIT_ASSERT_EQUAL_MESSAGE(refused.body, 400, refused.status);
+        assertContains(refused.body, "Idempotency-Key");
+        CPPUNIT_ASSERT(before == dump());
+    }
+
 private:
+    Queue::Admission admission_;
+
     [[nodiscard]] std::string other() const { return queueName() + "-other"; }
     /// Braces of a name are '?' in the list of the board's queues.
     [[nodiscard]] static std::string globOf(std::string name) {
