@@ -199,12 +199,18 @@ std::vector<Route> changes(const Queues& queues) {
         "state", "The state that it is in: failed, which it is without it, or completed."));
     retries.parameters.push_back(
         flagParameter("resetAttempts", "Counts its attempts from 0 again; false without it."));
-    Route promotes =
-        change(queues,
-               "POST",
-               job + "/promote",
-               "Let a delayed job run now.",
-               [](JobControl& jobs, const Request& request) { jobs.promote(request.text("id")); });
+    Route promotes = change(queues,
+                            "POST",
+                            job + "/promote",
+                            "Let a delayed job run now.",
+                            [queues](JobControl& jobs, const Request& request) {
+                                const std::string& id = request.text("id");
+                                // BullMQ's code is the same for a job that does not exist.
+                                if (!queues->part<QueueReader>(request.text("queue")).job(id)) {
+                                    throw absent(request);
+                                }
+                                jobs.promote(id);
+                            });
     Route cancels = change(queues,
                            "POST",
                            job + "/cancel",

@@ -92,7 +92,7 @@ public:
         assertEqual("0", text({"ZSCORE", keys().marker, "0"}));
         CPPUNIT_ASSERT_EQUAL(std::int64_t{0}, number({"EXISTS", keys().delayed}));
         expectCode(ErrorCode::JobNotInState, [&] { jobs_->promote(id); });
-        expectCode(ErrorCode::JobNotExist, [&] { jobs_->promote("none"); });
+        expectCode(ErrorCode::JobNotInState, [&] { jobs_->promote("none"); });
     }
 
     void aPromotedPriorityGoesByItsPriority() {
@@ -104,7 +104,7 @@ public:
 
     void anIdWithoutJobIsNotPromoted() {
         redis({"ZADD", keys().delayed, "1", "ghost"});
-        expectCode(ErrorCode::JobNotExist, [&] { jobs_->promote("ghost"); });
+        expectCode(ErrorCode::JobNotInState, [&] { jobs_->promote("ghost"); });
         CPPUNIT_ASSERT_EQUAL(std::int64_t{0},
                              number({"EXISTS", keys().delayed, keys().wait, keys().job("ghost")}));
     }

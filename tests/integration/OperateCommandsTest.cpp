@@ -297,7 +297,7 @@ public:
         CPPUNIT_ASSERT(stateOf("1") == JobState::Waiting);
         CPPUNIT_ASSERT_EQUAL(66, run({"job", "promote", "1", "77", "--queue", name()}));
         assertEqual("job 1 of " + name() + ": Job 1 is not in the delayed state\njob 77 of " +
-                        name() + ": Missing key for job 77\n",
+                        name() + ": Job 77 is not in the delayed state\n",
                     out_);
         const std::string delayed = addDelayed();
         const JsonView promoted = json({"job", "promote", delayed, "--queue", name()});

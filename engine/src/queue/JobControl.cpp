@@ -55,14 +55,8 @@ JobControl::~JobControl() = default;
 
 void JobControl::promote(const std::string& id) {
     requireId(id);
-    const ClientPool::Lease redis = impl_->redis_.shared().lease();
-    std::int64_t code = ops::promoteJob(impl_->queue_, *redis, id);
-    // The script has BullMQ's code, which is the same for a job that does not exist.
-    if (code == static_cast<std::int64_t>(ErrorCode::JobNotInState) &&
-        (*redis).call(Command{"EXISTS", impl_->queue_.keys().job(id)}).integer() == 0) {
-        code = static_cast<std::int64_t>(ErrorCode::JobNotExist);
-    }
-    requireNoError(code, {id, "promote", "delayed", ""});
+    requireNoError(ops::promoteJob(impl_->queue_, *impl_->redis_.shared().lease(), id),
+                   {id, "promote", "delayed", ""});
 }
 
 void JobControl::changeDelay(const std::string& id, std::chrono::milliseconds delay) {
