@@ -313,6 +313,8 @@ private:
         settings.addTimeout = std::chrono::seconds(10);
         settings.admission = admission_;
         queue_ = std::make_unique<Queue>(handleOf(options()), settings);
+        // Turns go past a shard that has no connection yet.
+        eventually("every shard is connected", [this] { return queue_->healthy(); });
     }
 
     std::vector<AddResult> addOnce(std::vector<NewJob> jobs, const AddOnce& once) {
