@@ -1,4 +1,6 @@
+#include <chrono>
 #include <string>
+#include <thread>
 #include <utility>
 
 #include <cppunit/extensions/HelperMacros.h>
@@ -36,6 +38,11 @@ private:
         settings.shards.count = kShards;
         const Redis redis(redisAt(RedisServer::shared().port()));
         Queue queue(redis, settings);
+        // Turns go past a shard that has no connection yet.
+        const auto until = Queue::Clock::now() + kPatience;
+        while (!queue.healthy() && Queue::Clock::now() < until) {
+            std::this_thread::sleep_for(std::chrono::milliseconds(5));
+        }
         for (int i = 0; i < kShards; ++i) {
             const AddResult added =
                 queue.add({"ours", R"({"seat":7})"}, Queue::Clock::now() + kPatience);
