@@ -159,7 +159,7 @@ public:
         startWorker(Side::Ours);
         untilIdle();
         rapidjson::Document workers;
-        // In a cluster 5.48.1 asks any one node.
+        // In a cluster 5.48.1 asks one node, which it draws by lot.
         eventually("the worker is listed", [&] {
             workers = node("queue.getWorkers");
             return workers.Size() > 0;

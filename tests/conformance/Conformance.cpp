@@ -39,6 +39,16 @@ std::map<std::string, std::string> Conformance::fieldsOf(const std::string& id) 
     return fields;
 }
 
+std::vector<std::string> Conformance::suffixes() {
+    std::vector<std::string> names;
+    const Reply keys = redis({"KEYS", key("*")});
+    for (std::size_t i = 0; i < keys.size(); ++i) {
+        names.emplace_back(keys.at(i).text().substr(key("").size()));
+    }
+    std::sort(names.begin(), names.end());
+    return names;
+}
+
 std::vector<std::string> Conformance::members(const std::string& set) {
     const Reply reply = redis({"ZRANGE", key(set), "0", "-1"});
     std::vector<std::string> ids;

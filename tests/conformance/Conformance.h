@@ -36,6 +36,8 @@ protected:
     void weCheck(const QueueContext& context, int intervalMs, int maxStalledCount = 1);
     /// The job's fields in the queue of now.
     std::map<std::string, std::string> fieldsOf(const std::string& id);
+    /// The keys of the queue without "bull:<queue>:", sorted.
+    std::vector<std::string> suffixes();
     /// The members of a zset, lowest score first.
     std::vector<std::string> members(const std::string& set);
     double scoreOf(const std::string& set, const std::string& id);

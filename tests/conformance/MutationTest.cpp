@@ -284,15 +284,6 @@ private:
         }
     }
     /// Every key of the queue.
-    Strings suffixes() {
-        Strings names;
-        const Reply keys = redis({"KEYS", key("*")});
-        for (std::size_t i = 0; i < keys.size(); ++i) {
-            names.emplace_back(keys.at(i).text().substr(key("").size()));
-        }
-        std::sort(names.begin(), names.end());
-        return names;
-    }
 };
 
 namespace {

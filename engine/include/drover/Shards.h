@@ -33,7 +33,7 @@ struct DROVER_API Shards {
     [[nodiscard]] static std::optional<int> numberOf(std::string_view queue);
 
     /// Returns the part that a shard has of a number which all share: at least 1, unless the whole is 0. Parts differ by 1 at
-    /// most, and add up to the whole if it is no smaller than `count`.
+    /// most, and add up to the whole if that is at least `count`.
     [[nodiscard]] std::int64_t partOf(std::int64_t whole, int shard) const;
 
     /// Returns the names that the queue has in Redis: those of the shards, or `queue` alone.

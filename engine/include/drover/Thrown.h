@@ -16,7 +16,7 @@ namespace drover {
     } catch (const std::exception& error) {
         return error.what();
     } catch (...) {
-        return "something that is not an exception class";
+        return "an exception that is not a std::exception";
     }
 }
 

@@ -1,29 +1,13 @@
 #include "core/Guarded.h"
 
-#include <exception>
 #include <pthread.h>
 #include <string>
 
-#include <Poco/Exception.h>
 #include <Poco/Logger.h>
 
+#include "drover/Thrown.h"
+
 namespace drover {
-
-namespace {
-
-std::string describeCurrentException() {
-    try {
-        throw;
-    } catch (const Poco::Exception& error) {
-        return error.displayText();
-    } catch (const std::exception& error) {
-        return error.what();
-    } catch (...) {
-        return "an exception that is not a std::exception";
-    }
-}
-
-}  // namespace
 
 void nameThread(const char* name) {
     // The kernel accepts 15 characters and refuses longer names altogether. A refusal costs a label, nothing else.
@@ -34,7 +18,7 @@ void nameThread(const char* name) {
 void logThreadEnd(const char* name) noexcept {
     try {
         Poco::Logger::get(name).critical("thread " + std::string(name) +
-                                         " ended by an exception: " + describeCurrentException());
+                                         " ended by an exception: " + thrownText());
     } catch (...) {
         // The log itself failed, most likely for want of memory: there is nowhere left to report it.
     }
